@@ -1,0 +1,219 @@
+"""The `scenarist` command."""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot import __version__
+from bot.settings import Settings, load_settings
+from gherkin.errors import ScenaristError
+
+app = typer.Typer(
+    help="Label an issue, get a pull request that proves it does what the issue asked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Port = Annotated[int, typer.Option(min=1, max=65535, help="TCP port.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
+
+def main() -> None:
+    """Entry point: errors become one line with a code, and exit status 2."""
+    try:
+        app()
+    except ScenaristError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def demo(
+    runtime: Annotated[str, typer.Option(help="replay, vllm or anthropic.")] = "replay",
+    model_url: Annotated[str, typer.Option(help="A vLLM server's API, for --runtime vllm.")] = "",
+    model: Annotated[str, typer.Option(help="Name of the model; empty: the server's first.")] = "",
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep repository, database and logs in this folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    unsafe_no_sandbox: Annotated[bool, typer.Option(help="Run without bubblewrap; the PR says so.")] = False,
+) -> None:
+    """From an issue's label to a proven pull request, on this machine, with a recorded model by default."""
+    from bot.demo.run import DemoOptions, run_demo
+
+    options = DemoOptions(
+        runtime=runtime,
+        model_url=model_url,
+        model=model,
+        keep=keep,
+        as_json=as_json,
+        unsafe_no_sandbox=unsafe_no_sandbox,
+    )
+    raise typer.Exit(run_demo(options))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    from bot.runs.store import connect
+    from bot.runs.store import migrate as apply
+
+    settings = load_settings()
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    apply(connect(settings.database))
+    typer.echo("The database is up to date.")
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8080) -> None:
+    """Run the web app: webhooks, health, run pages."""
+    import uvicorn
+
+    from bot.queue import Bell, make_celery
+    from bot.runs.store import Store, connect
+    from bot.web import WebApp
+
+    settings = load_settings()
+    _log()
+    web = WebApp(
+        Store(connect(settings.database)),
+        Bell(make_celery(settings.broker_url)).deliveries,
+        secrets={
+            "github": settings.github_webhook_secret.get_secret_value().encode(),
+            "local": settings.local_webhook_secret.get_secret_value().encode(),
+        },
+        trigger_label=settings.trigger_label,
+        max_body_bytes=settings.max_body_bytes,
+    )
+    uvicorn.run(
+        web, host=host, port=port, log_level="warning", access_log=False, loop="uvloop", http="httptools"
+    )
+
+
+@app.command()
+def worker(
+    queues: Annotated[
+        str, typer.Option(help="Comma-separated: intake, publish, runs.")
+    ] = "intake,publish,runs",
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+) -> None:
+    """Run a Celery worker. `intake` and `publish` need the forge's credentials; `runs` must not have them."""
+    from bot.queue import make_celery, register_tasks
+
+    settings = load_settings()
+    _log()
+    names = [name.strip() for name in queues.split(",") if name.strip()]
+    unknown = set(names) - {"intake", "publish", "runs"}
+    if unknown or not names:
+        raise typer.BadParameter(f"unknown queue: {', '.join(sorted(unknown)) or '(none)'}")
+    if "runs" in names:
+        _require_sandbox(settings)
+    celery = make_celery(settings.broker_url, settings.reap_seconds)
+    register_tasks(celery, settings, names)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    arguments = [
+        *("worker", "--queues", ",".join(names), "--concurrency", str(concurrency)),
+        *("--pool", "prefork", "--loglevel", "WARNING", "--hostname", f"{'-'.join(names)}-{os.getpid()}@%h"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
+    if "intake" in names:
+        arguments += ["--beat", "--schedule", str(settings.state_dir / f"beat-{os.getpid()}")]
+    try:
+        celery.worker_main(arguments)
+    finally:
+        for leftover in settings.state_dir.glob(f"beat-{os.getpid()}*"):
+            leftover.unlink(missing_ok=True)
+
+
+@app.command()
+def up(host: Host = "127.0.0.1", port: Port = 8080) -> None:
+    """Run everything on one machine: embedded Redis, web app, one worker a queue. Ctrl-C ends it."""
+    from bot.up import run_up
+
+    _log()
+    run_up(load_settings(), host, port)
+
+
+@app.command()
+def runs(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20) -> None:
+    """List the newest runs."""
+    from bot.runs.store import Store, connect
+
+    for row in Store(connect(load_settings().database)).list_runs(limit):
+        typer.echo(f"{row.id}  {row.status:10}  {row.phase:9}  {row.target}")
+
+
+@app.command(name="log")
+def show_log(
+    run: Annotated[str, typer.Argument(help="The run's id.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line: a recording for replay.")
+    ] = False,
+) -> None:
+    """Print a run's log."""
+    from bot.runs.store import Store, connect
+
+    store = Store(connect(load_settings().database))
+    entries = store.entries(run)
+    if not entries:
+        raise RunUnknown(f"There is no run {run}.")
+    for entry in entries:
+        if as_json:
+            typer.echo(entry.model_dump_json())
+        else:
+            text = json.dumps(entry.event.model_dump(mode="json", exclude={"type"}), ensure_ascii=False)
+            typer.echo(f"{entry.seq:4} {entry.at[11:19]} {entry.event.type:14} {text[:160]}")
+
+
+@app.command()
+def action() -> None:
+    """Do one event's whole run in this process: what the GitHub Actions workflow calls."""
+    from bot.action import run_action
+
+    _log()
+    raise typer.Exit(run_action(load_settings(), os.environ))
+
+
+class RunUnknown(ScenaristError):
+    """No run has this id."""
+
+    code = "SCN-7004"
+    next_step = "`scenarist runs` lists the newest ones."
+
+
+class SandboxRequired(ScenaristError):
+    """Bubblewrap is missing or does not work here, and nobody allowed to go without."""
+
+    code = "SCN-7005"
+    next_step = "Install Debian's bubblewrap package, or set SCENARIST_UNSAFE_NO_SANDBOX=1; each pull request then says so."
+
+
+def _require_sandbox(settings: Settings) -> None:
+    from runners.sandbox import available
+
+    problem = None if settings.unsafe_no_sandbox else available()
+    if problem:
+        raise SandboxRequired(problem)
+
+
+def _log() -> None:
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("bot").setLevel(logging.INFO)
+
+
+if __name__ == "__main__":
+    main()

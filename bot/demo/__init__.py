@@ -1,0 +1,1 @@
+"""`scenarist demo`: a sample project, an issue, and the whole way to its pull request on one machine."""

@@ -1,0 +1,73 @@
+"""Shows a run's log live."""
+
+import time
+
+from rich.console import Console
+from rich.markup import escape
+
+from bot.embedded import Processes
+from bot.runs.events import Entry, PhaseDelayed, PhaseFinished, PhaseStarted, Prepared, Published, RunEnded
+from bot.runs.state import RunState, fold
+from bot.runs.store import Store
+from runners.events import ModelReplied, SpecWritten, ToolCalled, VerdictReached
+
+
+def watch(
+    store: Store, group: Processes, console: Console, target: str, patience: float
+) -> tuple[str, RunState]:
+    """Print the log of the run on `target` until it ends and its status is posted, at most `patience` seconds."""
+    deadline = time.monotonic() + patience
+    state, run_id = RunState(), ""
+    while time.monotonic() < deadline:
+        group.check()
+        run_id = run_id or next((row.id for row in store.list_runs(target=target)), "")
+        new = store.entries(run_id, after=state.seq) if run_id else []
+        for entry in new:
+            for line in describe(entry):
+                console.print(line)
+        state = fold(new, state)
+        if state.status != "active" and run_id not in store.stale_reports():
+            return run_id, state
+        time.sleep(0.1)
+    console.print(f"[red]The run did not end within {patience:.0f} s.[/]")
+    return run_id, state
+
+
+def describe(entry: Entry) -> list[str]:
+    """An entry in one or more lines of rich's markup."""
+    event = entry.event
+    match event:
+        case PhaseStarted():
+            return [f"[bold cyan]{event.phase}[/]"]
+        case Prepared():
+            return [f"  base {event.base[:12]} of {event.base_branch}, branch {event.branch}"]
+        case SpecWritten():
+            return [f"  {event.path}, locked", *(f"  • {escape(name)}" for name in event.scenarios)]
+        case ModelReplied():
+            said = event.reply.text.strip().splitlines() if event.phase == "implement" else []
+            return [f"  [italic]{escape(said[0][:110])}[/]"] if said else []
+        case ToolCalled():
+            mark = "[green]✔[/]" if event.ok else "[red]✘[/]"
+            return [f"  {mark} {event.call.name} [dim]{escape(_short(event.call.arguments))}[/]"]
+        case VerdictReached():
+            lines = [
+                f"  {'[green]✔[/]' if proof.proven else '[red]✘[/]'} {escape(proof.name)}: "
+                f"{proof.base} before, {proof.head} after"
+                for proof in event.verdict.scenarios
+            ]
+            return [*lines, *(f"  [red]{escape(problem.message)}[/]" for problem in event.verdict.problems)]
+        case Published():
+            return [f"  pull request #{event.pull} at {event.commit[:12]}"]
+        case PhaseDelayed():
+            return [f"  [yellow]{escape(event.reason)} Again in {event.seconds:.0f} s.[/]"]
+        case PhaseFinished() if event.reason:
+            return [f"  [yellow]{escape(event.reason)}[/]"]
+        case RunEnded():
+            return [f"[bold]{event.status}[/]\n"]
+        case _:
+            return []
+
+
+def _short(arguments: str) -> str:
+    flat = " ".join(arguments.split())
+    return flat if len(flat) <= 90 else flat[:89] + "…"

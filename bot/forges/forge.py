@@ -1,0 +1,222 @@
+"""The `Forge` protocol: what the bot needs from GitHub, GitLab or the local forge, in neutral types.
+
+Every effect is idempotent: it is looked up by its natural key or hidden marker before it is made, and
+read back after an ambiguous failure.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gherkin.errors import ScenaristError
+
+Permission = Literal["none", "read", "write", "admin"]
+CheckState = Literal["queued", "in_progress", "success", "failure", "neutral", "cancelled"]
+
+
+class Neutral(BaseModel):
+    """Base of the neutral forge types: immutable, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Account(Neutral):
+    """Who did something. `id` is the forge's number for the account: names can be reused, ids cannot."""
+
+    id: int
+    login: str
+
+
+class Repo(Neutral):
+    """A repository as the forge addresses it; `installation` is GitHub's installation id (0: none)."""
+
+    full_name: str
+    installation: int = 0
+
+
+class Issue(Neutral):
+    number: int
+    title: str
+    body: str
+    author: Account
+    labels: tuple[str, ...] = ()
+    open: bool = True
+    is_pull: bool = False
+
+
+class Comment(Neutral):
+    id: int
+    author: Account
+    body: str
+    created_at: str
+    updated_at: str = ""
+
+
+class Pull(Neutral):
+    """A pull (merge) request of the repository itself; `head_repo` differs for forks."""
+
+    number: int
+    url: str
+    title: str
+    body: str
+    head: str
+    head_sha: str
+    base: str
+    state: Literal["open", "closed", "merged"]
+    author: Account
+    head_repo: str = ""
+
+
+class ReviewComment(Neutral):
+    """One comment of a review thread. `thread` is the id of the thread's first comment."""
+
+    id: int
+    thread: int
+    author: Account
+    body: str
+    path: str
+    line: int | None = None
+    created_at: str = ""
+    review: int | None = None
+
+
+class Review(Neutral):
+    id: int
+    author: Account
+    body: str
+    state: str
+
+
+class Annotation(Neutral):
+    """One line-anchored finding of a check run; `line` counts from 1."""
+
+    path: str
+    line: int = Field(ge=1)
+    level: Literal["notice", "warning", "failure"]
+    title: str
+    message: str
+
+
+class Check(Neutral):
+    """A check run (GitHub) or commit status (elsewhere), found again by `name` on `head_sha`."""
+
+    name: str
+    head_sha: str
+    external_id: str
+    state: CheckState
+    title: str
+    summary: str
+    details_url: str = ""
+    annotations: tuple[Annotation, ...] = ()
+
+
+class GitAccess(Neutral):
+    """How to reach a repository over git for one phase.
+
+    `header` is the whole ``Authorization: …`` line or empty; it goes to git through the environment,
+    never into a command line or a `.git/config`.
+    """
+
+    url: str
+    header: str = Field(default="", repr=False)
+
+
+class Forge(Protocol):
+    """One forge, seen by the trusted side. Numbers are the forge's own; texts are as stored there.
+
+    All methods raise `ForgeUnavailable` (try again later), `ForgeDenied` (credentials or permissions)
+    or `ForgeMissing` (no such thing).
+    """
+
+    kind: str
+
+    def permission(self, repo: Repo, account: Account) -> Permission:
+        """The account's present right on `repo`, asked at the moment of use."""
+        ...
+
+    def issue(self, repo: Repo, number: int) -> Issue: ...
+
+    def comments(self, repo: Repo, number: int) -> list[Comment]:
+        """All comments of an issue or pull request, oldest first."""
+        ...
+
+    def default_branch(self, repo: Repo) -> str: ...
+
+    def git_access(self, repo: Repo, *, write: bool) -> GitAccess:
+        """A remote URL and a freshly minted credential for `repo` alone, read-only unless `write`."""
+        ...
+
+    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+        """Create or edit the one comment of ours that holds `marker`; returns its id.
+
+        `body` must contain `marker`. `known` is the id recorded earlier, if any: it saves the search.
+        """
+        ...
+
+    def pulls_by_head(self, repo: Repo, branch: str) -> list[Pull]:
+        """Pull requests of any state whose head is `branch` of `repo` itself, newest first."""
+        ...
+
+    def pull(self, repo: Repo, number: int) -> Pull: ...
+
+    def ensure_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> Pull:
+        """Open the pull request for `head`, or adopt the open one and bring its title and body up to date.
+
+        Raises `PullClosed` when the only one for this head is closed: it is never opened anew.
+        """
+        ...
+
+    def upsert_check(self, repo: Repo, check: Check) -> int:
+        """Create or update the check run `check.name` on `check.head_sha`; returns its id."""
+        ...
+
+    def review(self, repo: Repo, pull: int, review: int) -> Review: ...
+
+    def review_comments(self, repo: Repo, pull: int) -> list[ReviewComment]:
+        """All review comments of a pull request, oldest first, replies among them."""
+        ...
+
+    def reply_in_thread(self, repo: Repo, pull: int, thread: int, marker: str, body: str) -> int:
+        """Answer in the thread, once per `marker` (which `body` must contain); returns the comment's id."""
+        ...
+
+    def is_ours(self, repo: Repo, account: Account) -> bool:
+        """Whether the account is the bot itself, by id."""
+        ...
+
+
+class LabelledIssue(Protocol):
+    """What a backlog import needs beyond `Forge`; not every adapter has it."""
+
+    def create_issue(self, repo: Repo, title: str, body: str, labels: Sequence[str]) -> Issue: ...
+
+
+class ForgeUnavailable(ScenaristError):
+    """The forge failed, timed out or rate-limited us."""
+
+    code = "SCN-1001"
+    next_step = "Nothing is lost: the step is tried again by itself; see the forge's status page if it lasts."
+
+
+class ForgeDenied(ScenaristError):
+    """The forge refused our credentials or permissions."""
+
+    code = "SCN-1002"
+    next_step = (
+        "Check that the App is installed on the repository and has the permissions `docs/github.md` lists."
+    )
+
+
+class ForgeMissing(ScenaristError):
+    """The forge knows no such repository, issue, pull request or comment."""
+
+    code = "SCN-1003"
+    next_step = "Check that it was not deleted, moved or renamed, and that the App can see it."
+
+
+class PullClosed(ScenaristError):
+    """The pull request for this branch was closed by somebody."""
+
+    code = "SCN-1004"
+    next_step = "Reopen the pull request, or set the label again for a fresh branch."

@@ -1,0 +1,419 @@
+"""GitHub through githubkit: App JWT, tokens minted for one repository and least permission, tolerant reading.
+
+githubkit's typed responses refuse what other server versions send, so answers are read with small models
+of our own over `.json()`. https://docs.github.com/en/rest
+"""
+
+import base64
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from githubkit import AppAuthStrategy, GitHub, TokenAuthStrategy
+from githubkit.exception import GitHubException, RateLimitExceeded, RequestError, RequestFailed
+from githubkit.retry import RetryOption
+
+from bot.forges import github_payloads as payloads
+from bot.forges.forge import (
+    Account,
+    Check,
+    Comment,
+    Forge,
+    ForgeDenied,
+    ForgeMissing,
+    ForgeUnavailable,
+    GitAccess,
+    Issue,
+    Permission,
+    Pull,
+    PullClosed,
+    Repo,
+    Review,
+    ReviewComment,
+)
+from bot.settings import Settings, SettingsInvalid
+
+_READ = {"metadata": "read", "issues": "read", "pull_requests": "read", "contents": "read"}
+_TOKEN_SECONDS = 300
+_PAGE = 100
+_MAX_PAGES = 100
+_ANNOTATIONS = 50  # GitHub's limit a request
+_ACTIONS_BOT = "github-actions[bot]"
+_STATES: Mapping[str, Permission] = {
+    "admin": "admin",
+    "maintain": "admin",
+    "write": "write",
+    "triage": "read",
+    "read": "read",
+}
+
+
+def github_forge(settings: Settings) -> "GitHubForge":
+    """The adapter for the configured App, or for a job's own token. Raises `SettingsInvalid`."""
+    token = settings.github_token.get_secret_value()
+    if token:
+        tokens: Callable[[Repo, Mapping[str, str]], str] = lambda _repo, _permissions: token  # noqa: E731
+        return GitHubForge(settings.github_api_url, tokens, lambda: _ACTIONS_BOT, settings.github_git_url)
+    if not settings.github_app_id or settings.github_private_key_file is None:
+        raise SettingsInvalid(
+            "SCENARIST_GITHUB_APP_ID and SCENARIST_GITHUB_PRIVATE_KEY_FILE are needed for GitHub."
+        )
+    try:
+        key = settings.github_private_key_file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsInvalid(f"The App's private key cannot be read ({error.strerror}).") from None
+    app = AppTokens(settings.github_api_url, settings.github_app_id, key)
+    return GitHubForge(settings.github_api_url, app.token, app.login, settings.github_git_url)
+
+
+class AppTokens:
+    """Mints installation tokens for one repository and the permissions asked for; keeps each five minutes."""
+
+    def __init__(self, api_url: str, app_id: str, private_key: str) -> None:
+        self._github = _client(api_url, AppAuthStrategy(app_id, private_key))
+        self._minted: dict[tuple[Any, ...], tuple[float, str]] = {}
+        self._slug = ""
+
+    def token(self, repo: Repo, permissions: Mapping[str, str]) -> str:
+        """A token for `repo` alone with just `permissions`."""
+        key = (repo.full_name, repo.installation, *sorted(permissions.items()))
+        until, token = self._minted.get(key, (0.0, ""))
+        if time.monotonic() < until:
+            return token
+        with _errors():
+            installation = repo.installation or self._installation(repo)
+            scope: Any = {
+                "repositories": [repo.full_name.split("/")[1]],
+                "permissions": dict(permissions),
+            }
+            answer = self._github.rest.apps.create_installation_access_token(installation, data=scope).json()
+        token = str(answer["token"])
+        self._minted[key] = (time.monotonic() + _TOKEN_SECONDS, token)
+        return token
+
+    def login(self) -> str:
+        """The login of the App's own account."""
+        if not self._slug:
+            with _errors():
+                app: Any = self._github.rest.apps.get_authenticated().json()
+                self._slug = str(app["slug"])
+        return f"{self._slug}[bot]"
+
+    def _installation(self, repo: Repo) -> int:
+        owner, name = repo.full_name.split("/")
+        return int(self._github.rest.apps.get_repo_installation(owner, name).json()["id"])
+
+
+class GitHubForge:
+    """`token(repo, permissions)` gives a token, `login()` the account that these tokens act as."""
+
+    kind = "github"
+
+    def __init__(
+        self,
+        api_url: str,
+        token: Callable[[Repo, Mapping[str, str]], str],
+        login: Callable[[], str],
+        git_url: str = "",
+    ) -> None:
+        self._api_url = api_url
+        self._token = token
+        self._login = login
+        self._git_url = (git_url or _web_url(api_url)).rstrip("/")
+        self._account: int | None = None
+
+    def permission(self, repo: Repo, account: Account) -> Permission:
+        with self._api(repo, {"metadata": "read"}) as (github, owner, name):
+            try:
+                answer = github.rest.repos.get_collaborator_permission_level(
+                    owner, name, account.login
+                ).json()
+            except RequestFailed as error:
+                if error.response.status_code == 404:
+                    return "none"
+                raise
+        found = payloads.Collaborator.model_validate(answer)
+        if found.user is not None and found.user.id != account.id:
+            return "none"  # the login belongs to somebody else by now
+        return _STATES.get(found.role_name or found.permission, _STATES.get(found.permission, "none"))
+
+    def issue(self, repo: Repo, number: int) -> Issue:
+        with self._api(repo, {"issues": "read"}) as (github, owner, name):
+            answer = github.rest.issues.get(owner, name, number).json()
+        return payloads.Issue.model_validate(answer).neutral()
+
+    def comments(self, repo: Repo, number: int) -> list[Comment]:
+        with self._api(repo, {"issues": "read"}) as (github, owner, name):
+            found = _pages(
+                lambda page: github.rest.issues.list_comments(
+                    owner, name, number, per_page=_PAGE, page=page
+                ).json()
+            )
+        return [payloads.IssueComment.model_validate(item).neutral() for item in found]
+
+    def default_branch(self, repo: Repo) -> str:
+        with self._api(repo, {"metadata": "read"}) as (github, owner, name):
+            answer = github.rest.repos.get(owner, name).json()
+        return payloads.Repository.model_validate(answer).default_branch
+
+    def git_access(self, repo: Repo, *, write: bool) -> GitAccess:
+        token = self._token(repo, {"contents": "write" if write else "read"})
+        basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+        return GitAccess(url=f"{self._git_url}/{repo.full_name}.git", header=f"Authorization: Basic {basic}")
+
+    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+        with self._api(repo, {"issues": "write"}) as (github, owner, name):
+            if known is None:
+                known = self._own_comment(repo, number, marker)
+            if known is not None:
+                github.rest.issues.update_comment(owner, name, known, data={"body": body})
+                return known
+            return self._create(
+                lambda: github.rest.issues.create_comment(owner, name, number, data={"body": body}).json()[
+                    "id"
+                ],
+                lambda: self._own_comment(repo, number, marker),
+            )
+
+    def pulls_by_head(self, repo: Repo, branch: str) -> list[Pull]:
+        with self._api(repo, {"pull_requests": "read"}) as (github, owner, name):
+            answer = github.rest.pulls.list(
+                owner, name, state="all", head=f"{owner}:{branch}", per_page=_PAGE
+            ).json()
+        found = [payloads.PullRequest.model_validate(item).neutral() for item in answer]
+        # Servers that ignore the filter exist.
+        return [pull for pull in found if pull.head == branch and pull.head_repo == repo.full_name]
+
+    def pull(self, repo: Repo, number: int) -> Pull:
+        with self._api(repo, {"pull_requests": "read"}) as (github, owner, name):
+            answer = github.rest.pulls.get(owner, name, number).json()
+        return payloads.PullRequest.model_validate(answer).neutral()
+
+    def ensure_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> Pull:
+        known = self._open_pull(repo, head)
+        with self._api(repo, {"pull_requests": "write"}) as (github, owner, name):
+            if known is None:
+                number = self._create(
+                    lambda: github.rest.pulls.create(
+                        owner, name, data={"title": title, "body": body, "head": head, "base": base}
+                    ).json()["number"],
+                    lambda: getattr(self._open_pull(repo, head), "number", None),
+                )
+                return self.pull(repo, number)
+            if (known.title, known.body) != (title, body):
+                github.rest.pulls.update(owner, name, known.number, data={"title": title, "body": body})
+        return self.pull(repo, known.number)
+
+    def upsert_check(self, repo: Repo, check: Check) -> int:
+        done = check.state in ("success", "failure", "neutral", "cancelled")
+        state = {"status": "completed", "conclusion": check.state} if done else {"status": check.state}
+        notes = [_annotation(note) for note in check.annotations]
+        output = {"title": check.title, "summary": check.summary}
+        fields: dict[str, Any] = {"external_id": check.external_id, **state}
+        if check.details_url:
+            fields["details_url"] = check.details_url
+        first: Any = {
+            "name": check.name,
+            "head_sha": check.head_sha,
+            **fields,
+            "output": {**output, "annotations": notes[:_ANNOTATIONS]},
+        }
+        with self._api(repo, {"checks": "write"}) as (github, owner, name):
+
+            def update(data: Any) -> None:
+                github.rest.checks.update(owner, name, number, data=data)
+
+            known = self._own_check(github, owner, name, check)
+            if known is not None:
+                number = known
+                # An update adds annotations to those that are there: only the text is brought up to date.
+                update({**fields, "output": output})
+                return number
+            number = self._create(
+                lambda: github.rest.checks.create(owner, name, data=first).json()["id"],
+                lambda: self._own_check(github, owner, name, check),
+            )
+            for start in range(_ANNOTATIONS, len(notes), _ANNOTATIONS):
+                update({"output": {**output, "annotations": notes[start : start + _ANNOTATIONS]}})
+        return number
+
+    def review(self, repo: Repo, pull: int, review: int) -> Review:
+        with self._api(repo, {"pull_requests": "read"}) as (github, owner, name):
+            answer = github.rest.pulls.get_review(owner, name, pull, review).json()
+        return payloads.Review.model_validate(answer).neutral()
+
+    def review_comments(self, repo: Repo, pull: int) -> list[ReviewComment]:
+        with self._api(repo, {"pull_requests": "read"}) as (github, owner, name):
+            found = _pages(
+                lambda page: github.rest.pulls.list_review_comments(
+                    owner, name, pull, per_page=_PAGE, page=page
+                ).json()
+            )
+        return [payloads.ReviewComment.model_validate(item).neutral() for item in found]
+
+    def reply_in_thread(self, repo: Repo, pull: int, thread: int, marker: str, body: str) -> int:
+        def own() -> int | None:
+            for comment in self.review_comments(repo, pull):
+                if comment.thread == thread and marker in comment.body and self.is_ours(repo, comment.author):
+                    return comment.id
+            return None
+
+        with self._api(repo, {"pull_requests": "write"}) as (github, owner, name):
+            known = own()
+            if known is not None:
+                return known
+            return self._create(
+                lambda: github.rest.pulls.create_reply_for_review_comment(
+                    owner, name, pull, thread, data={"body": body}
+                ).json()["id"],
+                own,
+            )
+
+    def is_ours(self, repo: Repo, account: Account) -> bool:
+        if self._account is None:
+            with self._api(repo, {"metadata": "read"}) as (github, _owner, _name):
+                answer = github.rest.users.get_by_username(self._login()).json()
+            self._account = payloads.User.model_validate(answer).id
+        return account.id == self._account
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _api(
+        self, repo: Repo, permissions: Mapping[str, str]
+    ) -> Iterator[tuple[GitHub[TokenAuthStrategy], str, str]]:
+        """A client with a token for `repo` and `permissions`; githubkit's errors become the forge's."""
+        owner, name = repo.full_name.split("/")
+        with _errors():
+            token = self._token(repo, permissions)
+            with _client(self._api_url, TokenAuthStrategy(token)) as github:
+                yield github, owner, name
+
+    def _create(self, create: Callable[[], int], find: Callable[[], int | None]) -> int:
+        """Create a thing; after an answer that leaves open whether it was made, look before failing."""
+        try:
+            return int(create())
+        except RequestFailed as error:
+            if error.response.status_code < 500 and error.response.status_code not in (409, 422):
+                raise
+            found = find()
+            if found is None:
+                raise
+            return found
+        except RequestError:
+            found = find()
+            if found is None:
+                raise
+            return found
+
+    def _own_comment(self, repo: Repo, number: int, marker: str) -> int | None:
+        for comment in self.comments(repo, number):
+            if marker in comment.body and self.is_ours(repo, comment.author):
+                return comment.id
+        return None
+
+    def _open_pull(self, repo: Repo, head: str) -> Pull | None:
+        known = self.pulls_by_head(repo, head)
+        if not known:
+            return None
+        opened = next((pull for pull in known if pull.state == "open"), None)
+        if opened is None:
+            raise PullClosed(f"Pull request #{known[0].number} for {head} is {known[0].state}.")
+        return opened
+
+    @staticmethod
+    def _own_check(github: GitHub[Any], owner: str, name: str, check: Check) -> int | None:
+        answer = github.rest.checks.list_for_ref(
+            owner, name, check.head_sha, check_name=check.name, per_page=_PAGE
+        ).json()
+        for item in answer["check_runs"]:
+            found = payloads.CheckRun.model_validate(item)
+            if found.name == check.name and found.external_id == check.external_id:
+                return found.id
+        return None
+
+
+def _client(api_url: str, auth: Any) -> GitHub[Any]:
+    # The cache would answer a question about permissions from a minute ago.
+    return GitHub(
+        auth, base_url=api_url, http_cache=False, auto_retry=_retry, timeout=20, user_agent="scenarist"
+    )
+
+
+def _retry(error: GitHubException, attempt: int) -> RetryOption:
+    """Wait out short rate limits, and repeat what only reads; a POST is never repeated blindly."""
+    if isinstance(error, RateLimitExceeded):
+        short = error.retry_after <= timedelta(seconds=60)
+        return RetryOption(short and attempt < 2, error.retry_after)
+    reading = isinstance(error, RequestFailed) and error.request.method == "GET"
+    if reading and error.response.status_code >= 500:  # type: ignore[attr-defined]
+        return RetryOption(attempt < 2, timedelta(seconds=0.5 * 2**attempt))
+    return RetryOption(False)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """githubkit's errors as the forge's own, without tokens, bodies or traces."""
+    try:
+        yield
+    except RateLimitExceeded as error:
+        seconds = error.retry_after.total_seconds()
+        raise ForgeUnavailable(f"GitHub's rate limit is reached for {seconds:.0f} s.") from None
+    except RequestFailed as error:
+        status = error.response.status_code
+        what = f"GitHub answered {status} to {error.request.method} {error.request.url.path}"
+        if status in (404, 410):
+            raise ForgeMissing(f"{what}.") from None
+        if status in (401, 403):
+            raise ForgeDenied(f"{what}: {_message(error)}.") from None
+        if status >= 500 or status in (408, 429):
+            raise ForgeUnavailable(f"{what}.") from None
+        raise ForgeDenied(f"{what}: {_message(error)}.") from None
+    except GitHubException as error:
+        raise ForgeUnavailable(f"GitHub could not be reached ({type(error).__name__}).") from None
+
+
+def _message(error: RequestFailed) -> str:
+    try:
+        answer = error.response.json()
+    except ValueError:
+        return "no reason given"
+    found = answer.get("message") if isinstance(answer, dict) else None
+    details = answer.get("errors") if isinstance(answer, dict) else None
+    text = str(found or "no reason given").rstrip(".")
+    return f"{text} ({str(details)[:200]})" if details else text
+
+
+def _pages(get: Callable[[int], list[Any]]) -> list[Any]:
+    found: list[Any] = []
+    for page in range(1, _MAX_PAGES + 1):
+        items = get(page)
+        found += items
+        if len(items) < _PAGE:
+            break
+    return found
+
+
+def _annotation(note: Any) -> dict[str, Any]:
+    return {
+        "path": note.path,
+        "start_line": note.line,
+        "end_line": note.line,
+        "annotation_level": note.level,
+        "title": note.title,
+        "message": note.message,
+    }
+
+
+def _web_url(api_url: str) -> str:
+    """Where repositories are cloned from, given the API's address."""
+    if api_url.rstrip("/") == "https://api.github.com":
+        return "https://github.com"
+    return api_url.rstrip("/").removesuffix("/api/v3")
+
+
+def _conforms(forge: GitHubForge) -> Forge:
+    """Lets the type checker compare the adapter with the protocol."""
+    return forge

@@ -1,0 +1,159 @@
+"""Event -> work order: who may ask, what is frozen. Asks the forge at the moment of use; writes nothing."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
+from bot.intake.events import Event, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
+from bot.runs.events import RunRequested
+from runners.models.chat import Frozen
+from runners.workorder import OrderComment, OrderThread, WorkOrder
+
+_MAY_TRIGGER: frozenset[Permission] = frozenset({"write", "admin"})
+
+
+class StartRun(Frozen):
+    """Begin a run. `key` is unique a request; runs with one `target` never overlap."""
+
+    request: RunRequested
+    key: str
+    target: str
+    exclusive: bool
+
+
+def decide(event: Event, forge: Forge, delivery_id: str) -> StartRun | Ignored:
+    """What follows from an event. Raises the forge's errors."""
+    if forge.is_ours(event.repo, event.sender):
+        return Ignored(reason="our own doing")
+    if forge.permission(event.repo, event.sender) not in _MAY_TRIGGER:
+        return Ignored(reason="the sender has no write access")
+    if isinstance(event, IssueLabelled):
+        return _implement(event, forge, delivery_id)
+    pull = forge.pull(event.repo, event.pull)
+    if not forge.is_ours(event.repo, pull.author):
+        return Ignored(reason="not a pull request of ours")
+    if pull.state != "open":
+        return Ignored(reason="the pull request is closed")
+    return _revise(event, forge)
+
+
+def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun:
+    trusted = _trusted(forge, event.repo)
+    order = WorkOrder(
+        kind="implement",
+        number=event.number,
+        title=event.title,
+        body=event.body,
+        comments=tuple(
+            _frozen(comment)
+            for comment in forge.comments(event.repo, event.number)
+            if _stood_at(comment, event.at)
+            and not forge.is_ours(event.repo, comment.author)
+            and trusted(comment.author)
+        ),
+        requested_by=event.sender.login,
+        requested_at=event.at,
+    )
+    target = f"{forge.kind}:{event.repo.full_name}:issue:{event.number}"
+    return StartRun(
+        request=_request(forge, event.repo, order),
+        key=f"{target}:{delivery_id}",
+        target=target,
+        exclusive=True,
+    )
+
+
+def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun | Ignored:
+    review = event.review
+    comments = forge.review_comments(event.repo, event.pull)
+    if isinstance(event, ReviewCommented) and review is None:
+        asked = {comment.thread for comment in comments if comment.id == event.comment}
+    else:
+        asked = {comment.thread for comment in comments if comment.review == review}
+    body = forge.review(event.repo, event.pull, review).body if review is not None else ""
+    threads = _threads(comments, asked, _trusted(forge, event.repo), event.repo, forge)
+    if not threads and not body.strip():
+        return Ignored(reason="the review asks for nothing")
+    found = re.match(r"agent/(\d+)-", event.head)
+    order = WorkOrder(
+        kind="revise",
+        number=int(found.group(1)) if found else 0,
+        title=event.title,
+        body="",
+        requested_by=event.sender.login,
+        requested_at=event.at,
+        pull=event.pull,
+        review_body=body,
+        threads=threads,
+    )
+    asked_by = f"review:{review}" if review is not None else f"comment:{getattr(event, 'comment', 0)}"
+    target = f"{forge.kind}:{event.repo.full_name}:pull:{event.pull}"
+    return StartRun(
+        request=_request(forge, event.repo, order),
+        key=f"{target}:{asked_by}",
+        target=target,
+        exclusive=False,
+    )
+
+
+def _request(forge: Forge, repo: Repo, order: WorkOrder) -> RunRequested:
+    return RunRequested(
+        forge=forge.kind,
+        repo=repo.full_name,
+        installation=repo.installation,
+        order=order,
+        order_sha256=order.digest,
+    )
+
+
+def _threads(
+    comments: Sequence[ReviewComment],
+    asked: set[int],
+    trusted: Callable[[Account], bool],
+    repo: Repo,
+    forge: Forge,
+) -> tuple[OrderThread, ...]:
+    """The asked threads, each with what we and people with rights had said in it by then."""
+    threads = []
+    for root in sorted(asked):
+        said = [
+            comment
+            for comment in comments
+            if comment.thread == root and (forge.is_ours(repo, comment.author) or trusted(comment.author))
+        ]
+        if said:
+            threads.append(
+                OrderThread(
+                    id=root,
+                    path=said[0].path,
+                    line=said[0].line,
+                    comments=tuple(
+                        OrderComment(
+                            author=comment.author.login, body=comment.body, created_at=comment.created_at
+                        )
+                        for comment in said
+                    ),
+                )
+            )
+    return tuple(threads)
+
+
+def _trusted(forge: Forge, repo: Repo) -> Callable[[Account], bool]:
+    """Whether an account may put text into a work order; each account is asked for once."""
+    known: dict[int, bool] = {}
+
+    def trusted(account: Account) -> bool:
+        if account.id not in known:
+            known[account.id] = forge.permission(repo, account) in _MAY_TRIGGER
+        return known[account.id]
+
+    return trusted
+
+
+def _stood_at(comment: Comment, at: str) -> bool:
+    """Whether the comment's present text is the one it had at `at` (ISO 8601, UTC; empty: now)."""
+    return not at or max(comment.created_at, comment.updated_at) <= at
+
+
+def _frozen(comment: Comment) -> OrderComment:
+    return OrderComment(author=comment.author.login, body=comment.body, created_at=comment.created_at)

@@ -1,0 +1,49 @@
+"""The neutral events that can start something, whatever forge they come from."""
+
+from bot.forges.forge import Account, Neutral, Repo
+
+
+class IssueLabelled(Neutral):
+    """A label was put on an issue whose text, at that moment (`at`, ISO 8601), was `title` and `body`."""
+
+    repo: Repo
+    number: int
+    label: str
+    title: str
+    body: str
+    at: str
+    sender: Account
+
+
+class ReviewSubmitted(Neutral):
+    """A review was submitted on a pull request of the repository itself."""
+
+    repo: Repo
+    pull: int
+    head: str
+    title: str
+    review: int
+    at: str
+    sender: Account
+
+
+class ReviewCommented(Neutral):
+    """A comment was made in a review thread; `review` is the review it belongs to, if the forge says so."""
+
+    repo: Repo
+    pull: int
+    head: str
+    title: str
+    comment: int
+    review: int | None
+    at: str
+    sender: Account
+
+
+class Ignored(Neutral):
+    """Nothing for us, and why (one of few fixed sentences, for logs and metrics)."""
+
+    reason: str
+
+
+Event = IssueLabelled | ReviewSubmitted | ReviewCommented

@@ -1,0 +1,199 @@
+"""GitHub's webhook payloads, read by tolerant models of our own: only the fields we use, unknown ones ignored.
+
+githubkit's typed payloads refuse a third of GitHub's recorded ones.
+https://docs.github.com/en/webhooks/webhook-events-and-payloads
+"""
+
+import hashlib
+import hmac
+
+import pydantic_core
+from pydantic import BaseModel, ValidationError
+
+from bot.forges.forge import Account, Repo
+from bot.intake.events import Event, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
+
+BRANCH_PREFIX = "agent/"
+
+
+class PayloadInvalid(ValueError):
+    """The body is not JSON, or a field we need is missing."""
+
+
+class _Account(BaseModel):
+    id: int
+    login: str
+
+    def neutral(self) -> Account:
+        return Account(id=self.id, login=self.login)
+
+
+class _Repository(BaseModel):
+    full_name: str
+
+
+class _Installation(BaseModel):
+    id: int
+
+
+class _Label(BaseModel):
+    name: str
+
+
+class _Issue(BaseModel):
+    number: int
+    title: str
+    body: str | None = None
+    updated_at: str = ""
+
+
+class _Head(BaseModel):
+    ref: str
+    repo: _Repository | None = None
+
+
+class _Pull(BaseModel):
+    number: int
+    title: str
+    head: _Head
+
+
+class _Review(BaseModel):
+    id: int
+    state: str = ""
+    body: str | None = None
+    submitted_at: str | None = None
+
+
+class _Comment(BaseModel):
+    id: int
+    pull_request_review_id: int | None = None
+    created_at: str = ""
+
+
+class _Payload(BaseModel):
+    """What all three events share; which of the rest is there depends on the event."""
+
+    action: str = ""
+    sender: _Account
+    repository: _Repository
+    installation: _Installation | None = None
+    label: _Label | None = None
+    issue: _Issue | None = None
+    pull_request: _Pull | None = None
+    review: _Review | None = None
+    comment: _Comment | None = None
+
+    @property
+    def repo(self) -> Repo:
+        return Repo(
+            full_name=self.repository.full_name,
+            installation=self.installation.id if self.installation else 0,
+        )
+
+
+_WANTED = frozenset({"issues", "pull_request_review", "pull_request_review_comment"})
+
+
+def signature_valid(secret: bytes, body: bytes, header: bytes | None) -> bool:
+    """Whether `header` (``X-Hub-Signature-256``) is the HMAC of the raw `body`; compared in constant time.
+
+    https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+    """
+    if not secret or header is None:
+        return False
+    expected = b"sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest().encode()
+    return hmac.compare_digest(expected, header)
+
+
+def parse(event: str, body: bytes, trigger_label: str) -> Event | Ignored:
+    """Read one delivery. Raises `PayloadInvalid` when the body is not what `event` must be."""
+    if event not in _WANTED:
+        _require_json(body)
+        return Ignored(reason="event not used")
+    try:
+        payload = _Payload.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise PayloadInvalid(f"{where or 'body'}: {first['msg']}") from None
+    if event == "issues":
+        return _issue(payload, trigger_label)
+    return _review(payload) if event == "pull_request_review" else _comment(payload)
+
+
+def _require_json(body: bytes) -> None:
+    try:
+        pydantic_core.from_json(body, cache_strings="none")
+    except ValueError as error:
+        raise PayloadInvalid(f"body: {error}") from None
+
+
+def _issue(payload: _Payload, trigger_label: str) -> Event | Ignored:
+    if payload.action != "labeled":
+        return Ignored(reason="action not used")
+    if payload.issue is None or payload.label is None:
+        raise PayloadInvalid("issue and label are required")
+    if payload.label.name != trigger_label:
+        return Ignored(reason="another label")
+    return IssueLabelled(
+        repo=payload.repo,
+        number=payload.issue.number,
+        label=payload.label.name,
+        title=payload.issue.title,
+        body=payload.issue.body or "",
+        at=payload.issue.updated_at,
+        sender=payload.sender.neutral(),
+    )
+
+
+def _of_bot_branch(payload: _Payload) -> _Pull | Ignored:
+    pull = payload.pull_request
+    if pull is None:
+        raise PayloadInvalid("pull_request is required")
+    if not pull.head.ref.startswith(BRANCH_PREFIX):
+        return Ignored(reason="not a branch of ours")
+    if pull.head.repo is None or pull.head.repo.full_name != payload.repository.full_name:
+        return Ignored(reason="pull request from a fork")
+    return pull
+
+
+def _review(payload: _Payload) -> Event | Ignored:
+    if payload.action != "submitted":
+        return Ignored(reason="action not used")
+    pull = _of_bot_branch(payload)
+    if isinstance(pull, Ignored):
+        return pull
+    if payload.review is None:
+        raise PayloadInvalid("review is required")
+    if payload.review.state.lower() == "approved" and not payload.review.body:
+        return Ignored(reason="approval without a request")
+    return ReviewSubmitted(
+        repo=payload.repo,
+        pull=pull.number,
+        head=pull.head.ref,
+        title=pull.title,
+        review=payload.review.id,
+        at=payload.review.submitted_at or "",
+        sender=payload.sender.neutral(),
+    )
+
+
+def _comment(payload: _Payload) -> Event | Ignored:
+    if payload.action != "created":
+        return Ignored(reason="action not used")
+    pull = _of_bot_branch(payload)
+    if isinstance(pull, Ignored):
+        return pull
+    if payload.comment is None:
+        raise PayloadInvalid("comment is required")
+    return ReviewCommented(
+        repo=payload.repo,
+        pull=pull.number,
+        head=pull.head.ref,
+        title=pull.title,
+        comment=payload.comment.id,
+        review=payload.comment.pull_request_review_id,
+        at=payload.comment.created_at,
+        sender=payload.sender.neutral(),
+    )

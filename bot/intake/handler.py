@@ -1,0 +1,68 @@
+"""Handles one stored delivery: decide, and record the run together with the delivery's end."""
+
+import logging
+from collections.abc import Callable
+
+from bot.forges.forge import Forge, ForgeUnavailable
+from bot.intake.commands import decide
+from bot.intake.events import Ignored
+from bot.intake.github import PayloadInvalid, parse
+from bot.runs.store import Store
+from gherkin.errors import ScenaristError
+
+log = logging.getLogger(__name__)
+
+_MAX_DELAY_S = 600.0
+
+
+class IntakeHandler:
+    """`forge(name)` gives the adapter; `started(run_id)` is called for each new run, once it is stored."""
+
+    def __init__(
+        self,
+        store: Store,
+        forge: Callable[[str], Forge],
+        trigger_label: str,
+        started: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._forge = forge
+        self._trigger_label = trigger_label
+        self._started = started
+
+    def handle(self, delivery_id: str) -> str | None:
+        """Handle a delivery that nobody has handled yet; returns the id of the run it started, if any."""
+        delivery = self._store.delivery(delivery_id)
+        if delivery is None:
+            return None
+        try:
+            event = parse(delivery.event, delivery.body, self._trigger_label)
+            decision = (
+                event
+                if isinstance(event, Ignored)
+                else decide(event, self._forge(delivery.forge), delivery.id)
+            )
+        except PayloadInvalid as error:
+            self._store.close_delivery(delivery_id, f"invalid: {error}")
+            return None
+        except ForgeUnavailable as error:
+            seconds = min(2.0 * 2**delivery.attempts, _MAX_DELAY_S)
+            self._store.delay_delivery(delivery_id, str(error), seconds)
+            return None
+        except ScenaristError as error:
+            log.warning("delivery %s: %s", delivery_id, error)
+            self._store.close_delivery(delivery_id, str(error))
+            return None
+        if isinstance(decision, Ignored):
+            self._store.close_delivery(delivery_id, decision.reason)
+            return None
+        run_id = self._store.request_run(
+            decision.request,
+            key=decision.key,
+            target=decision.target,
+            exclusive=decision.exclusive,
+            delivery_id=delivery_id,
+        )
+        if run_id is not None:
+            self._started(run_id)
+        return run_id

@@ -1,0 +1,110 @@
+"""Stores deliveries as they come, many in one transaction, and rings the bell for the intake workers.
+
+A commit that is durable costs about a millisecond; grouping those that wait at the same moment keeps
+each request's latency low and the number of commits small.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.runs.store import Delivery, Store
+
+log = logging.getLogger(__name__)
+
+_BATCH = 200
+
+
+class Inbox:
+    """`ring(ids)` tells the intake workers; it may fail, since stored deliveries are found without it."""
+
+    def __init__(self, store: Store, ring: Callable[[Sequence[str]], None]) -> None:
+        self._store = store
+        self._ring = ring
+        self._incoming: queue.SimpleQueue[tuple[Delivery, asyncio.Future[bool]] | None] = queue.SimpleQueue()
+        self._stored: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._write, name="inbox-write", daemon=True),
+            threading.Thread(target=self._bell, name="inbox-bell", daemon=True),
+        ]
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Begin to work; to be called inside the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Store what has come and end."""
+        self._incoming.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    async def put(self, delivery: Delivery) -> bool:
+        """Store a delivery durably; returns whether it is new. Raises SQLAlchemy's errors."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._incoming.put((delivery, future))
+        return await future
+
+    def _write(self) -> None:
+        while True:
+            batch, last = self._take()
+            if batch:
+                self._store_batch(batch)
+            if last:
+                self._stored.put(None)
+                return
+
+    def _take(self) -> tuple[list[tuple[Delivery, "asyncio.Future[bool]"]], bool]:
+        first = self._incoming.get()
+        if first is None:
+            return [], True
+        batch = [first]
+        while len(batch) < _BATCH:
+            try:
+                item = self._incoming.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return batch, True
+            batch.append(item)
+        return batch, False
+
+    def _store_batch(self, batch: list[tuple[Delivery, "asyncio.Future[bool]"]]) -> None:
+        try:
+            added = self._store.add_deliveries([delivery for delivery, _ in batch])
+        except SQLAlchemyError as error:
+            log.error("deliveries could not be stored: %s", type(error).__name__)
+            self._answer([(future, error) for _, future in batch])
+            return
+        self._answer([(future, delivery.id in added) for delivery, future in batch])
+        if added:
+            self._stored.put([delivery.id for delivery, _ in batch if delivery.id in added])
+
+    def _answer(self, answers: "list[tuple[asyncio.Future[bool], bool | Exception]]") -> None:
+        def resolve() -> None:
+            for future, answer in answers:
+                if future.cancelled():
+                    continue
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)
+
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(resolve)
+
+    def _bell(self) -> None:
+        while True:
+            ids = self._stored.get()
+            if ids is None:
+                return
+            try:
+                self._ring(ids)
+            except Exception as error:
+                log.warning("the broker could not be told (%s); the reaper will", type(error).__name__)

@@ -1,0 +1,157 @@
+"""Renders a run's state for people; every word of proof comes from the verdict."""
+
+from typing import get_args
+
+import jinja2
+
+from bot.report.escape import block, inline, prose
+from bot.runs.events import Phase
+from bot.runs.state import RunState
+from runners.verify.verdict import Counts, Outcome, Verdict
+
+_MARKS: dict[Outcome, str] = {
+    "passed": "🟢 passed",
+    "failed": "🔴 failed",
+    "error": "🔴 failed",
+    "skipped": "⚪ skipped",
+    "undefined": "⚪ undefined step",
+    "missing": "⚪ missing",
+}
+
+_HEADLINES = {
+    "active": "is working on this.",
+    "done": "has finished.",
+    "needs_info": "needs more information.",
+    "gave_up": "did not get there.",
+    "failed": "could not go on.",
+}
+
+
+class Reporter:
+    """Markdown for forges. `public_url` is where the web app is reached, or empty."""
+
+    def __init__(self, public_url: str = "", *, unsafe: bool = False) -> None:
+        self._public_url = public_url.rstrip("/")
+        self._unsafe = unsafe
+        self._env = jinja2.Environment(
+            loader=jinja2.PackageLoader("bot.report", "templates"),
+            autoescape=False,  # noqa: S701 - Markdown, not HTML; strangers' text goes through the filters
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+        )
+        self._env.filters.update(inline=inline, block=block, prose=prose)
+        self._env.globals.update(mark=_MARKS.__getitem__, counts=_counts)
+
+    def run_url(self, run_id: str) -> str:
+        """The run's page, or nothing when there is no web app."""
+        return f"{self._public_url}/runs/{run_id}" if self._public_url else ""
+
+    def status_marker(self, run_id: str) -> str:
+        return f"<!-- scenarist:status:{run_id} -->"
+
+    def status_text(self, run_id: str, state: RunState, feature: str = "") -> str:
+        """The status comment: phases, reason, scenarios, budget."""
+        requested = state.requested
+        if requested is None:
+            raise ValueError("a run's log begins with RunRequested")
+        done = state.published
+        headline = _HEADLINES[state.status]
+        if done is not None:
+            verb = "revised" if requested.order.kind == "revise" else "opened"
+            headline = f"{verb} #{done.pull}: every scenario failed before the change and passes now."
+        ended = state.status in ("needs_info", "gave_up", "failed")
+        return self._env.get_template("status.md.j2").render(
+            marker=self.status_marker(run_id),
+            headline=headline,
+            phases=_phases(state),
+            reason=(f"{state.code}: " if state.code else "") + state.reason if ended else "",
+            problems=state.verdict.problems if ended and state.verdict else (),
+            feature=feature,
+            digest=requested.order_sha256,
+            requested_by=requested.order.requested_by,
+            spent=spent_text(state),
+            run_id=run_id,
+            url=self.run_url(run_id),
+        )
+
+    def pull_text(self, run_id: str, state: RunState, feature: str = "") -> tuple[str, str]:
+        """(title, body) of the pull request."""
+        requested, verdict = state.requested, state.verdict
+        if requested is None or verdict is None:
+            raise ValueError("a pull request comes after a verdict")
+        order = requested.order
+        title = " ".join(order.title.split())[:200]
+        body = self._env.get_template("pull.md.j2").render(
+            marker=f"<!-- scenarist:pull:{run_id} -->",
+            issue=order.number,
+            verdict=verdict,
+            spec=state.spec,
+            feature=feature,
+            summary=state.committed.summary if state.committed else "",
+            unsafe=self._unsafe,
+            digest=requested.order_sha256,
+            requested_by=order.requested_by,
+            spent=spent_text(state),
+            run_id=run_id,
+            url=self.run_url(run_id),
+        )
+        return title, body
+
+    def check_text(self, run_id: str, verdict: Verdict) -> tuple[str, str]:
+        """(title, summary) of the check run."""
+        proven = sum(proof.proven for proof in verdict.scenarios)
+        title = f"{proven} of {len(verdict.scenarios)} scenarios proven"
+        return title, self._env.get_template("check.md.j2").render(verdict=verdict)
+
+    def thread_text(self, run_id: str, thread: int, commit: str, answer: str) -> tuple[str, str]:
+        """(marker, text) of the answer in a review thread."""
+        marker = f"<!-- scenarist:thread:{run_id}:{thread} -->"
+        said = prose(answer) if answer else "The branch was revised for this review."
+        return marker, f"{marker}\n{said}\n\n<sub>in {commit}</sub>"
+
+
+def spent_text(state: RunState) -> str:
+    """What the run has used, in a line."""
+    spent = state.spent
+    models = f" with {', '.join(inline(name, 60) for name in state.models)}" if state.models else ""
+    return (
+        f"{spent.turns} turns, {spent.tokens:,} tokens, {state.tool_calls} tool calls, "
+        f"{spent.seconds:.0f} s{models}"
+    )
+
+
+def _counts(counts: Counts) -> str:
+    parts = [f"{counts.passed} passed"]
+    if counts.failed:
+        parts.append(f"{counts.failed} failed")
+    if counts.skipped:
+        parts.append(f"{counts.skipped} skipped")
+    return ", ".join(parts)
+
+
+def _phases(state: RunState) -> list[tuple[str, str, str]]:
+    rows = []
+    for name in get_args(Phase):
+        if name == "conclude":
+            continue
+        ended = [step for step in state.finished if step.phase == name]
+        rows.append((name, *_phase(state, name, ended[-1].outcome if ended else None)))
+    return rows
+
+
+def _phase(state: RunState, name: str, outcome: str | None) -> tuple[str, str]:
+    running = state.status == "active" and state.phase == name
+    if running and state.delayed is not None:
+        return "⏳", f"waits {state.delayed.seconds:.0f} s: {inline(state.delayed.reason)}"
+    if running and (not state.finished or state.finished[-1].phase != name):
+        rounds = f"round {state.rounds + 1}" if name == "implement" and state.rounds else ""
+        return "▶️", rounds or "running"
+    if outcome is None:
+        return ("⏳", "queued") if state.status == "active" else ("–", "")
+    note = ""
+    if name == "specify" and state.spec is not None:
+        note = f"{len(state.spec.scenarios)} scenarios"
+    if name == "verify" and state.verdict is not None:
+        proven = sum(proof.proven for proof in state.verdict.scenarios)
+        note = f"{proven} of {len(state.verdict.scenarios)} scenarios proven"
+    return ("✅" if outcome == "done" else "❌"), note

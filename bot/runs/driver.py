@@ -1,0 +1,142 @@
+"""Drives a run: takes the lease, does one phase, stores its end, says what comes next."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from bot.forges.forge import ForgeUnavailable
+from bot.runs.events import Event, Phase, PhaseDelayed, PhaseFinished, PhaseStarted, RunEnded
+from bot.runs.state import RunState, fold
+from bot.runs.store import Claim, LeaseLost, Store
+from bot.runs.workflow import FAILED, end_status, next_phase
+from gherkin.errors import ScenaristError
+from runners.job import PhaseResult
+from runners.models.chat import ModelUnavailable
+
+log = logging.getLogger(__name__)
+
+_PASSING = (ForgeUnavailable, ModelUnavailable)
+_MAX_ATTEMPTS = 6
+_FIRST_DELAY_S = 2.0
+
+Handler = Callable[[str, RunState, "Hold"], PhaseResult]
+
+
+class Hold:
+    """A claim in use: everything a phase stores on its way goes through it."""
+
+    def __init__(self, store: Store, claim: Claim) -> None:
+        self._store = store
+        self._claim = claim
+
+    def log(self, new: "list[Event] | tuple[Event, ...]", blobs: Mapping[str, bytes] | None = None) -> None:
+        """Append events and artifacts durably. Raises `LeaseLost`."""
+        self._store.log(self._claim, new, blobs)
+
+    def artifact(self, name: str) -> bytes | None:
+        return self._store.artifact(self._claim.run_id, name)
+
+
+class Driver:
+    """Does the phases it has handlers for. `changed(run_id, next_phase)` is called after each step."""
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Mapping[Phase, Handler],
+        *,
+        worker: str,
+        lease_seconds: float,
+        changed: Callable[[str, Phase | None], None],
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._changed = changed
+
+    def advance(self, run_id: str) -> bool:
+        """Do the run's next phase if it is ours to do and nobody does it; returns whether it was done."""
+        claim = self._store.claim(run_id, self._handlers, self._lease_seconds)
+        if claim is None:
+            return False
+        try:
+            with self._heartbeat(claim):
+                following = self._do(claim)
+        except LeaseLost:
+            log.warning("run %s was taken over by another worker", run_id)
+            return False
+        self._changed(run_id, following)
+        return True
+
+    def _do(self, claim: Claim) -> Phase | None:
+        hold = Hold(self._store, claim)
+        if claim.attempts > _MAX_ATTEMPTS:
+            reason = f"The {claim.phase} phase was begun {claim.attempts - 1} times and never ended."
+            return self._finish(claim, PhaseResult("gave_up", reason), FAILED, "SCN-6004")
+        hold.log([PhaseStarted(phase=claim.phase, worker=self._worker)])
+        self._changed(claim.run_id, None)
+        state = fold(self._store.entries(claim.run_id))
+        try:
+            result = self._handlers[claim.phase](claim.run_id, state, hold)
+        except LeaseLost:
+            raise
+        except ScenaristError as error:
+            if isinstance(error, _PASSING) and claim.attempts < _MAX_ATTEMPTS:
+                return self._delay(claim, error)
+            reason = f"{error.message} {error.next_step}"
+            return self._finish(claim, PhaseResult("gave_up", reason), FAILED, error.code)
+        except Exception:
+            log.exception("run %s: the %s phase broke", claim.run_id, claim.phase)
+            reason = f"The {claim.phase} phase broke. {ScenaristError.next_step}"
+            return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code)
+        return self._finish(claim, result, result.outcome, "")
+
+    def _finish(self, claim: Claim, result: PhaseResult, outcome: str, code: str) -> Phase | None:
+        following = next_phase(claim.phase, outcome)
+        new: list[Event] = [
+            *result.events,
+            PhaseFinished(phase=claim.phase, outcome=outcome, reason=result.reason, code=code),
+        ]
+        if following is not None:
+            self._store.finish_phase(claim, new, result.artifacts, phase=following)
+            return following
+        last = fold([*self._store.entries(claim.run_id)])
+        before = [step for step in last.finished if step.phase != "conclude"]
+        concluding = claim.phase == "conclude" and before
+        ended = RunEnded(status=end_status(before[-1].outcome if concluding else outcome))
+        self._store.finish_phase(
+            claim, [*new, ended], result.artifacts, phase=claim.phase, status=ended.status
+        )
+        return None
+
+    def _delay(self, claim: Claim, error: ScenaristError) -> Phase:
+        seconds = _FIRST_DELAY_S * 2 ** (claim.attempts - 1)
+        delayed = PhaseDelayed(phase=claim.phase, code=error.code, reason=error.message, seconds=seconds)
+        self._store.finish_phase(
+            claim, [delayed], {}, phase=claim.phase, delay=seconds, attempts=claim.attempts
+        )
+        return claim.phase
+
+    @contextmanager
+    def _heartbeat(self, claim: Claim) -> Iterator[None]:
+        """Keep the lease while the phase works; a lost lease shows at the phase's next write."""
+        stop = threading.Event()
+
+        def beat() -> None:
+            while not stop.wait(self._lease_seconds / 3):
+                try:
+                    self._store.extend(claim, self._lease_seconds)
+                except LeaseLost:
+                    return
+                except Exception:
+                    log.exception("run %s: the heartbeat failed", claim.run_id)
+
+        thread = threading.Thread(target=beat, name=f"heartbeat-{claim.run_id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()

@@ -1,0 +1,117 @@
+"""The typed events of a run's log: a run's life, around what its runners report."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from runners.events import Committed, ModelReplied, PromptSent, SpecWritten, ToolCalled, VerdictReached
+from runners.job import RunSettings
+from runners.models.chat import Frozen
+from runners.workorder import WorkOrder
+
+Phase = Literal["prepare", "specify", "implement", "verify", "publish", "conclude"]
+Status = Literal["active", "done", "needs_info", "gave_up", "failed"]
+
+
+class RunRequested(Frozen):
+    """Somebody with rights asked for a run."""
+
+    type: Literal["RunRequested"] = "RunRequested"
+    forge: str
+    repo: str
+    installation: int = 0
+    order: WorkOrder
+    order_sha256: str
+
+
+class Prepared(Frozen):
+    """The repository is fetched; `base` is the commit the run starts from.
+
+    `branch` is where its result will be pushed; `head` is the commit that branch has on the forge by now
+    (None: it does not exist yet).
+    """
+
+    type: Literal["Prepared"] = "Prepared"
+    base: str
+    base_branch: str
+    branch: str
+    head: str | None
+    settings: RunSettings
+
+
+class PhaseStarted(Frozen):
+    type: Literal["PhaseStarted"] = "PhaseStarted"
+    phase: Phase
+    worker: str
+
+
+class PhaseFinished(Frozen):
+    """A phase ended; `reason` and `code` say why when it did not end well."""
+
+    type: Literal["PhaseFinished"] = "PhaseFinished"
+    phase: Phase
+    outcome: str
+    reason: str = ""
+    code: str = ""
+
+
+class PhaseDelayed(Frozen):
+    """A phase met trouble that may pass; it is tried again after `seconds`."""
+
+    type: Literal["PhaseDelayed"] = "PhaseDelayed"
+    phase: Phase
+    code: str
+    reason: str
+    seconds: float
+
+
+class StatusPosted(Frozen):
+    """The status comment exists on the forge."""
+
+    type: Literal["StatusPosted"] = "StatusPosted"
+    comment: int
+
+
+class Published(Frozen):
+    """The verified commit is pushed and its pull request open."""
+
+    type: Literal["Published"] = "Published"
+    commit: str
+    pull: int
+    url: str
+
+
+class RunEnded(Frozen):
+    type: Literal["RunEnded"] = "RunEnded"
+    status: Status
+    reason: str = ""
+    code: str = ""
+
+
+Event = Annotated[
+    RunRequested
+    | Prepared
+    | PhaseStarted
+    | PhaseFinished
+    | PhaseDelayed
+    | SpecWritten
+    | PromptSent
+    | ModelReplied
+    | ToolCalled
+    | Committed
+    | VerdictReached
+    | StatusPosted
+    | Published
+    | RunEnded,
+    Field(discriminator="type"),
+]
+
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class Entry(Frozen):
+    """One line of a run's log: `seq` counts from 1, `at` is UTC in ISO 8601."""
+
+    seq: int
+    at: str
+    event: Event

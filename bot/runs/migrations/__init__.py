@@ -1,0 +1,1 @@
+"""Alembic's migrations; `bot.runs.store.migrate` applies them."""

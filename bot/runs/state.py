@@ -1,0 +1,107 @@
+"""A run's state: the fold of its log."""
+
+from collections.abc import Iterable
+
+from bot.runs.events import (
+    Entry,
+    Event,
+    Phase,
+    PhaseDelayed,
+    PhaseFinished,
+    PhaseStarted,
+    Prepared,
+    Published,
+    RunEnded,
+    RunRequested,
+    Status,
+    StatusPosted,
+)
+from runners.budget import Spent
+from runners.events import Committed, ModelReplied, SpecWritten, ToolCalled, VerdictReached
+from runners.models.chat import Frozen
+from runners.verify.verdict import Verdict
+
+
+class RunState(Frozen):
+    """Everything known of a run. Fields are None until the log has said them."""
+
+    requested: RunRequested | None = None
+    requested_at: str = ""
+    phase: Phase | None = None
+    finished: tuple[PhaseFinished, ...] = ()
+    delayed: PhaseDelayed | None = None
+    prepared: Prepared | None = None
+    spec: SpecWritten | None = None
+    committed: Committed | None = None
+    verdict: Verdict | None = None
+    rounds: int = 0
+    tool_calls: int = 0
+    spent: Spent = Spent()
+    models: tuple[str, ...] = ()
+    status_comment: int | None = None
+    published: Published | None = None
+    status: Status = "active"
+    reason: str = ""
+    code: str = ""
+    updated_at: str = ""
+    seq: int = 0
+
+
+def fold(entries: Iterable[Entry], state: RunState | None = None) -> RunState:
+    """The state after `entries`, going on from `state` (the beginning, if None)."""
+    current = state or RunState()
+    for entry in entries:
+        changes = {"seq": entry.seq, "updated_at": entry.at, **_apply(current, entry.event)}
+        if isinstance(entry.event, RunRequested):
+            changes["requested_at"] = entry.at
+        current = current.model_copy(update=changes)
+    return current
+
+
+def _apply(state: RunState, event: Event) -> dict[str, object]:
+    match event:
+        case RunRequested():
+            return {"requested": event}
+        case Prepared():
+            return {"prepared": event}
+        case PhaseStarted():
+            return {"phase": event.phase, "delayed": None}
+        case PhaseFinished():
+            failed = {"reason": event.reason, "code": event.code} if event.reason else {}
+            return {"finished": (*state.finished, event), **failed}
+        case PhaseDelayed():
+            return {"delayed": event}
+        case SpecWritten():
+            return {"spec": event}
+        case ModelReplied():
+            known = event.reply.model in state.models or not event.reply.model
+            return {
+                "spent": _spend(state.spent, event),
+                "models": state.models if known else (*state.models, event.reply.model),
+            }
+        case ToolCalled():
+            spent = state.spent.model_copy(update={"seconds": state.spent.seconds + event.seconds})
+            return {"spent": spent, "tool_calls": state.tool_calls + 1}
+        case Committed():
+            return {"committed": event}
+        case VerdictReached():
+            return {"verdict": event.verdict, "rounds": state.rounds + 1}
+        case StatusPosted():
+            return {"status_comment": event.comment}
+        case Published():
+            return {"published": event}
+        case RunEnded():
+            ended = {"reason": event.reason, "code": event.code} if event.reason else {}
+            return {"status": event.status, **ended}
+        case _:
+            return {}
+
+
+def _spend(spent: Spent, event: ModelReplied) -> Spent:
+    usage = event.reply.usage
+    return Spent(
+        turns=spent.turns + 1,
+        prompt_tokens=spent.prompt_tokens + usage.prompt_tokens,
+        completion_tokens=spent.completion_tokens + usage.completion_tokens,
+        seconds=spent.seconds + event.seconds,
+    )

@@ -1,0 +1,495 @@
+"""The durable truth: deliveries, runs with their leases, logs and artifacts, on SQLite or PostgreSQL."""
+
+import hashlib
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.dialects import postgresql, sqlite
+from ulid import ULID
+
+from bot.runs.events import Entry, Event, Phase, RunRequested, Status, event_adapter
+from bot.runs.tables import artifacts, deliveries, events, runs
+from gherkin.errors import ScenaristError
+from runners.models.chat import Frozen
+
+MAX_ARTIFACT_BYTES = 100_000_000
+
+
+class LeaseLost(ScenaristError):
+    """Another worker has taken the run over."""
+
+    code = "SCN-6001"
+    next_step = "Nothing to do: the other worker goes on with the run."
+
+
+class ArtifactTooLarge(ScenaristError):
+    """An artifact is larger than the store takes."""
+
+    code = "SCN-6002"
+    next_step = "Keep generated and binary files out of the change, for example with .gitignore."
+
+
+class DatabaseBehind(ScenaristError):
+    """The database lacks migrations."""
+
+    code = "SCN-6003"
+    next_step = "Run `scenarist migrate` with the same settings."
+
+
+class Delivery(Frozen):
+    """A webhook delivery as it was received; `body` is the raw request body."""
+
+    id: str
+    forge: str
+    guid: str
+    event: str
+    body: bytes
+    attempts: int = 0
+
+
+class Claim(Frozen):
+    """The right to work on a run until `lease_until`, worth something only while `fence` is the newest."""
+
+    run_id: str
+    phase: Phase
+    fence: int
+    attempts: int
+
+
+class RunRow(Frozen):
+    """A run in a listing."""
+
+    id: str
+    forge: str
+    repo: str
+    target: str
+    status: Status
+    phase: Phase
+    created_at: float
+
+
+def new_id() -> str:
+    """A fresh ULID: sortable by time, 80 random bits."""
+    return str(ULID())
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for `url`; SQLite gets WAL, full synchronisation and write transactions that lock at once."""
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = sa.create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+
+        @sa.event.listens_for(engine, "connect")
+        def _configure(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        @sa.event.listens_for(engine, "begin")
+        def _begin(connection: sa.Connection) -> None:
+            # A transaction that reads first and writes later would otherwise fail under contention.
+            if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the database to the newest schema; safe to call when it is there already."""
+    with engine.begin() as connection:
+        command.upgrade(_alembic(connection), "head")
+
+
+def _alembic(connection: sa.Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+class Store:
+    """All reads and writes of the bot. `clock` gives seconds since the epoch."""
+
+    def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
+        self.engine = engine
+        self.clock = clock
+
+    # -- deliveries ----------------------------------------------------------------------------------
+
+    def add_deliveries(self, incoming: Sequence[Delivery]) -> set[str]:
+        """Store deliveries in one transaction; returns the ids of those that were not known yet."""
+        now = self.clock()
+        rows = [
+            {
+                "id": delivery.id,
+                "forge": delivery.forge,
+                "guid": delivery.guid,
+                "event": delivery.event,
+                "body_sha256": hashlib.sha256(delivery.body).hexdigest(),
+                "body": zlib.compress(delivery.body, 1),
+                "received_at": now,
+                "state": "stored",
+                "outcome": "",
+                "attempts": 0,
+                "due_at": now,
+            }
+            for delivery in incoming
+        ]
+        added: set[str] = set()
+        with self.engine.begin() as db:
+            for row in rows:
+                if self._add(db, deliveries, row):
+                    added.add(str(row["id"]))
+        return added
+
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        """The delivery, if it is still to be handled."""
+        columns = deliveries.c
+        query = sa.select(deliveries).where(columns.id == delivery_id, columns.state == "stored")
+        with self._read() as db:
+            row = db.execute(query).one_or_none()
+        if row is None:
+            return None
+        return Delivery(
+            id=row.id,
+            forge=row.forge,
+            guid=row.guid,
+            event=row.event,
+            body=zlib.decompress(row.body),
+            attempts=row.attempts,
+        )
+
+    def close_delivery(self, delivery_id: str, outcome: str) -> None:
+        """Note what became of a delivery; its body is not kept."""
+        with self.engine.begin() as db:
+            db.execute(
+                sa.update(deliveries)
+                .where(deliveries.c.id == delivery_id)
+                .values(state="handled", outcome=outcome, body=b"")
+            )
+
+    def delay_delivery(self, delivery_id: str, reason: str, seconds: float) -> None:
+        """Let a delivery be tried again after `seconds`."""
+        with self.engine.begin() as db:
+            db.execute(
+                sa.update(deliveries)
+                .where(deliveries.c.id == delivery_id)
+                .values(attempts=deliveries.c.attempts + 1, outcome=reason, due_at=self.clock() + seconds)
+            )
+
+    def due_deliveries(self, older_than: float, limit: int = 500) -> list[str]:
+        """Ids of deliveries that should have been handled `older_than` seconds ago."""
+        columns = deliveries.c
+        query = (
+            sa.select(columns.id)
+            .where(columns.state == "stored", columns.due_at < self.clock() - older_than)
+            .order_by(columns.due_at)
+            .limit(limit)
+        )
+        with self._read() as db:
+            return list(db.execute(query).scalars())
+
+    # -- runs ----------------------------------------------------------------------------------------
+
+    def request_run(
+        self,
+        request: RunRequested,
+        *,
+        key: str,
+        target: str,
+        exclusive: bool,
+        delivery_id: str | None = None,
+    ) -> str | None:
+        """Create a run and close its delivery in one transaction.
+
+        None when `key` was requested before, or when the run is `exclusive` and another one is active on
+        `target`; otherwise runs on one target wait for each other.
+        """
+        now = self.clock()
+        run_id = new_id()
+        row = {
+            "id": run_id,
+            "request_key": key,
+            "target": target,
+            "exclusive": target if exclusive else None,
+            "forge": request.forge,
+            "repo": request.repo,
+            "status": "active",
+            "phase": "prepare",
+            "seq": 0,
+            "fence": 0,
+            "due_at": now,
+            "attempts": 0,
+            "reported_seq": 0,
+            "created_at": now,
+        }
+        with self.engine.begin() as db:
+            created = self._add(db, runs, row)
+            if created:
+                self._append(db, run_id, [request])
+            if delivery_id is not None:
+                outcome = f"run {run_id}" if created else "already requested"
+                db.execute(
+                    sa.update(deliveries)
+                    .where(deliveries.c.id == delivery_id)
+                    .values(state="handled", outcome=outcome, body=b"")
+                )
+        return run_id if created else None
+
+    def active_run(self, target: str) -> str | None:
+        """The oldest run on `target` that has not ended."""
+        query = (
+            sa.select(runs.c.id)
+            .where(runs.c.target == target, runs.c.status == "active")
+            .order_by(runs.c.id)
+            .limit(1)
+        )
+        with self._read() as db:
+            found: str | None = db.execute(query).scalar()
+            return found
+
+    def claim(self, run_id: str, phases: Iterable[Phase], seconds: float) -> Claim | None:
+        """Take the lease of a run whose next phase is one of `phases`.
+
+        None when it has ended, is held by another worker, is not due yet, or has to wait for an older
+        run on the same target.
+        """
+        now = self.clock()
+        older = runs.alias()
+        waits = sa.exists().where(
+            older.c.target == runs.c.target, older.c.status == "active", older.c.id < runs.c.id
+        )
+        statement = (
+            sa.update(runs)
+            .where(
+                runs.c.id == run_id,
+                runs.c.status == "active",
+                runs.c.phase.in_(list(phases)),
+                runs.c.due_at <= now,
+                sa.or_(runs.c.lease_until.is_(None), runs.c.lease_until < now),
+                ~waits,
+            )
+            .values(fence=runs.c.fence + 1, lease_until=now + seconds, attempts=runs.c.attempts + 1)
+            .returning(runs.c.phase, runs.c.fence, runs.c.attempts)
+        )
+        with self.engine.begin() as db:
+            row = db.execute(statement).one_or_none()
+        if row is None:
+            return None
+        return Claim(run_id=run_id, phase=row.phase, fence=row.fence, attempts=row.attempts)
+
+    def extend(self, claim: Claim, seconds: float) -> None:
+        """Heartbeat: keep the lease for `seconds` more. Raises `LeaseLost`."""
+        with self.engine.begin() as db:
+            self._hold(db, claim, lease_until=self.clock() + seconds)
+
+    def log(self, claim: Claim, new: Sequence[Event], blobs: Mapping[str, bytes] | None = None) -> None:
+        """Append events and store artifacts in one transaction, under the claim. Raises `LeaseLost`."""
+        with self.engine.begin() as db:
+            self._hold(db, claim)
+            self._append(db, claim.run_id, new)
+            self._put(db, claim.run_id, blobs or {})
+
+    def finish_phase(
+        self,
+        claim: Claim,
+        new: Sequence[Event],
+        blobs: Mapping[str, bytes],
+        *,
+        phase: Phase,
+        status: Status = "active",
+        delay: float = 0.0,
+        attempts: int = 0,
+    ) -> None:
+        """Store a phase's end and let go of the run, which goes on with `phase` after `delay` seconds."""
+        with self.engine.begin() as db:
+            self._hold(
+                db,
+                claim,
+                lease_until=None,
+                phase=phase,
+                status=status,
+                due_at=self.clock() + delay,
+                attempts=attempts,
+            )
+            self._append(db, claim.run_id, new)
+            self._put(db, claim.run_id, blobs)
+
+    def note(self, run_id: str, event: Event) -> None:
+        """Append an event that needs no claim: something seen from outside of the phases."""
+        with self.engine.begin() as db:
+            self._append(db, run_id, [event])
+
+    def due_runs(self, older_than: float, limit: int = 500) -> list[tuple[str, Phase]]:
+        """(id, phase) of active runs nobody holds that should have gone on `older_than` seconds ago."""
+        now = self.clock()
+        query = (
+            sa.select(runs.c.id, runs.c.phase)
+            .where(
+                runs.c.status == "active",
+                runs.c.due_at < now - older_than,
+                sa.or_(runs.c.lease_until.is_(None), runs.c.lease_until < now),
+            )
+            .order_by(runs.c.due_at)
+            .limit(limit)
+        )
+        with self._read() as db:
+            return [(row.id, row.phase) for row in db.execute(query)]
+
+    def waiting_runs(self, target_of: str) -> list[tuple[str, Phase]]:
+        """Active runs on the same target as run `target_of`, oldest first."""
+        same = sa.select(runs.c.target).where(runs.c.id == target_of).scalar_subquery()
+        query = (
+            sa.select(runs.c.id, runs.c.phase)
+            .where(runs.c.target == same, runs.c.status == "active")
+            .order_by(runs.c.id)
+        )
+        with self._read() as db:
+            return [(row.id, row.phase) for row in db.execute(query)]
+
+    def begin_report(self, run_id: str, seconds: float) -> bool:
+        """Take the right to edit the run's status comment; False while another process has it."""
+        now = self.clock()
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == run_id, sa.or_(runs.c.report_until.is_(None), runs.c.report_until < now))
+            .values(report_until=now + seconds)
+        )
+        with self.engine.begin() as db:
+            return bool(db.execute(statement).rowcount)
+
+    def end_report(self, run_id: str, seq: int) -> None:
+        """Let go of the right to report, having shown the log up to `seq`."""
+        with self.engine.begin() as db:
+            db.execute(sa.update(runs).where(runs.c.id == run_id).values(report_until=None, reported_seq=seq))
+
+    def stale_reports(self, limit: int = 100) -> list[str]:
+        """Runs whose status comment shows less than their log and nobody edits."""
+        query = (
+            sa.select(runs.c.id)
+            .where(
+                runs.c.reported_seq < runs.c.seq,
+                sa.or_(runs.c.report_until.is_(None), runs.c.report_until < self.clock()),
+            )
+            .limit(limit)
+        )
+        with self._read() as db:
+            return list(db.execute(query).scalars())
+
+    def seq(self, run_id: str) -> int:
+        """The number of the log's last entry; 0 for an unknown run."""
+        with self._read() as db:
+            return db.execute(sa.select(runs.c.seq).where(runs.c.id == run_id)).scalar() or 0
+
+    def entries(self, run_id: str, after: int = 0) -> list[Entry]:
+        """The run's log from the entry behind `after` on."""
+        query = (
+            sa.select(events).where(events.c.run_id == run_id, events.c.seq > after).order_by(events.c.seq)
+        )
+        with self._read() as db:
+            rows = db.execute(query).all()
+        return [Entry(seq=row.seq, at=row.at, event=event_adapter.validate_json(row.data)) for row in rows]
+
+    def list_runs(self, limit: int = 50, target: str | None = None) -> list[RunRow]:
+        """The newest runs first."""
+        query = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
+        if target is not None:
+            query = query.where(runs.c.target == target)
+        fields = list(RunRow.model_fields)
+        with self._read() as db:
+            return [
+                RunRow.model_validate({name: getattr(row, name) for name in fields})
+                for row in db.execute(query)
+            ]
+
+    def has_run(self, run_id: str) -> bool:
+        with self._read() as db:
+            return db.execute(sa.select(runs.c.id).where(runs.c.id == run_id)).first() is not None
+
+    # -- artifacts -----------------------------------------------------------------------------------
+
+    def artifact(self, run_id: str, name: str) -> bytes | None:
+        """The stored bytes, or None."""
+        query = sa.select(artifacts.c.data).where(artifacts.c.run_id == run_id, artifacts.c.name == name)
+        with self._read() as db:
+            data = db.execute(query).scalar()
+        return None if data is None else zlib.decompress(data)
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        with self.engine.connect() as plain:
+            yield plain.execution_options(isolation_level="AUTOCOMMIT")
+
+    def _insert(self, table: sa.Table) -> Any:
+        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)
+
+    def _add(self, db: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
+        """Insert a row; False when one with the same key is there."""
+        statement = self._insert(table).values(row).on_conflict_do_nothing()
+        return db.execute(statement.returning(table.c.id)).first() is not None
+
+    def _hold(self, db: sa.Connection, claim: Claim, **values: Any) -> None:
+        """Fail unless the claim is the newest on its run; `values` are set in the same statement."""
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
+            .values(fence=claim.fence, **values)
+        )
+        if not db.execute(statement).rowcount:
+            raise LeaseLost(f"Run {claim.run_id} was taken over by another worker.")
+
+    def _append(self, db: sa.Connection, run_id: str, new: Sequence[Event]) -> None:
+        if not new:
+            return
+        moved = (
+            sa.update(runs).where(runs.c.id == run_id).values(seq=runs.c.seq + len(new)).returning(runs.c.seq)
+        )
+        last = db.execute(moved).scalar_one()
+        at = datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="milliseconds")
+        first = last - len(new) + 1
+        db.execute(
+            sa.insert(events),
+            [
+                {
+                    "run_id": run_id,
+                    "seq": seq,
+                    "at": at,
+                    "type": event.type,
+                    "data": event.model_dump_json(),
+                }
+                for seq, event in enumerate(new, start=first)
+            ],
+        )
+
+    def _put(self, db: sa.Connection, run_id: str, blobs: Mapping[str, bytes]) -> None:
+        for name, content in blobs.items():
+            if len(content) > MAX_ARTIFACT_BYTES:
+                raise ArtifactTooLarge(f"{name} has {len(content):,} bytes.")
+            row = {
+                "run_id": run_id,
+                "name": name,
+                "size": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "data": zlib.compress(content, 1),
+            }
+            statement = self._insert(artifacts).values(row)
+            db.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["run_id", "name"],
+                    set_={key: row[key] for key in ("size", "sha256", "data")},
+                )
+            )

@@ -1,0 +1,94 @@
+"""The tables. Times are seconds since the epoch (UTC) unless a column says otherwise."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("forge", sa.String(16), nullable=False),
+    sa.Column("guid", sa.String(100), nullable=False),
+    sa.Column("event", sa.String(100), nullable=False),
+    sa.Column("body_sha256", sa.String(64), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False, default=""),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("due_at", sa.Float, nullable=False),
+    # Some forges repeat a GUID (a millisecond clock), so it alone does not make a delivery the same.
+    sa.UniqueConstraint("forge", "guid", "event", "body_sha256"),
+    sa.Index("ix_deliveries_state_due_at", "state", "due_at"),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("request_key", sa.String(300), nullable=False, unique=True),
+    sa.Column("target", sa.String(300), nullable=False),
+    # The target, when only one run at a time may be requested for it.
+    sa.Column("exclusive", sa.String(300)),
+    sa.Column("forge", sa.String(16), nullable=False),
+    sa.Column("repo", sa.String(200), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("lease_until", sa.Float),
+    sa.Column("due_at", sa.Float, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("report_until", sa.Float),
+    sa.Column("reported_seq", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index("ix_runs_status_due_at", "status", "due_at"),
+    sa.Index("ix_runs_target", "target"),
+    sa.Index(
+        "uq_runs_exclusive",
+        "exclusive",
+        unique=True,
+        sqlite_where=sa.text("status = 'active'"),
+        postgresql_where=sa.text("status = 'active'"),
+    ),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("run_id", sa.String(26), sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("at", sa.String(32), nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+)
+
+artifacts = sa.Table(
+    "artifacts",
+    metadata,
+    sa.Column("run_id", sa.String(26), sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+# The local forge's own state: what GitHub would keep.
+local_things = sa.Table(
+    "local_things",
+    metadata,
+    sa.Column("repo", sa.String(200), primary_key=True),
+    sa.Column("kind", sa.String(24), primary_key=True),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("parent", sa.Integer, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Index("ix_local_things_repo_kind_parent", "repo", "kind", "parent"),
+)

@@ -1,0 +1,198 @@
+"""The phases that need forge credentials: prepare, publish, conclude. They run no repository code."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.config import FILE, parse_config
+from bot.forges.forge import Annotation, Check, CheckState, Forge, Repo
+from bot.report.reporter import Reporter
+from bot.runs.driver import Hold
+from bot.runs.events import Prepared, Published, RunRequested
+from bot.runs.state import RunState
+from gherkin.errors import ScenaristError
+from runners.gitio import git, push, read_blob, remote_heads
+from runners.job import BASE, FEATURE, WORK, PhaseResult, RunSettings
+from runners.verify.verdict import Verdict
+from runners.workspace import Mirror, Workspaces, branch_slug, work_ref
+
+CHECK_NAME = "scenarist"
+_MAX_BRANCHES = 50
+
+
+class BranchMoved(ScenaristError):
+    """The branch of the run is not at the commit the run started from or made."""
+
+    code = "SCN-1101"
+    next_step = "Somebody else pushed to it: keep their work, and ask for the change again in a review."
+
+
+class NoFreeBranch(ScenaristError):
+    """All branch names for this issue are taken."""
+
+    code = "SCN-1102"
+    next_step = "Delete old `agent/…` branches of this issue and set the label again."
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """Handlers of the trusted phases. `forge(name)` gives the adapter with its credentials."""
+
+    forge: Callable[[str], Forge]
+    workspaces: Workspaces
+    reporter: Reporter
+    carry_base: bool = False
+
+    def prepare(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult:
+        """Fetch the repository, read its configuration from the default branch, fix base and branch."""
+        requested, repo, forge = self._of(state)
+        default = forge.default_branch(repo)
+        access = forge.git_access(repo, write=False)
+        mirror = self.workspaces.mirror(requested.forge, repo.full_name)
+        order = requested.order
+        artifacts: dict[str, bytes] = {}
+        if order.kind == "revise":
+            pull = forge.pull(repo, order.pull or 0)
+            if pull.state != "open":
+                return PhaseResult("gave_up", f"Pull request #{pull.number} is {pull.state} by now.")
+            branch, head = pull.head, None
+            heads = mirror.fetch(access.url, access.header, [default, branch])
+            head = heads[branch]
+            base = git("merge-base", heads[default], head, git_dir=mirror.path)
+            artifacts[WORK] = _bundle(mirror, run_id, head, base)
+        else:
+            base = mirror.fetch(access.url, access.header, [default])[default]
+            branch, head = _free_branch(access.url, access.header, order.number, order.title), None
+        text = (read_blob(mirror.path, base, FILE) or b"").decode(errors="replace")
+        settings: RunSettings = parse_config(text).run_settings()
+        if self.carry_base:
+            artifacts[BASE] = _bundle(mirror, run_id, base, None)
+        prepared = Prepared(base=base, base_branch=default, branch=branch, head=head, settings=settings)
+        return PhaseResult("done", events=[prepared], artifacts=artifacts)  # type: ignore[list-item]
+
+    def publish(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult:
+        """Push the verified commit, open or update the pull request, set the check, answer the threads."""
+        requested, repo, forge = self._of(state)
+        prepared, verdict = state.prepared, state.verdict
+        bundle = hold.artifact(WORK)
+        if prepared is None or verdict is None or bundle is None or not verdict.green:
+            return PhaseResult("gave_up", "There is no verified work to publish.")
+        self._push(run_id, repo, forge, state, bundle)
+        feature = (hold.artifact(FEATURE) or b"").decode(errors="replace")
+        title, body = self.reporter.pull_text(run_id, state, feature)
+        pull = forge.ensure_pull(
+            repo, head=prepared.branch, base=prepared.base_branch, title=title, body=body
+        )
+        forge.upsert_check(repo, self._check(run_id, verdict, "success"))
+        answers = state.committed.answers if state.committed else {}
+        for thread in requested.order.threads:
+            marker, text = self.reporter.thread_text(
+                run_id, thread.id, verdict.head_sha, answers.get(thread.id, "")
+            )
+            forge.reply_in_thread(repo, pull.number, thread.id, marker, text)
+        published = Published(commit=verdict.head_sha, pull=pull.number, url=pull.url)
+        return PhaseResult("done", events=[published])  # type: ignore[list-item]
+
+    def conclude(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult:
+        """Nothing to publish: the status comment will say why; a revised pull request gets a failed check."""
+        requested, repo, forge = self._of(state)
+        prepared, verdict = state.prepared, state.verdict
+        if (
+            requested.order.kind == "revise"
+            and verdict is not None
+            and prepared is not None
+            and prepared.head
+        ):
+            forge.upsert_check(repo, self._check(run_id, verdict, "failure", head=prepared.head))
+        return PhaseResult("done")
+
+    def _of(self, state: RunState) -> tuple[RunRequested, Repo, Forge]:
+        requested = state.requested
+        if requested is None:
+            raise ValueError("a run's log begins with RunRequested")
+        repo = Repo(full_name=requested.repo, installation=requested.installation)
+        return requested, repo, self.forge(requested.forge)
+
+    def _push(self, run_id: str, repo: Repo, forge: Forge, state: RunState, bundle: bytes) -> None:
+        prepared, verdict = state.prepared, state.verdict
+        if prepared is None or verdict is None:
+            raise ValueError("publish comes after verify")
+        access = forge.git_access(repo, write=True)
+        now = remote_heads(access.url, access.header, prepared.branch).get(prepared.branch)
+        if now == verdict.head_sha:
+            return  # pushed before, by an attempt that did not live to say so
+        if now != prepared.head:
+            raise BranchMoved(f"Branch {prepared.branch} is at {(now or 'nothing')[:12]}, not where it was.")
+        mirror = self.workspaces.mirror(forge.kind, repo.full_name)
+        pushed = push(
+            mirror.path,
+            bundle,
+            work_ref(run_id),
+            url=access.url,
+            header=access.header,
+            branch=prepared.branch,
+            expected=prepared.head,
+        )
+        if pushed != verdict.head_sha:
+            raise BranchMoved(f"The bundle holds {pushed[:12]}, the verdict is on {verdict.head_sha[:12]}.")
+
+    def _check(self, run_id: str, verdict: Verdict, conclusion: CheckState, head: str | None = None) -> Check:
+        title, summary = self.reporter.check_text(run_id, verdict)
+        return Check(
+            name=CHECK_NAME,
+            head_sha=head or verdict.head_sha,
+            external_id=run_id,
+            state=conclusion,
+            title=title,
+            summary=summary,
+            details_url=self.reporter.run_url(run_id),
+            annotations=annotations(verdict),
+        )
+
+
+def annotations(verdict: Verdict) -> tuple[Annotation, ...]:
+    """A line-anchored note for each scenario, and one for each failing test."""
+    notes = [
+        Annotation(
+            path=proof.path,
+            line=proof.line,
+            level="notice" if proof.proven else "failure",
+            title=f"{'Proven' if proof.proven else 'Not proven'}: {proof.name}"[:255],
+            message=f"{proof.base} on the base commit, {proof.head} on this one."
+            + (f"\n{proof.head_message[-2000:]}" if proof.head_message else ""),
+        )
+        for proof in verdict.scenarios
+    ]
+    proven = {proof.path for proof in verdict.scenarios}
+    notes += [
+        Annotation(
+            path=failure.path,
+            line=failure.line or 1,
+            level="failure",
+            title=failure.test[:255],
+            message=failure.message[-2000:] or "It failed.",
+        )
+        for failure in verdict.failures
+        if failure.path and failure.path not in proven
+    ]
+    return tuple(notes)
+
+
+def _free_branch(url: str, header: str, number: int, title: str) -> str:
+    """The first of ``agent/<issue>-<slug>``, ``…-2``, ``…-3`` that the remote does not have."""
+    stem = f"agent/{number}-{branch_slug(title)}"
+    names = [stem, *(f"{stem}-{attempt}" for attempt in range(2, _MAX_BRANCHES))]
+    taken = remote_heads(url, header, *names)
+    free = next((name for name in names if name not in taken), None)
+    if free is None:
+        raise NoFreeBranch(f"Branch {stem} and {_MAX_BRANCHES - 2} numbered ones exist already.")
+    return free
+
+
+def _bundle(mirror: Mirror, run_id: str, commit: str, base: str | None) -> bytes:
+    ref = work_ref(run_id)
+    with mirror.lock():
+        git("update-ref", ref, commit, git_dir=mirror.path)
+        try:
+            return mirror.bundle(ref, base=base)
+        finally:
+            git("update-ref", "-d", ref, git_dir=mirror.path)

@@ -1,0 +1,103 @@
+"""The graph of phases, as data, and the check that it is sound."""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from bot.runs.events import Phase, Status
+
+Queue = Literal["publish", "runs"]
+
+START: Phase = "prepare"
+
+# Which queue does a phase: `publish` workers hold forge credentials, `runs` workers hold none.
+QUEUES: Mapping[Phase, Queue] = {
+    "prepare": "publish",
+    "specify": "runs",
+    "implement": "runs",
+    "verify": "runs",
+    "publish": "publish",
+    "conclude": "publish",
+}
+
+# (phase, outcome) -> next phase, or None: the run ends.
+EDGES: Mapping[tuple[Phase, str], Phase | None] = {
+    ("prepare", "done"): "specify",
+    ("prepare", "gave_up"): "conclude",
+    ("specify", "done"): "implement",
+    ("specify", "needs_info"): "conclude",
+    ("specify", "gave_up"): "conclude",
+    ("implement", "done"): "verify",
+    ("implement", "gave_up"): "conclude",
+    ("verify", "done"): "publish",
+    ("verify", "red"): "implement",
+    ("verify", "gave_up"): "conclude",
+    ("publish", "done"): None,
+    ("publish", "gave_up"): "conclude",
+    ("conclude", "done"): None,
+}
+
+# Edges that a bound limits: without them the graph must have no cycle.
+BOUNDED: frozenset[tuple[Phase, str]] = frozenset({("verify", "red")})  # budget.rounds
+
+# Any phase may fail: the failure is told to the people and the run ends.
+FAILED = "failed"
+
+
+class GraphUnsound(ValueError):
+    """The graph has a phase nobody reaches, a phase without a queue, or a cycle without a bound."""
+
+
+def next_phase(phase: Phase, outcome: str) -> Phase | None:
+    """Where a run goes after `phase` ended with `outcome`."""
+    if outcome == FAILED:
+        return None if phase == "conclude" else "conclude"
+    return EDGES[phase, outcome]
+
+
+def end_status(outcome: str) -> Status:
+    """The status of a run whose last working phase ended with `outcome`."""
+    statuses: dict[str, Status] = {
+        "done": "done",
+        "needs_info": "needs_info",
+        "gave_up": "gave_up",
+        FAILED: "failed",
+    }
+    return statuses[outcome]
+
+
+def check(
+    edges: Mapping[tuple[Phase, str], Phase | None] = EDGES,
+    bounded: frozenset[tuple[Phase, str]] = BOUNDED,
+    start: Phase = START,
+) -> None:
+    """Refuse an unsound graph. Raises `GraphUnsound`."""
+    targets: dict[Phase, set[Phase]] = {phase: set() for phase in get_args(Phase)}
+    free: dict[Phase, set[Phase]] = {phase: set() for phase in get_args(Phase)}
+    for (phase, outcome), target in edges.items():
+        if target is not None:
+            targets[phase].add(target)
+            if (phase, outcome) not in bounded:
+                free[phase].add(target)
+    reached: set[Phase] = set()
+    queue: list[Phase] = [start]
+    while queue:
+        phase = queue.pop()
+        if phase not in reached:
+            reached.add(phase)
+            queue.extend(targets[phase])
+    lost = set(targets) - reached
+    if lost:
+        raise GraphUnsound(f"No way leads to {', '.join(sorted(lost))}.")
+    if set(QUEUES) != set(targets):
+        raise GraphUnsound("Every phase needs a queue.")
+    _refuse_cycles(free)
+
+
+def _refuse_cycles(free: Mapping[Phase, set[Phase]]) -> None:
+    left = {phase: set(targets) for phase, targets in free.items()}
+    while left:
+        leaves = [phase for phase, targets in left.items() if not targets & set(left)]
+        if not leaves:
+            raise GraphUnsound(f"A cycle without a bound: {', '.join(sorted(left))}.")
+        for phase in leaves:
+            del left[phase]

@@ -1,0 +1,80 @@
+"""The process's settings, from the environment (prefix ``SCENARIST_``). Secrets come from here or from files."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gherkin.errors import ScenaristError
+
+
+class SettingsInvalid(ScenaristError):
+    """A setting in the environment is wrong or missing."""
+
+    code = "SCN-7001"
+    next_step = "Correct the environment variable; `docs/settings.md` lists all of them."
+
+
+class Settings(BaseSettings):
+    """What an operator decides. Every field is the environment variable ``SCENARIST_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="SCENARIST_", extra="ignore")
+
+    state_dir: Path = Field(
+        default=Path(".scenarist-state"), description="Mirrors, worktrees and the SQLite database."
+    )
+    database_url: str = Field(default="", description="Empty: SQLite in the state folder.")
+    broker_url: str = Field(default="redis://127.0.0.1:6379/0", description="Redis for Celery.")
+    public_url: str = Field(default="", description="Where people reach the web app, for links to runs.")
+    max_body_bytes: int = Field(default=25_000_000, ge=1000, description="Largest webhook accepted.")
+
+    trigger_label: str = Field(default="agent:implement", description="The label that starts a run.")
+
+    github_api_url: str = Field(default="https://api.github.com", description="GHES: https://HOST/api/v3.")
+    github_app_id: str = Field(default="", description="The GitHub App's id or client id.")
+    github_private_key_file: Path | None = Field(default=None, description="The App's private key (PEM).")
+    github_webhook_secret: SecretStr = Field(default=SecretStr(""), description="The App's webhook secret.")
+    github_token: SecretStr = Field(
+        default=SecretStr(""), description="A job's own token instead of an App (GitHub Actions)."
+    )
+    github_git_url: str = Field(
+        default="", description="Base of clone URLs, if it is not the web address of the API's host."
+    )
+
+    local_webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="Signs the deliveries of the local forge."
+    )
+
+    runtime: Literal["vllm", "anthropic", "replay"] = Field(default="vllm", description="Which model to use.")
+    model_url: str = Field(default="http://127.0.0.1:8000/v1", description="The vLLM server's API.")
+    model_name: str = Field(default="", description="Empty: the server's first model, or Claude Sonnet.")
+    model_api_key: SecretStr = Field(default=SecretStr(""), description="Key of the model server.")
+    anthropic_api_key: SecretStr = Field(default=SecretStr(""), description="Key of Anthropic's API.")
+    recording: Path | None = Field(default=None, description="The run log that `replay` plays.")
+
+    unsafe_no_sandbox: bool = Field(default=False, description="Run commands without bubblewrap.")
+    command_seconds: float = Field(default=600, gt=0, description="Longest run of one command or suite.")
+    command_memory_mb: int = Field(default=4096, ge=64, description="Memory of one command.")
+
+    carry_base: bool = Field(
+        default=False, description="Store the base commits as artifacts, for runners on other machines."
+    )
+
+    lease_seconds: float = Field(default=30, ge=2, description="A worker silent for longer loses its run.")
+    reap_seconds: float = Field(default=5, ge=0.5, description="How often unfinished work is looked for.")
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{self.state_dir.resolve() / 'scenarist.db'}"
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises `SettingsInvalid` naming the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "SCENARIST_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsInvalid(f"{name}: {first['msg']}.") from None

@@ -1,0 +1,66 @@
+"""`scenarist up`: everything on one machine, in processes of their own."""
+
+import signal
+import time
+from types import FrameType
+
+import typer
+
+from bot.embedded import Processes, processes, scenarist, start_redis, wait_for
+from bot.runs.store import connect, migrate
+from bot.settings import Settings
+
+# What the runner must not see: it works beside untrusted code.
+CREDENTIALS = (
+    "SCENARIST_GITHUB_PRIVATE_KEY_FILE",
+    "SCENARIST_GITHUB_WEBHOOK_SECRET",
+    "SCENARIST_GITHUB_TOKEN",
+    "SCENARIST_GITHUB_APP_ID",
+    "SCENARIST_LOCAL_WEBHOOK_SECRET",
+)
+MODEL_KEYS = ("SCENARIST_MODEL_API_KEY", "SCENARIST_ANTHROPIC_API_KEY")
+
+
+def environment(settings: Settings, broker_url: str) -> dict[str, str]:
+    """The settings in force, as the environment of child processes."""
+    env = {"SCENARIST_BROKER_URL": broker_url}
+    for name, value in settings.model_dump().items():
+        if name == "broker_url" or value in (None, ""):
+            continue
+        plain = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+        if plain != "":
+            env[f"SCENARIST_{name.upper()}"] = str(plain)
+    return env
+
+
+def run_up(settings: Settings, host: str, port: int) -> None:
+    """Run until Ctrl-C or SIGTERM. Raises `ProcessDied` when one of the processes ends by itself."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, leave)
+    state = settings.state_dir.resolve()
+    state.mkdir(parents=True, exist_ok=True)
+    migrate(connect(settings.database))
+    with processes(state / "logs") as group:
+        env = environment(settings, start_redis(group, state / "redis"))
+        start_all(group, env, host, port)
+        wait_for(lambda: True, group, "Scenarist")
+        typer.echo(f"Scenarist listens on http://{host}:{port}; logs are in {state / 'logs'}.")
+        try:
+            while True:
+                group.check()
+                time.sleep(1)
+        except KeyboardInterrupt:
+            typer.echo("Stopping.")
+
+
+def start_all(group: Processes, env: dict[str, str], host: str, port: int) -> None:
+    """Start the web app and one worker a queue, each with no more secrets than it needs."""
+    without_model = {name: value for name, value in env.items() if name not in MODEL_KEYS}
+    without_forge = {name: value for name, value in env.items() if name not in CREDENTIALS}
+    group.start("web", scenarist("serve", "--host", host, "--port", str(port)), without_model)
+    for queue in ("intake", "publish"):
+        group.start(queue, scenarist("worker", "--queues", queue), without_model)
+    group.start("runs", scenarist("worker", "--queues", "runs"), without_forge)

@@ -1,0 +1,166 @@
+"""Puts the parts together for a worker process, from the settings."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+from bot.forges.registry import Forges
+from bot.intake.handler import IntakeHandler
+from bot.queue import Bell
+from bot.report.poster import StatusPoster
+from bot.report.reporter import Reporter
+from bot.runs.driver import Driver, Handler, Hold
+from bot.runs.events import Phase
+from bot.runs.state import RunState
+from bot.runs.store import Store, connect
+from bot.runs.trusted import Trusted
+from bot.settings import Settings
+from runners import phases
+from runners.events import RunnerEvent
+from runners.job import Job, PhaseResult, Services
+from runners.models.chat import ChatModel
+from runners.models.factory import build_model
+from runners.sandbox import Limits
+from runners.workspace import Workspaces
+
+log = logging.getLogger(__name__)
+
+_SILENCE_S = 2.0
+
+
+class Worker:
+    """What the Celery tasks do, in a worker of `queues`; `bell` sends the wake-ups."""
+
+    def __init__(self, settings: Settings, bell: Bell, queues: Sequence[str]) -> None:
+        self._settings = settings
+        self._bell = bell
+        self._store = Store(connect(settings.database))
+        self._workspaces = Workspaces(settings.state_dir)
+        self._workspaces.sweep()
+        handlers: dict[Phase, Handler] = {}
+        if "runs" in queues:
+            handlers |= untrusted_handlers(settings, self._store, self._workspaces)
+        if "publish" in queues or "intake" in queues:
+            forges = Forges(settings, self._store)
+            reporter = make_reporter(settings)
+            self._poster = StatusPoster(self._store, forges, reporter)
+            self._intake = IntakeHandler(self._store, forges, settings.trigger_label, self._started)
+            if "publish" in queues:
+                handlers |= trusted_handlers(settings, forges, self._workspaces, reporter)
+        self._driver = Driver(
+            self._store,
+            handlers,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+            lease_seconds=settings.lease_seconds,
+            changed=self._changed,
+        )
+
+    def intake(self, ids: Sequence[str]) -> None:
+        for delivery_id in ids:
+            self._intake.handle(delivery_id)
+
+    def advance(self, run_id: str) -> None:
+        self._driver.advance(run_id)
+
+    def report(self, run_id: str) -> None:
+        self._poster.post(run_id)
+
+    def reap(self) -> None:
+        """Ring again for whatever the database says is unfinished and nobody works on."""
+        ids = self._store.due_deliveries(_SILENCE_S)
+        if ids:
+            self._bell.deliveries(ids)
+        for run_id, phase in self._store.due_runs(_SILENCE_S):
+            self._bell.run(run_id, phase)
+        for run_id in self._store.stale_reports():
+            self._bell.report(run_id)
+
+    def _started(self, run_id: str) -> None:
+        self._quietly(lambda: self._bell.report(run_id))
+        self._quietly(lambda: self._bell.run(run_id, "prepare"))
+
+    def _changed(self, run_id: str, following: Phase | None) -> None:
+        if following is not None:
+            self._quietly(lambda: self._bell.run(run_id, following))
+        else:
+            for waiting, phase in self._store.waiting_runs(run_id)[:1]:
+                if waiting != run_id:
+                    self._quietly(lambda: self._bell.run(waiting, phase))  # noqa: B023 - called at once
+        self._quietly(lambda: self._bell.report(run_id))
+
+    @staticmethod
+    def _quietly(ring: Callable[[], None]) -> None:
+        """A broker that is away delays the run until the reaper's next round, and fails nothing."""
+        try:
+            ring()
+        except Exception as error:
+            log.warning("the broker could not be told (%s)", type(error).__name__)
+
+
+def make_reporter(settings: Settings) -> Reporter:
+    return Reporter(settings.public_url, unsafe=settings.unsafe_no_sandbox)
+
+
+def trusted_handlers(
+    settings: Settings, forges: Forges, workspaces: Workspaces, reporter: Reporter
+) -> Mapping[Phase, Handler]:
+    """The phases that need forge credentials."""
+    trusted = Trusted(forges, workspaces, reporter, carry_base=settings.carry_base)
+    return {"prepare": trusted.prepare, "publish": trusted.publish, "conclude": trusted.conclude}
+
+
+def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces) -> Mapping[Phase, Handler]:
+    """The phases that run what a model chose; they get no credential but the model's."""
+    model: list[ChatModel] = []
+
+    def model_for(_phase: str) -> ChatModel:
+        if not model:
+            model.append(make_model(settings))
+        return model[0]
+
+    def handler(work: Callable[[Job, Services], PhaseResult]) -> Handler:
+        def handle(run_id: str, state: RunState, hold: Hold) -> PhaseResult:
+            if state.requested is None or state.prepared is None:
+                raise ValueError("runner phases come after prepare")
+            job = Job(
+                run_id=run_id,
+                forge=state.requested.forge,
+                repo=state.requested.repo,
+                order=state.requested.order,
+                base=state.prepared.base,
+                settings=state.prepared.settings,
+                events=tuple(
+                    entry.event for entry in store.entries(run_id) if isinstance(entry.event, RunnerEvent)
+                ),
+                spent=state.spent,
+            )
+            services = Services(
+                workspaces=workspaces,
+                model=model_for,
+                log=hold.log,
+                artifact=hold.artifact,
+                limits=Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb),
+                unsafe_no_sandbox=settings.unsafe_no_sandbox,
+            )
+            return work(job, services)
+
+        return handle
+
+    return {
+        "specify": handler(phases.specify),
+        "implement": handler(phases.implement),
+        "verify": handler(phases.verify),
+    }
+
+
+def make_model(settings: Settings) -> ChatModel:
+    anthropic = settings.runtime == "anthropic"
+    key = settings.anthropic_api_key if anthropic else settings.model_api_key
+    return build_model(
+        settings.runtime,
+        url="" if anthropic else settings.model_url,
+        name=settings.model_name,
+        api_key=key.get_secret_value(),
+        recording=settings.recording,
+    )

@@ -1,0 +1,33 @@
+"""The base of every error a user can see: a stable code, what happened, what to do."""
+
+from typing import ClassVar
+
+
+class ScenaristError(Exception):
+    """An error with a stable code and a next step.
+
+    Subclasses set `code` (``SCN-`` and four digits, never reused) and `next_step` (one sentence for
+    the reader); `message` says what happened and must hold no secret. `docs/errors.md` lists them all.
+    """
+
+    code: ClassVar[str] = "SCN-0000"
+    next_step: ClassVar[str] = "Report this with the run's log: it is a defect in Scenarist."
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message} {self.next_step}"
+
+
+def all_errors() -> list[type[ScenaristError]]:
+    """Every subclass imported so far, by code."""
+    found: set[type[ScenaristError]] = set()
+    queue: list[type[ScenaristError]] = [ScenaristError]
+    while queue:
+        for sub in queue.pop().__subclasses__():
+            if sub not in found:
+                found.add(sub)
+                queue.append(sub)
+    return sorted(found, key=lambda cls: (cls.code, cls.__name__))

@@ -1,0 +1,194 @@
+"""THE tool loop: ask the model, run its calls, log, repeat, until it finishes or a bound is reached."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from runners.budget import Budget, Spent
+from runners.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
+from runners.models.chat import ChatModel, Frozen, Message, Reply, ToolCall, ToolSchema
+from runners.tools.base import Toolbox, ToolContext, ToolResult
+
+_SILENT_REPLIES = 3
+_NUDGE = "Go on with a tool call. When the task is done, call `finish`; if it cannot be done, call `give_up`."
+_CUT_OFF = "Your reply was cut off by the length limit. Go on in smaller steps, one tool call at a time."
+
+
+class ThreadAnswer(Frozen):
+    thread: int = Field(description="The id of the review thread.")
+    answer: str = Field(description="One to three sentences for the reviewer.", max_length=4000)
+
+
+class Finish(Frozen):
+    summary: str = Field(description="Two to five sentences for the reviewer.", max_length=8000)
+    answers: tuple[ThreadAnswer, ...] = Field(
+        default=(), description="An answer to each review thread, if there are any."
+    )
+
+
+class GiveUp(Frozen):
+    reason: str = Field(description="What is missing or in the way, for the maintainer.", max_length=8000)
+
+
+ENDINGS = (
+    ToolSchema(
+        name="finish",
+        description="Say that the task is done. A verifier then checks it in a clean checkout.",
+        parameters=Finish.model_json_schema(),
+    ),
+    ToolSchema(
+        name="give_up",
+        description="Say that the task cannot be done, and why.",
+        parameters=GiveUp.model_json_schema(),
+    ),
+)
+
+
+class Ended(Frozen):
+    """How a loop ended: the model finished or gave up, a budget was used up, or it was stuck."""
+
+    reason: Literal["finish", "give_up", "budget", "stuck"]
+    text: str
+    answers: dict[int, str] = {}
+
+
+class Agent:
+    """One conversation with one model and one set of tools.
+
+    `log` gets each event before anything is built on it: a reply before its calls are run, a turn's
+    results together. It may raise to end the loop (a cancelled run does so).
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        toolbox: Toolbox,
+        context: ToolContext,
+        log: Callable[[Sequence[RunnerEvent]], None],
+        budget: Budget,
+    ) -> None:
+        self._model = model
+        self._toolbox = toolbox
+        self._context = context
+        self._log = log
+        self._budget = budget
+        self._schemas = [*toolbox.schemas(), *ENDINGS]
+
+    def run(self, conversation: Sequence[Message], spent: Spent) -> Ended:
+        """Go on with `conversation` until it ends; `spent` is what the run has used before."""
+        messages = list(conversation)
+        silent = 0
+        while True:
+            calls = unanswered(messages)
+            if calls:
+                ended, seconds = self._answer(calls, messages)
+                if ended is not None:
+                    return ended
+                spent = spent.model_copy(update={"seconds": spent.seconds + seconds})
+                continue
+            over = spent.over(self._budget)
+            if over is not None:
+                return Ended(reason="budget", text=f"The run has used its {over}.")
+            reply, seconds = self._ask(messages)
+            spent = add(spent, reply, seconds)
+            messages.append(as_message(reply))
+            if not reply.tool_calls:
+                silent += 1
+                if silent == _SILENT_REPLIES:
+                    return Ended(reason="stuck", text="The model stopped calling tools.")
+                hint = _CUT_OFF if reply.stop == "length" else _NUDGE
+                self._log([PromptSent(reason="nudge", text=hint)])
+                messages.append(Message(role="user", text=hint))
+            else:
+                silent = 0
+
+    def _ask(self, messages: Sequence[Message]) -> tuple[Reply, float]:
+        started = time.monotonic()
+        reply = self._model.reply(messages, self._schemas)
+        seconds = time.monotonic() - started
+        self._log([ModelReplied(phase="implement", reply=reply, seconds=round(seconds, 3))])
+        return reply, seconds
+
+    def _answer(self, calls: Sequence[ToolCall], messages: list[Message]) -> tuple[Ended | None, float]:
+        """Run the calls in order and log their results together; after an ending call nothing is run."""
+        events: list[RunnerEvent] = []
+        ended: Ended | None = None
+        for call in calls:
+            started = time.monotonic()
+            if ended is not None:
+                result = ToolResult(ok=False, text="Not run: the task was ended before.")
+            elif call.name in ("finish", "give_up"):
+                ended, result = _ending(call)
+            else:
+                result = self._toolbox.call(self._context, call)
+            events.append(
+                ToolCalled(
+                    call=call,
+                    ok=result.ok,
+                    text=result.text,
+                    files_changed=result.files_changed,
+                    seconds=round(time.monotonic() - started, 3),
+                )
+            )
+            messages.append(Message(role="tool", text=result.text, tool_call_id=call.id))
+        self._log(events)
+        return ended, sum(event.seconds for event in events if isinstance(event, ToolCalled))
+
+
+def _ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
+    try:
+        if call.name == "give_up":
+            given = GiveUp.model_validate_json(call.arguments)
+            return Ended(reason="give_up", text=given.reason), ToolResult(ok=True, text="Noted.")
+        done = Finish.model_validate_json(call.arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "arguments"
+        return None, ToolResult(ok=False, text=f"{call.name}: {where}: {first['msg']}. Call it again.")
+    answers = {answer.thread: answer.answer for answer in done.answers}
+    return (
+        Ended(reason="finish", text=done.summary, answers=answers),
+        ToolResult(ok=True, text="Passed on to the verifier."),
+    )
+
+
+def as_message(reply: Reply) -> Message:
+    """The assistant message that stands for a reply in the conversation; reasoning is not sent back."""
+    return Message(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
+
+
+def add(spent: Spent, reply: Reply, seconds: float) -> Spent:
+    """`spent` after one more reply."""
+    return Spent(
+        turns=spent.turns + 1,
+        prompt_tokens=spent.prompt_tokens + reply.usage.prompt_tokens,
+        completion_tokens=spent.completion_tokens + reply.usage.completion_tokens,
+        seconds=spent.seconds + seconds,
+    )
+
+
+def unanswered(messages: Sequence[Message]) -> list[ToolCall]:
+    """The calls of the last assistant message that have no result yet."""
+    answered: set[str | None] = set()
+    for message in reversed(messages):
+        if message.role == "assistant":
+            return [call for call in message.tool_calls if call.id not in answered]
+        if message.role == "user":
+            return []
+        answered.add(message.tool_call_id)
+    return []
+
+
+def conversation_from_log(head: Sequence[Message], events: Sequence[RunnerEvent]) -> list[Message]:
+    """The implementing conversation as a run's log has it: what a resumed run goes on from."""
+    messages = list(head)
+    for event in events:
+        if isinstance(event, ModelReplied) and event.phase == "implement":
+            messages.append(as_message(event.reply))
+        elif isinstance(event, ToolCalled):
+            messages.append(Message(role="tool", text=event.text, tool_call_id=event.call.id))
+        elif isinstance(event, PromptSent):
+            messages.append(Message(role="user", text=event.text))
+    return messages

@@ -1,0 +1,108 @@
+"""Assembles what a model is told: a fixed head of instructions, then the task with its data fenced."""
+
+import hashlib
+from collections.abc import Sequence
+
+import jinja2
+
+from runners.models.chat import Frozen, Message
+from runners.tools.base import cut_middle
+from runners.workorder import WorkOrder
+
+# Characters, at roughly four a token: the head must leave most of a 32k context to the work.
+_MAX_BLOCK = 24_000
+_MAX_FILES = 6_000
+
+
+class Background(Frozen):
+    """What is known of the repository before the first turn, all of it text from the repository itself."""
+
+    files: tuple[str, ...] = ()
+    steps: str = ""
+    domain: str = ""
+    instructions: str = ""
+
+
+def fence(run_id: str) -> str:
+    """The line that delimits data from strangers in this run's prompts.
+
+    It follows from the run's id, whose random part nobody who writes an issue can know beforehand.
+    """
+    return "=====" + hashlib.sha256(f"fence {run_id}".encode()).hexdigest()[:24]
+
+
+def specify_prompt(
+    run_id: str, order: WorkOrder, background: Background, *, max_scenarios: int
+) -> list[Message]:
+    """The conversation that asks for the scenarios of a work order."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("specify.md.j2").render(fence=mark, max_scenarios=max_scenarios)
+    return [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
+
+
+def implement_prompt(
+    run_id: str,
+    order: WorkOrder,
+    background: Background,
+    *,
+    feature_path: str,
+    feature: str,
+    steps_folder: str,
+) -> list[Message]:
+    """The fixed head of the implementing conversation."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("implement.md.j2").render(
+        fence=mark, feature_path=feature_path, steps_folder=steps_folder, revise=order.kind == "revise"
+    )
+    return [
+        Message(role="system", text=system),
+        _task(env, mark, order, background, feature_path, feature),
+    ]
+
+
+def _task(
+    env: jinja2.Environment,
+    mark: str,
+    order: WorkOrder,
+    background: Background,
+    feature_path: str,
+    feature: str,
+) -> Message:
+    text = env.get_template("task.md.j2").render(
+        fence=mark,
+        order=order,
+        feature_path=feature_path,
+        feature=feature,
+        steps=background.steps,
+        domain=background.domain,
+        instructions=background.instructions,
+        files=_shorten_list(background.files),
+    )
+    return Message(role="user", text=text)
+
+
+def _environment(mark: str) -> jinja2.Environment:
+    env = jinja2.Environment(
+        loader=jinja2.PackageLoader("runners", "prompts"),
+        autoescape=False,  # noqa: S701 - plain text for a model; strangers' text goes through `fenced`
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    env.filters["fenced"] = lambda text: cut_middle(str(text).replace(mark, "====="), _MAX_BLOCK)
+    env.filters["oneline"] = lambda text: " ".join(str(text).split())
+    return env
+
+
+def _shorten_list(files: Sequence[str]) -> str:
+    lines: list[str] = []
+    used = 0
+    for path in files:
+        used += len(path) + 1
+        if used > _MAX_FILES:
+            lines.append(f"… and {len(files) - len(lines)} more")
+            break
+        lines.append(path)
+    return "\n".join(lines)

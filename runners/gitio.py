@@ -1,0 +1,173 @@
+"""Git, called through GitPython with every way of running somebody else's code switched off.
+
+Why each setting: hooks, fsmonitor, external diff and credential helpers are commands that a repository's or
+a user's configuration could name; `ext::` and `file://` submodules fetch from wherever a repository says.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from git.cmd import Git
+from git.exc import GitCommandError
+
+from gherkin.errors import ScenaristError
+
+_HARDENED = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.symlinks=true",
+    "core.attributesFile=/dev/null",
+    "core.excludesFile=/dev/null",
+    "credential.helper=",
+    "diff.ignoreSubmodules=all",
+    "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
+    "protocol.ext.allow=never",
+    "protocol.file.allow=user",
+    "transfer.fsckObjects=true",
+    "commit.gpgSign=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "advice.detachedHead=false",
+    "safe.directory=*",
+)
+
+_ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "/bin/false",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "LC_ALL": "C.UTF-8",
+}
+
+AUTHOR = ("Scenarist", "scenarist@users.noreply.scenarist.dev")
+
+
+class GitFailed(ScenaristError):
+    """A git command failed."""
+
+    code = "SCN-3101"
+    next_step = "Check that the repository can be reached and has the branch; the run can then be retried."
+
+
+def git(
+    *args: str,
+    git_dir: Path,
+    work_tree: Path | None = None,
+    header: str = "",
+    env: Mapping[str, str] | None = None,
+    timeout: float = 600,
+    strip: bool = True,
+) -> str:
+    """Run ``git args…`` on `git_dir` (never discovering one) and return its standard output.
+
+    `header` (an ``Authorization: …`` line) reaches git through the environment only. Output that is not
+    UTF-8 keeps its bytes as surrogates. Raises `GitFailed` with git's own last line; `timeout` is in seconds.
+    """
+    environment = {
+        **_ENVIRONMENT,
+        "GIT_DIR": str(git_dir),
+        "GIT_AUTHOR_NAME": AUTHOR[0],
+        "GIT_AUTHOR_EMAIL": AUTHOR[1],
+        "GIT_COMMITTER_NAME": AUTHOR[0],
+        "GIT_COMMITTER_EMAIL": AUTHOR[1],
+        **(env or {}),
+    }
+    if work_tree is not None:
+        environment["GIT_WORK_TREE"] = str(work_tree)
+    if header:
+        environment |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "http.extraHeader",
+            "GIT_CONFIG_VALUE_0": header,
+        }
+    options = [part for setting in _HARDENED for part in ("-c", setting)]
+    try:
+        status, out, err = Git(str(work_tree or git_dir)).execute(
+            ["git", *options, *args],
+            env=environment,
+            with_extended_output=True,
+            with_exceptions=False,
+            kill_after_timeout=timeout,
+            strip_newline_in_stdout=strip,
+        )
+    except GitCommandError as error:
+        raise GitFailed(f"git {args[0]} could not be started: {_last_line(str(error.stderr))}.") from None
+    if status != 0:
+        text = err if isinstance(err, str) else err.decode(errors="replace")
+        raise GitFailed(f"git {args[0]} failed (exit {status}): {_last_line(text)}.")
+    return out if isinstance(out, str) else out.decode(errors="surrogateescape")
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else "it said nothing"
+
+
+def changed_files(git_dir: Path, base: str, head: str) -> list[tuple[str, str]]:
+    """(status letter, path) of every file that differs between two commits; renames count as delete and add."""
+    out = git("diff", "--name-status", "--no-renames", "-z", base, head, git_dir=git_dir)
+    parts = out.split("\0")
+    return list(zip(parts[0::2], parts[1::2], strict=False))
+
+
+def read_blob(git_dir: Path, commit: str, path: str) -> bytes | None:
+    """The bytes of `path` in `commit`, or None when it is not a file there."""
+    try:
+        kind = git("cat-file", "-t", f"{commit}:{path}", git_dir=git_dir)
+        if kind != "blob":
+            return None
+        out = git("cat-file", "blob", f"{commit}:{path}", git_dir=git_dir, strip=False)
+    except GitFailed:
+        return None
+    return out.encode(errors="surrogateescape")
+
+
+def list_files(git_dir: Path, commit: str, under: str = "") -> list[str]:
+    """All file paths of `commit`, below `under` if given."""
+    args: Sequence[str] = ("ls-tree", "-r", "-z", "--name-only", commit, *((under,) if under else ()))
+    return [path for path in git(*args, git_dir=git_dir).split("\0") if path]
+
+
+def push(
+    source: Path, bundle: bytes, ref: str, *, url: str, header: str, branch: str, expected: str | None
+) -> str:
+    """Push the commit a bundle carries to `branch` of `url`; returns its id.
+
+    A pristine repository borrowing the objects of `source` does it, so that nothing a runner may have left in
+    a configuration is read beside the credential. `expected` is the commit the branch must be at (None: must
+    not exist); otherwise the push fails and nothing changes.
+    """
+    with tempfile.TemporaryDirectory(prefix="scenarist-push-") as tmp:
+        clean = Path(tmp) / "push.git"
+        git("init", "--quiet", "--bare", str(clean), git_dir=clean)
+        (clean / "objects" / "info" / "alternates").write_text(f"{source.resolve() / 'objects'}\n")
+        packed = Path(tmp) / "work.bundle"
+        packed.write_bytes(bundle)
+        git("fetch", "--quiet", "--no-tags", str(packed), f"+{ref}:{ref}", git_dir=clean)
+        sha = git("rev-parse", f"{ref}^{{commit}}", git_dir=clean)
+        git(
+            "push",
+            "--quiet",
+            f"--force-with-lease=refs/heads/{branch}:{expected or ''}",
+            url,
+            f"{sha}:refs/heads/{branch}",
+            git_dir=clean,
+            header=header,
+        )
+    return sha
+
+
+def remote_heads(url: str, header: str, *branches: str) -> dict[str, str]:
+    """Branch name -> commit id, as the remote has them now; branches it does not have are left out."""
+    with tempfile.TemporaryDirectory(prefix="scenarist-ls-") as tmp:
+        refs = [f"refs/heads/{branch}" for branch in branches]
+        out = git("ls-remote", url, *refs, git_dir=Path(tmp), header=header)
+    found = {}
+    for line in out.splitlines():
+        sha, _, ref = line.partition("\t")
+        found[ref.removeprefix("refs/heads/")] = sha
+    return found

@@ -1,0 +1,90 @@
+"""What a phase is given and what it gives back: plain values, so that it can run on another machine."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from runners.budget import Budget, Spent
+from runners.events import RunnerEvent, SpecWritten
+from runners.models.chat import ChatModel, Frozen
+from runners.sandbox import Limits
+from runners.workorder import WorkOrder
+from runners.workspace import Workspaces
+
+PROTECTED = (".github/workflows/**", ".gitlab-ci.yml", ".scenarist.yml", ".git/**")
+
+WORK = "work.bundle"
+CHECKPOINT = "checkpoint.bundle"
+BASE = "base.bundle"
+FEATURE = "feature"
+
+
+class RunSettings(Frozen):
+    """What a repository may set for its runs; each has a default that works."""
+
+    features: str = Field(
+        default="features",
+        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
+        description="Folder of the behave features, relative to the repository.",
+    )
+    commands: tuple[str, ...] = Field(
+        default=(), description="The repository's own checks; each must exit with 0 on the result."
+    )
+    protected: tuple[str, ...] = Field(
+        default=(), description="More paths (globs) that a run must not change."
+    )
+    max_scenarios: int = Field(
+        default=8, ge=1, le=50, description="Scenarios a model may write for an issue."
+    )
+    budget: Budget = Budget()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One phase of one run. `events` is the run's log so far, as far as runners wrote it."""
+
+    run_id: str
+    forge: str
+    repo: str
+    order: WorkOrder
+    base: str
+    settings: RunSettings
+    events: tuple[RunnerEvent, ...]
+    spent: Spent
+
+    @property
+    def spec(self) -> SpecWritten:
+        """The locked specification. Only phases after `specify` may ask."""
+        return next(event for event in reversed(self.events) if isinstance(event, SpecWritten))
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """How a phase ended, with the events and artifacts to store in one transaction with its end."""
+
+    outcome: Literal["done", "needs_info", "gave_up", "red"]
+    reason: str = ""
+    events: Sequence[RunnerEvent] = ()
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Log(Protocol):
+    """Stores events (and artifacts, by name) durably before it returns; raises to stop the phase."""
+
+    def __call__(
+        self, events: Sequence[RunnerEvent], artifacts: Mapping[str, bytes] | None = None
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a phase may use: this machine's workspaces, a model a phase, the run's log and artifacts."""
+
+    workspaces: Workspaces
+    model: Callable[[str], ChatModel]
+    log: Log
+    artifact: Callable[[str], bytes | None]
+    limits: Limits
+    unsafe_no_sandbox: bool = False

@@ -1,0 +1,101 @@
+"""The `ChatModel` protocol and its neutral messages."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gherkin.errors import ScenaristError
+
+
+class Frozen(BaseModel):
+    """Base of the immutable values that pass between the layers and are stored in run logs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ToolCall(Frozen):
+    """One call a model asked for. `arguments` is the raw JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(Frozen):
+    """One entry of a conversation.
+
+    `tool_calls` stands on assistant messages only; `tool_call_id` on tool messages only.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+class ToolSchema(Frozen):
+    """What a model is told about one tool; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class Usage(Frozen):
+    """Token counts of one reply, as the server reports them; `cached_tokens` is part of `prompt_tokens`."""
+
+    prompt_tokens: int = Field(default=0, ge=0)
+    completion_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0)
+
+
+class Reply(Frozen):
+    """A model's answer: text, tool calls, or both.
+
+    `stop` is ``end`` (finished), ``tools`` (wants tool results), ``length`` (cut off by a token
+    limit) or ``refusal``.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    stop: Literal["end", "tools", "length", "refusal"] = "end"
+    model: str = ""
+
+
+class ChatModel(Protocol):
+    """A model one can talk to. Implementations stream inside and keep no conversation of their own."""
+
+    name: str
+
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema] = (),
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 8192,
+    ) -> Reply:
+        """Answer `messages`.
+
+        With `schema` (a JSON Schema object) the reply's text is JSON that the server was told to hold
+        to it. `max_tokens` bounds the reply. Raises `ModelUnavailable` when the server cannot be
+        reached or keeps failing after retries, `ModelRefusedRequest` when it rejects the request.
+        """
+        ...
+
+
+class ModelUnavailable(ScenaristError):
+    """The model's server did not answer, or kept failing."""
+
+    code = "SCN-4001"
+    next_step = "Check that the model server is up and reachable from the runner, then retry the run."
+
+
+class ModelRefusedRequest(ScenaristError):
+    """The model's server rejected the request (HTTP 4xx)."""
+
+    code = "SCN-4002"
+    next_step = "Check the model's name, key, context length and tool parser in the operator's settings."

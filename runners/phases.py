@@ -1,0 +1,331 @@
+"""The three phases a runner does: specify, implement, verify. Each goes from bundle to bundle."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from gherkin.domain import DomainInvalid
+from gherkin.domain import describe as describe_domain
+from gherkin.domain import load as load_domain
+from gherkin.spec import FEATURE_SCHEMA, Feature, FeatureInvalid, from_draft, parse, render, scenario_names
+from gherkin.steps import catalogue
+from gherkin.steps import describe as describe_steps
+from gherkin.story import StoryInvalid, is_empty, story_from_issue
+
+from runners.agent import Agent, as_message, conversation_from_log
+from runners.context import Background, implement_prompt, specify_prompt
+from runners.events import (
+    Committed,
+    ModelReplied,
+    PromptSent,
+    RunnerEvent,
+    SpecWritten,
+    ToolCalled,
+    VerdictReached,
+)
+from runners.gitio import git, list_files, read_blob
+from runners.job import BASE, CHECKPOINT, FEATURE, PROTECTED, WORK, Job, PhaseResult, Services
+from runners.models.chat import Message
+from runners.sandbox import Sandbox
+from runners.tools import EDIT_TOOLS
+from runners.tools.base import Toolbox, ToolContext, ToolResult
+from runners.verify.gate import Claim, Gate, feedback
+from runners.verify.suites import Suites, summarise
+from runners.workspace import Mirror, WorkLost, Worktree, branch_slug, work_ref
+
+_DRAFTS = 3
+_WRITING = frozenset(tool.name for tool in EDIT_TOOLS if tool.writes)
+_INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
+_FEATURE_TRAILER = "Scenarist-Feature"
+ORDER_TRAILER = "Work-Order"
+
+
+def specify(job: Job, services: Services) -> PhaseResult:
+    """Write, check and commit the feature file; a revision takes over the one its branch has."""
+    mirror = _mirror(job, services)
+    if job.order.kind == "revise":
+        return _adopt(job, services, mirror)
+    try:
+        story = story_from_issue(
+            job.order.number, job.order.title, job.order.body, [c.body for c in job.order.comments]
+        )
+    except (StoryInvalid, FeatureInvalid) as error:
+        return PhaseResult("needs_info", str(error))
+    if is_empty(story):
+        return PhaseResult(
+            "needs_info",
+            "The issue does not say what should be different. Describe in a few sentences what somebody does and what "
+            "they should see then, or write the scenarios yourself in a ```gherkin block.",
+        )
+    if story.scenarios is not None:
+        feature: Feature | None = story.scenarios
+        problem = ""
+    else:
+        feature, problem = _draft(job, services, _background(job, mirror))
+    if feature is None:
+        return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {problem}")
+    return _commit_spec(job, services, mirror, feature, "model" if story.scenarios is None else "issue")
+
+
+def _draft(job: Job, services: Services, background: Background) -> tuple[Feature | None, str]:
+    """Ask the model for scenarios until they parse, at most `_DRAFTS` times."""
+    messages = specify_prompt(job.run_id, job.order, background, max_scenarios=job.settings.max_scenarios)
+    # A run that was interrupted here uses the replies it has paid for.
+    known = [event for event in job.events if isinstance(event, ModelReplied) and event.phase == "specify"]
+    problem = ""
+    for attempt in range(_DRAFTS):
+        if attempt < len(known):
+            reply = known[attempt].reply
+        else:
+            reply = services.model("specify").reply(messages, schema=FEATURE_SCHEMA)
+            services.log([ModelReplied(phase="specify", reply=reply, seconds=0.0)])
+        try:
+            feature = from_draft(json.loads(reply.text), issue=job.order.number)
+            if len(scenario_names(feature)) > job.settings.max_scenarios:
+                raise FeatureInvalid(f"There are more than {job.settings.max_scenarios} scenarios.")
+            return parse(render(feature), "draft.feature"), ""
+        except (ValueError, FeatureInvalid) as error:
+            problem = error.message if isinstance(error, FeatureInvalid) else "The answer is not JSON."
+            messages = [*messages, as_message(reply), Message(role="user", text=f"{problem} Answer again.")]
+    return None, problem
+
+
+def _commit_spec(job: Job, services: Services, mirror: Mirror, feature: Feature, source: str) -> PhaseResult:
+    path = f"{job.settings.features}/issue_{job.order.number}_{branch_slug(job.order.title).replace('-', '_')}.feature"
+    content = render(feature).encode()
+    with services.workspaces.worktree(mirror, job.base, job.run_id, "specify") as tree:
+        target = tree.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        tree.git("add", "--force", "--", path)
+        commit = tree.commit(
+            f"Specify #{job.order.number}: {_one_line(job.order.title)}\n\n"
+            f"{_FEATURE_TRAILER}: {path}\n{ORDER_TRAILER}: {job.order.digest}\n"
+        )
+        if commit is None:
+            return PhaseResult("gave_up", f"{path} is already in the repository, word for word.")
+        bundle = tree.bundle(job.base)
+    written = SpecWritten.model_validate(
+        {
+            "path": path,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "source": source,
+            "scenarios": scenario_names(feature),
+            "commit": commit,
+        }
+    )
+    return PhaseResult("done", events=[written], artifacts={WORK: bundle, FEATURE: content})
+
+
+def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult:
+    head = _unbundle(job, services, mirror, WORK)
+    log = git(
+        "log",
+        "--format=%(trailers:key=" + _FEATURE_TRAILER + ",valueonly)",
+        f"{job.base}..{head}",
+        git_dir=mirror.path,
+    )
+    paths = [line.strip() for line in log.splitlines() if line.strip()]
+    content = read_blob(mirror.path, head, paths[-1]) if paths else None
+    if content is None:
+        return PhaseResult("gave_up", "The branch has no feature file written by Scenarist.")
+    try:
+        feature = parse(content.decode(), paths[-1])
+    except (FeatureInvalid, UnicodeDecodeError) as error:
+        return PhaseResult("gave_up", f"The feature file on the branch cannot be read: {error}")
+    written = SpecWritten(
+        path=paths[-1],
+        sha256=hashlib.sha256(content).hexdigest(),
+        source="issue",
+        scenarios=tuple(scenario_names(feature)),
+        commit=head,
+    )
+    return PhaseResult("done", events=[written], artifacts={FEATURE: content})
+
+
+def implement(job: Job, services: Services) -> PhaseResult:
+    """Let the model work until it says that it is done; commit what it made on top of the specification."""
+    mirror = _mirror(job, services)
+    tip = _unbundle(job, services, mirror, WORK)
+    if services.artifact(CHECKPOINT) is not None:
+        tip = _unbundle(job, services, mirror, CHECKPOINT)
+    with services.workspaces.worktree(mirror, tip, job.run_id, "implement") as tree:
+        tree.git("reset", "--quiet", "--soft", job.spec.commit)
+        feature = (services.artifact(FEATURE) or b"").decode()
+        head = implement_prompt(
+            job.run_id,
+            job.order,
+            _background(job, mirror),
+            feature_path=job.spec.path,
+            feature=feature,
+            steps_folder=f"{job.settings.features}/steps",
+        )
+        agent = Agent(
+            services.model("implement"),
+            Toolbox(EDIT_TOOLS),
+            _tool_context(job, services, tree),
+            _checkpointing(job, services, tree),
+            job.settings.budget,
+        )
+        ended = agent.run(conversation_from_log(head, job.events), job.spent)
+        if ended.reason != "finish":
+            return PhaseResult("gave_up", ended.text, artifacts={WORK: _bundle_of(job, tree, ended.text)})
+        bundle = _bundle_of(job, tree, ended.text)
+        done = Committed(commit=tree.head, summary=ended.text, answers=ended.answers)
+    return PhaseResult("done", events=[done], artifacts={WORK: bundle})
+
+
+def verify(job: Job, services: Services) -> PhaseResult:
+    """Take the verdict on the committed work; a red one goes back to the model."""
+    mirror = _mirror(job, services)
+    head = _unbundle(job, services, mirror, WORK)
+    gate = Gate(services.workspaces, mirror, _suites(job, services), job.run_id)
+    verdict = gate.verify(
+        Claim(
+            base=job.base,
+            head=head,
+            feature=job.spec.path,
+            feature_sha256=job.spec.sha256,
+            commands=job.settings.commands,
+            protected=(*PROTECTED, *job.settings.protected),
+        )
+    )
+    reached = VerdictReached(verdict=verdict)
+    if verdict.green:
+        return PhaseResult("done", events=[reached])
+    rounds = 1 + sum(isinstance(event, VerdictReached) for event in job.events)
+    if rounds >= job.settings.budget.rounds:
+        return PhaseResult("gave_up", f"The verification failed {rounds} times.", events=[reached])
+    return PhaseResult("red", events=[reached, PromptSent(reason="verdict", text=feedback(verdict))])
+
+
+def _tool_context(job: Job, services: Services, tree: Worktree) -> ToolContext:
+    suites = _suites(job, services)
+
+    def run_tests(path: str | None) -> ToolResult:
+        runs: list[tuple[str, bool]] = []
+        if path is None or path.endswith(".feature"):
+            run = suites.behave(tree.root, [path] if path else [])
+            runs.append((summarise(run, "behave"), not run.failures and not run.broken))
+        if path is None or not path.endswith(".feature"):
+            run = suites.pytest(tree.root, [path] if path else [])
+            runs.append((summarise(run, "pytest"), not run.failures and not run.broken))
+        return ToolResult(ok=all(ok for _, ok in runs), text="\n\n".join(text for text, _ in runs))
+
+    return ToolContext(
+        root=tree.root,
+        sandbox=_sandbox(services, tree.root, {}, {}),
+        git=_TreeGit(tree, job.base),
+        run_tests=run_tests,
+        protected=(*PROTECTED, *job.settings.protected, job.spec.path),
+    )
+
+
+class _TreeGit:
+    """The read-only git a model sees. Everything in the tree counts, whether added or not."""
+
+    def __init__(self, tree: Worktree, base: str) -> None:
+        self._tree = tree
+        self._base = base
+
+    def status(self) -> str:
+        self._tree.git("add", "--all")
+        return self._tree.git("status", "--short", "--ignore-submodules=all") or "nothing changed"
+
+    def diff(self, path: str | None, base: bool) -> str:
+        self._tree.git("add", "--all")
+        since = self._base if base else "HEAD"
+        scope = ("--", path) if path else ()
+        return (
+            self._tree.git("diff", "--cached", "--no-ext-diff", "--no-textconv", since, *scope)
+            or "no difference"
+        )
+
+    def log(self, limit: int, path: str | None) -> str:
+        scope = ("--", path) if path else ()
+        return self._tree.git("log", f"--max-count={limit}", "--format=%h %as %an: %s", *scope)
+
+
+def _checkpointing(job: Job, services: Services, tree: Worktree) -> Callable[[Sequence[RunnerEvent]], None]:
+    """Logs a turn's events; when tools that write were called, the tree goes with them as a checkpoint."""
+
+    def log(events: Sequence[RunnerEvent]) -> None:
+        artifacts: dict[str, bytes] = {}
+        if any(isinstance(event, ToolCalled) and event.call.name in _WRITING for event in events):
+            tree.snapshot(job.spec.commit)
+            artifacts[CHECKPOINT] = tree.mirror.bundle(tree.ref, base=job.base)
+        services.log(events, artifacts)
+
+    return log
+
+
+def _bundle_of(job: Job, tree: Worktree, summary: str) -> bytes:
+    verb = "Revise" if job.order.kind == "revise" else "Implement"
+    number = job.order.pull if job.order.kind == "revise" else job.order.number
+    tree.commit(
+        f"{verb} #{number}: {_one_line(job.order.title)}\n\n{summary}\n\n{ORDER_TRAILER}: {job.order.digest}\n"
+    )
+    return tree.bundle(job.base)
+
+
+def _mirror(job: Job, services: Services) -> Mirror:
+    """The mirror with the base commit in it, taken from the artifact store on a machine that lacks it."""
+    mirror = services.workspaces.mirror(job.forge, job.repo)
+    if not mirror.has(job.base):
+        _unbundle(job, services, mirror, BASE)
+    return mirror
+
+
+def _unbundle(job: Job, services: Services, mirror: Mirror, name: str) -> str:
+    bundle = services.artifact(name)
+    if bundle is None:
+        raise WorkLost(f"The artifact {name} of this run is missing.")
+    return mirror.unbundle(bundle, work_ref(job.run_id))
+
+
+def _background(job: Job, mirror: Mirror) -> Background:
+    """What the base commit says about the repository."""
+    files = list_files(mirror.path, job.base)
+
+    def text(path: str) -> str:
+        return (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace")
+
+    steps = {
+        path: text(path)
+        for path in files
+        if path.startswith(f"{job.settings.features}/steps/") and path.endswith(".py")
+    }
+    instructions = next((text(name) for name in _INSTRUCTIONS if name in files), "")
+    domain = ""
+    if ".scenarist/domain.yml" in files:
+        try:
+            domain = describe_domain(load_domain(text(".scenarist/domain.yml")), 4000)
+        except DomainInvalid as error:
+            domain = f"(the repository's domain file cannot be used: {error.message})"
+    return Background(
+        files=tuple(files),
+        steps=describe_steps(catalogue(steps), 100),
+        domain=domain,
+        instructions=instructions,
+    )
+
+
+def _suites(job: Job, services: Services) -> Suites:
+    return Suites(lambda root, ro, rw: _sandbox(services, root, ro, rw), features=job.settings.features)
+
+
+def _sandbox(
+    services: Services, root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]
+) -> Sandbox:
+    return Sandbox(
+        root,
+        read_only=read_only,
+        writable=writable,
+        limits=services.limits,
+        unsafe=services.unsafe_no_sandbox,
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

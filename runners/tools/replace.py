@@ -1,0 +1,131 @@
+"""Replacing one passage of a text, and saying clearly why when that cannot be done."""
+
+import difflib
+from dataclasses import dataclass
+
+from runners.tools.base import Refused
+
+_CONTEXT = 3
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """The new text, the first line (from 1) that was replaced, and whether white space was overlooked."""
+
+    text: str
+    line: int
+    loosely: bool = False
+
+
+def numbered(lines: list[str], first: int) -> str:
+    """Lines with their numbers, the first one being `first`."""
+    return "\n".join(f"{number:>5}\t{line}" for number, line in enumerate(lines, first))
+
+
+def replace_once(text: str, old: str, new: str) -> Replaced:
+    """Replace the only occurrence of `old` in `text` by `new`; line ends stay those of `text`.
+
+    Where there is none, white space at the ends of lines is overlooked and `new` is indented as the text is.
+    Raises `Refused` when there is no or more than one such place; it shows the closest, or names them.
+    """
+    crlf = "\r\n" in text and text.count("\r\n") == text.count("\n")
+    if crlf:
+        text = text.replace("\r\n", "\n")
+    if "\r" not in text:
+        old, new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
+    if not old.strip():
+        raise Refused("`old` is empty. Give the text to replace, or use write_file for a whole file.")
+    if old == new:
+        raise Refused("`old` and `new` are the same, so there is nothing to change.")
+    done = _exactly(text, old, new) or _loosely(text, old, new)
+    if done is None:
+        raise Refused(f"`old` does not occur in the file. {_closest(text, old)}")
+    return Replaced(done.text.replace("\n", "\r\n"), done.line, done.loosely) if crlf else done
+
+
+def _exactly(text: str, old: str, new: str) -> Replaced | None:
+    places = []
+    at = text.find(old)
+    while at >= 0:
+        places.append(text.count("\n", 0, at) + 1)
+        at = text.find(old, at + 1)
+    _refuse_several(places)
+    return Replaced(text.replace(old, new, 1), places[0]) if places else None
+
+
+def _loosely(text: str, old: str, new: str) -> Replaced | None:
+    lines, olds, news = text.split("\n"), old.split("\n"), new.split("\n")
+    while olds and not olds[0].strip():  # a blank line around `old` stands for nothing
+        del olds[0]
+        news = news[1:] if not news[0].strip() else news
+    while olds and not olds[-1].strip():
+        del olds[-1]
+        news = news[:-1] if news and not news[-1].strip() else news
+    stripped, wanted = [line.strip() for line in lines], [line.strip() for line in olds]
+    size = len(wanted)
+    places = [at for at in range(len(lines) - size + 1) if stripped[at : at + size] == wanted]
+    _refuse_several([at + 1 for at in places])
+    if not places:
+        return None
+    at = places[0]
+    indented = _indented(news, olds, lines[at : at + size])
+    if indented is None:
+        raise Refused(f"`old` is indented otherwise than the file, and not evenly. {_shown(lines, at, size)}")
+    return Replaced("\n".join([*lines[:at], *indented, *lines[at + size :]]), at + 1, loosely=True)
+
+
+def _indented(news: list[str], olds: list[str], found: list[str]) -> list[str] | None:
+    """`news` with the indentation of `olds` turned into that of the lines `found`; None if there is no one way."""
+    turned: dict[str, str] = {}
+    for old, line in zip(olds, found, strict=True):
+        if old.strip() and turned.setdefault(_indent(old), _indent(line)) != _indent(line):
+            return None
+    added = {line.removesuffix(old) for old, line in turned.items() if line.endswith(old)}
+    shift = (
+        added.pop() if len(added) == 1 and all(line.endswith(old) for old, line in turned.items()) else None
+    )
+    end = "\r" if found[0].endswith("\r") else ""
+    result = []
+    for new in news:
+        if not new.strip():
+            result.append(end)
+            continue
+        indent = turned.get(_indent(new), None if shift is None else shift + _indent(new))
+        if indent is None:
+            return None
+        result.append(indent + new.strip() + end)
+    return result
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _refuse_several(places: list[int]) -> None:
+    if len(places) > 1:
+        shown = ", ".join(map(str, places[:10])) + (", …" if len(places) > 10 else "")
+        raise Refused(
+            f"`old` occurs {len(places)} times, at lines {shown}. Give more lines around the one you mean."
+        )
+
+
+def _closest(text: str, old: str) -> str:
+    """The place that looks most like `old`, found by its longest run of equal lines or its most similar line."""
+    lines = text.split("\n")
+    stripped = [line.strip() for line in lines]
+    wanted = [line.strip() for line in old.strip().split("\n")]
+    matcher = difflib.SequenceMatcher(None, stripped, wanted, autojunk=False)
+    block = matcher.find_longest_match()
+    if block.size and any(stripped[block.a : block.a + block.size]):
+        return _shown(lines, max(0, block.a - block.b), len(wanted))
+    longest = max(wanted, key=len)
+    similar = difflib.get_close_matches(longest, set(stripped[:20_000]), n=1, cutoff=0.5)
+    if not similar:
+        return "Nothing in the file looks like it. Use read_file to see what is there."
+    return _shown(lines, max(0, stripped.index(similar[0]) - wanted.index(longest)), len(wanted))
+
+
+def _shown(lines: list[str], at: int, size: int) -> str:
+    first = max(0, at - _CONTEXT)
+    passage = numbered([line[:300] for line in lines[first : at + min(size, 20) + _CONTEXT]], first + 1)
+    return f"The closest place is:\n{passage}\nCopy the lines exactly, without their numbers."

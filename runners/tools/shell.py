@@ -1,0 +1,34 @@
+"""The tool that runs a command line in the sandbox."""
+
+from pydantic import Field
+
+from runners.tools.base import Arguments, ToolContext, ToolResult, tool
+
+_MAX_TIMEOUT_S = 600
+
+
+class Shell(Arguments):
+    command: str = Field(min_length=1, max_length=50_000, description="A bash command line.")
+    timeout_s: int = Field(
+        default=60, ge=1, le=_MAX_TIMEOUT_S, description="Seconds after which it is stopped."
+    )
+
+
+@tool(writes=True)
+def shell(ctx: ToolContext, args: Shell) -> ToolResult:
+    """Run a bash command line in the workspace. There is no network, and processes end with the command. For
+    reading, changing and finding files prefer the other tools.
+
+    `ok` is whether it exited with 0.
+    """
+    allowed = ctx.sandbox.limits.wall_s
+    limits = ctx.sandbox.limits.model_copy(update={"wall_s": min(args.timeout_s, allowed)})
+    done = ctx.sandbox.run(["bash", "-c", args.command], limits=limits, cancel=ctx.cancel)
+    if done.cancelled:
+        end = "It was stopped, because the run was cancelled."
+    elif done.timed_out:
+        end = f"It was stopped after {limits.wall_s:g} s. Use a larger timeout_s (at most {allowed:g}) or do less."
+    else:
+        end = f"Exit code {done.exit_code}."
+    data = done.model_dump(exclude={"output"})
+    return ToolResult(ok=done.exit_code == 0, text=f"{end}\n{done.output}".rstrip(), data=data)

@@ -1,0 +1,262 @@
+"""The verdict on a head commit: red-green proof, no regression, no tampering, the repository's commands."""
+
+import contextlib
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from gherkin.steps import assertionless
+
+from runners.gitio import changed_files, list_files, read_blob
+from runners.policy import is_protected
+from runners.verify.suites import SuiteRun, Suites, describe_failure
+from runners.verify.verdict import (
+    Evidence,
+    Failure,
+    Outcome,
+    Problem,
+    ScenarioProof,
+    Suite,
+    Verdict,
+)
+from runners.workspace import Mirror, Workspaces
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is to be proven: `head` does what the locked feature says, and `base` did not.
+
+    `feature_sha256` is the hex digest of the approved file's bytes; `commands` are the repository's own
+    checks; `protected` are globs of files the change must not touch.
+    """
+
+    base: str
+    head: str
+    feature: str
+    feature_sha256: str
+    commands: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+
+
+class Gate:
+    """Verifies claims on one repository; `run_id` names its worktrees."""
+
+    def __init__(self, workspaces: Workspaces, mirror: Mirror, suites: Suites, run_id: str) -> None:
+        self._workspaces = workspaces
+        self._mirror = mirror
+        self._suites = suites
+        self._run_id = run_id
+        self._evidence: list[Evidence] = []
+
+    def verify(self, claim: Claim) -> Verdict:
+        """Run everything, in worktrees and sandboxes of its own, and say what holds."""
+        self._evidence = []
+        problems = self._look(claim)
+        with contextlib.ExitStack() as stack:
+            base, laid, head = (
+                stack.enter_context(self._workspaces.worktree(self._mirror, commit, self._run_id, name)).root
+                for commit, name in (
+                    (claim.base, "base"),
+                    (claim.base, "laid"),
+                    (claim.head, "head"),
+                )
+            )
+            self._lay(claim, laid)
+            proofs, found = self._red_green(claim, laid, head)
+            problems += found
+            suites, failures, found = self._no_regression(claim, base, head)
+            problems += found
+            for line in claim.commands:
+                run = self._note(claim.head, self._suites.command(head, line))
+                if run.broken:
+                    problems.append(Problem(code="command-failed", message=run.broken))
+        return Verdict(
+            base_sha=claim.base,
+            head_sha=claim.head,
+            scenarios=proofs,
+            suites=suites,
+            failures=failures,
+            problems=tuple(problems),
+            evidence=tuple(self._evidence),
+        )
+
+    def _note(self, commit: str, run: SuiteRun) -> SuiteRun:
+        self._evidence.append(run.evidence(commit))
+        return run
+
+    def _look(self, claim: Claim) -> list[Problem]:
+        """What the two trees show without running anything."""
+        git_dir = self._mirror.path
+        problems = []
+        feature = read_blob(git_dir, claim.head, claim.feature)
+        if feature is None or hashlib.sha256(feature).hexdigest() != claim.feature_sha256:
+            problems.append(
+                Problem(
+                    code="feature-changed",
+                    message=f"{claim.feature} is not what was approved. Restore it and change the code instead.",
+                )
+            )
+        changes = changed_files(git_dir, claim.base, claim.head)
+        if not any(path != claim.feature for _, path in changes):
+            problems.append(Problem(code="no-change", message="Nothing but the feature file was changed."))
+        for status, path in changes:
+            if path != claim.feature and is_protected(path, claim.protected):
+                problems.append(
+                    Problem(code="protected-changed", message=f"{path} is protected and must not be changed.")
+                )
+            elif status == "D" and _is_test(path, self._suites.features):
+                problems.append(
+                    Problem(
+                        code="test-removed", message=f"{path} is a test of the repository and was deleted."
+                    )
+                )
+            elif status == "A" and path.startswith(f"{self._suites.features}/steps/"):
+                problems += self._hollow(claim.head, path)
+        return problems
+
+    def _hollow(self, commit: str, path: str) -> list[Problem]:
+        source = (read_blob(self._mirror.path, commit, path) or b"").decode(errors="replace")
+        try:
+            found = assertionless(source) if path.endswith(".py") else []
+        except SyntaxError:
+            return []
+        return [
+            Problem(
+                code="step-asserts-nothing",
+                message=f"{path}:{line}: `{function}` is a Then step that cannot fail. Assert the outcome.",
+            )
+            for function, line in found
+        ]
+
+    def _lay(self, claim: Claim, root: Path) -> None:
+        """Lay only the feature and the step definitions of the head onto the base checkout."""
+        git_dir = self._mirror.path
+        steps = f"{self._suites.features}/steps"
+        shutil.rmtree(root / steps, ignore_errors=True)
+        for path in (claim.feature, *list_files(git_dir, claim.head, f"{steps}/")):
+            content = read_blob(git_dir, claim.head, path)
+            if content is not None:
+                target = root / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+
+    def _red_green(
+        self, claim: Claim, laid: Path, head: Path
+    ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
+        before = self._note(claim.base, self._suites.behave(laid, [claim.feature]))
+        after = self._note(claim.head, self._suites.behave(head, [claim.feature]))
+        if after.broken:
+            code = "timed-out" if "did not end" in after.broken else "no-scenario"
+            return (), [Problem(code=code, message=after.broken)]  # type: ignore[arg-type]
+        reasons_before = {failure.test: failure.message for failure in before.failures}
+        reasons_after = {failure.test: failure.message for failure in after.failures}
+        proofs = []
+        for test, outcome in after.outcomes.items():
+            # A base that cannot even load the steps lacks what they import: that is red too.
+            missing: Outcome = "error" if before.broken else "missing"
+            proofs.append(
+                ScenarioProof(
+                    name=test.partition("::")[2],
+                    path=claim.feature,
+                    line=after.lines[test],
+                    base=before.outcomes.get(test, missing),
+                    head=outcome,
+                    base_message=reasons_before.get(test, before.broken or ""),
+                    head_message=reasons_after.get(test, ""),
+                )
+            )
+        return tuple(proofs), [problem for proof in proofs for problem in _judge(proof)]
+
+    def _no_regression(
+        self, claim: Claim, base: Path, head: Path
+    ) -> tuple[tuple[Suite, ...], tuple[Failure, ...], list[Problem]]:
+        suites: list[Suite] = []
+        failures: list[Failure] = []
+        problems: list[Problem] = []
+        for name, run in (("behave", self._suites.behave), ("pytest", self._suites.pytest)):
+            before, after = self._note(claim.base, run(base)), self._note(claim.head, run(head))
+            for side, found in (("base", before), ("head", after)):
+                if found.broken:
+                    code = "timed-out" if "did not end" in found.broken else "environment-broken"
+                    problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))  # type: ignore[arg-type]
+            worse = regressions(before, after, but=claim.feature)
+            if worse:
+                again = self._note(claim.head, run(head))
+                still = {failure.test for failure in regressions(before, again, but=claim.feature)}
+                worse = [failure for failure in worse if failure.test in still]
+            if before.outcomes or after.outcomes:
+                suites.append(
+                    Suite(name=name, base=before.counts, head=after.counts, regressions=tuple(worse))  # type: ignore[arg-type]
+                )
+            failures += after.failures
+            problems += [
+                Problem(
+                    code="regression", message=f"{failure.test} passed before the change and does not now."
+                )
+                for failure in worse
+            ]
+        return tuple(suites), tuple(failures), problems
+
+
+def regressions(before: SuiteRun, after: SuiteRun, *, but: str) -> list[Failure]:
+    """Tests that passed before and fail or are gone now, and new ones that fail; `but` is a file left out."""
+    reasons = {failure.test: failure for failure in after.failures}
+    worse = []
+    for test, outcome in before.outcomes.items():
+        if outcome == "passed" and after.outcomes.get(test, "missing") != "passed":
+            gone = Failure(test=test, message=f"It is {after.outcomes.get(test, 'missing')} now.")
+            worse.append(reasons.get(test, gone))
+    for test, outcome in after.outcomes.items():
+        new = test not in before.outcomes and not test.startswith(f"{but}::")
+        if new and outcome not in ("passed", "skipped"):
+            worse.append(reasons.get(test, Failure(test=test, message=f"It is {outcome}.")))
+    return worse
+
+
+def _judge(proof: ScenarioProof) -> list[Problem]:
+    if proof.head == "undefined":
+        return [Problem(code="step-undefined", message=f"“{proof.name}” has steps without a definition.")]
+    problems = []
+    if proof.head != "passed":
+        problems.append(
+            Problem(code="scenario-not-green", message=f"“{proof.name}” does not pass with the change.")
+        )
+    if proof.base not in ("failed", "error"):
+        problems.append(
+            Problem(
+                code="scenario-not-red",
+                message=f"“{proof.name}” already is {proof.base} without the change: it proves nothing.",
+            )
+        )
+    return problems
+
+
+def _is_test(path: str, features: str) -> bool:
+    name = Path(path).name
+    return (
+        path.startswith(f"{features}/")
+        or name.startswith("test_")
+        or name.endswith(("_test.py", ".feature"))
+        or name == "conftest.py"
+    )
+
+
+def feedback(verdict: Verdict, limit: int = 5) -> str:
+    """A verdict that is not green, as the shortest text a model can act on."""
+    parts = ["The verification failed:"]
+    parts += [f"- {problem.message}" for problem in verdict.problems]
+    shown: list[str] = []
+    for proof in verdict.scenarios:
+        if proof.head not in ("passed", "undefined"):
+            shown.append(
+                describe_failure(
+                    Failure(test=proof.name, message=proof.head_message, path=proof.path, line=proof.line)
+                )
+            )
+    named = {proof.name for proof in verdict.scenarios}
+    for failure in (*verdict.failures, *(f for suite in verdict.suites for f in suite.regressions)):
+        text = describe_failure(failure)
+        if failure.test.partition("::")[2] not in named and text not in shown:
+            shown.append(text)
+    return "\n".join(parts) + "".join(f"\n\n{text}" for text in shown[:limit])

@@ -1,0 +1,55 @@
+"""A pytest plugin that writes one JSON line a test. It runs inside the sandbox, beside the repository's
+code, and imports nothing of Scenarist."""
+
+import json
+import os
+
+_RANK = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
+_seen = {}
+
+
+def _note(test, outcome, path="", line=None, message=""):
+    known = _seen.get(test)
+    if known is None or _RANK[outcome] > _RANK[known["outcome"]]:
+        _seen[test] = {
+            "test": test,
+            "outcome": outcome,
+            "path": path,
+            "line": line,
+            "message": message[-4000:],
+        }
+
+
+def _crash(report):
+    crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
+    if crash is not None:
+        return os.path.relpath(crash.path), crash.lineno
+    return str(report.fspath or ""), None
+
+
+def pytest_runtest_logreport(report):
+    if report.outcome == "failed":
+        path, line = _crash(report)
+        outcome = "failed" if report.when == "call" else "error"
+        _note(report.nodeid, outcome, path, line, report.longreprtext)
+    elif report.outcome == "skipped":
+        _note(report.nodeid, "skipped")
+    elif report.when == "call":
+        _note(report.nodeid, "passed")
+
+
+def pytest_collectreport(report):
+    if report.failed:
+        path, line = _crash(report)
+        _note(report.nodeid or "collection", "error", path, line, report.longreprtext)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    target = session.config.getoption("--scenarist-report")
+    with open(target, "w", encoding="utf-8") as out:
+        for entry in _seen.values():
+            out.write(json.dumps(entry) + "\n")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--scenarist-report", default=os.devnull)

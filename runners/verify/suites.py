@@ -1,0 +1,215 @@
+"""Runs behave and pytest in a sandbox and reads what came of every single scenario and test."""
+
+import hashlib
+import json
+import shlex
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from runners.sandbox import CommandResult, Sandbox
+from runners.verify.verdict import Counts, Evidence, Failure, Outcome
+
+_INSIDE = Path(__file__).parent / "inside"
+_PLUGINS = "/opt/scenarist"
+_REPORTS = "/reports"
+
+_BEHAVE: dict[str, Outcome] = {
+    "passed": "passed",
+    "xfailed": "passed",
+    "failed": "failed",
+    "xpassed": "failed",
+    "skipped": "skipped",
+    "untested": "skipped",
+    "undefined": "undefined",
+    "untested_undefined": "undefined",
+    "pending": "undefined",
+    "untested_pending": "undefined",
+    "pending_warn": "undefined",
+}
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """One run of one suite. `broken` says in a sentence why its results mean nothing, if they do not."""
+
+    command: str
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    lines: dict[str, int] = field(default_factory=dict)
+    exit_code: int | None = 0
+    seconds: float = 0.0
+    log: str = ""
+    broken: str | None = None
+
+    @property
+    def counts(self) -> Counts:
+        values = list(self.outcomes.values())
+        passed, skipped = values.count("passed"), values.count("skipped")
+        return Counts(passed=passed, skipped=skipped, failed=len(values) - passed - skipped)
+
+    def evidence(self, commit: str) -> Evidence:
+        return Evidence(
+            commit=commit,
+            command=self.command,
+            exit_code=self.exit_code,
+            seconds=round(self.seconds, 2),
+            log_sha256=hashlib.sha256(self.log.encode()).hexdigest(),
+        )
+
+
+class Suites:
+    """The two suites of a repository, run in the sandbox `make_sandbox` gives for a checkout.
+
+    `make_sandbox(root, read_only, writable)` mounts the two mappings (path inside -> path on the host)
+    besides the checkout `root`. `features` is the folder of the feature files, relative to the repository.
+    """
+
+    def __init__(
+        self,
+        make_sandbox: Callable[[Path, Mapping[str, Path], Mapping[str, Path]], Sandbox],
+        *,
+        features: str,
+    ) -> None:
+        self._make_sandbox = make_sandbox
+        self.features = features
+
+    def behave(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
+        """Run the given feature files, or all below the features folder; an absent folder is an empty run."""
+        targets = [*paths] or [self.features]
+        command = ["python", "-m", "behave", "--no-color", "--no-source", *targets]
+        if not paths and not any((root / self.features).rglob("*.feature")):
+            return SuiteRun(command=shlex.join(command))
+        result, entries = self._run(
+            root,
+            lambda report: [*command, "-f", "scenarist_behave:ReportFormatter", "-o", report, "-f", "plain"],
+        )
+        outcomes: dict[str, Outcome] = {}
+        failures: list[Failure] = []
+        lines: dict[str, int] = {}
+        for entry in entries:
+            name = _unique(f"{entry['path']}::{entry['name']}", outcomes)
+            outcome = _behave_outcome(entry)
+            outcomes[name] = outcome
+            lines[name] = entry["line"]
+            if outcome not in ("passed", "skipped"):
+                message = "\n".join(part for part in (entry["step"], entry["message"]) if part)
+                failures.append(Failure(test=name, message=message, path=entry["path"], line=entry["line"]))
+        broken = None
+        if result.timed_out:
+            broken = f"behave did not end within {result.duration_s:.0f} s"
+        elif not outcomes:
+            broken = f"behave ran no scenario: {_tail(result.output)}"
+        elif result.exit_code != 0 and not failures:
+            broken = f"behave failed outside of any scenario: {_tail(result.output)}"
+        return _suite_run(command, result, outcomes, failures, lines, broken)
+
+    def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
+        """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
+        command = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+        result, entries = self._run(
+            root, lambda report: [*command, "-p", "scenarist_pytest", f"--scenarist-report={report}"]
+        )
+        outcomes: dict[str, Outcome] = {entry["test"]: entry["outcome"] for entry in entries}
+        failures = [
+            Failure(test=entry["test"], message=entry["message"], path=entry["path"], line=entry["line"])
+            for entry in entries
+            if entry["outcome"] in ("failed", "error")
+        ]
+        broken = None
+        if result.timed_out:
+            broken = f"pytest did not end within {result.duration_s:.0f} s"
+        elif result.exit_code not in (0, 1, 5) and not failures:
+            broken = f"pytest could not run (exit {result.exit_code}): {_tail(result.output)}"
+        return _suite_run(command, result, outcomes, failures, {}, broken)
+
+    def command(self, root: Path, line: str) -> SuiteRun:
+        """Run one of the repository's own commands with bash; `broken` is set when it fails."""
+        result = self._make_sandbox(root, {}, {}).run(["bash", "-c", line])
+        broken = None if result.exit_code == 0 else f"`{line}` failed: {_tail(result.output)}"
+        return _suite_run([line], result, {}, [], {}, broken)
+
+    def _run(
+        self, root: Path, argv: Callable[[str], list[str]]
+    ) -> tuple[CommandResult, list[dict[str, Any]]]:
+        """Run `argv(report)` and read the report it wrote."""
+        with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
+            reports = Path(tmp) / "reports"
+            reports.mkdir(mode=0o777)
+            sandbox = self._make_sandbox(root, {_PLUGINS: _INSIDE}, {_REPORTS: reports})
+            plugins = sandbox.path(_PLUGINS)
+            result = sandbox.run(argv(sandbox.path(f"{_REPORTS}/report.jsonl")), env={"PYTHONPATH": plugins})
+            report = reports / "report.jsonl"
+            if not report.is_file() or report.is_symlink():
+                return result, []
+            entries = []
+            for line in report.read_text(encoding="utf-8", errors="replace").splitlines():
+                try:
+                    entries.append(json.loads(line))
+                except ValueError:
+                    continue
+            return result, entries
+
+
+def _suite_run(
+    command: Sequence[str],
+    result: CommandResult,
+    outcomes: dict[str, Outcome],
+    failures: list[Failure],
+    lines: dict[str, int],
+    broken: str | None,
+) -> SuiteRun:
+    return SuiteRun(
+        command=command[0] if len(command) == 1 else shlex.join(command),
+        outcomes=outcomes,
+        failures=tuple(failures),
+        lines=lines,
+        exit_code=result.exit_code,
+        seconds=result.duration_s,
+        log=result.output,
+        broken=broken,
+    )
+
+
+def _behave_outcome(entry: dict[str, Any]) -> Outcome:
+    if entry["steps"] == 0:
+        return "undefined"
+    if entry["step_status"] in ("undefined", "pending"):
+        return "undefined"
+    return _BEHAVE.get(entry["status"], "error")
+
+
+def _unique(name: str, taken: Mapping[str, object]) -> str:
+    number = 1
+    unique = name
+    while unique in taken:
+        number += 1
+        unique = f"{name} ({number})"
+    return unique
+
+
+def _tail(output: str, lines: int = 6) -> str:
+    found = [line.strip() for line in output.splitlines() if line.strip()]
+    return " / ".join(found[-lines:]) or "it printed nothing"
+
+
+def summarise(run: SuiteRun, name: Literal["behave", "pytest"], limit: int = 5) -> str:
+    """What a model needs to know of a run: counts, then the first `limit` failures, shortened."""
+    if run.broken:
+        return f"{name}: {run.broken}"
+    if not run.outcomes:
+        return f"{name}: nothing to run"
+    counts = run.counts
+    head = f"{name}: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped"
+    return "\n\n".join([head, *(describe_failure(failure) for failure in run.failures[:limit])])
+
+
+def describe_failure(failure: Failure, limit: int = 1500) -> str:
+    """One failure: what, where, and the end of its message (that is where the assertion stands)."""
+    place = f" ({failure.path}:{failure.line})" if failure.line else ""
+    message = failure.message.strip()
+    if len(message) > limit:
+        message = "[…] " + message[-limit:]
+    return f"FAILED {failure.test}{place}\n{message}"

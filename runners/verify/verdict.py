@@ -1,0 +1,98 @@
+"""What the verifier found: the only thing a pull request's proof is made from."""
+
+from typing import Literal
+
+from runners.models.chat import Frozen
+
+Outcome = Literal["passed", "failed", "error", "skipped", "undefined", "missing"]
+
+
+class Failure(Frozen):
+    """One failing test or scenario; `line` counts from 1, paths are relative to the repository."""
+
+    test: str
+    message: str
+    path: str = ""
+    line: int | None = None
+
+
+class ScenarioProof(Frozen):
+    """One scenario on both sides: it must be red on the base commit and green on the head commit."""
+
+    name: str
+    path: str
+    line: int
+    base: Outcome
+    head: Outcome
+    base_message: str = ""
+    head_message: str = ""
+
+    @property
+    def proven(self) -> bool:
+        return self.base in ("failed", "error") and self.head == "passed"
+
+
+class Counts(Frozen):
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.passed + self.failed + self.skipped
+
+
+class Suite(Frozen):
+    """One test suite compared test by test between base and head."""
+
+    name: Literal["pytest", "behave"]
+    base: Counts
+    head: Counts
+    regressions: tuple[Failure, ...] = ()
+
+
+class Evidence(Frozen):
+    """One command the verifier ran: where, what came of it, how long (seconds) it took."""
+
+    commit: str
+    command: str
+    exit_code: int | None
+    seconds: float
+    log_sha256: str
+
+
+class Problem(Frozen):
+    """One reason why a verdict is not green. `code` is stable: see `docs/verdict.md`."""
+
+    code: Literal[
+        "feature-changed",
+        "no-scenario",
+        "scenario-not-red",
+        "scenario-not-green",
+        "step-undefined",
+        "step-asserts-nothing",
+        "regression",
+        "environment-broken",
+        "no-change",
+        "protected-changed",
+        "test-removed",
+        "command-failed",
+        "timed-out",
+    ]
+    message: str
+
+
+class Verdict(Frozen):
+    """The verifier's word on one head commit. Green means that `problems` is empty."""
+
+    base_sha: str
+    head_sha: str
+    scenarios: tuple[ScenarioProof, ...] = ()
+    suites: tuple[Suite, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def green(self) -> bool:
+        return not self.problems

@@ -1,0 +1,48 @@
+"""The work order: what a run works on, frozen and hashed at the moment of the trigger."""
+
+import hashlib
+from typing import Literal
+
+from runners.models.chat import Frozen
+
+
+class OrderComment(Frozen):
+    """A comment by a person with rights, as it stood when the run was requested."""
+
+    author: str
+    body: str
+    created_at: str = ""
+
+
+class OrderThread(Frozen):
+    """A review thread that asks for a change. `id` is the forge's id of its first comment."""
+
+    id: int
+    path: str
+    line: int | None
+    comments: tuple[OrderComment, ...]
+
+
+class WorkOrder(Frozen):
+    """The input of a run.
+
+    `number` is the issue (also for a revision: the issue the pull request closes, 0 if unknown);
+    `pull` and `threads` are there for a revision only. Nothing that is written after `requested_at`
+    enters the run.
+    """
+
+    kind: Literal["implement", "revise"]
+    number: int
+    title: str
+    body: str
+    comments: tuple[OrderComment, ...] = ()
+    requested_by: str
+    requested_at: str
+    pull: int | None = None
+    review_body: str = ""
+    threads: tuple[OrderThread, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` and the hex digest of the canonical JSON form."""
+        return "sha256:" + hashlib.sha256(self.model_dump_json().encode()).hexdigest()

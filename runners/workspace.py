@@ -1,0 +1,220 @@
+"""Mirrors, worktrees and bundles: where a phase finds the code and how its commits travel on."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gherkin.errors import ScenaristError
+from runners.gitio import GitFailed, git
+
+# Written anew before each use, so that nothing a past run may have put there is ever read.
+_MIRROR_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+_EXCLUDE = "__pycache__/\n*.pyc\n.pytest_cache/\n.hypothesis/\n.mypy_cache/\n.ruff_cache/\n"
+
+
+class WorkLost(ScenaristError):
+    """The commits of the run are not in the artifact store."""
+
+    code = "SCN-3102"
+    next_step = "Set the label again: the run starts anew from the default branch."
+
+
+def branch_slug(title: str, limit: int = 40) -> str:
+    """`title` as the tail of a branch name: lower-case ASCII words joined by dashes, never empty."""
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    return "-".join(words)[:limit].strip("-") or "issue"
+
+
+def work_ref(run_id: str) -> str:
+    """The reference under which a run's commits travel in its bundles."""
+    return f"refs/scenarist/{run_id}"
+
+
+class Mirror:
+    """One bare mirror of one repository, shared by all runs on this machine and locked across processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the mirror alone; waits for other processes."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            self._prepare()
+            yield
+
+    def _prepare(self) -> None:
+        if not (self.path / "HEAD").exists():
+            shutil.rmtree(self.path, ignore_errors=True)
+            git("init", "--quiet", "--bare", str(self.path), git_dir=self.path)
+        (self.path / "config").write_text(_MIRROR_CONFIG)
+        (self.path / "info").mkdir(exist_ok=True)
+        (self.path / "info" / "exclude").write_text(_EXCLUDE)
+
+    def fetch(self, url: str, header: str, branches: Sequence[str]) -> dict[str, str]:
+        """Bring the named branches up to date (only new objects travel); returns branch -> commit id."""
+        with self.lock():
+            refspecs = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in branches]
+            git("fetch", "--quiet", "--no-tags", url, *refspecs, git_dir=self.path, header=header)
+            return {
+                name: git("rev-parse", f"refs/remotes/origin/{name}", git_dir=self.path) for name in branches
+            }
+
+    def has(self, commit: str) -> bool:
+        """Whether the commit's objects are here."""
+        try:
+            git("cat-file", "-e", f"{commit}^{{commit}}", git_dir=self.path)
+        except GitFailed:
+            return False
+        return True
+
+    def unbundle(self, bundle: bytes, ref: str) -> str:
+        """Take a bundle's commits in under `ref`; returns the commit id."""
+        with self.lock():
+            packed = self.path / f"incoming-{os.getpid()}.bundle"
+            try:
+                packed.write_bytes(bundle)
+                git("fetch", "--quiet", "--no-tags", str(packed), f"+{ref}:{ref}", git_dir=self.path)
+            finally:
+                packed.unlink(missing_ok=True)
+            return git("rev-parse", ref, git_dir=self.path)
+
+    def bundle(self, ref: str, *, base: str | None) -> bytes:
+        """Pack `ref`, without what `base` already has, as a git bundle."""
+        packed = self.path / f"outgoing-{os.getpid()}.bundle"
+        try:
+            exclude = [f"^{base}"] if base else []
+            git("bundle", "create", "--quiet", str(packed), ref, *exclude, git_dir=self.path)
+            return packed.read_bytes()
+        finally:
+            packed.unlink(missing_ok=True)
+
+
+class Worktree:
+    """A checkout of one commit, on its own branchless HEAD; git's directory for it lies outside of it."""
+
+    def __init__(self, mirror: Mirror, root: Path, ref: str) -> None:
+        self.mirror = mirror
+        self.root = root
+        self.ref = ref
+        link = (root / ".git").read_text()
+        self.git_dir = Path(link.removeprefix("gitdir:").strip())
+
+    def git(self, *args: str) -> str:
+        """Run git on this worktree, whatever its `.git` link says by now."""
+        return git(*args, git_dir=self.git_dir, work_tree=self.root)
+
+    @property
+    def head(self) -> str:
+        return self.git("rev-parse", "HEAD")
+
+    def commit(self, message: str) -> str | None:
+        """Commit everything that changed; returns the new commit id, or None when nothing did."""
+        self._drop_nested_repositories()
+        self.git("add", "--all")
+        if not self.git("diff", "--cached", "--name-only", "HEAD"):
+            return None
+        self.git("commit", "--quiet", "--no-verify", "--message", message)
+        return self.head
+
+    def snapshot(self, parent: str) -> str:
+        """Store the present tree as a commit on `parent` under the run's ref, moving nothing else."""
+        self._drop_nested_repositories()
+        self.git("add", "--all")
+        tree = self.git("write-tree")
+        commit = self.git("commit-tree", tree, "-p", parent, "-m", "checkpoint")
+        self.git("update-ref", self.ref, commit)
+        return commit
+
+    def bundle(self, base: str) -> bytes:
+        """The run's commits after `base`, ready for the artifact store."""
+        self.git("update-ref", self.ref, "HEAD")
+        return self.mirror.bundle(self.ref, base=base)
+
+    def _drop_nested_repositories(self) -> None:
+        # A nested repository's own configuration would be read by the host's git.
+        for folder, names, files in os.walk(self.root):
+            if Path(folder) == self.root:
+                names[:] = [name for name in names if name != ".git"]
+                continue
+            for name in [name for name in (*names, *files) if name.lower() == ".git"]:
+                nested = Path(folder) / name
+                if nested.is_dir() and not nested.is_symlink():
+                    shutil.rmtree(nested)
+                    names.remove(name)
+                else:
+                    nested.unlink()
+
+
+class Workspaces:
+    """All mirrors and worktrees below one state directory of this machine."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir.resolve()
+
+    def mirror(self, forge: str, repo: str) -> Mirror:
+        """The mirror of `repo` (its full name) on `forge`."""
+        readable = re.sub(r"[^A-Za-z0-9._-]+", "-", repo).strip("-.") or "repo"
+        digest = hashlib.sha256(f"{forge}\0{repo}".encode()).hexdigest()[:10]
+        return Mirror(self.state_dir / "mirrors" / f"{forge}-{readable}-{digest}.git")
+
+    @contextlib.contextmanager
+    def worktree(self, mirror: Mirror, commit: str, run_id: str, name: str) -> Iterator[Worktree]:
+        """A fresh worktree of `commit`, removed with its references whatever the end.
+
+        `name` tells apart several worktrees of one run.
+        """
+        home = self.state_dir / "work" / f"{run_id}-{name}"
+        ref = work_ref(run_id)
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / "lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            root = home / "tree"
+            self._remove(mirror, root, ref)
+            with mirror.lock():
+                git(
+                    "worktree",
+                    "add",
+                    "--quiet",
+                    "--detach",
+                    "--force",
+                    str(root),
+                    commit,
+                    git_dir=mirror.path,
+                )
+            try:
+                yield Worktree(mirror, root, ref)
+            finally:
+                self._remove(mirror, root, ref)
+                shutil.rmtree(home, ignore_errors=True)
+
+    @staticmethod
+    def _remove(mirror: Mirror, root: Path, ref: str) -> None:
+        shutil.rmtree(root, ignore_errors=True)
+        with mirror.lock():
+            git("worktree", "prune", "--expire=now", git_dir=mirror.path)
+            git("update-ref", "-d", ref, git_dir=mirror.path)
+
+    def sweep(self) -> list[str]:
+        """Remove what killed processes left behind; returns the names of the removed work folders."""
+        removed = []
+        for home in sorted((self.state_dir / "work").glob("*")):
+            try:
+                handle = (home / "lock").open("r+")
+            except OSError:
+                continue
+            with handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                shutil.rmtree(home, ignore_errors=True)
+                removed.append(home.name)
+        return removed

@@ -1,0 +1,191 @@
+"""A stand-in for a model server: OpenAI's chat completions over a real socket, streaming as vLLM does.
+
+It plays turns it was given and is strict about the protocol: unknown request fields, roles out of order and
+tool results that answer no call are refused with 400, as servers and chat templates do.
+"""
+
+import json
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from runners.models.chat import Reply, ToolCall
+
+_FIELDS = {
+    "model",
+    "messages",
+    "max_tokens",
+    "temperature",
+    "stream",
+    "stream_options",
+    "tools",
+    "tool_choice",
+    "response_format",
+}
+
+Turn = Reply | Callable[[dict[str, Any]], Reply]
+
+
+def call(name: str, **arguments: Any) -> ToolCall:
+    """A tool call with JSON arguments and an id that follows from its content."""
+    text = json.dumps(arguments)
+    return ToolCall(id=f"call_{zlib.crc32(f'{name} {text}'.encode()):08x}", name=name, arguments=text)
+
+
+def recorded_turns(path: Path) -> dict[str, list[Reply]]:
+    """The replies of a run's log by phase."""
+    turns: dict[str, list[Reply]] = {"specify": [], "implement": []}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)["event"]
+        if event["type"] == "ModelReplied":
+            turns[event["phase"]].append(Reply.model_validate(event["reply"]))
+    return turns
+
+
+class ChatServer:
+    """Serves `specify` turns to requests with a schema and `implement` turns to the others.
+
+    Which turn is due follows from the conversation (its assistant messages), as with a real model, which
+    remembers nothing between requests. A turn may be a function of the request.
+    """
+
+    def __init__(self, specify: Sequence[Turn], implement: Sequence[Turn]) -> None:
+        self.specify = list(specify)
+        self.implement = list(implement)
+        self.requests: list[dict[str, Any]] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def __enter__(self) -> "ChatServer":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(self, request: dict[str, Any]) -> Reply | str:
+        """The reply that is due, or what is wrong with the request."""
+        problem = _problem(request)
+        if problem:
+            return problem
+        self.requests.append(request)
+        turns = self.specify if "response_format" in request else self.implement
+        number = sum(message["role"] == "assistant" for message in request["messages"])
+        if number >= len(turns):
+            return f"the script has {len(turns)} turns and turn {number + 1} is asked for"
+        turn = turns[number]
+        return turn(request) if callable(turn) else turn
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_args: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                if self.path == "/v1/models":
+                    self._json(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
+                else:
+                    self._json(404, {"error": {"message": "no such path"}})
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path != "/v1/chat/completions":
+                    self._json(404, {"error": {"message": "no such path"}})
+                    return
+                answer = owner.answer(json.loads(body))
+                if isinstance(answer, str):
+                    self._json(400, {"error": {"message": answer, "type": "BadRequestError"}})
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                for chunk in _chunks(answer):
+                    data = f"data: {json.dumps(chunk)}\n\n".encode()
+                    self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+                end = b"data: [DONE]\n\n"
+                self.wfile.write(f"{len(end):x}\r\n".encode() + end + b"\r\n0\r\n\r\n")
+
+            def _json(self, status: int, data: dict[str, Any]) -> None:
+                body = json.dumps(data).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        return Handler
+
+
+def _problem(request: dict[str, Any]) -> str | None:
+    unknown = set(request) - _FIELDS
+    if unknown:
+        return f"unknown fields: {sorted(unknown)}"
+    if not request.get("stream"):
+        return "this server only streams"
+    open_calls: set[str] = set()
+    for message in request["messages"]:
+        role = message["role"]
+        if role == "tool":
+            if message["tool_call_id"] not in open_calls:
+                return "a tool result answers no call"
+            open_calls.discard(message["tool_call_id"])
+        elif open_calls:
+            return f"tool calls without a result: {sorted(open_calls)}"
+        if role == "assistant":
+            open_calls = {item["id"] for item in message.get("tool_calls", ())}
+    return None if not open_calls else "the last tool calls have no result"
+
+
+def _chunks(reply: Reply) -> Iterator[dict[str, Any]]:
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+        return {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "scripted",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        }
+
+    yield chunk({"role": "assistant", "content": ""})
+    for start in range(0, len(reply.text), 40):
+        yield chunk({"content": reply.text[start : start + 40]})
+    for index, item in enumerate(reply.tool_calls):
+        head = {"index": index, "id": item.id, "type": "function"}
+        yield chunk({"tool_calls": [{**head, "function": {"name": item.name, "arguments": ""}}]})
+        for start in range(0, len(item.arguments), 30):
+            part = {"index": index, "function": {"arguments": item.arguments[start : start + 30]}}
+            yield chunk({"tool_calls": [part]})
+    stops = {"end": "stop", "tools": "tool_calls", "length": "length", "refusal": "content_filter"}
+    yield chunk({}, "tool_calls" if reply.tool_calls else stops[reply.stop])
+    usage = reply.usage
+    yield {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "scripted",
+        "choices": [],
+        "usage": {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        },
+    }

@@ -1,0 +1,187 @@
+"""The store's promises, on SQLite and PostgreSQL alike."""
+
+import threading
+
+import pytest
+
+from bot.runs.events import PhaseFinished, PhaseStarted, RunEnded, RunRequested
+from bot.runs.state import fold
+from bot.runs.store import ArtifactTooLarge, Claim, Delivery, LeaseLost, Store, new_id
+from runners.workorder import WorkOrder
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(store: Store) -> Clock:
+    clock = Clock()
+    store.clock = clock
+    return clock
+
+
+def request(number: int = 1) -> RunRequested:
+    order = WorkOrder(
+        kind="implement", number=number, title="A title", body="", requested_by="ada", requested_at=""
+    )
+    return RunRequested(forge="local", repo="o/r", order=order, order_sha256=order.digest)
+
+
+def start(store: Store, key: str = "k", target: str = "t", *, exclusive: bool = False) -> str | None:
+    return store.request_run(request(), key=key, target=target, exclusive=exclusive)
+
+
+def claim(store: Store, run_id: str, seconds: float = 30) -> Claim:
+    found = store.claim(run_id, ["prepare"], seconds)
+    assert found is not None
+    return found
+
+
+def delivery(body: bytes = b"{}", guid: str = "g") -> Delivery:
+    return Delivery(id=new_id(), forge="github", guid=guid, event="issues", body=body)
+
+
+def test_a_delivery_is_new_once(store: Store) -> None:
+    first, second, other = delivery(), delivery(), delivery(b'{"a":1}')
+    assert store.add_deliveries([first]) == {first.id}
+    assert store.add_deliveries([second]) == set()
+    assert store.add_deliveries([other]) == {other.id}, "the same GUID with another body is another delivery"
+
+
+def test_a_delivery_is_kept_until_it_is_closed(store: Store, clock: Clock) -> None:
+    made = delivery(b'{"x":"\xc3\xbc"}')
+    store.add_deliveries([made])
+    assert store.delivery(made.id) == made
+    clock.now += 10
+    assert store.due_deliveries(5) == [made.id]
+    store.delay_delivery(made.id, "later", 60)
+    assert store.due_deliveries(5) == []
+    clock.now += 100
+    assert store.due_deliveries(5) == [made.id]
+    store.close_delivery(made.id, "ignored")
+    assert store.delivery(made.id) is None
+    assert store.due_deliveries(5) == []
+
+
+def test_a_request_is_granted_once(store: Store) -> None:
+    run_id = start(store, "same")
+    assert run_id is not None
+    assert start(store, "same") is None
+    assert [type(entry.event) for entry in store.entries(run_id)] == [RunRequested]
+
+
+def test_an_exclusive_target_has_one_active_run(store: Store) -> None:
+    run_id = start(store, "a", exclusive=True)
+    assert run_id is not None
+    assert start(store, "b", exclusive=True) is None
+    held = claim(store, run_id)
+    store.finish_phase(held, [RunEnded(status="done")], {}, phase="conclude", status="done")
+    assert start(store, "c", exclusive=True) is not None
+
+
+def test_requesting_a_run_closes_its_delivery(store: Store) -> None:
+    made = delivery()
+    store.add_deliveries([made])
+    store.request_run(request(), key="k", target="t", exclusive=False, delivery_id=made.id)
+    assert store.delivery(made.id) is None
+
+
+def test_a_run_is_claimed_by_one_worker(store: Store) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    found: list[Claim | None] = []
+    gate = threading.Barrier(8)
+
+    def work() -> None:
+        gate.wait()
+        found.append(store.claim(run_id, ["prepare"], 30))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert sum(each is not None for each in found) == 1
+
+
+def test_an_old_lease_is_taken_over_and_its_holder_can_write_nothing(store: Store, clock: Clock) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    first = claim(store, run_id, 30)
+    assert store.claim(run_id, ["prepare"], 30) is None
+    clock.now += 31
+    second = claim(store, run_id)
+    with pytest.raises(LeaseLost):
+        store.log(first, [PhaseStarted(phase="prepare", worker="a")], {"x": b"1"})
+    with pytest.raises(LeaseLost):
+        store.extend(first, 30)
+    with pytest.raises(LeaseLost):
+        store.finish_phase(first, [], {}, phase="specify")
+    store.log(second, [PhaseStarted(phase="prepare", worker="b")], {"x": b"2"})
+    assert [entry.seq for entry in store.entries(run_id)] == [1, 2]
+    assert store.artifact(run_id, "x") == b"2"
+
+
+def test_a_phase_ends_in_one_transaction(store: Store) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    held = claim(store, run_id)
+    ended = PhaseFinished(phase="prepare", outcome="done")
+    with pytest.raises(ArtifactTooLarge):
+        store.finish_phase(held, [ended], {"x": b"0" * 100_000_001}, phase="specify")
+    assert len(store.entries(run_id)) == 1
+    store.finish_phase(held, [ended], {"x": b"1"}, phase="specify")
+    assert store.claim(run_id, ["prepare"], 30) is None
+    assert store.claim(run_id, ["specify"], 30) is not None
+
+
+def test_a_later_run_waits_for_the_earlier_one_on_its_target(store: Store) -> None:
+    first, second, other = start(store, "a"), start(store, "b"), start(store, "c", "elsewhere")
+    assert first and second and other
+    assert store.claim(second, ["prepare"], 30) is None
+    assert store.claim(other, ["prepare"], 30) is not None
+    held = claim(store, first)
+    store.finish_phase(held, [], {}, phase="conclude", status="done")
+    assert store.claim(second, ["prepare"], 30) is not None
+
+
+def test_a_delayed_run_is_due_later(store: Store, clock: Clock) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    store.finish_phase(claim(store, run_id), [], {}, phase="prepare", delay=20)
+    assert store.claim(run_id, ["prepare"], 30) is None
+    assert store.due_runs(0) == []
+    clock.now += 21
+    assert store.due_runs(0) == [(run_id, "prepare")]
+    assert store.claim(run_id, ["prepare"], 30) is not None
+    assert store.due_runs(0) == [], "a held run is nobody else's business"
+
+
+def test_status_reports_are_made_by_one_and_never_forgotten(store: Store) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    assert store.begin_report(run_id, 60)
+    assert not store.begin_report(run_id, 60)
+    store.end_report(run_id, store.seq(run_id))
+    assert store.stale_reports() == []
+    store.note(run_id, PhaseStarted(phase="prepare", worker="a"))
+    assert store.stale_reports() == [run_id]
+
+
+def test_the_state_is_the_fold_of_the_log_also_in_pieces(store: Store) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    for phase in ("prepare", "specify"):
+        store.note(run_id, PhaseStarted(phase=phase, worker="a"))
+        store.note(run_id, PhaseFinished(phase=phase, outcome="done"))
+    entries = store.entries(run_id)
+    whole = fold(entries)
+    assert whole.phase == "specify" and len(whole.finished) == 2 and whole.seq == 5
+    assert fold(entries[3:], fold(entries[:3])) == whole
+    assert store.entries(run_id, after=3) == entries[3:]
