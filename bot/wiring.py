@@ -119,8 +119,8 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
             model.append(make_model(settings))
         return model[0]
 
-    def handler(work: Callable[[Job, Services], PhaseResult]) -> Handler:
-        def handle(run_id: str, state: RunState, hold: Hold) -> PhaseResult:
+    def handler(work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> Handler:
+        def handle(run_id: str, state: RunState, hold: Hold) -> PhaseResult[RunnerEvent]:
             if state.requested is None or state.prepared is None:
                 raise ValueError("runner phases come after prepare")
             job = Job(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -60,13 +60,16 @@ class Job:
         return next(event for event in reversed(self.events) if isinstance(event, SpecWritten))
 
 
+E = TypeVar("E", bound=Frozen, covariant=True)
+
+
 @dataclass(frozen=True)
-class PhaseResult:
+class PhaseResult(Generic[E]):
     """How a phase ended, with the events and artifacts to store in one transaction with its end."""
 
     outcome: Literal["done", "needs_info", "gave_up", "red"]
     reason: str = ""
-    events: Sequence[RunnerEvent] = ()
+    events: Sequence[E] = ()
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
 
 

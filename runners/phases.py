@@ -12,7 +12,6 @@ from gherkin.spec import FEATURE_SCHEMA, Feature, FeatureInvalid, from_draft, pa
 from gherkin.steps import catalogue
 from gherkin.steps import describe as describe_steps
 from gherkin.story import StoryInvalid, is_empty, story_from_issue
-
 from runners.agent import Agent, as_message, conversation_from_log
 from runners.context import Background, implement_prompt, specify_prompt
 from runners.events import (
@@ -41,7 +40,7 @@ _FEATURE_TRAILER = "Scenarist-Feature"
 ORDER_TRAILER = "Work-Order"
 
 
-def specify(job: Job, services: Services) -> PhaseResult:
+def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Write, check and commit the feature file; a revision takes over the one its branch has."""
     mirror = _mirror(job, services)
     if job.order.kind == "revise":
@@ -91,7 +90,9 @@ def _draft(job: Job, services: Services, background: Background) -> tuple[Featur
     return None, problem
 
 
-def _commit_spec(job: Job, services: Services, mirror: Mirror, feature: Feature, source: str) -> PhaseResult:
+def _commit_spec(
+    job: Job, services: Services, mirror: Mirror, feature: Feature, source: str
+) -> PhaseResult[RunnerEvent]:
     path = f"{job.settings.features}/issue_{job.order.number}_{branch_slug(job.order.title).replace('-', '_')}.feature"
     content = render(feature).encode()
     with services.workspaces.worktree(mirror, job.base, job.run_id, "specify") as tree:
@@ -118,7 +119,7 @@ def _commit_spec(job: Job, services: Services, mirror: Mirror, feature: Feature,
     return PhaseResult("done", events=[written], artifacts={WORK: bundle, FEATURE: content})
 
 
-def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult:
+def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEvent]:
     head = _unbundle(job, services, mirror, WORK)
     log = git(
         "log",
@@ -144,7 +145,7 @@ def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult:
     return PhaseResult("done", events=[written], artifacts={FEATURE: content})
 
 
-def implement(job: Job, services: Services) -> PhaseResult:
+def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Let the model work until it says that it is done; commit what it made on top of the specification."""
     mirror = _mirror(job, services)
     tip = _unbundle(job, services, mirror, WORK)
@@ -176,7 +177,7 @@ def implement(job: Job, services: Services) -> PhaseResult:
     return PhaseResult("done", events=[done], artifacts={WORK: bundle})
 
 
-def verify(job: Job, services: Services) -> PhaseResult:
+def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Take the verdict on the committed work; a red one goes back to the model."""
     mirror = _mirror(job, services)
     head = _unbundle(job, services, mirror, WORK)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from bot.forges.forge import ForgeUnavailable
@@ -20,7 +20,7 @@ _PASSING = (ForgeUnavailable, ModelUnavailable)
 _MAX_ATTEMPTS = 6
 _FIRST_DELAY_S = 2.0
 
-Handler = Callable[[str, RunState, "Hold"], PhaseResult]
+Handler = Callable[[str, RunState, "Hold"], PhaseResult[Event]]
 
 
 class Hold:
@@ -30,9 +30,9 @@ class Hold:
         self._store = store
         self._claim = claim
 
-    def log(self, new: "list[Event] | tuple[Event, ...]", blobs: Mapping[str, bytes] | None = None) -> None:
+    def log(self, events: Sequence[Event], artifacts: Mapping[str, bytes] | None = None) -> None:
         """Append events and artifacts durably. Raises `LeaseLost`."""
-        self._store.log(self._claim, new, blobs)
+        self._store.log(self._claim, events, artifacts)
 
     def artifact(self, name: str) -> bytes | None:
         return self._store.artifact(self._claim.run_id, name)
@@ -93,7 +93,7 @@ class Driver:
             return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code)
         return self._finish(claim, result, result.outcome, "")
 
-    def _finish(self, claim: Claim, result: PhaseResult, outcome: str, code: str) -> Phase | None:
+    def _finish(self, claim: Claim, result: PhaseResult[Event], outcome: str, code: str) -> Phase | None:
         following = next_phase(claim.phase, outcome)
         new: list[Event] = [
             *result.events,

@@ -7,7 +7,7 @@ from bot.config import FILE, parse_config
 from bot.forges.forge import Annotation, Check, CheckState, Forge, Repo
 from bot.report.reporter import Reporter
 from bot.runs.driver import Hold
-from bot.runs.events import Prepared, Published, RunRequested
+from bot.runs.events import Event, Prepared, Published, RunRequested
 from bot.runs.state import RunState
 from gherkin.errors import ScenaristError
 from runners.gitio import git, push, read_blob, remote_heads
@@ -42,7 +42,7 @@ class Trusted:
     reporter: Reporter
     carry_base: bool = False
 
-    def prepare(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult:
+    def prepare(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult[Event]:
         """Fetch the repository, read its configuration from the default branch, fix base and branch."""
         requested, repo, forge = self._of(state)
         default = forge.default_branch(repo)
@@ -67,9 +67,9 @@ class Trusted:
         if self.carry_base:
             artifacts[BASE] = _bundle(mirror, run_id, base, None)
         prepared = Prepared(base=base, base_branch=default, branch=branch, head=head, settings=settings)
-        return PhaseResult("done", events=[prepared], artifacts=artifacts)  # type: ignore[list-item]
+        return PhaseResult("done", events=[prepared], artifacts=artifacts)
 
-    def publish(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult:
+    def publish(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult[Event]:
         """Push the verified commit, open or update the pull request, set the check, answer the threads."""
         requested, repo, forge = self._of(state)
         prepared, verdict = state.prepared, state.verdict
@@ -90,9 +90,9 @@ class Trusted:
             )
             forge.reply_in_thread(repo, pull.number, thread.id, marker, text)
         published = Published(commit=verdict.head_sha, pull=pull.number, url=pull.url)
-        return PhaseResult("done", events=[published])  # type: ignore[list-item]
+        return PhaseResult("done", events=[published])
 
-    def conclude(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult:
+    def conclude(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult[Event]:
         """Nothing to publish: the status comment will say why; a revised pull request gets a failed check."""
         requested, repo, forge = self._of(state)
         prepared, verdict = state.prepared, state.verdict

@@ -31,7 +31,10 @@ class ToolResult(Frozen):
 
 
 class GitReader(Protocol):
-    """Read-only git on the workspace, by somebody who knows where its git directory lies."""
+    """Read-only git on the workspace, by somebody who knows where its git directory lies.
+
+    A `path` is relative to the workspace and literal: it may begin with ``-`` or ``:``.
+    """
 
     def status(self) -> str:
         """What differs from the last commit, one line a file."""
@@ -131,8 +134,13 @@ class Toolbox:
             ) from None
         if not isinstance(arguments, dict):
             raise Refused(f"The arguments must be one JSON object with {_wanted(found)}.")
+        fields = found.arguments.model_fields
+        # Some models send null for what they leave out.
+        given = {
+            k: v for k, v in arguments.items() if v is not None or k not in fields or fields[k].is_required()
+        }
         try:
-            checked = found.arguments.model_validate(arguments)
+            checked = found.arguments.model_validate(given)
         except ValidationError as error:
             lines = [f"- {_place(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)]
             problems = "\n".join(lines[:10])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from runners.tools.base import Refused
 
 _CONTEXT = 3
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ def replace_once(text: str, old: str, new: str) -> Replaced:
 
 
 def _exactly(text: str, old: str, new: str) -> Replaced | None:
-    places = []
+    places: list[int] = []
     at = text.find(old)
-    while at >= 0:
+    while at >= 0 and len(places) <= _NAMED:
         places.append(text.count("\n", 0, at) + 1)
         at = text.find(old, at + 1)
     _refuse_several(places)
@@ -54,10 +55,10 @@ def _exactly(text: str, old: str, new: str) -> Replaced | None:
 
 
 def _loosely(text: str, old: str, new: str) -> Replaced | None:
-    lines, olds, news = text.split("\n"), old.split("\n"), new.split("\n")
+    lines, olds, news = text.split("\n"), old.split("\n"), new.split("\n") if new else []
     while olds and not olds[0].strip():  # a blank line around `old` stands for nothing
         del olds[0]
-        news = news[1:] if not news[0].strip() else news
+        news = news[1:] if news and not news[0].strip() else news
     while olds and not olds[-1].strip():
         del olds[-1]
         news = news[:-1] if news and not news[-1].strip() else news
@@ -103,9 +104,9 @@ def _indent(line: str) -> str:
 
 def _refuse_several(places: list[int]) -> None:
     if len(places) > 1:
-        shown = ", ".join(map(str, places[:10])) + (", …" if len(places) > 10 else "")
+        shown = ", ".join(map(str, places[:_NAMED])) + (" and more" if len(places) > _NAMED else "")
         raise Refused(
-            f"`old` occurs {len(places)} times, at lines {shown}. Give more lines around the one you mean."
+            f"`old` occurs more than once, at lines {shown}. Give more lines around the one you mean."
         )
 
 
@@ -119,7 +120,8 @@ def _closest(text: str, old: str) -> str:
     if block.size and any(stripped[block.a : block.a + block.size]):
         return _shown(lines, max(0, block.a - block.b), len(wanted))
     longest = max(wanted, key=len)
-    similar = difflib.get_close_matches(longest, set(stripped[:20_000]), n=1, cutoff=0.5)
+    candidates = dict.fromkeys(line for line in stripped[:5_000] if len(line) < 300)
+    similar = difflib.get_close_matches(longest[:300], candidates, n=1, cutoff=0.5)
     if not similar:
         return "Nothing in the file looks like it. Use read_file to see what is there."
     return _shown(lines, max(0, stripped.index(similar[0]) - wanted.index(longest)), len(wanted))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gherkin.steps import assertionless
-
 from runners.gitio import changed_files, list_files, read_blob
 from runners.policy import is_protected
 from runners.verify.suites import SuiteRun, Suites, describe_failure
@@ -148,7 +147,7 @@ class Gate:
         after = self._note(claim.head, self._suites.behave(head, [claim.feature]))
         if after.broken:
             code = "timed-out" if "did not end" in after.broken else "no-scenario"
-            return (), [Problem(code=code, message=after.broken)]  # type: ignore[arg-type]
+            return (), [Problem(code=code, message=after.broken)]
         reasons_before = {failure.test: failure.message for failure in before.failures}
         reasons_after = {failure.test: failure.message for failure in after.failures}
         proofs = []
@@ -179,7 +178,7 @@ class Gate:
             for side, found in (("base", before), ("head", after)):
                 if found.broken:
                     code = "timed-out" if "did not end" in found.broken else "environment-broken"
-                    problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))  # type: ignore[arg-type]
+                    problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
             worse = regressions(before, after, but=claim.feature)
             if worse:
                 again = self._note(claim.head, run(head))
@@ -187,7 +186,7 @@ class Gate:
                 worse = [failure for failure in worse if failure.test in still]
             if before.outcomes or after.outcomes:
                 suites.append(
-                    Suite(name=name, base=before.counts, head=after.counts, regressions=tuple(worse))  # type: ignore[arg-type]
+                    Suite(name=name, base=before.counts, head=after.counts, regressions=tuple(worse))
                 )
             failures += after.failures
             problems += [

@@ -5,29 +5,30 @@ behave's own JSON formatter mixes up statuses when a Rule inherits a Background.
 """
 
 import json
+from typing import Any
 
 from behave.formatter.base import Formatter
 
 
-class ReportFormatter(Formatter):
+class ReportFormatter(Formatter):  # type: ignore[misc]
     name = "scenarist"
     description = "one JSON line a scenario"
 
-    def __init__(self, stream_opener, config):
+    def __init__(self, stream_opener: Any, config: Any) -> None:
         super().__init__(stream_opener, config)
         self.stream = self.open()
-        self.current = None
+        self.current: Any = None
 
-    def feature(self, feature):
+    def feature(self, feature: Any) -> None:
         self.current = feature
 
-    def eof(self):
+    def eof(self) -> None:
         for scenario in self.current.walk_scenarios():
             self.stream.write(json.dumps(describe(scenario)) + "\n")
         self.stream.flush()
 
 
-def describe(scenario):
+def describe(scenario: Any) -> dict[str, Any]:
     steps = list(scenario.all_steps)
     bad = next((s for s in steps if s.status.name not in ("passed", "untested", "skipped")), None)
     return {
@@ -42,5 +43,5 @@ def describe(scenario):
     }
 
 
-def message_of(thing):
+def message_of(thing: Any) -> str:
     return str(getattr(thing, "error_message", None) or getattr(thing, "exception", None) or "")[-4000:]

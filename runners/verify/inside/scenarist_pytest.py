@@ -3,12 +3,13 @@ code, and imports nothing of Scenarist."""
 
 import json
 import os
+from typing import Any
 
 _RANK = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
-_seen = {}
+_seen: dict[str, dict[str, Any]] = {}
 
 
-def _note(test, outcome, path="", line=None, message=""):
+def _note(test: str, outcome: str, path: str = "", line: "int | None" = None, message: str = "") -> None:
     known = _seen.get(test)
     if known is None or _RANK[outcome] > _RANK[known["outcome"]]:
         _seen[test] = {
@@ -20,14 +21,14 @@ def _note(test, outcome, path="", line=None, message=""):
         }
 
 
-def _crash(report):
+def _crash(report: Any) -> "tuple[str, int | None]":
     crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
     if crash is not None:
         return os.path.relpath(crash.path), crash.lineno
     return str(report.fspath or ""), None
 
 
-def pytest_runtest_logreport(report):
+def pytest_runtest_logreport(report: Any) -> None:
     if report.outcome == "failed":
         path, line = _crash(report)
         outcome = "failed" if report.when == "call" else "error"
@@ -38,18 +39,18 @@ def pytest_runtest_logreport(report):
         _note(report.nodeid, "passed")
 
 
-def pytest_collectreport(report):
+def pytest_collectreport(report: Any) -> None:
     if report.failed:
         path, line = _crash(report)
         _note(report.nodeid or "collection", "error", path, line, report.longreprtext)
 
 
-def pytest_sessionfinish(session, exitstatus):
+def pytest_sessionfinish(session: Any) -> None:
     target = session.config.getoption("--scenarist-report")
     with open(target, "w", encoding="utf-8") as out:
         for entry in _seen.values():
             out.write(json.dumps(entry) + "\n")
 
 
-def pytest_addoption(parser):
+def pytest_addoption(parser: Any) -> None:
     parser.addoption("--scenarist-report", default=os.devnull)
