@@ -26,6 +26,7 @@ from runners.events import (
 from runners.gitio import git, list_files, read_blob
 from runners.job import BASE, CHECKPOINT, FEATURE, PROTECTED, WORK, Job, PhaseResult, Services
 from runners.models.chat import Message
+from runners.plaintext import defuse, one_line
 from runners.sandbox import Sandbox
 from runners.tools import EDIT_TOOLS
 from runners.tools.base import Toolbox, ToolContext, ToolResult
@@ -101,7 +102,7 @@ def _commit_spec(
         target.write_bytes(content)
         tree.git("add", "--force", "--", path)
         commit = tree.commit(
-            f"Specify #{job.order.number}: {_one_line(job.order.title)}\n\n"
+            f"Specify #{job.order.number}: {one_line(job.order.title)}\n\n"
             f"{_FEATURE_TRAILER}: {path}\n{ORDER_TRAILER}: {job.order.digest}\n"
         )
         if commit is None:
@@ -265,7 +266,7 @@ def _bundle_of(job: Job, tree: Worktree, summary: str) -> bytes:
     verb = "Revise" if job.order.kind == "revise" else "Implement"
     number = job.order.pull if job.order.kind == "revise" else job.order.number
     tree.commit(
-        f"{verb} #{number}: {_one_line(job.order.title)}\n\n{summary}\n\n{ORDER_TRAILER}: {job.order.digest}\n"
+        f"{verb} #{number}: {one_line(job.order.title)}\n\n{defuse(summary)}\n\n{ORDER_TRAILER}: {job.order.digest}\n"
     )
     return tree.bundle(job.base)
 
@@ -326,7 +327,3 @@ def _sandbox(
         limits=services.limits,
         unsafe=services.unsafe_no_sandbox,
     )
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]

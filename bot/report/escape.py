@@ -2,26 +2,22 @@
 
 import re
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|>~-])")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
-# Terminal escapes and other control characters, and the marks that reverse the direction of text.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+from runners.plaintext import one_line, without_controls
+
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|>~&<-]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;"}
 
 
 def inline(text: str, limit: int = 300) -> str:
     """`text` on one line, with nothing in it that Markdown, HTML or mentions would act on."""
-    flat = " ".join(_CONTROL.sub(" ", text).split())
-    if len(flat) > limit:
-        flat = flat[: limit - 1] + "…"
-    flat = re.sub(r"[&<@]", lambda found: _ENTITIES[found.group()], flat)
-    # `#` starts an issue reference and `GH-1` is one, even in the middle of a line.
-    flat = re.sub(r"\bGH-(?=\d)", "GH&#45;", _SPECIAL.sub(r"\\\1", flat))
-    return re.sub(r"(?i)\b(https?|ftp)://", r"\1&#58;//", flat)
+    return _SPECIAL.sub(
+        lambda found: _ENTITIES.get(found.group(), "\\" + found.group()), one_line(text, limit)
+    )
 
 
 def block(text: str, language: str = "text", limit: int = 6000) -> str:
     """`text` as a code block that it cannot end early; its middle is left out beyond `limit` characters."""
-    clean = _CONTROL.sub("", text.replace("\r\n", "\n"))
+    clean = without_controls(text.replace("\r\n", "\n"))  # nothing acts inside a code block
     if len(clean) > limit:
         half = limit // 2
         clean = f"{clean[:half]}\n… {len(clean) - limit:,} characters left out …\n{clean[-half:]}"

@@ -7,6 +7,7 @@ import jinja2
 from bot.report.escape import block, inline, prose
 from bot.runs.events import Phase
 from bot.runs.state import RunState
+from runners.plaintext import one_line
 from runners.verify.verdict import Counts, Outcome, Verdict
 
 _MARKS: dict[Outcome, str] = {
@@ -80,7 +81,7 @@ class Reporter:
         if requested is None or verdict is None:
             raise ValueError("a pull request comes after a verdict")
         order = requested.order
-        title = " ".join(order.title.split())[:200]
+        title = one_line(order.title)
         body = self._env.get_template("pull.md.j2").render(
             marker=f"<!-- scenarist:pull:{run_id} -->",
             issue=order.number,

@@ -72,7 +72,9 @@ def _feature(text: str) -> str | None:
     try:
         feature = parse_feature(text)
     except ParserError as error:
-        return str(error).strip().splitlines()[0]
+        return " ".join(str(error.args[0]).split())
+    except Exception as error:  # an unknown `# language:` is a KeyError, for one
+        return f"behave cannot read it ({type(error).__name__}: {error})"
     if feature is None:
         return "there is no `Feature:` in it"
     # A mistyped keyword makes the rest of a block its description: no error, and no scenario.
