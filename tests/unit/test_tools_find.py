@@ -155,5 +155,6 @@ def test_names_that_are_not_text(ctx: ToolContext) -> None:
         ("search", {"pattern": "total"}),
     ):
         result = call(ctx, name, **arguments)
-        assert (result.ok and "caf?.py" in result.text) or "caf\ufffd.py" in result.text
+        assert result.ok
+        assert "caf?.py" in result.text or "caf\ufffd.py" in result.text
         result.model_dump_json()

@@ -1,0 +1,257 @@
+"""The gate on small repositories: honest work passes, each way to cheat or to be unlucky is named."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from runners.gitio import git
+from runners.sandbox import Limits, Sandbox
+from runners.verify.gate import Claim, Gate, feedback
+from runners.verify.suites import Suites
+from runners.verify.verdict import Verdict
+from runners.workspace import Workspaces
+
+FEATURE = "features/issue_1_double.feature"
+
+BASE: dict[str, str] = {
+    "calc.py": "def add(a, b):\n    return a + b\n",
+    "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
+    "features/add.feature": "Feature: Add\n  Scenario: Adding\n    When I add 1 and 2\n    Then I get 3\n",
+    "features/steps/steps.py": (
+        "from behave import then, when\n\nfrom calc import add\n\n\n"
+        '@when("I add {a:d} and {b:d}")\ndef adding(context, a, b):\n    context.result = add(a, b)\n\n\n'
+        '@then("I get {n:d}")\ndef get(context, n):\n    assert context.result == n, context.result\n'
+    ),
+}
+
+SPEC = {FEATURE: "@issue-1\nFeature: Double\n\n  Scenario: Doubling\n    When I double 4\n    Then I get 8\n"}
+
+STEPS = (
+    "from behave import when\n\nimport calc\n\n\n"
+    '@when("I double {n:d}")\ndef doubling(context, n):\n    context.result = calc.double(n)\n'
+)
+
+WORK = {
+    "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return 2 * n\n",
+    "features/steps/double_steps.py": STEPS,
+}
+
+Files = Mapping[str, str | None]
+
+
+class Workbench:
+    """Makes commits in a mirror and takes verdicts on them."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspaces = Workspaces(root)
+        self.mirror = self.workspaces.mirror("local", "o/r")
+        with self.mirror.lock():
+            pass
+        self._files: dict[str, str] = {}
+        self._tip = ""
+
+    def commit(self, files: Files) -> str:
+        """A commit with `files` changed (None: deleted) on top of the last one."""
+        for path, text in files.items():
+            if text is None:
+                del self._files[path]
+            else:
+                self._files[path] = text
+        tree = self.workspaces.state_dir / "tree"
+        for path, text in self._files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(text)
+        for path in [path for path, text in files.items() if text is None]:
+            (tree / path).unlink()
+        git("add", "--all", git_dir=self.mirror.path, work_tree=tree)
+        written = git("write-tree", git_dir=self.mirror.path)
+        parent = ["-p", self._tip] if self._tip else []
+        self._tip = git("commit-tree", written, *parent, "-m", "x", git_dir=self.mirror.path)
+        return self._tip
+
+    def verdict(
+        self,
+        work: Files,
+        *,
+        base: Files = BASE,
+        spec: Mapping[str, str] = SPEC,
+        commands: tuple[str, ...] = (),
+    ) -> Verdict:
+        """The verdict on `work` on top of `spec` on top of `base`."""
+        base_commit = self.commit(base)
+        self.commit(spec)
+        head = self.commit(work)
+        suites = Suites(
+            lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=20)),
+            features="features",
+        )
+        feature = next(iter(spec))
+        claim = Claim(
+            base=base_commit,
+            head=head,
+            feature=feature,
+            feature_sha256=hashlib.sha256(spec[feature].encode()).hexdigest(),
+            commands=commands,
+            protected=(".github/workflows/**", ".scenarist.yml"),
+        )
+        verdict = Gate(self.workspaces, self.mirror, suites, "run").verify(claim)
+        assert not list((self.workspaces.state_dir / "work").iterdir()), "no worktree is left"
+        return verdict
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    return Workbench(tmp_path / "state")
+
+
+def codes(verdict: Verdict) -> set[str]:
+    return {problem.code for problem in verdict.problems}
+
+
+def test_honest_work_is_proven(bench: Workbench) -> None:
+    verdict = bench.verdict(WORK, commands=("python -m compileall -q calc.py", "test -f calc.py"))
+    assert verdict.green, verdict.problems
+    assert [(proof.name, proof.base, proof.head) for proof in verdict.scenarios] == [
+        ("Doubling", "error", "passed")
+    ]
+    assert {suite.name: (suite.base.passed, suite.head.passed) for suite in verdict.suites} == {
+        "behave": (1, 2),
+        "pytest": (1, 1),
+    }
+    assert {item.exit_code for item in verdict.evidence} == {0, 1}
+    assert len(verdict.evidence) == 8
+
+
+def test_a_failing_assertion_is_red_too(bench: Workbench) -> None:
+    base = {**BASE, "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return n\n"}
+    verdict = bench.verdict(WORK, base=base)
+    assert verdict.green, verdict.problems
+    assert verdict.scenarios[0].base == "failed"
+    assert "4" in verdict.scenarios[0].base_message
+
+
+def test_work_that_does_not_do_it_is_red(bench: Workbench) -> None:
+    wrong = {**WORK, "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return n * n\n"}
+    verdict = bench.verdict(wrong)
+    assert "scenario-not-green" in codes(verdict)
+    text = feedback(verdict)
+    assert "Doubling" in text and "16" in text and "Then I get 8" in text
+
+
+def test_the_same_failure_is_told_once(bench: Workbench) -> None:
+    wrong = {**WORK, "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return n * n\n"}
+    assert feedback(bench.verdict(wrong)).count("FAILED Doubling") == 1
+
+
+@pytest.mark.parametrize(
+    ("work", "code"),
+    [
+        ({**WORK, FEATURE: SPEC[FEATURE].replace("8", "9")}, "feature-changed"),
+        ({**WORK, FEATURE: None}, "feature-changed"),
+        ({}, "no-change"),
+        ({"calc.py": WORK["calc.py"]}, "step-undefined"),
+        (
+            {
+                "calc.py": WORK["calc.py"],
+                "features/steps/double_steps.py": STEPS.replace("calc.double(n)", "8"),
+            },
+            "scenario-not-red",
+        ),
+        ({**WORK, "test_calc.py": None}, "test-removed"),
+        ({**WORK, "features/add.feature": None}, "test-removed"),
+        (
+            {**WORK, "calc.py": WORK["calc.py"].replace("a + b", "a - b")},
+            "regression",
+        ),
+        ({**WORK, "test_calc.py": BASE["test_calc.py"].replace("test_add", "check_add")}, "regression"),
+        ({**WORK, "test_new.py": "def test_new():\n    assert 1 == 2\n"}, "regression"),
+        ({**WORK, ".github/workflows/ci.yml": "on: push\n"}, "protected-changed"),
+        ({**WORK, ".scenarist.yml": "version: 1\n"}, "protected-changed"),
+        ({**WORK, "calc.py": "def add(:\n"}, "no-scenario"),
+        ({**WORK, "features/steps/broken.py": "import nowhere\n"}, "no-scenario"),
+        (
+            {
+                **WORK,
+                "features/environment.py": "import os\n\n\ndef before_all(context):\n    os._exit(0)\n",
+            },
+            "no-scenario",
+        ),
+        (
+            {
+                **WORK,
+                "features/environment.py": (
+                    "def before_scenario(context, scenario):\n    scenario.skip('later')\n"
+                ),
+            },
+            "scenario-not-green",
+        ),
+        (
+            {**WORK, "calc.py": WORK["calc.py"].replace("return 2", "while True: pass\n    return 2")},
+            "timed-out",
+        ),
+    ],
+)  # fmt: skip
+def test_what_must_not_pass(bench: Workbench, work: Files, code: str) -> None:
+    verdict = bench.verdict(work)
+    assert not verdict.green
+    assert code in codes(verdict), verdict.problems
+
+
+def test_a_then_step_that_asserts_nothing_is_found(bench: Workbench) -> None:
+    spec = {FEATURE: SPEC[FEATURE].replace("I get 8", "all is well")}
+    hollow = STEPS.replace("import when", "import then, when")
+    hollow += '\n\n@then("all is well")\ndef well(context):\n    pass\n'
+    verdict = bench.verdict({**WORK, "features/steps/double_steps.py": hollow}, spec=spec)
+    assert "step-asserts-nothing" in codes(verdict), verdict.problems
+
+
+def test_a_command_of_the_repository_that_fails_is_named(bench: Workbench) -> None:
+    verdict = bench.verdict(WORK, commands=("true", "echo too long >&2; false"))
+    assert codes(verdict) == {"command-failed"}
+    assert "too long" in verdict.problems[0].message
+
+
+def test_a_base_that_is_red_stays_allowed(bench: Workbench) -> None:
+    base = {**BASE, "test_old.py": "def test_old():\n    assert 0, 'known'\n"}
+    verdict = bench.verdict(WORK, base=base)
+    assert verdict.green, verdict.problems
+    assert next(suite for suite in verdict.suites if suite.name == "pytest").base.failed == 1
+
+
+def test_a_flaky_test_is_told_apart_by_a_rerun(bench: Workbench) -> None:
+    """It fails on the first run in each checkout, and passes from the second on."""
+    flaky = (
+        "import pathlib\n\n\ndef test_sometimes():\n    mark = pathlib.Path('seen')\n"
+        "    seen = mark.exists() or not pathlib.Path('calc.py').read_text().count('double')\n"
+        "    mark.touch()\n    assert seen\n"
+    )
+    verdict = bench.verdict(WORK, base={**BASE, "test_flaky.py": flaky})
+    assert verdict.green, verdict.problems
+
+
+def test_a_base_whose_tests_cannot_even_start_is_a_broken_environment(bench: Workbench) -> None:
+    base = {**BASE, "conftest.py": "raise RuntimeError('no such machine')\n"}
+    verdict = bench.verdict(WORK, base=base)
+    assert "environment-broken" in codes(verdict)
+    assert any("no such machine" in problem.message for problem in verdict.problems)
+
+
+def test_a_repository_without_any_tests_can_be_worked_on(bench: Workbench) -> None:
+    steps = STEPS.replace("import when", "import then, when")
+    steps += '\n\n@then("I get {n:d}")\ndef get(context, n):\n    assert context.result == n\n'
+    work = {**WORK, "features/steps/double_steps.py": steps}
+    verdict = bench.verdict(work, base={"calc.py": BASE["calc.py"]})
+    assert verdict.green, verdict.problems
+    assert [suite.name for suite in verdict.suites] == ["behave"]
+
+
+def test_several_rows_of_an_outline_are_proven_one_by_one(bench: Workbench) -> None:
+    feature = (
+        "Feature: Double\n\n  Scenario Outline: Doubling\n    When I double <n>\n    Then I get <r>\n\n"
+        "    Examples:\n      | n | r |\n      | 4 | 8 |\n      | 5 | 10 |\n"
+    )
+    verdict = bench.verdict(WORK, spec={FEATURE: feature})
+    assert verdict.green, verdict.problems
+    assert len(verdict.scenarios) == 2

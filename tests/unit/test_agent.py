@@ -1,0 +1,176 @@
+"""The loop, with the real openai client against the stand-in model server, real tools and a real sandbox."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from runners.agent import Agent, Ended, conversation_from_log
+from runners.budget import Budget, Spent
+from runners.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
+from runners.models.chat import Message, ModelRefusedRequest, ModelUnavailable, Reply, ToolCall, Usage
+from runners.models.vllm import VllmModel
+from runners.sandbox import Sandbox
+from runners.tools import EDIT_TOOLS
+from runners.tools.base import Toolbox, ToolContext, ToolResult
+from tests.standins.chat_server import ChatServer, Turn, call
+
+HEAD = [Message(role="system", text="You are an engineer."), Message(role="user", text="Do it.")]
+
+
+class NoGit:
+    def status(self) -> str:
+        return ""
+
+    def diff(self, path: str | None, base: bool) -> str:
+        return ""
+
+    def log(self, limit: int, path: str | None) -> str:
+        return ""
+
+
+def says(*calls: ToolCall, text: str = "", tokens: int = 10) -> Reply:
+    return Reply(text=text, tool_calls=calls, usage=Usage(prompt_tokens=tokens, completion_tokens=1))
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def events() -> list[RunnerEvent]:
+    return []
+
+
+@pytest.fixture
+def run(tmp_path: Path, events: list[RunnerEvent]) -> Run:
+    (tmp_path / "a.txt").write_text("one\n")
+
+    def run(
+        turns: Sequence[Turn],
+        conversation: Sequence[Message] = HEAD,
+        budget: Budget | None = None,
+        spent: Spent | None = None,
+    ) -> Ended:
+        context = ToolContext(
+            root=tmp_path,
+            sandbox=Sandbox(tmp_path),
+            git=NoGit(),
+            run_tests=lambda path: ToolResult(ok=True, text="1 passed"),
+        )
+        with ChatServer([], turns) as server:
+            model = VllmModel(server.url, "scripted", idle_s=20)
+            agent = Agent(model, Toolbox(EDIT_TOOLS), context, events.extend, budget or Budget())
+            return agent.run(conversation, spent or Spent())
+
+    return run
+
+
+def test_calls_are_run_and_answered_until_finish(run: Run, events: list[RunnerEvent], tmp_path: Path) -> None:
+    ended = run(
+        [
+            says(
+                call("read_file", path="a.txt"), call("write_file", path="b.txt", content="two\n"), text="Hm."
+            ),
+            says(call("shell", command="cat b.txt")),
+            says(call("finish", summary="Done.", answers=[{"thread": 4, "answer": "Yes."}])),
+        ]
+    )
+    assert ended == Ended(reason="finish", text="Done.", answers={4: "Yes."})
+    assert (tmp_path / "b.txt").read_text() == "two\n"
+    results = [event for event in events if isinstance(event, ToolCalled)]
+    assert [event.ok for event in results] == [True] * 4
+    assert "one" in results[0].text and "two" in results[2].text
+    assert results[1].files_changed == ("b.txt",)
+    assert [type(event).__name__ for event in events] == [
+        "ModelReplied",
+        "ToolCalled",
+        "ToolCalled",
+        "ModelReplied",
+        "ToolCalled",
+        "ModelReplied",
+        "ToolCalled",
+    ]
+
+
+def test_nonsense_calls_are_answered_and_the_loop_goes_on(run: Run, events: list[RunnerEvent]) -> None:
+    ended = run(
+        [
+            says(ToolCall(id="1", name="read_file", arguments="{not json")),
+            says(ToolCall(id="2", name="launch_missiles", arguments="{}")),
+            says(ToolCall(id="3", name="read_file", arguments='{"wrong": 1}')),
+            says(ToolCall(id="4", name="finish", arguments="{}")),
+            says(call("finish", summary="Done.")),
+        ]
+    )
+    assert ended.reason == "finish"
+    results = [event for event in events if isinstance(event, ToolCalled)]
+    assert [event.ok for event in results] == [False, False, False, False, True]
+    assert "read_file" in results[1].text, "it says which tools there are"
+    assert "summary" in results[3].text
+
+
+def test_calls_after_finish_are_not_run(run: Run, tmp_path: Path) -> None:
+    ended = run([says(call("finish", summary="Done."), call("write_file", path="late.txt", content="x"))])
+    assert ended.reason == "finish"
+    assert not (tmp_path / "late.txt").exists()
+
+
+def test_giving_up_is_an_honest_end(run: Run) -> None:
+    assert run([says(call("give_up", reason="No key."))]) == Ended(reason="give_up", text="No key.")
+
+
+def test_a_model_that_only_talks_is_stopped(run: Run, events: list[RunnerEvent]) -> None:
+    ended = run([says(text="Let me think."), says(text="Still."), says(text="And so on.")])
+    assert ended.reason == "stuck"
+    assert [event.reason for event in events if isinstance(event, PromptSent)] == ["nudge", "nudge"]
+
+
+def test_a_reply_that_was_cut_off_is_told_so(run: Run, events: list[RunnerEvent]) -> None:
+    run([Reply(text="Lon", stop="length"), says(call("finish", summary="Done."))])
+    assert any(isinstance(event, PromptSent) and "cut off" in event.text for event in events)
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent", "words"),
+    [
+        (Budget(turns=3), Spent(), "3 turns"),
+        (Budget(turns=3), Spent(turns=2), "3 turns"),
+        (Budget(tokens=1000), Spent(prompt_tokens=980), "1,000 tokens"),
+        (Budget(seconds=5), Spent(seconds=6), "5 seconds"),
+    ],
+)
+def test_a_budget_ends_the_loop_with_a_result(
+    run: Run, events: list[RunnerEvent], budget: Budget, spent: Spent, words: str
+) -> None:
+    endless = [says(call("read_file", path="a.txt"))] * 10
+    ended = run(endless, budget=budget, spent=spent)
+    assert ended.reason == "budget" and words in ended.text
+    asked = sum(isinstance(event, ModelReplied) for event in events)
+    assert spent.turns + asked <= budget.turns
+
+
+def test_a_run_goes_on_from_its_log_and_pays_for_no_turn_twice(
+    run: Run, events: list[RunnerEvent], tmp_path: Path
+) -> None:
+    """The worker died after the second reply was stored and before its call was run."""
+    first = says(call("read_file", path="a.txt"))
+    second = says(call("write_file", path="b.txt", content="two\n"))
+    logged: list[RunnerEvent] = [
+        ModelReplied(phase="implement", reply=first, seconds=0),
+        ToolCalled(call=first.tool_calls[0], ok=True, text="one", seconds=0),
+        ModelReplied(phase="implement", reply=second, seconds=0),
+    ]
+    never = Reply(text="this turn was paid for already")
+    ended = run([never, never, says(call("finish", summary="Done."))], conversation_from_log(HEAD, logged))
+    assert ended.reason == "finish"
+    assert (tmp_path / "b.txt").exists()
+    assert sum(isinstance(event, ModelReplied) for event in events) == 1
+
+
+def test_a_server_that_refuses_or_is_away_is_told_apart(run: Run, closed_port: int) -> None:
+    with pytest.raises(ModelRefusedRequest, match="script has 0 turns"):
+        run([])
+    model = VllmModel(f"http://127.0.0.1:{closed_port}/v1", "x", idle_s=2)
+    model._client = model._client.with_options(max_retries=0)
+    with pytest.raises(ModelUnavailable):
+        model.reply(HEAD)
