@@ -1,15 +1,106 @@
-"""WALKING VERSION."""
+"""The domain language of a repository: `.scenarist/domain.yml`."""
+
+import ast
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+import yaml
+from pydantic import Field, ValidationError
 
 from gherkin.errors import ScenaristError
+from gherkin.spec import Node
 
 
 class DomainInvalid(ScenaristError):
+    """The repository's `.scenarist/domain.yml` cannot be used."""
+
     code = "SCN-2003"
+    next_step = "Correct the file on the default branch."
 
 
-def load(text: str) -> str:
-    return text
+class Context(Node):
+    """A bounded context and the paths where it lives."""
+
+    name: str
+    summary: str = ""
+    paths: tuple[str, ...] = ()
 
 
-def describe(domain: str, budget_chars: int) -> str:
-    return domain
+class Term(Node):
+    """A word of the ubiquitous language; `avoid` are words not to be used for it."""
+
+    term: str
+    meaning: str = ""
+    avoid: tuple[str, ...] = ()
+    context: str = ""
+
+
+class Domain(Node):
+    contexts: tuple[Context, ...] = Field(default=())
+    terms: tuple[Term, ...] = Field(default=())
+
+
+def load(text: str) -> Domain:
+    """Read the file's text. Raises `DomainInvalid` that names the line or key."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "the file"
+        raise DomainInvalid(f"domain.yml: {where}: not valid YAML.") from None
+    try:
+        return Domain.model_validate(data or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DomainInvalid(f"domain.yml: {where}: {first['msg']}.") from None
+
+
+def describe(domain: Domain, budget_chars: int) -> str:
+    """The language as text for a prompt, in at most `budget_chars` characters; terms come first."""
+    lines = []
+    for term in domain.terms:
+        avoid = f" (not: {', '.join(term.avoid)})" if term.avoid else ""
+        lines.append(f"{term.term}{avoid}: {term.meaning}".rstrip(": "))
+    for context in domain.contexts:
+        paths = f" [{', '.join(context.paths)}]" if context.paths else ""
+        lines.append(f"{context.name}{paths}: {context.summary}".rstrip(": "))
+    kept: list[str] = []
+    used = 0
+    for line in lines:
+        used += len(line) + 1
+        if used > budget_chars:
+            break
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def from_code(files: Mapping[str, str]) -> Domain:
+    """A first draft from Python sources (path -> source): packages are contexts, public classes are terms."""
+    contexts: dict[str, Context] = {}
+    terms: dict[str, Term] = {}
+    for path, source in sorted(files.items()):
+        place = PurePosixPath(path)
+        if place.suffix != ".py" or place.name.startswith("test_") or "tests" in place.parts:
+            continue
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError):
+            continue
+        package = place.parts[0] if len(place.parts) > 1 else place.stem
+        summary = _first_line(ast.get_docstring(tree)) if place.name == "__init__.py" else ""
+        known = contexts.get(package)
+        contexts[package] = Context(
+            name=package,
+            summary=summary or (known.summary if known else ""),
+            paths=(f"{package}/**",) if len(place.parts) > 1 else (path,),
+        )
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                meaning = _first_line(ast.get_docstring(node))
+                terms.setdefault(node.name, Term(term=node.name, meaning=meaning, context=package))
+    return Domain(contexts=tuple(contexts.values()), terms=tuple(terms.values()))
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().split("\n")[0]

@@ -1,46 +1,473 @@
-"""WALKING VERSION of the feature model (replaced by the full one)."""
+"""The model of a feature, read by behave's own parser and printed in one canonical form.
 
-from typing import Any
+Comments are not kept. Gherkin's reference: https://cucumber.io/docs/gherkin/reference/
+"""
 
-from behave.model import Feature as Parsed
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from behave import model as behave_model
+from behave.i18n import languages
 from behave.parser import ParserError, parse_feature
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gherkin.errors import ScenaristError
 
 
 class FeatureInvalid(ScenaristError):
+    """A feature text or draft is not valid Gherkin, or would run nothing."""
+
     code = "SCN-2001"
-    next_step = "Correct it."
+    next_step = "Correct the Gherkin at the place named."
 
 
-class Feature:
-    def __init__(self, text: str, names: tuple[str, ...]) -> None:
-        self.text = text
-        self.names = names
+class Node(BaseModel):
+    """Base of the parts of a feature: immutable, compared by content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-FEATURE_SCHEMA: dict[str, Any] = {"type": "object"}
+class Table(Node):
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = ()
 
 
-def parse(text: str, filename: str) -> Feature:
-    try:
-        found: Parsed = parse_feature(text, filename=filename)
-    except ParserError as error:
-        raise FeatureInvalid(str(error)) from None
-    return Feature(text, tuple(s.name for s in found.walk_scenarios()))
+class Step(Node):
+    """One step; `kind` is what an And or But stands for."""
+
+    keyword: str
+    kind: Literal["given", "when", "then"]
+    text: str
+    table: Table | None = None
+    doc_string: str | None = None
 
 
-def render(feature: Feature) -> str:
-    return feature.text
+class Examples(Node):
+    keyword: str
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    table: Table | None = None
+
+
+class Scenario(Node):
+    """A scenario, or an outline when it has examples."""
+
+    keyword: str
+    name: str
+    tags: tuple[str, ...] = ()
+    description: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    examples: tuple[Examples, ...] = ()
+
+
+class Background(Node):
+    keyword: str
+    name: str = ""
+    description: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+class Rule(Node):
+    keyword: str
+    name: str
+    tags: tuple[str, ...] = ()
+    description: tuple[str, ...] = ()
+    background: Background | None = None
+    scenarios: tuple[Scenario, ...] = ()
+
+
+class Feature(Node):
+    keyword: str
+    name: str
+    language: str = "en"
+    tags: tuple[str, ...] = ()
+    description: tuple[str, ...] = ()
+    background: Background | None = None
+    scenarios: tuple[Scenario, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    def all_scenarios(self) -> Iterator[Scenario]:
+        """Every scenario and outline, those of rules last."""
+        yield from self.scenarios
+        for rule in self.rules:
+            yield from rule.scenarios
 
 
 def scenario_names(feature: Feature) -> tuple[str, ...]:
-    return feature.names
+    """The names in order."""
+    return tuple(scenario.name for scenario in feature.all_scenarios())
 
 
-def from_draft(draft: dict[str, Any], *, issue: int) -> Feature:
-    lines = [f"@issue-{issue}", f"Feature: {draft['name']}"]
-    for scenario in draft["scenarios"]:
-        lines += ["", f"  Scenario: {scenario['name']}"]
-        lines += [f"    {step['keyword']} {step['text']}" for step in scenario["steps"]]
-    return parse("\n".join(lines) + "\n", "draft")
+# -- reading ---------------------------------------------------------------------------------------------
+
+
+def parse(text: str, filename: str) -> Feature:
+    """Read a feature file's text.
+
+    Raises `FeatureInvalid`, with the line, for what behave refuses and for what it silently runs nothing
+    of: no scenario, a scenario without steps, a mistyped keyword that became description.
+    """
+    try:
+        found = parse_feature(text, filename=filename)
+    except ParserError as error:
+        where = f"line {error.line}: " if error.line else ""
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise FeatureInvalid(f"{filename}: {where}{reason}.") from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError) as error:
+        # Some malformed files make the parser itself fall over.
+        raise FeatureInvalid(f"{filename}: this is not Gherkin ({type(error).__name__}).") from None
+    if found is None:
+        raise FeatureInvalid(f"{filename}: there is no feature in it.")
+    _refuse_typos(text, found, filename)
+    feature = _feature(found)
+    if not any(True for _ in feature.all_scenarios()):
+        raise FeatureInvalid(f"{filename}: the feature has no scenario.")
+    for scenario in feature.all_scenarios():
+        if not scenario.steps:
+            raise FeatureInvalid(f"{filename}: scenario “{scenario.name}” has no steps.")
+        if scenario.examples and not any(each.table and each.table.rows for each in scenario.examples):
+            raise FeatureInvalid(f"{filename}: outline “{scenario.name}” has no rows in its examples.")
+    return feature
+
+
+# English words that begin sentences and look like mistyped step keywords.
+_PROSE = frozenset(
+    [
+        "The",
+        "They",
+        "There",
+        "These",
+        "Them",
+        "Than",
+        "This",
+        "That",
+        "Even",
+        "Where",
+        "While",
+        "Who",
+        "Whenever",
+        "Thus",
+    ]
+)
+
+
+def _refuse_typos(text: str, found: Any, filename: str) -> None:
+    """Description lines that look like a keyword behave did not know."""
+    known = languages.get(found.language, languages["en"])
+    blocks = [
+        word
+        for name in ("background", "scenario", "scenario_outline", "rule", "examples")
+        for word in known[name]
+    ]
+    words = [
+        word.strip() for name in ("given", "when", "then") for word in known[name] if word.strip() != "*"
+    ]
+    described = {line for part in _described(found) for line in part}
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip()
+        if line not in described:
+            continue
+        head, colon, _ = line.partition(":")
+        first, _, rest = line.partition(" ")
+        meant: list[str] = []
+        if colon and head not in blocks and head[:1].isalpha():
+            meant = difflib.get_close_matches(head, blocks, 1, 0.75)
+        elif rest and first[:1].isupper() and first not in words and first not in _PROSE:
+            meant = difflib.get_close_matches(first, words, 1, 0.75)
+        if meant:
+            raise FeatureInvalid(
+                f"{filename}: line {number}: “{line[:60]}” is read as a description; is “{meant[0]}” meant?"
+            )
+
+
+def _described(found: Any) -> Iterator[Sequence[str]]:
+    for part in (found, *found.rules, *found.walk_scenarios(with_outlines=True)):
+        yield part.description or ()
+        background = getattr(part, "background", None)
+        if background is not None:
+            yield background.description or ()
+
+
+def _feature(found: behave_model.Feature) -> Feature:
+    return Feature(
+        keyword=found.keyword,
+        name=found.name,
+        language=found.language or "en",
+        tags=tuple(map(str, found.tags)),
+        description=tuple(found.description or ()),
+        background=_background(found.background),
+        scenarios=tuple(map(_scenario, found.scenarios)),
+        rules=tuple(
+            Rule(
+                keyword=rule.keyword,
+                name=rule.name,
+                tags=tuple(map(str, rule.tags)),
+                description=tuple(rule.description or ()),
+                background=_background(rule.background),
+                scenarios=tuple(map(_scenario, rule.scenarios)),
+            )
+            for rule in found.rules
+        ),
+    )
+
+
+def _background(found: Any) -> Background | None:
+    if found is None:
+        return None
+    return Background(
+        keyword=found.keyword,
+        name=found.name,
+        description=tuple(found.description or ()),
+        steps=tuple(map(_step, found.steps)),
+    )
+
+
+def _scenario(found: Any) -> Scenario:
+    examples = getattr(found, "examples", ())
+    return Scenario(
+        keyword=found.keyword,
+        name=found.name,
+        tags=tuple(map(str, found.tags)),
+        description=tuple(found.description or ()),
+        steps=tuple(map(_step, found.steps)),
+        examples=tuple(
+            Examples(
+                keyword=each.keyword,
+                name=each.name,
+                tags=tuple(map(str, each.tags)),
+                table=_table(each.table),
+            )
+            for each in examples
+        ),
+    )
+
+
+def _step(found: Any) -> Step:
+    return Step(
+        keyword=found.keyword,
+        kind=found.step_type,
+        text=found.name,
+        table=_table(found.table),
+        doc_string=None if found.text is None else str(found.text),
+    )
+
+
+def _table(found: Any) -> Table | None:
+    if found is None:
+        return None
+    return Table(headings=tuple(found.headings), rows=tuple(tuple(row.cells) for row in found.rows))
+
+
+# -- printing --------------------------------------------------------------------------------------------
+
+
+def render(feature: Feature) -> str:
+    """The canonical text: two spaces a level, aligned tables, one empty line between the parts.
+
+    ``parse(render(feature), …) == feature`` for every feature that `parse` gave.
+    """
+    lines: list[str] = []
+    if feature.language != "en":
+        lines.append(f"# language: {feature.language}")
+    lines += _head(feature.tags, feature.keyword, feature.name, feature.description, "")
+    lines += _body(feature.background, feature.scenarios, "  ")
+    for rule in feature.rules:
+        lines += ["", *_head(rule.tags, rule.keyword, rule.name, rule.description, "  ")]
+        lines += _body(rule.background, rule.scenarios, "    ")
+    return "\n".join(lines) + "\n"
+
+
+def _head(tags: Sequence[str], keyword: str, name: str, description: Sequence[str], indent: str) -> list[str]:
+    lines = [indent + " ".join(f"@{tag}" for tag in tags)] if tags else []
+    lines.append(f"{indent}{keyword}: {name}".rstrip())
+    return lines + [f"{indent}  {line}".rstrip() for line in description]
+
+
+def _body(background: Background | None, scenarios: Sequence[Scenario], indent: str) -> list[str]:
+    lines: list[str] = []
+    if background is not None:
+        lines += ["", *_head((), background.keyword, background.name, background.description, indent)]
+        lines += _steps(background.steps, indent + "  ")
+    for scenario in scenarios:
+        lines += ["", *_head(scenario.tags, scenario.keyword, scenario.name, scenario.description, indent)]
+        lines += _steps(scenario.steps, indent + "  ")
+        for examples in scenario.examples:
+            lines += ["", *_head(examples.tags, examples.keyword, examples.name, (), indent + "  ")]
+            lines += _rows(examples.table, indent + "    ")
+    return lines
+
+
+def _steps(steps: Sequence[Step], indent: str) -> list[str]:
+    lines: list[str] = []
+    for step in steps:
+        # Chinese and Japanese keywords stand without a space before the text.
+        lines.append(f"{indent}{step.keyword} {step.text}".rstrip())
+        if step.doc_string is not None:
+            # A line that begins with the delimiter would end the text; behave knows two of them.
+            begins = any(line.lstrip().startswith('"""') for line in step.doc_string.split("\n"))
+            fence = "'''" if begins else '"""'
+            body = [f"{indent}  {line}".rstrip() for line in step.doc_string.split("\n")]
+            lines += [f"{indent}  {fence}", *body, f"{indent}  {fence}"]
+        lines += _rows(step.table, indent + "  ")
+    return lines
+
+
+def _rows(table: Table | None, indent: str) -> list[str]:
+    if table is None:
+        return []
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in (table.headings, *table.rows)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        indent + "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+
+
+# -- a model's draft -------------------------------------------------------------------------------------
+
+
+class _DraftTable(Node):
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class _DraftStep(Node):
+    keyword: Literal["Given", "When", "Then", "And", "But"]
+    text: str
+    table: _DraftTable | None = None
+    doc_string: str | None = None
+
+
+class _DraftScenario(Node):
+    name: str
+    steps: tuple[_DraftStep, ...]
+
+
+class _Narrative(Node):
+    as_a: str
+    i_want: str
+    so_that: str
+
+
+class _Draft(Node):
+    name: str
+    narrative: _Narrative
+    scenarios: tuple[_DraftScenario, ...]
+    questions: tuple[str, ...] = ()
+
+
+_TEXT = {"type": "string"}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _list(items: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items, **more}
+
+
+_STEP_SCHEMA = _object(
+    keyword={"type": "string", "enum": ["Given", "When", "Then", "And", "But"]},
+    text={"type": "string", "description": "The step without its keyword, on one line."},
+    table={"anyOf": [{"type": "null"}, _object(headings=_list(_TEXT), rows=_list(_list(_TEXT)))]},
+    doc_string={"anyOf": [{"type": "null"}, _TEXT]},
+)
+
+FEATURE_SCHEMA: dict[str, Any] = _object(
+    name={"type": "string", "description": "What the feature is, in a few words."},
+    narrative=_object(as_a=_TEXT, i_want=_TEXT, so_that=_TEXT),
+    scenarios=_list(_object(name=_TEXT, steps=_list(_STEP_SCHEMA)), minItems=1),
+    questions=_list({"type": "string", "description": "An open question to the author of the issue."}),
+)
+
+
+def from_draft(draft: Any, *, issue: int) -> Feature:
+    """The feature of a draft that follows `FEATURE_SCHEMA`, tagged ``@issue-<issue>``.
+
+    Raises `FeatureInvalid` with a message that tells a model what to change.
+    """
+    try:
+        given = _Draft.model_validate(draft)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the answer"
+        raise FeatureInvalid(f"{where}: {first['msg']}.") from None
+    names = [_flat(scenario.name) for scenario in given.scenarios]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise FeatureInvalid(f"Two scenarios are called “{sorted(twice)[0]}”: each needs a name of its own.")
+    if not names or not all(names) or not _flat(given.name):
+        raise FeatureInvalid("The feature and each of its scenarios need a name.")
+    return Feature(
+        keyword="Feature",
+        name=_flat(given.name),
+        tags=(f"issue-{issue}",),
+        description=_narrative(given.narrative),
+        scenarios=tuple(_drafted(scenario) for scenario in given.scenarios),
+    )
+
+
+def _narrative(given: _Narrative) -> tuple[str, ...]:
+    parts = (("As a", given.as_a), ("I want", given.i_want), ("So that", given.so_that))
+    return tuple(_led(lead, _flat(text)) for lead, text in parts if _flat(text))
+
+
+def _led(lead: str, text: str) -> str:
+    return text if text.lower().startswith(lead.lower()) else f"{lead} {text}"
+
+
+def _drafted(scenario: _DraftScenario) -> Scenario:
+    steps: list[Step] = []
+    kind: Literal["given", "when", "then"] = "given"
+    for number, step in enumerate(scenario.steps):
+        if step.keyword in ("And", "But"):
+            if number == 0:
+                raise FeatureInvalid(
+                    f"“{scenario.name}” begins with {step.keyword}: begin with Given or When."
+                )
+        else:
+            kind = step.keyword.lower()  # type: ignore[assignment]
+        text = re.sub(r"^(Given|When|Then|And|But)\s+", "", _flat(step.text))
+        if not text:
+            raise FeatureInvalid(f"“{scenario.name}” has an empty step.")
+        steps.append(
+            Step(
+                keyword=step.keyword,
+                kind=kind,
+                text=text,
+                table=_drafted_table(step.table, scenario.name),
+                doc_string=_drafted_text(step.doc_string),
+            )
+        )
+    if not any(step.kind == "then" for step in steps):
+        raise FeatureInvalid(f"“{scenario.name}” has no Then step: it would prove nothing.")
+    return Scenario(keyword="Scenario", name=_flat(scenario.name), steps=tuple(steps))
+
+
+def _drafted_table(table: _DraftTable | None, scenario: str) -> Table | None:
+    if table is None or not table.headings:
+        return None
+    if any(len(row) != len(table.headings) for row in table.rows):
+        raise FeatureInvalid(f"A table in “{scenario}” has rows of different lengths.")
+    clean = tuple(tuple(_flat(cell) for cell in row) for row in (table.headings, *table.rows))
+    return Table(headings=clean[0], rows=clean[1:])
+
+
+def _drafted_text(text: str | None) -> str | None:
+    """A doc string as it will come back from the parser."""
+    if not text or not text.strip():
+        return None
+    lines = [line.rstrip() for line in text.strip("\n").expandtabs(4).split("\n")]
+    return "\n".join(line.replace('"""', "''") if line.lstrip().startswith('"""') else line for line in lines)
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())

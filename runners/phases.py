@@ -27,11 +27,11 @@ from runners.gitio import git, list_files, read_blob
 from runners.job import BASE, CHECKPOINT, FEATURE, PROTECTED, WORK, Job, PhaseResult, Services
 from runners.models.chat import Message
 from runners.plaintext import defuse, one_line
-from runners.sandbox import Sandbox
+from runners.sandbox import WORKSPACE, Sandbox
 from runners.tools import EDIT_TOOLS
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 from runners.verify.gate import Claim, Gate, feedback
-from runners.verify.suites import Suites, summarise
+from runners.verify.suites import SuiteRun, Suites, summarise
 from runners.workspace import Mirror, WorkLost, Worktree, branch_slug, work_ref
 
 _DRAFTS = 3
@@ -205,19 +205,23 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
 def _tool_context(job: Job, services: Services, tree: Worktree) -> ToolContext:
     suites = _suites(job, services)
 
-    def run_tests(path: str | None) -> ToolResult:
-        runs: list[tuple[str, bool]] = []
-        if path is None or path.endswith(".feature"):
-            run = suites.behave(tree.root, [path] if path else [])
-            runs.append((summarise(run, "behave"), not run.failures and not run.broken))
-        if path is None or not path.endswith(".feature"):
-            run = suites.pytest(tree.root, [path] if path else [])
-            runs.append((summarise(run, "pytest"), not run.failures and not run.broken))
-        return ToolResult(ok=all(ok for _, ok in runs), text="\n\n".join(text for text, _ in runs))
+    def run_tests(paths: str | None) -> ToolResult:
+        chosen = (paths or "").split()
+        features = [path for path in chosen if path.endswith(".feature")]
+        tests = [path for path in chosen if not path.endswith(".feature")]
+        runs: list[tuple[SuiteRun, str]] = []
+        if features or not chosen:
+            runs.append((suites.behave(tree.root, features), "behave"))
+        if tests or not chosen:
+            runs.append((suites.pytest(tree.root, tests), "pytest"))
+        passed = all(not run.failures and not run.broken for run, _ in runs)
+        return ToolResult(ok=passed, text="\n\n".join(summarise(run, name) for run, name in runs))
 
+    # The locked feature is read-only for commands as well.
+    locked = {f"{WORKSPACE}/{job.spec.path}": tree.root / job.spec.path}
     return ToolContext(
         root=tree.root,
-        sandbox=_sandbox(services, tree.root, {}, {}),
+        sandbox=_sandbox(services, tree.root, locked, {}),
         git=_TreeGit(tree, job.base),
         run_tests=run_tests,
         protected=(*PROTECTED, *job.settings.protected, job.spec.path),
@@ -240,13 +244,17 @@ class _TreeGit:
         since = self._base if base else "HEAD"
         scope = ("--", path) if path else ()
         return (
-            self._tree.git("diff", "--cached", "--no-ext-diff", "--no-textconv", since, *scope)
+            self._tree.git(
+                "--literal-pathspecs", "diff", "--cached", "--no-ext-diff", "--no-textconv", since, *scope
+            )
             or "no difference"
         )
 
     def log(self, limit: int, path: str | None) -> str:
         scope = ("--", path) if path else ()
-        return self._tree.git("log", f"--max-count={limit}", "--format=%h %as %an: %s", *scope)
+        return self._tree.git(
+            "--literal-pathspecs", "log", f"--max-count={limit}", "--format=%h %as %an: %s", *scope
+        )
 
 
 def _checkpointing(job: Job, services: Services, tree: Worktree) -> Callable[[Sequence[RunnerEvent]], None]:

@@ -177,12 +177,8 @@ def _wanted(found: Tool[Any]) -> str:
 
 
 def _parameters(arguments: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of the arguments, without what pydantic adds for people (titles, our own docstring)."""
-    schema = arguments.model_json_schema()
-    schema.pop("description", None)
-    cleaned = _without_titles(schema)
-    cleaned.setdefault("properties", {})
-    return cleaned
+    """The JSON Schema of the arguments, without the titles pydantic adds: they only repeat the names."""
+    return _without_titles(arguments.model_json_schema())
 
 
 def _without_titles(schema: dict[str, Any]) -> dict[str, Any]:

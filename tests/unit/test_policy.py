@@ -16,7 +16,7 @@ from runners.policy import is_protected, matches
         ("features/*.feature", ["features/a.feature"], ["features/x/a.feature", "a.feature"]),
         ("a/**/b/**/c", ["a/b/c", "a/x/b/y/z/c"], ["a/c", "a/b/x", "b/c"]),
         ("**", ["a", "a/b"], []),
-        ("docs/", ["docs/a", "docs/a/b"], ["docs.md", "x/docs/a"]),
+        ("docs/", ["docs/a", "docs/a/b"], ["docs", "docs.md", "x/docs/a"]),
         ("[ab]?.py", ["ax.py"], ["cx.py", "a/.py"]),
         ("./x", ["x"], ["y"]),
     ],

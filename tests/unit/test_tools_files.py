@@ -175,6 +175,7 @@ def test_line_ends_stay_as_they_are() -> None:
         ("  a\n    b\n", "a\n  b", "a\n  b\n    c", "  a\n    b\n      c\n"),
         ("x\n  a\ny\n", "\na \n", "\nb\n", "x\n  b\ny\n"),
         ("x\n  a\ny\n", "a \n", "", "x\ny\n"),
+        ("x\n  a\ny\n", "a ", "", "x\ny\n"),
         ("  a\n", "a ", "b\n\nc", "  b\n\n  c\n"),
     ],
 )
