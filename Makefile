@@ -1,0 +1,34 @@
+# `make demo` and `make test` set up all they need. ARGS goes to the command.
+ARGS ?=
+PYTHON = .venv/bin/python
+
+.PHONY: help setup demo test lint bench docs clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## Make .venv from uv.lock, install bubblewrap if it is missing
+	@sh scripts/bootstrap.sh
+
+demo: setup ## From a label to a proven pull request, on this machine
+	@.venv/bin/scenarist demo $(ARGS)
+
+test: setup ## All tests; the bot's own acceptance first
+	@sh scripts/bootstrap.sh tests
+	@$(PYTHON) -m behave --no-color --no-source --format progress3 tests/features
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: setup ## Linter, formatter, types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@$(PYTHON) -m scripts.make_docs --check
+
+bench: setup ## Measure, beside peers, in one run
+	@$(PYTHON) -m bench $(ARGS)
+
+docs: setup ## Write the generated documents
+	@$(PYTHON) -m scripts.make_docs
+
+clean: ## Remove what set-up made
+	rm -rf .venv .cache

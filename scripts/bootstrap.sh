@@ -1,0 +1,81 @@
+#!/bin/sh
+# Sets up all that `make demo` needs; with the argument `tests`, what `make test` needs besides.
+# Nothing is done when it is done already. Debian's packages are installed as root or through sudo without a password.
+set -eu
+
+UV_VERSION=0.13.8
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
+
+root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"
+    elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then sudo -n "$@"
+    else return 126
+    fi
+}
+
+# apt_install SENTENCE PACKAGE...: install Debian packages, or end with the sentence.
+apt_install() {
+    sentence=$1
+    shift
+    command -v apt-get >/dev/null 2>&1 || fail "$sentence"
+    say "Installing Debian's $* …"
+    root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 && return
+    root apt-get update -qq >/dev/null 2>&1 || fail "$sentence"
+    root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || fail "$sentence"
+}
+
+find_python() {
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$name"
+            return
+        fi
+    done
+    fail "Python 3.11 or newer is needed: install Debian's package python3."
+}
+
+# Debian splits ensurepip off Python: a venv without pip is always possible, and the host's pip can fill it.
+make_venv() {
+    "$1" -m venv --clear .venv >/dev/null 2>&1 && return
+    "$1" -m venv --clear --without-pip .venv
+    "$1" -m pip --version >/dev/null 2>&1 ||
+        apt_install "Python's venv or pip is needed: install Debian's package python3-venv." python3-venv
+    "$1" -m pip --version >/dev/null 2>&1 || "$1" -m venv --clear .venv
+}
+
+install_uv() {
+    if .venv/bin/python -m pip --version >/dev/null 2>&1; then
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+    else
+        "$1" -m pip --python .venv/bin/python install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+    fi
+}
+
+fingerprint() { cat uv.lock pyproject.toml "$0" | sha256sum | cut -d' ' -f1; }
+
+environment() {
+    mark=$(fingerprint)
+    [ -x .venv/bin/scenarist ] && [ "$(cat .venv/.scenarist 2>/dev/null)" = "$mark" ] && return
+    python=$(find_python)
+    say "Setting up .venv with $("$python" --version) …"
+    [ -x .venv/bin/uv ] || { make_venv "$python" && install_uv "$python"; }
+    UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --quiet --frozen --inexact
+    printf '%s' "$mark" >.venv/.scenarist
+}
+
+sandbox() {
+    command -v bwrap >/dev/null 2>&1 ||
+        apt_install "bubblewrap is needed to run commands safely: install Debian's package bubblewrap." bubblewrap
+}
+
+postgres() {
+    command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
+        apt_install "The tests need PostgreSQL: install Debian's package postgresql." postgresql
+}
+
+cd "$(dirname "$0")/.."
+environment
+sandbox
+[ "${1:-}" != tests ] || postgres
