@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from gherkin.errors import ScenaristError
 # What the bot's own processes may inherit; everything else they get is named explicitly.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "VIRTUAL_ENV")
 _GRACE_S = 10.0
+_MAX_DEATHS = 5
 
 
 class RedisMissing(ScenaristError):
@@ -54,49 +56,92 @@ def free_port() -> int:
         return port
 
 
+@dataclass
+class _Child:
+    name: str
+    argv: list[str]
+    env: dict[str, str]
+    process: subprocess.Popen[bytes]
+    deaths: list[float] = field(default_factory=list)
+
+
 class Processes:
     """Child processes, each in its own group; all end with the context, whatever happens."""
 
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
-        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._children: list[_Child] = []
 
     def start(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> None:
         """Start a child whose output goes to ``<name>.log``; it sees `env` and a few harmless variables."""
         base = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        full = {**base, **(env or {})}
+        self._children.append(_Child(name, argv, full, self._spawn(name, argv, full)))
+
+    def _spawn(self, name: str, argv: list[str], env: dict[str, str]) -> "subprocess.Popen[bytes]":
         with (self._log_dir / f"{name}.log").open("ab") as log:
-            child = subprocess.Popen(
+            return subprocess.Popen(
                 argv,
-                env={**base, **(env or {})},
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._children.append((name, child))
 
     def check(self) -> None:
         """Raise `ProcessDied` if a child has ended."""
-        for name, child in self._children:
-            if child.poll() is not None:
-                raise ProcessDied(
-                    f"{name} ended with status {child.returncode}; see {self._log_dir / name}.log."
-                )
+        for child in self._children:
+            if child.process.poll() is not None:
+                raise self._died(child)
+
+    def revive(self) -> list[str]:
+        """Start ended children again; returns their names.
+
+        Raises `ProcessDied` for one that has ended five times within a minute.
+        """
+        revived = []
+        for child in self._children:
+            if child.process.poll() is None:
+                continue
+            now = time.monotonic()
+            child.deaths = [moment for moment in child.deaths if moment > now - 60] + [now]
+            if len(child.deaths) >= _MAX_DEATHS:
+                raise self._died(child)
+            self._kill_group(child)
+            child.process = self._spawn(child.name, child.argv, child.env)
+            revived.append(child.name)
+        return revived
+
+    def kill(self, name: str) -> None:
+        """Kill a child and all it started, as a crash would (SIGKILL)."""
+        for child in self._children:
+            if child.name == name:
+                self._kill_group(child)
+                child.process.wait()
 
     def stop(self) -> None:
         """End all children, newest first; those that do not go within ten seconds are killed."""
-        for _, child in reversed(self._children):
+        for child in reversed(self._children):
             with contextlib.suppress(ProcessLookupError):
-                child.send_signal(signal.SIGTERM)
+                child.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_S
-        for _, child in reversed(self._children):
+        for child in reversed(self._children):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=max(0.1, deadline - time.monotonic()))
+                child.process.wait(timeout=max(0.1, deadline - time.monotonic()))
             # The group too: a worker's pool processes must not outlive it.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+            self._kill_group(child)
+            child.process.wait()
         self._children.clear()
+
+    @staticmethod
+    def _kill_group(child: _Child) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.process.pid, signal.SIGKILL)
+
+    def _died(self, child: _Child) -> ProcessDied:
+        log = self._log_dir / f"{child.name}.log"
+        return ProcessDied(f"{child.name} ended with status {child.process.returncode}; see {log}.")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """`scenarist up`: everything on one machine, in processes of their own."""
 
+import logging
 import signal
 import time
 from types import FrameType
@@ -10,12 +11,17 @@ from bot.embedded import Processes, processes, scenarist, start_redis, wait_for
 from bot.runs.store import connect, migrate
 from bot.settings import Settings
 
+log = logging.getLogger(__name__)
+
 # What the runner must not see: it works beside untrusted code.
-CREDENTIALS = (
+API_CREDENTIALS = (
     "SCENARIST_GITHUB_PRIVATE_KEY_FILE",
-    "SCENARIST_GITHUB_WEBHOOK_SECRET",
     "SCENARIST_GITHUB_TOKEN",
     "SCENARIST_GITHUB_APP_ID",
+)
+CREDENTIALS = (
+    *API_CREDENTIALS,
+    "SCENARIST_GITHUB_WEBHOOK_SECRET",
     "SCENARIST_LOCAL_WEBHOOK_SECRET",
 )
 MODEL_KEYS = ("SCENARIST_MODEL_API_KEY", "SCENARIST_ANTHROPIC_API_KEY")
@@ -34,7 +40,7 @@ def environment(settings: Settings, broker_url: str) -> dict[str, str]:
 
 
 def run_up(settings: Settings, host: str, port: int) -> None:
-    """Run until Ctrl-C or SIGTERM. Raises `ProcessDied` when one of the processes ends by itself."""
+    """Run until Ctrl-C or SIGTERM; what ends by itself is started again. Raises `ProcessDied` when that is no use."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -50,7 +56,8 @@ def run_up(settings: Settings, host: str, port: int) -> None:
         typer.echo(f"Scenarist listens on http://{host}:{port}; logs are in {state / 'logs'}.")
         try:
             while True:
-                group.check()
+                for name in group.revive():
+                    log.warning("%s had ended and was started again", name)
                 time.sleep(1)
         except KeyboardInterrupt:
             typer.echo("Stopping.")
@@ -59,8 +66,9 @@ def run_up(settings: Settings, host: str, port: int) -> None:
 def start_all(group: Processes, env: dict[str, str], host: str, port: int) -> None:
     """Start the web app and one worker a queue, each with no more secrets than it needs."""
     without_model = {name: value for name, value in env.items() if name not in MODEL_KEYS}
+    web = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS}
     without_forge = {name: value for name, value in env.items() if name not in CREDENTIALS}
-    group.start("web", scenarist("serve", "--host", host, "--port", str(port)), without_model)
+    group.start("web", scenarist("serve", "--host", host, "--port", str(port)), web)
     for queue in ("intake", "publish"):
         group.start(queue, scenarist("worker", "--queues", queue), without_model)
     group.start("runs", scenarist("worker", "--queues", "runs"), without_forge)

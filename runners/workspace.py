@@ -199,7 +199,11 @@ class Workspaces:
     def _remove(mirror: Mirror, root: Path, ref: str) -> None:
         shutil.rmtree(root, ignore_errors=True)
         with mirror.lock():
-            git("worktree", "prune", "--expire=now", git_dir=mirror.path)
+            # `git worktree prune` keeps the entry of an `add` that was killed half-way: it is locked.
+            for entry in (mirror.path / "worktrees").glob("*"):
+                link = entry / "gitdir"
+                if not link.is_file() or link.read_text().strip() == str(root / ".git"):
+                    shutil.rmtree(entry, ignore_errors=True)
             git("update-ref", "-d", ref, git_dir=mirror.path)
 
     def sweep(self) -> list[str]:
