@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 from bot import __version__
 from bot.settings import Settings, load_settings
 from gherkin.errors import ScenaristError
+from runners.scratch import use_private_tmp
 
 app = typer.Typer(
     help="Label an issue, get a pull request that proves it does what the issue asked.",
@@ -122,19 +124,18 @@ def worker(
         _require_sandbox(settings)
     celery = make_celery(settings.broker_url, settings.reap_seconds)
     register_tasks(celery, settings, names)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    scratch = use_private_tmp(settings.state_dir)
     arguments = [
         *("worker", "--queues", ",".join(names), "--concurrency", str(concurrency)),
         *("--pool", "prefork", "--loglevel", "WARNING", "--hostname", f"{'-'.join(names)}-{os.getpid()}@%h"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     if "intake" in names:
-        arguments += ["--beat", "--schedule", str(settings.state_dir / f"beat-{os.getpid()}")]
+        arguments += ["--beat", "--schedule", str(scratch / "beat")]
     try:
         celery.worker_main(arguments)
     finally:
-        for leftover in settings.state_dir.glob(f"beat-{os.getpid()}*"):
-            leftover.unlink(missing_ok=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @app.command()

@@ -91,16 +91,16 @@ def wait_until(ready: Callable[[], T | None], what: str, seconds: float = 60) ->
 class BotUnderTest:
     """Started with ``with``; the model is a scripted server whose turns tests set on `chat`."""
 
-    def __init__(self, settings: Mapping[str, object] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, object] | None = None, port: int | None = None) -> None:
         self._stack = ExitStack()
         self._changes = dict(settings or {})
+        self.port = port or free_port()
 
     def __enter__(self) -> "BotUnderTest":
         # A short path: a unix socket's may have no more than 107 characters.
         self.state_dir = Path(mkdtemp(prefix="scn-"))
         self._stack.callback(_remove, self.state_dir)
         self.chat = self._stack.enter_context(ChatServer([], []))
-        self.port = free_port()
         self.settings = Settings.model_validate(
             {
                 "state_dir": self.state_dir,

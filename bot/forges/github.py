@@ -273,8 +273,11 @@ class GitHubForge:
 
     def is_ours(self, repo: Repo, account: Account) -> bool:
         if self._account is None:
-            with self._api(repo, {"metadata": "read"}) as (github, _owner, _name):
-                answer = github.rest.users.get_by_username(self._login()).json()
+            try:
+                with self._api(repo, {"metadata": "read"}) as (github, _owner, _name):
+                    answer = github.rest.users.get_by_username(self._login()).json()
+            except ForgeMissing:
+                return False  # servers exist that make the account with its first act
             self._account = payloads.User.model_validate(answer).id
         return account.id == self._account
 

@@ -1,0 +1,69 @@
+"""From the label to pull request and check run against a GitHub that nobody of this project wrote.
+
+Real App JWT, real installation tokens, webhooks signed and sent by the emulator.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bot.embedded import free_port
+from tests.harness import CALC, BotUnderTest, doubling, draft, wait_until
+from tests.standins.emulator import APP_ID, OWNER, REPO, SLUG, Emulator
+
+SECRET = "the-emulators-secret"
+
+
+@pytest.fixture(scope="module")
+def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, BotUnderTest]]:
+    folder = tmp_path_factory.mktemp("emulator")
+    port = free_port()
+    with Emulator(folder, CALC, f"http://127.0.0.1:{port}/webhooks/github", SECRET) as emulator:
+        key = folder / "app.pem"
+        key.write_text(emulator.private_key)
+        settings = {
+            "github_api_url": emulator.url,
+            "github_git_url": emulator.git.url,
+            "github_app_id": str(APP_ID),
+            "github_private_key_file": str(key),
+            "github_webhook_secret": SECRET,
+        }
+        with BotUnderTest(settings, port) as bot:
+            yield emulator, bot
+
+
+def comments(emulator: Emulator, number: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = emulator.api("GET", f"/issues/{number}/comments")
+    return found
+
+
+def test_from_the_label_to_a_pull_request(github: tuple[Emulator, BotUnderTest]) -> None:
+    emulator, bot = github
+    bot.script([draft()], doubling())
+    number = emulator.api("POST", "/issues", {"title": "Double numbers", "body": "4 becomes 8."})["number"]
+    emulator.api("POST", f"/issues/{number}/comments", {"body": "Please keep `add` as it is."})
+    emulator.api("POST", f"/issues/{number}/labels", {"labels": ["agent:implement"]})
+
+    wait_until(lambda: len(comments(emulator, number)) == 2, "a first status comment", 10)
+    target = f"github:{OWNER}/{REPO}:issue:{number}"
+    run = wait_until(lambda: bot.store.list_runs(target=target), "a run")[0]
+    wait_until(lambda: bot.state(run.id).status != "active" and not bot.store.stale_reports(), "its end")
+    state = bot.state(run.id)
+    assert state.status == "done", (state.code, state.reason)
+    assert state.requested is not None and state.verdict is not None
+    assert [comment.body for comment in state.requested.order.comments] == ["Please keep `add` as it is."]
+
+    pulls = emulator.api("GET", "/pulls?state=all")
+    assert len(pulls) == 1
+    assert pulls[0]["head"]["ref"] == f"agent/{number}-double-numbers"
+    assert pulls[0]["head"]["sha"] == state.verdict.head_sha
+    assert pulls[0]["user"]["login"] == f"{SLUG}[bot]"
+    assert f"Closes #{number}\n" in pulls[0]["body"]
+    assert "| Doubling | 🔴 failed | 🟢 passed |" in pulls[0]["body"]
+    checks = emulator.api("GET", f"/commits/{state.verdict.head_sha}/check-runs")["check_runs"]
+    assert [(check["name"], check["conclusion"]) for check in checks] == [("scenarist", "success")]
+    assert checks[0]["output"]["annotations_count"] == 1
+    said = comments(emulator, number)
+    assert len(said) == 2 and "opened #" in said[1]["body"]
+    assert said[1]["user"]["login"] == f"{SLUG}[bot]"

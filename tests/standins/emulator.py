@@ -1,0 +1,213 @@
+"""The third-party GitHub emulator (npm `emulate`), which nobody of this project wrote, with git beside it.
+
+It keeps issues, labels, comments, pull requests, check runs and Apps with real tokens, and signs and sends
+its own webhooks. It has no git over HTTP: `GitServer` serves that, asks the emulator about each token, and
+carries what is pushed over with the emulator's git data API, where equal content must get equal ids.
+"""
+
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from bot.embedded import free_port
+from runners.gitio import git
+from tests.standins.git_http import GitServer
+from tests.standins.npm import node, npm_package
+
+VERSION = "0.12.2"
+OWNER, REPO, READER = "ada", "calc", "tri"
+APP_ID, SLUG, INSTALLATION = 12345, "scenarist", 777
+WHEN = "2026-11-01T10:00:00Z"
+
+
+def make_key() -> str:
+    """A fresh private key for an App (PEM)."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+class Emulator:
+    """One emulator with one repository, ``ada/calc``, holding `files`; deliveries go to `webhook_url`."""
+
+    def __init__(self, folder: Path, files: Mapping[str, str], webhook_url: str, secret: str) -> None:
+        self._folder = folder
+        self._files = files
+        self._webhook_url = webhook_url
+        self._secret = secret
+        self.private_key = make_key()
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._port = port
+        self._bare = folder / "git" / OWNER / f"{REPO}.git"
+        self.git = GitServer(folder / "git", self._authorize, self._carry_over)
+
+    def __enter__(self) -> "Emulator":
+        seed = self._folder / "seed.yaml"
+        seed.write_text(yaml.safe_dump(self._seed()))
+        entry = npm_package("emulate", VERSION) / "dist" / "index.js"
+        self._process = subprocess.Popen(
+            [
+                node(),
+                str(entry),
+                "start",
+                "--service",
+                "github",
+                "--port",
+                str(self._port),
+                "--seed",
+                str(seed),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            self._wait()
+            self._begin()
+            self.git.__enter__()
+        except BaseException:
+            self._process.kill()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.git.__exit__(kind, error, trace)
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _seed(self) -> dict[str, Any]:
+        app = {
+            "app_id": APP_ID,
+            "slug": SLUG,
+            "name": "Scenarist",
+            "private_key": self.private_key,
+            "permissions": {
+                "metadata": "read",
+                "contents": "write",
+                "issues": "write",
+                "pull_requests": "write",
+                "checks": "write",
+            },
+            "events": ["issues", "pull_request_review", "pull_request_review_comment"],
+            "webhook_url": self._webhook_url,
+            "webhook_secret": self._secret,
+            "installations": [
+                {"installation_id": INSTALLATION, "account": OWNER, "repository_selection": "all"}
+            ],
+        }
+        return {
+            "tokens": {f"{login}-token": {"login": login, "scopes": ["repo"]} for login in (OWNER, READER)},
+            "github": {
+                "users": [{"login": OWNER, "email": "ada@e.x"}, {"login": READER, "email": "tri@e.x"}],
+                "repos": [{"owner": OWNER, "name": REPO, "auto_init": True, "default_branch": "main"}],
+                "apps": [app],
+            },
+        }
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                httpx.get(f"{self.url}/rate_limit", timeout=2)
+            except httpx.HTTPError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("the emulator did not start") from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def api(self, method: str, path: str, body: Any = None, *, user: str = OWNER) -> Any:
+        """One request as a person; fails on anything but success."""
+        answer = httpx.request(
+            method,
+            f"{self.url}/repos/{OWNER}/{REPO}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {user}-token"},
+            timeout=20,
+        )
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+        return answer.json()
+
+    def _begin(self) -> None:
+        """The first commit, in git and through the API, with the same id in both."""
+        self._bare.mkdir(parents=True)
+        git("init", "--quiet", "--bare", "--initial-branch=main", str(self._bare), git_dir=self._bare)
+        tree = self._folder / "tree"
+        for path, text in self._files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(text)
+        dates = {"GIT_AUTHOR_DATE": WHEN, "GIT_COMMITTER_DATE": WHEN}
+        git("add", "--all", git_dir=self._bare, work_tree=tree)
+        git("commit", "--quiet", "--message", "Begin", git_dir=self._bare, work_tree=tree, env=dates)
+        self._carry("main", force=True)
+
+    def _authorize(self, repository: str, token: str, writing: bool) -> int:
+        """Whether the emulator lets this token read or write the repository's contents."""
+        headers = {"Authorization": f"Bearer {token}"}
+        base = f"{self.url}/repos/{repository}"
+        if not token or not httpx.get(f"{base}/git/ref/heads/main", headers=headers, timeout=20).is_success:
+            return 401
+        if not writing:
+            return 200
+        blob = {"content": "probe", "encoding": "utf-8"}
+        tried = httpx.post(f"{base}/git/blobs", json=blob, headers=headers, timeout=20)
+        return 200 if tried.is_success else 403
+
+    def _carry_over(self, _repository: str) -> None:
+        for branch in git(
+            "for-each-ref", "--format=%(refname:short)", "refs/heads", git_dir=self._bare
+        ).split():
+            self._carry(branch, force=False)
+
+    def _carry(self, branch: str, *, force: bool) -> None:
+        """Copy a branch's commits into the emulator, each with the id git gave it."""
+        head = git("rev-parse", f"refs/heads/{branch}", git_dir=self._bare)
+        for commit in git("rev-list", "--reverse", head, git_dir=self._bare).split():
+            self._carry_commit(commit)
+        known = {ref["ref"] for ref in self.api("GET", "/git/matching-refs/heads")}
+        if f"refs/heads/{branch}" in known:
+            self.api("PATCH", f"/git/refs/heads/{branch}", {"sha": head, "force": force})
+        else:
+            self.api("POST", "/git/refs", {"ref": f"refs/heads/{branch}", "sha": head})
+
+    def _carry_commit(self, commit: str) -> None:
+        listing = git("ls-tree", "-r", "-z", commit, git_dir=self._bare)
+        entries = []
+        for line in filter(None, listing.split("\0")):
+            meta, path = line.split("\t", 1)
+            mode, _, sha = meta.split()
+            text = git("cat-file", "blob", sha, git_dir=self._bare, strip=False)
+            made = self.api("POST", "/git/blobs", {"content": text, "encoding": "utf-8"})
+            assert made["sha"] == sha
+            entries.append({"path": path, "mode": mode, "type": "blob", "sha": sha})
+        tree = self.api("POST", "/git/trees", {"tree": entries})
+        fields = git(
+            "show", "-s", "--format=%an%n%ae%n%aI%n%cn%n%ce%n%cI%n%P", commit, git_dir=self._bare, strip=False
+        )
+        author, email, date, committer, committer_email, committed, parents = fields.split("\n")[:7]
+        message = git("show", "-s", "--format=%B", commit, git_dir=self._bare)
+        made = self.api(
+            "POST",
+            "/git/commits",
+            {
+                "message": message.rstrip("\n") + "\n",
+                "tree": tree["sha"],
+                "parents": parents.split(),
+                "author": {"name": author, "email": email, "date": date},
+                "committer": {"name": committer, "email": committer_email, "date": committed},
+            },
+        )
+        assert made["sha"] == commit, "equal content has equal ids"
