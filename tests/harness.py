@@ -121,7 +121,7 @@ class BotUnderTest:
         self.group: Processes = self._stack.enter_context(processes(self.state_dir / "logs"))
         env = environment(self.settings, start_redis(self.group, self.state_dir / "redis"))
         start_all(self.group, env, "127.0.0.1", self.port)
-        wait_for(self._is_up, self.group, "The web app")
+        wait_for(self.is_up, self.group, "The web app")
         self.sent: list[tuple[Mapping[str, str], bytes]] = []
         self.forge = LocalForge(
             self.store.engine, self.state_dir / "forge", send=self.deliver, secret=SECRET.encode()
@@ -133,7 +133,8 @@ class BotUnderTest:
     ) -> None:
         self._stack.close()
 
-    def _is_up(self) -> bool:
+    def is_up(self) -> bool:
+        """Whether the web app answers."""
         try:
             return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=2).is_success
         except httpx.HTTPError:
