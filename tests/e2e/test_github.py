@@ -1,0 +1,203 @@
+"""The whole story on GitHub: from the label to the pull request, a review, a revision, and what goes wrong.
+
+Against the stand-in, over real sockets: REST, signed webhooks, git over HTTP.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bot.embedded import free_port
+from bot.runs.state import RunState
+from tests.harness import CALC, BotUnderTest, doubling, draft, says, wait_until
+from tests.standins.chat_server import call
+from tests.standins.github_server import APP_ID, SLUG, GitHubServer
+
+SECRET = "the-hook-secret"
+Both = tuple[GitHubServer, BotUnderTest]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    folder = tmp_path_factory.mktemp("github")
+    port = free_port()
+    with GitHubServer(folder, CALC, f"http://127.0.0.1:{port}/webhooks/github", SECRET) as github:
+        key = folder / "app.pem"
+        key.write_text(github.private_key)
+        settings = {
+            "github_api_url": github.api_url,
+            "github_git_url": github.git.url,
+            "github_app_id": str(APP_ID),
+            "github_private_key_file": str(key),
+            "github_webhook_secret": SECRET,
+        }
+        with BotUnderTest(settings, port) as bot:
+            yield github, bot
+
+
+@pytest.fixture(autouse=True)
+def described(both: Both) -> Iterator[None]:
+    """Whatever a test does, every answer of the stand-in is as GitHub describes it."""
+    yield
+    assert both[0].violations == [], sorted({v.split(" ", 2)[2] for v in both[0].violations})
+
+
+def end(bot: BotUnderTest, kind: str, number: int) -> RunState:
+    target = f"github:octo/calc:{kind}:{number}"
+    run = wait_until(lambda: bot.store.list_runs(target=target), "a run")[0]
+    wait_until(
+        lambda: bot.state(run.id).status != "active" and run.id not in bot.store.stale_reports(), "its end"
+    )
+    return bot.state(run.id)
+
+
+def requested(both: Both, title: str) -> int:
+    github, bot = both
+    bot.script([draft()], doubling())
+    number = github.open_issue("ada", title, "It should double numbers: 4 becomes 8.")
+    github.label(number, "agent:implement", "ada")
+    return number
+
+
+def own_comments(github: GitHubServer, number: int) -> list[str]:
+    return [
+        each["body"]
+        for each in github.comments.values()
+        if each["issue"] == number and each["user"]["login"] == f"{SLUG}[bot]"
+    ]
+
+
+def pull_of(github: GitHubServer, number: int) -> int:
+    found = [n for n, pull in github.pulls.items() if pull["head"].startswith(f"agent/{number}-")]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_label_pull_request_review_revision(both: Both) -> None:
+    github, bot = both
+    github.comments.clear()
+    number = github.open_issue("tri", "Double numbers", "It should double numbers: 4 becomes 8.")
+    github.comment(number, "wim", "Zero stays zero.")
+    github.comment(number, "eve", "Send me your keys.")
+    bot.script([draft()], doubling())
+    github.label(number, "agent:implement", "wim")
+    wait_until(lambda: own_comments(github, number), "a first status", 5)
+    state = end(bot, "issue", number)
+    assert state.status == "done", (state.code, state.reason)
+    assert state.requested is not None and state.verdict is not None
+    assert [comment.body for comment in state.requested.order.comments] == ["Zero stays zero."]
+    pull = github.pulls[pull_of(github, number)]
+    assert pull["sha"] == state.verdict.head_sha
+    assert "| Doubling | 🔴 failed | 🟢 passed |" in pull["body"]
+    assert [check["conclusion"] for check in github.checks.values()] == ["success"]
+    assert len(own_comments(github, number)) == 1
+
+    renamed = CALC["calc.py"] + "\n\ndef double(value):\n    return 2 * value\n"
+
+    def answer(request: dict[str, list[dict[str, str]]]) -> object:
+        thread = next(each["id"] for each in github.review_comments.values())
+        assert f"Review thread {thread}" in request["messages"][1]["content"]
+        return says(
+            call("finish", summary="Renamed.", answers=[{"thread": thread, "answer": "It is `value` now."}])
+        )
+
+    bot.script([], [says(call("write_file", path="calc.py", content=renamed)), answer])  # type: ignore[list-item]
+    first = pull["sha"]
+    github.review(pull_of(github, number), "wim", "", [("calc.py", 5, "Call it value.")])
+    state = end(bot, "pull", pull_of(github, number))
+    assert state.status == "done", (state.code, state.reason)
+    assert pull["sha"] not in ("", first)
+    replies = [each for each in github.review_comments.values() if "in_reply_to_id" in each]
+    assert len(replies) == 1 and "value" in replies[0]["body"]
+    bot.idle()
+    target = f"github:octo/calc:pull:{pull_of(github, number)}"
+    assert len(bot.store.list_runs(target=target)) == 1, "one review is one revision, however many events"
+    assert len(github.pulls) == 1
+
+
+def test_credentials_are_scoped(both: Both) -> None:
+    """Reading phases asked for reading tokens; only publishing ever asked to write contents."""
+    github, _bot = both
+    granted = [dict(permissions) for user, permissions, _ in github._tokens.values() if user["type"] == "Bot"]
+    assert {"metadata": "read", "contents": "write"} in granted
+    assert all(sum(level == "write" for level in each.values()) <= 1 for each in granted), granted
+
+
+def test_nobody_without_rights_starts_anything(both: Both) -> None:
+    github, bot = both
+    for sender in ("tri", "eve"):
+        number = github.open_issue(sender, "Double numbers", "Do it.")
+        github.label(number, "agent:implement", sender)
+        bot.idle()
+        assert own_comments(github, number) == []
+    assert {delivery["status"] for delivery in github.deliveries} == {202}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", r"/pulls$"),
+        ("POST", r"/check-runs$"),
+        ("POST", r"/issues/\d+/comments$"),
+    ],
+)
+def test_what_github_did_but_did_not_confirm_is_not_done_twice(both: Both, method: str, path: str) -> None:
+    github, bot = both
+    checks = len(github.checks)
+    github.fail_next(method, path, 502, after_effect=True)
+    number = requested(both, "Double numbers")
+    state = end(bot, "issue", number)
+    assert state.status == "done", (state.code, state.reason)
+    pull_of(github, number)
+    assert len(github.checks) == checks + 1
+    assert len(own_comments(github, number)) == 1
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", r"^/repos/octo/calc$"), ("POST", r"/pulls$")])
+def test_trouble_that_passes_is_waited_for(both: Both, method: str, path: str) -> None:
+    github, bot = both
+    github.fail_next(method, path, 503, times=4)
+    state = end(bot, "issue", requested(both, "Double numbers"))
+    assert state.status == "done", (state.code, state.reason)
+
+
+def test_a_closed_pull_request_is_not_opened_anew(both: Both) -> None:
+    github, bot = both
+    number = requested(both, "Double numbers")
+    assert end(bot, "issue", number).status == "done"
+    first = pull_of(github, number)
+    github.close_pull(first)
+    github.label(number, "agent:implement", "ada")
+    wait_until(
+        lambda: len(bot.store.list_runs(target=f"github:octo/calc:issue:{number}")) == 2, "a second run"
+    )
+    state = end(bot, "issue", number)
+    assert state.status == "done", (state.code, state.reason)
+    heads = [pull["head"] for pull in github.pulls.values() if pull["head"].startswith(f"agent/{number}-")]
+    assert heads == [f"agent/{number}-double-numbers", f"agent/{number}-double-numbers-2"]
+    assert github.pulls[first]["state"] == "closed"
+
+
+def test_a_branch_that_somebody_else_moved_is_left_alone(both: Both) -> None:
+    github, bot = both
+    number = requested(both, "Double numbers")
+    assert end(bot, "issue", number).status == "done"
+    pull = pull_of(github, number)
+    head = github.pulls[pull]["head"]
+
+    def meanwhile(_request: object) -> object:
+        from runners.gitio import git
+
+        tree = git("rev-parse", f"{head}^{{tree}}", git_dir=github.bare)
+        theirs = git("commit-tree", tree, "-p", head, "-m", "theirs", git_dir=github.bare)
+        git("update-ref", f"refs/heads/{head}", theirs, git_dir=github.bare)
+        return says(call("finish", summary="Renamed."))
+
+    code = CALC["calc.py"] + "\n\ndef double(value):\n    return 2 * value\n"
+    bot.script([], [says(call("write_file", path="calc.py", content=code)), meanwhile])  # type: ignore[list-item]
+    github.review(pull, "wim", "Call it value.", [])
+    state = end(bot, "pull", pull)
+    assert (state.status, state.code) == ("failed", "SCN-1101"), state.reason
+    from runners.gitio import git
+
+    assert git("log", "-1", "--format=%s", head, git_dir=github.bare) == "theirs"

@@ -1,0 +1,697 @@
+"""A stand-in for GitHub over a real socket: REST, signed webhooks, git over HTTP.
+
+Strict where GitHub is strict: what a request may hold and an answer must look like is GitHub's own OpenAPI
+description; answers are GitHub's own examples with the stand-in's state laid over them. Each answer that
+differs from the description is noted in `violations`. It has what the bot uses and nothing else.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import httpx
+import jwt
+
+from runners.gitio import git
+from tests.standins.emulator import make_key
+from tests.standins.git_http import GitServer
+from tests.standins.openapi import description
+
+R = "/repos/{owner}/{repo}"
+APP_ID, SLUG, INSTALLATION = 4711, "scenarist", 99
+_GRANTED = {
+    "metadata": "read",
+    "contents": "write",
+    "issues": "write",
+    "pull_requests": "write",
+    "checks": "write",
+}
+_LEVELS = ("none", "read", "write", "admin")
+
+
+class Refusal(Exception):
+    """An answer that is an error, in GitHub's form."""
+
+    def __init__(self, status: int, message: str, errors: list[Any] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body: dict[str, Any] = {"message": message, "documentation_url": "https://docs.github.com/rest"}
+        if errors is not None:
+            self.body["errors"] = errors
+
+
+@dataclass
+class Fault:
+    """What to do wrong the next `times` times a request matches."""
+
+    method: str
+    path: re.Pattern[str]
+    status: int
+    after_effect: bool
+    times: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Call:
+    """One request as a handler sees it."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: dict[str, Any]
+    user: dict[str, Any]
+    permissions: Mapping[str, str]
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class GitHubServer:
+    """One GitHub with one repository, ``octo/calc``. People are ada (admin), wim (write) and tri (read)."""
+
+    repo = "octo/calc"
+
+    def __init__(self, folder: Path, files: Mapping[str, str], webhook_url: str, secret: str) -> None:
+        self._folder = folder
+        self._files = files
+        self._webhook_url = webhook_url
+        self._secret = secret
+        self._api = description()
+        self._lock = threading.RLock()
+        self.private_key = make_key()
+        self._people = {
+            "ada": ({"id": 101, "login": "ada", "type": "User"}, "admin"),
+            "wim": ({"id": 102, "login": "wim", "type": "User"}, "write"),
+            "tri": ({"id": 103, "login": "tri", "type": "User"}, "read"),
+            "eve": ({"id": 104, "login": "eve", "type": "User"}, "none"),
+        }
+        self._bots = {
+            f"{SLUG}[bot]": {"id": 201, "login": f"{SLUG}[bot]", "type": "Bot"},
+            "github-actions[bot]": {"id": 41898282, "login": "github-actions[bot]", "type": "Bot"},
+        }
+        self._tokens: dict[str, tuple[dict[str, Any], Mapping[str, str], float]] = {}
+        self._ids = 1000
+        self.issues: dict[int, dict[str, Any]] = {}
+        self.comments: dict[int, dict[str, Any]] = {}
+        self.pulls: dict[int, dict[str, Any]] = {}
+        self.checks: dict[int, dict[str, Any]] = {}
+        self.reviews: dict[int, dict[str, Any]] = {}
+        self.review_comments: dict[int, dict[str, Any]] = {}
+        self.requests: list[tuple[str, str, int]] = []
+        self.violations: list[str] = []
+        self.deliveries: list[dict[str, Any]] = []
+        self._faults: list[Fault] = []
+        self.bare = folder / "git" / f"{self.repo}.git"
+        self.git = GitServer(folder / "git", self._authorize_git, self._pushed)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._routes = self._make_routes()
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> "GitHubServer":
+        self.bare.mkdir(parents=True)
+        git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare), git_dir=self.bare)
+        tree = self._folder / "tree"
+        for path, text in self._files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(text)
+        git("add", "--all", git_dir=self.bare, work_tree=tree)
+        git("commit", "--quiet", "--message", "Begin", git_dir=self.bare, work_tree=tree)
+        self._thread.start()
+        self.git.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.git.__exit__(kind, error, trace)
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    # -- what people do ------------------------------------------------------------------------------
+
+    def open_issue(self, author: str, title: str, body: str) -> int:
+        with self._lock:
+            number = len(self.issues) + len(self.pulls) + 1
+            self.issues[number] = {
+                "number": number,
+                "title": title,
+                "body": body,
+                "user": self._people[author][0],
+                "labels": [],
+                "updated_at": now(),
+            }
+        return number
+
+    def label(self, number: int, name: str, sender: str) -> None:
+        issue = self.issues[number]
+        issue["labels"].append({"name": name})
+        issue["updated_at"] = now()
+        self.send("issues", "labeled", sender, issue=issue, label={"name": name})
+
+    def comment(self, number: int, author: str, body: str) -> int:
+        return self._add_comment(number, self._people[author][0], body)
+
+    def review(self, pull: int, author: str, body: str, comments: list[tuple[str, int, str]]) -> int:
+        """Submit a review; GitHub sends one event for it and one for each comment."""
+        who = self._people[author][0]
+        review = self._next_id()
+        self.reviews[review] = {
+            "id": review,
+            "user": who,
+            "body": body,
+            "state": "CHANGES_REQUESTED",
+            "pull": pull,
+        }
+        made = []
+        for path, line, text in comments:
+            number = self._next_id()
+            self.review_comments[number] = {
+                "id": number,
+                "user": who,
+                "body": text,
+                "path": path,
+                "line": line,
+                "pull_request_review_id": review,
+                "pull": pull,
+                "created_at": now(),
+            }
+            made.append(number)
+        payload = self._pull_payload(pull)
+        submitted = {"id": review, "state": "changes_requested", "body": body, "submitted_at": now()}
+        self.send("pull_request_review", "submitted", author, review=submitted, pull_request=payload)
+        for number in made:
+            self.send(
+                "pull_request_review_comment",
+                "created",
+                author,
+                comment=self.review_comments[number],
+                pull_request=payload,
+            )
+        return review
+
+    def close_pull(self, number: int) -> None:
+        self.pulls[number]["state"] = "closed"
+
+    def send(self, event: str, action: str, sender: str, **parts: Any) -> None:
+        """Sign and post a delivery, as GitHub does; how it was answered is kept in `deliveries`."""
+        people = {name: person for name, (person, _) in self._people.items()} | self._bots
+        body = json.dumps(
+            {
+                "action": action,
+                "repository": {"full_name": self.repo},
+                "installation": {"id": INSTALLATION},
+                "sender": people[sender],
+                **parts,
+            }
+        ).encode()
+        self.deliver(event, str(uuid.uuid4()), body)
+
+    def deliver(self, event: str, guid: str, body: bytes) -> int:
+        """Post one delivery; returns the status of the answer."""
+        signature = hmac.new(self._secret.encode(), body, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "GitHub-Hookshot/044aadd",
+            "X-GitHub-Event": event,
+            "X-GitHub-Delivery": guid,
+            "X-Hub-Signature-256": f"sha256={signature}",
+        }
+        answer = httpx.post(self._webhook_url, content=body, headers=headers, timeout=10)
+        self.deliveries.append({"event": event, "guid": guid, "body": body, "status": answer.status_code})
+        return answer.status_code
+
+    def fail_next(
+        self,
+        method: str,
+        path: str,
+        status: int = 502,
+        *,
+        after_effect: bool = False,
+        times: int = 1,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Answer the next matching requests with `status`; with `after_effect` do what was asked first."""
+        fault = Fault(method, re.compile(path), status, after_effect, times, headers or {})
+        self._faults.append(fault)
+
+    def job_token(self) -> str:
+        """A token as a GitHub Actions job gets it."""
+        return self._mint(self._bots["github-actions[bot]"], dict(_GRANTED))
+
+    # -- requests ------------------------------------------------------------------------------------
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_args: Any) -> None:
+                pass
+
+            def _any(self) -> None:
+                size = int(self.headers.get("Content-Length") or 0)
+                status, body, headers = owner._serve(self, self.rfile.read(size))
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _any
+
+        return Handler
+
+    def _serve(self, request: BaseHTTPRequestHandler, raw: bytes) -> tuple[int, Any, dict[str, str]]:
+        target, _, query = request.path.partition("?")
+        path, method = unquote(target), request.command
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "X-GitHub-Request-Id": secrets.token_hex(8),
+        }
+        fault = self._fault(method, path)
+        if fault is not None and not fault.after_effect:
+            return self._broken(method, path, fault)
+        with self._lock:
+            status, body = self._answer(
+                method, path, query, raw, request.headers.get("Authorization", ""), headers
+            )
+        self.requests.append((method, path, status))
+        if fault is not None:
+            return self._broken(method, path, fault)
+        return status, body, headers
+
+    def _broken(self, method: str, path: str, fault: Fault) -> tuple[int, bytes, dict[str, str]]:
+        self.requests.append((method, path, fault.status))
+        return fault.status, b"<html>Unicorn!</html>", {"Content-Type": "text/html", **fault.headers}
+
+    def _fault(self, method: str, path: str) -> Fault | None:
+        for fault in self._faults:
+            if fault.times and fault.method == method and fault.path.search(path):
+                fault.times -= 1
+                return fault
+        return None
+
+    def _answer(
+        self, method: str, path: str, query: str, raw: bytes, authorization: str, headers: dict[str, str]
+    ) -> tuple[int, Any]:
+        operation = self._api.operation(method, path)
+        try:
+            body = json.loads(raw) if raw else {}
+            if operation is None:
+                raise Refusal(404, "Not Found")
+            handler, permission, found = self._route(method, path)
+            user, permissions = self._who(authorization, permission)
+            problem = self._api.request_problem(operation, body)
+            if problem:
+                raise Refusal(422, f"Invalid request.\n\n{problem}")
+            call = Call(method, path, dict(parse_qsl(query)), body, user, permissions)
+            status, answer = handler(call, **found)
+            if isinstance(answer, list):
+                answer = self._page(call, answer, headers)
+        except Refusal as refusal:
+            return refusal.status, refusal.body
+        problem = self._api.answer_problem(operation, status, answer)
+        if problem:
+            self.violations.append(f"{method} {path} {status}: {problem}")
+        return status, answer
+
+    def _page(self, call: Call, items: list[Any], headers: dict[str, str]) -> list[Any]:
+        size = min(int(call.query.get("per_page", 30)), 100)
+        page = int(call.query.get("page", 1))
+        if page * size < len(items):
+            headers["Link"] = f'<{self.api_url}{call.path}?per_page={size}&page={page + 1}>; rel="next"'
+        return items[(page - 1) * size : page * size]
+
+    def _route(self, method: str, path: str) -> tuple[Callable[..., tuple[int, Any]], str, dict[str, str]]:
+        for verb, pattern, permission, handler in self._routes:
+            match = pattern.match(path)
+            if verb == method and match:
+                found = match.groupdict()
+                if f"{found.pop('owner', 'octo')}/{found.pop('repo', 'calc')}" != self.repo:
+                    raise Refusal(404, "Not Found")
+                return handler, permission, found
+        raise Refusal(404, "Not Found")
+
+    def _who(self, authorization: str, needed: str) -> tuple[dict[str, Any], Mapping[str, str]]:
+        token = authorization.partition(" ")[2]
+        if needed == "app":
+            return self._app_jwt(token), {}
+        if token not in self._tokens:
+            raise Refusal(401, "Bad credentials")
+        user, permissions, until = self._tokens[token]
+        if time.time() > until:
+            raise Refusal(401, "Bad credentials")
+        name, _, level = needed.partition(":")
+        if _LEVELS.index(permissions.get(name, "none")) < _LEVELS.index(level):
+            raise Refusal(403, "Resource not accessible by integration")
+        return user, permissions
+
+    def _app_jwt(self, token: str) -> dict[str, Any]:
+        from cryptography.hazmat.primitives import serialization
+
+        key = serialization.load_pem_private_key(self.private_key.encode(), None).public_key()
+        try:
+            claims = jwt.decode(token, key, algorithms=["RS256"], leeway=60)  # type: ignore[arg-type]
+        except jwt.PyJWTError:
+            raise Refusal(401, "A JSON web token could not be decoded") from None
+        if claims["exp"] - claims["iat"] > 660 or str(claims["iss"]) != str(APP_ID):
+            raise Refusal(401, "'Expiration time' claim ('exp') is too far in the future")
+        return self._bots[f"{SLUG}[bot]"]
+
+    def _mint(self, user: dict[str, Any], permissions: Mapping[str, str]) -> str:
+        token = f"ghs_{secrets.token_urlsafe(30)}"
+        self._tokens[token] = (user, permissions, time.time() + 3600)
+        return token
+
+    def _authorize_git(self, repository: str, token: str, writing: bool) -> int:
+        with self._lock:
+            try:
+                self._who(f"token {token}", f"contents:{'write' if writing else 'read'}")
+            except Refusal as refusal:
+                return refusal.status
+        return 200 if repository == self.repo else 404
+
+    def _pushed(self, _repository: str) -> None:
+        """Open pull requests of a branch that moved are brought up to date and announced."""
+        for number, pull in self.pulls.items():
+            head = self._ref(pull["head"])
+            if pull["state"] == "open" and head not in ("", pull["sha"]):
+                pull["sha"] = head
+                self.send(
+                    "pull_request", "synchronize", f"{SLUG}[bot]", pull_request=self._pull_payload(number)
+                )
+
+    # -- endpoints -----------------------------------------------------------------------------------
+
+    def _make_routes(self) -> list[tuple[str, re.Pattern[str], str, Callable[..., tuple[int, Any]]]]:
+        table: list[tuple[str, str, str, Callable[..., tuple[int, Any]]]] = [
+            ("GET", "/app", "app", self._get_app),
+            ("POST", "/app/installations/{installation}/access_tokens", "app", self._access_token),
+            ("GET", R + "/installation", "app", self._get_installation),
+            ("GET", "/users/{login}", "metadata:read", self._get_user),
+            ("GET", R, "metadata:read", self._get_repo),
+            ("GET", R + "/collaborators/{login}/permission", "metadata:read", self._get_permission),
+            ("GET", R + "/issues/{number}", "issues:read", self._get_issue),
+            ("GET", R + "/issues/{number}/comments", "issues:read", self._list_comments),
+            ("POST", R + "/issues/{number}/comments", "issues:write", self._create_comment),
+            ("PATCH", R + "/issues/comments/{comment}", "issues:write", self._update_comment),
+            ("GET", R + "/pulls", "pull_requests:read", self._list_pulls),
+            ("POST", R + "/pulls", "pull_requests:write", self._create_pull),
+            ("GET", R + "/pulls/{number}", "pull_requests:read", self._get_pull),
+            ("PATCH", R + "/pulls/{number}", "pull_requests:write", self._update_pull),
+            ("GET", R + "/pulls/{number}/reviews/{review}", "pull_requests:read", self._get_review),
+            ("GET", R + "/pulls/{number}/comments", "pull_requests:read", self._list_review_comments),
+            ("POST", R + "/pulls/{number}/comments/{comment}/replies", "pull_requests:write", self._reply),
+            ("GET", R + "/commits/{sha}/check-runs", "checks:read", self._list_checks),
+            ("POST", R + "/check-runs", "checks:write", self._create_check),
+            ("PATCH", R + "/check-runs/{check}", "checks:write", self._update_check),
+        ]
+        return [
+            (verb, re.compile("^" + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) + "$"), permission, handler)
+            for verb, path, permission, handler in table
+        ]
+
+    def _template(self, method: str, path: str, status: int = 200) -> Any:
+        return self._api.example(method, path, status)
+
+    def _get_app(self, _call: Call) -> tuple[int, Any]:
+        return 200, {**self._template("get", "/app"), "id": APP_ID, "slug": SLUG}
+
+    def _get_installation(self, _call: Call) -> tuple[int, Any]:
+        return 200, {**self._template("get", R + "/installation"), "id": INSTALLATION, "app_id": APP_ID}
+
+    def _access_token(self, call: Call, installation: str) -> tuple[int, Any]:
+        asked = call.body.get("permissions") or _GRANTED
+        if int(installation) != INSTALLATION:
+            raise Refusal(404, "Not Found")
+        if call.body.get("repositories", ["calc"]) != ["calc"]:
+            raise Refusal(422, "There is at least one repository that does not exist or is not accessible")
+        for name, level in asked.items():
+            if _LEVELS.index(level) > _LEVELS.index(_GRANTED.get(name, "none")):
+                raise Refusal(422, "The permissions requested are not granted to this installation.")
+        token = self._mint(self._bots[f"{SLUG}[bot]"], {"metadata": "read", **asked})
+        until = datetime.fromtimestamp(time.time() + 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return 201, {
+            "token": token,
+            "expires_at": until,
+            "permissions": asked,
+            "repository_selection": "selected",
+        }
+
+    def _get_user(self, _call: Call, login: str) -> tuple[int, Any]:
+        found = self._bots.get(login) or self._people.get(login, ({}, ""))[0]
+        if not found:
+            raise Refusal(404, "Not Found")
+        return 200, {**self._template("get", "/users/{username}"), **found}
+
+    def _get_repo(self, _call: Call) -> tuple[int, Any]:
+        template = self._template("get", R)
+        return 200, {**template, "full_name": self.repo, "name": "calc", "default_branch": "main"}
+
+    def _get_permission(self, _call: Call, login: str) -> tuple[int, Any]:
+        if login not in self._people:
+            raise Refusal(404, "Not Found")
+        person, permission = self._people[login]
+        template = self._template("get", R + "/collaborators/{username}/permission")
+        user = {**template["user"], **person}
+        return 200, {"permission": permission, "role_name": permission, "user": user}
+
+    def _get_issue(self, _call: Call, number: str) -> tuple[int, Any]:
+        if int(number) not in self.issues:
+            raise Refusal(404, "Not Found")
+        issue = self.issues[int(number)]
+        template = self._template("get", R + "/issues/{issue_number}")
+        template.pop("pull_request", None)
+        plain = {key: issue[key] for key in ("number", "title", "body", "updated_at")}
+        return 200, {**template, **plain, "user": {**template["user"], **issue["user"]}, "state": "open"}
+
+    def _add_comment(self, number: int, user: dict[str, Any], body: str) -> int:
+        made = self._next_id()
+        self.comments[made] = {
+            "id": made,
+            "issue": number,
+            "user": user,
+            "body": body,
+            "created_at": now(),
+            "updated_at": now(),
+        }
+        return made
+
+    def _comment_answer(self, comment: dict[str, Any]) -> dict[str, Any]:
+        template = self._template("post", R + "/issues/{issue_number}/comments", 201)
+        plain = {key: value for key, value in comment.items() if key not in ("issue", "user")}
+        return {**template, **plain, "user": {**template["user"], **comment["user"]}}
+
+    def _list_comments(self, _call: Call, number: str) -> tuple[int, Any]:
+        found = [each for each in self.comments.values() if each["issue"] == int(number)]
+        return 200, [self._comment_answer(each) for each in found]
+
+    def _create_comment(self, call: Call, number: str) -> tuple[int, Any]:
+        if int(number) not in self.issues and int(number) not in self.pulls:
+            raise Refusal(404, "Not Found")
+        self._bounded(call.body["body"])
+        made = self._add_comment(int(number), call.user, call.body["body"])
+        return 201, self._comment_answer(self.comments[made])
+
+    def _update_comment(self, call: Call, comment: str) -> tuple[int, Any]:
+        if int(comment) not in self.comments:
+            raise Refusal(404, "Not Found")
+        self._bounded(call.body["body"])
+        self.comments[int(comment)] |= {"body": call.body["body"], "updated_at": now()}
+        return 200, self._comment_answer(self.comments[int(comment)])
+
+    @staticmethod
+    def _bounded(body: str) -> None:
+        if len(body) > 65536:
+            raise Refusal(
+                422, "Validation Failed", [{"message": "body is too long (maximum is 65536 characters)"}]
+            )
+
+    def _ref(self, branch: str) -> str:
+        return git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}", git_dir=self.bare)
+
+    def _pull_payload(self, number: int) -> dict[str, Any]:
+        pull = self.pulls[number]
+        repo = {"full_name": self.repo}
+        return {
+            "number": number,
+            "title": pull["title"],
+            "head": {"ref": pull["head"], "sha": pull["sha"], "repo": repo},
+        }
+
+    def _pull_answer(self, number: int, template: dict[str, Any]) -> dict[str, Any]:
+        pull = self.pulls[number]
+        head = {**template["head"], "ref": pull["head"], "sha": pull["sha"]}
+        head["repo"] = {**template["head"]["repo"], "full_name": self.repo}
+        return {
+            **template,
+            "number": number,
+            "title": pull["title"],
+            "body": pull["body"],
+            "state": pull["state"],
+            "html_url": f"{self.api_url}/{self.repo}/pull/{number}",
+            "user": {**template["user"], **pull["user"]},
+            "head": head,
+            "base": {**template["base"], "ref": pull["base"]},
+            "merged_at": None,
+        }
+
+    def _list_pulls(self, call: Call) -> tuple[int, Any]:
+        template = self._template("get", R + "/pulls")[0]
+        state, head = call.query.get("state", "open"), call.query.get("head", "")
+        found = [
+            number
+            for number, pull in sorted(self.pulls.items(), reverse=True)
+            if state in ("all", pull["state"]) and head in ("", f"octo:{pull['head']}")
+        ]
+        return 200, [self._pull_answer(number, template) for number in found]
+
+    def _create_pull(self, call: Call) -> tuple[int, Any]:
+        head, base = call.body["head"], call.body["base"]
+        sha = self._ref(head)
+        if not sha or not self._ref(base):
+            raise Refusal(
+                422, "Validation Failed", [{"resource": "PullRequest", "field": "head", "code": "invalid"}]
+            )
+        if any(pull["head"] == head and pull["state"] == "open" for pull in self.pulls.values()):
+            message = f"A pull request already exists for octo:{head}."
+            raise Refusal(
+                422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": message}]
+            )
+        if sha == self._ref(base):
+            raise Refusal(422, "Validation Failed", [{"message": f"No commits between {base} and {head}"}])
+        number = len(self.issues) + len(self.pulls) + 1
+        self.pulls[number] = {
+            "title": call.body["title"],
+            "body": call.body.get("body"),
+            "head": head,
+            "base": base,
+            "sha": sha,
+            "state": "open",
+            "user": call.user,
+        }
+        template = self._template("post", R + "/pulls", 201)
+        return 201, self._pull_answer(number, template)
+
+    def _get_pull(self, _call: Call, number: str) -> tuple[int, Any]:
+        if int(number) not in self.pulls:
+            raise Refusal(404, "Not Found")
+        return 200, self._pull_answer(int(number), self._template("get", R + "/pulls/{pull_number}"))
+
+    def _update_pull(self, call: Call, number: str) -> tuple[int, Any]:
+        self.pulls[int(number)] |= call.body
+        return self._get_pull(call, number)
+
+    def _get_review(self, _call: Call, number: str, review: str) -> tuple[int, Any]:
+        found = self.reviews.get(int(review))
+        if found is None or found["pull"] != int(number):
+            raise Refusal(404, "Not Found")
+        template = self._template("get", R + "/pulls/{pull_number}/reviews/{review_id}")
+        plain = {key: found[key] for key in ("id", "body", "state")}
+        return 200, {**template, **plain, "user": {**template["user"], **found["user"]}}
+
+    def _review_comment_answer(self, comment: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
+        template.pop("in_reply_to_id", None)
+        plain = {key: value for key, value in comment.items() if key not in ("pull", "user")}
+        return {**template, **plain, "user": {**template["user"], **comment["user"]}}
+
+    def _list_review_comments(self, _call: Call, number: str) -> tuple[int, Any]:
+        template = self._template("get", R + "/pulls/{pull_number}/comments")[0]
+        found = [each for each in self.review_comments.values() if each["pull"] == int(number)]
+        return 200, [self._review_comment_answer(each, dict(template)) for each in found]
+
+    def _reply(self, call: Call, number: str, comment: str) -> tuple[int, Any]:
+        root = self.review_comments.get(int(comment))
+        if root is None or root["pull"] != int(number) or "in_reply_to_id" in root:
+            raise Refusal(404, "Not Found")
+        made = self._next_id()
+        self.review_comments[made] = {
+            **root,
+            "id": made,
+            "user": call.user,
+            "body": call.body["body"],
+            "in_reply_to_id": root["id"],
+            "pull_request_review_id": self._next_id(),
+            "created_at": now(),
+        }
+        template = self._template("post", R + "/pulls/{pull_number}/comments/{comment_id}/replies", 201)
+        return 201, self._review_comment_answer(self.review_comments[made], template)
+
+    def _check_answer(self, check: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
+        plain = {key: check[key] for key in ("id", "name", "head_sha", "external_id", "status", "conclusion")}
+        output = {**template["output"], "title": check["title"], "summary": check["summary"]}
+        output["annotations_count"] = len(check["annotations"])
+        return {**template, **plain, "output": output}
+
+    def _list_checks(self, call: Call, sha: str) -> tuple[int, Any]:
+        template = self._template("get", R + "/commits/{ref}/check-runs")["check_runs"][0]
+        name = call.query.get("check_name")
+        found = [
+            self._check_answer(check, template)
+            for check in self.checks.values()
+            if check["head_sha"] == sha and name in (None, check["name"])
+        ]
+        return 200, {"total_count": len(found), "check_runs": found}
+
+    def _create_check(self, call: Call) -> tuple[int, Any]:
+        if not re.fullmatch("[0-9a-f]{40}", call.body["head_sha"]):
+            raise Refusal(422, "No commit found for SHA")
+        made = self._next_id()
+        self.checks[made] = {
+            "id": made,
+            "name": call.body["name"],
+            "head_sha": call.body["head_sha"],
+            "external_id": "",
+            "status": "queued",
+            "conclusion": None,
+            "title": None,
+            "summary": None,
+            "annotations": [],
+        }
+        self._apply_check(made, call.body)
+        return 201, self._check_answer(self.checks[made], self._template("post", R + "/check-runs", 201))
+
+    def _update_check(self, call: Call, check: str) -> tuple[int, Any]:
+        if int(check) not in self.checks:
+            raise Refusal(404, "Not Found")
+        self._apply_check(int(check), call.body)
+        template = self._template("patch", R + "/check-runs/{check_run_id}")
+        return 200, self._check_answer(self.checks[int(check)], template)
+
+    def _apply_check(self, number: int, body: dict[str, Any]) -> None:
+        check, output = self.checks[number], body.get("output", {})
+        if len(output.get("annotations", [])) > 50:
+            raise Refusal(422, "Invalid request.\n\nNo more than 50 items are allowed.")
+        check |= {key: body[key] for key in ("external_id", "status", "conclusion") if key in body}
+        if "conclusion" in body:
+            check["status"] = "completed"
+        check |= {key: output[key] for key in ("title", "summary") if key in output}
+        check["annotations"] = [*check["annotations"], *output.get("annotations", [])]
+
+    def _next_id(self) -> int:
+        self._ids += 1
+        return self._ids
