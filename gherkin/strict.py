@@ -1,0 +1,169 @@
+"""behave's own parser, refusing what it would read without a word and then not run.
+
+The grammar is that of https://cucumber.io/docs/gherkin/reference/ as behave 1.3 reads it.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from behave.i18n import languages
+from behave.model import Feature, ScenarioOutline
+from behave.parser import Parser, ParserError, State
+
+
+class NotGherkin(Exception):
+    """`reason` says what is wrong in `line` (counted from 1; 0 when it is the whole text)."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+        self.reason = reason
+
+
+def read(text: str) -> Feature:
+    """behave's model of a feature file. Raises `NotGherkin`."""
+    parser = _Parser()
+    try:
+        found = parser.parse(text)
+    except ParserError as error:
+        raise NotGherkin(error.line or parser.line, _explain(error)) from None
+    except KeyError as error:
+        raise NotGherkin(parser.line, f"the language {error} is not known") from None
+    except (AttributeError, IndexError, TypeError, ValueError, AssertionError):
+        # Some malformed files make the parser itself fall over.
+        raise NotGherkin(parser.line, "this is not Gherkin") from None
+    if found is None:
+        raise NotGherkin(0, "there is no feature in it")
+    if parser.state is State.MULTILINE_TEXT:
+        raise NotGherkin(parser.multiline_start, "the doc string that begins here has no end")
+    if parser.tags:
+        raise NotGherkin(parser.tags[0].line, f"nothing follows the tag @{parser.tags[0]}")
+    _refuse_mistyped(text, found)
+    _refuse_unrunnable(found)
+    return found
+
+
+class _Parser(Parser):  # type: ignore[misc]
+    """Raises where behave logs, or lets the second of two things replace the first."""
+
+    def action_steps(self, line: str) -> bool:
+        text = line.strip()
+        steps = self.statement.steps
+        if steps and text.startswith(('"""', "'''")) and steps[-1].text is not None:
+            raise ParserError("the step has a doc string already", self.line)
+        if steps and text.startswith("|") and steps[-1].table is not None:
+            raise ParserError("the step has a table already", self.line)
+        return bool(super().action_steps(line))
+
+    def action_table(self, line: str) -> bool:
+        row = line.strip()
+        if row.startswith("|") and not re.search(r".(?<!\\)\|$", row):
+            raise ParserError("the table row does not end with a pipe", self.line)
+        return bool(super().action_table(line))
+
+
+def _explain(error: ParserError) -> str:
+    """behave's message in one line, without what we say anyway (file and line)."""
+    message, _, reason = str(error.args[0]).partition("\nREASON: ")
+    if reason and reason != "None":
+        said = reason
+    elif "Parser failure in state" in message:
+        said = f"“{_short(error.line_text or '')}” is no keyword, step or table row"
+    else:
+        said = re.sub(r" at line \d+(: .*)?$", "", message.strip().partition("\n")[0])
+    return said.rstrip(". ")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+# -- scenarios that would run nothing --------------------------------------------------------------------
+
+
+def _refuse_unrunnable(found: Feature) -> None:
+    scenarios = list(_scenarios(found))
+    if not scenarios:
+        raise NotGherkin(0, "the feature has no scenario")
+    for scenario in scenarios:
+        if not scenario.steps:
+            raise NotGherkin(scenario.line, f"scenario “{_short(scenario.name)}” has no steps")
+        if isinstance(scenario, ScenarioOutline) and not any(
+            each.table and each.table.rows for each in scenario.examples
+        ):
+            raise NotGherkin(scenario.line, f"outline “{_short(scenario.name)}” has no rows of examples")
+
+
+def _scenarios(found: Feature) -> Iterator[Any]:
+    for part in (found, *found.rules):
+        yield from part.scenarios
+
+
+# -- keywords with a typing mistake, which become description --------------------------------------------
+
+# English words that begin sentences and are as close to a step keyword as a mistyped one.
+_PROSE = frozenset(
+    "even gives hen ten than that the them then's there these they this thus whenever where while who".split()
+)
+
+
+def _refuse_mistyped(text: str, found: Feature) -> None:
+    known = languages[found.language or "en"]
+    prose = {line for part in (found, *found.rules) for line in part.description or ()}
+    hiding = {line for part in _with_steps(found) for line in part.description or ()}
+    lines = [line.strip() for line in text.splitlines()]
+    for number, line in enumerate(lines, start=1):
+        meant = None
+        if line in prose or line in hiding:
+            after = next((later for later in lines[number:] if later), "")
+            meant = _meant_block(line, after, known)
+        if meant is None and line in hiding:
+            meant = _meant_step(line, known)
+        if meant is not None:
+            raise NotGherkin(number, f"“{_short(line)}” is read as a description; is “{meant}” meant?")
+
+
+def _with_steps(found: Feature) -> Iterator[Any]:
+    """The parts that may have steps: backgrounds and scenarios."""
+    for part in (found, *found.rules):
+        if part.background is not None:
+            yield part.background
+        yield from part.scenarios
+
+
+def _meant_block(line: str, after: str, known: dict[str, Any]) -> str | None:
+    """``Scenari: …``, ``SCENARIO: …``, or ``Scenario …`` right above a step."""
+    names = ("feature", "rule", "background", "scenario", "scenario_outline", "examples")
+    blocks = {word.casefold(): word for name in names for word in known[name]}
+    head, colon, _ = line.partition(":")
+    if colon:
+        close = difflib.get_close_matches(head.strip().casefold(), blocks, 1, 0.75)
+        return f"{blocks[close[0]]}:" if close else None
+    if _first_word(after) not in _step_words(known):
+        return None
+    return next((f"{word}:" for low, word in blocks.items() if line.casefold().startswith(f"{low} ")), None)
+
+
+def _meant_step(line: str, known: dict[str, Any]) -> str | None:
+    """``Givn …``, ``Given: …``, or a keyword alone on its line."""
+    first = _first_word(line)
+    words = _step_words(known)
+    if first in words:
+        return words[first]
+    if " " not in line or first in _PROSE:
+        return None
+    # The list of prose is English: ask for more likeness elsewhere ("Denn" is not "Dann").
+    close = difflib.get_close_matches(first, words, 1, 0.75 if known["name"] == "English" else 0.8)
+    return words[close[0]] if close else None
+
+
+def _first_word(line: str) -> str:
+    return line.partition(" ")[0].rstrip(":,").casefold()
+
+
+def _step_words(known: dict[str, Sequence[str]]) -> dict[str, str]:
+    """Given, When and Then: the first step of a scenario is one of them, and later ones cannot hide."""
+    every = (word.strip() for kind in ("given", "when", "then") for word in known[kind])
+    return {word.casefold(): word for word in every if word != "*"}

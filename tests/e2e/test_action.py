@@ -1,0 +1,115 @@
+"""`scenarist action` as a step of a job on a self-hosted runner: one process, the job's own token."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import CALC, doubling, draft
+from tests.standins.chat_server import ChatServer
+from tests.standins.github_server import GitHubServer
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[GitHubServer]:
+    with GitHubServer(tmp_path / "github", CALC, "http://127.0.0.1:9/none", "unused") as github:
+        yield github
+        assert github.violations == []
+
+
+def labelled(
+    github: GitHubServer, number: int, sender: str, label: str = "agent:implement"
+) -> dict[str, Any]:
+    return {
+        "action": "labeled",
+        "repository": {"full_name": github.repo},
+        "sender": github._people[sender][0],
+        "issue": github.issues[number],
+        "label": {"name": label},
+    }
+
+
+def run_action(
+    github: GitHubServer, tmp_path: Path, payload: Mapping[str, Any], **more: str
+) -> "subprocess.CompletedProcess[str]":
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps(payload))
+    environ = {
+        "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+        "HOME": str(tmp_path),
+        "GITHUB_TOKEN": github.job_token(),
+        "GITHUB_EVENT_NAME": "issues",
+        "GITHUB_EVENT_PATH": str(event),
+        "GITHUB_RUN_ID": "7",
+        "GITHUB_RUN_ATTEMPT": "1",
+        "GITHUB_REPOSITORY": github.repo,
+        "GITHUB_API_URL": github.api_url,
+        "GITHUB_SERVER_URL": github.git.url,
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "RUNNER_TEMP": str(tmp_path / "temp"),
+        **more,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "bot.cli", "action"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def test_one_step_from_the_label_to_the_pull_request(github: GitHubServer, tmp_path: Path) -> None:
+    number = github.open_issue("ada", "Double numbers", "It should double numbers.")
+    with ChatServer([draft()], doubling()) as chat:
+        done = run_action(
+            github,
+            tmp_path,
+            labelled(github, number, "ada"),
+            SCENARIST_MODEL_URL=chat.url,
+            SCENARIST_MODEL_NAME="scripted",
+        )
+        prompts = json.dumps(chat.requests)
+    assert done.returncode == 0, done.stderr
+    assert [pull["head"] for pull in github.pulls.values()] == [f"agent/{number}-double-numbers"]
+    assert [check["conclusion"] for check in github.checks.values()] == ["success"]
+    assert len(github.comments) == 1
+    summary = (tmp_path / "summary.md").read_text()
+    assert "opened #2" in summary
+    assert not list((tmp_path / "temp" / "scenarist" / "work").glob("*"))
+    for token in github._tokens:
+        assert token not in done.stdout + done.stderr + prompts + summary
+        stored = (tmp_path / "temp" / "scenarist" / "scenarist.db").read_bytes()
+        assert token.encode() not in stored
+
+
+def test_an_event_that_is_not_for_us_does_nothing(github: GitHubServer, tmp_path: Path) -> None:
+    number = github.open_issue("ada", "Double numbers", "It should double numbers.")
+    for payload in (labelled(github, number, "ada", "bug"), labelled(github, number, "tri")):
+        done = run_action(github, tmp_path, payload)
+        assert done.returncode == 0, done.stderr
+    assert "another label" in (tmp_path / "summary.md").read_text()
+    assert "no write access" in (tmp_path / "summary.md").read_text()
+    assert github.comments == {} and github.pulls == {}
+
+
+def test_a_run_without_proof_fails_the_job(github: GitHubServer, tmp_path: Path) -> None:
+    number = github.open_issue("ada", "Help", "")
+    done = run_action(github, tmp_path, labelled(github, number, "ada"))
+    assert done.returncode == 1
+    assert "needs more information" in (tmp_path / "summary.md").read_text()
+    assert github.pulls == {}
+
+
+@pytest.mark.parametrize("missing", ["GITHUB_TOKEN", "GITHUB_EVENT_PATH"])
+def test_outside_of_a_job_it_says_what_is_missing(github: GitHubServer, tmp_path: Path, missing: str) -> None:
+    number = github.open_issue("ada", "Help", "")
+    done = run_action(github, tmp_path, labelled(github, number, "ada"), **{missing: ""})
+    assert done.returncode == 2
+    assert done.stderr.startswith("SCN-7006:") and missing in done.stderr
+    assert "Traceback" not in done.stderr
