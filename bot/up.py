@@ -3,6 +3,7 @@
 import logging
 import signal
 import time
+from collections.abc import Mapping
 from types import FrameType
 
 import typer
@@ -63,12 +64,21 @@ def run_up(settings: Settings, host: str, port: int) -> None:
             typer.echo("Stopping.")
 
 
-def start_all(group: Processes, env: dict[str, str], host: str, port: int) -> None:
-    """Start the web app and one worker a queue, each with no more secrets than it needs."""
+def start_all(
+    group: Processes,
+    env: dict[str, str],
+    host: str,
+    port: int,
+    runner_env: Mapping[str, str] | None = None,
+) -> None:
+    """Start the web app and one worker a queue, each with no more secrets than it needs.
+
+    `runner_env` is laid over the environment of the `runs` worker.
+    """
     without_model = {name: value for name, value in env.items() if name not in MODEL_KEYS}
     web = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS}
     without_forge = {name: value for name, value in env.items() if name not in CREDENTIALS}
     group.start("web", scenarist("serve", "--host", host, "--port", str(port)), web)
     for queue in ("intake", "publish"):
         group.start(queue, scenarist("worker", "--queues", queue), without_model)
-    group.start("runs", scenarist("worker", "--queues", "runs"), without_forge)
+    group.start("runs", scenarist("worker", "--queues", "runs"), {**without_forge, **(runner_env or {})})

@@ -17,6 +17,7 @@ from bot.runs.store import Store, connect
 from bot.runs.trusted import Trusted
 from bot.settings import Settings
 from runners import phases
+from runners.environment import Environments
 from runners.events import RunnerEvent
 from runners.job import Job, PhaseResult, Services
 from runners.models.chat import ChatModel
@@ -135,13 +136,16 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 ),
                 spent=state.spent,
             )
+            limits = Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+            unsafe = settings.unsafe_no_sandbox
             services = Services(
                 workspaces=workspaces,
                 model=model_for,
                 log=hold.log,
                 artifact=hold.artifact,
-                limits=Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb),
-                unsafe_no_sandbox=settings.unsafe_no_sandbox,
+                limits=limits,
+                environments=Environments(workspaces, limits, unsafe=unsafe),
+                unsafe_no_sandbox=unsafe,
             )
             return work(job, services)
 

@@ -3,17 +3,15 @@
 Comments are not kept. Gherkin's reference: https://cucumber.io/docs/gherkin/reference/
 """
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from behave import model as behave_model
-from behave.i18n import languages
-from behave.parser import ParserError, parse_feature
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gherkin.errors import ScenaristError
+from gherkin.strict import NotGherkin, read
 
 
 class FeatureInvalid(ScenaristError):
@@ -96,7 +94,7 @@ class Feature(Node):
 
 
 def scenario_names(feature: Feature) -> tuple[str, ...]:
-    """The names in order."""
+    """The names of all scenarios and outlines in the order of the file; outlines are not expanded."""
     return tuple(scenario.name for scenario in feature.all_scenarios())
 
 
@@ -104,90 +102,17 @@ def scenario_names(feature: Feature) -> tuple[str, ...]:
 
 
 def parse(text: str, filename: str) -> Feature:
-    """Read a feature file's text.
+    """Read a feature file's text; `filename` is only for messages.
 
-    Raises `FeatureInvalid`, with the line, for what behave refuses and for what it silently runs nothing
-    of: no scenario, a scenario without steps, a mistyped keyword that became description.
+    Raises `FeatureInvalid`, with the line, for what behave refuses and for what it reads without a word and
+    then does not run: no scenario, a scenario without steps, an outline without rows, a mistyped keyword
+    that became description, a doc string without end, a table row without its last pipe.
     """
     try:
-        found = parse_feature(text, filename=filename)
-    except ParserError as error:
+        return _feature(read(text))
+    except NotGherkin as error:
         where = f"line {error.line}: " if error.line else ""
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise FeatureInvalid(f"{filename}: {where}{reason}.") from None
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError) as error:
-        # Some malformed files make the parser itself fall over.
-        raise FeatureInvalid(f"{filename}: this is not Gherkin ({type(error).__name__}).") from None
-    if found is None:
-        raise FeatureInvalid(f"{filename}: there is no feature in it.")
-    _refuse_typos(text, found, filename)
-    feature = _feature(found)
-    if not any(True for _ in feature.all_scenarios()):
-        raise FeatureInvalid(f"{filename}: the feature has no scenario.")
-    for scenario in feature.all_scenarios():
-        if not scenario.steps:
-            raise FeatureInvalid(f"{filename}: scenario “{scenario.name}” has no steps.")
-        if scenario.examples and not any(each.table and each.table.rows for each in scenario.examples):
-            raise FeatureInvalid(f"{filename}: outline “{scenario.name}” has no rows in its examples.")
-    return feature
-
-
-# English words that begin sentences and look like mistyped step keywords.
-_PROSE = frozenset(
-    [
-        "The",
-        "They",
-        "There",
-        "These",
-        "Them",
-        "Than",
-        "This",
-        "That",
-        "Even",
-        "Where",
-        "While",
-        "Who",
-        "Whenever",
-        "Thus",
-    ]
-)
-
-
-def _refuse_typos(text: str, found: Any, filename: str) -> None:
-    """Description lines that look like a keyword behave did not know."""
-    known = languages.get(found.language, languages["en"])
-    blocks = [
-        word
-        for name in ("background", "scenario", "scenario_outline", "rule", "examples")
-        for word in known[name]
-    ]
-    words = [
-        word.strip() for name in ("given", "when", "then") for word in known[name] if word.strip() != "*"
-    ]
-    described = {line for part in _described(found) for line in part}
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        if line not in described:
-            continue
-        head, colon, _ = line.partition(":")
-        first, _, rest = line.partition(" ")
-        meant: list[str] = []
-        if colon and head not in blocks and head[:1].isalpha():
-            meant = difflib.get_close_matches(head, blocks, 1, 0.75)
-        elif rest and first[:1].isupper() and first not in words and first not in _PROSE:
-            meant = difflib.get_close_matches(first, words, 1, 0.75)
-        if meant:
-            raise FeatureInvalid(
-                f"{filename}: line {number}: “{line[:60]}” is read as a description; is “{meant[0]}” meant?"
-            )
-
-
-def _described(found: Any) -> Iterator[Sequence[str]]:
-    for part in (found, *found.rules, *found.walk_scenarios(with_outlines=True)):
-        yield part.description or ()
-        background = getattr(part, "background", None)
-        if background is not None:
-            yield background.description or ()
+        raise FeatureInvalid(f"{filename}: {where}{error.reason}.") from None
 
 
 def _feature(found: behave_model.Feature) -> Feature:
@@ -214,7 +139,8 @@ def _feature(found: behave_model.Feature) -> Feature:
 
 
 def _background(found: Any) -> Background | None:
-    if found is None:
+    # A rule without a background has an empty one in behave's model.
+    if found is None or not (found.name or found.description or found.steps):
         return None
     return Background(
         keyword=found.keyword,
@@ -263,10 +189,13 @@ def _table(found: Any) -> Table | None:
 # -- printing --------------------------------------------------------------------------------------------
 
 
+_FENCES = ('"""', "'''")
+
+
 def render(feature: Feature) -> str:
     """The canonical text: two spaces a level, aligned tables, one empty line between the parts.
 
-    ``parse(render(feature), …) == feature`` for every feature that `parse` gave.
+    ``parse(render(feature), …) == feature`` for every feature that `parse` or `from_draft` gave.
     """
     lines: list[str] = []
     if feature.language != "en":
@@ -306,9 +235,9 @@ def _steps(steps: Sequence[Step], indent: str) -> list[str]:
         lines.append(f"{indent}{step.keyword} {step.text}".rstrip())
         if step.doc_string is not None:
             # A line that begins with the delimiter would end the text; behave knows two of them.
-            begins = any(line.lstrip().startswith('"""') for line in step.doc_string.split("\n"))
-            fence = "'''" if begins else '"""'
-            body = [f"{indent}  {line}".rstrip() for line in step.doc_string.split("\n")]
+            text = step.doc_string.split("\n")
+            fence = next(f for f in _FENCES if not any(line.lstrip().startswith(f) for line in text))
+            body = [f"{indent}  {line}".rstrip() for line in text]
             lines += [f"{indent}  {fence}", *body, f"{indent}  {fence}"]
         lines += _rows(step.table, indent + "  ")
     return lines
@@ -404,7 +333,9 @@ def from_draft(draft: Any, *, issue: int) -> Feature:
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise FeatureInvalid(f"Two scenarios are called “{sorted(twice)[0]}”: each needs a name of its own.")
-    if not names or not all(names) or not _flat(given.name):
+    if not names:
+        raise FeatureInvalid("There is no scenario: write at least one.")
+    if not all(names) or not _flat(given.name):
         raise FeatureInvalid("The feature and each of its scenarios need a name.")
     return Feature(
         keyword="Feature",
@@ -444,7 +375,7 @@ def _drafted(scenario: _DraftScenario) -> Scenario:
                 kind=kind,
                 text=text,
                 table=_drafted_table(step.table, scenario.name),
-                doc_string=_drafted_text(step.doc_string),
+                doc_string=_drafted_text(step.doc_string, scenario.name),
             )
         )
     if not any(step.kind == "then" for step in steps):
@@ -461,12 +392,14 @@ def _drafted_table(table: _DraftTable | None, scenario: str) -> Table | None:
     return Table(headings=clean[0], rows=clean[1:])
 
 
-def _drafted_text(text: str | None) -> str | None:
-    """A doc string as it will come back from the parser."""
+def _drafted_text(text: str | None, scenario: str) -> str | None:
+    """A doc string as it will come back from the parser, whose lines also end at a form feed and the like."""
     if not text or not text.strip():
         return None
-    lines = [line.rstrip() for line in text.strip("\n").expandtabs(4).split("\n")]
-    return "\n".join(line.replace('"""', "''") if line.lstrip().startswith('"""') else line for line in lines)
+    lines = [line.rstrip() for line in text.strip("\n").splitlines()]
+    if all(any(line.lstrip().startswith(fence) for line in lines) for fence in _FENCES):
+        raise FeatureInvalid(f"A doc string in “{scenario}” has lines that begin with both \"\"\" and '''.")
+    return "\n".join(lines)
 
 
 def _flat(text: str) -> str:

@@ -1,18 +1,24 @@
 """The catalogue of a repository's step definitions, read by `ast`: none of its code is imported or run."""
 
 import ast
+import keyword
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import parse as parse_library
+from behave.matchers import StepMatcherFactory
 
-from gherkin.spec import Feature, Node, Step
+from gherkin.spec import Feature, Node, Scenario, Step
 
 _KINDS = ("given", "when", "then", "step")
+_MATCHERS = StepMatcherFactory.make_step_matcher_class_mapping()
+_PLACEHOLDER = re.compile(r"<([^<>]+)>")
 
 
 class StepDefinition(Node):
-    """One step definition; `matcher` is parse, cfparse or re, `line` counts from 1."""
+    """One step definition; `kind` is given, when, then or step, `line` counts from 1.
+
+    `matcher` is the name given to behave's `use_step_matcher`: parse, cfparse, re, re0 …
+    """
 
     kind: str
     pattern: str
@@ -27,21 +33,27 @@ def catalogue(files: Mapping[str, str]) -> list[StepDefinition]:
     found: list[StepDefinition] = []
     for path, source in sorted(files.items()):
         try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError):
+            found += list(_definitions(_tree(source), path))
+        except (SyntaxError, RecursionError):
             continue
-        found += _definitions(tree, path)
     return found
+
+
+def _tree(source: str) -> ast.Module:
+    """The module, or `SyntaxError` for all that Python would not compile."""
+    try:
+        return ast.parse(source)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error)) from None
 
 
 def _definitions(tree: ast.Module, path: str) -> Iterator[StepDefinition]:
     names = _decorator_names(tree)
+    # behave goes back to its default before each step file.
     matcher = "parse"
-    for node in tree.body:
+    for node in _statements(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            called = node.value
-            if _last_name(called.func) == "use_step_matcher" and called.args:
-                matcher = str(_constant(called.args[0]) or "parse")
+            matcher = _chosen_matcher(node.value) or matcher
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         for kind, pattern in _patterns(node, names):
@@ -53,6 +65,24 @@ def _definitions(tree: ast.Module, path: str) -> Iterator[StepDefinition]:
                 function=node.name,
                 matcher=matcher,
             )
+
+
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """The statements that run on import, in order, also those under ``if``, ``try``, ``with`` or a class."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child
+        if not isinstance(child, (ast.expr, ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from _statements(child)
+
+
+def _chosen_matcher(call: ast.Call) -> str | None:
+    name = _last_name(call.func)
+    if name == "use_step_matcher_for_cucumber_expressions":
+        return "cucumber_expressions"
+    if name not in ("use_step_matcher", "use_default_step_matcher", "step_matcher"):
+        return None
+    return str(_constant(call.args[0]) or "parse") if call.args else "parse"
 
 
 def _patterns(
@@ -97,7 +127,8 @@ def _last_name(node: ast.expr) -> str:
 def describe(definitions: Sequence[StepDefinition], limit: int) -> str:
     """At most `limit` definitions as text for a prompt, one line each."""
     lines = [
-        f"{definition.kind.capitalize()} {definition.pattern}  ({definition.path}:{definition.line})"
+        f"{definition.kind.capitalize()} {' '.join(definition.pattern.split())}  "
+        f"({definition.path}:{definition.line})"
         for definition in definitions[:limit]
     ]
     if len(definitions) > limit:
@@ -106,102 +137,154 @@ def describe(definitions: Sequence[StepDefinition], limit: int) -> str:
 
 
 def undefined_steps(feature: Feature, definitions: Sequence[StepDefinition]) -> list[Step]:
-    """The steps no definition matches, each text once; steps with outline placeholders are left out."""
+    """The steps no definition matches, each text once.
+
+    A step of an outline is tried with the values of every row, and given back as it is written. A type
+    that only the repository's code knows matches any text. Regular expressions of the repository are
+    run as they are: bound the time when the repository is not trusted.
+    """
+    matchers = [(definition.kind, _matcher(definition)) for definition in definitions]
+
+    def defined(step: Step, text: str) -> bool:
+        return any(kind in (step.kind, "step") and matches(text) for kind, matches in matchers)
+
     missing: dict[tuple[str, str], Step] = {}
-    for step in _all_steps(feature):
-        if re.search(r"<[^<>]+>", step.text):
-            continue
-        if not any(_matches(definition, step) for definition in definitions):
+    for step, texts in _all_steps(feature):
+        if not all(defined(step, text) for text in texts):
             missing.setdefault((step.kind, step.text), step)
     return list(missing.values())
 
 
-def _all_steps(feature: Feature) -> Iterator[Step]:
+def _all_steps(feature: Feature) -> Iterator[tuple[Step, Sequence[str]]]:
+    """(step, the texts it runs with)."""
     for background in (feature.background, *(rule.background for rule in feature.rules)):
         if background is not None:
-            yield from background.steps
+            yield from ((step, [step.text]) for step in background.steps)
     for scenario in feature.all_scenarios():
-        yield from scenario.steps
+        rows = _rows(scenario)
+        yield from ((step, [_filled(step.text, row) for row in rows]) for step in scenario.steps)
 
 
-def _matches(definition: StepDefinition, step: Step) -> bool:
-    if definition.kind not in (step.kind, "step"):
-        return False
+def _rows(scenario: Scenario) -> list[dict[str, str]]:
+    tables = [examples.table for examples in scenario.examples if examples.table is not None]
+    rows = [dict(zip(table.headings, row, strict=True)) for table in tables for row in table.rows]
+    return rows or [{}]
+
+
+def _filled(text: str, row: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: row.get(found.group(1), found.group()), text)
+
+
+def _matcher(definition: StepDefinition) -> Callable[[str], bool]:
+    """What behave's own matcher says; where it needs the repository's types, the literal parts decide."""
+    pattern = definition.pattern
     try:
-        if definition.matcher == "re":
-            return re.fullmatch(definition.pattern, step.text) is not None
-        return parse_library.parse(definition.pattern, step.text, case_sensitive=True) is not None
-    except (ValueError, re.error, NotImplementedError):
-        # A custom type that only the repository knows: the literal parts decide.
-        literal = [re.escape(part) for part in re.split(r"\{[^}]*\}", definition.pattern)]
-        return re.fullmatch(".+".join(literal), step.text) is not None
+        own = _MATCHERS[definition.matcher](_never_called, pattern).compile()
+    except Exception:  # whatever the matchers and the libraries under them raise for a strange pattern
+        if definition.matcher in ("re", "re0"):
+            return lambda text: False
+        literal = [re.escape(part) for part in re.split(r"\{[^}]*\}", pattern)]
+        loose = re.compile(".*".join(literal), re.DOTALL)
+        return lambda text: loose.fullmatch(text) is not None
+    return lambda text: own.check_match(text) is not None
+
+
+def _never_called() -> None:
+    """Stands for the step function: nothing of the repository is imported."""
 
 
 def skeletons(steps: Sequence[Step]) -> str:
-    """Python source of step definitions that raise NotImplementedError, for steps that have none."""
-    kinds = sorted({step.kind for step in steps})
-    lines = [f"from behave import {', '.join(kinds)}"] if kinds else []
+    """Python source of step definitions that raise NotImplementedError, for steps that have none.
+
+    Placeholders of outlines become parameters: ``<count>`` is ``{count}``.
+    """
+    if not steps:
+        return ""
+    parts = [f"from behave import {', '.join(sorted({step.kind for step in steps}))}\n"]
     for number, step in enumerate(steps, start=1):
-        words = re.findall(r"[a-z0-9]+", step.text.lower())
-        name = "_".join(words)[:50] or "step"
-        lines += [
-            "",
-            "",
-            f"@{step.kind}({step.text!r})",
-            f"def {name}_{number}(context):",
-            f"    raise NotImplementedError({f'STEP: {step.kind.capitalize()} {step.text}'!r})",
-        ]
-    return "\n".join(lines) + "\n" if lines else ""
+        names = [_parameter(name) for name in _PLACEHOLDER.findall(step.text)]
+        braces = step.text.replace("{", "{{").replace("}", "}}")
+        pattern = _PLACEHOLDER.sub(lambda found: f"{{{_parameter(found.group(1))}}}", braces)
+        words = "_".join(re.findall(r"[a-z0-9]+", step.text.lower()))[:50].strip("_")
+        parts.append(
+            f"\n\n@{step.kind}({pattern!r})\n"
+            f"def {'_'.join(filter(None, (step.kind, words, str(number))))}"
+            f"({', '.join(dict.fromkeys(['context', *names]))}):\n"
+            f"    raise NotImplementedError({f'STEP: {step.kind.capitalize()} {step.text}'!r})\n"
+        )
+    return "".join(parts)
+
+
+def _parameter(name: str) -> str:
+    word = re.sub(r"\W+", "_", name.replace("{", "").replace("}", "").strip(), flags=re.ASCII).lower()
+    if not word.isidentifier() or keyword.iskeyword(word) or word == "context":
+        word = f"p_{word}"
+    return word
 
 
 def assertionless(source: str) -> list[tuple[str, int]]:
     """(function, line) of the Then steps of a Python source whose body cannot fail.
 
-    Only bodies made of nothing but constants, `pass`, returns and assignments of constants, and asserts of
-    constants are named: any call might assert. Raises `SyntaxError` when the source is not Python.
+    Only bodies made of nothing but constants, `pass`, returns and assignments of constants, printing of
+    names, and asserts that are always true are named: any other call might assert.
+    Raises `SyntaxError` when the source is not Python.
     """
-    tree = ast.parse(source)
-    names = _decorator_names(tree)
-    hollow = []
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            kinds = {kind for kind, _ in _patterns(node, names)}
-            if "then" in kinds and not any(_can_fail(statement) for statement in node.body):
-                hollow.append((node.name, node.lineno))
-    return hollow
+    tree = _tree(source)
+    try:
+        names = _decorator_names(tree)
+        return [
+            (node.name, node.lineno)
+            for node in _statements(tree)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and "then" in {kind for kind, _ in _patterns(node, names)}
+            and not any(map(_can_fail, node.body))
+        ]
+    except RecursionError:
+        raise SyntaxError("nested too deeply") from None
 
 
 def _can_fail(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Assert):
-        return not _is_constant(statement.test)
+        return not _always_true(statement.test)
     if isinstance(statement, (ast.Pass, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)):
         return False
-    if isinstance(statement, ast.Expr):
-        return not _harmless(statement.value)
-    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Return)):
+    if isinstance(statement, (ast.Expr, ast.Assign, ast.AnnAssign, ast.Return)):
         return statement.value is not None and not _harmless(statement.value)
     return True
 
 
 def _harmless(value: ast.expr) -> bool:
-    """Constants, plain names, and printing."""
+    """Constants, plain names, and printing them."""
     if isinstance(value, ast.Call):
-        return _last_name(value.func) in ("print", "log", "info", "debug")
-    return _is_constant(value) or isinstance(value, ast.Name)
+        return _last_name(value.func) in ("print", "info", "debug") and all(map(_harmless, value.args))
+    if isinstance(value, ast.JoinedStr):
+        return all(map(_harmless, value.values))
+    if isinstance(value, ast.FormattedValue):
+        return _harmless(value.value)
+    if isinstance(value, (ast.Tuple, ast.List, ast.Set)):
+        return all(map(_harmless, value.elts))
+    return isinstance(value, (ast.Constant, ast.Name)) or _always_true(value)
 
 
-def _is_constant(node: ast.expr) -> bool:
-    """Whether the expression has the same value whatever the code does."""
-    if isinstance(node, ast.Compare):
-        same = len(node.comparators) == 1 and ast.dump(node.left) == ast.dump(node.comparators[0])
-        return same or all(_is_constant(part) for part in (node.left, *node.comparators))
-    if isinstance(node, ast.BoolOp):
-        always = [value for value in node.values if isinstance(value, ast.Constant) and value.value]
-        return all(map(_is_constant, node.values)) or (isinstance(node.op, ast.Or) and bool(always))
-    if isinstance(node, ast.UnaryOp):
-        return _is_constant(node.operand)
-    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        return all(_is_constant(part) for part in node.elts) or bool(
-            node.elts and isinstance(node, ast.Tuple)
-        )
-    return isinstance(node, ast.Constant)
+def _always_true(test: ast.expr) -> bool:
+    """Whether an assert of the expression holds whatever the code under test does."""
+    if isinstance(test, ast.Constant):
+        return bool(test.value)
+    if isinstance(test, (ast.Tuple, ast.List, ast.Set)):
+        return bool(test.elts)
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return isinstance(test.operand, ast.Constant) and not test.operand.value
+    if isinstance(test, ast.BoolOp):
+        decide = any if isinstance(test.op, ast.Or) else all
+        return decide(map(_always_true, test.values))
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        return _same(test.left, test.ops[0], test.comparators[0])
+    return False
+
+
+def _same(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> bool:
+    """``1 == 1``, ``x is x``; two constants count as true, for a false comparison is seen soon enough."""
+    if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
+        return True
+    equal = isinstance(operator, (ast.Eq, ast.Is, ast.LtE, ast.GtE))
+    return equal and isinstance(left, ast.Name) and ast.dump(left) == ast.dump(right)

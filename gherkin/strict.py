@@ -105,7 +105,25 @@ def _scenarios(found: Feature) -> Iterator[Any]:
 
 # English words that begin sentences and are as close to a step keyword as a mistyped one.
 _PROSE = frozenset(
-    "even gives hen ten than that the them then's there these they this thus whenever where while who".split()
+    [
+        "even",
+        "gives",
+        "hen",
+        "ten",
+        "than",
+        "that",
+        "the",
+        "them",
+        "there",
+        "these",
+        "they",
+        "this",
+        "thus",
+        "whenever",
+        "where",
+        "while",
+        "who",
+    ]
 )
 
 
@@ -122,7 +140,11 @@ def _refuse_mistyped(text: str, found: Feature) -> None:
         if meant is None and line in hiding:
             meant = _meant_step(line, known)
         if meant is not None:
-            raise NotGherkin(number, f"“{_short(line)}” is read as a description; is “{meant}” meant?")
+            raise NotGherkin(
+                number, f"“{_short(line)}” is read as a description: write “{meant}” if that is meant"
+            )
+        if line in hiding and line.startswith(("|", '"""', "'''")):
+            raise NotGherkin(number, f"“{_short(line)}” stands before any step and is read as a description")
 
 
 def _with_steps(found: Feature) -> Iterator[Any]:
@@ -135,10 +157,12 @@ def _with_steps(found: Feature) -> Iterator[Any]:
 
 def _meant_block(line: str, after: str, known: dict[str, Any]) -> str | None:
     """``Scenari: …``, ``SCENARIO: …``, or ``Scenario …`` right above a step."""
-    names = ("feature", "rule", "background", "scenario", "scenario_outline", "examples")
+    names = ("rule", "background", "scenario", "scenario_outline", "examples")
     blocks = {word.casefold(): word for name in names for word in known[name]}
     head, colon, _ = line.partition(":")
     if colon:
+        if not head[:1].isalpha() or head.casefold() == "rules":  # fair beginnings of prose
+            return None
         close = difflib.get_close_matches(head.strip().casefold(), blocks, 1, 0.75)
         return f"{blocks[close[0]]}:" if close else None
     if _first_word(after) not in _step_words(known):

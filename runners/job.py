@@ -7,6 +7,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 from pydantic import Field
 
 from runners.budget import Budget, Spent
+from runners.environment import Environments
 from runners.events import RunnerEvent, SpecWritten
 from runners.models.chat import ChatModel, Frozen
 from runners.sandbox import Limits
@@ -28,6 +29,11 @@ class RunSettings(Frozen):
         default="features",
         pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
         description="Folder of the behave features, relative to the repository.",
+    )
+    setup: tuple[str, ...] = Field(
+        default=(),
+        description="Commands that install dependencies into the virtual environment /env/venv; "
+        "empty: found by looking at requirements files, uv.lock and pyproject.toml. Only these may use the network.",
     )
     commands: tuple[str, ...] = Field(
         default=(), description="The repository's own checks; each must exit with 0 on the result."
@@ -90,4 +96,5 @@ class Services:
     log: Log
     artifact: Callable[[str], bytes | None]
     limits: Limits
+    environments: Environments
     unsafe_no_sandbox: bool = False

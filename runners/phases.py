@@ -182,7 +182,8 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Take the verdict on the committed work; a red one goes back to the model."""
     mirror = _mirror(job, services)
     head = _unbundle(job, services, mirror, WORK)
-    gate = Gate(services.workspaces, mirror, _suites(job, services), job.run_id)
+    suites = Suites(_sandboxes(job, services), features=job.settings.features)
+    gate = Gate(services.workspaces, mirror, suites, job.run_id)
     verdict = gate.verify(
         Claim(
             base=job.base,
@@ -203,7 +204,8 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
 
 
 def _tool_context(job: Job, services: Services, tree: Worktree) -> ToolContext:
-    suites = _suites(job, services)
+    sandbox = _sandboxes(job, services)
+    suites = Suites(sandbox, features=job.settings.features)
 
     def run_tests(paths: str | None) -> ToolResult:
         chosen = (paths or "").split()
@@ -221,7 +223,7 @@ def _tool_context(job: Job, services: Services, tree: Worktree) -> ToolContext:
     locked = {f"{WORKSPACE}/{job.spec.path}": tree.root / job.spec.path}
     return ToolContext(
         root=tree.root,
-        sandbox=_sandbox(services, tree.root, locked, {}),
+        sandbox=sandbox(tree.root, locked, {}),
         git=_TreeGit(tree, job.base),
         run_tests=run_tests,
         protected=(*PROTECTED, *job.settings.protected, job.spec.path),
@@ -321,17 +323,22 @@ def _background(job: Job, mirror: Mirror) -> Background:
     )
 
 
-def _suites(job: Job, services: Services) -> Suites:
-    return Suites(lambda root, ro, rw: _sandbox(services, root, ro, rw), features=job.settings.features)
-
-
-def _sandbox(
-    services: Services, root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]
-) -> Sandbox:
-    return Sandbox(
-        root,
-        read_only=read_only,
-        writable=writable,
-        limits=services.limits,
-        unsafe=services.unsafe_no_sandbox,
+def _sandboxes(
+    job: Job, services: Services
+) -> Callable[[Path, Mapping[str, Path], Mapping[str, Path]], Sandbox]:
+    """Makes sandboxes with the repository's own environment in them, read-only."""
+    environment = services.environments.prepare(
+        services.workspaces.mirror(job.forge, job.repo), job.base, job.settings.setup
     )
+
+    def make(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
+        return Sandbox(
+            root,
+            read_only={**environment.mounts, **read_only},
+            writable=writable,
+            env=environment.variables,
+            limits=services.limits,
+            unsafe=services.unsafe_no_sandbox,
+        )
+
+    return make

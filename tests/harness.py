@@ -91,7 +91,13 @@ def wait_until(ready: Callable[[], T | None], what: str, seconds: float = 60) ->
 class BotUnderTest:
     """Started with ``with``; the model is a scripted server whose turns tests set on `chat`."""
 
-    def __init__(self, settings: Mapping[str, object] | None = None, port: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, object] | None = None,
+        port: int | None = None,
+        runner_env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._runner_env = runner_env
         self._stack = ExitStack()
         self._changes = dict(settings or {})
         self.port = port or free_port()
@@ -104,6 +110,7 @@ class BotUnderTest:
         self.settings = Settings.model_validate(
             {
                 "state_dir": self.state_dir,
+                "database_url": f"sqlite:///{self.state_dir / 'scenarist.db'}",
                 "runtime": "vllm",
                 "model_url": self.chat.url,
                 "model_name": "scripted",
@@ -120,7 +127,7 @@ class BotUnderTest:
         migrate(self.store.engine)
         self.group: Processes = self._stack.enter_context(processes(self.state_dir / "logs"))
         env = environment(self.settings, start_redis(self.group, self.state_dir / "redis"))
-        start_all(self.group, env, "127.0.0.1", self.port)
+        start_all(self.group, env, "127.0.0.1", self.port, self._runner_env)
         wait_for(self.is_up, self.group, "The web app")
         self.sent: list[tuple[Mapping[str, str], bytes]] = []
         self.forge = LocalForge(

@@ -139,7 +139,7 @@ class Suites:
             reports = Path(tmp) / "reports"
             reports.mkdir(mode=0o777)
             sandbox = self._make_sandbox(root, {_PLUGINS: _INSIDE}, {_REPORTS: reports})
-            plugins = sandbox.path(_PLUGINS)
+            plugins = ":".join(filter(None, (sandbox.path(_PLUGINS), sandbox.env.get("PYTHONPATH"))))
             result = sandbox.run(argv(sandbox.path(f"{_REPORTS}/report.jsonl")), env={"PYTHONPATH": plugins})
             report = reports / "report.jsonl"
             if not report.is_file() or report.is_symlink():
