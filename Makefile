@@ -1,8 +1,10 @@
 # `make demo` and `make test` set up all they need. ARGS goes to the command.
 ARGS ?=
 PYTHON = .venv/bin/python
+# Tools of the environment (ripgrep) are found by the programs under test as well.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test lint bench docs clean
+.PHONY: help setup demo test chaos lint bench docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,6 +19,9 @@ test: setup ## All tests; the bot's own acceptance first
 	@sh scripts/bootstrap.sh tests
 	@$(PYTHON) -m behave --no-color --no-source --format progress3 tests/features
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+chaos: setup ## Kill every process at every logged moment (about ten minutes)
+	@$(PYTHON) -m pytest -m slow -n 0 tests/chaos $(ARGS)
 
 lint: setup ## Linter, formatter, types
 	@.venv/bin/ruff check .

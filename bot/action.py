@@ -59,7 +59,8 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
         raise NotInAction(f"The job's event cannot be read: {error}.") from None
     request = f"{environ['GITHUB_RUN_ID']}-{environ.get('GITHUB_RUN_ATTEMPT', '1')}"
     decision = event if isinstance(event, Ignored) else decide(event, forges("github"), request)
-    if isinstance(decision, Ignored):
+    if not isinstance(decision, StartRun):
+        # A job cannot cancel another one: the workflow's concurrency group is there for that.
         _summary(environ, f"Scenarist had nothing to do: {decision.reason}.\n")
         return 0
     return _run(settings, environ, store, forges, decision)

@@ -178,6 +178,59 @@ def show_log(
             typer.echo(f"{entry.seq:4} {entry.at[11:19]} {entry.event.type:14} {text[:160]}")
 
 
+RunId = Annotated[str, typer.Argument(help="The run's id.")]
+
+
+@app.command()
+def pause(run: RunId) -> None:
+    """Pause a run; what it is doing ends within two seconds."""
+    _control(run, "pause")
+
+
+@app.command()
+def resume(run: RunId) -> None:
+    """Let a paused run go on from its last stored turn."""
+    _control(run, "resume")
+
+
+@app.command()
+def cancel(run: RunId) -> None:
+    """End a run; what it is doing ends within two seconds, and its issue is told."""
+    _control(run, "cancel")
+
+
+@app.command()
+def retry(
+    run: RunId,
+    phase: Annotated[
+        str, typer.Option(help="Where to begin again: prepare, specify, implement, verify or publish.")
+    ],
+) -> None:
+    """Begin a run that ended without a result again at a phase."""
+    if phase not in ("prepare", "specify", "implement", "verify", "publish"):
+        raise typer.BadParameter(f"unknown phase: {phase}")
+    _control(run, "retry", phase)
+
+
+def _control(run: str, control: str, phase: str | None = None) -> None:
+    import getpass
+
+    from bot.runs.events import Controlled
+    from bot.runs.store import Store, connect
+
+    store = Store(connect(load_settings().database))
+    if not store.has_run(run):
+        raise RunUnknown(f"There is no run {run}.")
+    by = getpass.getuser()
+    event = Controlled.model_validate(
+        {"control": control, "by": by, "phase": phase, "reason": f"By {by} on the command line."}
+    )
+    if not store.control(run, event):
+        found = store.status(run)
+        raise ControlRefused(f"Run {run} is {found[0] if found else 'gone'}: {control} does nothing.")
+    typer.echo(f"{control}: {run}")
+
+
 @app.command()
 def action() -> None:
     """Do one event's whole run in this process: what the GitHub Actions workflow calls."""
@@ -192,6 +245,13 @@ class RunUnknown(ScenaristError):
 
     code = "SCN-7004"
     next_step = "`scenarist runs` lists the newest ones."
+
+
+class ControlRefused(ScenaristError):
+    """The run is not in a state in which it can be paused, resumed, cancelled or retried."""
+
+    code = "SCN-7007"
+    next_step = "`scenarist runs` shows the state of each."
 
 
 class SandboxRequired(ScenaristError):

@@ -46,7 +46,9 @@ class Worker:
             forges = Forges(settings, self._store)
             reporter = make_reporter(settings)
             self._poster = StatusPoster(self._store, forges, reporter)
-            self._intake = IntakeHandler(self._store, forges, settings.trigger_label, self._started)
+            self._intake = IntakeHandler(
+                self._store, forges, settings.trigger_label, self._started, self._controlled
+            )
             if "publish" in queues:
                 handlers |= trusted_handlers(settings, forges, self._workspaces, reporter)
         self._driver = Driver(
@@ -80,6 +82,10 @@ class Worker:
     def _started(self, run_id: str) -> None:
         self._quietly(lambda: self._bell.report(run_id))
         self._quietly(lambda: self._bell.run(run_id, "prepare"))
+
+    def _controlled(self, run_id: str) -> None:
+        found = self._store.status(run_id)
+        self._changed(run_id, found[1] if found and found[0] == "active" else None)
 
     def _changed(self, run_id: str, following: Phase | None) -> None:
         if following is not None:
@@ -145,6 +151,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 artifact=hold.artifact,
                 limits=limits,
                 environments=Environments(workspaces, limits, unsafe=unsafe),
+                cancel=hold.cancel,
                 unsafe_no_sandbox=unsafe,
             )
             return work(job, services)

@@ -3,9 +3,10 @@
 import ast
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import ValidationError, model_validator
 
 from gherkin.errors import ScenaristError
 from gherkin.spec import Node
@@ -18,7 +19,19 @@ class DomainInvalid(ScenaristError):
     next_step = "Correct the file on the default branch."
 
 
-class Context(Node):
+class _Entry(Node):
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_keys(cls, data: Any) -> Any:
+        """``terms:`` with nothing after it is a list nobody has filled yet."""
+        return (
+            {key: value for key, value in data.items() if value is not None}
+            if isinstance(data, dict)
+            else data
+        )
+
+
+class Context(_Entry):
     """A bounded context and the paths where it lives."""
 
     name: str
@@ -26,7 +39,7 @@ class Context(Node):
     paths: tuple[str, ...] = ()
 
 
-class Term(Node):
+class Term(_Entry):
     """A word of the ubiquitous language; `avoid` are words not to be used for it."""
 
     term: str
@@ -35,9 +48,11 @@ class Term(Node):
     context: str = ""
 
 
-class Domain(Node):
-    contexts: tuple[Context, ...] = Field(default=())
-    terms: tuple[Term, ...] = Field(default=())
+class Domain(_Entry):
+    """What the file holds."""
+
+    contexts: tuple[Context, ...] = ()
+    terms: tuple[Term, ...] = ()
 
 
 def load(text: str) -> Domain:
@@ -48,6 +63,8 @@ def load(text: str) -> Domain:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "the file"
         raise DomainInvalid(f"domain.yml: {where}: not valid YAML.") from None
+    except (ValueError, RecursionError):  # a date that does not exist, or nested too deeply
+        raise DomainInvalid("domain.yml: the file: not valid YAML.") from None
     try:
         return Domain.model_validate(data or {})
     except ValidationError as error:
@@ -76,7 +93,10 @@ def describe(domain: Domain, budget_chars: int) -> str:
 
 
 def from_code(files: Mapping[str, str]) -> Domain:
-    """A first draft from Python sources (path -> source): packages are contexts, public classes are terms."""
+    """A first draft from Python sources (path -> source): packages are contexts, public classes are terms.
+
+    A leading ``src/`` is no package. Tests are left out, and so is what Python cannot read.
+    """
     contexts: dict[str, Context] = {}
     terms: dict[str, Term] = {}
     for path, source in sorted(files.items()):
@@ -85,15 +105,18 @@ def from_code(files: Mapping[str, str]) -> Domain:
             continue
         try:
             tree = ast.parse(source)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        package = place.parts[0] if len(place.parts) > 1 else place.stem
-        summary = _first_line(ast.get_docstring(tree)) if place.name == "__init__.py" else ""
+        inside = place.parts[1:] if place.parts[0] == "src" and len(place.parts) > 1 else place.parts
+        package = inside[0] if len(inside) > 1 else place.stem
+        folder = "/".join(place.parts[: 1 - len(inside)])
+        speaks = inside == (package, "__init__.py") or len(inside) == 1
+        summary = _first_line(ast.get_docstring(tree)) if speaks else ""
         known = contexts.get(package)
         contexts[package] = Context(
             name=package,
             summary=summary or (known.summary if known else ""),
-            paths=(f"{package}/**",) if len(place.parts) > 1 else (path,),
+            paths=(f"{folder}/**",) if len(inside) > 1 else (path,),
         )
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from gherkin.errors import ScenaristError
+from gherkin.markdown import Block, split
 from gherkin.spec import Feature, FeatureInvalid, Node, Scenario, Step, parse, render
 
 
@@ -30,59 +31,79 @@ class Story(Node):
     out_of_scope: tuple[str, ...] = ()
 
 
-_BLOCK = re.compile(
-    r"^(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})[ \t]*(?P<kind>[\w+-]*)[^\n]*\n(?P<text>.*?)"
-    r"^ {0,3}(?P=fence)[`~]*[ \t]*$",
-    re.MULTILINE | re.DOTALL,
+_HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)$")
+_BOLD_LINE = re.compile(r"^\*\*([^*]+)\*\*:?\s*$")
+_BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?(\S.*)$")
+_NARRATIVE = re.compile(
+    r"\bAs an? [^\n]{1,200}?(?:\n[^\n]{0,200}?)?\bI (?:want|need|would like)\b[^\n]*(?:\n[ \t]*[^\n\s#>*+-][^\n]*){0,2}"
 )
-_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$")
-_BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?(.+)$")
-_NARRATIVE = re.compile(r"\bAs an? .{1,200}?\bI (?:want|need|would like)\b[^\n]*(?:\n[^\n]+){0,2}", re.DOTALL)
 _NOTHING = {"", "_no response_", "n/a", "none", "-"}
-_YAML_KEYS = ("acceptance_criteria", "scenarios", "domain_context", "out_of_scope")
+_SECTIONS = {
+    "acceptance_criteria": ("acceptance criteria", "acceptance criterion", "akzeptanzkriterien"),
+    "out_of_scope": ("out of scope", "not in scope", "non-goals"),
+    "domain_context": ("domain context", "glossary", "domain language"),
+}
+_YAML_KEYS = (*_SECTIONS, "scenarios")
+_GHERKIN_KINDS = ("gherkin", "feature", "cucumber")
+_HAS_HEADER = re.compile(
+    r"^[ \t]*(?:(?:Feature|Ability|Business Need)[ \t]*:|#[ \t]*language[ \t]*:)", re.I | re.M
+)
 
 
 def story_from_issue(number: int, title: str, body: str, comments: Sequence[str] = ()) -> Story:
     """Read an issue and the comments that belong to it; the last one that has scenarios wins.
 
-    Raises `StoryInvalid` when a Gherkin or YAML block in them cannot be read.
+    Several Gherkin blocks in one text are one feature; without a `Feature:` line the title names it. What
+    stands in HTML comments does not count: nobody sees it.
+
+    Raises `StoryInvalid`, with the line, when a Gherkin or YAML block cannot be read.
     """
-    body = body.replace("\r\n", "\n")
-    story = Story(id=number, title=" ".join(title.split()), text=body, **_from_text(body))
-    for text in (body, *(comment.replace("\r\n", "\n") for comment in comments)):
-        story = _with_blocks(story, text)
+    story = Story(id=number, title=" ".join(title.split()), text=body)
+    for place, text in enumerate((body, *comments)):
+        where = f"comment {place}" if place else "the issue"
+        prose, blocks = split(text)
+        story = story.model_copy(update=_from_prose(prose))
+        for block in blocks:
+            if block.kind in ("yaml", "yml"):
+                story = _with_yaml(story, block.text, block.line, where)
+        gherkin = [block for block in blocks if block.kind in _GHERKIN_KINDS]
+        if gherkin:
+            story = story.model_copy(update={"scenarios": _gherkin(story, gherkin, where)})
+        if not blocks and _is_yaml(prose):
+            story = _with_yaml(story, prose, 1, where)
     return story
 
 
 def is_empty(story: Story) -> bool:
-    """Whether there is nothing to work on: no text to speak of, no scenarios, no criteria.
+    """Whether there is nothing to work on: no scenarios, no criteria, fewer than three words of text.
 
-    A title alone is enough when it has at least six words.
+    Headings, "_No response_" and HTML comments are no text. A title alone is enough when it has at least
+    six words.
     """
     if story.scenarios is not None or story.acceptance_criteria:
         return False
-    lines = [line for line in story.text.split("\n") if not _HEADING.match(line)]
-    text = re.sub(r"<!--.*?-->", "", "\n".join(lines), flags=re.DOTALL)
-    said = [
-        word for line in text.split("\n") if line.strip().lower() not in _NOTHING for word in line.split()
-    ]
+    prose, blocks = split(story.text)
+    lines = [line for line in prose.split("\n") if not _HEADING.match(line)]
+    lines += [line for block in blocks for line in block.text.split("\n")]
+    said = [word for line in lines if line.strip().lower() not in _NOTHING for word in line.split()]
     return len(said) < 3 and len(story.title.split()) < 6
 
 
-def _from_text(body: str) -> dict[str, Any]:
+# -- prose -----------------------------------------------------------------------------------------------
+
+
+def _from_prose(prose: str) -> dict[str, Any]:
     """What headings, lists and the narrative sentence say."""
-    plain = _BLOCK.sub("", body)
-    sections = _sections(plain)
     found: dict[str, Any] = {}
-    for name, words in (
-        ("acceptance_criteria", ("acceptance criteria", "acceptance criterion", "akzeptanzkriterien")),
-        ("out_of_scope", ("out of scope", "not in scope", "non-goals")),
-        ("domain_context", ("domain context", "glossary", "domain language")),
-    ):
-        lines = [line for heading, part in sections if heading.rstrip(":") in words for line in part]
-        if lines:
-            found[name] = _items(lines)
-    narrative = _NARRATIVE.search(plain)
+    sections = _sections(prose)
+    for name, words in _SECTIONS.items():
+        lines = [
+            line for heading, part in sections if any(word in heading for word in words) for line in part
+        ]
+        items = _items(lines)
+        if items:
+            found[name] = items
+    narrative = _NARRATIVE.search(prose.replace("**", "").replace("__", ""))
     if narrative:
         found["narrative"] = " ".join(narrative.group().split())
     return found
@@ -92,45 +113,44 @@ def _sections(text: str) -> list[tuple[str, list[str]]]:
     """(heading in lower case, lines) in order; the text before the first heading has an empty one."""
     sections: list[tuple[str, list[str]]] = [("", [])]
     for line in text.split("\n"):
-        heading = _HEADING.match(line) or re.match(r"^\*\*(.+?)\*\*:?\s*$", line)
+        heading = _HEADING.match(line) or _BOLD_LINE.match(line)
         if heading:
-            sections.append((heading.group(1).strip().lower(), []))
+            sections.append((heading.group(1).lower(), []))
         else:
             sections[-1][1].append(line)
     return sections
 
 
 def _items(lines: Sequence[str]) -> tuple[str, ...]:
-    """The bullets, or the paragraphs where there are none."""
-    bullets = [found.group(1).strip() for line in lines if (found := _BULLET.match(line))]
-    plain = [line.strip() for line in lines if line.strip()]
-    return tuple(item for item in bullets or plain if item.lower() not in _NOTHING)
+    """The bullets with the lines that go on with them, or the lines where there are no bullets."""
+    bullets: list[str] = []
+    continuing = False
+    for line in lines:
+        found = _BULLET.match(line)
+        if found:
+            bullets.append(found.group(1).strip())
+        elif continuing and line.startswith(" ") and line.strip():
+            bullets[-1] += f" {line.strip()}"
+        continuing = bool(found) or (continuing and bool(line.strip()))
+    items = bullets or [line.strip() for line in lines]
+    return tuple(item for item in items if item.lower() not in _NOTHING)
 
 
-def _with_blocks(story: Story, text: str) -> Story:
-    for block in _BLOCK.finditer(text):
-        line = text.count("\n", 0, block.start("text")) + 1
-        kind = block.group("kind").lower()
-        if kind in ("gherkin", "feature", "cucumber"):
-            story = story.model_copy(update={"scenarios": _gherkin(story, block.group("text"), line)})
-        elif kind in ("yaml", "yml"):
-            story = _with_yaml(story, block.group("text"), line)
-    if not _BLOCK.search(text) and any(re.search(rf"^{key}:", text, re.MULTILINE) for key in _YAML_KEYS):
-        story = _with_yaml(story, text, 1)
-    return story
+# -- Gherkin ---------------------------------------------------------------------------------------------
 
 
-def _gherkin(story: Story, text: str, line: int) -> Feature:
-    """The feature of a block; bare scenarios get one named by the issue's title."""
-    bare = not re.search(r"^\s*(?:Feature|Ability|Business Need)\s*:|^\s*#\s*language:", text, re.MULTILINE)
-    source = f"Feature: {story.title}\n{text}" if bare else text
-    shift = line - 1 - (1 if bare else 0)
+def _gherkin(story: Story, blocks: Sequence[Block], where: str) -> Feature:
+    """The feature of all blocks; each stands on its own lines of the issue, so that errors name those."""
+    lines = [""] * (blocks[-1].line + blocks[-1].text.count("\n"))
+    for block in blocks:
+        written = block.text.split("\n")
+        lines[block.line - 1 : block.line - 1 + len(written)] = written
+    if not _HAS_HEADER.search("\n".join(lines)):
+        lines[blocks[0].line - 2] = f"Feature: {story.title}"  # the line of the opening fence
     try:
-        # The parser names lines of the block: empty lines in front make them lines of the issue.
-        feature = parse("\n" * max(shift, 0) + source, "the issue")
+        return _tagged(parse("\n".join(lines), where), story.id)
     except FeatureInvalid as error:
         raise StoryInvalid(error.message) from None
-    return _tagged(feature, story.id)
 
 
 def _tagged(feature: Feature, number: int) -> Feature:
@@ -140,61 +160,88 @@ def _tagged(feature: Feature, number: int) -> Feature:
     return feature.model_copy(update={"tags": (*feature.tags, tag)})
 
 
-def _with_yaml(story: Story, text: str, line: int) -> Story:
+# -- YAML ------------------------------------------------------------------------------------------------
+
+
+def _is_yaml(prose: str) -> bool:
+    """Whether the whole text is a mapping with one of our keys, and not prose that has such a line."""
+    outer = (line for line in prose.split("\n") if line.strip() and line[0] not in " \t")
+    return _has_our_key(prose) and all(re.match(r"\w+:|---|#|- ", line) for line in outer)
+
+
+def _has_our_key(text: str) -> bool:
+    return any(re.search(rf"^{key}:", text, re.MULTILINE) for key in _YAML_KEYS)
+
+
+def _with_yaml(story: Story, text: str, line: int, where: str) -> Story:
     """A block without any of our keys is an example of something else, and left alone."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        if not any(re.search(rf"^{key}:", text, re.MULTILINE) for key in _YAML_KEYS):
-            return story
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {line + mark.line}" if mark else "the block"
-        reason = getattr(error, "problem", None) or "not valid YAML"
-        raise StoryInvalid(f"the issue: {where}: {reason}.") from None
-    if not isinstance(data, dict) or not any(key in data for key in _YAML_KEYS):
+    if not _has_our_key(text):
         return story
-    changes: dict[str, Any] = {
-        key: _texts(data[key], key)
-        for key in ("acceptance_criteria", "domain_context", "out_of_scope")
-        if data.get(key) is not None
-    }
-    if data.get("scenarios") is not None:
-        changes["scenarios"] = _yaml_feature(story, data["scenarios"])
+    try:
+        # BaseLoader makes strings of everything: "12:30" and "no" stay as the author wrote them.
+        data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
+        marks = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        reason = getattr(error, "problem", None) or "a character that YAML does not allow"
+        raise StoryInvalid(
+            f"{where}: line {line + mark.line if mark else line}: {reason}. Quote a text that has a colon, a "
+            "hash or brackets in it."
+        ) from None
+    except RecursionError:
+        raise StoryInvalid(f"{where}: line {line}: this YAML is nested too deeply.") from None
+    if not isinstance(marks, yaml.MappingNode):
+        raise StoryInvalid(f"{where}: line {line}: this must be a mapping such as `scenarios:` with a list.")
+    nodes = {key.value: value for key, value in marks.value}
+    changes: dict[str, Any] = {}
+    for key in _SECTIONS:
+        if data.get(key):
+            changes[key] = _texts(data[key], key, f"{where}: line {line + nodes[key].start_mark.line}")
+    if data.get("scenarios"):
+        node = nodes["scenarios"]
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        starts = [line + part.start_mark.line for part in parts]
+        changes["scenarios"] = _yaml_feature(story, data["scenarios"], where, starts)
     return story.model_copy(update=changes)
 
 
-def _texts(value: Any, key: str) -> tuple[str, ...]:
+def _texts(value: Any, key: str, where: str) -> tuple[str, ...]:
     items = value if isinstance(value, list) else [value]
-    if any(isinstance(item, (dict, list)) for item in items):
-        raise StoryInvalid(f"the issue: `{key}` must be a text or a list of texts.")
-    return tuple(" ".join(str(item).split()) for item in items if str(item).strip())
+    if not all(isinstance(item, str) for item in items):
+        raise StoryInvalid(f"{where}: `{key}` must be a text or a list of texts; quote one that has a colon.")
+    return tuple(" ".join(item.split()) for item in items if item.strip())
 
 
-def _yaml_feature(story: Story, given: Any) -> Feature:
-    if not isinstance(given, list) or not given or not all(isinstance(item, dict) for item in given):
-        raise StoryInvalid("the issue: `scenarios` must be a list, each with name, given, when and then.")
-    scenarios = []
-    for number, item in enumerate(given, start=1):
-        unknown = set(item) - {"name", "given", "when", "then"}
-        if unknown:
-            raise StoryInvalid(
-                f"the issue: scenario {number}: `{sorted(map(str, unknown))[0]}` is not one of name, given, when, then."
-            )
-        if not item.get("when") or not item.get("then"):
-            raise StoryInvalid(f"the issue: scenario {number} needs `when` and `then`.")
-        scenarios.append(_yaml_scenario(item, number))
-    feature = Feature(keyword="Feature", name=story.title, scenarios=tuple(scenarios))
+def _yaml_feature(story: Story, given: Any, where: str, lines: Sequence[int]) -> Feature:
+    if not isinstance(given, list):
+        raise StoryInvalid(
+            f"{where}: line {lines[0]}: `scenarios` must be a list, each with name, given, when and then."
+        )
+    scenarios = tuple(
+        _yaml_scenario(item, number, f"{where}: line {line}")
+        for number, (item, line) in enumerate(zip(given, lines, strict=True), start=1)
+    )
+    feature = Feature(keyword="Feature", name=story.title, scenarios=scenarios)
     try:
-        return _tagged(parse(render(feature), "the issue"), story.id)
+        return _tagged(parse(render(feature), where), story.id)
     except FeatureInvalid as error:
         raise StoryInvalid(error.message) from None
 
 
-def _yaml_scenario(item: dict[str, Any], number: int) -> Scenario:
+def _yaml_scenario(item: Any, number: int, where: str) -> Scenario:
+    keys = ("name", "given", "when", "then")
+    if not isinstance(item, dict):
+        raise StoryInvalid(f"{where}: scenario {number} must have name, given, when and then.")
+    unknown = [key for key in item if key not in keys]
+    if unknown:
+        raise StoryInvalid(f"{where}: scenario {number}: `{unknown[0]}` is not one of {', '.join(keys)}.")
     steps: list[Step] = []
     for kind in ("given", "when", "then"):
-        for place, text in enumerate(_texts(item.get(kind) or [], kind)):
+        texts = _texts(item.get(kind) or [], kind, where)
+        if not texts and kind != "given":
+            raise StoryInvalid(f"{where}: scenario {number} needs `when` and `then`.")
+        for place, text in enumerate(texts):
             clean = re.sub(r"^(?i:given|when|then|and)\s+", "", text)
             steps.append(Step(keyword="And" if place else kind.capitalize(), kind=kind, text=clean))
-    name = " ".join(str(item.get("name") or f"Scenario {number}").split())
-    return Scenario(keyword="Scenario", name=name, steps=tuple(steps))
+    name = _texts(item.get("name") or f"Scenario {number}", "name", where)
+    return Scenario(keyword="Scenario", name=" ".join(name), steps=tuple(steps))

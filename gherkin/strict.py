@@ -4,6 +4,7 @@ The grammar is that of https://cucumber.io/docs/gherkin/reference/ as behave 1.3
 """
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -131,11 +132,10 @@ def _refuse_mistyped(text: str, found: Feature) -> None:
     known = languages[found.language or "en"]
     prose = {line for part in (found, *found.rules) for line in part.description or ()}
     hiding = {line for part in _with_steps(found) for line in part.description or ()}
-    lines = [line.strip() for line in text.splitlines()]
-    for number, line in enumerate(lines, start=1):
+    numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    for (number, line), (_, after) in itertools.pairwise([*numbered, (0, "")]):
         meant = None
         if line in prose or line in hiding:
-            after = next((later for later in lines[number:] if later), "")
             meant = _meant_block(line, after, known)
         if meant is None and line in hiding:
             meant = _meant_step(line, known)

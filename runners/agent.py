@@ -1,5 +1,6 @@
 """THE tool loop: ask the model, run its calls, log, repeat, until it finishes or a bound is reached."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -8,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from runners.budget import Budget, Spent
 from runners.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
-from runners.models.chat import ChatModel, Frozen, Message, Reply, ToolCall, ToolSchema
+from runners.models.chat import Cancelled, ChatModel, Frozen, Message, Reply, ToolCall, ToolSchema
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 
 _SILENT_REPLIES = 3
@@ -68,12 +69,14 @@ class Agent:
         context: ToolContext,
         log: Callable[[Sequence[RunnerEvent]], None],
         budget: Budget,
+        cancel: threading.Event | None = None,
     ) -> None:
         self._model = model
         self._toolbox = toolbox
         self._context = context
         self._log = log
         self._budget = budget
+        self._cancel = cancel
         self._schemas = [*toolbox.schemas(), *ENDINGS]
 
     def run(self, conversation: Sequence[Message], spent: Spent) -> Ended:
@@ -106,7 +109,7 @@ class Agent:
 
     def _ask(self, messages: Sequence[Message]) -> tuple[Reply, float]:
         started = time.monotonic()
-        reply = self._model.reply(messages, self._schemas)
+        reply = self._model.reply(messages, self._schemas, cancel=self._cancel)
         seconds = time.monotonic() - started
         self._log([ModelReplied(phase="implement", reply=reply, seconds=round(seconds, 3))])
         return reply, seconds
@@ -117,6 +120,8 @@ class Agent:
         ended: Ended | None = None
         for call in calls:
             started = time.monotonic()
+            if self._cancel is not None and self._cancel.is_set():
+                raise Cancelled
             if ended is not None:
                 result = ToolResult(ok=False, text="Not run: the task was ended before.")
             elif call.name in ("finish", "give_up"):

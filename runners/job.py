@@ -1,5 +1,6 @@
 """What a phase is given and what it gives back: plain values, so that it can run on another machine."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
@@ -89,7 +90,10 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """What a phase may use: this machine's workspaces, a model a phase, the run's log and artifacts."""
+    """What a phase may use: this machine's workspaces, a model a phase, the run's log and artifacts.
+
+    When `cancel` is set, commands and model requests under way end within a moment.
+    """
 
     workspaces: Workspaces
     model: Callable[[str], ChatModel]
@@ -97,4 +101,5 @@ class Services:
     artifact: Callable[[str], bytes | None]
     limits: Limits
     environments: Environments
+    cancel: threading.Event
     unsafe_no_sandbox: bool = False

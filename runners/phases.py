@@ -78,7 +78,7 @@ def _draft(job: Job, services: Services, background: Background) -> tuple[Featur
         if attempt < len(known):
             reply = known[attempt].reply
         else:
-            reply = services.model("specify").reply(messages, schema=FEATURE_SCHEMA)
+            reply = services.model("specify").reply(messages, schema=FEATURE_SCHEMA, cancel=services.cancel)
             services.log([ModelReplied(phase="specify", reply=reply, seconds=0.0)])
         try:
             feature = from_draft(json.loads(reply.text), issue=job.order.number)
@@ -169,6 +169,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             _tool_context(job, services, tree),
             _checkpointing(job, services, tree),
             job.settings.budget,
+            services.cancel,
         )
         ended = agent.run(conversation_from_log(head, job.events), job.spent)
         if ended.reason != "finish":
@@ -182,7 +183,7 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Take the verdict on the committed work; a red one goes back to the model."""
     mirror = _mirror(job, services)
     head = _unbundle(job, services, mirror, WORK)
-    suites = Suites(_sandboxes(job, services), features=job.settings.features)
+    suites = Suites(_sandboxes(job, services), features=job.settings.features, cancel=services.cancel)
     gate = Gate(services.workspaces, mirror, suites, job.run_id)
     verdict = gate.verify(
         Claim(
@@ -205,7 +206,7 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
 
 def _tool_context(job: Job, services: Services, tree: Worktree) -> ToolContext:
     sandbox = _sandboxes(job, services)
-    suites = Suites(sandbox, features=job.settings.features)
+    suites = Suites(sandbox, features=job.settings.features, cancel=services.cancel)
 
     def run_tests(paths: str | None) -> ToolResult:
         chosen = (paths or "").split()
@@ -227,6 +228,7 @@ def _tool_context(job: Job, services: Services, tree: Worktree) -> ToolContext:
         git=_TreeGit(tree, job.base),
         run_tests=run_tests,
         protected=(*PROTECTED, *job.settings.protected, job.spec.path),
+        cancel=services.cancel,
     )
 
 

@@ -103,6 +103,18 @@ class LocalForge:
             label={"name": label},
         )
 
+    def remove_label(self, repo: str, number: int, label: str, sender: str) -> None:
+        data = self._get(repo, "issue", number)
+        data["labels"] = [each for each in data["labels"] if each != label]
+        self._put(repo, "issue", number, 0, {**data, "updated_at": _now()})
+        payload = self._issue_payload(repo, number)
+        self._deliver(repo, "issues", "unlabeled", sender, issue=payload, label={"name": label})
+
+    def close_issue(self, repo: str, number: int, sender: str) -> None:
+        data = self._get(repo, "issue", number)
+        self._put(repo, "issue", number, 0, {**data, "open": False, "updated_at": _now()})
+        self._deliver(repo, "issues", "closed", sender, issue=self._issue_payload(repo, number))
+
     def add_comment(self, repo: str, number: int, author: str, body: str) -> int:
         return self._comment(repo, number, self.account(repo, author), body)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
-from bot.intake.events import Event, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
+from bot.intake.events import Event, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted, Withdrawn
 from bot.runs.events import RunRequested
 from runners.models.chat import Frozen
 from runners.workorder import OrderComment, OrderThread, WorkOrder
@@ -21,8 +21,20 @@ class StartRun(Frozen):
     exclusive: bool
 
 
-def decide(event: Event, forge: Forge, delivery_id: str) -> StartRun | Ignored:
+class CancelRuns(Frozen):
+    """End the runs on `target`, which nobody wants any more."""
+
+    target: str
+    by: str
+    reason: str
+
+
+def decide(event: Event, forge: Forge, delivery_id: str) -> StartRun | CancelRuns | Ignored:
     """What follows from an event. Raises the forge's errors."""
+    if isinstance(event, Withdrawn):
+        # Whoever could do this had the right to: the forge has checked it.
+        target = f"{forge.kind}:{event.repo.full_name}:{event.kind}:{event.number}"
+        return CancelRuns(target=target, by=event.sender.login, reason=event.reason)
     if forge.is_ours(event.repo, event.sender):
         return Ignored(reason="our own doing")
     if forge.permission(event.repo, event.sender) not in _MAY_TRIGGER:

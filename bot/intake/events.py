@@ -1,5 +1,7 @@
 """The neutral events that can start something, whatever forge they come from."""
 
+from typing import Literal
+
 from bot.forges.forge import Account, Neutral, Repo
 
 
@@ -40,10 +42,20 @@ class ReviewCommented(Neutral):
     sender: Account
 
 
+class Withdrawn(Neutral):
+    """What a run was asked for is gone: the label, the issue, or the open pull request; `reason` says what."""
+
+    repo: Repo
+    kind: Literal["issue", "pull"]
+    number: int
+    reason: str
+    sender: Account
+
+
 class Ignored(Neutral):
     """Nothing for us, and why (one of few fixed sentences, for logs and metrics)."""
 
     reason: str
 
 
-Event = IssueLabelled | ReviewSubmitted | ReviewCommented
+Event = IssueLabelled | ReviewSubmitted | ReviewCommented | Withdrawn

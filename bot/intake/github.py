@@ -6,12 +6,13 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads
 
 import hashlib
 import hmac
+from typing import Literal
 
 import pydantic_core
 from pydantic import BaseModel, ValidationError
 
 from bot.forges.forge import Account, Repo
-from bot.intake.events import Event, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
+from bot.intake.events import Event, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted, Withdrawn
 
 BRANCH_PREFIX = "agent/"
 
@@ -92,7 +93,12 @@ class _Payload(BaseModel):
         )
 
 
-_WANTED = frozenset({"issues", "pull_request_review", "pull_request_review_comment"})
+_WANTED = frozenset({"issues", "pull_request", "pull_request_review", "pull_request_review_comment"})
+_GONE = {
+    "closed": "the issue was closed",
+    "deleted": "the issue was deleted",
+    "transferred": "the issue was transferred",
+}
 
 
 def signature_valid(secret: bytes, body: bytes, header: bytes | None) -> bool:
@@ -119,6 +125,8 @@ def parse(event: str, body: bytes, trigger_label: str) -> Event | Ignored:
         raise PayloadInvalid(f"{where or 'body'}: {first['msg']}") from None
     if event == "issues":
         return _issue(payload, trigger_label)
+    if event == "pull_request":
+        return _pull(payload)
     return _review(payload) if event == "pull_request_review" else _comment(payload)
 
 
@@ -130,12 +138,19 @@ def _require_json(body: bytes) -> None:
 
 
 def _issue(payload: _Payload, trigger_label: str) -> Event | Ignored:
-    if payload.action != "labeled":
+    if payload.action not in ("labeled", "unlabeled", *_GONE):
         return Ignored(reason="action not used")
-    if payload.issue is None or payload.label is None:
-        raise PayloadInvalid("issue and label are required")
+    if payload.issue is None:
+        raise PayloadInvalid("issue is required")
+    if payload.action in _GONE:
+        return _withdrawn(payload, "issue", payload.issue.number, _GONE[payload.action])
+    if payload.label is None:
+        # The label itself was deleted in the meantime.
+        return Ignored(reason="no label")
     if payload.label.name != trigger_label:
         return Ignored(reason="another label")
+    if payload.action == "unlabeled":
+        return _withdrawn(payload, "issue", payload.issue.number, "the label was taken off")
     return IssueLabelled(
         repo=payload.repo,
         number=payload.issue.number,
@@ -145,6 +160,21 @@ def _issue(payload: _Payload, trigger_label: str) -> Event | Ignored:
         at=payload.issue.updated_at,
         sender=payload.sender.neutral(),
     )
+
+
+def _withdrawn(payload: _Payload, kind: Literal["issue", "pull"], number: int, reason: str) -> Withdrawn:
+    return Withdrawn(
+        repo=payload.repo, kind=kind, number=number, reason=reason, sender=payload.sender.neutral()
+    )
+
+
+def _pull(payload: _Payload) -> Event | Ignored:
+    if payload.action != "closed":
+        return Ignored(reason="action not used")
+    pull = _of_bot_branch(payload)
+    if isinstance(pull, Ignored):
+        return pull
+    return _withdrawn(payload, "pull", pull.number, "the pull request was closed")
 
 
 def _of_bot_branch(payload: _Payload) -> _Pull | Ignored:

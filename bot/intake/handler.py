@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable
 
 from bot.forges.forge import Forge, ForgeUnavailable
-from bot.intake.commands import decide
+from bot.intake.commands import CancelRuns, decide
 from bot.intake.events import Ignored
 from bot.intake.github import PayloadInvalid, parse
+from bot.runs.events import Controlled
 from bot.runs.store import Store
 from gherkin.errors import ScenaristError
 
@@ -16,7 +17,8 @@ _MAX_DELAY_S = 600.0
 
 
 class IntakeHandler:
-    """`forge(name)` gives the adapter; `started(run_id)` is called for each new run, once it is stored."""
+    """`forge(name)` gives the adapter; `started(run_id)` is called for each new run, once it is stored,
+    `controlled(run_id)` for each run that was cancelled."""
 
     def __init__(
         self,
@@ -24,11 +26,13 @@ class IntakeHandler:
         forge: Callable[[str], Forge],
         trigger_label: str,
         started: Callable[[str], None],
+        controlled: Callable[[str], None],
     ) -> None:
         self._store = store
         self._forge = forge
         self._trigger_label = trigger_label
         self._started = started
+        self._controlled = controlled
 
     def handle(self, delivery_id: str) -> str | None:
         """Handle a delivery that nobody has handled yet; returns the id of the run it started, if any."""
@@ -56,6 +60,10 @@ class IntakeHandler:
         if isinstance(decision, Ignored):
             self._store.close_delivery(delivery_id, decision.reason)
             return None
+        if isinstance(decision, CancelRuns):
+            self._cancel(decision)
+            self._store.close_delivery(delivery_id, decision.reason)
+            return None
         run_id = self._store.request_run(
             decision.request,
             key=decision.key,
@@ -66,3 +74,9 @@ class IntakeHandler:
         if run_id is not None:
             self._started(run_id)
         return run_id
+
+    def _cancel(self, decision: CancelRuns) -> None:
+        cancel = Controlled(control="cancel", by=decision.by, reason=f"{decision.reason} by {decision.by}.")
+        for run_id in self._store.open_runs(decision.target):
+            if self._store.control(run_id, cancel):
+                self._controlled(run_id)

@@ -25,6 +25,8 @@ _HEADLINES = {
     "needs_info": "needs more information.",
     "gave_up": "did not get there.",
     "failed": "could not go on.",
+    "paused": "is paused.",
+    "cancelled": "was cancelled.",
 }
 
 
@@ -60,7 +62,7 @@ class Reporter:
         if done is not None:
             verb = "revised" if requested.order.kind == "revise" else "opened"
             headline = f"{verb} #{done.pull}: every scenario failed before the change and passes now."
-        ended = state.status in ("needs_info", "gave_up", "failed")
+        ended = state.status not in ("active", "done")
         return self._env.get_template("status.md.j2").render(
             marker=self.status_marker(run_id),
             headline=headline,

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -12,13 +13,14 @@ from bot.runs.store import Claim, LeaseLost, Store
 from bot.runs.workflow import FAILED, end_status, next_phase
 from gherkin.errors import ScenaristError
 from runners.job import PhaseResult
-from runners.models.chat import ModelUnavailable
+from runners.models.chat import Cancelled, ModelUnavailable
 
 log = logging.getLogger(__name__)
 
 _PASSING = (ForgeUnavailable, ModelUnavailable)
 _MAX_ATTEMPTS = 6
 _FIRST_DELAY_S = 2.0
+_LOOK_S = 1.0
 
 Handler = Callable[[str, RunState, "Hold"], PhaseResult[Event]]
 
@@ -29,6 +31,8 @@ class Hold:
     def __init__(self, store: Store, claim: Claim) -> None:
         self._store = store
         self._claim = claim
+        # Set as soon as the claim is known to be lost: what the phase started then ends.
+        self.cancel = threading.Event()
 
     def log(self, events: Sequence[Event], artifacts: Mapping[str, bytes] | None = None) -> None:
         """Append events and artifacts durably. Raises `LeaseLost`."""
@@ -61,17 +65,17 @@ class Driver:
         claim = self._store.claim(run_id, self._handlers, self._lease_seconds)
         if claim is None:
             return False
+        hold = Hold(self._store, claim)
         try:
-            with self._heartbeat(claim):
-                following = self._do(claim)
+            with self._heartbeat(claim, hold.cancel):
+                following = self._do(claim, hold)
         except LeaseLost:
             log.warning("run %s was taken over by another worker", run_id)
             return False
         self._changed(run_id, following)
         return True
 
-    def _do(self, claim: Claim) -> Phase | None:
-        hold = Hold(self._store, claim)
+    def _do(self, claim: Claim, hold: Hold) -> Phase | None:
         if claim.attempts > _MAX_ATTEMPTS:
             reason = f"The {claim.phase} phase was begun {claim.attempts - 1} times and never ended."
             return self._finish(claim, PhaseResult("gave_up", reason), FAILED, "SCN-6004")
@@ -82,6 +86,8 @@ class Driver:
             result = self._handlers[claim.phase](claim.run_id, state, hold)
         except LeaseLost:
             raise
+        except Cancelled:
+            raise LeaseLost(f"Run {claim.run_id} was taken out of this worker's hands.") from None
         except ScenaristError as error:
             if isinstance(error, _PASSING) and claim.attempts < _MAX_ATTEMPTS:
                 return self._delay(claim, error)
@@ -120,15 +126,21 @@ class Driver:
         return claim.phase
 
     @contextmanager
-    def _heartbeat(self, claim: Claim) -> Iterator[None]:
-        """Keep the lease while the phase works; a lost lease shows at the phase's next write."""
+    def _heartbeat(self, claim: Claim, cancel: threading.Event) -> Iterator[None]:
+        """Keep the lease while the phase works; `cancel` is set when it is lost, within about a second."""
         stop = threading.Event()
 
         def beat() -> None:
-            while not stop.wait(self._lease_seconds / 3):
+            extended = time.monotonic()
+            while not stop.wait(_LOOK_S):
                 try:
-                    self._store.extend(claim, self._lease_seconds)
+                    if not self._store.holds(claim):
+                        raise LeaseLost(claim.run_id)
+                    if time.monotonic() - extended > self._lease_seconds / 3:
+                        self._store.extend(claim, self._lease_seconds)
+                        extended = time.monotonic()
                 except LeaseLost:
+                    cancel.set()
                     return
                 except Exception:
                     log.exception("run %s: the heartbeat failed", claim.run_id)

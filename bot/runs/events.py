@@ -10,7 +10,8 @@ from runners.models.chat import Frozen
 from runners.workorder import WorkOrder
 
 Phase = Literal["prepare", "specify", "implement", "verify", "publish", "conclude"]
-Status = Literal["active", "done", "needs_info", "gave_up", "failed"]
+Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
+Control = Literal["pause", "resume", "cancel", "retry"]
 
 
 class RunRequested(Frozen):
@@ -65,6 +66,16 @@ class PhaseDelayed(Frozen):
     seconds: float
 
 
+class Controlled(Frozen):
+    """Somebody (or something that happened on the forge) paused, resumed, cancelled or retried the run."""
+
+    type: Literal["Controlled"] = "Controlled"
+    control: Control
+    by: str
+    reason: str = ""
+    phase: Phase | None = None
+
+
 class StatusPosted(Frozen):
     """The status comment exists on the forge."""
 
@@ -94,6 +105,7 @@ Event = Annotated[
     | PhaseStarted
     | PhaseFinished
     | PhaseDelayed
+    | Controlled
     | SpecWritten
     | PromptSent
     | ModelReplied

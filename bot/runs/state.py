@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from bot.runs.events import (
+    Controlled,
     Entry,
     Event,
     Phase,
@@ -86,6 +87,8 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"committed": event}
         case VerdictReached():
             return {"verdict": event.verdict, "rounds": state.rounds + 1}
+        case Controlled():
+            return _controlled(event)
         case StatusPosted():
             return {"status_comment": event.comment}
         case Published():
@@ -95,6 +98,18 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"status": event.status, **ended}
         case _:
             return {}
+
+
+def _controlled(event: Controlled) -> dict[str, object]:
+    match event.control:
+        case "pause":
+            return {"status": "paused", "reason": event.reason, "code": ""}
+        case "resume":
+            return {"status": "active", "reason": "", "code": ""}
+        case "retry":
+            return {"status": "active", "phase": event.phase, "reason": "", "code": "", "delayed": None}
+        case "cancel":
+            return {"status": "active", "reason": event.reason, "code": ""}
 
 
 def _spend(spent: Spent, event: ModelReplied) -> Spent:

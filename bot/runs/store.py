@@ -15,7 +15,16 @@ from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
 from ulid import ULID
 
-from bot.runs.events import Entry, Event, Phase, RunRequested, Status, event_adapter
+from bot.runs.events import (
+    Controlled,
+    Entry,
+    Event,
+    Phase,
+    PhaseFinished,
+    RunRequested,
+    Status,
+    event_adapter,
+)
 from bot.runs.tables import artifacts, deliveries, events, runs
 from gherkin.errors import ScenaristError
 from runners.models.chat import Frozen
@@ -116,6 +125,20 @@ def _alembic(connection: sa.Connection) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     return config
+
+
+def _controls(event: Controlled) -> tuple[list[Status], dict[str, Any]]:
+    """The statuses a control needs, and what it sets."""
+    match event.control:
+        case "pause":
+            return ["active"], {"status": "paused"}
+        case "resume":
+            return ["paused"], {"status": "active"}
+        case "cancel":
+            return ["active", "paused"], {"status": "active", "phase": "conclude"}
+        case "retry":
+            ended: list[Status] = ["needs_info", "gave_up", "failed", "cancelled"]
+            return ended, {"status": "active", "phase": event.phase}
 
 
 class Store:
@@ -247,17 +270,15 @@ class Store:
                 )
         return run_id if created else None
 
-    def active_run(self, target: str) -> str | None:
-        """The oldest run on `target` that has not ended."""
+    def open_runs(self, target: str) -> list[str]:
+        """The runs on `target` that have not ended, oldest first."""
         query = (
             sa.select(runs.c.id)
-            .where(runs.c.target == target, runs.c.status == "active")
+            .where(runs.c.target == target, runs.c.status.in_(["active", "paused"]))
             .order_by(runs.c.id)
-            .limit(1)
         )
         with self._read() as db:
-            found: str | None = db.execute(query).scalar()
-            return found
+            return list(db.execute(query).scalars())
 
     def claim(self, run_id: str, phases: Iterable[Phase], seconds: float) -> Claim | None:
         """Take the lease of a run whose next phase is one of `phases`.
@@ -416,6 +437,42 @@ class Store:
     def has_run(self, run_id: str) -> bool:
         with self._read() as db:
             return db.execute(sa.select(runs.c.id).where(runs.c.id == run_id)).first() is not None
+
+    def control(self, run_id: str, event: Controlled) -> bool:
+        """Pause, resume, cancel or retry a run; False when it is not in a state for that.
+
+        Whoever works on it loses the lease at once. A cancelled run goes on to be concluded.
+        """
+        allowed, values = _controls(event)
+        values["due_at"] = self.clock()
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == run_id, runs.c.status.in_(allowed))
+            .values(fence=runs.c.fence + 1, lease_until=None, attempts=0, **values)
+            .returning(runs.c.phase)
+        )
+        with self.engine.begin() as db:
+            before = db.execute(sa.select(runs.c.phase).where(runs.c.id == run_id)).scalar()
+            if before is None or db.execute(statement).first() is None:
+                return False
+            new: list[Event] = [event]
+            if event.control == "cancel":
+                new.append(PhaseFinished(phase=before, outcome="cancelled", reason=event.reason))
+            self._append(db, run_id, new)
+        return True
+
+    def holds(self, claim: Claim) -> bool:
+        """Whether the claim is still worth something."""
+        query = sa.select(runs.c.fence).where(runs.c.id == claim.run_id)
+        with self._read() as db:
+            return db.execute(query).scalar() == claim.fence
+
+    def status(self, run_id: str) -> tuple[Status, Phase] | None:
+        """The run's status and the phase it is at or before, or None for an unknown run."""
+        query = sa.select(runs.c.status, runs.c.phase).where(runs.c.id == run_id)
+        with self._read() as db:
+            row = db.execute(query).one_or_none()
+        return None if row is None else (row.status, row.phase)
 
     # -- artifacts -----------------------------------------------------------------------------------
 

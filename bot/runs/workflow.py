@@ -42,6 +42,9 @@ BOUNDED: frozenset[tuple[Phase, str]] = frozenset({("verify", "red")})  # budget
 # Any phase may fail: the failure is told to the people and the run ends.
 FAILED = "failed"
 
+# Any phase may be cancelled from outside; that too is told.
+CANCELLED = "cancelled"
+
 
 class GraphUnsound(ValueError):
     """The graph has a phase nobody reaches, a phase without a queue, or a cycle without a bound."""
@@ -60,6 +63,7 @@ def end_status(outcome: str) -> Status:
         "done": "done",
         "needs_info": "needs_info",
         "gave_up": "gave_up",
+        CANCELLED: "cancelled",
         FAILED: "failed",
     }
     return statuses[outcome]

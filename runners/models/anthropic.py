@@ -1,9 +1,13 @@
 """Anthropic's Messages API through its SDK. https://docs.anthropic.com/en/api/messages"""
 
 import json
+import threading
 from collections.abc import Sequence
 from typing import Any
 
+import httpx2
+
+from runners.models.cancel import Request
 from runners.models.chat import (
     Message,
     ModelRefusedRequest,
@@ -43,6 +47,7 @@ class AnthropicModel:
         *,
         schema: dict[str, Any] | None = None,
         max_tokens: int = 8192,
+        cancel: threading.Event | None = None,
     ) -> Reply:
         """See `ChatModel.reply`."""
         request: dict[str, Any] = {
@@ -61,16 +66,21 @@ class AnthropicModel:
             request["tool_choice"] = {"type": "tool", "name": _ANSWER}
         if offered:
             request["tools"] = offered
+        forced = schema is not None
+        return Request(lambda under_way: self._ask(request, under_way, forced=forced)).run(cancel)
+
+    def _ask(self, request: dict[str, Any], under_way: Request[Reply], *, forced: bool) -> Reply:
         try:
             with self._client.messages.stream(**request) as stream:
-                return _reply(stream.get_final_message(), self.name, forced=schema is not None)
+                under_way.opened(stream.response)
+                return _reply(stream.get_final_message(), self.name, forced=forced)
         except self._anthropic.APIStatusError as error:
             if error.status_code >= 500 or error.status_code in (408, 409, 429):
                 raise ModelUnavailable(f"Anthropic's API kept answering {error.status_code}.") from None
             raise ModelRefusedRequest(
                 f"Anthropic's API refused the request ({error.status_code}): {error.message[:300]}."
             ) from None
-        except self._anthropic.APIError as error:
+        except (self._anthropic.APIError, httpx2.HTTPError) as error:
             raise ModelUnavailable(
                 f"Anthropic's API could not be reached ({type(error).__name__})."
             ) from None

@@ -1,5 +1,6 @@
 """The `ChatModel` protocol and its neutral messages."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
@@ -77,14 +78,20 @@ class ChatModel(Protocol):
         *,
         schema: dict[str, Any] | None = None,
         max_tokens: int = 8192,
+        cancel: threading.Event | None = None,
     ) -> Reply:
         """Answer `messages`.
 
         With `schema` (a JSON Schema object) the reply's text is JSON that the server was told to hold
         to it. `max_tokens` bounds the reply. Raises `ModelUnavailable` when the server cannot be
-        reached or keeps failing after retries, `ModelRefusedRequest` when it rejects the request.
+        reached or keeps failing after retries, `ModelRefusedRequest` when it rejects the request, and
+        `Cancelled` soon after `cancel` is set; the connection is closed then, so that the server stops too.
         """
         ...
+
+
+class Cancelled(Exception):
+    """The work was cancelled from outside: an end, not an error."""
 
 
 class ModelUnavailable(ScenaristError):

@@ -1,6 +1,7 @@
 """Replays the replies of a recorded run: its log, one JSON event a line."""
 
 import json
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ class ReplayModel:
         *,
         schema: dict[str, Any] | None = None,
         max_tokens: int = 8192,
+        cancel: threading.Event | None = None,
     ) -> Reply:
         """The recorded reply that is due. Raises `ReplayDiverged` when the recording has none."""
         turns = [message for message in messages if message.role == "assistant"]

@@ -3,9 +3,13 @@
 https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
 """
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
+import httpx2
+
+from runners.models.cancel import Request
 from runners.models.chat import (
     Message,
     ModelRefusedRequest,
@@ -45,6 +49,7 @@ class VllmModel:
         *,
         schema: dict[str, Any] | None = None,
         max_tokens: int = 8192,
+        cancel: threading.Event | None = None,
     ) -> Reply:
         """See `ChatModel.reply`."""
         request: dict[str, Any] = {
@@ -62,8 +67,12 @@ class VllmModel:
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "schema": schema, "strict": True},
             }
+        return Request(lambda under_way: self._ask(request, under_way)).run(cancel)
+
+    def _ask(self, request: dict[str, Any], under_way: Request[Reply]) -> Reply:
         try:
             with self._client.chat.completions.create(**request) as stream:
+                under_way.opened(stream.response)
                 return self._collect(stream)
         except self._openai.APIStatusError as error:
             if error.status_code >= 500 or error.status_code in (408, 409, 429):
@@ -71,7 +80,8 @@ class VllmModel:
             raise ModelRefusedRequest(
                 f"The model server refused the request ({error.status_code}): {_reason(error.body)}."
             ) from None
-        except self._openai.APIError as error:
+        except (self._openai.APIError, httpx2.HTTPError) as error:
+            # A stream that breaks off in the middle comes as the transport's own error.
             raise ModelUnavailable(
                 f"The model server could not be reached ({type(error).__name__})."
             ) from None

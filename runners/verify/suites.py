@@ -4,11 +4,13 @@ import hashlib
 import json
 import shlex
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runners.models.chat import Cancelled
 from runners.sandbox import CommandResult, Sandbox
 from runners.verify.verdict import Counts, Evidence, Failure, Outcome
 
@@ -72,8 +74,10 @@ class Suites:
         make_sandbox: Callable[[Path, Mapping[str, Path], Mapping[str, Path]], Sandbox],
         *,
         features: str,
+        cancel: threading.Event | None = None,
     ) -> None:
         self._make_sandbox = make_sandbox
+        self._cancel = cancel
         self.features = features
 
     def behave(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
@@ -127,9 +131,18 @@ class Suites:
 
     def command(self, root: Path, line: str) -> SuiteRun:
         """Run one of the repository's own commands with bash; `broken` is set when it fails."""
-        result = self._make_sandbox(root, {}, {}).run(["bash", "-c", line])
+        result = self._run_in(self._make_sandbox(root, {}, {}), ["bash", "-c", line])
         broken = None if result.exit_code == 0 else f"`{line}` failed: {_tail(result.output)}"
         return _suite_run([line], result, {}, [], {}, broken)
+
+    def _run_in(
+        self, sandbox: Sandbox, argv: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> CommandResult:
+        """Run a command to its end. Raises `Cancelled` when that was brought about from outside."""
+        result = sandbox.run(argv, env=env, cancel=self._cancel)
+        if result.cancelled:
+            raise Cancelled
+        return result
 
     def _run(
         self, root: Path, argv: Callable[[str], list[str]]
@@ -140,7 +153,8 @@ class Suites:
             reports.mkdir(mode=0o777)
             sandbox = self._make_sandbox(root, {_PLUGINS: _INSIDE}, {_REPORTS: reports})
             plugins = ":".join(filter(None, (sandbox.path(_PLUGINS), sandbox.env.get("PYTHONPATH"))))
-            result = sandbox.run(argv(sandbox.path(f"{_REPORTS}/report.jsonl")), env={"PYTHONPATH": plugins})
+            command = argv(sandbox.path(f"{_REPORTS}/report.jsonl"))
+            result = self._run_in(sandbox, command, {"PYTHONPATH": plugins})
             report = reports / "report.jsonl"
             if not report.is_file() or report.is_symlink():
                 return result, []

@@ -10,6 +10,8 @@ from bot.forges.forge import Repo
 from bot.runs.events import Entry, PhaseStarted
 from tests.harness import BotUnderTest, doubling, draft, wait_until
 
+pytestmark = pytest.mark.xdist_group("chaos")  # one bot for all
+
 # (the moment: an event's type and, for phases, which; what is killed then)
 SHORT = [
     ("RunRequested", "", ("intake", "publish")),

@@ -1,0 +1,150 @@
+"""Pause, resume, cancel and retry, while commands and model requests are under way."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.forges.forge import Repo
+from bot.runs.state import RunState
+from runners.models.chat import Reply
+from tests.chaos.test_kill import sandboxes
+from tests.harness import BotUnderTest, doubling, draft, says, wait_until
+from tests.standins.chat_server import call
+
+pytestmark = pytest.mark.xdist_group("control")  # one bot for all
+
+
+@pytest.fixture(scope="module")
+def bot() -> Iterator[BotUnderTest]:
+    with BotUnderTest() as bot:
+        yield bot
+
+
+def scenarist(bot: BotUnderTest, *args: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "bot.cli", *args],
+        env={"PATH": "/usr/bin:/bin", "SCENARIST_STATE_DIR": str(bot.state_dir)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def begin(bot: BotUnderTest, name: str) -> tuple[Repo, int, str]:
+    repo = bot.make_repo(f"octo/{name}")
+    number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
+    bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
+    return repo, number, wait_until(lambda: bot.runs_on(repo, "issue", number), "a run")[0]
+
+
+def ended(bot: BotUnderTest, run: str) -> RunState:
+    state = wait_until(lambda: (s := bot.state(run)).status not in ("active", "paused") and s, "the end")
+    assert isinstance(state, RunState)
+    wait_until(lambda: run not in bot.store.stale_reports(), "its report")
+    return state
+
+
+def test_cancelling_ends_a_command_that_runs(bot: BotUnderTest) -> None:
+    bot.script([draft()], [says(call("shell", command="sleep 1000", timeout_s=500))])
+    repo, number, run = begin(bot, "command")
+    wait_until(lambda: sandboxes(bot.state_dir), "the command")
+    began = time.monotonic()
+    assert scenarist(bot, "cancel", run).returncode == 0
+    wait_until(lambda: not sandboxes(bot.state_dir), "the end of the command", 10)
+    took = time.monotonic() - began
+    state = ended(bot, run)
+    assert state.status == "cancelled"
+    assert "was cancelled" in bot.forge.comments(repo, number)[0].body
+    assert not list((bot.state_dir / "work").glob(f"{run}*"))
+    print(f"the command ended {took:.1f} s after the order, starting the command line included")
+
+
+def test_cancelling_ends_a_model_request_and_its_connection(bot: BotUnderTest) -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def slow(_request: dict[str, Any]) -> Reply:
+        asked.set()
+        release.wait(60)
+        return says(call("finish", summary="Too late."))
+
+    bot.script([draft()], [slow])
+    _repo, _number, run = begin(bot, "request")
+    assert asked.wait(60)
+    assert scenarist(bot, "cancel", run).returncode == 0
+    state = ended(bot, run)
+    release.set()
+    assert state.status == "cancelled" and state.spent.turns == 1, "only the specification was paid for"
+
+
+def test_a_paused_run_waits_and_goes_on_from_its_last_turn(bot: BotUnderTest) -> None:
+    held, release = threading.Event(), threading.Event()
+    turns = doubling()
+    wait_here = turns[2]
+
+    def third(_request: dict[str, Any]) -> Reply:
+        held.set()
+        release.wait(60)
+        assert isinstance(wait_here, Reply)
+        return wait_here
+
+    bot.script([draft()], [*turns[:2], third, turns[3]])
+    _repo, _number, run = begin(bot, "pause")
+    assert held.wait(60)
+    assert scenarist(bot, "pause", run).returncode == 0
+    paid = bot.state(run).spent.turns
+    release.set()
+    time.sleep(3)
+    assert bot.state(run).status == "paused" and bot.state(run).spent.turns == paid
+    assert scenarist(bot, "resume", run).returncode == 0
+    state = ended(bot, run)
+    assert state.status == "done", (state.code, state.reason)
+    assert state.spent.turns == 1 + len(turns), "no turn was paid for twice"
+
+
+def test_a_run_that_failed_can_be_retried(bot: BotUnderTest) -> None:
+    bot.script([draft()], [says(call("give_up", reason="Not today."))])
+    _repo, _number, run = begin(bot, "retry")
+    assert ended(bot, run).status == "gave_up"
+    assert scenarist(bot, "resume", run).returncode == 2
+    again = [says(call("give_up", reason="Not today.")), *doubling()]
+    bot.script([draft()], again)
+    refused = scenarist(bot, "retry", run, "--phase", "conclude")
+    assert refused.returncode == 2
+    assert scenarist(bot, "retry", run, "--phase", "implement").returncode == 0
+    state = ended(bot, run)
+    assert state.status == "done", (state.code, state.reason)
+
+
+@pytest.mark.parametrize("what", ["label", "issue"])
+def test_what_is_not_wanted_any_more_is_cancelled(bot: BotUnderTest, what: str) -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def slow(_request: dict[str, Any]) -> Reply:
+        asked.set()
+        release.wait(60)
+        return says(call("finish", summary="Too late."))
+
+    bot.script([draft()], [slow])
+    repo, number, run = begin(bot, f"withdrawn-{what}")
+    assert asked.wait(60)
+    if what == "label":
+        bot.forge.remove_label(repo.full_name, number, "agent:implement", "ada")
+    else:
+        bot.forge.close_issue(repo.full_name, number, "ada")
+    state = ended(bot, run)
+    release.set()
+    assert state.status == "cancelled" and "by ada" in state.reason
+
+
+def test_an_unknown_run_is_named(bot: BotUnderTest) -> None:
+    done = scenarist(bot, "cancel", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert done.returncode == 2
+    assert done.stderr.startswith("SCN-7004")
