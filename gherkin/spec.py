@@ -337,13 +337,14 @@ def from_draft(draft: Any, *, issue: int) -> Feature:
         raise FeatureInvalid("There is no scenario: write at least one.")
     if not all(names) or not _flat(given.name):
         raise FeatureInvalid("The feature and each of its scenarios need a name.")
-    return Feature(
+    feature = Feature(
         keyword="Feature",
         name=_flat(given.name),
         tags=(f"issue-{issue}",),
         description=_narrative(given.narrative),
         scenarios=tuple(_drafted(scenario) for scenario in given.scenarios),
     )
+    return parse(render(feature), "the draft as a file")
 
 
 def _narrative(given: _Narrative) -> tuple[str, ...]:

@@ -27,7 +27,10 @@ def read(text: str) -> Feature:
     """behave's model of a feature file. Raises `NotGherkin`."""
     parser = _Parser()
     try:
+        text.encode()
         found = parser.parse(text)
+    except UnicodeEncodeError as error:
+        raise NotGherkin(text.count("\n", 0, error.start) + 1, "a character is only half of one") from None
     except ParserError as error:
         raise NotGherkin(error.line or parser.line, _explain(error)) from None
     except KeyError as error:

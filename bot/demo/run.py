@@ -25,6 +25,7 @@ from bot.settings import Settings, SettingsInvalid
 from bot.up import environment, start_all
 from gherkin.errors import ScenaristError
 from runners.gitio import git
+from runners.models.factory import RuntimeIncomplete
 from runners.sandbox import available
 
 _HERE = Path(__file__).parent
@@ -118,6 +119,8 @@ def _settings(options: DemoOptions, state_dir: Path) -> Settings:
         "unsafe_no_sandbox": options.unsafe_no_sandbox or base.unsafe_no_sandbox,
         "trigger_label": "agent:implement",
     }
+    if options.runtime == "anthropic" and not base.anthropic_api_key.get_secret_value():
+        raise RuntimeIncomplete("SCENARIST_ANTHROPIC_API_KEY is not set.")
     if options.model_url:
         changes["model_url"] = options.model_url
     if options.model:

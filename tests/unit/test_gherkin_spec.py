@@ -375,7 +375,7 @@ def test_no_doc_string_of_a_draft_ends_early(text: str) -> None:
         ([], "the answer: "),
         ({}, "name: "),
         (_draft(scenarios=[]), "There is no scenario"),
-        (_draft(name=" "), "need a name"),
+        (_draft(name=" "), "The feature and each of its scenarios need a name"),
         (
             _draft(scenarios=[_scenario(("Then", "x")), _scenario(("Then", "y"))]),
             "Two scenarios are called “s”",
@@ -389,7 +389,7 @@ def test_no_doc_string_of_a_draft_ends_early(text: str) -> None:
             "A table in “s” has rows of different lengths",
         ),
         (_draft(scenarios=[_scenario(("Then", "x"), doc_string="'''\n\"\"\"")]), "A doc string in “s”"),
-        (_draft(name=json.loads('"\\ud800"')), "name: "),
+        (_draft(name=json.loads('"\\ud800"')), "the draft as a file: line 2: a character"),
     ],
 )
 def test_a_bad_draft_is_told_what_to_change(draft: Any, says: str) -> None:

@@ -1,0 +1,183 @@
+"""Mirrors, worktrees, bundles and pushes, with real git."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runners.gitio import GitFailed, changed_files, git, push, read_blob, remote_heads
+from runners.workspace import Mirror, Workspaces, branch_slug, work_ref
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    """A bare repository with one commit on main."""
+    path = tmp_path / "origin.git"
+    git("init", "--quiet", "--bare", "--initial-branch=main", str(path), git_dir=path)
+    add(path, {"a.txt": "one\n", ".gitignore": "ignored\n"})
+    return path
+
+
+def add(origin: Path, files: dict[str, str], branch: str = "main") -> str:
+    tree = origin.parent / f"tree-{branch.replace('/', '-')}"
+    for name, text in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    git("add", "--all", git_dir=origin, work_tree=tree)
+    git("commit", "--quiet", "--message", "x", git_dir=origin, work_tree=tree)
+    return git("rev-parse", "HEAD", git_dir=origin)
+
+
+@pytest.fixture
+def spaces(tmp_path: Path) -> Workspaces:
+    return Workspaces(tmp_path / "state")
+
+
+@pytest.fixture
+def mirror(spaces: Workspaces) -> Mirror:
+    return spaces.mirror("local", "octo/shop")
+
+
+def objects(mirror: Mirror) -> int:
+    counts = dict(
+        line.split(": ")
+        for line in git("count-objects", "-v", git_dir=mirror.path).splitlines()
+        if ": " in line
+    )
+    return int(counts["count"]) + int(counts["in-pack"])
+
+
+def test_a_mirror_fetches_only_what_is_new(origin: Path, mirror: Mirror) -> None:
+    first = mirror.fetch(str(origin), "", ["main"])["main"]
+    before = objects(mirror)
+    assert mirror.fetch(str(origin), "", ["main"]) == {"main": first}
+    assert objects(mirror) == before
+    second = add(origin, {"b.txt": "two\n"})
+    assert not mirror.has(second)
+    assert mirror.fetch(str(origin), "", ["main"]) == {"main": second}
+    assert objects(mirror) == before + 3, "a commit, a tree and a blob"
+
+
+def test_a_mirror_is_held_by_one_process(mirror: Mirror) -> None:
+    script = (
+        "import sys, fcntl; f = open(sys.argv[1], 'w')\n"
+        "try:\n    fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "except BlockingIOError:\n    sys.exit(7)\n"
+    )
+    command = [sys.executable, "-c", script, str(mirror.path.with_suffix(".lock"))]
+    with mirror.lock():
+        assert subprocess.run(command, check=False).returncode == 7
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_a_worktree_commits_and_leaves_nothing(origin: Path, spaces: Workspaces, mirror: Mirror) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    with spaces.worktree(mirror, base, "run1", "implement") as tree:
+        assert (tree.root / "a.txt").read_text() == "one\n"
+        assert tree.commit("nothing") is None
+        (tree.root / "b.txt").write_text("two\n")
+        (tree.root / "ignored").write_text("x")
+        (tree.root / "__pycache__").mkdir()
+        (tree.root / "__pycache__" / "x.pyc").write_text("x")
+        head = tree.commit("Add b")
+        assert head is not None
+        bundle = tree.bundle(base)
+    assert changed_files(mirror.path, base, head) == [("A", "b.txt")]
+    assert not list((spaces.state_dir / "work").iterdir())
+    assert not list((mirror.path / "worktrees").glob("*"))
+    assert git("for-each-ref", "refs/scenarist", git_dir=mirror.path) == ""
+
+    other = spaces.mirror("local", "octo/elsewhere")
+    other.fetch(str(origin), "", ["main"])
+    assert other.unbundle(bundle, work_ref("run1")) == head
+    assert read_blob(other.path, head, "b.txt") == b"two\n"
+
+
+def test_a_worktree_is_removed_also_when_the_work_fails(
+    origin: Path, spaces: Workspaces, mirror: Mirror
+) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    with pytest.raises(ZeroDivisionError), spaces.worktree(mirror, base, "run1", "x"):
+        _ = 1 / 0
+    assert not list((spaces.state_dir / "work").iterdir())
+
+
+def test_a_checkpoint_does_not_move_the_branch(origin: Path, spaces: Workspaces, mirror: Mirror) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    with spaces.worktree(mirror, base, "run1", "x") as tree:
+        (tree.root / "b.txt").write_text("half\n")
+        kept = tree.snapshot(base)
+        assert tree.head == base
+        assert read_blob(mirror.path, kept, "b.txt") == b"half\n"
+
+
+def test_a_nested_repository_becomes_plain_files(origin: Path, spaces: Workspaces, mirror: Mirror) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    with spaces.worktree(mirror, base, "run1", "x") as tree:
+        nested = tree.root / "nested"
+        git("init", "--quiet", str(nested), git_dir=nested / ".git")
+        (nested / "c.txt").write_text("three\n")
+        head = tree.commit("x")
+        assert head is not None
+    assert changed_files(mirror.path, base, head) == [("A", "nested/c.txt")]
+
+
+def test_what_a_killed_process_left_is_swept(origin: Path, spaces: Workspaces, mirror: Mirror) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    left = spaces.state_dir / "work" / "run0-x"
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    with spaces.worktree(mirror, base, "run1", "x") as tree:
+        assert spaces.sweep() == ["run0-x"]
+        assert tree.root.exists(), "what is in use stays"
+
+
+def test_a_push_needs_the_branch_to_be_where_it_was(origin: Path, spaces: Workspaces, mirror: Mirror) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    with spaces.worktree(mirror, base, "run1", "x") as tree:
+        (tree.root / "b.txt").write_text("two\n")
+        head = tree.commit("x")
+        bundle = tree.bundle(base)
+    to = {"url": str(origin), "header": "", "branch": "agent/1-x"}
+    assert push(mirror.path, bundle, work_ref("run1"), **to, expected=None) == head
+    assert remote_heads(str(origin), "", "agent/1-x", "none") == {"agent/1-x": head}
+    theirs = add(origin, {"c.txt": "theirs\n"})
+    git("update-ref", "refs/heads/agent/1-x", theirs, git_dir=origin)
+    with pytest.raises(GitFailed):
+        push(mirror.path, bundle, work_ref("run1"), **to, expected=head)
+    assert remote_heads(str(origin), "", "agent/1-x") == {"agent/1-x": theirs}
+    with pytest.raises(GitFailed):
+        push(mirror.path, bundle, work_ref("run1"), **{**to, "branch": "main"}, expected=None)
+    assert remote_heads(str(origin), "", "main") == {"main": theirs}
+
+
+def test_configuration_left_in_a_mirror_is_not_used(origin: Path, mirror: Mirror, tmp_path: Path) -> None:
+    mirror.fetch(str(origin), "", ["main"])
+    mark = tmp_path / "ran"
+    hook = mirror.path / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    hook.chmod(0o755)
+    config = mirror.path / "config"
+    config.write_text(config.read_text() + f'[core]\n\tfsmonitor = "touch {mark}"\n\thooksPath = hooks\n')
+    spaces = Workspaces(mirror.path.parent.parent)
+    with spaces.worktree(mirror, git("rev-parse", "refs/remotes/origin/main", git_dir=mirror.path), "r", "x"):
+        pass
+    assert not mark.exists()
+    assert "fsmonitor" not in config.read_text()
+
+
+@pytest.mark.parametrize(
+    ("title", "slug"),
+    [
+        ("Add a thing", "add-a-thing"),
+        ("  Ümläute & 'quotes'; rm -rf /  ", "ml-ute-quotes-rm-rf"),
+        ("日本語", "issue"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("a" * 90, "a" * 40),
+        ("-" * 9 + "x", "x"),
+    ],
+)
+def test_a_title_becomes_the_tail_of_a_branch_name(title: str, slug: str) -> None:
+    assert branch_slug(title) == slug
