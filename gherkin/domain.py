@@ -85,7 +85,7 @@ def describe(domain: Domain, budget_chars: int) -> str:
     kept: list[str] = []
     used = 0
     for line in lines:
-        used += len(line) + 1
+        used += len(line) + bool(kept)  # the newline before it
         if used > budget_chars:
             break
         kept.append(line)

@@ -19,7 +19,7 @@ root() {
 apt_install() {
     sentence=$1
     shift
-    command -v apt-get >/dev/null 2>&1 || fail "$sentence"
+    command -v apt-get >/dev/null 2>&1 && root true || fail "$sentence"
     say "Installing Debian's $* …"
     root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 && return
     root apt-get update -qq >/dev/null 2>&1 || fail "$sentence"

@@ -59,8 +59,8 @@ def test_the_description_keeps_to_its_budget() -> None:
     whole = (
         "basket (not: cart, trolley): What a customer will buy.\ntill\nshop [shop/**]: What is sold.\nledger"
     )
-    assert describe(DOMAIN, len(whole)) == whole.removesuffix("\nledger")
-    assert describe(DOMAIN, len(whole) + 1) == whole
+    assert describe(DOMAIN, len(whole) - 1) == whole.removesuffix("\nledger")
+    assert describe(DOMAIN, len(whole)) == whole
     assert describe(DOMAIN, 10) == ""
 
 

@@ -86,8 +86,8 @@ def test_each_file_begins_with_the_default_matcher() -> None:
 
 def test_the_description_is_one_line_each_and_cut() -> None:
     found = catalogue({"b.py": '@given("""a\nb""")\ndef a(c): ...\n@when("c")\ndef c(c): ...\n'})
-    assert describe(found, 1) == "Given a b  (b.py:2)\n… and 1 more"
-    assert describe(found, 2) == "Given a b  (b.py:2)\nWhen c  (b.py:4)"
+    assert describe(found, 1) == "Given a b  (b.py:3)\n… and 1 more"
+    assert describe(found, 2) == "Given a b  (b.py:3)\nWhen c  (b.py:5)"
 
 
 def test_undefined_steps_are_those_behave_would_not_find() -> None:
