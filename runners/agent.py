@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from runners.budget import Budget, Spent
 from runners.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.models.chat import Cancelled, ChatModel, Frozen, Message, Reply, ToolCall, ToolSchema
+from runners.stuck import HINTS, circling
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 
 _SILENT_REPLIES = 3
@@ -77,6 +78,8 @@ class Agent:
         self._log = log
         self._budget = budget
         self._cancel = cancel
+        self._called: list[ToolCalled] = []
+        self._advised = False
         self._schemas = [*toolbox.schemas(), *ENDINGS]
 
     def run(self, conversation: Sequence[Message], spent: Spent) -> Ended:
@@ -90,6 +93,14 @@ class Agent:
                 if ended is not None:
                     return ended
                 spent = spent.model_copy(update={"seconds": spent.seconds + seconds})
+                advice = circling(self._called)
+                if advice is not None:
+                    if self._advised:
+                        return Ended(
+                            reason="stuck", text="The model went round in circles, also after a hint."
+                        )
+                    self._advised, self._called = True, []
+                    self._nudge(HINTS[advice], messages)
                 continue
             over = spent.over(self._budget)
             if over is not None:
@@ -101,11 +112,13 @@ class Agent:
                 silent += 1
                 if silent == _SILENT_REPLIES:
                     return Ended(reason="stuck", text="The model stopped calling tools.")
-                hint = _CUT_OFF if reply.stop == "length" else _NUDGE
-                self._log([PromptSent(reason="nudge", text=hint)])
-                messages.append(Message(role="user", text=hint))
+                self._nudge(_CUT_OFF if reply.stop == "length" else _NUDGE, messages)
             else:
                 silent = 0
+
+    def _nudge(self, hint: str, messages: list[Message]) -> None:
+        self._log([PromptSent(reason="nudge", text=hint)])
+        messages.append(Message(role="user", text=hint))
 
     def _ask(self, messages: Sequence[Message]) -> tuple[Reply, float]:
         started = time.monotonic()
@@ -139,7 +152,9 @@ class Agent:
             )
             messages.append(Message(role="tool", text=result.text, tool_call_id=call.id))
         self._log(events)
-        return ended, sum(event.seconds for event in events if isinstance(event, ToolCalled))
+        made = [event for event in events if isinstance(event, ToolCalled)]
+        self._called += made
+        return ended, sum(event.seconds for event in made)
 
 
 def _ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:

@@ -142,7 +142,7 @@ def test_a_reply_that_was_cut_off_is_told_so(run: Run, events: list[RunnerEvent]
 def test_a_budget_ends_the_loop_with_a_result(
     run: Run, events: list[RunnerEvent], budget: Budget, spent: Spent, words: str
 ) -> None:
-    endless = [says(call("read_file", path="a.txt"))] * 10
+    endless = [says(call("read_file", path="a.txt", start_line=line)) for line in range(1, 11)]
     ended = run(endless, budget=budget, spent=spent)
     assert ended.reason == "budget" and words in ended.text
     asked = sum(isinstance(event, ModelReplied) for event in events)
@@ -174,3 +174,15 @@ def test_a_server_that_refuses_or_is_away_is_told_apart(run: Run, closed_port: i
     model._client = model._client.with_options(max_retries=0)
     with pytest.raises(ModelUnavailable):
         model.reply(HEAD)
+
+
+def test_a_model_that_circles_gets_one_hint_and_then_an_end(run: Run, events: list[RunnerEvent]) -> None:
+    ended = run([says(call("read_file", path="a.txt"))] * 20)
+    assert ended.reason == "stuck" and "circles" in ended.text
+    assert [event.reason for event in events if isinstance(event, PromptSent)] == ["nudge"]
+    assert sum(isinstance(event, ModelReplied) for event in events) == 8
+
+
+def test_a_model_that_heeds_the_hint_goes_on(run: Run) -> None:
+    looks = [says(call("read_file", path="a.txt"))] * 4
+    assert run([*looks, says(call("finish", summary="Done."))]).reason == "finish"
