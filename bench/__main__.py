@@ -1,0 +1,30 @@
+"""Runs the benches named on the command line, or all of them."""
+
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+
+from bench import deliveries, loop, sandbox
+
+BENCHES: dict[str, Callable[[Console], None]] = {
+    "deliveries": deliveries.run,
+    "sandbox": sandbox.run,
+    "loop": loop.run,
+}
+
+
+def main() -> int:
+    console = Console(width=120, highlight=False)
+    chosen = sys.argv[1:] or list(BENCHES)
+    unknown = set(chosen) - set(BENCHES)
+    if unknown:
+        console.print(f"unknown bench: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHES)}")
+        return 2
+    for name in chosen:
+        BENCHES[name](console)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
