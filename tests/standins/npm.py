@@ -31,12 +31,21 @@ def npm_package(name: str, version: str) -> Path:
         fcntl.flock(handle, fcntl.LOCK_EX)
         if not (home / "done").exists():
             shutil.rmtree(home / "node_modules", ignore_errors=True)
-            env = {**os.environ, "PATH": f"{node_bin()}:{os.environ['PATH']}"}
-            npm = shutil.which("npm") or str(node_bin() / "npm")
+            # The wheel's own `npm` script does not find its files.
+            cli = node_bin().parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
             subprocess.run(
-                [npm, "install", "--silent", "--no-save", "--prefix", str(home), f"{name}@{version}"],
+                [
+                    node(),
+                    str(cli),
+                    "install",
+                    "--silent",
+                    "--no-save",
+                    "--prefix",
+                    str(home),
+                    f"{name}@{version}",
+                ],
                 check=True,
-                env=env,
+                env={**os.environ, "PATH": f"{node_bin()}:{os.environ['PATH']}"},
                 stdout=subprocess.DEVNULL,
             )
             (home / "done").touch()
