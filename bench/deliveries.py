@@ -17,7 +17,7 @@ from rich.table import Table
 
 from bench.load import SECRET, Measured, measure, payload
 from bot.embedded import Processes, free_port, processes, scenarist, start_redis, wait_for
-from bot.runs.store import connect, migrate
+from bot.runs.database import connect, migrate
 from bot.runs.tables import deliveries
 from tests.standins.emulator import make_key
 from tests.standins.npm import node, npm_package

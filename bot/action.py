@@ -16,9 +16,10 @@ from bot.intake.events import Ignored
 from bot.intake.github import PayloadInvalid, parse
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
+from bot.runs.database import connect, migrate
 from bot.runs.driver import Driver
 from bot.runs.state import RunState, fold
-from bot.runs.store import Store, connect, migrate
+from bot.runs.store import Store
 from bot.settings import Settings
 from bot.wiring import make_reporter, trusted_handlers, untrusted_handlers
 from gherkin.errors import ScenaristError

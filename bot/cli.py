@@ -69,8 +69,8 @@ def demo(
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
-    from bot.runs.store import connect
-    from bot.runs.store import migrate as apply
+    from bot.runs.database import connect
+    from bot.runs.database import migrate as apply
 
     settings = load_settings()
     settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,8 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080) -> None:
     import uvicorn
 
     from bot.queue import Bell, make_celery
-    from bot.runs.store import Store, connect
+    from bot.runs.database import connect
+    from bot.runs.store import Store
     from bot.web import WebApp
 
     settings = load_settings()
@@ -150,7 +151,8 @@ def up(host: Host = "127.0.0.1", port: Port = 8080) -> None:
 @app.command()
 def runs(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20) -> None:
     """List the newest runs."""
-    from bot.runs.store import Store, connect
+    from bot.runs.database import connect
+    from bot.runs.store import Store
 
     for row in Store(connect(load_settings().database)).list_runs(limit):
         typer.echo(f"{row.id}  {row.status:10}  {row.phase:9}  {row.target}")
@@ -164,7 +166,8 @@ def show_log(
     ] = False,
 ) -> None:
     """Print a run's log."""
-    from bot.runs.store import Store, connect
+    from bot.runs.database import connect
+    from bot.runs.store import Store
 
     store = Store(connect(load_settings().database))
     entries = store.entries(run)
@@ -215,8 +218,9 @@ def retry(
 def _control(run: str, control: str, phase: str | None = None) -> None:
     import getpass
 
+    from bot.runs.database import connect
     from bot.runs.events import Controlled
-    from bot.runs.store import Store, connect
+    from bot.runs.store import Store
 
     store = Store(connect(load_settings().database))
     if not store.has_run(run):

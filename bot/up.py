@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from bot.embedded import Processes, processes, scenarist, start_redis, wait_for
-from bot.runs.store import connect, migrate
+from bot.runs.database import connect, migrate
 from bot.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.events import Ignored
 from bot.intake.github import PayloadInvalid, parse, signature_valid
 from bot.intake.inbox import Inbox
 from bot.runs.state import fold
-from bot.runs.store import Delivery, Store, new_id
+from bot.runs.store import Store, new_id
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class WebApp:
         max_body_bytes: int,
     ) -> None:
         self._store = store
-        self._inbox = Inbox(store, ring)
+        self._inbox = Inbox(Deliveries(store.engine), ring)
         self._secrets = {name: secret for name, secret in secrets.items() if secret}
         self._trigger_label = trigger_label
         self._max_body_bytes = max_body_bytes

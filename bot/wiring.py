@@ -6,14 +6,16 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.forges.registry import Forges
+from bot.intake.deliveries import Deliveries
 from bot.intake.handler import IntakeHandler
 from bot.queue import Bell
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
+from bot.runs.database import connect
 from bot.runs.driver import Driver, Handler, Hold
 from bot.runs.events import Phase
 from bot.runs.state import RunState
-from bot.runs.store import Store, connect
+from bot.runs.store import Store
 from bot.runs.trusted import Trusted
 from bot.settings import Settings
 from runners import phases
@@ -36,7 +38,8 @@ class Worker:
     def __init__(self, settings: Settings, bell: Bell, queues: Sequence[str]) -> None:
         self._settings = settings
         self._bell = bell
-        self._store = Store(connect(settings.database))
+        engine = connect(settings.database)
+        self._store, self._deliveries = Store(engine), Deliveries(engine)
         self._workspaces = Workspaces(settings.state_dir)
         self._workspaces.sweep()
         handlers: dict[Phase, Handler] = {}
@@ -47,7 +50,7 @@ class Worker:
             reporter = make_reporter(settings)
             self._poster = StatusPoster(self._store, forges, reporter)
             self._intake = IntakeHandler(
-                self._store, forges, settings.trigger_label, self._started, self._controlled
+                self._store, self._deliveries, forges, settings.trigger_label, self._started, self._controlled
             )
             if "publish" in queues:
                 handlers |= trusted_handlers(settings, forges, self._workspaces, reporter)
@@ -71,7 +74,7 @@ class Worker:
 
     def reap(self) -> None:
         """Ring again for whatever the database says is unfinished and nobody works on."""
-        ids = self._store.due_deliveries(_SILENCE_S)
+        ids = self._deliveries.due(_SILENCE_S)
         if ids:
             self._bell.deliveries(ids)
         for run_id, phase in self._store.due_runs(_SILENCE_S):

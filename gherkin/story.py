@@ -146,7 +146,7 @@ def _gherkin(story: Story, blocks: Sequence[Block], where: str) -> Feature:
         written = block.text.split("\n")
         lines[block.line - 1 : block.line - 1 + len(written)] = written
     if not _HAS_HEADER.search("\n".join(lines)):
-        lines[blocks[0].line - 2] = f"Feature: {story.title}"  # the line of the opening fence
+        lines[0] = f"Feature: {story.title}"  # no block begins here: its fence comes first
     try:
         return _tagged(parse("\n".join(lines), where), story.id)
     except FeatureInvalid as error:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.embedded import free_port
-from bot.runs.store import Store, connect, migrate
+from bot.runs.database import connect, migrate
+from bot.runs.store import Store
 
 
 def _binary(name: str) -> str | None:

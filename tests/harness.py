@@ -14,8 +14,10 @@ import httpx
 from bot.embedded import Processes, free_port, processes, start_redis, wait_for
 from bot.forges.forge import Repo
 from bot.forges.local import LocalForge
+from bot.intake.deliveries import Deliveries
+from bot.runs.database import connect, migrate
 from bot.runs.state import RunState, fold
-from bot.runs.store import Store, connect, migrate
+from bot.runs.store import Store
 from bot.settings import Settings
 from bot.up import environment, start_all
 from runners.gitio import git
@@ -192,7 +194,7 @@ class BotUnderTest:
 
     def idle(self) -> None:
         """Wait until every stored delivery is handled."""
-        wait_until(lambda: not self.store.due_deliveries(-1), "an empty inbox")
+        wait_until(lambda: not Deliveries(self.store.engine).due(-1), "an empty inbox")
 
 
 def _remove(folder: Path) -> None:

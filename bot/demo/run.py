@@ -19,8 +19,9 @@ from bot.demo.watch import watch
 from bot.embedded import free_port, processes, start_redis, wait_for
 from bot.forges.forge import Repo
 from bot.forges.local import LocalForge, http_sender
+from bot.runs.database import connect, migrate
 from bot.runs.state import RunState
-from bot.runs.store import Store, connect, migrate
+from bot.runs.store import Store
 from bot.settings import Settings, SettingsInvalid
 from bot.up import environment, start_all
 from gherkin.errors import ScenaristError

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from bot.forges.forge import Forge, ForgeUnavailable
 from bot.intake.commands import CancelRuns, decide
+from bot.intake.deliveries import Deliveries
 from bot.intake.events import Ignored
 from bot.intake.github import PayloadInvalid, parse
 from bot.runs.events import Controlled
@@ -23,12 +24,14 @@ class IntakeHandler:
     def __init__(
         self,
         store: Store,
+        deliveries: Deliveries,
         forge: Callable[[str], Forge],
         trigger_label: str,
         started: Callable[[str], None],
         controlled: Callable[[str], None],
     ) -> None:
         self._store = store
+        self._deliveries = deliveries
         self._forge = forge
         self._trigger_label = trigger_label
         self._started = started
@@ -36,7 +39,7 @@ class IntakeHandler:
 
     def handle(self, delivery_id: str) -> str | None:
         """Handle a delivery that nobody has handled yet; returns the id of the run it started, if any."""
-        delivery = self._store.delivery(delivery_id)
+        delivery = self._deliveries.get(delivery_id)
         if delivery is None:
             return None
         try:
@@ -47,22 +50,22 @@ class IntakeHandler:
                 else decide(event, self._forge(delivery.forge), delivery.id)
             )
         except PayloadInvalid as error:
-            self._store.close_delivery(delivery_id, f"invalid: {error}")
+            self._deliveries.close(delivery_id, f"invalid: {error}")
             return None
         except ForgeUnavailable as error:
             seconds = min(2.0 * 2**delivery.attempts, _MAX_DELAY_S)
-            self._store.delay_delivery(delivery_id, str(error), seconds)
+            self._deliveries.delay(delivery_id, str(error), seconds)
             return None
         except ScenaristError as error:
             log.warning("delivery %s: %s", delivery_id, error)
-            self._store.close_delivery(delivery_id, str(error))
+            self._deliveries.close(delivery_id, str(error))
             return None
         if isinstance(decision, Ignored):
-            self._store.close_delivery(delivery_id, decision.reason)
+            self._deliveries.close(delivery_id, decision.reason)
             return None
         if isinstance(decision, CancelRuns):
             self._cancel(decision)
-            self._store.close_delivery(delivery_id, decision.reason)
+            self._deliveries.close(delivery_id, decision.reason)
             return None
         run_id = self._store.request_run(
             decision.request,

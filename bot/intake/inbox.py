@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.runs.store import Delivery, Store
+from bot.intake.deliveries import Deliveries, Delivery
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,8 @@ _BATCH = 200
 class Inbox:
     """`ring(ids)` tells the intake workers; it may fail, since stored deliveries are found without it."""
 
-    def __init__(self, store: Store, ring: Callable[[Sequence[str]], None]) -> None:
-        self._store = store
+    def __init__(self, deliveries: Deliveries, ring: Callable[[Sequence[str]], None]) -> None:
+        self._deliveries = deliveries
         self._ring = ring
         self._incoming: queue.SimpleQueue[tuple[Delivery, asyncio.Future[bool]] | None] = queue.SimpleQueue()
         self._stored: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
@@ -77,7 +77,7 @@ class Inbox:
 
     def _store_batch(self, batch: list[tuple[Delivery, "asyncio.Future[bool]"]]) -> None:
         try:
-            added = self._store.add_deliveries([delivery for delivery, _ in batch])
+            added = self._deliveries.add([delivery for delivery, _ in batch])
         except SQLAlchemyError as error:
             log.error("deliveries could not be stored: %s", type(error).__name__)
             self._answer([(future, error) for _, future in batch])

@@ -1,20 +1,16 @@
-"""The durable truth: deliveries, runs with their leases, logs and artifacts, on SQLite or PostgreSQL."""
+"""The durable truth: runs with their leases, logs and artifacts."""
 
 import hashlib
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from sqlalchemy.dialects import postgresql, sqlite
 from ulid import ULID
 
+from bot.runs.database import add_row, insert, reading
 from bot.runs.events import (
     Controlled,
     Entry,
@@ -46,24 +42,6 @@ class ArtifactTooLarge(ScenaristError):
     next_step = "Keep generated and binary files out of the change, for example with .gitignore."
 
 
-class DatabaseBehind(ScenaristError):
-    """The database lacks migrations."""
-
-    code = "SCN-6003"
-    next_step = "Run `scenarist migrate` with the same settings."
-
-
-class Delivery(Frozen):
-    """A webhook delivery as it was received; `body` is the raw request body."""
-
-    id: str
-    forge: str
-    guid: str
-    event: str
-    body: bytes
-    attempts: int = 0
-
-
 class Claim(Frozen):
     """The right to work on a run until `lease_until`, worth something only while `fence` is the newest."""
 
@@ -90,43 +68,6 @@ def new_id() -> str:
     return str(ULID())
 
 
-def connect(url: str) -> sa.Engine:
-    """An engine for `url`; SQLite gets WAL, full synchronisation and write transactions that lock at once."""
-    if url.startswith("postgresql://"):
-        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = sa.create_engine(url, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-
-        @sa.event.listens_for(engine, "connect")
-        def _configure(connection: Any, _record: Any) -> None:
-            connection.isolation_level = None
-            cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-
-        @sa.event.listens_for(engine, "begin")
-        def _begin(connection: sa.Connection) -> None:
-            # A transaction that reads first and writes later would otherwise fail under contention.
-            if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def migrate(engine: sa.Engine) -> None:
-    """Bring the database to the newest schema; safe to call when it is there already."""
-    with engine.begin() as connection:
-        command.upgrade(_alembic(connection), "head")
-
-
-def _alembic(connection: sa.Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    return config
-
-
 def _controls(event: Controlled) -> tuple[list[Status], dict[str, Any]]:
     """The statuses a control needs, and what it sets."""
     match event.control:
@@ -147,81 +88,6 @@ class Store:
     def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
         self.engine = engine
         self.clock = clock
-
-    # -- deliveries ----------------------------------------------------------------------------------
-
-    def add_deliveries(self, incoming: Sequence[Delivery]) -> set[str]:
-        """Store deliveries in one transaction; returns the ids of those that were not known yet."""
-        now = self.clock()
-        rows = [
-            {
-                "id": delivery.id,
-                "forge": delivery.forge,
-                "guid": delivery.guid,
-                "event": delivery.event,
-                "body_sha256": hashlib.sha256(delivery.body).hexdigest(),
-                "body": zlib.compress(delivery.body, 1),
-                "received_at": now,
-                "state": "stored",
-                "outcome": "",
-                "attempts": 0,
-                "due_at": now,
-            }
-            for delivery in incoming
-        ]
-        added: set[str] = set()
-        with self.engine.begin() as db:
-            for row in rows:
-                if self._add(db, deliveries, row):
-                    added.add(str(row["id"]))
-        return added
-
-    def delivery(self, delivery_id: str) -> Delivery | None:
-        """The delivery, if it is still to be handled."""
-        columns = deliveries.c
-        query = sa.select(deliveries).where(columns.id == delivery_id, columns.state == "stored")
-        with self._read() as db:
-            row = db.execute(query).one_or_none()
-        if row is None:
-            return None
-        return Delivery(
-            id=row.id,
-            forge=row.forge,
-            guid=row.guid,
-            event=row.event,
-            body=zlib.decompress(row.body),
-            attempts=row.attempts,
-        )
-
-    def close_delivery(self, delivery_id: str, outcome: str) -> None:
-        """Note what became of a delivery; its body is not kept."""
-        with self.engine.begin() as db:
-            db.execute(
-                sa.update(deliveries)
-                .where(deliveries.c.id == delivery_id)
-                .values(state="handled", outcome=outcome, body=b"")
-            )
-
-    def delay_delivery(self, delivery_id: str, reason: str, seconds: float) -> None:
-        """Let a delivery be tried again after `seconds`."""
-        with self.engine.begin() as db:
-            db.execute(
-                sa.update(deliveries)
-                .where(deliveries.c.id == delivery_id)
-                .values(attempts=deliveries.c.attempts + 1, outcome=reason, due_at=self.clock() + seconds)
-            )
-
-    def due_deliveries(self, older_than: float, limit: int = 500) -> list[str]:
-        """Ids of deliveries that should have been handled `older_than` seconds ago."""
-        columns = deliveries.c
-        query = (
-            sa.select(columns.id)
-            .where(columns.state == "stored", columns.due_at < self.clock() - older_than)
-            .order_by(columns.due_at)
-            .limit(limit)
-        )
-        with self._read() as db:
-            return list(db.execute(query).scalars())
 
     # -- runs ----------------------------------------------------------------------------------------
 
@@ -258,7 +124,7 @@ class Store:
             "created_at": now,
         }
         with self.engine.begin() as db:
-            created = self._add(db, runs, row)
+            created = add_row(db, runs, row)
             if created:
                 self._append(db, run_id, [request])
             if delivery_id is not None:
@@ -277,7 +143,7 @@ class Store:
             .where(runs.c.target == target, runs.c.status.in_(["active", "paused"]))
             .order_by(runs.c.id)
         )
-        with self._read() as db:
+        with reading(self.engine) as db:
             return list(db.execute(query).scalars())
 
     def claim(self, run_id: str, phases: Iterable[Phase], seconds: float) -> Claim | None:
@@ -365,7 +231,7 @@ class Store:
             .order_by(runs.c.due_at)
             .limit(limit)
         )
-        with self._read() as db:
+        with reading(self.engine) as db:
             return [(row.id, row.phase) for row in db.execute(query)]
 
     def waiting_runs(self, target_of: str) -> list[tuple[str, Phase]]:
@@ -376,7 +242,7 @@ class Store:
             .where(runs.c.target == same, runs.c.status == "active")
             .order_by(runs.c.id)
         )
-        with self._read() as db:
+        with reading(self.engine) as db:
             return [(row.id, row.phase) for row in db.execute(query)]
 
     def begin_report(self, run_id: str, seconds: float) -> bool:
@@ -405,12 +271,12 @@ class Store:
             )
             .limit(limit)
         )
-        with self._read() as db:
+        with reading(self.engine) as db:
             return list(db.execute(query).scalars())
 
     def seq(self, run_id: str) -> int:
         """The number of the log's last entry; 0 for an unknown run."""
-        with self._read() as db:
+        with reading(self.engine) as db:
             return db.execute(sa.select(runs.c.seq).where(runs.c.id == run_id)).scalar() or 0
 
     def entries(self, run_id: str, after: int = 0) -> list[Entry]:
@@ -418,7 +284,7 @@ class Store:
         query = (
             sa.select(events).where(events.c.run_id == run_id, events.c.seq > after).order_by(events.c.seq)
         )
-        with self._read() as db:
+        with reading(self.engine) as db:
             rows = db.execute(query).all()
         return [Entry(seq=row.seq, at=row.at, event=event_adapter.validate_json(row.data)) for row in rows]
 
@@ -428,14 +294,14 @@ class Store:
         if target is not None:
             query = query.where(runs.c.target == target)
         fields = list(RunRow.model_fields)
-        with self._read() as db:
+        with reading(self.engine) as db:
             return [
                 RunRow.model_validate({name: getattr(row, name) for name in fields})
                 for row in db.execute(query)
             ]
 
     def has_run(self, run_id: str) -> bool:
-        with self._read() as db:
+        with reading(self.engine) as db:
             return db.execute(sa.select(runs.c.id).where(runs.c.id == run_id)).first() is not None
 
     def control(self, run_id: str, event: Controlled) -> bool:
@@ -464,13 +330,13 @@ class Store:
     def holds(self, claim: Claim) -> bool:
         """Whether the claim is still worth something."""
         query = sa.select(runs.c.fence).where(runs.c.id == claim.run_id)
-        with self._read() as db:
+        with reading(self.engine) as db:
             return db.execute(query).scalar() == claim.fence
 
     def status(self, run_id: str) -> tuple[Status, Phase] | None:
         """The run's status and the phase it is at or before, or None for an unknown run."""
         query = sa.select(runs.c.status, runs.c.phase).where(runs.c.id == run_id)
-        with self._read() as db:
+        with reading(self.engine) as db:
             row = db.execute(query).one_or_none()
         return None if row is None else (row.status, row.phase)
 
@@ -479,25 +345,11 @@ class Store:
     def artifact(self, run_id: str, name: str) -> bytes | None:
         """The stored bytes, or None."""
         query = sa.select(artifacts.c.data).where(artifacts.c.run_id == run_id, artifacts.c.name == name)
-        with self._read() as db:
+        with reading(self.engine) as db:
             data = db.execute(query).scalar()
         return None if data is None else zlib.decompress(data)
 
     # -- inside --------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _read(self) -> Iterator[sa.Connection]:
-        with self.engine.connect() as plain:
-            yield plain.execution_options(isolation_level="AUTOCOMMIT")
-
-    def _insert(self, table: sa.Table) -> Any:
-        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)
-
-    def _add(self, db: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
-        """Insert a row; False when one with the same key is there."""
-        statement = self._insert(table).values(row).on_conflict_do_nothing()
-        return db.execute(statement.returning(table.c.id)).first() is not None
 
     def _hold(self, db: sa.Connection, claim: Claim, **values: Any) -> None:
         """Fail unless the claim is the newest on its run; `values` are set in the same statement."""
@@ -543,7 +395,7 @@ class Store:
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "data": zlib.compress(content, 1),
             }
-            statement = self._insert(artifacts).values(row)
+            statement = insert(db, artifacts).values(row)
             db.execute(
                 statement.on_conflict_do_update(
                     index_elements=["run_id", "name"],

@@ -10,7 +10,8 @@ import httpx
 
 from bot.intake.events import IssueLabelled, ReviewSubmitted
 from bot.intake.github import parse
-from bot.runs.store import Store, connect, migrate
+from bot.runs.database import connect, migrate
+from bot.runs.store import Store
 from tests.standins.octokit_payloads import COUNT, payloads
 from tests.unit.test_web import SECRET, Running
 

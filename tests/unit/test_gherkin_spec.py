@@ -224,6 +224,7 @@ REFUSED = {
     ),
     "mistyped step": ("Feature: f\n  Scenario: s\n    Givn x\n    When y\n", "line 3: .*“Given”"),
     "step with a colon": ("Feature: f\n  Scenario: s\n    Given: x\n    When y\n", "line 3: .*“Given”"),
+    "step without text": ("Feature: f\n  Scenario: s\n    Given\n    When y\n", "line 3: .*“Given”"),
     "mistyped step of a background": (f"Feature: f\n  Background:\n    Gven x\n{_OK}", "line 3: .*“Given”"),
     "mistyped scenario": (f"Feature: f\n  Scenari: s\n    Given x\n{_OK}", "line 2: .*“Scenario:”"),
     "scenario in capitals": (f"Feature: f\n  SCENARIO: s\n    Given x\n{_OK}", "line 2: .*“Scenario:”"),

@@ -160,8 +160,8 @@ def test_skeletons_are_steps_that_behave_finds_and_that_fail(tmp_path: Path) -> 
     feature = """\
 Feature: f
   Scenario Outline: s
-    Given 3 "apples" {for} <a name> and <class>
-    When <context> comes
+    Given 3 "apples" {for} <a name>, <class> and <context>
+    When nobody comes
     Then it's gut – für alle
     And nothing else
 

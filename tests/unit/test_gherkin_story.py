@@ -209,6 +209,7 @@ def test_yaml_that_is_about_something_else_is_left_alone(body: str) -> None:
         ),
         ("acceptance_criteria:\n  a: b\n", "line 2: `acceptance_criteria` must be"),
         ("```yaml\n- a\nscenarios: b\n```", "line 3: "),
+        ('```yaml\n"\nscenarios: b"\n```', "line 2: this must be a mapping"),
         ("```yaml\nscenarios: " + "[" * 20_000, "line 2: this YAML is nested too deeply"),
         ("```yaml\nscenarios: &a [*a]\n```", "line 2: .*recursive"),
         ("```yaml\nscenarios: \x07\n```", "line 2: a character that YAML does not allow"),

@@ -10,7 +10,7 @@ from bot.forges.local import BOT, LocalForge
 from bot.intake.commands import StartRun, decide
 from bot.intake.events import Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
 from bot.intake.github import PayloadInvalid, parse, signature_valid
-from bot.runs.store import connect, migrate
+from bot.runs.database import connect, migrate
 
 REPO = "octo/shop"
 

@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
+from bot.intake.deliveries import Deliveries, Delivery
 from bot.runs.events import PhaseFinished, PhaseStarted, RunEnded, RunRequested
 from bot.runs.state import fold
-from bot.runs.store import ArtifactTooLarge, Claim, Delivery, LeaseLost, Store, new_id
+from bot.runs.store import ArtifactTooLarge, Claim, LeaseLost, Store, new_id
 from runners.workorder import WorkOrder
 
 
@@ -23,6 +24,11 @@ def clock(store: Store) -> Clock:
     clock = Clock()
     store.clock = clock
     return clock
+
+
+@pytest.fixture
+def inbox(store: Store, clock: Clock) -> Deliveries:
+    return Deliveries(store.engine, clock)
 
 
 def request(number: int = 1) -> RunRequested:
@@ -46,26 +52,26 @@ def delivery(body: bytes = b"{}", guid: str = "g") -> Delivery:
     return Delivery(id=new_id(), forge="github", guid=guid, event="issues", body=body)
 
 
-def test_a_delivery_is_new_once(store: Store) -> None:
+def test_a_delivery_is_new_once(inbox: Deliveries) -> None:
     first, second, other = delivery(), delivery(), delivery(b'{"a":1}')
-    assert store.add_deliveries([first]) == {first.id}
-    assert store.add_deliveries([second]) == set()
-    assert store.add_deliveries([other]) == {other.id}, "the same GUID with another body is another delivery"
+    assert inbox.add([first]) == {first.id}
+    assert inbox.add([second]) == set()
+    assert inbox.add([other]) == {other.id}, "the same GUID with another body is another delivery"
 
 
-def test_a_delivery_is_kept_until_it_is_closed(store: Store, clock: Clock) -> None:
+def test_a_delivery_is_kept_until_it_is_closed(inbox: Deliveries, clock: Clock) -> None:
     made = delivery(b'{"x":"\xc3\xbc"}')
-    store.add_deliveries([made])
-    assert store.delivery(made.id) == made
+    inbox.add([made])
+    assert inbox.get(made.id) == made
     clock.now += 10
-    assert store.due_deliveries(5) == [made.id]
-    store.delay_delivery(made.id, "later", 60)
-    assert store.due_deliveries(5) == []
+    assert inbox.due(5) == [made.id]
+    inbox.delay(made.id, "later", 60)
+    assert inbox.due(5) == []
     clock.now += 100
-    assert store.due_deliveries(5) == [made.id]
-    store.close_delivery(made.id, "ignored")
-    assert store.delivery(made.id) is None
-    assert store.due_deliveries(5) == []
+    assert inbox.due(5) == [made.id]
+    inbox.close(made.id, "ignored")
+    assert inbox.get(made.id) is None
+    assert inbox.due(5) == []
 
 
 def test_a_request_is_granted_once(store: Store) -> None:
@@ -84,11 +90,11 @@ def test_an_exclusive_target_has_one_active_run(store: Store) -> None:
     assert start(store, "c", exclusive=True) is not None
 
 
-def test_requesting_a_run_closes_its_delivery(store: Store) -> None:
+def test_requesting_a_run_closes_its_delivery(store: Store, inbox: Deliveries) -> None:
     made = delivery()
-    store.add_deliveries([made])
+    inbox.add([made])
     store.request_run(request(), key="k", target="t", exclusive=False, delivery_id=made.id)
-    assert store.delivery(made.id) is None
+    assert inbox.get(made.id) is None
 
 
 def test_a_run_is_claimed_by_one_worker(store: Store) -> None:

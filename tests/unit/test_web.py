@@ -14,7 +14,9 @@ import sqlalchemy as sa
 import uvicorn
 
 from bot.embedded import free_port
-from bot.runs.store import Store, connect, migrate
+from bot.intake.deliveries import Deliveries
+from bot.runs.database import connect, migrate
+from bot.runs.store import Store
 from bot.runs.tables import deliveries
 from bot.web import WebApp
 
@@ -102,7 +104,7 @@ def test_a_labelled_issue_is_stored_and_rung_for(web: Running, sqlite_store: Sto
     assert (answer.status_code, answer.json()) == (202, {"status": "stored"})
     ids = stored(sqlite_store)
     assert len(ids) == 1
-    delivery = sqlite_store.delivery(ids[0])
+    delivery = Deliveries(sqlite_store.engine).get(ids[0])
     assert delivery is not None and json.loads(delivery.body) == labelled()
     web.__exit__()
     assert rung == ids

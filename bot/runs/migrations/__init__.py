@@ -1,1 +1,1 @@
-"""Alembic's migrations; `bot.runs.store.migrate` applies them."""
+"""Alembic's migrations; `bot.runs.database.migrate` applies them."""

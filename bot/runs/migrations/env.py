@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `bot.runs.store.migrate` hands over."""
+"""Runs the migrations on the connection that `bot.runs.database.migrate` hands over."""
 
 from alembic import context
 

@@ -119,7 +119,8 @@ def review(context: Any, name: str) -> None:
 @then("a pull request is opened that closes the issue")
 def pull_request(context: Any) -> None:
     context.state = context.bot.finished(context.repo, "issue", context.issue)
-    assert context.state.status == "done", (context.state.code, context.state.reason)
+    problems = context.state.verdict and context.state.verdict.problems
+    assert context.state.status == "done", (context.state.code, context.state.reason, problems)
     context.pull = context.bot.forge.pull(context.repo, context.state.published.pull)
     assert context.pull.state == "open"
     assert f"Closes #{context.issue}\n" in context.pull.body
@@ -206,7 +207,7 @@ def kept(context: Any) -> None:
 @then("a new commit is pushed on top")
 def pushed(context: Any) -> None:
     state = context.bot.finished(context.repo, "pull", context.pull.number)
-    assert state.status == "done", (state.code, state.reason)
+    assert state.status == "done", (state.code, state.reason, state.verdict and state.verdict.problems)
     after = context.bot.forge.pull(context.repo, context.pull.number)
     path = context.bot.forge.path(context.repo.full_name)
     assert after.head_sha != context.before.head_sha
