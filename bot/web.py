@@ -37,7 +37,20 @@ _STORED = _body("stored")
 _KNOWN = _body("known")
 
 
-def _error(code: str, message: str) -> bytes:
+# How a delivery can be refused: codes of `docs/errors.md`.
+REFUSALS = {
+    "SCN-1200": "No webhook secret is configured for this forge.",
+    "SCN-1201": "The signature of a delivery does not match the webhook secret.",
+    "SCN-1202": "The payload of a delivery cannot be read.",
+    "SCN-1203": "The body of a delivery is too large.",
+    "SCN-1204": "A delivery lacks its event name or GUID.",
+    "SCN-1205": "A delivery could not be stored; it has to be delivered again.",
+    "SCN-1206": "Deliveries are POST requests.",
+}
+
+
+def _error(code: str, message: str = "") -> bytes:
+    message = message or REFUSALS[code]
     return json.dumps({"error": {"code": code, "message": message}}).encode()
 
 

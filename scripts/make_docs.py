@@ -1,0 +1,144 @@
+"""Writes the documents that follow from the code: error codes, settings, the repository's configuration.
+
+python -m scripts.make_docs            write them
+python -m scripts.make_docs --check    exit 1 when one is stale
+"""
+
+import importlib
+import json
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+import bot
+import gherkin
+import runners
+from bot.config import RepoConfig
+from bot.settings import Settings
+from bot.web import REFUSALS
+from gherkin.errors import ScenaristError, all_errors
+
+DOCS = Path(__file__).parents[1] / "docs"
+_NOTE = "<!-- Written by `make docs`; do not edit. -->\n"
+
+
+def import_all() -> None:
+    """Import every module of the three packages, so that every error is known."""
+    for package in (gherkin, runners, bot):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if (
+                ".inside" not in module.name
+                and ".migrations" not in module.name
+                and ".project" not in module.name
+            ):
+                importlib.import_module(module.name)
+
+
+def errors() -> str:
+    import_all()
+    lines = [
+        "# Error codes",
+        "",
+        _NOTE,
+        "Every error a user can see has a stable code, what happened, and what to do.",
+        "",
+        "| code | what happened | what to do |",
+        "|---|---|---|",
+        f"| {ScenaristError.code} | A defect in Scenarist. | {ScenaristError.next_step} |",
+    ]
+    rows = [(each.code, _first_line(each.__doc__), each.next_step) for each in all_errors()]
+    rows += [
+        (code, what, "The answer to the webhook; see the forge's list of deliveries.")
+        for code, what in REFUSALS.items()
+    ]
+    lines += [f"| {code} | {what} | {todo} |" for code, what, todo in sorted(rows)]
+    return "\n".join(lines) + "\n"
+
+
+def settings() -> str:
+    lines = [
+        "# Settings of the operator",
+        "",
+        _NOTE,
+        "Environment variables of the processes. Secrets may also be given by whatever sets the environment from files.",
+        "",
+        "| variable | default | what |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        shown = f"`{default}`" if default not in ("", None) else ""
+        lines.append(f"| `SCENARIST_{name.upper()}` | {shown} | {field.description or ''} |")
+    return "\n".join(lines) + "\n"
+
+
+def config() -> str:
+    lines = [
+        "# `.scenarist.yml`",
+        "",
+        _NOTE,
+        "Optional, in the root of a repository; read from its default branch. All keys have defaults. "
+        "[JSON Schema](scenarist.schema.json).",
+        "",
+        "| key | default | what |",
+        "|---|---|---|",
+        *(f"| `{key}` | {default} | {what} |" for key, default, what in _keys(RepoConfig)),
+        "",
+        "```yaml",
+        "version: 1",
+        'commands: ["ruff check .", "mypy shop"]',
+        'protected: ["migrations/**"]',
+        "budget: {turns: 80, rounds: 4}",
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(model: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        if hasattr(field.annotation, "model_fields"):
+            yield from _keys(field.annotation, f"{prefix}{name}.")
+            continue
+        default = "" if field.default is PydanticUndefined else f"`{json.dumps(field.default)}`"
+        yield f"{prefix}{name}", default, field.description or ""
+
+
+def schema() -> str:
+    return json.dumps(RepoConfig.model_json_schema(), indent=2) + "\n"
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().split("\n")[0]
+
+
+def documents() -> dict[str, str]:
+    """File name -> what it must hold."""
+    return {
+        "errors.md": errors(),
+        "settings.md": settings(),
+        "config.md": config(),
+        "scenarist.schema.json": schema(),
+    }
+
+
+def main() -> int:
+    stale = []
+    for name, text in documents().items():
+        path = DOCS / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        print(f"stale: {', '.join(stale)}; run `make docs`")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
