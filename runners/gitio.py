@@ -7,6 +7,7 @@ a user's configuration could name; `ext::` and `file://` submodules fetch from w
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from git.cmd import Git
 from git.exc import GitCommandError
@@ -61,6 +62,7 @@ def git(
     env: Mapping[str, str] | None = None,
     timeout: float = 600,
     strip: bool = True,
+    stdin: bytes | None = None,
 ) -> str:
     """Run ``git args…`` on `git_dir` (never discovering one) and return its standard output.
 
@@ -86,14 +88,18 @@ def git(
         }
     options = [part for setting in _HARDENED for part in ("-c", setting)]
     try:
-        status, out, err = Git(str(work_tree or git_dir)).execute(
-            ["git", *options, *args],
-            env=environment,
-            with_extended_output=True,
-            with_exceptions=False,
-            kill_after_timeout=timeout,
-            strip_newline_in_stdout=strip,
-        )
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin or b"")
+            given.seek(0)
+            status, out, err = Git(str(work_tree or git_dir)).execute(
+                ["git", *options, *args],
+                istream=given,
+                env=environment,
+                with_extended_output=True,
+                with_exceptions=False,
+                kill_after_timeout=timeout,
+                strip_newline_in_stdout=strip,
+            )
     except GitCommandError as error:
         raise GitFailed(f"git {args[0]} could not be started: {_last_line(str(error.stderr))}.") from None
     if status != 0:
@@ -130,6 +136,48 @@ def list_files(git_dir: Path, commit: str, under: str = "") -> list[str]:
     """All file paths of `commit`, below `under` if given."""
     args: Sequence[str] = ("ls-tree", "-r", "-z", "--name-only", commit, *((under,) if under else ()))
     return [path for path in git(*args, git_dir=git_dir).split("\0") if path]
+
+
+class TreeEntry(NamedTuple):
+    """A file of a commit: git's mode (``100644``, ``120000``, …), the id of its blob, its path."""
+
+    mode: str
+    blob: str
+    path: str
+
+
+def tree_entries(git_dir: Path, commit: str, *paths: str) -> list[TreeEntry]:
+    """All files of `commit` at or below the given paths."""
+    out = git("ls-tree", "-r", "-z", commit, "--", *paths, git_dir=git_dir)
+    found = []
+    for line in filter(None, out.split("\0")):
+        meta, _, path = line.partition("\t")
+        mode, _, blob = meta.split()
+        found.append(TreeEntry(mode, blob, path))
+    return found
+
+
+def store_blob(git_dir: Path, content: bytes) -> str:
+    """Put a file's content into the repository; returns the id of the blob."""
+    return git("hash-object", "-w", "--stdin", git_dir=git_dir, stdin=content)
+
+
+def commit_on(
+    git_dir: Path, parent: str, message: str, *, added: Sequence[TreeEntry], removed: Sequence[str] = ()
+) -> str:
+    """A commit on `parent` with files replaced and removed, made without any checkout; returns its id.
+
+    Nothing is written to a working tree, so that no link in it can lead a write elsewhere.
+    """
+    lines = [f"0 {'0' * 40}\t{path}\0" for path in removed]
+    lines += [f"{entry.mode} {entry.blob}\t{entry.path}\0" for entry in added]
+    with tempfile.TemporaryDirectory(prefix="scenarist-index-") as tmp:
+        index = {"GIT_INDEX_FILE": str(Path(tmp) / "index")}
+        git("read-tree", parent, git_dir=git_dir, env=index)
+        listed = "".join(lines).encode(errors="surrogateescape")
+        git("update-index", "--replace", "-z", "--index-info", git_dir=git_dir, env=index, stdin=listed)
+        tree = git("write-tree", git_dir=git_dir, env=index)
+    return git("commit-tree", tree, "-p", parent, "-m", message, git_dir=git_dir)
 
 
 def push(

@@ -23,7 +23,7 @@ from runners.events import (
     ToolCalled,
     VerdictReached,
 )
-from runners.gitio import git, list_files, read_blob
+from runners.gitio import TreeEntry, commit_on, git, list_files, read_blob, store_blob
 from runners.job import BASE, CHECKPOINT, FEATURE, PROTECTED, WORK, Job, PhaseResult, Services
 from runners.models.chat import Message
 from runners.plaintext import defuse, one_line
@@ -96,18 +96,15 @@ def _commit_spec(
 ) -> PhaseResult[RunnerEvent]:
     path = f"{job.settings.features}/issue_{job.order.number}_{branch_slug(job.order.title).replace('-', '_')}.feature"
     content = render(feature).encode()
-    with services.workspaces.worktree(mirror, job.base, job.run_id, "specify") as tree:
-        target = tree.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        tree.git("add", "--force", "--", path)
-        commit = tree.commit(
-            f"Specify #{job.order.number}: {one_line(job.order.title)}\n\n"
-            f"{_FEATURE_TRAILER}: {path}\n{ORDER_TRAILER}: {job.order.digest}\n"
-        )
-        if commit is None:
-            return PhaseResult("gave_up", f"{path} is already in the repository, word for word.")
-        bundle = tree.bundle(job.base)
+    if read_blob(mirror.path, job.base, path) == content:
+        return PhaseResult("gave_up", f"{path} is already in the repository, word for word.")
+    message = (
+        f"Specify #{job.order.number}: {one_line(job.order.title)}\n\n"
+        f"{_FEATURE_TRAILER}: {path}\n{ORDER_TRAILER}: {job.order.digest}\n"
+    )
+    entry = TreeEntry("100644", store_blob(mirror.path, content), path)
+    commit = commit_on(mirror.path, job.base, message, added=[entry])
+    bundle = mirror.bundle_commit(commit, work_ref(job.run_id), base=job.base)
     written = SpecWritten.model_validate(
         {
             "path": path,

@@ -86,6 +86,15 @@ class Mirror:
                 packed.unlink(missing_ok=True)
             return git("rev-parse", ref, git_dir=self.path)
 
+    def bundle_commit(self, commit: str, ref: str, *, base: str | None) -> bytes:
+        """Pack `commit` under the name `ref`, which the mirror does not keep."""
+        with self.lock():
+            git("update-ref", ref, commit, git_dir=self.path)
+            try:
+                return self.bundle(ref, base=base)
+            finally:
+                git("update-ref", "-d", ref, git_dir=self.path)
+
     def bundle(self, ref: str, *, base: str | None) -> bytes:
         """Pack `ref`, without what `base` already has, as a git bundle."""
         packed = self.path / f"outgoing-{os.getpid()}.bundle"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runners.gitio import git
 from runners.sandbox import Sandbox, available
+from runners.tools.paths import write_bytes
 
 
 @dataclass
@@ -38,7 +39,7 @@ def check_branch(repository: Path, branch: str, feature: str) -> Checked:
             before = git("ls-tree", "--name-only", "origin/main", "--", path, git_dir=clone / ".git")
             if before:
                 text = git("show", f"origin/main:{path}", git_dir=clone / ".git", strip=False)
-                (clone / path).write_text(text, encoding="utf-8")
+                write_bytes(clone, path, text.encode(errors="surrogateescape"), lambda _path: None)
             else:
                 (clone / path).unlink()
         status, last = _run(clone, "behave", feature)

@@ -13,7 +13,7 @@ from gherkin.errors import ScenaristError
 from runners.gitio import git, push, read_blob, remote_heads
 from runners.job import BASE, FEATURE, WORK, PhaseResult, RunSettings
 from runners.verify.verdict import Verdict
-from runners.workspace import Mirror, Workspaces, branch_slug, work_ref
+from runners.workspace import Workspaces, branch_slug, work_ref
 
 CHECK_NAME = "scenarist"
 _MAX_BRANCHES = 50
@@ -58,14 +58,14 @@ class Trusted:
             heads = mirror.fetch(access.url, access.header, [default, branch])
             head = heads[branch]
             base = git("merge-base", heads[default], head, git_dir=mirror.path)
-            artifacts[WORK] = _bundle(mirror, run_id, head, base)
+            artifacts[WORK] = mirror.bundle_commit(head, work_ref(run_id), base=base)
         else:
             base = mirror.fetch(access.url, access.header, [default])[default]
             branch, head = _free_branch(access.url, access.header, order.number, order.title), None
         text = (read_blob(mirror.path, base, FILE) or b"").decode(errors="replace")
         settings: RunSettings = parse_config(text).run_settings()
         if self.carry_base:
-            artifacts[BASE] = _bundle(mirror, run_id, base, None)
+            artifacts[BASE] = mirror.bundle_commit(base, work_ref(run_id), base=None)
         prepared = Prepared(base=base, base_branch=default, branch=branch, head=head, settings=settings)
         return PhaseResult("done", events=[prepared], artifacts=artifacts)
 
@@ -186,13 +186,3 @@ def _free_branch(url: str, header: str, number: int, title: str) -> str:
     if free is None:
         raise NoFreeBranch(f"Branch {stem} and {_MAX_BRANCHES - 2} numbered ones exist already.")
     return free
-
-
-def _bundle(mirror: Mirror, run_id: str, commit: str, base: str | None) -> bytes:
-    ref = work_ref(run_id)
-    with mirror.lock():
-        git("update-ref", ref, commit, git_dir=mirror.path)
-        try:
-            return mirror.bundle(ref, base=base)
-        finally:
-            git("update-ref", "-d", ref, git_dir=mirror.path)

@@ -2,12 +2,11 @@
 
 import contextlib
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from gherkin.steps import assertionless
-from runners.gitio import changed_files, list_files, read_blob
+from runners.gitio import changed_files, commit_on, read_blob, tree_entries
 from runners.policy import is_protected
 from runners.verify.suites import SuiteRun, Suites, describe_failure
 from runners.verify.verdict import (
@@ -57,11 +56,10 @@ class Gate:
                 stack.enter_context(self._workspaces.worktree(self._mirror, commit, self._run_id, name)).root
                 for commit, name in (
                     (claim.base, "base"),
-                    (claim.base, "laid"),
+                    (self._laid(claim), "laid"),
                     (claim.head, "head"),
                 )
             )
-            self._lay(claim, laid)
             proofs, found = self._red_green(claim, laid, head)
             problems += found
             suites, failures, found = self._no_regression(claim, base, head)
@@ -128,17 +126,18 @@ class Gate:
             for function, line in found
         ]
 
-    def _lay(self, claim: Claim, root: Path) -> None:
-        """Lay only the feature and the step definitions of the head onto the base checkout."""
-        git_dir = self._mirror.path
-        steps = f"{self._suites.features}/steps"
-        shutil.rmtree(root / steps, ignore_errors=True)
-        for path in (claim.feature, *list_files(git_dir, claim.head, f"{steps}/")):
-            content = read_blob(git_dir, claim.head, path)
-            if content is not None:
-                target = root / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
+    def _laid(self, claim: Claim) -> str:
+        """The base commit with only the feature and the step definitions of the head."""
+        git_dir, steps = self._mirror.path, f"{self._suites.features}/steps"
+        head = tree_entries(git_dir, claim.head, claim.feature, steps)
+        gone = {entry.path for entry in tree_entries(git_dir, claim.base, steps)}
+        return commit_on(
+            git_dir,
+            claim.base,
+            "The base with the scenarios",
+            added=head,
+            removed=sorted(gone - {entry.path for entry in head}),
+        )
 
     def _red_green(
         self, claim: Claim, laid: Path, head: Path

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.gitio import git
+from runners.gitio import TreeEntry, commit_on, git, store_blob
 from runners.sandbox import Limits, Sandbox
 from runners.verify.gate import Claim, Gate, feedback
 from runners.verify.suites import Suites
@@ -255,3 +255,28 @@ def test_several_rows_of_an_outline_are_proven_one_by_one(bench: Workbench) -> N
     verdict = bench.verdict(WORK, spec={FEATURE: feature})
     assert verdict.green, verdict.problems
     assert len(verdict.scenarios) == 2
+
+
+def test_a_link_in_the_base_leads_no_write_outside(bench: Workbench, tmp_path: Path) -> None:
+    """The base has its steps folder behind a link; the head has real steps there."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "keep.txt").write_text("mine")
+    base = bench.commit({"calc.py": BASE["calc.py"]})
+    git_dir = bench.mirror.path
+    link = store_blob(git_dir, str(outside).encode())
+    linked = commit_on(git_dir, base, "x", added=[TreeEntry("120000", link, "features/steps")])
+    bench.commit(SPEC)
+    bench.commit(WORK)
+    then = STEPS.replace("import when", "import then, when")
+    then += '\n\n@then("I get {n:d}")\ndef get(context, n):\n    assert context.result == n\n'
+    head = bench.commit({"features/steps/double_steps.py": then})
+    suites = Suites(
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=20)),
+        features="features",
+    )
+    sha = hashlib.sha256(SPEC[FEATURE].encode()).hexdigest()
+    claim = Claim(base=linked, head=head, feature=FEATURE, feature_sha256=sha)
+    verdict = Gate(bench.workspaces, bench.mirror, suites, "run").verify(claim)
+    assert [path.name for path in outside.iterdir()] == ["keep.txt"]
+    assert verdict.scenarios[0].proven, verdict.problems
