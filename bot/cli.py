@@ -181,6 +181,27 @@ def show_log(
             typer.echo(f"{entry.seq:4} {entry.at[11:19]} {entry.event.type:14} {text[:160]}")
 
 
+@app.command()
+def verify(
+    base: Annotated[str, typer.Option(help="The commit before the change.")],
+    feature: Annotated[str, typer.Option(help="Path of the feature file, in the head commit.")],
+    head: Annotated[str, typer.Option(help="The commit with the change.")] = "HEAD",
+    repo: Annotated[Path, typer.Option(help="A git repository.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole verdict.")] = False,
+) -> None:
+    """Take the verdict on a change in any repository: exit status 0 when it is proven, 1 when not."""
+    from bot.verify_command import verdict_text, verify_repository
+    from runners.sandbox import Limits
+
+    settings = load_settings()
+    _require_sandbox(settings)
+    limits = Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+    unsafe = settings.unsafe_no_sandbox
+    verdict = verify_repository(repo, base, head, feature, limits=limits, unsafe=unsafe)
+    typer.echo(verdict_text(verdict, as_json=as_json))
+    raise typer.Exit(0 if verdict.green else 1)
+
+
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
 
 
