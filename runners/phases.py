@@ -56,7 +56,8 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         return PhaseResult(
             "needs_info",
             "The issue does not say what should be different. Describe in a few sentences what somebody does and what "
-            "they should see then, or write the scenarios yourself in a ```gherkin block.",
+            "they should see then, or write the scenarios yourself in a ```gherkin block. Then take the label off and set "
+            "it again.",
         )
     if story.scenarios is not None:
         feature: Feature | None = story.scenarios

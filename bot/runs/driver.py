@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from bot.forges.forge import ForgeUnavailable
-from bot.runs.events import Event, Phase, PhaseDelayed, PhaseFinished, PhaseStarted, RunEnded
+from bot.runs.events import Entry, Event, Phase, PhaseDelayed, PhaseFinished, PhaseStarted, RunEnded
 from bot.runs.state import RunState, fold
 from bot.runs.store import Claim, LeaseLost, Store
 from bot.runs.workflow import FAILED, end_status, next_phase
@@ -19,8 +19,19 @@ log = logging.getLogger(__name__)
 
 _PASSING = (ForgeUnavailable, ModelUnavailable)
 _MAX_ATTEMPTS = 6
+# Trouble that may pass is waited for about half an hour in all.
+_MAX_DELAYS = 12
 _FIRST_DELAY_S = 2.0
+_MAX_DELAY_S = 300.0
 _LOOK_S = 1.0
+
+
+class PhaseNeverEnded(ScenaristError):
+    """A phase took its worker down each time it was begun."""
+
+    code = "SCN-6004"
+    next_step = "Read the worker's log of that time; it may need more memory. `scenarist retry` begins the phase again."
+
 
 Handler = Callable[[str, RunState, "Hold"], PhaseResult[Event]]
 
@@ -77,8 +88,8 @@ class Driver:
 
     def _do(self, claim: Claim, hold: Hold) -> Phase | None:
         if claim.attempts > _MAX_ATTEMPTS:
-            reason = f"The {claim.phase} phase was begun {claim.attempts - 1} times and never ended."
-            return self._finish(claim, PhaseResult("gave_up", reason), FAILED, "SCN-6004")
+            begun = f"The {claim.phase} phase was begun {claim.attempts - 1} times and never ended."
+            return self._fail(claim, PhaseNeverEnded(begun))
         hold.log([PhaseStarted(phase=claim.phase, worker=self._worker)])
         self._changed(claim.run_id, None)
         state = fold(self._store.entries(claim.run_id))
@@ -89,15 +100,19 @@ class Driver:
         except Cancelled:
             raise LeaseLost(f"Run {claim.run_id} was taken out of this worker's hands.") from None
         except ScenaristError as error:
-            if isinstance(error, _PASSING) and claim.attempts < _MAX_ATTEMPTS:
-                return self._delay(claim, error)
-            reason = f"{error.message} {error.next_step}"
-            return self._finish(claim, PhaseResult("gave_up", reason), FAILED, error.code)
+            delays = _delays(self._store.entries(claim.run_id))
+            if isinstance(error, _PASSING) and delays < _MAX_DELAYS:
+                return self._delay(claim, error, delays)
+            return self._fail(claim, error)
         except Exception:
             log.exception("run %s: the %s phase broke", claim.run_id, claim.phase)
             reason = f"The {claim.phase} phase broke. {ScenaristError.next_step}"
             return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code)
         return self._finish(claim, result, result.outcome, "")
+
+    def _fail(self, claim: Claim, error: ScenaristError) -> Phase | None:
+        reason = f"{error.message} {error.next_step}"
+        return self._finish(claim, PhaseResult("gave_up", reason), FAILED, error.code)
 
     def _finish(self, claim: Claim, result: PhaseResult[Event], outcome: str, code: str) -> Phase | None:
         following = next_phase(claim.phase, outcome)
@@ -117,12 +132,10 @@ class Driver:
         )
         return None
 
-    def _delay(self, claim: Claim, error: ScenaristError) -> Phase:
-        seconds = _FIRST_DELAY_S * 2 ** (claim.attempts - 1)
+    def _delay(self, claim: Claim, error: ScenaristError, delays: int) -> Phase:
+        seconds = min(_FIRST_DELAY_S * 2**delays, _MAX_DELAY_S)
         delayed = PhaseDelayed(phase=claim.phase, code=error.code, reason=error.message, seconds=seconds)
-        self._store.finish_phase(
-            claim, [delayed], {}, phase=claim.phase, delay=seconds, attempts=claim.attempts
-        )
+        self._store.finish_phase(claim, [delayed], {}, phase=claim.phase, delay=seconds)
         return claim.phase
 
     @contextmanager
@@ -152,3 +165,13 @@ class Driver:
         finally:
             stop.set()
             thread.join()
+
+
+def _delays(entries: Sequence[Entry]) -> int:
+    """How often the phase at hand was put off since the last one ended."""
+    count = 0
+    for entry in reversed(entries):
+        if isinstance(entry.event, PhaseFinished):
+            break
+        count += isinstance(entry.event, PhaseDelayed)
+    return count

@@ -197,7 +197,6 @@ class Store:
         phase: Phase,
         status: Status = "active",
         delay: float = 0.0,
-        attempts: int = 0,
     ) -> None:
         """Store a phase's end and let go of the run, which goes on with `phase` after `delay` seconds."""
         with self.engine.begin() as db:
@@ -208,7 +207,7 @@ class Store:
                 phase=phase,
                 status=status,
                 due_at=self.clock() + delay,
-                attempts=attempts,
+                attempts=0,
             )
             self._append(db, claim.run_id, new)
             self._put(db, claim.run_id, blobs)

@@ -1,0 +1,127 @@
+"""The driver: one phase a claim, trouble that passes, trouble that does not, workers that die."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.forges.forge import ForgeDenied, ForgeUnavailable
+from bot.runs.driver import Driver, Handler, Hold
+from bot.runs.events import Phase, PhaseDelayed
+from bot.runs.state import RunState, fold
+from bot.runs.store import Store
+from runners.job import PhaseResult
+from tests.unit.test_store import Clock, claim, start
+
+PHASES: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish", "conclude")
+
+
+@pytest.fixture
+def clock(store: Store) -> Clock:
+    clock = Clock()
+    store.clock = clock
+    return clock
+
+
+Make = Callable[..., Driver]
+
+
+@pytest.fixture
+def make(store: Store, clock: Clock) -> Make:
+    def make(**handlers: Handler) -> Driver:
+        def done(_run: str, _state: RunState, _hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+            return PhaseResult("done")
+
+        every: dict[Phase, Handler] = dict.fromkeys(PHASES, done)
+        every.update(handlers)  # type: ignore[arg-type]
+        return Driver(store, every, worker="w", lease_seconds=30, changed=lambda run, following: None)
+
+    return make
+
+
+def drive(store: Store, driver: Driver, clock: Clock, run_id: str) -> RunState:
+    for _ in range(60):
+        driver.advance(run_id)
+        state = fold(store.entries(run_id))
+        if state.status != "active":
+            return state
+        clock.now += 301
+    raise AssertionError("the run did not end")
+
+
+def raising(error: Exception, times: int = 10**9) -> Handler:
+    left = [times]
+
+    def handler(_run: str, _state: RunState, _hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+        if left[0] > 0:
+            left[0] -= 1
+            raise error
+        return PhaseResult("done")
+
+    return handler
+
+
+def test_phases_follow_each_other_to_the_end(store: Store, make: Make, clock: Clock) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    state = drive(store, make(), clock, run_id)
+    assert state.status == "done"
+    assert [step.phase for step in state.finished] == ["prepare", "specify", "implement", "verify", "publish"]
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("needs_info", "needs_info"), ("gave_up", "gave_up")])
+def test_an_honest_end_is_concluded(
+    store: Store, make: Make, clock: Clock, outcome: str, status: str
+) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    handler: Handler = lambda _run, _state, _hold: PhaseResult(outcome, "because")  # type: ignore[arg-type]  # noqa: E731
+    state = drive(store, make(specify=handler), clock, run_id)
+    assert (state.status, state.reason) == (status, "because")
+    assert [step.phase for step in state.finished] == ["prepare", "specify", "conclude"]
+
+
+def test_trouble_that_passes_is_waited_for(store: Store, make: Make, clock: Clock) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    driver = make(publish=raising(ForgeUnavailable("It is away."), times=8))
+    state = drive(store, driver, clock, run_id)
+    assert state.status == "done"
+    waits = [e.event.seconds for e in store.entries(run_id) if isinstance(e.event, PhaseDelayed)]
+    assert waits == [2, 4, 8, 16, 32, 64, 128, 256]
+
+
+def test_trouble_that_lasts_ends_the_run_with_its_code(store: Store, make: Make, clock: Clock) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    state = drive(store, make(publish=raising(ForgeUnavailable("It is away."))), clock, run_id)
+    assert (state.status, state.code) == ("failed", "SCN-1001")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(ForgeDenied("No."), "SCN-1002"), (ZeroDivisionError("secret"), "SCN-0000")]
+)
+def test_other_errors_end_it_at_once(
+    store: Store, make: Make, clock: Clock, error: Exception, code: str
+) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    state = drive(store, make(implement=raising(error)), clock, run_id)
+    assert (state.status, state.code) == ("failed", code)
+    assert "secret" not in state.reason
+
+
+def test_a_conclusion_that_fails_is_an_end_too(store: Store, make: Make, clock: Clock) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    driver = make(prepare=raising(ForgeDenied("No.")), conclude=raising(ForgeDenied("Nor this.")))
+    assert drive(store, driver, clock, run_id).status == "failed"
+
+
+def test_a_run_that_kills_its_workers_is_ended(store: Store, make: Make, clock: Clock) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    for _ in range(6):
+        claim(store, run_id)
+        clock.now += 31
+    state = drive(store, make(), clock, run_id)
+    assert (state.status, state.code) == ("failed", "SCN-6004")
