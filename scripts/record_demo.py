@@ -1,4 +1,4 @@
-"""Records the session that `scenarist demo` replays: runs the demo on scripted turns and keeps its log.
+"""Records the run that `scenarist demo` replays: runs the demo on scripted turns and keeps its log.
 
     .venv/bin/python -m scripts.record_demo
 
