@@ -5,15 +5,14 @@ tool results that answer no call are refused with 400, as servers and chat templ
 """
 
 import json
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from runners.models.chat import Reply, ToolCall
+from tests.standins.serving import LoopbackServer, QuietHandler
 
 _FIELDS = {
     "model",
@@ -46,7 +45,7 @@ def recorded_turns(path: Path) -> dict[str, list[Reply]]:
     return turns
 
 
-class ChatServer:
+class ChatServer(LoopbackServer):
     """Serves `specify` turns to requests with a schema and `implement` turns to the others.
 
     Which turn is due follows from the conversation (its assistant messages), as with a real model, which
@@ -57,24 +56,11 @@ class ChatServer:
         self.specify = list(specify)
         self.implement = list(implement)
         self.requests: list[dict[str, Any]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        super().__init__(self._handler())
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def __enter__(self) -> "ChatServer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return f"{self.root}/v1"
 
     def answer(self, request: dict[str, Any]) -> Reply | str:
         """The reply that is due, or what is wrong with the request."""
@@ -92,12 +78,7 @@ class ChatServer:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_args: Any) -> None:
-                pass
-
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 if self.path == "/v1/models":
                     self._json(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})

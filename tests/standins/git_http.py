@@ -3,18 +3,17 @@
 import base64
 import os
 import subprocess
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+
+from tests.standins.serving import LoopbackServer, QuietHandler
 
 # (repository, token, writing) -> HTTP status: 200 lets it through.
 Authorize = Callable[[str, str, bool], int]
 
 
-class GitServer:
+class GitServer(LoopbackServer):
     """Serves the bare repositories below `root` as ``<url>/<owner>/<name>.git``.
 
     `pushed(repository)` is called after each push, before the client gets its answer.
@@ -27,34 +26,16 @@ class GitServer:
         self._authorize = authorize
         self._pushed = pushed
         self.requests: list[tuple[str, str, int]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        super().__init__(self._handler())
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> "GitServer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return self.root
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_args: Any) -> None:
-                pass
-
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 owner._serve(self)
 

@@ -16,10 +16,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
 import httpx
@@ -29,6 +29,7 @@ from runners.gitio import git
 from tests.standins.emulator import make_key
 from tests.standins.git_http import GitServer
 from tests.standins.openapi import description
+from tests.standins.serving import LoopbackServer, QuietHandler
 
 R = "/repos/{owner}/{repo}"
 APP_ID, SLUG, INSTALLATION = 4711, "scenarist", 99
@@ -81,7 +82,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class GitHubServer:
+class GitHubServer(LoopbackServer):
     """One GitHub with one repository, ``octo/calc``. People are ada (admin), wim (write) and tri (read)."""
 
     repo = "octo/calc"
@@ -118,16 +119,14 @@ class GitHubServer:
         self._faults: list[Fault] = []
         self.bare = folder / "git" / f"{self.repo}.git"
         self.git = GitServer(folder / "git", self._authorize_git, self._pushed)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        super().__init__(self._handler())
         self._routes = self._make_routes()
 
     @property
     def api_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self.root
 
-    def __enter__(self) -> "GitHubServer":
+    def __enter__(self) -> Self:
         self.bare.mkdir(parents=True)
         git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare), git_dir=self.bare)
         tree = self._folder / "tree"
@@ -136,17 +135,14 @@ class GitHubServer:
             (tree / path).write_text(text)
         git("add", "--all", git_dir=self.bare, work_tree=tree)
         git("commit", "--quiet", "--message", "Begin", git_dir=self.bare, work_tree=tree)
-        self._thread.start()
         self.git.__enter__()
-        return self
+        return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.git.__exit__(kind, error, trace)
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
 
     # -- what people do ------------------------------------------------------------------------------
 
@@ -264,12 +260,7 @@ class GitHubServer:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_args: Any) -> None:
-                pass
-
+        class Handler(QuietHandler):
             def _any(self) -> None:
                 size = int(self.headers.get("Content-Length") or 0)
                 status, body, headers = owner._serve(self, self.rfile.read(size))

@@ -4,18 +4,17 @@ https://docs.anthropic.com/en/api/messages-streaming
 """
 
 import json
-import threading
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from runners.models.chat import Reply
+from tests.standins.serving import LoopbackServer, QuietHandler
 
 _FIELDS = {"model", "max_tokens", "system", "messages", "tools", "tool_choice", "stream", "cache_control"}
 
 
-class MessagesServer:
+class MessagesServer(LoopbackServer):
     """Answers request number n with ``turns[n]``; an int in `turns` is an error status instead."""
 
     def __init__(self, turns: Sequence[Reply | int], key: str = "sk-test") -> None:
@@ -23,31 +22,17 @@ class MessagesServer:
         self.key = key
         self.requests: list[dict[str, Any]] = []
         self._asked = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        super().__init__(self._handler())
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> "MessagesServer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return self.root
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_args: Any) -> None:
-                pass
+        class Handler(QuietHandler):
+            protocol_version = "HTTP/1.0"  # a stream ends with its connection
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
