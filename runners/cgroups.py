@@ -41,7 +41,7 @@ def _make(processes: int, memory_mb: int) -> Path | None:
     if parent is None or not os.access(parent, os.W_OK):
         return None
     _sweep(parent)
-    group = parent / f"{_NAME}-{os.getpid()}-{next(_NUMBERS)}"
+    group = parent / f"{_prefix()}-{os.getpid()}-{next(_NUMBERS)}"
     try:
         group.mkdir()
         (group / "pids.max").write_text(str(processes + _OVERHEAD))
@@ -52,6 +52,11 @@ def _make(processes: int, memory_mb: int) -> Path | None:
             group.rmdir()
         return None
     return group
+
+
+def _prefix() -> str:
+    """Process ids mean something in one pid namespace only; containers may share the control groups."""
+    return f"{_NAME}-{Path('/proc/self/ns/pid').stat().st_ino}"
 
 
 def _parent() -> Path | None:
@@ -78,9 +83,9 @@ def _parent() -> Path | None:
 
 def _sweep(parent: Path) -> None:
     """Remove what a killed runner left; a group with processes in it stays (rmdir refuses)."""
-    for group in parent.glob(f"{_NAME}-*-*"):
+    for group in parent.glob(f"{_prefix()}-*-*"):
         with contextlib.suppress(OSError, ValueError):
-            if not Path(f"/proc/{int(group.name.split('-')[1])}").exists():
+            if not Path(f"/proc/{int(group.name.split('-')[2])}").exists():
                 group.rmdir()
 
 

@@ -311,12 +311,19 @@ def test_no_control_group_is_left(workspace: Path) -> None:
     with cgroups.control_group(10, 100) as join:
         if not join:
             pytest.skip("control groups cannot be made here")
-        assert parent is not None and list(parent.glob(f"scenarist-{os.getpid()}-*"))
-    gone = parent / "scenarist-999999999-0"
+        assert parent is not None and list(parent.glob(f"scenarist-*-{os.getpid()}-*"))
+    space = Path("/proc/self/ns/pid").stat().st_ino
+    # One of a dead process of ours, one of another container that shares the control groups.
+    gone, theirs = parent / f"scenarist-{space}-999999999-0", parent / f"scenarist-{space + 1}-999999999-0"
     gone.mkdir()
-    bash(Sandbox(workspace, limits=Limits(wall_s=1)), "sleep 60 & sleep 60")
-    assert not list(parent.glob(f"scenarist-{os.getpid()}-*"))
-    assert not gone.exists()
+    theirs.mkdir()
+    try:
+        bash(Sandbox(workspace, limits=Limits(wall_s=1)), "sleep 60 & sleep 60")
+        assert not list(parent.glob(f"scenarist-*-{os.getpid()}-*"))
+        assert not gone.exists()
+        assert theirs.exists()
+    finally:
+        theirs.rmdir()
 
 
 def test_without_bubblewrap(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
