@@ -10,7 +10,7 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
@@ -22,6 +22,7 @@ from bot.config import RepoConfig
 from bot.settings import Settings
 from bot.web import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
+from runners.job import PROTECTED
 
 DOCS = Path(__file__).parents[1] / "docs"
 _NOTE = "<!-- Written by `make docs`; do not edit. -->\n"
@@ -73,8 +74,17 @@ def settings() -> str:
     for name, field in Settings.model_fields.items():
         default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
         shown = f"`{default}`" if default not in ("", None) else ""
-        lines.append(f"| `SCENARIST_{name.upper()}` | {shown} | {field.description or ''} |")
+        lines.append(
+            f"| `SCENARIST_{name.upper()}` | {shown} | {field.description or ''}{_choices(field.annotation)} |"
+        )
     return "\n".join(lines) + "\n"
+
+
+def _choices(annotation: Any) -> str:
+    """The values a field takes, when they are few."""
+    if get_origin(annotation) is not Literal:
+        return ""
+    return f" One of {', '.join(f'`{value}`' for value in get_args(annotation))}."
 
 
 def config() -> str:
@@ -95,6 +105,9 @@ def config() -> str:
         'protected: ["migrations/**"]',
         "budget: {turns: 80, rounds: 4}",
         "```",
+        "",
+        "In globs `*`, `?` and `[…]` stay within a folder or file name, and `**` stands for any number of folders; "
+        f"one that ends in `/` means all below. Always protected: {', '.join(f'`{glob}`' for glob in PROTECTED)}.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -4,16 +4,40 @@ import ast
 import re
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from bot.cli import app
 from bot.settings import Settings
 from bot.web import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
+from runners.verify.verdict import Problem
 from scripts.make_docs import DOCS, documents, import_all
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+RECIPES = [
+    ROOT / name
+    for name in (
+        "action.yml",
+        "compose.yaml",
+        "Dockerfile",
+        ".github/workflows/agent.yml",
+        ".github/workflows/ci.yml",
+    )
+]
+KNOWN = {f"SCENARIST_{name.upper()}" for name in Settings.model_fields}
+
+
+def variables(text: str) -> set[str]:
+    return set(re.findall(r"SCENARIST_[A-Z_]+[A-Z]", text))
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors a forge makes of a page's headings."""
+    lines = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in lines}
 
 
 def test_generated_documents_are_up_to_date() -> None:
@@ -34,10 +58,33 @@ def test_error_codes_are_unique_and_say_what_to_do() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_resolve_and_variables_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
-    known = {f"SCENARIST_{name.upper()}" for name in Settings.model_fields}
-    assert set(re.findall(r"SCENARIST_[A-Z_]+[A-Z]", text)) <= known
+    for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):
+        linked = page.parent / target if target else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        assert not heading or heading in headings(linked), f"{page.name} links to {target}#{heading}"
+    assert variables(text) <= KNOWN
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_recipes_set_variables_that_exist(recipe: Path) -> None:
+    assert variables(recipe.read_text(encoding="utf-8")) <= KNOWN
+
+
+def test_every_problem_of_a_verdict_is_explained() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \| (\S[^|]*) \| (\S[^|]*) \|$",
+        (DOCS / "verdict.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    codes = get_args(Problem.model_fields["code"].annotation)
+    assert sorted(code for code, _, _ in rows) == sorted(codes)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_named_exist(page: Path) -> None:
+    known = {each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands}
+    named = re.findall(r"(?:`|^ {4}|bin/)scenarist ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(named) <= known
 
 
 def test_imports_point_one_way() -> None:
