@@ -33,6 +33,7 @@ def verify_repository(
     The feature is taken as approved as it stands in `head`; `.scenarist.yml` is read from `base`. Raises
     `VerifyRefused`, `ConfigInvalid` or `EnvironmentBroken`.
     """
+    repo = repo.resolve()
     git_dir = repo / ".git" if (repo / ".git").exists() else repo
     try:
         commits = [

@@ -17,6 +17,7 @@ from bot.runs.events import Phase
 from bot.runs.state import RunState
 from bot.runs.store import Store
 from bot.runs.trusted import Trusted
+from bot.runs.workflow import check
 from bot.settings import Settings
 from runners import phases
 from runners.environment import Environments
@@ -36,6 +37,7 @@ class Worker:
     """What the Celery tasks do, in a worker of `queues`; `bell` sends the wake-ups."""
 
     def __init__(self, settings: Settings, bell: Bell, queues: Sequence[str]) -> None:
+        check()
         self._settings = settings
         self._bell = bell
         engine = connect(settings.database)

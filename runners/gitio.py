@@ -181,13 +181,21 @@ def commit_on(
 
 
 def push(
-    source: Path, bundle: bytes, ref: str, *, url: str, header: str, branch: str, expected: str | None
-) -> str:
-    """Push the commit a bundle carries to `branch` of `url`; returns its id.
+    source: Path,
+    bundle: bytes,
+    ref: str,
+    *,
+    url: str,
+    header: str,
+    branch: str,
+    expected: str | None,
+    commit: str,
+) -> None:
+    """Push `commit`, which a bundle carries, to `branch` of `url`.
 
     A pristine repository borrowing the objects of `source` does it, so that nothing a runner may have left in
     a configuration is read beside the credential. `expected` is the commit the branch must be at (None: must
-    not exist); otherwise the push fails and nothing changes.
+    not exist); otherwise the push fails and nothing changes, as it does when the bundle carries another commit.
     """
     with tempfile.TemporaryDirectory(prefix="scenarist-push-") as tmp:
         clean = Path(tmp) / "push.git"
@@ -197,6 +205,8 @@ def push(
         packed.write_bytes(bundle)
         git("fetch", "--quiet", "--no-tags", str(packed), f"+{ref}:{ref}", git_dir=clean)
         sha = git("rev-parse", f"{ref}^{{commit}}", git_dir=clean)
+        if sha != commit:
+            raise GitFailed(f"The bundle carries {sha[:12]} and not {commit[:12]}.")
         git(
             "push",
             "--quiet",
@@ -206,7 +216,6 @@ def push(
             git_dir=clean,
             header=header,
         )
-    return sha
 
 
 def remote_heads(url: str, header: str, *branches: str) -> dict[str, str]:

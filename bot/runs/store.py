@@ -316,6 +316,12 @@ class Store:
             .values(fence=runs.c.fence + 1, lease_until=None, attempts=0, **values)
             .returning(runs.c.phase)
         )
+        try:
+            return self._control(run_id, event, statement)
+        except sa.exc.IntegrityError:
+            return False  # another run on its target has begun in the meantime
+
+    def _control(self, run_id: str, event: Controlled, statement: Any) -> bool:
         with self.engine.begin() as db:
             before = db.execute(sa.select(runs.c.phase).where(runs.c.id == run_id)).scalar()
             if before is None or db.execute(statement).first() is None:

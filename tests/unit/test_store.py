@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from bot.intake.deliveries import Deliveries, Delivery
-from bot.runs.events import PhaseFinished, PhaseStarted, RunEnded, RunRequested
+from bot.runs.events import Controlled, PhaseFinished, PhaseStarted, RunEnded, RunRequested
 from bot.runs.state import fold
 from bot.runs.store import ArtifactTooLarge, Claim, LeaseLost, Store, new_id
 from runners.workorder import WorkOrder
@@ -191,3 +191,15 @@ def test_the_state_is_the_fold_of_the_log_also_in_pieces(store: Store) -> None:
     assert whole.phase == "specify" and len(whole.finished) == 2 and whole.seq == 5
     assert fold(entries[3:], fold(entries[:3])) == whole
     assert store.entries(run_id, after=3) == entries[3:]
+
+
+def test_a_run_is_not_resumed_beside_another_one(store: Store) -> None:
+    first = start(store, "a", exclusive=True)
+    assert first is not None
+    assert store.control(first, Controlled(control="pause", by="ada"))
+    second = start(store, "b", exclusive=True)
+    assert second is not None
+    assert not store.control(first, Controlled(control="resume", by="ada"))
+    held = claim(store, second)
+    store.finish_phase(held, [], {}, phase="conclude", status="done")
+    assert store.control(first, Controlled(control="resume", by="ada"))

@@ -140,15 +140,18 @@ def test_a_push_needs_the_branch_to_be_where_it_was(origin: Path, spaces: Worksp
         head = tree.commit("x")
         bundle = tree.bundle(base)
     to = {"url": str(origin), "header": "", "branch": "agent/1-x"}
-    assert push(mirror.path, bundle, work_ref("run1"), **to, expected=None) == head
+    assert head is not None
+    with pytest.raises(GitFailed, match="carries"):
+        push(mirror.path, bundle, work_ref("run1"), **to, expected=None, commit=base)
+    push(mirror.path, bundle, work_ref("run1"), **to, expected=None, commit=head)
     assert remote_heads(str(origin), "", "agent/1-x", "none") == {"agent/1-x": head}
     theirs = add(origin, {"c.txt": "theirs\n"})
     git("update-ref", "refs/heads/agent/1-x", theirs, git_dir=origin)
     with pytest.raises(GitFailed):
-        push(mirror.path, bundle, work_ref("run1"), **to, expected=head)
+        push(mirror.path, bundle, work_ref("run1"), **to, expected=head, commit=head)
     assert remote_heads(str(origin), "", "agent/1-x") == {"agent/1-x": theirs}
     with pytest.raises(GitFailed):
-        push(mirror.path, bundle, work_ref("run1"), **{**to, "branch": "main"}, expected=None)
+        push(mirror.path, bundle, work_ref("run1"), **{**to, "branch": "main"}, expected=None, commit=head)
     assert remote_heads(str(origin), "", "main") == {"main": theirs}
 
 
