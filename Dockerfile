@@ -26,7 +26,7 @@ RUN uv sync --frozen --no-dev --no-editable
 
 FROM base AS bot
 COPY --from=build /opt/scenarist/.venv /opt/scenarist/.venv
-USER scenarist
+USER 10001
 WORKDIR /var/lib/scenarist
 VOLUME /var/lib/scenarist
 EXPOSE 8080
@@ -41,7 +41,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends bubblewrap \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/scenarist/.venv /opt/scenarist/.venv
-USER scenarist
+USER 10001
 WORKDIR /var/lib/scenarist
 VOLUME /var/lib/scenarist
 ENTRYPOINT ["tini", "--", "scenarist"]

@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-setup: ## Make .venv from uv.lock, install bubblewrap if it is missing
+setup: ## Make .venv from uv.lock; install bubblewrap and Redis if they are missing
 	@sh scripts/bootstrap.sh
 
 demo: setup ## From a label to a proven pull request, on this machine

