@@ -27,9 +27,11 @@ from runners.gitio import TreeEntry, commit_on, git, list_files, read_blob, stor
 from runners.job import BASE, CHECKPOINT, FEATURE, PROTECTED, WORK, Job, PhaseResult, Services
 from runners.models.chat import Message
 from runners.plaintext import defuse, one_line
+from runners.policy import Policy
 from runners.sandbox import WORKSPACE, Sandbox
 from runners.tools import EDIT_TOOLS
 from runners.tools.base import Toolbox, ToolContext, ToolResult
+from runners.tree_git import TreeGit
 from runners.verify.gate import Claim, Gate, feedback
 from runners.verify.suites import SuiteRun, Suites, summarise
 from runners.workspace import Mirror, WorkLost, Worktree, branch_slug, work_ref
@@ -223,40 +225,14 @@ def _tool_context(job: Job, services: Services, tree: Worktree) -> ToolContext:
     return ToolContext(
         root=tree.root,
         sandbox=sandbox(tree.root, locked, {}),
-        git=_TreeGit(tree, job.base),
+        git=TreeGit(tree.git, job.base),
         run_tests=run_tests,
-        protected=(*PROTECTED, *job.settings.protected, job.spec.path),
+        policy=Policy(
+            protected=(*PROTECTED, *job.settings.protected),
+            locked=(job.spec.path,),
+        ),
         cancel=services.cancel,
     )
-
-
-class _TreeGit:
-    """The read-only git a model sees. Everything in the tree counts, whether added or not."""
-
-    def __init__(self, tree: Worktree, base: str) -> None:
-        self._tree = tree
-        self._base = base
-
-    def status(self) -> str:
-        self._tree.git("add", "--all")
-        return self._tree.git("status", "--short", "--ignore-submodules=all") or "nothing changed"
-
-    def diff(self, path: str | None, base: bool) -> str:
-        self._tree.git("add", "--all")
-        since = self._base if base else "HEAD"
-        scope = ("--", path) if path else ()
-        return (
-            self._tree.git(
-                "--literal-pathspecs", "diff", "--cached", "--no-ext-diff", "--no-textconv", since, *scope
-            )
-            or "no difference"
-        )
-
-    def log(self, limit: int, path: str | None) -> str:
-        scope = ("--", path) if path else ()
-        return self._tree.git(
-            "--literal-pathspecs", "log", f"--max-count={limit}", "--format=%h %as %an: %s", *scope
-        )
 
 
 def _checkpointing(job: Job, services: Services, tree: Worktree) -> Callable[[Sequence[RunnerEvent]], None]:

@@ -4,15 +4,18 @@ import inspect
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gherkin.errors import ScenaristError
 from runners.models.chat import Frozen, ToolCall, ToolSchema
+from runners.policy import Policy
+from runners.redact import Redactor
 from runners.sandbox import Sandbox
+from runners.tree_git import TreeGit
 
 MAX_TEXT = 16_000
 
@@ -21,44 +24,15 @@ class ToolResult(Frozen):
     """The answer to one call.
 
     `text` goes to the model, `data` to the log. `ok` is whether the call did what it was asked to do: for a
-    command or the tests, that they passed. `files_changed` are paths relative to the workspace.
+    command or the tests, that they passed. `files_changed` are paths relative to the workspace. `denied` is whether
+    the policy refused it.
     """
 
     ok: bool
     text: str
     data: dict[str, Any] = Field(default_factory=dict)
     files_changed: tuple[str, ...] = ()
-
-
-class GitReader(Protocol):
-    """Read-only git on the workspace, by somebody who knows where its git directory lies.
-
-    A `path` is relative to the workspace and literal: it may begin with ``-`` or ``:``.
-    """
-
-    def status(self) -> str:
-        """What differs from the last commit, one line a file."""
-        ...
-
-    def diff(self, path: str | None, base: bool) -> str:
-        """A unified diff since the last commit, or since the run began (`base`); of `path` only, if given."""
-        ...
-
-    def log(self, limit: int, path: str | None) -> str:
-        """The newest `limit` commits, one line each; those that touched `path`, if given."""
-        ...
-
-
-@dataclass(frozen=True)
-class ToolContext:
-    """What tools work on. `root` is the workspace on the host; `protected` are globs that must not be written."""
-
-    root: Path
-    sandbox: Sandbox
-    git: GitReader
-    run_tests: Callable[[str | None], ToolResult]
-    protected: tuple[str, ...] = ()
-    cancel: threading.Event | None = None
+    denied: bool = False
 
 
 class Arguments(BaseModel):
@@ -71,30 +45,75 @@ class Refused(Exception):
     """The call cannot be done; the text tells the model why and what to do instead."""
 
 
+class Denied(Refused):
+    """The policy forbids the call."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason} Reach the goal without it.")
+
+
 A = TypeVar("A", bound=Arguments)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What tools work on. `root` is the workspace on the host.
+
+    `resources` is what only some tools need and only some machines have: background commands, databases, a
+    container engine. A tool asks for one by its class.
+    """
+
+    root: Path
+    sandbox: Sandbox
+    git: TreeGit
+    run_tests: Callable[[str | None], ToolResult]
+    policy: Policy = field(default_factory=Policy)
+    cancel: threading.Event | None = None
+    redactor: Redactor = field(default_factory=Redactor)
+    resources: tuple[object, ...] = ()
+
+    def resource(self, kind: type[R]) -> R:
+        """The resource of that class. Raises `Refused` when there is none on this machine."""
+        for each in self.resources:
+            if isinstance(each, kind):
+                return each
+        raise Refused("The operator has not set this up on this machine. Reach the goal without it.")
 
 
 @dataclass(frozen=True)
 class Tool(Generic[A]):
-    """One tool. `writes` is whether it can change the workspace."""
+    """One tool.
+
+    `capability` is what the policy must grant for it, on the resource (a host, a database) that `resource` finds
+    in the arguments. `writes` is whether it can change anything: such calls are run one after the other.
+    """
 
     name: str
     description: str
     arguments: type[A]
     function: Callable[[ToolContext, A], ToolResult]
+    capability: str
     writes: bool
+    resource: Callable[[A], str] | None = None
 
     def __call__(self, ctx: ToolContext, args: A) -> ToolResult:
         return self.function(ctx, args)
 
+    def refusal(self, policy: Policy, args: A) -> str | None:
+        """Why `policy` forbids this call, in a sentence; None if it does not. Raises `Refused`."""
+        return policy.refusal(self.capability, self.resource(args) if self.resource else None)
 
-def tool(*, writes: bool) -> Callable[[Callable[[ToolContext, A], ToolResult]], Tool[A]]:
+
+def tool(
+    capability: str, *, writes: bool, resource: Callable[[Any], str] | None = None
+) -> Callable[[Callable[[ToolContext, A], ToolResult]], Tool[A]]:
     """Make a tool of a function `(ctx, args)`; the first paragraph of its docstring is what the model reads."""
 
     def make(function: Callable[[ToolContext, A], ToolResult]) -> Tool[A]:
         description = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
         arguments: type[A] = get_type_hints(function)["args"]
-        return Tool(function.__name__, description, arguments, function, writes)
+        return Tool(function.__name__, description, arguments, function, capability, writes, resource)
 
     return make
 
@@ -104,6 +123,15 @@ class Toolbox:
 
     def __init__(self, tools: Sequence[Tool[Any]]) -> None:
         self._tools = {each.name: each for each in tools}
+
+    @property
+    def writing(self) -> frozenset[str]:
+        """Names of the tools that can change something."""
+        return frozenset(each.name for each in self._tools.values() if each.writes)
+
+    def capability(self, name: str) -> str:
+        """What the policy must grant for the tool `name`; empty for one that is not there."""
+        return self._tools[name].capability if name in self._tools else ""
 
     def schemas(self) -> list[ToolSchema]:
         """The tools as a model is told about them; the same list gives the same text, so prompts can be cached."""
@@ -116,11 +144,13 @@ class Toolbox:
         """Do `call`. Whatever goes wrong is an answer with `ok` false that says what to do; nothing is raised."""
         try:
             result = self._call(ctx, call)
-        except (Refused, ScenaristError) as error:
-            result = _failed(error.message if isinstance(error, ScenaristError) else str(error))
+        except Refused as error:
+            result = ToolResult(ok=False, text=str(error), denied=isinstance(error, Denied))
+        except ScenaristError as error:
+            result = _failed(error.message)
         except Exception as error:  # a defect in one tool must not end the run
             result = _failed(f"The tool failed: {type(error).__name__}: {error}. Try another way.")
-        return result.model_copy(update={"text": cut_middle(_clean(result.text))})
+        return result.model_copy(update={"text": cut_middle(ctx.redactor.text(_clean(result.text)))})
 
     def _call(self, ctx: ToolContext, call: ToolCall) -> ToolResult:
         found = self._tools.get(call.name)
@@ -145,6 +175,9 @@ class Toolbox:
             lines = [f"- {_place(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)]
             problems = "\n".join(lines[:10])
             raise Refused(f"Wrong arguments:\n{problems}\n`{found.name}` takes {_wanted(found)}.") from None
+        refusal = found.refusal(ctx.policy, checked)
+        if refusal is not None:
+            raise Denied(refusal)
         return found(ctx, checked)
 
 

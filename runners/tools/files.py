@@ -2,8 +2,7 @@
 
 from pydantic import Field
 
-from runners.policy import is_protected
-from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
+from runners.tools.base import Arguments, Denied, Refused, ToolContext, ToolResult, tool
 from runners.tools.paths import normalise, read_bytes, write_bytes
 from runners.tools.replace import numbered, replace_once
 from runners.tools.syntax import problem
@@ -20,7 +19,7 @@ class ReadFile(Arguments):
     end_line: int | None = Field(default=None, ge=1, description="Last line to read; leave out for the rest.")
 
 
-@tool(writes=False)
+@tool("files.read", writes=False)
 def read_file(ctx: ToolContext, args: ReadFile) -> ToolResult:
     """Read a text file. Each line comes with its number and a tab, which are not part of the file."""
     path = normalise(args.path)
@@ -70,7 +69,7 @@ class WriteFile(Arguments):
     content: str = Field(description="The whole new content of the file.")
 
 
-@tool(writes=True)
+@tool("files.write", writes=True)
 def write_file(ctx: ToolContext, args: WriteFile) -> ToolResult:
     """Create a file, or replace the whole content of one. To change a part of a file use edit_file."""
     path = normalise(args.path)
@@ -87,7 +86,7 @@ class EditFile(Arguments):
     new: str = Field(description="The text to put in its place; empty to delete.")
 
 
-@tool(writes=True)
+@tool("files.write", writes=True)
 def edit_file(ctx: ToolContext, args: EditFile) -> ToolResult:
     """Replace one passage of a file. `old` must occur exactly once: include enough lines around it."""
     path = normalise(args.path)
@@ -115,8 +114,9 @@ def _write(ctx: ToolContext, path: str, text: str) -> bool:
 
 
 def _refuse_protected(ctx: ToolContext, path: str) -> None:
-    if is_protected(path, ctx.protected):
-        raise Refused(f"`{path}` is protected and must not be changed. Reach the goal without touching it.")
+    refusal = ctx.policy.write_refusal(path)
+    if refusal is not None:
+        raise Denied(refusal)
 
 
 def _changed(path: str, text: str, said: str) -> ToolResult:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from runners import policy
-from runners.policy import matches
+from runners import globs
+from runners.globs import matches
 from runners.sandbox import WORKSPACE
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
 from runners.tools.paths import normalise, open_folder
@@ -19,7 +19,7 @@ _MAX_ENTRIES = 300
 _MAX_VISITED = 200_000
 _MAX_MATCHES = 200
 _SEARCH_S = 20.0
-_SCRIPT = Path(policy.__file__).read_text() + Path(__file__).with_name("search_script.py").read_text()
+_SCRIPT = Path(globs.__file__).read_text() + Path(__file__).with_name("search_script.py").read_text()
 
 
 class ListFiles(Arguments):
@@ -27,7 +27,7 @@ class ListFiles(Arguments):
     depth: int = Field(default=2, ge=1, le=10, description="How many levels to show.")
 
 
-@tool(writes=False)
+@tool("files.read", writes=False)
 def list_files(ctx: ToolContext, args: ListFiles) -> ToolResult:
     """List a folder. Folders end in `/`. Left out are .git, .venv, __pycache__ and node_modules."""
     path = normalise(args.path)
@@ -41,7 +41,7 @@ class Glob(Arguments):
     )
 
 
-@tool(writes=False)
+@tool("files.read", writes=False)
 def glob(ctx: ToolContext, args: Glob) -> ToolResult:
     """Find files by the pattern of their path. Left out are .git, .venv, __pycache__ and node_modules."""
     pattern = _anywhere(args.pattern)
@@ -97,7 +97,7 @@ class Search(Arguments):
     ignore_case: bool = Field(default=False, description="Whether capitals and small letters are the same.")
 
 
-@tool(writes=False)
+@tool("files.read", writes=False)
 def search(ctx: ToolContext, args: Search) -> ToolResult:
     """Search the text of files for a regular expression. Answers with `path:line:text`.
 

@@ -10,7 +10,7 @@ class GitStatus(Arguments):
     pass
 
 
-@tool(writes=False)
+@tool("git.read", writes=False)
 def git_status(ctx: ToolContext, args: GitStatus) -> ToolResult:
     """Show which files differ from the last commit."""
     return _said(ctx.git.status(), "Nothing differs from the last commit.")
@@ -21,7 +21,7 @@ class GitDiff(Arguments):
     base: bool = Field(default=False, description="Compare with where the work began, not the last commit.")
 
 
-@tool(writes=False)
+@tool("git.read", writes=False)
 def git_diff(ctx: ToolContext, args: GitDiff) -> ToolResult:
     """Show what was changed since the last commit, as a unified diff."""
     return _said(ctx.git.diff(_path(args.path), args.base), "There is no difference.")
@@ -32,7 +32,7 @@ class GitLog(Arguments):
     path: str | None = Field(default=None, description="Only commits that touched this file or folder.")
 
 
-@tool(writes=False)
+@tool("git.read", writes=False)
 def git_log(ctx: ToolContext, args: GitLog) -> ToolResult:
     """Show the newest commits."""
     return _said(ctx.git.log(args.limit, _path(args.path)), "There is no commit.")

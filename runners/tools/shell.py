@@ -14,7 +14,7 @@ class Shell(Arguments):
     )
 
 
-@tool(writes=True)
+@tool("shell.run", writes=True)
 def shell(ctx: ToolContext, args: Shell) -> ToolResult:
     """Run a bash command line in the workspace. There is no network, and processes end with the command. For
     reading, changing and finding files prefer the other tools.

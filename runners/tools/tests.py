@@ -12,7 +12,7 @@ class RunTests(Arguments):
     )
 
 
-@tool(writes=True)
+@tool("tests.run", writes=True)
 def run_tests(ctx: ToolContext, args: RunTests) -> ToolResult:
     """Run the scenarios and the tests, and show what fails.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gherkin.steps import assertionless
 from runners.gitio import changed_files, commit_on, read_blob, tree_entries
-from runners.policy import is_protected
+from runners.globs import is_protected
 from runners.verify.suites import SuiteRun, Suites, describe_failure
 from runners.verify.verdict import (
     Evidence,

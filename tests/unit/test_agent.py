@@ -14,19 +14,9 @@ from runners.sandbox import Sandbox
 from runners.tools import EDIT_TOOLS
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 from tests.standins.chat_server import ChatServer, Turn, call
+from tests.unit.tool_context import tree_git
 
 HEAD = [Message(role="system", text="You are an engineer."), Message(role="user", text="Do it.")]
-
-
-class NoGit:
-    def status(self) -> str:
-        return ""
-
-    def diff(self, path: str | None, base: bool) -> str:
-        return ""
-
-    def log(self, limit: int, path: str | None) -> str:
-        return ""
 
 
 def says(*calls: ToolCall, text: str = "", tokens: int = 10) -> Reply:
@@ -42,7 +32,7 @@ def events() -> list[RunnerEvent]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, events: list[RunnerEvent]) -> Run:
+def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, events: list[RunnerEvent]) -> Run:
     (tmp_path / "a.txt").write_text("one\n")
 
     def run(
@@ -51,15 +41,15 @@ def run(tmp_path: Path, events: list[RunnerEvent]) -> Run:
         budget: Budget | None = None,
         spent: Spent | None = None,
     ) -> Ended:
-        context = ToolContext(
+        tools = ToolContext(
             root=tmp_path,
             sandbox=Sandbox(tmp_path),
-            git=NoGit(),
+            git=tree_git(tmp_path, tmp_path_factory.mktemp("git") / "repo.git"),
             run_tests=lambda path: ToolResult(ok=True, text="1 passed"),
         )
         with ChatServer([], turns) as server:
             model = VllmModel(server.url, "scripted", idle_s=20)
-            agent = Agent(model, Toolbox(EDIT_TOOLS), context, events.extend, budget or Budget())
+            agent = Agent(model, Toolbox(EDIT_TOOLS), tools, events.extend, budget or Budget())
             return agent.run(conversation, spent or Spent())
 
     return run

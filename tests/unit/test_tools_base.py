@@ -24,7 +24,7 @@ class Sample(Arguments):
     end: str | None = None
 
 
-@tool(writes=False)
+@tool("files.read", writes=False)
 def sample(ctx: ToolContext, args: Sample) -> ToolResult:
     """Repeat a text,
     up to three times.
@@ -116,7 +116,7 @@ def test_the_sets() -> None:
 def test_git(ctx: ToolContext) -> None:
     assert call(ctx, "git_status").text == "Nothing differs from the last commit."
     (ctx.root / "a").write_text("new\n")
-    assert call(ctx, "git_status").text == "?? a"
+    assert call(ctx, "git_status").text == "A  a"
     assert "+new" in call(ctx, "git_diff", path="/workspace/a").text
     assert call(ctx, "git_diff", path="b").text == "There is no difference."
     assert "first" in call(ctx, "git_log").text

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from runners.policy import Policy
 from runners.tools.base import Refused, ToolContext
 from runners.tools.replace import replace_once
 from runners.tools.syntax import problem
@@ -10,7 +11,7 @@ from tests.unit.tool_context import call, context
 
 @pytest.fixture
 def ctx(tmp_path: Path) -> ToolContext:
-    return context(tmp_path, protected=("features/locked.feature", ".github/workflows/**"))
+    return context(tmp_path, policy=Policy(protected=("features/locked.feature", ".github/workflows/**")))
 
 
 def test_reading_with_numbers(ctx: ToolContext) -> None:

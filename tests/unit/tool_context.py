@@ -9,29 +9,18 @@ from runners.models.chat import ToolCall
 from runners.sandbox import Sandbox
 from runners.tools import EDIT_TOOLS
 from runners.tools.base import Toolbox, ToolContext, ToolResult
+from runners.tree_git import TreeGit
 
 
-class Reader:
-    """Git on `work`, with the git directory beside it."""
+def tree_git(work: Path, git_dir: Path) -> TreeGit:
+    """Git on `work`, with the git directory beside it and one empty commit."""
 
-    def __init__(self, work: Path, git_dir: Path) -> None:
-        self.work = work
-        self.git_dir = git_dir
-        self._git("init", "--quiet")
-        self._git("commit", "--quiet", "--allow-empty", "-m", "first")
+    def run(*args: str) -> str:
+        return git(*args, git_dir=git_dir, work_tree=work)
 
-    def _git(self, *args: str) -> str:
-        return git(*args, git_dir=self.git_dir, work_tree=self.work)
-
-    def status(self) -> str:
-        return self._git("status", "--short")
-
-    def diff(self, path: str | None, base: bool) -> str:
-        self._git("add", "-N", ".")
-        return self._git("diff", *(("--", path) if path else ()))
-
-    def log(self, limit: int, path: str | None) -> str:
-        return self._git("log", "--oneline", f"-{limit}", *(("--", path) if path else ()))
+    run("init", "--quiet")
+    run("commit", "--quiet", "--allow-empty", "-m", "first")
+    return TreeGit(run, run("rev-parse", "HEAD"))
 
 
 def context(tmp_path: Path, **changes: Any) -> ToolContext:
@@ -44,7 +33,7 @@ def context(tmp_path: Path, **changes: Any) -> ToolContext:
     given = {
         "root": work,
         "sandbox": Sandbox(work),
-        "git": Reader(work, tmp_path / "repo.git"),
+        "git": tree_git(work, tmp_path / "repo.git"),
         "run_tests": run_tests,
     }
     return ToolContext(**{**given, **changes})

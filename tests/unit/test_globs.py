@@ -1,6 +1,6 @@
 import pytest
 
-from runners.policy import is_protected, matches
+from runners.globs import is_protected, matches
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""Taking secrets out of what is stored, shown or sent to a model: those known by value, and what looks like one."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_MIN_SECRET = 6
+_BOUND = r"(?<![A-Za-z0-9_-])"
+# Only shapes that are hardly ever anything else: what is taken out of a file cannot be edited any more.
+_PATTERNS = re.compile(
+    "|".join(
+        (
+            r"-----BEGIN (?P<kind>[A-Z ]{0,30}PRIVATE KEY)-----.{0,20000}?-----END (?P=kind)-----",
+            _BOUND + r"gh[pousr]_[A-Za-z0-9_.-]{30,1000}",
+            _BOUND + r"github_pat_[A-Za-z0-9_]{40,255}",
+            _BOUND + r"gl(?:pat|cbt|rt|dt|soat|ptt|ft)-[A-Za-z0-9_.-]{20,255}",
+            _BOUND + r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])",
+            _BOUND + r"sk-(?:ant|proj|svcacct)-[A-Za-z0-9_-]{20,255}",
+            _BOUND + r"xox[abeoprs]-[A-Za-z0-9-]{20,255}",
+            _BOUND + r"(?:sk|rk)_live_[A-Za-z0-9]{20,255}",
+            _BOUND + r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])",
+            _BOUND + r"pypi-AgE[A-Za-z0-9_-]{50,1000}",
+            _BOUND + r"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])",
+        )
+    ),
+    re.DOTALL,
+)
+_PASSWORD = re.compile(
+    r"(?P<head>[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"']{0,100}:)[^\s:/@\"']{1,200}(?=@)"
+    r"|(?P<name>(?:password|passwd|secret|api[_-]?key|access[_-]?token|authorization)[\"']{0,2}\s{0,3}[:=]\s{0,3})"
+    r"(?:\"[^\"\n]{1,500}\"|'[^'\n]{1,500}'|(?:Bearer |Basic )?[^\s\"',;]{1,500})",
+    re.IGNORECASE,
+)
+
+GONE = "[redacted]"
+
+
+@dataclass(frozen=True)
+class Redactor:
+    """Takes out `values` (secrets this process holds; short ones are left alone) and what looks like a secret."""
+
+    values: tuple[str, ...] = ()
+
+    def known(self, text: str) -> str:
+        """`text` without the values."""
+        for value in self.values:
+            if len(value) >= _MIN_SECRET:
+                text = text.replace(value, GONE)
+        return text
+
+    def text(self, text: str) -> str:
+        """`text` without the values, private keys and tokens of well-known makers."""
+        return _PATTERNS.sub(GONE, self.known(text))
+
+    def audit(self, text: str) -> str:
+        """`text` also without passwords in URLs and behind names like `password=`; not for what is edited later."""
+        return _PASSWORD.sub(lambda found: (found["head"] or found["name"]) + GONE, self.text(text))
+
+
+def redactor(values: Iterable[str | None]) -> Redactor:
+    """A redactor for those values that are set; longer ones first, so that none hides another."""
+    return Redactor(tuple(sorted({v for v in values if v}, key=len, reverse=True)))
