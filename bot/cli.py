@@ -182,6 +182,29 @@ def show_log(
 
 
 @app.command()
+def audit(
+    run: Annotated[str, typer.Argument(help="The run's id.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check that no entry was removed or altered.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print every tool call of a run: who, what, and what came of it."""
+    from bot.audit_command import audit_lines, check_audit
+    from bot.runs.database import connect
+    from bot.runs.store import Store
+
+    entries = Store(connect(load_settings().database)).entries(run)
+    if not entries:
+        raise RunUnknown(f"There is no run {run}.")
+    if verify:
+        typer.echo(check_audit(entries))
+        return
+    for line in audit_lines(entries, as_json=as_json):
+        typer.echo(line)
+
+
+@app.command()
 def verify(
     base: Annotated[str, typer.Option(help="The commit before the change.")],
     feature: Annotated[str, typer.Option(help="Path of the feature file, in the head commit.")],

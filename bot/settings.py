@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
 
 from gherkin.errors import ScenaristError
 
@@ -53,6 +54,9 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr = Field(default=SecretStr(""), description="Key of Anthropic's API.")
     recording: Path | None = Field(default=None, description="The run log that `replay` plays.")
 
+    limits_file: Path | None = Field(
+        default=None, description="What runs may do on this machine at most (YAML, see policy.md)."
+    )
     unsafe_no_sandbox: bool = Field(default=False, description="Run commands without bubblewrap.")
     command_seconds: float = Field(default=600, gt=0, description="Longest run of one command or suite.")
     command_memory_mb: int = Field(default=4096, ge=64, description="Memory of one command.")
@@ -63,6 +67,13 @@ class Settings(BaseSettings):
 
     lease_seconds: float = Field(default=30, ge=2, description="A worker silent for longer loses its run.")
     reap_seconds: float = Field(default=5, ge=0.5, description="How often unfinished work is looked for.")
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secrets among the settings that are set, for redaction."""
+        found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        password = make_url(self.database_url).password if self.database_url else None
+        return [each for each in (*found, password) if each]
 
     @property
     def database(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bot.forges.registry import Forges
 from bot.intake.deliveries import Deliveries
 from bot.intake.handler import IntakeHandler
+from bot.limits import load_limits, secret
 from bot.queue import Bell
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
@@ -25,6 +26,7 @@ from runners.events import RunnerEvent
 from runners.job import Job, PhaseResult, Services
 from runners.models.chat import ChatModel
 from runners.models.factory import build_model
+from runners.redact import redactor
 from runners.sandbox import Limits
 from runners.workspace import Workspaces
 
@@ -125,6 +127,9 @@ def trusted_handlers(
 def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces) -> Mapping[Phase, Handler]:
     """The phases that run what a model chose; they get no credential but the model's."""
     model: list[ChatModel] = []
+    operator = load_limits(settings.limits_file)
+    dsns = {name: secret(name, source) for name, source in operator.databases.items()}
+    redact = redactor([*settings.secrets, *dsns.values()])
 
     def model_for(_phase: str) -> ChatModel:
         if not model:
@@ -151,6 +156,8 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
             unsafe = settings.unsafe_no_sandbox
             services = Services(
                 workspaces=workspaces,
+                operator=operator,
+                redactor=redact,
                 model=model_for,
                 log=hold.log,
                 artifact=hold.artifact,

@@ -8,12 +8,15 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from runners.budget import Budget, Spent
+from runners.calls import Caller
 from runners.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
-from runners.models.chat import Cancelled, ChatModel, Frozen, Message, Reply, ToolCall, ToolSchema
+from runners.models.chat import ChatModel, Frozen, Message, Reply, ToolCall, ToolSchema
+from runners.redact import Redactor
 from runners.stuck import HINTS, circling
-from runners.tools.base import Toolbox, ToolContext, ToolResult
+from runners.tools.base import ToolResult
 
 _SILENT_REPLIES = 3
+_ENDING = ("finish", "give_up")
 _NUDGE = "Go on with a tool call. When the task is done, call `finish`; if it cannot be done, call `give_up`."
 _CUT_OFF = "Your reply was cut off by the length limit. Go on in smaller steps, one tool call at a time."
 
@@ -66,21 +69,21 @@ class Agent:
     def __init__(
         self,
         model: ChatModel,
-        toolbox: Toolbox,
-        context: ToolContext,
+        tools: Caller,
         log: Callable[[Sequence[RunnerEvent]], None],
         budget: Budget,
         cancel: threading.Event | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self._model = model
-        self._toolbox = toolbox
-        self._context = context
+        self._tools = tools
+        self._redactor = redactor or Redactor()
         self._log = log
         self._budget = budget
         self._cancel = cancel
         self._called: list[ToolCalled] = []
         self._advised = False
-        self._schemas = [*toolbox.schemas(), *ENDINGS]
+        self._schemas = [*tools.toolbox.schemas(), *ENDINGS]
 
     def run(self, conversation: Sequence[Message], spent: Spent) -> Ended:
         """Go on with `conversation` until it ends; `spent` is what the run has used before."""
@@ -102,7 +105,7 @@ class Agent:
                     self._advised, self._called = True, []
                     self._nudge(HINTS[advice], messages)
                 continue
-            over = spent.over(self._budget)
+            over = spent.over(self._budget) or self._tools.over
             if over is not None:
                 return Ended(reason="budget", text=f"The run has used its {over}.")
             reply, seconds = self._ask(messages)
@@ -122,37 +125,28 @@ class Agent:
 
     def _ask(self, messages: Sequence[Message]) -> tuple[Reply, float]:
         started = time.monotonic()
-        reply = self._model.reply(messages, self._schemas, cancel=self._cancel)
+        reply = _without_secrets(
+            self._model.reply(messages, self._schemas, cancel=self._cancel), self._redactor
+        )
         seconds = time.monotonic() - started
         self._log([ModelReplied(phase="implement", reply=reply, seconds=round(seconds, 3))])
         return reply, seconds
 
     def _answer(self, calls: Sequence[ToolCall], messages: list[Message]) -> tuple[Ended | None, float]:
-        """Run the calls in order and log their results together; after an ending call nothing is run."""
-        events: list[RunnerEvent] = []
+        """Run the calls and log their results together; after an ending call nothing is run."""
+        last = next((at for at, call in enumerate(calls) if call.name in _ENDING), len(calls))
+        made = self._tools.run(calls[:last], self._cancel)
         ended: Ended | None = None
-        for call in calls:
-            started = time.monotonic()
-            if self._cancel is not None and self._cancel.is_set():
-                raise Cancelled
+        for call in calls[last:]:
             if ended is not None:
                 result = ToolResult(ok=False, text="Not run: the task was ended before.")
-            elif call.name in ("finish", "give_up"):
+            elif call.name in _ENDING:
                 ended, result = _ending(call)
             else:
-                result = self._toolbox.call(self._context, call)
-            events.append(
-                ToolCalled(
-                    call=call,
-                    ok=result.ok,
-                    text=result.text,
-                    files_changed=result.files_changed,
-                    seconds=round(time.monotonic() - started, 3),
-                )
-            )
-            messages.append(Message(role="tool", text=result.text, tool_call_id=call.id))
-        self._log(events)
-        made = [event for event in events if isinstance(event, ToolCalled)]
+                result = ToolResult(ok=False, text=f"Not run: `{calls[last].name}` must be the last call.")
+            made.append(self._tools.entry(call, result))
+        messages += [Message(role="tool", text=event.text, tool_call_id=event.call.id) for event in made]
+        self._log(made)
         self._called += made
         return ended, sum(event.seconds for event in made)
 
@@ -171,6 +165,17 @@ def _ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
     return (
         Ended(reason="finish", text=done.summary, answers=answers),
         ToolResult(ok=True, text="Passed on to the verifier."),
+    )
+
+
+def _without_secrets(reply: Reply, redactor: Redactor) -> Reply:
+    """`reply` without the secrets this process knows, before anything is done with it or stored."""
+    if not redactor.values:
+        return reply
+    known = redactor.known
+    calls = tuple(call.model_copy(update={"arguments": known(call.arguments)}) for call in reply.tool_calls)
+    return reply.model_copy(
+        update={"text": known(reply.text), "reasoning": known(reply.reasoning), "tool_calls": calls}
     )
 
 

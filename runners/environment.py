@@ -109,7 +109,7 @@ def _install(what: str) -> str:
 def _runners() -> str:
     """behave and pytest are brought where the repository does not have them; its own versions stay."""
     return (
-        f'for name in behave pytest; do {_PYTHON} -c "import $name" 2>/dev/null || '
+        f'for name in behave pytest coverage; do {_PYTHON} -c "import $name" 2>/dev/null || '
         f"uv pip install --quiet --python {_PYTHON} $name; done"
     )
 

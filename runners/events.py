@@ -1,8 +1,11 @@
 """What a runner reports while it works; `bot.runs.events` adds the run's life around it."""
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from runners.models.chat import Frozen, Reply, ToolCall
+from runners.quota import Usage
 from runners.verify.verdict import Verdict
 
 
@@ -35,7 +38,11 @@ class ModelReplied(Frozen):
 
 
 class ToolCalled(Frozen):
-    """One tool call and its result; `seconds` is the wall time of the call."""
+    """One tool call and its result: an entry of the audit trail (`runners/audit.py`).
+
+    The arguments of `call` are without secrets. `text` is what the model was told, `data` the structured part;
+    `seconds` is the wall time of the call. `capability` is what it needed and `denied` whether the policy refused it.
+    """
 
     type: Literal["ToolCalled"] = "ToolCalled"
     call: ToolCall
@@ -43,14 +50,22 @@ class ToolCalled(Frozen):
     text: str
     files_changed: tuple[str, ...] = ()
     seconds: float
+    role: str = ""
+    capability: str = ""
+    denied: bool = False
+    data: dict[str, Any] = Field(default_factory=dict)
+    usage: Usage = Usage()
+    prev: str = ""
+    hash: str = ""
 
 
 class Committed(Frozen):
-    """The work in hand was committed on the run's branch."""
+    """The work in hand was committed on the run's branch; `audit` is the hash of the audit trail's newest entry."""
 
     type: Literal["Committed"] = "Committed"
     commit: str
     summary: str
+    audit: str = ""
     answers: dict[int, str] = {}
 
 

@@ -10,7 +10,10 @@ from pydantic import Field
 from runners.budget import Budget, Spent
 from runners.environment import Environments
 from runners.events import RunnerEvent, SpecWritten
+from runners.limits import OperatorLimits, ScopedQuotas
 from runners.models.chat import ChatModel, Frozen
+from runners.policy import Grants
+from runners.redact import Redactor
 from runners.sandbox import Limits
 from runners.workorder import WorkOrder
 from runners.workspace import Workspaces
@@ -21,6 +24,14 @@ WORK = "work.bundle"
 CHECKPOINT = "checkpoint.bundle"
 BASE = "base.bundle"
 FEATURE = "feature"
+
+
+class ToolSettings(Grants):
+    """What the model that implements may call; `docs/policy.md` lists the capabilities."""
+
+    role: Literal["edit", "full"] = Field(
+        default="edit", description="`edit`: few tools, better for small models; `full`: every tool."
+    )
 
 
 class RunSettings(Frozen):
@@ -46,6 +57,8 @@ class RunSettings(Frozen):
         default=8, ge=1, le=50, description="Scenarios a model may write for an issue."
     )
     budget: Budget = Budget()
+    tools: ToolSettings = ToolSettings()
+    quotas: ScopedQuotas = ScopedQuotas()
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,9 @@ class Log(Protocol):
 class Services:
     """What a phase may use: this machine's workspaces, a model a phase, the run's log and artifacts.
 
-    When `cancel` is set, commands and model requests under way end within a moment.
+    When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
+    tools may do, `redactor` knows this process's secrets, and `resources` are for tools that need this machine's
+    databases or container engine.
     """
 
     workspaces: Workspaces
@@ -103,3 +118,6 @@ class Services:
     environments: Environments
     cancel: threading.Event
     unsafe_no_sandbox: bool = False
+    operator: OperatorLimits = field(default_factory=OperatorLimits)
+    redactor: Redactor = field(default_factory=Redactor)
+    resources: tuple[object, ...] = ()

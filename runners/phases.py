@@ -27,17 +27,14 @@ from runners.gitio import TreeEntry, commit_on, git, list_files, read_blob, stor
 from runners.job import BASE, CHECKPOINT, FEATURE, PROTECTED, WORK, Job, PhaseResult, Services
 from runners.models.chat import Message
 from runners.plaintext import defuse, one_line
-from runners.policy import Policy
-from runners.sandbox import WORKSPACE, Sandbox
-from runners.tools import EDIT_TOOLS
-from runners.tools.base import Toolbox, ToolContext, ToolResult
-from runners.tree_git import TreeGit
+from runners.process import CommandResult
+from runners.sandbox import Sandbox
+from runners.toolkit import MakeSandbox, tools_of
 from runners.verify.gate import Claim, Gate, feedback
-from runners.verify.suites import SuiteRun, Suites, summarise
+from runners.verify.suites import Suites
 from runners.workspace import Mirror, WorkLost, Worktree, branch_slug, work_ref
 
 _DRAFTS = 3
-_WRITING = frozenset(tool.name for tool in EDIT_TOOLS if tool.writes)
 _INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 _FEATURE_TRAILER = "Scenarist-Feature"
 ORDER_TRAILER = "Work-Order"
@@ -163,19 +160,21 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             feature=feature,
             steps_folder=f"{job.settings.features}/steps",
         )
-        agent = Agent(
-            services.model("implement"),
-            Toolbox(EDIT_TOOLS),
-            _tool_context(job, services, tree),
-            _checkpointing(job, services, tree),
-            job.settings.budget,
-            services.cancel,
-        )
-        ended = agent.run(conversation_from_log(head, job.events), job.spent)
+        with tools_of(job, services, tree, _sandboxes(job, services)) as tools:
+            agent = Agent(
+                services.model("implement"),
+                tools,
+                _checkpointing(job, services, tree, tools.toolbox.writing),
+                job.settings.budget,
+                services.cancel,
+                services.redactor,
+            )
+            ended = agent.run(conversation_from_log(head, job.events), job.spent)
+        tree.git("reset", "--quiet", "--soft", job.spec.commit)
         if ended.reason != "finish":
             return PhaseResult("gave_up", ended.text, artifacts={WORK: _bundle_of(job, tree, ended.text)})
         bundle = _bundle_of(job, tree, ended.text)
-        done = Committed(commit=tree.head, summary=ended.text, answers=ended.answers)
+        done = Committed(commit=tree.head, summary=ended.text, audit=tools.audit_head, answers=ended.answers)
     return PhaseResult("done", events=[done], artifacts={WORK: bundle})
 
 
@@ -204,43 +203,14 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     return PhaseResult("red", events=[reached, PromptSent(reason="verdict", text=feedback(verdict))])
 
 
-def _tool_context(job: Job, services: Services, tree: Worktree) -> ToolContext:
-    sandbox = _sandboxes(job, services)
-    suites = Suites(sandbox, features=job.settings.features, cancel=services.cancel)
-
-    def run_tests(paths: str | None) -> ToolResult:
-        chosen = (paths or "").split()
-        features = [path for path in chosen if path.endswith(".feature")]
-        tests = [path for path in chosen if not path.endswith(".feature")]
-        runs: list[tuple[SuiteRun, str]] = []
-        if features or not chosen:
-            runs.append((suites.behave(tree.root, features), "behave"))
-        if tests or not chosen:
-            runs.append((suites.pytest(tree.root, tests), "pytest"))
-        passed = all(not run.failures and not run.broken for run, _ in runs)
-        return ToolResult(ok=passed, text="\n\n".join(summarise(run, name) for run, name in runs))
-
-    # The locked feature is read-only for commands as well.
-    locked = {f"{WORKSPACE}/{job.spec.path}": tree.root / job.spec.path}
-    return ToolContext(
-        root=tree.root,
-        sandbox=sandbox(tree.root, locked, {}),
-        git=TreeGit(tree.git, job.base),
-        run_tests=run_tests,
-        policy=Policy(
-            protected=(*PROTECTED, *job.settings.protected),
-            locked=(job.spec.path,),
-        ),
-        cancel=services.cancel,
-    )
-
-
-def _checkpointing(job: Job, services: Services, tree: Worktree) -> Callable[[Sequence[RunnerEvent]], None]:
+def _checkpointing(
+    job: Job, services: Services, tree: Worktree, writing: frozenset[str]
+) -> Callable[[Sequence[RunnerEvent]], None]:
     """Logs a turn's events; when tools that write were called, the tree goes with them as a checkpoint."""
 
     def log(events: Sequence[RunnerEvent]) -> None:
         artifacts: dict[str, bytes] = {}
-        if any(isinstance(event, ToolCalled) and event.call.name in _WRITING for event in events):
+        if any(isinstance(event, ToolCalled) and event.call.name in writing for event in events):
             tree.snapshot(job.spec.commit)
             artifacts[CHECKPOINT] = tree.mirror.bundle(tree.ref, base=job.base)
         services.log(events, artifacts)
@@ -299,15 +269,18 @@ def _background(job: Job, mirror: Mirror) -> Background:
     )
 
 
-def _sandboxes(
-    job: Job, services: Services
-) -> Callable[[Path, Mapping[str, Path], Mapping[str, Path]], Sandbox]:
+def _sandboxes(job: Job, services: Services) -> MakeSandbox:
     """Makes sandboxes with the repository's own environment in them, read-only."""
     environment = services.environments.prepare(
         services.workspaces.mirror(job.forge, job.repo), job.base, job.settings.setup
     )
 
-    def make(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
+    def make(
+        root: Path,
+        read_only: Mapping[str, Path],
+        writable: Mapping[str, Path],
+        ended: Callable[[CommandResult], None] | None = None,
+    ) -> Sandbox:
         return Sandbox(
             root,
             read_only={**environment.mounts, **read_only},
@@ -315,6 +288,7 @@ def _sandboxes(
             env=environment.variables,
             limits=services.limits,
             unsafe=services.unsafe_no_sandbox,
+            ended=ended,
         )
 
     return make

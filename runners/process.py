@@ -1,6 +1,7 @@
 """One child process: a bounded memory of its output, and an end that leaves nothing of it behind."""
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -22,7 +24,9 @@ class CommandResult(Frozen):
     """How a command ended.
 
     `exit_code` is None when it was stopped (timed out or cancelled), and 128 + n when signal n ended it. `output`
-    is stdout and stderr as they came, cut in the middle when `truncated`. `duration_s` is in seconds.
+    is stdout and stderr as they came, cut in the middle when `truncated`, and `output_bytes` how much there was.
+    `duration_s` and `cpu_s` are in seconds, the second one of all its processes that have been waited for.
+    `memory_mb` (MiB) is the largest resident size of one of them, `disk_mb` what the workspace has grown by.
     """
 
     exit_code: int | None
@@ -31,6 +35,10 @@ class CommandResult(Frozen):
     timed_out: bool = False
     cancelled: bool = False
     duration_s: float = 0.0
+    cpu_s: float = 0.0
+    memory_mb: float = 0.0
+    output_bytes: int = 0
+    disk_mb: float = 0.0
 
 
 class Capture:
@@ -42,6 +50,11 @@ class Capture:
         self._head = bytearray()
         self._tail = bytearray()
         self.lost = 0
+
+    @property
+    def total(self) -> int:
+        """How many bytes there were."""
+        return len(self._head) + len(self._tail) + self.lost
 
     def add(self, data: bytes) -> None:
         room = self._head_limit - len(self._head)
@@ -60,11 +73,17 @@ class Capture:
         return self._head.decode(errors="replace") + note + self._tail.decode(errors="replace")
 
 
+@cache
+def _adopt_orphans() -> None:
+    """Become the parent of orphaned descendants (PR_SET_CHILD_SUBREAPER, prctl(2)), to learn what they used."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
 class Running:
     """A started command, as a context manager: on leaving, its whole process group is dead.
 
-    `init` may be set to a pidfd of the first process of a pid namespace the command lives in: the kernel ends
-    everything in that namespace with it. It is closed at the end. Raises `OSError` when `argv` cannot be started.
+    `init` and `init_pid` may be set to a pidfd and the number of the first process of a pid namespace the command
+    lives in: the kernel ends everything in that namespace with it. The pidfd is closed at the end. Raises `OSError` when `argv` cannot be started.
     """
 
     def __init__(
@@ -72,6 +91,8 @@ class Running:
     ) -> None:
         self._started = time.monotonic()
         self.init: int | None = None
+        self.init_pid = 0
+        _adopt_orphans()
         # `--die-with-parent` follows the thread that started the process: it is the caller's, which waits.
         self._process = subprocess.Popen(
             argv,
@@ -90,13 +111,12 @@ class Running:
         self._stdout = stdout
         os.set_blocking(stdout.fileno(), False)
 
-    def wait(self, wall_s: float, output_bytes: int, cancel: threading.Event | None) -> CommandResult:
+    def wait(self, wall_s: float, capture: Capture, cancel: threading.Event | None) -> CommandResult:
         """Wait for the end, at most `wall_s` seconds since the start, and end what is left of it."""
-        capture = Capture(output_bytes)
         ended = self._watch(capture, self._started + wall_s, cancel)
         self._kill()
         self._drain(capture, time.monotonic() + _GRACE_S)
-        code = self._process.wait()
+        code, cpu_s, memory_mb = self._reap()
         stopped = ended != "exited"
         return CommandResult(
             exit_code=None if stopped else code if code >= 0 else 128 - code,
@@ -105,7 +125,23 @@ class Running:
             timed_out=ended == "timed out",
             cancelled=ended == "cancelled",
             duration_s=round(time.monotonic() - self._started, 3),
+            cpu_s=round(cpu_s, 3),
+            memory_mb=round(memory_mb, 1),
+            output_bytes=capture.total,
         )
+
+    def _reap(self) -> tuple[int, float, float]:
+        """Wait for what was started: the exit code, and the processor seconds and MiB it used."""
+        _, status, own = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        used = [own]
+        if self.init is not None:
+            # The launcher leaves without waiting for it, so it has become our child.
+            with contextlib.suppress(ChildProcessError):
+                used.append(os.wait4(self.init_pid, 0)[2])
+        seconds = sum(usage.ru_utime + usage.ru_stime for usage in used)
+        # A process begins with the size of its parent: that of a launcher we started is ours.
+        return self._process.returncode, seconds, used[-1].ru_maxrss / 1024
 
     def _watch(self, capture: Capture, deadline: float, cancel: threading.Event | None) -> str:
         poll = select.poll()

@@ -1,8 +1,10 @@
 """Taking secrets out of what is stored, shown or sent to a model: those known by value, and what looks like one."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 _MIN_SECRET = 6
 _BOUND = r"(?<![A-Za-z0-9_-])"
@@ -25,9 +27,11 @@ _PATTERNS = re.compile(
     ),
     re.DOTALL,
 )
+_NAMES = r"(?:password|passwd|secret|api[_-]?key|access[_-]?token|authorization)"
+_NAME = re.compile(_NAMES, re.IGNORECASE)
 _PASSWORD = re.compile(
     r"(?P<head>[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"']{0,100}:)[^\s:/@\"']{1,200}(?=@)"
-    r"|(?P<name>(?:password|passwd|secret|api[_-]?key|access[_-]?token|authorization)[\"']{0,2}\s{0,3}[:=]\s{0,3})"
+    r"|(?P<name>" + _NAMES + r"[\"']{0,2}\s{0,3}[:=]\s{0,3})"
     r"(?:\"[^\"\n]{1,500}\"|'[^'\n]{1,500}'|(?:Bearer |Basic )?[^\s\"',;]{1,500})",
     re.IGNORECASE,
 )
@@ -53,8 +57,28 @@ class Redactor:
         return _PATTERNS.sub(GONE, self.known(text))
 
     def audit(self, text: str) -> str:
-        """`text` also without passwords in URLs and behind names like `password=`; not for what is edited later."""
-        return _PASSWORD.sub(lambda found: (found["head"] or found["name"]) + GONE, self.text(text))
+        """`text` (JSON, or any other) also without passwords in URLs and behind names like `password=`.
+
+        Not for what is edited later on.
+        """
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return _PASSWORD.sub(lambda found: (found["head"] or found["name"]) + GONE, self.text(text))
+        return json.dumps(self.value(value), ensure_ascii=False)
+
+    def value(self, value: Any) -> Any:
+        """A JSON value without secrets: what `audit` does to its texts, and nothing under names like `password`."""
+        if isinstance(value, dict):
+            return {
+                key: GONE if isinstance(each, str) and _NAME.search(key) else self.value(each)
+                for key, each in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.value(each) for each in value]
+        if not isinstance(value, str):
+            return value
+        return _PASSWORD.sub(lambda found: (found["head"] or found["name"]) + GONE, self.text(value))
 
 
 def redactor(values: Iterable[str | None]) -> Redactor:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from io import FileIO
 from pathlib import Path
@@ -26,7 +26,7 @@ from pydantic import Field
 from gherkin.errors import ScenaristError
 from runners.cgroups import control_group
 from runners.models.chat import Frozen
-from runners.process import CommandResult, Running
+from runners.process import Capture, CommandResult, Running
 
 __all__ = ["CommandResult", "Limits", "Sandbox", "SandboxFailed", "SandboxMissing", "available"]
 
@@ -97,6 +97,8 @@ class Sandbox:
     cannot be replaced. `read_only` and `writable` map a path inside to a path on the host; the ones below
     `/workspace` must not lead through a link. `env` is added to the fixed environment. `network` keeps the host's.
 
+    `ended` is told of each command that has ended.
+
     With `unsafe` there is no sandbox at all, but a plain process with the same limits, a cleared environment
     and the host's file system: for machines that are thrown away afterwards. Raises `SandboxMissing` when the
     sandbox does not work here and `unsafe` is not set.
@@ -113,6 +115,7 @@ class Sandbox:
         limits: Limits | None = None,
         workspace_read_only: bool = False,
         unsafe: bool = False,
+        ended: Callable[[CommandResult], None] | None = None,
     ) -> None:
         self.workspace = workspace.resolve()
         self.read_only = dict(read_only or {})
@@ -122,6 +125,9 @@ class Sandbox:
         self.limits = limits or Limits()
         self.workspace_read_only = workspace_read_only
         self.unsafe = unsafe
+        self._ended = ended
+        # Words that put what follows into a network of its own that several commands share (`background.py`).
+        self.enter: tuple[str, ...] = ()
         if not unsafe and (reason := available()):
             raise SandboxMissing(f"Commands cannot be run safely here: {reason}.")
 
@@ -143,17 +149,32 @@ class Sandbox:
         env: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         cancel: threading.Event | None = None,
+        capture: Capture | None = None,
     ) -> CommandResult:
         """Run `argv` and wait for it; when this returns, every process it started is gone.
 
         `cwd` is relative to the workspace, or an absolute path inside. `limits` replaces the sandbox's own.
-        Setting `cancel` stops the command. A command that is not there ends with exit code 127. Raises
-        `SandboxFailed` when the sandbox cannot be set up, for one because `cwd` does not exist.
+        Setting `cancel` stops the command. The output goes to `capture`, if given, as it comes. A command that is
+        not there ends with exit code 127. Raises `SandboxFailed` when the sandbox cannot be set up, for one because
+        `cwd` does not exist.
         """
-        limits = limits or self.limits
+        result = self._run(argv, cwd, env or {}, limits or self.limits, cancel, capture)
+        if self._ended is not None:
+            self._ended(result)
+        return result
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        cwd: str,
+        env: Mapping[str, str],
+        limits: Limits,
+        cancel: threading.Event | None,
+        capture: Capture | None,
+    ) -> CommandResult:
         if cancel is not None and cancel.is_set():
             return CommandResult(exit_code=None, output="", cancelled=True)
-        environment = {**_environment(), **self.env, **(env or {})}
+        environment = {**_environment(), **self.env, **env}
         directory = posixpath.normpath(posixpath.join(WORKSPACE, cwd))
         limited = [*_prlimit(limits, nproc=not self.unsafe), *argv]
         with contextlib.ExitStack() as stack:
@@ -165,10 +186,11 @@ class Sandbox:
                         [*join, *limited], cwd=self.path(directory), env=environment | {"HOME": home}
                     )
                     running = stack.enter_context(plain)
-                    return running.wait(limits.wall_s, limits.output_bytes, cancel)
+                    return running.wait(limits.wall_s, capture or Capture(limits.output_bytes), cancel)
                 options = _Options(stack)
                 self._options(options, environment, directory, limits)
-                return _run_bwrap(join, options, limited, limits, cancel)
+                words = [*join, *self.enter]
+                return _run_bwrap(words, options, limited, limits, cancel, capture)
             except OSError as error:
                 raise SandboxFailed(f"The command could not be started: {error}.") from None
 
@@ -182,7 +204,7 @@ class Sandbox:
         args.add("--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-pid", "--unshare-ipc")
         args.add("--unshare-uts", "--hostname", "sandbox", "--unshare-cgroup-try")
         args.add("--die-with-parent", "--new-session")
-        args.add(*(() if self.network else ("--unshare-net",)))
+        args.add(*(() if self.network or self.enter else ("--unshare-net",)))
         args.add(*(("--disable-userns",) if "--disable-userns" in _bwrap_help(_bwrap()) else ()))
         for name, value in environment.items():
             args.add("--setenv", name, value)
@@ -337,6 +359,7 @@ def _run_bwrap(
     argv: list[str],
     limits: Limits,
     cancel: threading.Event | None,
+    capture: Capture | None,
 ) -> CommandResult:
     """Run `argv` under bwrap; it starts only once we hold its pid namespace, so that no way out is missed."""
     with contextlib.ExitStack() as stack:
@@ -352,9 +375,10 @@ def _run_bwrap(
         status_end.close()
         if select.select([status], [], [], limits.wall_s)[0] and (line := status.readline()):
             with contextlib.suppress(ProcessLookupError):  # it has failed already, and will say why
-                running.init = os.pidfd_open(int(json.loads(line)["child-pid"]))
+                pid = int(json.loads(line)["child-pid"])
+                running.init, running.init_pid = os.pidfd_open(pid), pid
         block.write(b"1")
-        result = running.wait(limits.wall_s, limits.output_bytes, cancel)
+        result = running.wait(limits.wall_s, capture or Capture(limits.output_bytes), cancel)
         # "exit-code" is reported of a command that was started and ended by itself.
         if result.exit_code is None or b"exit-code" in status.read():
             return result

@@ -40,7 +40,8 @@ class TreeGit:
             with self._lock:
                 return self._run("--literal-pathspecs", *args)
         except GitFailed as error:
-            raise GitRefused(error.message) from None
+            said = error.message.replace("git --literal-pathspecs", f"git {args[0]}")
+            raise GitRefused(said) from None
 
     def _all(self) -> None:
         self._git("add", "--all")
@@ -49,6 +50,11 @@ class TreeGit:
         """What differs from the last commit, one line a file."""
         self._all()
         return self._git("status", "--short", "--ignore-submodules=all")
+
+    def files(self) -> list[str]:
+        """The paths of all files of the tree, ignored ones left out."""
+        self._all()
+        return self._git("ls-files", "-z").rstrip("\0").split("\0")
 
     def diff(self, path: str | None, base: bool) -> str:
         """A unified diff since the last commit, or since the run began (`base`); of `path` only, if given."""

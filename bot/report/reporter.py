@@ -95,6 +95,7 @@ class Reporter:
             digest=requested.order_sha256,
             requested_by=order.requested_by,
             spent=spent_text(state),
+            audit=state.committed.audit if state.committed else "",
             run_id=run_id,
             url=self.run_url(run_id),
         )

@@ -1,14 +1,73 @@
-"""The tools a model may call: one module a family, and the two sets that phases hand out.
+"""The tools a model may call: one module a family, and the sets that phases hand out.
 A tool is a typed function in one of them; `base.py` says what it gets and returns."""
 
 from typing import Any
 
+from runners.policy import Policy
+from runners.tools.background import poll_command, start_command, stop_command
 from runners.tools.base import Tool
-from runners.tools.files import edit_file, read_file, write_file
+from runners.tools.files import append_file, edit_file, read_file, write_file
 from runners.tools.find import glob, list_files, search
-from runners.tools.git import git_diff, git_log, git_status
+from runners.tools.git import (
+    git_add,
+    git_blame,
+    git_branch,
+    git_checkout,
+    git_commit,
+    git_diff,
+    git_log,
+    git_merge_base,
+    git_restore,
+    git_show,
+    git_stash,
+    git_status,
+)
+from runners.tools.manage import delete_path, diff_files, file_info, make_folder, move_path
+from runners.tools.patching import apply_patch
 from runners.tools.shell import shell
-from runners.tools.tests import run_tests
+from runners.tools.tests import coverage_of_diff, detect_tests, rerun_failed, run_check, run_tests
 
 READ_TOOLS: tuple[Tool[Any], ...] = (read_file, list_files, glob, search, git_status, git_diff, git_log)
-EDIT_TOOLS: tuple[Tool[Any], ...] = (*READ_TOOLS, write_file, edit_file, shell, run_tests)
+# Small models choose worse among many tools: what nearly every task needs, and no more.
+EDIT_TOOLS: tuple[Tool[Any], ...] = (
+    *READ_TOOLS,
+    write_file,
+    edit_file,
+    apply_patch,
+    move_path,
+    delete_path,
+    shell,
+    run_tests,
+    rerun_failed,
+)
+FULL_TOOLS: tuple[Tool[Any], ...] = (
+    *EDIT_TOOLS,
+    append_file,
+    make_folder,
+    file_info,
+    diff_files,
+    git_show,
+    git_blame,
+    git_merge_base,
+    git_add,
+    git_commit,
+    git_restore,
+    git_branch,
+    git_checkout,
+    git_stash,
+    start_command,
+    poll_command,
+    stop_command,
+    detect_tests,
+    run_check,
+    coverage_of_diff,
+)
+
+
+def tools_for(policy: Policy) -> tuple[Tool[Any], ...]:
+    """The tools of the policy's role, without those it can never grant.
+
+    A role `edit` gets, besides its own, those families that the repository grants by name.
+    """
+    chosen = {"read": READ_TOOLS, "edit": EDIT_TOOLS, "full": FULL_TOOLS}[policy.role]
+    return tuple(each for each in chosen if policy.refusal(each.capability) is None)

@@ -3,11 +3,11 @@
 from pydantic import Field
 
 from runners.tools.base import Arguments, Denied, Refused, ToolContext, ToolResult, tool
-from runners.tools.paths import normalise, read_bytes, write_bytes
+from runners.tools.paths import Missing, normalise, read_bytes, write_bytes
 from runners.tools.replace import numbered, replace_once
 from runners.tools.syntax import problem
+from runners.tools.text import MAX_BYTES, Text, decode, encode
 
-_MAX_BYTES = 5_000_000
 _MAX_LINE = 2_000
 # Below what the toolbox would cut from the middle: a page of a file is cut at its end.
 _MAX_PAGE = 15_000
@@ -23,26 +23,17 @@ class ReadFile(Arguments):
 def read_file(ctx: ToolContext, args: ReadFile) -> ToolResult:
     """Read a text file. Each line comes with its number and a tab, which are not part of the file."""
     path = normalise(args.path)
-    data = read_bytes(ctx.root, path, _MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise Refused(
-            f"`{path}` is larger than {_MAX_BYTES:,} bytes. Read a part: shell with sed -n '1,200p'."
-        )
-    if b"\0" in data[:8192]:
-        raise Refused(f"`{path}` is a binary file of {len(data):,} bytes and is not shown.")
-    if not data:
+    found = read_text(ctx, path)
+    if not found.text:
         return ToolResult(ok=True, text=f"`{path}` is empty.", data={"path": path, "lines": 0})
-    text = data.decode(errors="replace")
-    lines = text.removesuffix("\n").split("\n")
+    lines = found.text.removesuffix("\n").split("\n")
     if args.start_line > len(lines):
         raise Refused(f"`{path}` has {len(lines)} lines, so there is no line {args.start_line}.")
     page = _page(lines[args.start_line - 1 : args.end_line])
     if not page:
         raise Refused("`end_line` is before `start_line`.")
     last = args.start_line + len(page) - 1
-    notes = [f"`{path}`, lines {args.start_line} to {last} of {len(lines)}"]
-    notes += ["line ends are CRLF"] if "\r\n" in text else []
-    notes += ["not UTF-8: some characters are replaced"] if "\ufffd" in text else []
+    notes = [f"`{path}`, lines {args.start_line} to {last} of {len(lines)}", *found.notes]
     shown = f"{'; '.join(notes)}:\n{numbered(page, args.start_line)}"
     if last < min(args.end_line or len(lines), len(lines)):
         shown += f"\n[… the rest is left out: go on with start_line={last + 1} …]"
@@ -73,9 +64,9 @@ class WriteFile(Arguments):
 def write_file(ctx: ToolContext, args: WriteFile) -> ToolResult:
     """Create a file, or replace the whole content of one. To change a part of a file use edit_file."""
     path = normalise(args.path)
-    new = _write(ctx, path, args.content)
+    new = write(ctx, path, encode(args.content))
     lines = args.content.count("\n") + (not args.content.endswith("\n") and args.content != "")
-    return _changed(path, args.content, f"{'Created' if new else 'Replaced'} `{path}` ({lines} lines).")
+    return changed(path, args.content, f"{'Created' if new else 'Replaced'} `{path}` ({lines} lines).")
 
 
 class EditFile(Arguments):
@@ -90,36 +81,53 @@ class EditFile(Arguments):
 def edit_file(ctx: ToolContext, args: EditFile) -> ToolResult:
     """Replace one passage of a file. `old` must occur exactly once: include enough lines around it."""
     path = normalise(args.path)
-    data = read_bytes(ctx.root, path, _MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise Refused(f"`{path}` is larger than {_MAX_BYTES:,} bytes. Change it with a shell command.")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise Refused(f"`{path}` is not UTF-8 text. Change it with a shell command.") from None
-    done = replace_once(text, args.old, args.new)
-    _write(ctx, path, done.text)
+    found = read_text(ctx, path)
+    done = replace_once(found.text, args.old, args.new)
+    write(ctx, path, found.encode(done.text))
     said = f"Replaced the passage at line {done.line} of `{path}`."
     if done.loosely:
         said += " White space differed from `old`, so it was overlooked and `new` indented as the file is."
-    return _changed(path, done.text, said)
+    return changed(path, done.text, said)
 
 
-def _write(ctx: ToolContext, path: str, text: str) -> bool:
+class AppendFile(Arguments):
+    path: str = Field(description="Path of the file, relative to the workspace; it is made if it is missing.")
+    content: str = Field(min_length=1, description="The text to put at the end.")
+
+
+@tool("files.write", writes=True)
+def append_file(ctx: ToolContext, args: AppendFile) -> ToolResult:
+    """Put text at the end of a file. It begins on a line of its own."""
+    path = normalise(args.path)
     try:
-        data = text.encode()
-    except UnicodeEncodeError:
-        raise Refused("The content holds half a surrogate pair, so it cannot be stored as UTF-8.") from None
-    return write_bytes(ctx.root, path, data, lambda real: _refuse_protected(ctx, real))
+        found = read_text(ctx, path)
+    except Missing:
+        found = Text("")
+    end = "\r\n" if found.crlf else "\n"
+    added = args.content.replace("\r\n", "\n").replace("\n", end)
+    text = found.text + (end if found.text and not found.text.endswith("\n") else "") + added
+    write(ctx, path, found.encode(text) if found.text else encode(text))
+    return changed(path, text, f"Added {args.content.rstrip().count(chr(10)) + 1} lines to `{path}`.")
 
 
-def _refuse_protected(ctx: ToolContext, path: str) -> None:
+def read_text(ctx: ToolContext, path: str) -> Text:
+    """The text of the file `path` (normalised). Raises `Refused`."""
+    return decode(path, read_bytes(ctx.root, path, MAX_BYTES + 1))
+
+
+def write(ctx: ToolContext, path: str, data: bytes) -> bool:
+    """Replace or create the file `path` (normalised); True if it is new. Raises `Refused`."""
+    return write_bytes(ctx.root, path, data, lambda real: refuse_protected(ctx, real))
+
+
+def refuse_protected(ctx: ToolContext, path: str) -> None:
+    """Raise `Denied` if the policy does not let the file `path` (where it really lies) be written."""
     refusal = ctx.policy.write_refusal(path)
     if refusal is not None:
         raise Denied(refusal)
 
 
-def _changed(path: str, text: str, said: str) -> ToolResult:
+def changed(path: str, text: str, said: str) -> ToolResult:
     """The answer to a change, with what is wrong with the syntax of the file as it is now."""
     found = problem(path, text)
     if found is not None:

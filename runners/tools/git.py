@@ -1,9 +1,16 @@
-"""Tools that read the history; the git directory itself cannot be reached from the workspace."""
+"""Local git for the model; the git directory itself cannot be reached from the workspace."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from pydantic import Field
 
-from runners.tools.base import Arguments, ToolContext, ToolResult, tool
+from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
+from runners.tools.files import refuse_protected
 from runners.tools.paths import normalise
+from runners.tree_git import GitRefused
+
+T = TypeVar("T")
 
 
 class GitStatus(Arguments):
@@ -13,7 +20,7 @@ class GitStatus(Arguments):
 @tool("git.read", writes=False)
 def git_status(ctx: ToolContext, args: GitStatus) -> ToolResult:
     """Show which files differ from the last commit."""
-    return _said(ctx.git.status(), "Nothing differs from the last commit.")
+    return _said(_git(ctx.git.status), "Nothing differs from the last commit.")
 
 
 class GitDiff(Arguments):
@@ -24,7 +31,7 @@ class GitDiff(Arguments):
 @tool("git.read", writes=False)
 def git_diff(ctx: ToolContext, args: GitDiff) -> ToolResult:
     """Show what was changed since the last commit, as a unified diff."""
-    return _said(ctx.git.diff(_path(args.path), args.base), "There is no difference.")
+    return _said(_git(lambda: ctx.git.diff(_path(args.path), args.base)), "There is no difference.")
 
 
 class GitLog(Arguments):
@@ -35,7 +42,132 @@ class GitLog(Arguments):
 @tool("git.read", writes=False)
 def git_log(ctx: ToolContext, args: GitLog) -> ToolResult:
     """Show the newest commits."""
-    return _said(ctx.git.log(args.limit, _path(args.path)), "There is no commit.")
+    return _said(_git(lambda: ctx.git.log(args.limit, _path(args.path))), "There is no commit.")
+
+
+class GitShow(Arguments):
+    revision: str = Field(
+        default="HEAD", description="A commit: HEAD, base, a branch, an id; `~1` is its parent."
+    )
+    path: str | None = Field(
+        default=None, description="Show this file as it was then, not the commit's diff."
+    )
+
+
+@tool("git.read", writes=False)
+def git_show(ctx: ToolContext, args: GitShow) -> ToolResult:
+    """Show a commit with its diff, or a file as it was in a commit."""
+    return _said(_git(lambda: ctx.git.show(args.revision, _path(args.path))), "It is empty.")
+
+
+class GitBlame(Arguments):
+    path: str = Field(description="The file, relative to the workspace.")
+    start_line: int = Field(default=1, ge=1, description="First line, counted from 1.")
+    end_line: int = Field(ge=1, description="Last line.")
+
+
+@tool("git.read", writes=False)
+def git_blame(ctx: ToolContext, args: GitBlame) -> ToolResult:
+    """Show which commit last changed each line of a file, as it is in the last commit."""
+    path = normalise(args.path)
+    return _said(_git(lambda: ctx.git.blame(path, args.start_line, args.end_line)), "It is empty.")
+
+
+class GitMergeBase(Arguments):
+    one: str = Field(description="A commit: HEAD, base, a branch or an id.")
+    other: str = Field(description="Another commit.")
+
+
+@tool("git.read", writes=False)
+def git_merge_base(ctx: ToolContext, args: GitMergeBase) -> ToolResult:
+    """Find the newest commit that two commits have in common."""
+    return _said(_git(lambda: ctx.git.merge_base(args.one, args.other)), "They have none.")
+
+
+class GitAdd(Arguments):
+    paths: list[str] = Field(min_length=1, max_length=200, description="Files or folders to stage.")
+
+
+@tool("git.write", writes=True)
+def git_add(ctx: ToolContext, args: GitAdd) -> ToolResult:
+    """Stage files. This is never needed: everything in the workspace counts."""
+    paths = [normalise(path) for path in args.paths]
+    return _said(_git(lambda: ctx.git.add(paths)), "Nothing differs from the last commit.")
+
+
+class GitCommit(Arguments):
+    message: str = Field(min_length=1, max_length=5000, description="The message of the commit.")
+
+
+@tool("git.write", writes=True)
+def git_commit(ctx: ToolContext, args: GitCommit) -> ToolResult:
+    """Commit everything, as a point to come back to. In the end all the work becomes one commit."""
+    return _said(_git(lambda: ctx.git.commit(args.message)), "")
+
+
+class GitRestore(Arguments):
+    path: str = Field(description="File or folder to put back, relative to the workspace; `.` for all.")
+    base: bool = Field(
+        default=False, description="To how it was when the work began, not in the last commit."
+    )
+
+
+@tool("git.write", writes=True)
+def git_restore(ctx: ToolContext, args: GitRestore) -> ToolResult:
+    """Undo the changes of a file or folder. Files that were new are deleted."""
+    path = normalise(args.path)
+    changed = [each for each in _git(lambda: ctx.git.changed(path, args.base)) if each]
+    if not changed:
+        return ToolResult(ok=True, text="There is nothing to undo.")
+    for each in changed:
+        refuse_protected(ctx, each)
+    _git(lambda: ctx.git.restore(changed, args.base))
+    return ToolResult(ok=True, text=f"Restored: {', '.join(changed[:50])}.", files_changed=tuple(changed))
+
+
+class GitBranch(Arguments):
+    name: str | None = Field(
+        default=None, description="A branch to make of the last commit; leave out to list."
+    )
+
+
+@tool("git.write", writes=True)
+def git_branch(ctx: ToolContext, args: GitBranch) -> ToolResult:
+    """List the branches made here, or make one. They are gone when the work is done."""
+    name = args.name
+    if name is not None:
+        _git(lambda: ctx.git.branch(name))
+    return _said(_git(ctx.git.branches), "There is no branch.")
+
+
+class GitCheckout(Arguments):
+    branch: str = Field(description="A branch made here, or `start` for where the work began.")
+
+
+@tool("git.write", writes=True)
+def git_checkout(ctx: ToolContext, args: GitCheckout) -> ToolResult:
+    """Go to another branch made here. Nothing may be uncommitted."""
+    _git(lambda: ctx.git.checkout(args.branch))
+    return ToolResult(ok=True, text=f"The workspace is now that of `{args.branch}`.")
+
+
+class GitStash(Arguments):
+    back: bool = Field(default=False, description="Whether to bring back what was put aside.")
+
+
+@tool("git.write", writes=True)
+def git_stash(ctx: ToolContext, args: GitStash) -> ToolResult:
+    """Put all changes since the last commit aside, or bring them back."""
+    if args.back:
+        return _said(_git(ctx.git.unstash), "Nothing came back.")
+    return ToolResult(ok=True, text=f"Put aside:\n{_git(ctx.git.stash)}")
+
+
+def _git(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except GitRefused as error:
+        raise Refused(str(error)) from None
 
 
 def _path(path: str | None) -> str | None:

@@ -10,6 +10,7 @@ import errno
 import os
 import posixpath
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +22,12 @@ _OPENAT2 = 437
 _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_BENEATH = 0x08
 _LIBC = ctypes.CDLL(None, use_errno=True)
+Check = Callable[[str], None]
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Missing(Refused):
+    """There is nothing at that path."""
 
 
 class _How(ctypes.Structure):
@@ -79,7 +85,7 @@ def read_bytes(root: Path, path: str, limit: int) -> bytes:
         return file.read(limit)
 
 
-def write_bytes(root: Path, path: str, data: bytes, check: Callable[[str], None]) -> bool:
+def write_bytes(root: Path, path: str, data: bytes, check: Check) -> bool:
     """Replace or create the file `path` (normalised) at once, its folders too; True if it is new.
 
     `check` gets the path where the file really lies, links in its folders followed, and raises `Refused` if it must
@@ -105,6 +111,105 @@ def write_bytes(root: Path, path: str, data: bytes, check: Callable[[str], None]
                 os.unlink(temporary, dir_fd=fd)
             raise _refusal(path, error) from None
     return mode is None
+
+
+def remove(root: Path, path: str, check: Check, *, recursive: bool) -> list[str]:
+    """Remove the file, link or folder `path` (normalised); returns the files that are gone.
+
+    `check` is called for each of them first and raises `Refused` for one that must stay. Links are removed, never
+    followed. Raises `Refused`, for one for a folder that is not empty where `recursive` is not set.
+    """
+    if path == ".":
+        raise Refused("The path is the workspace itself. Give the path of something in it.")
+    folder, name = posixpath.split(path)
+    with open_folder(root, folder or ".") as (fd, real):
+        gone = _below(fd, name, posixpath.normpath(posixpath.join(real, name)), path)
+        for each in gone:
+            check(each)
+        try:
+            if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                os.unlink(name, dir_fd=fd)
+            elif recursive:
+                shutil.rmtree(name, dir_fd=fd)
+            else:
+                os.rmdir(name, dir_fd=fd)
+        except OSError as error:
+            raise _refusal(path, error) from None
+    return gone
+
+
+def move(root: Path, source: str, target: str, check: Check) -> list[str]:
+    """Move the file or folder `source` to `target` (both normalised), which must not be there yet.
+
+    Returns the files that are gone and those that are new; `check` is called for each first. Raises `Refused`.
+    """
+    if "." in (source, target) or f"{target}/".startswith(f"{source}/"):
+        raise Refused("A folder cannot be moved into itself. Give another place.")
+    folder, name = posixpath.split(source)
+    to_folder, to_name = posixpath.split(target)
+    with open_folder(root, folder or ".") as (fd, real):
+        here = posixpath.normpath(posixpath.join(real, name))
+        gone = _below(fd, name, here, source)
+        for each in gone:
+            check(each)
+        check(target)
+        _make_folders(root, to_folder)
+        with open_folder(root, to_folder or ".") as (to_fd, to_real):
+            there = posixpath.normpath(posixpath.join(to_real, to_name))
+            new = [there + each[len(here) :] for each in gone]
+            for each in new:
+                check(each)
+            if _exists(to_fd, to_name):
+                raise Refused(f"`{target}` is there already. Delete it first, or choose another path.")
+            try:
+                os.rename(name, to_name, src_dir_fd=fd, dst_dir_fd=to_fd)
+            except OSError as error:
+                raise _refusal(source, error) from None
+    return [*gone, *new]
+
+
+def make_folder_at(root: Path, path: str) -> None:
+    """Make the folder `path` (normalised) and those above it. Raises `Refused`."""
+    _make_folders(root, path)
+    with open_folder(root, path):
+        pass
+
+
+def status_of(root: Path, path: str) -> tuple[os.stat_result, str | None]:
+    """What is at `path` (normalised), itself and not what a link points to, which comes second. Raises `Refused`."""
+    folder, name = posixpath.split(path)
+    with open_folder(root, folder or ".") as (fd, _):
+        try:
+            found = os.stat(name or ".", dir_fd=fd, follow_symlinks=False)
+            link = os.readlink(name, dir_fd=fd) if stat.S_ISLNK(found.st_mode) else None
+        except OSError as error:
+            raise _refusal(path, error) from None
+        return found, link
+
+
+def _below(folder: int, name: str, real: str, path: str) -> list[str]:
+    """The files at or below `name`, by the paths where they really lie; none of them in `.git`."""
+    try:
+        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except OSError as error:
+        raise _refusal(path, error) from None
+    if not stat.S_ISDIR(mode):
+        return [real]
+    found = []
+    for here, folders, files, fd in os.fwalk(name, dir_fd=folder, follow_symlinks=False):
+        below = posixpath.normpath(posixpath.join(real, posixpath.relpath(here, name)))
+        _refuse_git(below)
+        links = [each for each in folders if stat.S_ISLNK(os.lstat(each, dir_fd=fd).st_mode)]
+        found += [posixpath.join(below, each) for each in (*files, *links)]
+    return sorted(found)
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _mode_of(folder: int, name: str, path: str) -> int | None:
@@ -184,9 +289,13 @@ def open_without_links(root_fd: int, path: str, flags: int) -> int:
 
 def _refusal(path: str, error: OSError) -> Refused:
     if error.errno == errno.ENOENT:
-        return Refused(f"There is no `{path}`. Use list_files or glob to find the right path.")
+        return Missing(f"There is no `{path}`. Use list_files or glob to find the right path.")
     if error.errno in (errno.EXDEV, errno.ELOOP):
         return Refused(f"`{path}` leads through a link that cannot be followed. Use the real path.")
+    if error.errno == errno.ENOTEMPTY:
+        return Refused(
+            f"`{path}` is a folder that is not empty. Set `recursive` to delete what is in it too."
+        )
     if error.errno == errno.ENOTDIR:
         return Refused(f"A part of `{path}` is a file where a folder is needed. Use list_files.")
     return Refused(f"`{path}` cannot be opened: {os.strerror(error.errno or 0)}.")

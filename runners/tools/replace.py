@@ -40,7 +40,7 @@ def replace_once(text: str, old: str, new: str) -> Replaced:
         raise Refused("`old` and `new` are the same, so there is nothing to change.")
     done = _exactly(text, old, new) or _loosely(text, old, new)
     if done is None:
-        raise Refused(f"`old` does not occur in the file. {_closest(text, old)}")
+        raise Refused(f"`old` does not occur in the file. {closest(text, old)}")
     return Replaced(done.text.replace("\n", "\r\n"), done.line, done.loosely) if crlf else done
 
 
@@ -110,7 +110,7 @@ def _refuse_several(places: list[int]) -> None:
         )
 
 
-def _closest(text: str, old: str) -> str:
+def closest(text: str, old: str) -> str:
     """The place that looks most like `old`, found by its longest run of equal lines or its most similar line."""
     lines = text.split("\n")
     stripped = [line.strip() for line in lines]

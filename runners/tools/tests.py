@@ -1,8 +1,9 @@
-"""The tool that runs the repository's tests, the way the verifier will."""
+"""Tools that run the repository's tests."""
 
 from pydantic import Field
 
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
+from runners.tools.testing import Project, Runner, Testing, diff_coverage, run_command
 
 
 class RunTests(Arguments):
@@ -14,7 +15,7 @@ class RunTests(Arguments):
 
 @tool("tests.run", writes=True)
 def run_tests(ctx: ToolContext, args: RunTests) -> ToolResult:
-    """Run the scenarios and the tests, and show what fails.
+    """Run the scenarios (behave) and the tests (pytest) the way the verifier will, and show what fails.
 
     It counts as writing, because tests may leave files behind. `ok` is whether all of them passed.
     """
@@ -22,3 +23,54 @@ def run_tests(ctx: ToolContext, args: RunTests) -> ToolResult:
     if any(path.startswith("-") for path in paths):
         raise Refused("`paths` takes files and folders, no options. For anything else use shell.")
     return ctx.run_tests(" ".join(paths) or None)
+
+
+class RerunFailed(Arguments):
+    pass
+
+
+@tool("tests.run", writes=True)
+def rerun_failed(ctx: ToolContext, args: RerunFailed) -> ToolResult:
+    """Run only what failed when the tests were last run."""
+    return ctx.resource(Testing).rerun()
+
+
+class DetectTests(Arguments):
+    pass
+
+
+@tool("files.read", writes=False)
+def detect_tests(ctx: ToolContext, args: DetectTests) -> ToolResult:
+    """Say which test runners and checks this repository uses."""
+    found = ctx.resource(Project).runners(ctx)
+    lines = [f"{each.name}: `{each.command}` (seen in {each.found_in})" for each in found]
+    data = {"runners": [each.name for each in found]}
+    return ToolResult(ok=True, text="\n".join(lines) or "No test runner was found.", data=data)
+
+
+class RunCheck(Arguments):
+    name: str = Field(description="One of the names that detect_tests gives, such as `npm` or `command 1`.")
+
+
+@tool("tests.run", writes=True)
+def run_check(ctx: ToolContext, args: RunCheck) -> ToolResult:
+    """Run the repository's own check of that name (npm, go, cargo, make, its commands), and show what fails."""
+    found = ctx.resource(Project).runners(ctx)
+    chosen: Runner | None = next((each for each in found if each.name == args.name), None)
+    if chosen is None:
+        raise Refused(
+            f"There is no check `{args.name}`. There are: {', '.join(r.name for r in found) or 'none'}."
+        )
+    if chosen.name in ("behave", "pytest"):
+        raise Refused("Use run_tests for behave and pytest.")
+    return run_command(ctx, chosen)
+
+
+class DiffCoverage(Arguments):
+    pass
+
+
+@tool("tests.run", writes=True)
+def coverage_of_diff(ctx: ToolContext, args: DiffCoverage) -> ToolResult:
+    """Say which of the lines you added are never run by the tests and scenarios."""
+    return diff_coverage(ctx, ctx.resource(Project).features)

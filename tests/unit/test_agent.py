@@ -11,10 +11,9 @@ from runners.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.models.chat import Message, ModelRefusedRequest, ModelUnavailable, Reply, ToolCall, Usage
 from runners.models.vllm import VllmModel
 from runners.sandbox import Sandbox
-from runners.tools import EDIT_TOOLS
-from runners.tools.base import Toolbox, ToolContext, ToolResult
+from runners.tools.base import ToolContext, ToolResult
 from tests.standins.chat_server import ChatServer, Turn, call
-from tests.unit.tool_context import tree_git
+from tests.unit.tool_context import caller, tree_git
 
 HEAD = [Message(role="system", text="You are an engineer."), Message(role="user", text="Do it.")]
 
@@ -49,7 +48,7 @@ def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, events: list[R
         )
         with ChatServer([], turns) as server:
             model = VllmModel(server.url, "scripted", idle_s=20)
-            agent = Agent(model, Toolbox(EDIT_TOOLS), tools, events.extend, budget or Budget())
+            agent = Agent(model, caller(tools), events.extend, budget or Budget())
             return agent.run(conversation, spent or Spent())
 
     return run

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from runners import cgroups, sandbox
-from runners.process import Running
+from runners.process import Capture, Running
 from runners.sandbox import Limits, Sandbox, SandboxFailed, SandboxMissing, available
 
 
@@ -255,7 +255,7 @@ def test_what_is_still_in_the_pipe_at_the_end_is_read() -> None:
     program = "import fcntl, os; fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20); os.write(1, b'x' * 500_000)"
     with Running([sys.executable, "-c", program], cwd="/", env={}) as running:
         os.waitid(os.P_PIDFD, running._exit, os.WEXITED | os.WNOWAIT)
-        assert len(running.wait(60, 1_000_000, None).output) == 500_000
+        assert len(running.wait(60, Capture(1_000_000), None).output) == 500_000
 
 
 def test_output_that_is_not_utf8(workspace: Path) -> None:

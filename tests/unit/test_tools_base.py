@@ -8,7 +8,7 @@ from pydantic import Field
 from gherkin.errors import ScenaristError
 from runners.models.chat import ToolCall
 from runners.sandbox import Limits, Sandbox
-from runners.tools import EDIT_TOOLS, READ_TOOLS
+from runners.tools import EDIT_TOOLS, FULL_TOOLS, READ_TOOLS
 from runners.tools.base import Arguments, Toolbox, ToolContext, ToolResult, cut_middle, tool
 from tests.unit.tool_context import call, context
 
@@ -105,8 +105,20 @@ def test_half_surrogates_do_not_reach_the_model(ctx: ToolContext) -> None:
 
 def test_the_sets() -> None:
     assert [t.name for t in READ_TOOLS if t.writes] == []
-    assert {t.name for t in EDIT_TOOLS if t.writes} == {"write_file", "edit_file", "shell", "run_tests"}
-    for schema in Toolbox(EDIT_TOOLS).schemas():
+    assert {t.name for t in FULL_TOOLS if not t.writes} == {
+        *(t.name for t in READ_TOOLS),
+        *(
+            "file_info",
+            "diff_files",
+            "git_show",
+            "git_blame",
+            "git_merge_base",
+            "poll_command",
+            "detect_tests",
+        ),
+    }
+    assert set(READ_TOOLS) < set(EDIT_TOOLS) < set(FULL_TOOLS)
+    for schema in Toolbox(FULL_TOOLS).schemas():
         assert schema.description.endswith(".")
         assert all(field.get("description") for field in schema.parameters["properties"].values()), (
             schema.name

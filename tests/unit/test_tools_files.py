@@ -40,7 +40,7 @@ def test_reading_a_long_file_page_by_page(ctx: ToolContext) -> None:
     [
         (b"\x7fELF\0\0", "binary file of 6 bytes"),
         (b"x" * 5_000_001, "larger than"),
-        (b"caf\xe9\n", "not UTF-8"),
+        (b"caf\xe9\n", "encoding is latin-1 (guessed)"),
         (b"a\r\nb\r\n", "line ends are CRLF"),
         (b"", "is empty"),
         (b"x" * 9000, "7,000 characters more"),
@@ -110,7 +110,8 @@ def test_an_edit_that_fails_changes_nothing(ctx: ToolContext) -> None:
     (ctx.root / "b.bin").write_bytes(b"\xff")
     assert "more than once, at lines 1, 2" in call(ctx, "edit_file", path="a.py", old="x = 1", new="x").text
     assert "does not occur" in call(ctx, "edit_file", path="a.py", old="zzz", new="x").text
-    assert "not UTF-8" in call(ctx, "edit_file", path="b.bin", old="a", new="x").text
+    assert "latin-1, which cannot hold" in call(ctx, "edit_file", path="b.bin", old="\xff", new="\u20ac").text
+    assert (ctx.root / "b.bin").read_bytes() == b"\xff"
     assert (ctx.root / "a.py").read_text() == "x = 1\nx = 1\n"
 
 

@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from runners.audit import Trail
+from runners.calls import Caller
 from runners.gitio import git
 from runners.models.chat import ToolCall
+from runners.quota import Meter, Quotas
 from runners.sandbox import Sandbox
-from runners.tools import EDIT_TOOLS
+from runners.tools import FULL_TOOLS
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 from runners.tree_git import TreeGit
 
@@ -39,6 +42,12 @@ def context(tmp_path: Path, **changes: Any) -> ToolContext:
     return ToolContext(**{**given, **changes})
 
 
-def call(ctx: ToolContext, name: str, **arguments: Any) -> ToolResult:
+def caller(ctx: ToolContext, quotas: Quotas | None = None) -> Caller:
+    """All tools on `ctx`, with a fresh audit trail and those quotas."""
+    bounds = quotas or Quotas()
+    return Caller(Toolbox(FULL_TOOLS), ctx, Trail("full", ctx.redactor), Meter(bounds, bounds))
+
+
+def call(ctx: ToolContext, name: str, /, **arguments: Any) -> ToolResult:
     request = ToolCall(id="1", name=name, arguments=json.dumps(arguments))
-    return Toolbox(EDIT_TOOLS).call(ctx, request)
+    return Toolbox(FULL_TOOLS).call(ctx, request)

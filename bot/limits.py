@@ -1,0 +1,40 @@
+"""The operator's limits file, named by ``SCENARIST_LIMITS_FILE``, and the secrets it points to."""
+
+import os
+from pathlib import Path
+
+from bot.yamlfile import read_yaml
+from gherkin.errors import ScenaristError
+from runners.limits import OperatorLimits, Source
+
+
+class LimitsInvalid(ScenaristError):
+    """The operator's limits file cannot be used."""
+
+    code = "SCN-7009"
+    next_step = "Correct the file that SCENARIST_LIMITS_FILE names; `docs/policy.md` lists its keys."
+
+
+def load_limits(path: Path | None) -> OperatorLimits:
+    """Read the file; without one the defaults. Raises `LimitsInvalid`."""
+    if path is None:
+        return OperatorLimits()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LimitsInvalid(f"{path} cannot be read: {error}.") from None
+    return read_yaml(text, path.name, OperatorLimits, LimitsInvalid)
+
+
+def secret(name: str, source: Source) -> str:
+    """The text that `source` points to, for the entry `name`. Raises `LimitsInvalid`."""
+    if source.env:
+        found = os.environ.get(source.env, "")
+    else:
+        try:
+            found = (source.file or Path()).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise LimitsInvalid(f"databases.{name}: {source.file} cannot be read: {error}.") from None
+    if not found:
+        raise LimitsInvalid(f"databases.{name}: {source.env or source.file} is empty or not set.")
+    return found

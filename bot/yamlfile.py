@@ -1,0 +1,70 @@
+"""Reading a YAML file of keys and values into a model, with errors that name the place and what is valid."""
+
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from gherkin.errors import ScenaristError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_yaml(text: str, name: str, model: type[M], invalid: type[ScenaristError]) -> M:
+    """`text`, the content of the file `name`, as a `model`; nothing in it means all defaults.
+
+    Raises `invalid` with a sentence that names the line or the key.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise invalid(f"{name} line {line}: {error.problem or 'not valid YAML'}.") from None
+    except (yaml.YAMLError, RecursionError):
+        raise invalid(f"{name} is not valid YAML.") from None
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise invalid(f"{name} must hold keys and values.")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        found = _line(text, first["loc"])
+        at = f" line {found}" if found else ""
+        hint = (
+            f" Known keys: {', '.join(_keys(model, first['loc'][:-1]))}."
+            if first["type"] == "extra_forbidden"
+            else ""
+        )
+        raise invalid(f"{name}{at}: {place}: {first['msg']}.{hint}") from None
+
+
+def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The keys that are valid at `place`."""
+    for part in place:
+        field = model.model_fields.get(str(part))
+        found = field.annotation if field else None
+        if not isinstance(found, type) or not issubclass(found, BaseModel):
+            return sorted(model.model_fields)
+        model = found
+    return sorted(model.model_fields)
+
+
+def _line(text: str, place: tuple[int | str, ...]) -> int | None:
+    """The line (from 1) of the deepest key of `place` that is in the file."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = None
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

@@ -1,0 +1,60 @@
+"""What the operator of a machine lets runs do on it, whatever a repository asks for."""
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from runners.models.chat import Frozen
+from runners.policy import Grants, Pattern
+from runners.quota import Quotas
+
+
+class ScopedQuotas(Frozen):
+    """Quotas of a run, and of each of its implementing phases."""
+
+    run: Quotas = Field(default=Quotas(), description="Bounds of a run.")
+    phase: Quotas = Field(default=Quotas(), description="Bounds of one round of implementing.")
+
+    def within(self, other: "ScopedQuotas") -> "ScopedQuotas":
+        """The smaller of both, bound by bound."""
+        return ScopedQuotas(run=self.run.within(other.run), phase=self.phase.within(other.phase))
+
+
+class Source(Frozen):
+    """Where a secret text is found: an environment variable or a file."""
+
+    env: str = Field(default="", description="Name of an environment variable.")
+    file: Path | None = Field(default=None, description="A file that holds nothing else.")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Source":
+        if bool(self.env) == bool(self.file):
+            raise ValueError("give either `env` or `file`")
+        return self
+
+
+class OperatorLimits(Frozen):
+    """The operator's limits file. Without one a run may work in its workspace, and reach nothing beyond it."""
+
+    allow: tuple[Pattern, ...] = Field(
+        default=("files.*", "git.*", "shell.*", "tests.*"),
+        description="Capabilities that a run may have at most; those that reach beyond the workspace "
+        "(http, database, docker) must also be granted by the repository.",
+    )
+    deny: tuple[Pattern, ...] = Field(default=(), description="Capabilities no run may have.")
+    protected: tuple[str, ...] = Field(
+        default=(), description="Globs of paths that no run may change, whatever its repository grants."
+    )
+    quotas: ScopedQuotas = Field(
+        default=ScopedQuotas(), description="Bounds that a repository's own cannot exceed."
+    )
+    databases: dict[str, Source] = Field(
+        default={}, description="Names of databases, and where their connection URLs are found."
+    )
+    container_engine: str = Field(
+        default="", pattern="^(|docker|podman)$", description="docker or podman; empty: none."
+    )
+
+    @property
+    def grants(self) -> Grants:
+        return Grants(allow=self.allow, deny=self.deny)

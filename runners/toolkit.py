@@ -1,0 +1,102 @@
+"""What the model that implements gets to work with: its tools, policy, quotas and audit trail, on one worktree."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from runners.audit import GENESIS, Trail
+from runners.background import Background
+from runners.calls import Caller
+from runners.events import ToolCalled
+from runners.globs import is_protected
+from runners.job import PROTECTED, Job, Services
+from runners.policy import Policy
+from runners.process import CommandResult
+from runners.quota import Meter
+from runners.sandbox import WORKSPACE, Sandbox
+from runners.tools import tools_for
+from runners.tools.base import Toolbox, ToolContext
+from runners.tools.testing import Project, Testing
+from runners.tree_git import TreeGit
+from runners.verify.suites import Suites
+from runners.workspace import Worktree
+
+# Each one is a mount of its own; more would make every command slow.
+_MAX_COVERED = 200
+
+
+class MakeSandbox(Protocol):
+    """Makes a sandbox of a checkout with mounts (path inside -> path on the host); `ended` is told of commands."""
+
+    def __call__(
+        self,
+        root: Path,
+        read_only: Mapping[str, Path],
+        writable: Mapping[str, Path],
+        ended: Callable[[CommandResult], None] | None = None,
+    ) -> Sandbox: ...
+
+
+def policy_of(job: Job, services: Services) -> Policy:
+    """What the model may do: the repository's grants within the operator's limits."""
+    return Policy(
+        role=job.settings.tools.role,
+        repository=job.settings.tools,
+        operator=services.operator.grants,
+        protected=(*PROTECTED, *job.settings.protected),
+        locked=(job.spec.path, *services.operator.protected),
+    )
+
+
+@contextlib.contextmanager
+def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSandbox) -> Iterator[Caller]:
+    """The tools for one round of implementing; on leaving, what they started is stopped."""
+    policy = policy_of(job, services)
+    called = [event for event in job.events if isinstance(event, ToolCalled)]
+    quotas = job.settings.quotas.within(services.operator.quotas)
+    meter = Meter(quotas.run, quotas.phase, (call.usage for call in called))
+    trail = Trail(policy.role, services.redactor, called[-1].hash or GENESIS if called else GENESIS)
+
+    def metered(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
+        return make_sandbox(root, read_only, writable, meter.command)
+
+    suites = Suites(metered, features=job.settings.features, cancel=services.cancel)
+    testing = Testing(tree.root, suites)
+    sandbox = metered(tree.root, _covered(tree, policy), {})
+    with Background(sandbox, services.limits.wall_s) as background:
+        project = Project(job.settings.commands, job.settings.features)
+        context = ToolContext(
+            root=tree.root,
+            sandbox=sandbox,
+            git=TreeGit(tree.git, job.base),
+            run_tests=testing.run,
+            policy=policy,
+            cancel=services.cancel,
+            redactor=services.redactor,
+            resources=(testing, project, background, *services.resources),
+        )
+        yield Caller(Toolbox(tools_for(policy)), context, trail, meter)
+
+
+def _covered(tree: Worktree, policy: Policy) -> dict[str, Path]:
+    """The files that must not be written, as read-only mounts: commands cannot change them either.
+
+    New files at such paths, and more than fit, are left to the verdict.
+    """
+    globs = (*policy.locked, *policy.protected)
+    paths = [p for p in tree.git("ls-files", "-z").split("\0") if p and is_protected(p, globs)]
+    return {
+        f"{WORKSPACE}/{path}": tree.root / path
+        for path in paths[:_MAX_COVERED]
+        if policy.write_refusal(path) and (tree.root / path).is_file() and not _through_link(tree.root, path)
+    }
+
+
+def _through_link(root: Path, path: str) -> bool:
+    place = root
+    for part in Path(path).parts:
+        place = place / part
+        if place.is_symlink():
+            return True
+    return False

@@ -1,0 +1,113 @@
+"""Tools that move, delete and describe files and folders, and compare two of them."""
+
+import difflib
+import stat
+from datetime import UTC, datetime
+
+from pydantic import Field
+
+from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
+from runners.tools.files import read_text, refuse_protected
+from runners.tools.git import GitDiff, git_diff
+from runners.tools.paths import make_folder_at, move, normalise, read_bytes, remove, status_of
+from runners.tools.text import MAX_BYTES, decode
+
+_MAX_NAMED = 20
+
+
+class MovePath(Arguments):
+    source: str = Field(description="File or folder to move, relative to the workspace.")
+    target: str = Field(description="Where it shall be; nothing may be there yet. Missing folders are made.")
+
+
+@tool("files.write", writes=True)
+def move_path(ctx: ToolContext, args: MovePath) -> ToolResult:
+    """Move or rename a file or a folder."""
+    source, target = normalise(args.source), normalise(args.target)
+    changed = move(ctx.root, source, target, lambda path: refuse_protected(ctx, path))
+    return ToolResult(ok=True, text=f"Moved `{source}` to `{target}`.", files_changed=tuple(changed))
+
+
+class DeletePath(Arguments):
+    path: str = Field(description="File, link or folder to delete, relative to the workspace.")
+    recursive: bool = Field(default=False, description="Whether a folder is deleted with what is in it.")
+
+
+@tool("files.write", writes=True)
+def delete_path(ctx: ToolContext, args: DeletePath) -> ToolResult:
+    """Delete a file, a link (not what it points to), or a folder."""
+    path = normalise(args.path)
+    gone = remove(ctx.root, path, lambda each: refuse_protected(ctx, each), recursive=args.recursive)
+    named = ", ".join(gone[:_MAX_NAMED]) + (" …" if len(gone) > _MAX_NAMED else "")
+    text = f"Deleted `{path}`." if gone == [path] else f"Deleted `{path}` with {len(gone)} files: {named}"
+    return ToolResult(ok=True, text=text, files_changed=tuple(gone))
+
+
+class MakeFolder(Arguments):
+    path: str = Field(description="Folder to make, relative to the workspace, with those above it.")
+
+
+@tool("files.write", writes=True)
+def make_folder(ctx: ToolContext, args: MakeFolder) -> ToolResult:
+    """Make a folder. Git keeps no empty ones: put a file in it."""
+    path = normalise(args.path)
+    make_folder_at(ctx.root, path)
+    return ToolResult(ok=True, text=f"`{path}` is there.")
+
+
+class FileInfo(Arguments):
+    path: str = Field(description="File, link or folder, relative to the workspace.")
+
+
+@tool("files.read", writes=False)
+def file_info(ctx: ToolContext, args: FileInfo) -> ToolResult:
+    """Say what is at a path: its kind, size, permissions, time of the last change, encoding and lines."""
+    path = normalise(args.path)
+    found, link = status_of(ctx.root, path)
+    kind = _kind(found.st_mode)
+    when = datetime.fromtimestamp(found.st_mtime, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    lines = [f"`{path}`: {kind}", f"permissions {stat.filemode(found.st_mode)}", f"changed {when}"]
+    if link is not None:
+        lines.insert(1, f"points to {link}")
+    data = {"path": path, "kind": kind, "size": found.st_size, "mode": stat.S_IMODE(found.st_mode)}
+    if kind == "file":
+        lines.insert(1, f"{found.st_size:,} bytes")
+        try:
+            text = decode(path, read_bytes(ctx.root, path, MAX_BYTES + 1))
+            count = text.text.count("\n") + (not text.text.endswith("\n") and text.text != "")
+            lines.append("; ".join([f"{count:,} lines", *text.notes]))
+            data |= {"lines": count, "encoding": text.encoding}
+        except Refused as refused:
+            lines.append(str(refused))
+    return ToolResult(ok=True, text="\n".join(lines), data=data)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "link" if stat.S_ISLNK(mode) else "special file"
+
+
+class DiffFiles(Arguments):
+    path: str = Field(description="A file, relative to the workspace.")
+    other: str | None = Field(
+        default=None,
+        description="The file to compare with; leave out for what `path` was when the work began.",
+    )
+
+
+@tool("files.read", writes=False)
+def diff_files(ctx: ToolContext, args: DiffFiles) -> ToolResult:
+    """Compare two files, or a file with what it was when the work began, as a unified diff."""
+    path = normalise(args.path)
+    if args.other is None:
+        return git_diff(ctx, GitDiff(path=path, base=True))
+    other = normalise(args.other)
+    before, after = (read_text(ctx, each).text.splitlines(keepends=True) for each in (path, other))
+    lines = difflib.unified_diff(before, after, path, other)
+    diff = "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+    return ToolResult(ok=True, text=diff.rstrip("\n") or "There is no difference.")

@@ -1,0 +1,247 @@
+"""How the tests of a workspace are run for a model: all, some, what failed last, other tools, and the diff's coverage."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runners.models.chat import Frozen
+from runners.tools.base import Refused, ToolContext, ToolResult
+from runners.tools.paths import read_bytes
+from runners.verify.suites import SuiteRun, Suites, describe_failure, summarise
+from runners.verify.verdict import Failure
+
+_MAX_REPORT = 5_000_000
+_FAILED = re.compile(
+    r"^\s*(?:--- FAIL|FAIL\b|FAILED\b|not ok\b|error(?:\[\w+\])?:|E\s{2,}|\u2715|\u25cf|thread '.*' panicked)",
+    re.M,
+)
+
+
+class Runner(Frozen):
+    """One way to run tests that a repository shows: its name, the command, and the file that says so."""
+
+    name: str
+    command: str
+    found_in: str
+
+
+def detect(root: Path, names: Sequence[str], commands: Sequence[str]) -> list[Runner]:
+    """The test runners of the workspace `root`, from its files `names` and the repository's own `commands`."""
+    found = [
+        Runner(name=f"command {n}", command=line, found_in=".scenarist.yml")
+        for n, line in enumerate(commands, 1)
+    ]
+    present = set(names)
+    if features := next((n for n in names if n.endswith(".feature")), None):
+        found.append(Runner(name="behave", command="python -m behave", found_in=features))
+    tests = [n for n in names if re.search(r"(^|/)(test_[^/]*|[^/]*_test)\.py$", n)]
+    if tests:
+        found.append(Runner(name="pytest", command="python -m pytest", found_in=tests[0]))
+    if "package.json" in present and "test" in _scripts(root):
+        found.append(Runner(name="npm", command="npm test", found_in="package.json"))
+    for marker, name, command in (
+        ("go.mod", "go", "go test ./..."),
+        ("Cargo.toml", "cargo", "cargo test --offline"),
+        ("tox.ini", "tox", "tox"),
+    ):
+        if marker in present:
+            found.append(Runner(name=name, command=command, found_in=marker))
+    if "Makefile" in present and re.search(rb"^test\s*:", read_bytes(root, "Makefile", 1_000_000), re.M):
+        found.append(Runner(name="make", command="make test", found_in="Makefile"))
+    return found
+
+
+def _scripts(root: Path) -> dict[str, object]:
+    try:
+        scripts = json.loads(read_bytes(root, "package.json", 1_000_000)).get("scripts", {})
+    except (ValueError, AttributeError):
+        return {}
+    return scripts if isinstance(scripts, dict) else {}
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the repository says about its checks: its own commands and the folder of its features."""
+
+    commands: tuple[str, ...]
+    features: str
+
+    def runners(self, ctx: ToolContext) -> list[Runner]:
+        """The test runners of the workspace as it is now."""
+        return detect(ctx.root, ctx.git.files(), self.commands)
+
+
+class Testing:
+    """Runs tests in one workspace and remembers what failed."""
+
+    __test__ = False  # not a class of tests, whatever its name
+
+    def __init__(self, root: Path, suites: Suites) -> None:
+        self._root = root
+        self._suites = suites
+        self._failed: dict[str, list[str]] = {"behave": [], "pytest": []}
+
+    def run(self, paths: str | None) -> ToolResult:
+        """Run the named feature files and tests, or all."""
+        chosen = (paths or "").split()
+        features = [path for path in chosen if ".feature" in path]
+        tests = [path for path in chosen if ".feature" not in path]
+        runs: list[tuple[str, SuiteRun]] = []
+        if features or not chosen:
+            runs.append(("behave", self._suites.behave(self._root, features)))
+        if tests or not chosen:
+            runs.append(("pytest", self._suites.pytest(self._root, tests)))
+        for name, run in runs:
+            self._failed[name] = [_address(name, failure) for failure in run.failures]
+        return _told(runs)
+
+    def rerun(self) -> ToolResult:
+        """Run what failed last time."""
+        features, tests = self._failed["behave"], self._failed["pytest"]
+        if not features and not tests:
+            return ToolResult(ok=True, text="Nothing failed the last time the tests were run.")
+        runs: list[tuple[str, SuiteRun]] = []
+        if features:
+            runs.append(("behave", self._suites.behave(self._root, features)))
+        if tests:
+            runs.append(("pytest", self._suites.pytest(self._root, tests)))
+        for name, run in runs:
+            self._failed[name] = [_address(name, failure) for failure in run.failures]
+        return _told(runs)
+
+
+def _address(suite: str, failure: Failure) -> str:
+    return f"{failure.path}:{failure.line}" if suite == "behave" and failure.line else failure.test
+
+
+def _told(runs: Sequence[tuple[str, SuiteRun]]) -> ToolResult:
+    ok = all(not run.failures and not run.broken for _, run in runs)
+    data = {
+        name: {**run.counts.model_dump(), "failures": [failure.test for failure in run.failures[:50]]}
+        for name, run in runs
+    }
+    return ToolResult(ok=ok, text="\n\n".join(summarise(run, name) for name, run in runs), data=data)
+
+
+def run_command(ctx: ToolContext, runner: Runner) -> ToolResult:
+    """Run another tool's tests; a JUnit report it writes is read, else what looks like failures is shown."""
+    before = _reports(ctx.root)
+    done = ctx.sandbox.run(["bash", "-c", runner.command], cancel=ctx.cancel)
+    reports = [path for path, when in _reports(ctx.root).items() if before.get(path) != when]
+    failures, passed = _read_reports(ctx.root, reports)
+    ok = done.exit_code == 0
+    data = {
+        **done.model_dump(exclude={"output"}),
+        "command": runner.command,
+        "passed": passed,
+        "failed": len(failures),
+    }
+    if failures or passed:
+        head = f"{runner.name}: {passed} passed, {len(failures)} failed (exit code {done.exit_code})"
+        text = "\n\n".join([head, *(describe_failure(failure) for failure in failures[:5])])
+    else:
+        text = f"{runner.name}: exit code {done.exit_code}\n{done.output[-500:] if ok else _excerpt(done.output)}"
+    return ToolResult(ok=ok, text=text.rstrip(), data=data)
+
+
+def _reports(root: Path) -> dict[str, int]:
+    """Where JUnit reports usually lie, with the time of their last change."""
+    found = {}
+    for pattern in ("*.xml", "reports/*.xml", "test-results/*.xml", "build/test-results/*/*.xml"):
+        for path in root.glob(pattern):
+            if path.is_file() and not path.is_symlink():
+                found[path.relative_to(root).as_posix()] = path.stat().st_mtime_ns
+    return found
+
+
+def _read_reports(root: Path, paths: Sequence[str]) -> tuple[list[Failure], int]:
+    failures: list[Failure] = []
+    passed = 0
+    for path in paths:
+        try:
+            tree = ET.fromstring(read_bytes(root, path, _MAX_REPORT))  # noqa: S314 - expat refuses expansion bombs
+        except ET.ParseError:
+            continue
+        for case in tree.iter("testcase"):
+            name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
+            bad = next((each for each in case if each.tag in ("failure", "error")), None)
+            if bad is not None:
+                message = f"{bad.get('message') or ''}\n{bad.text or ''}".strip()
+                failures.append(Failure(test=name, message=message))
+            elif case.find("skipped") is None:
+                passed += 1
+    return failures, passed
+
+
+def _excerpt(output: str, limit: int = 4000) -> str:
+    """The places that look like failures with the lines after them, or the end."""
+    found = [match.start() for match in _FAILED.finditer(output)]
+    if not found:
+        return output[-limit:]
+    lines = output[found[0] :]
+    return lines[:limit] + ("\n[…]" if len(lines) > limit else "")
+
+
+def diff_coverage(ctx: ToolContext, features: str) -> ToolResult:
+    """Which of the lines that the work added are run by the tests and scenarios, as coverage.py sees them."""
+    script = (
+        "set -u; export COVERAGE_FILE=/tmp/coverage; cover='python -m coverage'; "
+        "$cover --version >/dev/null || exit 97; "
+        "$cover run -m pytest -q -p no:cacheprovider >/dev/null 2>&1; "
+        f"[ -d {features!r} ] && $cover run -a -m behave --no-color {features!r} >/dev/null 2>&1; "
+        "$cover json -q -o /tmp/coverage.json; cat /tmp/coverage.json"
+    )
+    limits = ctx.sandbox.limits.model_copy(update={"output_bytes": 50_000_000})
+    done = ctx.sandbox.run(["bash", "-c", script], limits=limits, cancel=ctx.cancel)
+    if done.exit_code == 97:
+        raise Refused("coverage.py is not in this repository's environment. Reach the goal without it.")
+    try:
+        files = json.loads(done.output[done.output.index('{"meta"') :])["files"]
+    except (ValueError, KeyError):
+        raise Refused(
+            f"No coverage could be measured: {done.output.strip()[-300:] or 'nothing was run'}"
+        ) from None
+    return _covered(added_lines(ctx.git.diff(None, base=True)), files)
+
+
+def _covered(added: dict[str, set[int]], files: dict[str, dict[str, list[int]]]) -> ToolResult:
+    lines, data = [], {}
+    run = total = 0
+    for path, numbers in sorted(added.items()):
+        measured = files.get(path)
+        if measured is None:
+            continue
+        hit = numbers & set(measured["executed_lines"])
+        missed = sorted(numbers & set(measured["missing_lines"]))
+        run, total = run + len(hit), total + len(hit) + len(missed)
+        data[path] = {"run": len(hit), "missed": missed}
+        if missed:
+            lines.append(f"{path}: never run: {', '.join(map(str, missed[:60]))}")
+    if not total:
+        return ToolResult(
+            ok=True, text="The work adds no Python line that could be run.", data={"files": data}
+        )
+    head = f"{run} of {total} added lines are run by the tests and scenarios ({100 * run // total} %)."
+    return ToolResult(
+        ok=True, text="\n".join([head, *lines]), data={"run": run, "total": total, "files": data}
+    )
+
+
+def added_lines(diff: str) -> dict[str, set[int]]:
+    """Path -> numbers of the lines a unified diff adds."""
+    found: dict[str, set[int]] = {}
+    path, number = "", 0
+    for line in diff.splitlines():
+        if line.startswith("+++ "):
+            path = line[4:].removeprefix("b/").split("\t")[0]
+        elif hunk := re.match(r"@@ -\S+ \+(\d+)", line):
+            number = int(hunk[1])
+        elif line.startswith("+"):
+            found.setdefault(path, set()).add(number)
+            number += 1
+        elif line.startswith(" "):
+            number += 1
+    return found
