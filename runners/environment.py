@@ -48,6 +48,8 @@ _PASSED = (
     "NO_PROXY",
 )
 _SECONDS = 900.0
+# With the packages of other environments, which are kept beside it.
+_DISK_MB = 100_000.0
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -175,7 +177,7 @@ class Environments:
                 writable={INSIDE: home / "env", _CACHE: cache},
                 env={"UV_LINK_MODE": "copy", **_passed()},
                 network=True,
-                limits=self._limits.model_copy(update={"wall_s": _SECONDS}),
+                limits=self._limits.model_copy(update={"wall_s": _SECONDS, "disk_mb": _DISK_MB}),
                 unsafe=self._unsafe,
             )
             sandbox.env["UV_CACHE_DIR"] = sandbox.path(_CACHE)

@@ -13,9 +13,10 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
+from runners.disk import DiskWatch
 from runners.models.chat import Frozen
 
-_CANCEL_POLL_S = 0.05
+_POLL_S = 0.05
 _GRACE_S = 2.0
 _CHUNK = 65_536
 
@@ -23,10 +24,11 @@ _CHUNK = 65_536
 class CommandResult(Frozen):
     """How a command ended.
 
-    `exit_code` is None when it was stopped (timed out or cancelled), and 128 + n when signal n ended it. `output`
+    `exit_code` is None when it was stopped (timed out, cancelled, disk full), and 128 + n when signal n ended it. `output`
     is stdout and stderr as they came, cut in the middle when `truncated`, and `output_bytes` how much there was.
     `duration_s` and `cpu_s` are in seconds, the second one of all its processes that have been waited for.
-    `memory_mb` (MiB) is the largest resident size of one of them, `disk_mb` what the workspace has grown by.
+    `memory_mb` (MiB) is the largest resident size of one of them, `disk_mb` the size of the workspace when it was
+    last looked at (0: it was not), and `disk_full` whether it was stopped for that.
     """
 
     exit_code: int | None
@@ -39,6 +41,7 @@ class CommandResult(Frozen):
     memory_mb: float = 0.0
     output_bytes: int = 0
     disk_mb: float = 0.0
+    disk_full: bool = False
 
 
 class Capture:
@@ -111,9 +114,11 @@ class Running:
         self._stdout = stdout
         os.set_blocking(stdout.fileno(), False)
 
-    def wait(self, wall_s: float, capture: Capture, cancel: threading.Event | None) -> CommandResult:
+    def wait(
+        self, wall_s: float, capture: Capture, cancel: threading.Event | None, disk: DiskWatch | None = None
+    ) -> CommandResult:
         """Wait for the end, at most `wall_s` seconds since the start, and end what is left of it."""
-        ended = self._watch(capture, self._started + wall_s, cancel)
+        ended = self._watch(capture, self._started + wall_s, cancel, disk)
         self._kill()
         self._drain(capture, time.monotonic() + _GRACE_S)
         code, cpu_s, memory_mb = self._reap()
@@ -124,6 +129,8 @@ class Running:
             truncated=capture.lost > 0,
             timed_out=ended == "timed out",
             cancelled=ended == "cancelled",
+            disk_full=ended == "disk full",
+            disk_mb=round(disk.used_mb, 1) if disk else 0.0,
             duration_s=round(time.monotonic() - self._started, 3),
             cpu_s=round(cpu_s, 3),
             memory_mb=round(memory_mb, 1),
@@ -143,19 +150,23 @@ class Running:
         # A process begins with the size of its parent: that of a launcher we started is ours.
         return self._process.returncode, seconds, used[-1].ru_maxrss / 1024
 
-    def _watch(self, capture: Capture, deadline: float, cancel: threading.Event | None) -> str:
+    def _watch(
+        self, capture: Capture, deadline: float, cancel: threading.Event | None, disk: DiskWatch | None
+    ) -> str:
         poll = select.poll()
         poll.register(self._exit, select.POLLIN)
         poll.register(self._stdout, select.POLLIN)
         while True:
             left = max(0.0, deadline - time.monotonic())
-            ready = {fd for fd, _ in poll.poll(1000 * (min(left, _CANCEL_POLL_S) if cancel else left))}
+            ready = {fd for fd, _ in poll.poll(1000 * (min(left, _POLL_S) if cancel or disk else left))}
             if self._stdout.fileno() in ready and not self._read(capture):
                 poll.unregister(self._stdout)
             if self._exit in ready:
                 return "exited"
             if cancel is not None and cancel.is_set():
                 return "cancelled"
+            if disk is not None and disk.full():
+                return "disk full"
             if time.monotonic() >= deadline:
                 return "timed out"
 

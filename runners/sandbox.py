@@ -24,7 +24,9 @@ from pathlib import Path
 from pydantic import Field
 
 from gherkin.errors import ScenaristError
+from runners import seccomp
 from runners.cgroups import control_group
+from runners.disk import DiskWatch
 from runners.models.chat import Frozen
 from runners.process import Capture, CommandResult, Running
 
@@ -78,7 +80,7 @@ class Limits(Frozen):
     `wall_s` and `cpu_s` are seconds (`cpu_s` for each process); `memory_mb` (MiB) bounds the private memory of
     each process, and of all together where a delegated cgroup v2 is there; `processes` counts threads too;
     `file_mb` (MiB) bounds each file and each of the private /tmp, home and /dev/shm; `output_bytes` is how much
-    output is kept.
+    output is kept. `disk_mb` (MiB) bounds the workspace with what else is writable.
     """
 
     wall_s: float = Field(default=120.0, gt=0)
@@ -88,6 +90,7 @@ class Limits(Frozen):
     file_mb: int = Field(default=1024, gt=0)
     open_files: int = Field(default=1024, gt=0)
     output_bytes: int = Field(default=1_000_000, gt=0)
+    disk_mb: float = Field(default=4096, gt=0)
 
 
 class Sandbox:
@@ -177,6 +180,8 @@ class Sandbox:
         environment = {**_environment(), **self.env, **env}
         directory = posixpath.normpath(posixpath.join(WORKSPACE, cwd))
         limited = [*_prlimit(limits, nproc=not self.unsafe), *argv]
+        kept = capture or Capture(limits.output_bytes)
+        disk = DiskWatch([self.workspace, *self.writable.values()], limits.disk_mb)
         with contextlib.ExitStack() as stack:
             join = stack.enter_context(control_group(limits.processes, limits.memory_mb))
             try:
@@ -186,11 +191,11 @@ class Sandbox:
                         [*join, *limited], cwd=self.path(directory), env=environment | {"HOME": home}
                     )
                     running = stack.enter_context(plain)
-                    return running.wait(limits.wall_s, capture or Capture(limits.output_bytes), cancel)
+                    return running.wait(limits.wall_s, kept, cancel, disk)
                 options = _Options(stack)
                 self._options(options, environment, directory, limits)
                 words = [*join, *self.enter]
-                return _run_bwrap(words, options, limited, limits, cancel, capture)
+                return _run_bwrap(words, options, limited, limits.wall_s, (kept, cancel, disk))
             except OSError as error:
                 raise SandboxFailed(f"The command could not be started: {error}.") from None
 
@@ -225,12 +230,29 @@ class Sandbox:
         for prefix in _toolchain():
             args.add("--ro-bind", prefix, prefix)
         args.add("--ro-bind" if self.workspace_read_only else "--bind", str(self.workspace), WORKSPACE)
+        for folder in self._above_read_only():
+            args.add("--bind", str(self.workspace / folder), f"{WORKSPACE}/{folder}")
         for option, mounts in (("--ro-bind", self.read_only), ("--bind", self.writable)):
             for inside, host in mounts.items():
                 self._refuse_links(inside)
                 args.add(option, str(host), inside)
         self._hide_git(args)
         args.add("--remount-ro", "/", "--chdir", directory)
+
+    def _above_read_only(self) -> list[Path]:
+        """The folders of the workspace above read-only files, outermost first.
+
+        Mounted on themselves they cannot be renamed, which would take the read-only file out of the way.
+        """
+        inside = [
+            Path(place).relative_to(WORKSPACE)
+            for place in self.read_only
+            if place.startswith(f"{WORKSPACE}/")
+        ]
+        folders = {folder for place in inside for folder in place.parents if folder != Path()}
+        for folder in folders:
+            self._refuse_links(f"{WORKSPACE}/{folder}")
+        return [] if self.workspace_read_only else sorted(folders)
 
     def _refuse_links(self, inside: str) -> None:
         """A link in the workspace would lead a mount elsewhere: the workspace is from strangers."""
@@ -253,12 +275,18 @@ class Sandbox:
             args.add_file(f"{WORKSPACE}/.git", "")
 
 
+# Programs that have made a sandbox in this process: it is not tried again.
+_PROVEN: set[str] = set()
+
+
 def available() -> str | None:
     """None if commands can be sandboxed here, else one clause that says why not. It really tries."""
     if not _bwrap():
         return "bubblewrap (`bwrap`) is not installed"
     if shutil.which("prlimit") is None:
         return "`prlimit` of util-linux is not installed"
+    if _bwrap() in _PROVEN:
+        return None
     args = ["--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "--proc", "/proc"]
     tried = subprocess.run(
         [_bwrap(), *args, "--", "true"],
@@ -271,6 +299,7 @@ def available() -> str | None:
         check=False,
     )
     if tried.returncode == 0:
+        _PROVEN.add(_bwrap())
         return None
     said = (tried.stderr.strip().splitlines() or ["it gave no reason"])[-1]
     return f"bubblewrap does not work on this machine ({said.rstrip('.')})"
@@ -344,11 +373,11 @@ class _Options:
     def add_file(self, inside: str, text: str) -> None:
         self.add("--ro-bind-data", str(self.memory_file(text)), inside)
 
-    def memory_file(self, text: str) -> int:
+    def memory_file(self, content: str | bytes) -> int:
         number = os.memfd_create("scenarist")
         self._stack.callback(os.close, number)
         self.fds.append(number)
-        os.write(number, os.fsencode(text))
+        os.write(number, os.fsencode(content))
         os.lseek(number, 0, os.SEEK_SET)
         return number
 
@@ -357,14 +386,15 @@ def _run_bwrap(
     join: list[str],
     options: _Options,
     argv: list[str],
-    limits: Limits,
-    cancel: threading.Event | None,
-    capture: Capture | None,
+    wall_s: float,
+    watched: tuple[Capture, threading.Event | None, DiskWatch],
 ) -> CommandResult:
     """Run `argv` under bwrap; it starts only once we hold its pid namespace, so that no way out is missed."""
     with contextlib.ExitStack() as stack:
         status, status_end = _pipe(stack)
         block_end, block = _pipe(stack)
+        if (filtering := seccomp.program()) is not None:
+            options.add("--seccomp", str(options.memory_file(filtering)))
         options.add("--json-status-fd", str(status_end.fileno()), "--block-fd", str(block_end.fileno()))
         # The options go through memory: command lines can be read by others, /proc/1/cmdline inside among them.
         words_fd = options.memory_file("\0".join(options.words))
@@ -373,12 +403,12 @@ def _run_bwrap(
         # The environment of bwrap itself can be read inside, in /proc/1/environ: it is empty.
         running = stack.enter_context(Running(words, cwd="/", env={}, pass_fds=fds))
         status_end.close()
-        if select.select([status], [], [], limits.wall_s)[0] and (line := status.readline()):
+        if select.select([status], [], [], wall_s)[0] and (line := status.readline()):
             with contextlib.suppress(ProcessLookupError):  # it has failed already, and will say why
                 pid = int(json.loads(line)["child-pid"])
                 running.init, running.init_pid = os.pidfd_open(pid), pid
         block.write(b"1")
-        result = running.wait(limits.wall_s, capture or Capture(limits.output_bytes), cancel)
+        result = running.wait(wall_s, *watched)
         # "exit-code" is reported of a command that was started and ended by itself.
         if result.exit_code is None or b"exit-code" in status.read():
             return result

@@ -69,7 +69,7 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
         context = ToolContext(
             root=tree.root,
             sandbox=sandbox,
-            git=TreeGit(tree.git, job.base),
+            git=TreeGit(tree.git, tree.stage, job.base),
             run_tests=testing.run,
             policy=policy,
             cancel=services.cancel,

@@ -5,9 +5,10 @@ worktree alone (``refs/worktree/``, git-worktree(1)) and go with it; what counts
 bot commits as one.
 """
 
+import contextlib
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from runners.gitio import GitFailed
 
@@ -23,28 +24,36 @@ class GitRefused(Exception):
 
 
 class TreeGit:
-    """Git on one worktree. `run` is git with its directories set; `base` the commit the run started from.
+    """Git on one worktree. `run` is git with its directories set, `stage` adds everything to the index, and `base` is
+    the commit the run started from.
 
     Everything in the tree counts, whether added or not. A `path` is relative and literal: it may begin with ``-`` or
     ``:``. Methods return git's words and raise `GitRefused`.
     """
 
-    def __init__(self, run: Callable[..., str], base: str) -> None:
+    def __init__(self, run: Callable[..., str], stage: Callable[[], None], base: str) -> None:
         self._run = run
+        self._stage = stage
         self._base = base
         self._start = run("rev-parse", "HEAD")
         self._lock = threading.Lock()
 
     def _git(self, *args: str) -> str:
-        try:
-            with self._lock:
-                return self._run("--literal-pathspecs", *args)
-        except GitFailed as error:
-            said = error.message.replace("git --literal-pathspecs", f"git {args[0]}")
-            raise GitRefused(said) from None
+        with self._asked(args[0]):
+            return self._run("--literal-pathspecs", *args)
 
     def _all(self) -> None:
-        self._git("add", "--all")
+        with self._asked("add"):
+            self._stage()
+
+    @contextlib.contextmanager
+    def _asked(self, command: str) -> Iterator[None]:
+        """One command at a time: git locks its index."""
+        try:
+            with self._lock:
+                yield
+        except GitFailed as error:
+            raise GitRefused(error.message.replace("git --literal-pathspecs", f"git {command}")) from None
 
     def status(self) -> str:
         """What differs from the last commit, one line a file."""

@@ -124,10 +124,14 @@ class Worktree:
     def head(self) -> str:
         return self.git("rev-parse", "HEAD")
 
-    def commit(self, message: str) -> str | None:
-        """Commit everything that changed; returns the new commit id, or None when nothing did."""
+    def stage(self) -> None:
+        """Add everything to the index. Nested repositories become plain files first: git would read their settings."""
         self._drop_nested_repositories()
         self.git("add", "--all")
+
+    def commit(self, message: str) -> str | None:
+        """Commit everything that changed; returns the new commit id, or None when nothing did."""
+        self.stage()
         if not self.git("diff", "--cached", "--name-only", "HEAD"):
             return None
         self.git("commit", "--quiet", "--no-verify", "--message", message)
@@ -135,8 +139,7 @@ class Worktree:
 
     def snapshot(self, parent: str) -> str:
         """Store the present tree as a commit on `parent` under the run's ref, moving nothing else."""
-        self._drop_nested_repositories()
-        self.git("add", "--all")
+        self.stage()
         tree = self.git("write-tree")
         commit = self.git("commit-tree", tree, "-p", parent, "-m", "checkpoint")
         self.git("update-ref", self.ref, commit)
@@ -148,7 +151,6 @@ class Worktree:
         return self.mirror.bundle(self.ref, base=base)
 
     def _drop_nested_repositories(self) -> None:
-        # A nested repository's own configuration would be read by the host's git.
         for folder, names, files in os.walk(self.root):
             if Path(folder) == self.root:
                 names[:] = [name for name in names if name != ".git"]

@@ -26,6 +26,10 @@ def shell(ctx: ToolContext, args: Shell) -> ToolResult:
     done = ctx.sandbox.run(["bash", "-c", args.command], limits=limits, cancel=ctx.cancel)
     if done.cancelled:
         end = "It was stopped, because the run was cancelled."
+    elif done.disk_full:
+        end = (
+            f"It was stopped, because the workspace takes {done.disk_mb:,.0f} MiB. Delete what is not needed."
+        )
     elif done.timed_out:
         end = f"It was stopped after {limits.wall_s:g} s. Use a larger timeout_s (at most {allowed:g}) or do less."
     else:

@@ -21,9 +21,12 @@ def tree_git(work: Path, git_dir: Path) -> TreeGit:
     def run(*args: str) -> str:
         return git(*args, git_dir=git_dir, work_tree=work)
 
+    def stage() -> None:
+        run("add", "--all")
+
     run("init", "--quiet")
     run("commit", "--quiet", "--allow-empty", "-m", "first")
-    return TreeGit(run, run("rev-parse", "HEAD"))
+    return TreeGit(run, stage, run("rev-parse", "HEAD"))
 
 
 def context(tmp_path: Path, **changes: Any) -> ToolContext:

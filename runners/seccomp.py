@@ -1,0 +1,134 @@
+"""A filter of system calls for sandboxed commands: what neither tests nor builds need, and attacks do.
+
+A program for the kernel's classic BPF machine, https://docs.kernel.org/userspace-api/seccomp_filter.html; numbers from
+the kernel's ``unistd.h`` of each architecture.
+"""
+
+import platform
+import struct
+from functools import cache
+
+_X86_64, _AARCH64 = 0, 1
+_ARCHITECTURES = {"x86_64": (_X86_64, 0xC000003E), "aarch64": (_AARCH64, 0xC00000B7)}
+# Name -> numbers on x86_64 and aarch64; None where there is no such call.
+_REFUSED: dict[str, tuple[int | None, int | None]] = {
+    # Other processes' memory and descriptors
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440),
+    "pidfd_getfd": (438, 438),
+    "kcmp": (312, 272),
+    # Mounts and namespaces
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fspick": (433, 433),
+    "mount_setattr": (442, 442),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
+    "open_by_handle_at": (304, 265),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "fanotify_init": (300, 262),
+    # The kernel's keys, programs, modules and clocks
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "delete_module": (176, 106),
+    "syslog": (103, 116),
+    "lookup_dcookie": (212, 18),
+    "nfsservctl": (180, 42),
+    "_sysctl": (156, None),
+    "modify_ldt": (154, None),
+    "iopl": (172, None),
+    "ioperm": (173, None),
+    "acct": (163, 89),
+    "swapon": (167, 224),
+    "swapoff": (168, 225),
+    "reboot": (169, 142),
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "clock_adjtime": (305, 266),
+}
+_CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
+# Namespaces of every kind (clone(2)), but not the flags of threads.
+_NEW_NAMESPACES = 0x7E02_0000
+# Families that stay in this network namespace. A virtual machine's AF_VSOCK, for one, leads to its host.
+_FAMILIES = (1, 2, 10, 16)
+# Put characters into the terminal's input: TIOCSTI and TIOCLINUX.
+_TYPING = (0x5412, 0x541C)
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _ERRNO = 0x7FFF_0000, 0x0005_0000
+_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
+
+
+def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("<HBBI", code, if_true, if_false, value)
+
+
+def _refuse(error: int) -> bytes:
+    return _step(_RETURN, _ERRNO | error)
+
+
+def _when(code: int, value: int, error: int) -> bytes:
+    """End with `error` when what was loaded compares so with `value`, else go on."""
+    return _step(code, value, 0, 1) + _refuse(error)
+
+
+def _block(number: int, body: bytes) -> bytes:
+    """`body`, run for the call `number` alone; it must end in a return."""
+    return _step(_EQUAL, number, 0, len(body) // 8) + body
+
+
+@cache
+def program(machine: str = platform.machine()) -> bytes | None:
+    """The filter for this kind of machine (as `uname -m` names it), None where none is known."""
+    if machine not in _ARCHITECTURES:
+        return None
+    column, architecture = _ARCHITECTURES[machine]
+    allow = _step(_RETURN, _ALLOW)
+    # Calls of another kind of program (32-bit ones) have other numbers: none of them is let through.
+    steps = [
+        _step(_LOAD, _ARCHITECTURE),
+        _step(_EQUAL, architecture, 1, 0),
+        _refuse(_EPERM),
+        _step(_LOAD, _NUMBER),
+    ]
+    if column == _X86_64:
+        steps.append(_when(_AT_LEAST, 0x4000_0000, _ENOSYS))  # the x32 kind
+    numbers = [numbers[column] for numbers in _REFUSED.values()]
+    steps += [_when(_EQUAL, number, _EPERM) for number in numbers if number is not None]
+    # Its flags lie in memory, which a filter cannot read; programs then fall back to clone.
+    steps.append(_when(_EQUAL, _CLONE3[column], _ENOSYS))
+    steps.append(
+        _block(
+            _CLONE[column],
+            _step(_LOAD, _FIRST_ARGUMENT) + _when(_ANY_BIT, _NEW_NAMESPACES, _EPERM) + allow,
+        )
+    )
+    known = b"".join(_step(_EQUAL, family, 0, 1) + allow for family in _FAMILIES)
+    steps.append(_block(_SOCKET[column], _step(_LOAD, _FIRST_ARGUMENT) + known + _refuse(_EAFNOSUPPORT)))
+    typing = b"".join(_when(_EQUAL, request, _EPERM) for request in _TYPING)
+    steps.append(_block(_IOCTL[column], _step(_LOAD, _SECOND_ARGUMENT) + typing + allow))
+    return b"".join([*steps, allow])

@@ -1,0 +1,43 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runners.process import CommandResult
+from runners.sandbox import Limits, Sandbox
+from runners.tools.base import ToolContext
+from tests.unit.tool_context import context
+
+Attack = Callable[..., CommandResult]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def guarded(workspace: Path) -> Attack:
+    """Run a bash script in the sandbox."""
+
+    def run(script: str, limits: Limits | None = None) -> CommandResult:
+        return Sandbox(workspace).run(["bash", "-c", script], limits=limits)
+
+    return run
+
+
+@pytest.fixture
+def unguarded(workspace: Path) -> Attack:
+    """Run the same without one: the control."""
+
+    def run(script: str, limits: Limits | None = None) -> CommandResult:
+        return Sandbox(workspace, unsafe=True).run(["bash", "-c", script], limits=limits)
+
+    return run
+
+
+@pytest.fixture
+def ctx(tmp_path: Path) -> ToolContext:
+    return context(tmp_path)
