@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from gherkin.errors import ScenaristError
 from runners.gitio import list_files, read_blob
 from runners.models.chat import Frozen
 from runners.sandbox import Limits, Sandbox
+from runners.trees import remove_tree
 from runners.workspace import Mirror, Workspaces
 
 INSIDE = "/env"
@@ -167,7 +167,7 @@ class Environments:
         return Environment(folder=home / "env", variables={**variables, "VIRTUAL_ENV": venv, "PATH": search})
 
     def _build(self, mirror: Mirror, base: str, commands: Sequence[str], home: Path) -> None:
-        shutil.rmtree(home / "env", ignore_errors=True)
+        remove_tree(home / "env")
         (home / "env").mkdir()
         cache = home.parent / "cache"
         cache.mkdir(exist_ok=True)

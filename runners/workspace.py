@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -11,6 +12,9 @@ from pathlib import Path
 
 from gherkin.errors import ScenaristError
 from runners.gitio import GitFailed, git
+from runners.trees import remove_tree
+
+log = logging.getLogger(__name__)
 
 # Written anew before each use, so that nothing a past run may have put there is ever read.
 _MIRROR_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
@@ -157,11 +161,9 @@ class Worktree:
                 continue
             for name in [name for name in (*names, *files) if name.lower() == ".git"]:
                 nested = Path(folder) / name
-                if nested.is_dir() and not nested.is_symlink():
-                    shutil.rmtree(nested)
+                if name in names:
                     names.remove(name)
-                else:
-                    nested.unlink()
+                remove_tree(nested)
 
 
 class Workspaces:
@@ -204,11 +206,11 @@ class Workspaces:
                 yield Worktree(mirror, root, ref)
             finally:
                 self._remove(mirror, root, ref)
-                shutil.rmtree(home, ignore_errors=True)
+                remove_tree(home)
 
     @staticmethod
     def _remove(mirror: Mirror, root: Path, ref: str) -> None:
-        shutil.rmtree(root, ignore_errors=True)
+        remove_tree(root)
         with mirror.lock():
             # `git worktree prune` keeps the entry of an `add` that was killed half-way: it is locked.
             for entry in (mirror.path / "worktrees").glob("*"):
@@ -230,6 +232,10 @@ class Workspaces:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
-                shutil.rmtree(home, ignore_errors=True)
+                try:
+                    remove_tree(home)
+                except OSError as error:
+                    log.warning("%s cannot be removed: %s", home, error)
+                    continue
                 removed.append(home.name)
         return removed
