@@ -1,4 +1,4 @@
-"""`scenarist audit`: what the tools of a run were called for, and whether the trail of it holds."""
+"""`scenarist log` and `scenarist audit`: a run's log and its tool calls in lines, and whether the trail holds."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -28,9 +28,7 @@ def audit_lines(entries: Sequence[Entry], *, as_json: bool) -> Iterator[str]:
         if not isinstance(event, ToolCalled):
             continue
         if as_json:
-            yield json.dumps(
-                {"seq": entry.seq, "at": entry.at, **event.model_dump(mode="json")}, ensure_ascii=False
-            )
+            yield json.dumps({"seq": entry.seq, "at": entry.at, **event.model_dump(mode="json")})
             continue
         state = "denied" if event.denied else "ok" if event.ok else "failed"
         code = event.data.get("exit_code")
@@ -43,6 +41,12 @@ def audit_lines(entries: Sequence[Entry], *, as_json: bool) -> Iterator[str]:
         who = f"{event.role or '-'} {event.capability or '-'}"
         line = f"{entry.seq:4} {entry.at[11:19]} {who:16} {event.call.name} {event.call.arguments}"
         yield f"{_plain(line)[:_SHOWN]}  [{_plain('; '.join(details))}]"
+
+
+def log_line(entry: Entry) -> str:
+    """An entry of a run's log in one line that does nothing to a terminal."""
+    text = json.dumps(entry.event.model_dump(mode="json", exclude={"type"}), ensure_ascii=False)
+    return _plain(f"{entry.seq:4} {entry.at[11:19]} {entry.event.type:14} {text}")[:190]
 
 
 def check_audit(entries: Sequence[Entry]) -> str:
@@ -62,4 +66,5 @@ def check_audit(entries: Sequence[Entry]) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(without_controls(text).split())
+    """`text` on one line, without what a terminal would act on."""
+    return without_controls(text.replace("\n", " ").replace("\t", " "))

@@ -1,6 +1,5 @@
 """The `scenarist` command."""
 
-import json
 import logging
 import os
 import shutil
@@ -166,6 +165,7 @@ def show_log(
     ] = False,
 ) -> None:
     """Print a run's log."""
+    from bot.audit_command import log_line
     from bot.runs.database import connect
     from bot.runs.store import Store
 
@@ -174,11 +174,7 @@ def show_log(
     if not entries:
         raise RunUnknown(f"There is no run {run}.")
     for entry in entries:
-        if as_json:
-            typer.echo(entry.model_dump_json())
-        else:
-            text = json.dumps(entry.event.model_dump(mode="json", exclude={"type"}), ensure_ascii=False)
-            typer.echo(f"{entry.seq:4} {entry.at[11:19]} {entry.event.type:14} {text[:160]}")
+        typer.echo(entry.model_dump_json() if as_json else log_line(entry))
 
 
 @app.command()

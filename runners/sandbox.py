@@ -198,6 +198,8 @@ class Sandbox:
                 return _run_bwrap(words, options, limited, limits.wall_s, (kept, cancel, disk))
             except OSError as error:
                 raise SandboxFailed(f"The command could not be started: {error}.") from None
+            except ValueError:
+                raise SandboxFailed("The command holds a character that no command line can hold.") from None
 
     def _options(
         self, args: "_Options", environment: Mapping[str, str], directory: str, limits: Limits

@@ -10,6 +10,7 @@ from bot.runs.events import Entry, PhaseDelayed, PhaseFinished, PhaseStarted, Pr
 from bot.runs.state import RunState, fold
 from bot.runs.store import Store
 from runners.events import ModelReplied, SpecWritten, ToolCalled, VerdictReached
+from runners.plaintext import without_controls
 
 
 def watch(
@@ -42,30 +43,35 @@ def describe(entry: Entry) -> list[str]:
         case Prepared():
             return [f"  base {event.base[:12]} of {event.base_branch}, branch {event.branch}"]
         case SpecWritten():
-            return [f"  {event.path}, locked", *(f"  • {escape(name)}" for name in event.scenarios)]
+            return [f"  {_plain(event.path)}, locked", *(f"  • {_plain(name)}" for name in event.scenarios)]
         case ModelReplied():
             said = event.reply.text.strip().splitlines() if event.phase == "implement" else []
-            return [f"  [italic]{escape(said[0][:110])}[/]"] if said else []
+            return [f"  [italic]{_plain(said[0][:110])}[/]"] if said else []
         case ToolCalled():
             mark = "[green]✔[/]" if event.ok else "[red]✘[/]"
-            return [f"  {mark} {event.call.name} [dim]{escape(_short(event.call.arguments))}[/]"]
+            return [f"  {mark} {_plain(event.call.name)} [dim]{_plain(_short(event.call.arguments))}[/]"]
         case VerdictReached():
             lines = [
-                f"  {'[green]✔[/]' if proof.proven else '[red]✘[/]'} {escape(proof.name)}: "
+                f"  {'[green]✔[/]' if proof.proven else '[red]✘[/]'} {_plain(proof.name)}: "
                 f"{proof.base} before, {proof.head} after"
                 for proof in event.verdict.scenarios
             ]
-            return [*lines, *(f"  [red]{escape(problem.message)}[/]" for problem in event.verdict.problems)]
+            return [*lines, *(f"  [red]{_plain(problem.message)}[/]" for problem in event.verdict.problems)]
         case Published():
             return [f"  pull request #{event.pull} at {event.commit[:12]}"]
         case PhaseDelayed():
-            return [f"  [yellow]{escape(event.reason)} Again in {event.seconds:.0f} s.[/]"]
+            return [f"  [yellow]{_plain(event.reason)} Again in {event.seconds:.0f} s.[/]"]
         case PhaseFinished() if event.reason:
-            return [f"  [yellow]{escape(event.reason)}[/]"]
+            return [f"  [yellow]{_plain(event.reason)}[/]"]
         case RunEnded():
             return [f"[bold]{event.status}[/]\n"]
         case _:
             return []
+
+
+def _plain(text: str) -> str:
+    """Strangers' text in rich's markup: it neither formats nor commands the terminal."""
+    return escape(without_controls(" ".join(text.split())))
 
 
 def _short(arguments: str) -> str:

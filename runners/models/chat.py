@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gherkin.errors import ScenaristError
 
@@ -15,12 +15,20 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _storable(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+# JSON can hold halves of surrogate pairs, which neither a database nor a request can.
+Text = Annotated[str, AfterValidator(_storable)]
+
+
 class ToolCall(Frozen):
     """One call a model asked for. `arguments` is the raw JSON text as the model wrote it."""
 
-    id: str
-    name: str
-    arguments: str
+    id: Text
+    name: Text
+    arguments: Text
 
 
 class Message(Frozen):
@@ -58,8 +66,8 @@ class Reply(Frozen):
     limit) or ``refusal``.
     """
 
-    text: str = ""
-    reasoning: str = ""
+    text: Text = ""
+    reasoning: Text = ""
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
     stop: Literal["end", "tools", "length", "refusal"] = "end"
