@@ -36,7 +36,8 @@ CAPABILITIES = (
 )
 _READ = ("files.read", "git.read")
 _EDIT = (*_READ, "files.write", "git.write", "shell.run", "tests.run")
-_ROLES: dict[Role, tuple[str, ...]] = {"read": _READ, "edit": _EDIT, "full": CAPABILITIES}
+# `edit` and `full` differ in the number of their tools; what reaches beyond the workspace must be granted to both.
+_ROLES: dict[Role, tuple[str, ...]] = {"read": _READ, "edit": CAPABILITIES, "full": CAPABILITIES}
 
 
 def _known(pattern: str) -> str:

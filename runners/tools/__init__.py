@@ -22,6 +22,7 @@ from runners.tools.git import (
     git_stash,
     git_status,
 )
+from runners.tools.http import http_delete, http_get, http_head, http_patch, http_post, http_put
 from runners.tools.manage import delete_path, diff_files, file_info, make_folder, move_path
 from runners.tools.patching import apply_patch
 from runners.tools.shell import shell
@@ -62,12 +63,19 @@ FULL_TOOLS: tuple[Tool[Any], ...] = (
     run_check,
     coverage_of_diff,
 )
+# What reaches beyond the workspace, where the repository grants it by name.
+FAR_TOOLS: tuple[Tool[Any], ...] = (
+    http_get,
+    http_head,
+    http_post,
+    http_put,
+    http_patch,
+    http_delete,
+)
 
 
 def tools_for(policy: Policy) -> tuple[Tool[Any], ...]:
-    """The tools of the policy's role, without those it can never grant.
-
-    A role `edit` gets, besides its own, those families that the repository grants by name.
-    """
+    """The tools of the policy's role, without those it can never grant."""
     chosen = {"read": READ_TOOLS, "edit": EDIT_TOOLS, "full": FULL_TOOLS}[policy.role]
-    return tuple(each for each in chosen if policy.refusal(each.capability) is None)
+    far = () if policy.role == "read" else FAR_TOOLS
+    return tuple(each for each in (*chosen, *far) if policy.refusal(each.capability) is None)

@@ -9,13 +9,14 @@ import pytest
 from runners.background import Background
 from runners.calls import Caller
 from runners.models.chat import ToolCall
-from runners.tools import FULL_TOOLS
+from runners.tools import FAR_TOOLS, FULL_TOOLS
 from runners.tools.base import Tool, ToolContext
 from runners.tools.testing import Project, Testing
 from runners.verify.suites import Suites
 from tests.unit.tool_context import call, caller
 
-NAMES = [tool.name for tool in FULL_TOOLS]
+TOOLS = (*FULL_TOOLS, *FAR_TOOLS)
+NAMES = [tool.name for tool in TOOLS]
 TRICKS = {
     "an option": "--output=pwned",
     "a short option": "-rf",
@@ -70,7 +71,7 @@ def full(ctx: ToolContext) -> Any:
 @pytest.mark.parametrize("trick", TRICKS)
 def test_attack_an_argument(full: ToolContext, trick: str, tmp_path: Path) -> None:
     before = sorted(path.name for path in tmp_path.iterdir())
-    for tool in FULL_TOOLS:
+    for tool in TOOLS:
         if tool.name in ("shell", "start_command") and trick == "a shell":
             continue  # this one is what they are for
         result = call(full, tool.name, **required(tool, TRICKS[trick]))

@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from runners.policy import CAPABILITIES, Grants, Policy
 from runners.tools import EDIT_TOOLS, READ_TOOLS, tools_for
+from runners.tools.http import http_get
 
 OPEN = Grants(allow=("*",))
 
@@ -15,10 +16,12 @@ def policy(allow: tuple[str, ...] = (), deny: tuple[str, ...] = (), **more: obje
 def test_a_role_bounds_everything() -> None:
     reader = policy(allow=("*",), role="read")
     assert [c for c in CAPABILITIES if reader.refusal(c) is None] == ["files.read", "git.read"]
-    editor = policy(allow=("*",), role="edit")
-    assert editor.refusal("shell.run") is None and editor.refusal("http.get", "a.org") is not None
     assert {tool.name for tool in tools_for(reader)} == {tool.name for tool in READ_TOOLS}
+    editor = policy(role="edit")
+    assert editor.refusal("shell.run") is None and editor.refusal("http.get", "a.org") is not None
     assert tools_for(editor) == EDIT_TOOLS
+    granted = policy(allow=("http.get:a.org",), role="edit")
+    assert tools_for(granted) == (*EDIT_TOOLS, http_get)
 
 
 def test_what_leaves_the_workspace_must_be_granted_by_name() -> None:

@@ -10,7 +10,7 @@ from runners.gitio import git
 from runners.models.chat import ToolCall
 from runners.quota import Meter, Quotas
 from runners.sandbox import Sandbox
-from runners.tools import FULL_TOOLS
+from runners.tools import FAR_TOOLS, FULL_TOOLS
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 from runners.tree_git import TreeGit
 
@@ -48,9 +48,9 @@ def context(tmp_path: Path, **changes: Any) -> ToolContext:
 def caller(ctx: ToolContext, quotas: Quotas | None = None) -> Caller:
     """All tools on `ctx`, with a fresh audit trail and those quotas."""
     bounds = quotas or Quotas()
-    return Caller(Toolbox(FULL_TOOLS), ctx, Trail("full", ctx.redactor), Meter(bounds, bounds))
+    return Caller(Toolbox((*FULL_TOOLS, *FAR_TOOLS)), ctx, Trail("full", ctx.redactor), Meter(bounds, bounds))
 
 
 def call(ctx: ToolContext, name: str, /, **arguments: Any) -> ToolResult:
     request = ToolCall(id="1", name=name, arguments=json.dumps(arguments))
-    return Toolbox(FULL_TOOLS).call(ctx, request)
+    return Toolbox((*FULL_TOOLS, *FAR_TOOLS)).call(ctx, request)
