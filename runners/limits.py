@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from runners.models.chat import Frozen
 from runners.policy import Grants, Pattern
@@ -51,9 +51,17 @@ class OperatorLimits(Frozen):
     databases: dict[str, Source] = Field(
         default={}, description="Names of databases, and where their connection URLs are found."
     )
-    container_engine: str = Field(
-        default="", pattern="^(|docker|podman)$", description="docker or podman; empty: none."
+    container_engine: tuple[str, ...] = Field(
+        default=(),
+        description="docker or podman with its global options, such as `[podman, --runtime=runc]`; empty: none.",
     )
+
+    @field_validator("container_engine")
+    @classmethod
+    def _known(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        if words and Path(words[0]).name not in ("docker", "podman"):
+            raise ValueError("the first word must be docker or podman")
+        return words
 
     @property
     def grants(self) -> Grants:

@@ -6,6 +6,15 @@ from typing import Any
 from runners.policy import Policy
 from runners.tools.background import poll_command, start_command, stop_command
 from runners.tools.base import Tool
+from runners.tools.docker import (
+    docker_build,
+    docker_exec,
+    docker_logs,
+    docker_ps,
+    docker_remove,
+    docker_run,
+    docker_stop,
+)
 from runners.tools.files import append_file, edit_file, read_file, write_file
 from runners.tools.find import glob, list_files, search
 from runners.tools.git import (
@@ -71,6 +80,13 @@ FAR_TOOLS: tuple[Tool[Any], ...] = (
     http_put,
     http_patch,
     http_delete,
+    docker_build,
+    docker_run,
+    docker_exec,
+    docker_ps,
+    docker_logs,
+    docker_stop,
+    docker_remove,
 )
 
 

@@ -14,7 +14,7 @@ quotas:
   run: {tool_calls: 100}
 databases:
   main: {env: MAIN_DSN}
-container_engine: podman
+container_engine: [podman, --runtime=runc]
 """
 
 
@@ -49,7 +49,10 @@ def test_without_one_nothing_leaves_the_workspace() -> None:
         ),
         ("quotas:\n  run:\n    tool_calls: 0", "line 3: quotas.run.tool_calls: Input should be greater"),
         ("databases:\n  main: {}", "line 2: databases.main: Value error, give either `env` or `file`"),
-        ("container_engine: nerdctl", "line 1: container_engine: String should match"),
+        (
+            "container_engine: [nerdctl]",
+            "line 1: container_engine: Value error, the first word must be docker",
+        ),
         ("a: [", "line 1"),
         ("- a", "must hold keys and values"),
     ],
