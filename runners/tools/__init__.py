@@ -6,6 +6,7 @@ from typing import Any
 from runners.policy import Policy
 from runners.tools.background import poll_command, start_command, stop_command
 from runners.tools.base import Tool
+from runners.tools.database import redis_get, redis_scan, redis_set, sql_execute, sql_query, sql_schema
 from runners.tools.docker import (
     docker_build,
     docker_exec,
@@ -80,6 +81,12 @@ FAR_TOOLS: tuple[Tool[Any], ...] = (
     http_put,
     http_patch,
     http_delete,
+    sql_query,
+    sql_execute,
+    sql_schema,
+    redis_get,
+    redis_scan,
+    redis_set,
     docker_build,
     docker_run,
     docker_exec,
