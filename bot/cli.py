@@ -112,6 +112,7 @@ def worker(
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
 ) -> None:
     """Run a Celery worker. `intake` and `publish` need the forge's credentials; `runs` must not have them."""
+    from bot.limits import database_urls, load_limits
     from bot.queue import make_celery, register_tasks
 
     settings = load_settings()
@@ -122,6 +123,7 @@ def worker(
         raise typer.BadParameter(f"unknown queue: {', '.join(sorted(unknown)) or '(none)'}")
     if "runs" in names:
         _require_sandbox(settings)
+        database_urls(load_limits(settings.limits_file))
     celery = make_celery(settings.broker_url, settings.reap_seconds)
     register_tasks(celery, settings, names)
     scratch = use_private_tmp(settings.state_dir)

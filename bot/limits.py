@@ -26,6 +26,11 @@ def load_limits(path: Path | None) -> OperatorLimits:
     return read_yaml(text, path.name, OperatorLimits, LimitsInvalid)
 
 
+def database_urls(limits: OperatorLimits) -> dict[str, str]:
+    """Name -> connection URL of the operator's databases. Raises `LimitsInvalid` for one that is not set."""
+    return {name: secret(name, source) for name, source in limits.databases.items()}
+
+
 def secret(name: str, source: Source) -> str:
     """The text that `source` points to, for the entry `name`. Raises `LimitsInvalid`."""
     if source.env:

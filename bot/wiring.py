@@ -4,11 +4,12 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from bot.forges.registry import Forges
 from bot.intake.deliveries import Deliveries
 from bot.intake.handler import IntakeHandler
-from bot.limits import load_limits, secret
+from bot.limits import database_urls, load_limits
 from bot.queue import Bell
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
@@ -21,6 +22,8 @@ from bot.runs.trusted import Trusted
 from bot.runs.workflow import check
 from bot.settings import Settings
 from runners import phases
+from runners.containers import sweep
+from runners.databases import Databases
 from runners.environment import Environments
 from runners.events import RunnerEvent
 from runners.job import Job, PhaseResult, Services
@@ -28,6 +31,7 @@ from runners.models.chat import ChatModel
 from runners.models.factory import build_model
 from runners.redact import redactor
 from runners.sandbox import Limits
+from runners.web import HttpAccess
 from runners.workspace import Workspaces
 
 log = logging.getLogger(__name__)
@@ -128,8 +132,13 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
     """The phases that run what a model chose; they get no credential but the model's."""
     model: list[ChatModel] = []
     operator = load_limits(settings.limits_file)
-    dsns = {name: secret(name, source) for name, source in operator.databases.items()}
-    redact = redactor([*settings.secrets, *dsns.values()])
+    urls = database_urls(operator)
+    passwords = [urlsplit(url).password for url in urls.values()]
+    redact = redactor([*settings.secrets, *urls.values(), *passwords])
+    resources = (HttpAccess(), Databases(urls))
+    if operator.container_engine:
+        live = [row.id for row in store.list_runs(1000) if row.status in ("active", "paused")]
+        sweep(operator.container_engine, live, Limits())
 
     def model_for(_phase: str) -> ChatModel:
         if not model:
@@ -158,6 +167,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 workspaces=workspaces,
                 operator=operator,
                 redactor=redact,
+                resources=resources,
                 model=model_for,
                 log=hold.log,
                 artifact=hold.artifact,

@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Self
 
 from runners.process import Capture, CommandResult, Running
+from runners.refused import Refused
 from runners.sandbox import WORKSPACE, Limits, Sandbox
-from runners.tools.base import Refused
 
 _LABEL = "scenarist.run"
 BUILT = "built/"

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 import redis
 
-from runners.tools.base import Refused
+from runners.refused import Refused
 
 _READING = ("select", "with", "values", "table", "explain", "show")
 _CELL = 300

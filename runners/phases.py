@@ -29,7 +29,7 @@ from runners.models.chat import Message
 from runners.plaintext import defuse, one_line
 from runners.process import CommandResult
 from runners.sandbox import Sandbox
-from runners.toolkit import MakeSandbox, tools_of
+from runners.toolkit import MakeSandbox, opened_paths, tools_of
 from runners.verify.gate import Claim, Gate, feedback
 from runners.verify.suites import Suites
 from runners.workspace import Mirror, WorkLost, Worktree, branch_slug, work_ref
@@ -192,6 +192,7 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             feature_sha256=job.spec.sha256,
             commands=job.settings.commands,
             protected=(*PROTECTED, *job.settings.protected),
+            granted=opened_paths(job, services),
         )
     )
     reached = VerdictReached(verdict=verdict)

@@ -8,6 +8,7 @@ from typing import Protocol
 from runners.audit import GENESIS, Trail
 from runners.background import Background
 from runners.calls import Caller
+from runners.containers import Containers
 from runners.events import ToolCalled
 from runners.globs import is_protected
 from runners.job import PROTECTED, Job, Services
@@ -49,6 +50,17 @@ def policy_of(job: Job, services: Services) -> Policy:
     )
 
 
+def opened_paths(job: Job, services: Services) -> tuple[str, ...]:
+    """The globs of protected paths that the repository opens to a run and the operator lets it open."""
+    named = [
+        pattern.partition(":")[2]
+        for pattern in job.settings.tools.allow
+        if pattern.startswith("files.write:")
+    ]
+    policy = policy_of(job, services)
+    return tuple(glob for glob in named if policy.refusal("files.write", glob) is None)
+
+
 @contextlib.contextmanager
 def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSandbox) -> Iterator[Caller]:
     """The tools for one round of implementing; on leaving, what they started is stopped."""
@@ -63,8 +75,15 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
 
     suites = Suites(metered, features=job.settings.features, cancel=services.cancel)
     testing = Testing(tree.root, suites)
-    sandbox = metered(tree.root, _covered(tree, policy), {})
-    with Background(sandbox, services.limits.wall_s) as background:
+    covered = _covered(tree, policy)
+    sandbox = metered(tree.root, covered, {})
+    engine = services.operator.container_engine
+    with contextlib.ExitStack() as stack:
+        background = stack.enter_context(Background(sandbox, services.limits.wall_s))
+        more = services.resources
+        if engine and not all(policy.refusal(each) for each in ("docker.run", "docker.build")):
+            containers = Containers(engine, job.run_id, sandbox, services.limits, covered)
+            more = (*more, stack.enter_context(containers))
         project = Project(job.settings.commands, job.settings.features)
         context = ToolContext(
             root=tree.root,
@@ -74,7 +93,7 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
             policy=policy,
             cancel=services.cancel,
             redactor=services.redactor,
-            resources=(testing, project, background, *services.resources),
+            resources=(testing, project, background, *more),
         )
         yield Caller(Toolbox(tools_for(policy)), context, trail, meter)
 

@@ -18,7 +18,7 @@ from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from runners.tools.base import Refused
+from runners.refused import Refused
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5

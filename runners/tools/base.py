@@ -14,8 +14,21 @@ from gherkin.errors import ScenaristError
 from runners.models.chat import Frozen, ToolCall, ToolSchema
 from runners.policy import Policy
 from runners.redact import Redactor
+from runners.refused import Denied, Refused
 from runners.sandbox import Sandbox
 from runners.tree_git import TreeGit
+
+__all__ = [
+    "Arguments",
+    "Denied",
+    "Refused",
+    "Tool",
+    "ToolContext",
+    "ToolResult",
+    "Toolbox",
+    "cut_middle",
+    "tool",
+]
 
 MAX_TEXT = 16_000
 
@@ -39,17 +52,6 @@ class Arguments(BaseModel):
     """Base of the arguments of a tool: no unknown ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Refused(Exception):
-    """The call cannot be done; the text tells the model why and what to do instead."""
-
-
-class Denied(Refused):
-    """The policy forbids the call."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason} Reach the goal without it.")
 
 
 A = TypeVar("A", bound=Arguments)

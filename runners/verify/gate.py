@@ -26,7 +26,7 @@ class Claim:
     """What is to be proven: `head` does what the locked feature says, and `base` did not.
 
     `feature_sha256` is the hex digest of the approved file's bytes; `commands` are the repository's own
-    checks; `protected` are globs of files the change must not touch.
+    checks; `protected` are globs of files the change must not touch, `granted` of those among them that it may.
     """
 
     base: str
@@ -35,6 +35,7 @@ class Claim:
     feature_sha256: str
     commands: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
+    granted: tuple[str, ...] = ()
 
 
 class Gate:
@@ -98,7 +99,8 @@ class Gate:
         if not any(path != claim.feature for _, path in changes):
             problems.append(Problem(code="no-change", message="Nothing but the feature file was changed."))
         for status, path in changes:
-            if path != claim.feature and is_protected(path, claim.protected):
+            opened = is_protected(path, claim.granted)
+            if path != claim.feature and is_protected(path, claim.protected) and not opened:
                 problems.append(
                     Problem(code="protected-changed", message=f"{path} is protected and must not be changed.")
                 )

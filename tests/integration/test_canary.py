@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
-from tests.harness import BotUnderTest, doubling, draft
+from runners.gitio import git
+from tests.harness import BotUnderTest, doubling, draft, says
+from tests.standins.chat_server import call
 
 FORGE, MODEL, HOOK = "canary-forge-4f1d", "canary-model-9b2e", "canary-hook-77aa"
+MARK = "no-secret-at-all-31c8"
 
 
 def environments(bot: BotUnderTest) -> dict[str, str]:
@@ -33,8 +36,17 @@ def test_secrets_stay_where_they_belong() -> None:
         assert MODEL in seen["runs"] and MODEL not in seen["web"] + seen["publish"] + seen["intake"]
 
         repo = bot.make_repo()
-        look = doubling()
-        bot.script([draft()], look)
+        # A model that looks for them, and says what it found.
+        hunt = (
+            "env; cat /proc/*/environ; cat /proc/*/cmdline; ls -laR / 2>/dev/null | head -2000; echo " + MARK
+        )
+        spill = says(
+            call("shell", command=f"({hunt}) 2>&1 | tee found.txt"),
+            call("read_file", path="found.txt"),
+            call("search", pattern="canary"),
+            text=f"I found {MARK}.",
+        )
+        bot.script([draft()], [spill, *doubling()])
         number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
         bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
         assert bot.finished(repo, "issue", number).status == "done"
@@ -47,11 +59,29 @@ def test_secrets_stay_where_they_belong() -> None:
         assert Path("scenarist.db") in written and Path("logs/runs.log") in written
         prompts = json.dumps(bot.chat.requests).encode()
         said = json.dumps([c.body for c in bot.forge.comments(repo, number)]).encode()
-        artifacts = b"".join(
-            bot.store.artifact(run.id, name) or b""
-            for run in bot.store.list_runs()
-            for name in ("work.bundle", "checkpoint.bundle", "feature")
-        )
+        places = {**written, "prompts": prompts, "said": said, "objects": objects(bot)}
+        log = [e.model_dump_json() for run in bot.store.list_runs() for e in bot.store.entries(run.id)]
+        places["log"] = "".join(log).encode()
         for secret in (FORGE, MODEL, HOOK):
-            for path, content in {**written, "prompts": prompts, "said": said, "kept": artifacts}.items():
+            for path, content in places.items():
                 assert secret.encode() not in content, f"{secret} is in {path}"
+        # The control: a word that is no secret got to all the places where one could have.
+        for place in ("prompts", "objects", "log"):
+            assert MARK.encode() in places[place], place
+
+
+def objects(bot: BotUnderTest) -> bytes:
+    """The contents of all git objects in the artifacts and in the forge's repositories."""
+    found = b""
+    repositories = [*(bot.state_dir / "mirrors").glob("*.git"), *(bot.state_dir / "forge").rglob("*.git")]
+    for run in bot.store.list_runs():
+        for name in ("work.bundle", "checkpoint.bundle"):
+            bundle = bot.state_dir / f"{run.id}-{name}"
+            bundle.write_bytes(bot.store.artifact(run.id, name) or b"")
+            target = repositories[0]
+            git("fetch", "--quiet", str(bundle), f"+refs/*:refs/canary/{name}/*", git_dir=target)
+    for repository in repositories:
+        listed = git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)", git_dir=repository)
+        names = "".join(f"{name}\n" for name in listed.splitlines()).encode()
+        found += git("cat-file", "--batch", git_dir=repository, stdin=names).encode(errors="replace")
+    return found

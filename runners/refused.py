@@ -1,0 +1,12 @@
+"""Why a tool did not do what it was asked: an answer to the model, not an error of ours."""
+
+
+class Refused(Exception):
+    """The call cannot be done; the text tells the model why and what to do instead."""
+
+
+class Denied(Refused):
+    """The policy forbids the call."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason} Reach the goal without it.")
