@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import deliveries, loop, sandbox
+from bench import deliveries, loop, sandbox, tools
 
 BENCHES: dict[str, Callable[[Console], None]] = {
     "deliveries": deliveries.run,
     "sandbox": sandbox.run,
+    "tools": tools.run,
     "loop": loop.run,
 }
 

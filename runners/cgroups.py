@@ -18,22 +18,38 @@ _NUMBERS = itertools.count()
 _OVERHEAD = 3
 
 
+class Group:
+    """A control group, or none where there can be none (`path` is None)."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def add(self, pid: int) -> None:
+        """Put a process into it that has no children yet. Raises `OSError`."""
+        if self._path is not None:
+            (self._path / "cgroup.procs").write_text(str(pid))
+
+    @property
+    def words(self) -> list[str]:
+        """Words that, put before a command, have it join by itself: before anything else exists, by a shell."""
+        if self._path is None:
+            return []
+        return ["/bin/sh", "-c", 'echo 0 > "$0" && exec "$@"', str(self._path / "cgroup.procs")]
+
+
 @contextlib.contextmanager
-def control_group(processes: int, memory_mb: int) -> Iterator[list[str]]:
-    """Yield the words that, put before a command, start it in a new group; none where there can be no group.
+def control_group(processes: int, memory_mb: int) -> Iterator[Group]:
+    """Make a group for one command.
 
     `processes` counts threads too, `memory_mb` is in MiB. On leaving, what is left in the group is killed and
     the group removed.
     """
-    group = _make(processes, memory_mb)
-    if group is None:
-        yield []
-        return
+    path = _make(processes, memory_mb)
     try:
-        # The shell joins before anything else exists, so that no child is outside.
-        yield ["/bin/sh", "-c", 'echo 0 > "$0" && exec "$@"', str(group / "cgroup.procs")]
+        yield Group(path)
     finally:
-        _remove(group)
+        if path is not None:
+            _remove(path)
 
 
 def _make(processes: int, memory_mb: int) -> Path | None:

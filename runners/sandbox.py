@@ -25,7 +25,7 @@ from pydantic import Field
 
 from gherkin.errors import ScenaristError
 from runners import seccomp
-from runners.cgroups import control_group
+from runners.cgroups import Group, control_group
 from runners.disk import DiskWatch
 from runners.models.chat import Frozen
 from runners.process import Capture, CommandResult, Running
@@ -179,23 +179,24 @@ class Sandbox:
             return CommandResult(exit_code=None, output="", cancelled=True)
         environment = {**_environment(), **self.env, **env}
         directory = posixpath.normpath(posixpath.join(WORKSPACE, cwd))
-        limited = [*_prlimit(limits, nproc=not self.unsafe), *argv]
         kept = capture or Capture(limits.output_bytes)
         disk = DiskWatch([self.workspace, *self.writable.values()], limits.disk_mb)
         with contextlib.ExitStack() as stack:
-            join = stack.enter_context(control_group(limits.processes, limits.memory_mb))
+            group = stack.enter_context(control_group(limits.processes, limits.memory_mb))
             try:
                 if self.unsafe:
                     home = stack.enter_context(tempfile.TemporaryDirectory(prefix="scenarist-"))
                     plain = Running(
-                        [*join, *limited], cwd=self.path(directory), env=environment | {"HOME": home}
+                        [*group.words, *_prlimit(limits), *argv],
+                        cwd=self.path(directory),
+                        env=environment | {"HOME": home},
                     )
                     running = stack.enter_context(plain)
                     return running.wait(limits.wall_s, kept, cancel, disk)
                 options = _Options(stack)
                 self._options(options, environment, directory, limits)
-                words = [*join, *self.enter]
-                return _run_bwrap(words, options, limited, limits.wall_s, (kept, cancel, disk))
+                words = [*self.enter, _bwrap()]
+                return _run_bwrap(words, options, argv, limits, group, (kept, cancel, disk))
             except OSError as error:
                 raise SandboxFailed(f"The command could not be started: {error}.") from None
             except ValueError:
@@ -338,12 +339,10 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _prlimit(limits: Limits, *, nproc: bool) -> list[str]:
-    """`prlimit` with the limits of each process.
+def _rlimits(limits: Limits) -> dict[str, tuple[int, int]]:
+    """The limits of each process: name -> (number, value).
 
-    It runs inside, because the kernel then counts processes for this user namespace alone (Linux 5.14; before,
-    and outside, for the whole account). RLIMIT_DATA and not RLIMIT_AS: address space that is only reserved, as
-    many runtimes do, costs nothing.
+    RLIMIT_DATA and not RLIMIT_AS: address space that is only reserved, as many runtimes do, costs nothing.
     """
     wanted = {
         "cpu": (resource.RLIMIT_CPU, max(1, round(limits.cpu_s))),
@@ -352,13 +351,28 @@ def _prlimit(limits: Limits, *, nproc: bool) -> list[str]:
         "nofile": (resource.RLIMIT_NOFILE, limits.open_files),
         "core": (resource.RLIMIT_CORE, 0),
     }
-    if nproc:
-        wanted["nproc"] = (resource.RLIMIT_NPROC, limits.processes)
-    options = []
-    for name, (number, value) in wanted.items():
-        hard = resource.getrlimit(number)[1]
-        options.append(f"--{name}={value if hard == resource.RLIM_INFINITY else min(value, hard)}")
+    return {name: (number, _at_most(number, value)) for name, (number, value) in wanted.items()}
+
+
+def _at_most(number: int, value: int) -> int:
+    hard = resource.getrlimit(number)[1]
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+def _prlimit(limits: Limits) -> list[str]:
+    """Words that, put before a command, limit it: where there is nobody who could do it from outside."""
+    options = [f"--{name}={value}" for name, (_, value) in _rlimits(limits).items()]
     return [shutil.which("prlimit") or "prlimit", *options]
+
+
+def _limit(pid: int, limits: Limits) -> None:
+    """Limit a process that has not begun yet, and with it all that it starts. Raises `OSError`.
+
+    The kernel counts processes for the user namespace alone it lives in (Linux 5.14; before, for the whole account).
+    """
+    processes = _at_most(resource.RLIMIT_NPROC, limits.processes)
+    for number, value in (*_rlimits(limits).values(), (resource.RLIMIT_NPROC, processes)):
+        resource.prlimit(pid, number, (value, value))
 
 
 class _Options:
@@ -385,13 +399,14 @@ class _Options:
 
 
 def _run_bwrap(
-    join: list[str],
+    launcher: list[str],
     options: _Options,
-    argv: list[str],
-    wall_s: float,
+    argv: Sequence[str],
+    limits: Limits,
+    group: Group,
     watched: tuple[Capture, threading.Event | None, DiskWatch],
 ) -> CommandResult:
-    """Run `argv` under bwrap; it starts only once we hold its pid namespace, so that no way out is missed."""
+    """Run `argv` under bwrap; it starts only once we hold its pid namespace and it is limited."""
     with contextlib.ExitStack() as stack:
         status, status_end = _pipe(stack)
         block_end, block = _pipe(stack)
@@ -400,20 +415,26 @@ def _run_bwrap(
         options.add("--json-status-fd", str(status_end.fileno()), "--block-fd", str(block_end.fileno()))
         # The options go through memory: command lines can be read by others, /proc/1/cmdline inside among them.
         words_fd = options.memory_file("\0".join(options.words))
-        words = [*join, _bwrap(), "--args", str(words_fd), "--", *argv]
+        words = [*launcher, "--args", str(words_fd), "--", *argv]
         fds = (*options.fds, status_end.fileno(), block_end.fileno())
         # The environment of bwrap itself can be read inside, in /proc/1/environ: it is empty.
         running = stack.enter_context(Running(words, cwd="/", env={}, pass_fds=fds))
         status_end.close()
-        if select.select([status], [], [], wall_s)[0] and (line := status.readline()):
+        if select.select([status], [], [], limits.wall_s)[0] and (line := status.readline()):
             with contextlib.suppress(ProcessLookupError):  # it has failed already, and will say why
                 pid = int(json.loads(line)["child-pid"])
                 running.init, running.init_pid = os.pidfd_open(pid), pid
+                group.add(pid)
+                _limit(pid, limits)
         block.write(b"1")
-        result = running.wait(wall_s, *watched)
+        result = running.wait(limits.wall_s, *watched)
         # "exit-code" is reported of a command that was started and ended by itself.
         if result.exit_code is None or b"exit-code" in status.read():
             return result
+        if result.output.startswith("bwrap: execvp "):
+            return result.model_copy(
+                update={"exit_code": 127, "output": result.output.removeprefix("bwrap: ")}
+            )
         if result.output.startswith("bwrap: "):
             reason = result.output.strip().splitlines()[-1].rstrip(".")
             raise SandboxFailed(f"The sandbox could not be set up: {reason}.")

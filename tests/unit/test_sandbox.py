@@ -185,7 +185,7 @@ def test_kernel_settings_are_read_only_even_for_root(workspace: Path) -> None:
 @pytest.fixture(params=["with control groups", "without"])
 def groups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "without":
-        monkeypatch.setattr(sandbox, "control_group", lambda *_: contextlib.nullcontext([]))
+        monkeypatch.setattr(sandbox, "control_group", lambda *_: contextlib.nullcontext(cgroups.Group(None)))
 
 
 @pytest.mark.usefixtures("groups")
@@ -209,7 +209,7 @@ def test_processes_left_behind_are_ended_and_do_not_hold_us(workspace: Path) -> 
 
 
 def test_nothing_is_still_dying_when_a_run_is_over(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "control_group", lambda *_: contextlib.nullcontext([]))
+    monkeypatch.setattr(sandbox, "control_group", lambda *_: contextlib.nullcontext(cgroups.Group(None)))
     # The kernel frees the memory, which takes a while, before it gives back the lock.
     program = (
         "import fcntl, sys, time; f = open('lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX); memory = b'x' * (400 << 20)\n"
@@ -308,8 +308,8 @@ def test_private_folders_are_bounded(workspace: Path) -> None:
 
 def test_no_control_group_is_left(workspace: Path) -> None:
     parent = cgroups._parent()
-    with cgroups.control_group(10, 100) as join:
-        if not join:
+    with cgroups.control_group(10, 100) as group:
+        if not group.words:
             pytest.skip("control groups cannot be made here")
         assert parent is not None and list(parent.glob(f"scenarist-*-{os.getpid()}-*"))
     space = Path("/proc/self/ns/pid").stat().st_ino
