@@ -99,10 +99,17 @@ postgres() {
         apt_install "The tests need PostgreSQL: install Debian's package postgresql." postgresql
 }
 
+# Tests of the container tools; where they cannot be had, those tests say so.
+containers() {
+    command -v podman >/dev/null 2>&1 && command -v runc >/dev/null 2>&1 && [ -x /bin/busybox ] && return
+    (apt_install "Some tests need podman: install Debian's packages podman, runc and busybox-static." podman runc busybox-static) ||
+        say "set-up: going on without podman." >&2
+}
+
 cd -P "$(dirname "$0")/.."
 # The environment is never built from itself, be it on the PATH through make or activated by hand.
 PATH=$(printf %s "$PATH" | tr : '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
 environment
 sandbox
 redis
-[ "${1:-}" != tests ] || postgres
+[ "${1:-}" != tests ] || { postgres; containers; }

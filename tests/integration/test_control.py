@@ -62,7 +62,7 @@ def test_cancelling_ends_a_command_that_runs(bot: BotUnderTest) -> None:
     took = time.monotonic() - began
     state = ended(bot, run)
     assert state.status == "cancelled"
-    assert "was cancelled" in bot.forge.comments(repo, number)[0].body
+    wait_until(lambda: "was cancelled" in bot.forge.comments(repo, number)[0].body, "the comment's end")
     assert not list((bot.state_dir / "work").glob(f"{run}*"))
     print(f"the command ended {took:.1f} s after the order, starting the command line included")
 
