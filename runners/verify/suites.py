@@ -1,7 +1,6 @@
 """Runs behave and pytest in a sandbox and reads what came of every single scenario and test."""
 
 import hashlib
-import json
 import shlex
 import tempfile
 import threading
@@ -12,6 +11,7 @@ from typing import Any
 
 from runners.models.chat import Cancelled
 from runners.sandbox import CommandResult, Sandbox
+from runners.verify.collector import Collector
 from runners.verify.verdict import Counts, Evidence, Failure, Outcome
 
 _INSIDE = Path(__file__).parent / "inside"
@@ -86,9 +86,9 @@ class Suites:
         command = ["python", "-m", "behave", "--no-color", "--no-source", *targets]
         if not paths and not any((root / self.features).rglob("*.feature")):
             return SuiteRun(command=shlex.join(command))
-        result, entries = self._run(
+        result, entries, problem = self._run(
             root,
-            lambda report: [*command, "-f", "scenarist_behave:ReportFormatter", "-o", report, "-f", "plain"],
+            lambda report: ["python", "-m", "scenarist_behave", report, *command[3:], "-f", "plain"],
         )
         outcomes: dict[str, Outcome] = {}
         failures: list[Failure] = []
@@ -104,6 +104,10 @@ class Suites:
         broken = None
         if result.timed_out:
             broken = f"behave did not end within {result.duration_s:.0f} s"
+        elif problem or len({(e["path"], e["line"], e["name"]) for e in entries}) < len(entries):
+            broken = f"behave's results cannot be trusted: {problem or 'a scenario was reported twice'}"
+        elif result.exit_code == 0 and failures:
+            broken = "behave's results cannot be trusted: it ended well, but reported failures"
         elif not outcomes:
             broken = f"behave ran no scenario: {_tail(result.output)}"
         elif result.exit_code != 0 and not failures:
@@ -113,7 +117,7 @@ class Suites:
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
         command = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
-        result, entries = self._run(
+        result, entries, problem = self._run(
             root, lambda report: [*command, "-p", "scenarist_pytest", f"--scenarist-report={report}"]
         )
         outcomes: dict[str, Outcome] = {entry["test"]: entry["outcome"] for entry in entries}
@@ -125,6 +129,10 @@ class Suites:
         broken = None
         if result.timed_out:
             broken = f"pytest did not end within {result.duration_s:.0f} s"
+        elif problem or len(outcomes) < len(entries):
+            broken = f"pytest's results cannot be trusted: {problem or 'a test was reported twice'}"
+        elif result.exit_code == 0 and failures:
+            broken = "pytest's results cannot be trusted: it ended well, but reported failures"
         elif result.exit_code not in (0, 1, 5) and not failures:
             broken = f"pytest could not run (exit {result.exit_code}): {_tail(result.output)}"
         return _suite_run(command, result, outcomes, failures, {}, broken)
@@ -146,25 +154,20 @@ class Suites:
 
     def _run(
         self, root: Path, argv: Callable[[str], list[str]]
-    ) -> tuple[CommandResult, list[dict[str, Any]]]:
-        """Run `argv(report)` and read the report it wrote."""
+    ) -> tuple[CommandResult, list[dict[str, Any]], str | None]:
+        """Run `argv(report)` and take in its report; the third part says what is wrong with it, if anything is."""
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
             reports = Path(tmp) / "reports"
-            reports.mkdir(mode=0o777)
-            sandbox = self._make_sandbox(root, {_PLUGINS: _INSIDE}, {_REPORTS: reports})
-            plugins = ":".join(filter(None, (sandbox.path(_PLUGINS), sandbox.env.get("PYTHONPATH"))))
-            command = argv(sandbox.path(f"{_REPORTS}/report.jsonl"))
-            result = self._run_in(sandbox, command, {"PYTHONPATH": plugins})
-            report = reports / "report.jsonl"
-            if not report.is_file() or report.is_symlink():
-                return result, []
-            entries = []
-            for line in report.read_text(encoding="utf-8", errors="replace").splitlines():
-                try:
-                    entries.append(json.loads(line))
-                except ValueError:
-                    continue
-            return result, entries
+            reports.mkdir()
+            with Collector(reports / "report") as report:
+                sandbox = self._make_sandbox(root, {_PLUGINS: _INSIDE, _REPORTS: reports}, {})
+                plugins = ":".join(filter(None, (sandbox.path(_PLUGINS), sandbox.env.get("PYTHONPATH"))))
+                command = argv(sandbox.path(f"{_REPORTS}/report"))
+                result = self._run_in(sandbox, command, {"PYTHONPATH": plugins})
+            problem = report.problem
+            if not report.complete and result.exit_code == 0:
+                problem = problem or "it ended well without the end of its report"
+            return result, report.entries, problem
 
 
 def _suite_run(

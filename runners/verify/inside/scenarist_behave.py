@@ -1,13 +1,20 @@
-"""A behave formatter that writes one JSON line a scenario. It runs inside the sandbox, beside the
-repository's code, and imports nothing of Scenarist.
+"""Runs behave and reports one JSON line a scenario. It runs inside the sandbox, beside the repository's code, and imports
+nothing of Scenarist.
 
-behave's own JSON formatter mixes up statuses when a Rule inherits a Background.
+    python -m scenarist_behave REPORT ARGUMENTS…
+
+The report is opened, and greeted, before any code of the repository is loaded. behave's own JSON formatter mixes up
+statuses when a Rule inherits a Background.
 """
 
 import json
+import sys
 from typing import Any
 
 from behave.formatter.base import Formatter
+
+_report: Any = None
+_written = 0
 
 
 class ReportFormatter(Formatter):  # type: ignore[misc]
@@ -16,7 +23,6 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
 
     def __init__(self, stream_opener: Any, config: Any) -> None:
         super().__init__(stream_opener, config)
-        self.stream = self.open()
         self.current: Any = None
 
     def feature(self, feature: Any) -> None:
@@ -24,8 +30,14 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
 
     def eof(self) -> None:
         for scenario in self.current.walk_scenarios():
-            self.stream.write(json.dumps(describe(scenario)) + "\n")
-        self.stream.flush()
+            write(describe(scenario))
+
+
+def write(record: dict[str, Any]) -> None:
+    global _written
+    _report.write(json.dumps(record) + "\n")
+    _report.flush()
+    _written += "name" in record
 
 
 def describe(scenario: Any) -> dict[str, Any]:
@@ -45,3 +57,20 @@ def describe(scenario: Any) -> dict[str, Any]:
 
 def message_of(thing: Any) -> str:
     return str(getattr(thing, "error_message", None) or getattr(thing, "exception", None) or "")[-4000:]
+
+
+def main() -> int:
+    global _report
+    # behave imports the formatter by its name: it must be this very module.
+    sys.modules["scenarist_behave"] = sys.modules["__main__"]
+    _report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    write({"hello": 1})
+    from behave.__main__ import main as behave
+
+    code = behave(["-f", "scenarist_behave:ReportFormatter", "-o", "/dev/null", *sys.argv[2:]])
+    write({"end": _written})
+    return int(code or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,8 +3,10 @@ code, and imports nothing of Scenarist."""
 
 import json
 import os
+import sys
 from typing import Any
 
+_OPTION = "--scenarist-report"
 _RANK = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 _seen: dict[str, dict[str, Any]] = {}
 
@@ -46,11 +48,22 @@ def pytest_collectreport(report: Any) -> None:
 
 
 def pytest_sessionfinish(session: Any) -> None:
-    target = session.config.getoption("--scenarist-report")
-    with open(target, "w", encoding="utf-8") as out:
-        for entry in _seen.values():
-            out.write(json.dumps(entry) + "\n")
+    for entry in (*_seen.values(), {"end": len(_seen)}):
+        _report.write(json.dumps(entry) + "\n")
+    _report.flush()
 
 
 def pytest_addoption(parser: Any) -> None:
-    parser.addoption("--scenarist-report", default=os.devnull)
+    parser.addoption(_OPTION, default=os.devnull)
+
+
+def _opened() -> Any:
+    """The report, opened and greeted at once: this module is loaded before any conftest.py and any test."""
+    names = [word.partition("=")[2] for word in sys.argv if word.startswith(f"{_OPTION}=")]
+    report = open(names[-1] if names else os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    report.write(json.dumps({"hello": 1}) + "\n")
+    report.flush()
+    return report
+
+
+_report = _opened()

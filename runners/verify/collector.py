@@ -1,0 +1,89 @@
+"""Takes in what a suite's harness reports, through a pipe that can be opened once.
+
+The harness opens it before any code of the repository is loaded and greets; then its name is gone, and what it says after
+its last record does not count. Code under test runs in the same interpreter and can still find the open descriptor: see
+docs/verdict.md.
+"""
+
+import json
+import os
+import select
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+_MAX_BYTES = 64_000_000
+_POLL_MS = 50
+
+
+class Collector:
+    """A pipe at `path` that is read while the block runs. `entries` are the harness's records.
+
+    `complete` is whether the harness has said that these were all, and `problem` what is wrong with the report, if
+    anything is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.entries: list[dict[str, Any]] = []
+        self.complete = False
+        self.problem: str | None = None
+        os.mkfifo(path, 0o600)
+        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._stop = threading.Event()
+        self._buffer = bytearray()
+        self._size = 0
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+
+    def _loop(self) -> None:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        while True:
+            ending = self._stop.is_set()
+            # Without a writer the pipe is at its end, and poll returns at once.
+            if any(event & select.POLLIN for _, event in poll.poll(_POLL_MS)):
+                self._take(os.read(self._fd, 65_536))
+            elif ending:
+                return
+            else:
+                self._stop.wait(_POLL_MS / 1000)
+
+    def _take(self, data: bytes) -> None:
+        if data:
+            self.path.unlink(missing_ok=True)
+        self._size += len(data)
+        if self._size > _MAX_BYTES:
+            self.problem = "its report is too long"
+            return
+        self._buffer += data
+        *lines, rest = bytes(self._buffer).split(b"\n")
+        self._buffer = bytearray(rest)
+        for line in lines:
+            self._record(line)
+
+    def _record(self, line: bytes) -> None:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if self.complete or not isinstance(record, dict):
+            self.problem = "something else than the harness wrote into its report"
+        elif "end" in record:
+            self.complete = True
+            if record["end"] != len(self.entries):
+                self.problem = "records of its report are missing or were added"
+        elif "hello" not in record:
+            self.entries.append(record)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        os.close(self._fd)
+        self.path.unlink(missing_ok=True)
