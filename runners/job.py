@@ -53,6 +53,11 @@ class RunSettings(Frozen):
     protected: tuple[str, ...] = Field(
         default=(), description="More paths (globs) that a run must not change."
     )
+    changed_tests: Literal["report", "fail"] = Field(
+        default="report",
+        description="What happens when a change edits an existing test that fails as it was before: the pull request names it, "
+        "or the verdict is red.",
+    )
     max_scenarios: int = Field(
         default=8, ge=1, le=50, description="Scenarios a model may write for an issue."
     )

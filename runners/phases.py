@@ -193,6 +193,7 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             commands=job.settings.commands,
             protected=(*PROTECTED, *job.settings.protected),
             granted=opened_paths(job, services),
+            changed_tests=job.settings.changed_tests,
         )
     )
     reached = VerdictReached(verdict=verdict)

@@ -2,14 +2,17 @@
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from gherkin.steps import assertionless
 from runners.gitio import changed_files, commit_on, read_blob, tree_entries
 from runners.globs import is_protected
-from runners.verify.suites import SuiteRun, Suites, describe_failure
+from runners.verify.suites import Fault, SuiteRun, Suites, describe_failure
 from runners.verify.verdict import (
+    ChangedTests,
     Evidence,
     Failure,
     Outcome,
@@ -20,13 +23,16 @@ from runners.verify.verdict import (
 )
 from runners.workspace import Mirror, Workspaces
 
+_CODES: dict[Fault, Literal["timed-out", "untrusted"]] = {"timed-out": "timed-out", "untrusted": "untrusted"}
+
 
 @dataclass(frozen=True)
 class Claim:
     """What is to be proven: `head` does what the locked feature says, and `base` did not.
 
     `feature_sha256` is the hex digest of the approved file's bytes; `commands` are the repository's own
-    checks; `protected` are globs of files the change must not touch, `granted` of those among them that it may.
+    checks; `protected` are globs of files the change must not touch, `granted` of those among them that it may. With
+    `changed_tests` ``fail`` an existing test may not be edited so that it hides a failure.
     """
 
     base: str
@@ -36,6 +42,7 @@ class Claim:
     commands: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     granted: tuple[str, ...] = ()
+    changed_tests: Literal["report", "fail"] = "report"
 
 
 class Gate:
@@ -63,8 +70,17 @@ class Gate:
             )
             proofs, found = self._red_green(claim, laid, head)
             problems += found
-            suites, failures, found = self._no_regression(claim, base, head)
+            suites, failures, before, found = self._no_regression(claim, base, head)
             problems += found
+            changed = self._changed_tests(claim, before)
+            if changed is not None and claim.changed_tests == "fail":
+                problems += [
+                    Problem(
+                        code="test-changed",
+                        message=f"{each.test} fails as it was before the change. Restore it, and keep what it demands.",
+                    )
+                    for each in changed.failing
+                ]
             for line in claim.commands:
                 run = self._note(claim.head, self._suites.command(head, line))
                 if run.broken:
@@ -76,6 +92,7 @@ class Gate:
             suites=suites,
             failures=failures,
             problems=tuple(problems),
+            changed_tests=changed,
             evidence=tuple(self._evidence),
         )
 
@@ -110,23 +127,52 @@ class Gate:
                         code="test-removed", message=f"{path} is a test of the repository and was deleted."
                     )
                 )
-            elif status == "A" and path.startswith(f"{self._suites.features}/steps/"):
-                problems += self._hollow(claim.head, path)
+            elif status in ("A", "M") and path.startswith(f"{self._suites.features}/steps/"):
+                problems += self._hollow(claim, path)
         return problems
 
-    def _hollow(self, commit: str, path: str) -> list[Problem]:
-        source = (read_blob(self._mirror.path, commit, path) or b"").decode(errors="replace")
-        try:
-            found = assertionless(source) if path.endswith(".py") else []
-        except SyntaxError:
-            return []
+    def _hollow(self, claim: Claim, path: str) -> list[Problem]:
+        """Then steps that cannot fail, and were not there before."""
+        before = {function for function, _ in self._assertionless(claim.base, path)}
         return [
             Problem(
                 code="step-asserts-nothing",
                 message=f"{path}:{line}: `{function}` is a Then step that cannot fail. Assert the outcome.",
             )
-            for function, line in found
+            for function, line in self._assertionless(claim.head, path)
+            if function not in before
         ]
+
+    def _assertionless(self, commit: str, path: str) -> list[tuple[str, int]]:
+        source = (read_blob(self._mirror.path, commit, path) or b"").decode(errors="replace")
+        try:
+            return assertionless(source) if path.endswith(".py") else []
+        except SyntaxError:
+            return []
+
+    def _changed_tests(self, claim: Claim, before: Mapping[str, SuiteRun]) -> ChangedTests | None:
+        """Run existing tests that the change edits as they were, on the head; None when none is edited."""
+        git_dir = self._mirror.path
+        changes = changed_files(git_dir, claim.base, claim.head)
+        edited = [
+            path
+            for status, path in changes
+            if status == "M" and path != claim.feature and _is_test(path, self._suites.features)
+        ]
+        if not edited:
+            return None
+        commit = commit_on(
+            git_dir, claim.head, "The tests as they were", added=tree_entries(git_dir, claim.base, *edited)
+        )
+        failing: list[Failure] = []
+        with self._workspaces.worktree(self._mirror, commit, self._run_id, "before") as tree:
+            for name, run in (("behave", self._suites.behave), ("pytest", self._suites.pytest)):
+                now = self._note(claim.head, run(tree.root))
+                kept = {test for test, outcome in before[name].outcomes.items() if outcome == "passed"}
+                failing += [
+                    each for each in regressions(before[name], now, but=claim.feature) if each.test in kept
+                ]
+        return ChangedTests(paths=tuple(edited), failing=tuple(failing))
 
     def _laid(self, claim: Claim) -> str:
         """The base commit with only the feature and the step definitions of the head."""
@@ -147,8 +193,11 @@ class Gate:
         before = self._note(claim.base, self._suites.behave(laid, [claim.feature]))
         after = self._note(claim.head, self._suites.behave(head, [claim.feature]))
         if after.broken:
-            code = "timed-out" if "did not end" in after.broken else "no-scenario"
-            return (), [Problem(code=code, message=after.broken)]
+            return (), [Problem(code=_CODES.get(after.fault, "no-scenario"), message=after.broken)]
+        if before.fault in ("timed-out", "untrusted"):
+            # Neither red nor green: that nothing came of it shows nothing.
+            code = _CODES[before.fault]
+            return (), [Problem(code=code, message=f"On the base commit with the scenarios {before.broken}.")]
         reasons_before = {failure.test: failure.message for failure in before.failures}
         reasons_after = {failure.test: failure.message for failure in after.failures}
         proofs = []
@@ -170,16 +219,18 @@ class Gate:
 
     def _no_regression(
         self, claim: Claim, base: Path, head: Path
-    ) -> tuple[tuple[Suite, ...], tuple[Failure, ...], list[Problem]]:
+    ) -> tuple[tuple[Suite, ...], tuple[Failure, ...], dict[str, SuiteRun], list[Problem]]:
         suites: list[Suite] = []
         failures: list[Failure] = []
         problems: list[Problem] = []
+        runs: dict[str, SuiteRun] = {}
         for name, run in (("behave", self._suites.behave), ("pytest", self._suites.pytest)):
             before, after = self._note(claim.base, run(base)), self._note(claim.head, run(head))
             for side, found in (("base", before), ("head", after)):
                 if found.broken:
-                    code = "timed-out" if "did not end" in found.broken else "environment-broken"
+                    code = _CODES.get(found.fault, "environment-broken")
                     problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
+            runs[name] = before
             worse = regressions(before, after, but=claim.feature)
             if worse:
                 again = self._note(claim.head, run(head))
@@ -196,7 +247,7 @@ class Gate:
                 )
                 for failure in worse
             ]
-        return tuple(suites), tuple(failures), problems
+        return tuple(suites), tuple(failures), runs, problems
 
 
 def regressions(before: SuiteRun, after: SuiteRun, *, but: str) -> list[Failure]:

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runners.models.chat import Cancelled
 from runners.sandbox import CommandResult, Sandbox
 from runners.verify.collector import Collector
 from runners.verify.verdict import Counts, Evidence, Failure, Outcome
+
+Fault = Literal["", "timed-out", "untrusted", "unusable"]
 
 _INSIDE = Path(__file__).parent / "inside"
 _PLUGINS = "/opt/scenarist"
@@ -35,7 +37,10 @@ _BEHAVE: dict[str, Outcome] = {
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """One run of one suite. `broken` says in a sentence why its results mean nothing, if they do not."""
+    """One run of one suite. `broken` says in a sentence why its results mean nothing, if they do not.
+
+    `fault` is the kind of that: it did not end, its report cannot be trusted, or it could not be run at all.
+    """
 
     command: str
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -45,6 +50,7 @@ class SuiteRun:
     seconds: float = 0.0
     log: str = ""
     broken: str | None = None
+    fault: Fault = ""
 
     @property
     def counts(self) -> Counts:
@@ -101,18 +107,25 @@ class Suites:
             if outcome not in ("passed", "skipped"):
                 message = "\n".join(part for part in (entry["step"], entry["message"]) if part)
                 failures.append(Failure(test=name, message=message, path=entry["path"], line=entry["line"]))
+        fault: Fault = ""
         broken = None
         if result.timed_out:
-            broken = f"behave did not end within {result.duration_s:.0f} s"
+            fault, broken = "timed-out", f"behave did not end within {result.duration_s:.0f} s"
         elif problem or len({(e["path"], e["line"], e["name"]) for e in entries}) < len(entries):
-            broken = f"behave's results cannot be trusted: {problem or 'a scenario was reported twice'}"
+            fault, broken = (
+                "untrusted",
+                f"behave's results cannot be trusted: {problem or 'a scenario was reported twice'}",
+            )
         elif result.exit_code == 0 and failures:
-            broken = "behave's results cannot be trusted: it ended well, but reported failures"
+            fault, broken = (
+                "untrusted",
+                "behave's results cannot be trusted: it ended well, but reported failures",
+            )
         elif not outcomes:
-            broken = f"behave ran no scenario: {_tail(result.output)}"
+            fault, broken = "unusable", f"behave ran no scenario: {_tail(result.output)}"
         elif result.exit_code != 0 and not failures:
-            broken = f"behave failed outside of any scenario: {_tail(result.output)}"
-        return _suite_run(command, result, outcomes, failures, lines, broken)
+            fault, broken = "unusable", f"behave failed outside of any scenario: {_tail(result.output)}"
+        return _suite_run(command, result, outcomes, failures, lines, broken, fault)
 
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
@@ -126,16 +139,26 @@ class Suites:
             for entry in entries
             if entry["outcome"] in ("failed", "error")
         ]
+        fault: Fault = ""
         broken = None
         if result.timed_out:
-            broken = f"pytest did not end within {result.duration_s:.0f} s"
+            fault, broken = "timed-out", f"pytest did not end within {result.duration_s:.0f} s"
         elif problem or len(outcomes) < len(entries):
-            broken = f"pytest's results cannot be trusted: {problem or 'a test was reported twice'}"
+            fault, broken = (
+                "untrusted",
+                f"pytest's results cannot be trusted: {problem or 'a test was reported twice'}",
+            )
         elif result.exit_code == 0 and failures:
-            broken = "pytest's results cannot be trusted: it ended well, but reported failures"
+            fault, broken = (
+                "untrusted",
+                "pytest's results cannot be trusted: it ended well, but reported failures",
+            )
         elif result.exit_code not in (0, 1, 5) and not failures:
-            broken = f"pytest could not run (exit {result.exit_code}): {_tail(result.output)}"
-        return _suite_run(command, result, outcomes, failures, {}, broken)
+            fault, broken = (
+                "unusable",
+                f"pytest could not run (exit {result.exit_code}): {_tail(result.output)}",
+            )
+        return _suite_run(command, result, outcomes, failures, {}, broken, fault)
 
     def command(self, root: Path, line: str) -> SuiteRun:
         """Run one of the repository's own commands with bash; `broken` is set when it fails."""
@@ -177,6 +200,7 @@ def _suite_run(
     failures: list[Failure],
     lines: dict[str, int],
     broken: str | None,
+    fault: Fault = "",
 ) -> SuiteRun:
     return SuiteRun(
         command=command[0] if len(command) == 1 else shlex.join(command),
@@ -187,6 +211,7 @@ def _suite_run(
         seconds=result.duration_s,
         log=result.output,
         broken=broken,
+        fault=fault,
     )
 
 

@@ -51,6 +51,16 @@ class Suite(Frozen):
     regressions: tuple[Failure, ...] = ()
 
 
+class ChangedTests(Frozen):
+    """Existing tests that the change edits, and what comes of them as they were before.
+
+    `paths` are the edited files; `failing` the tests that passed on the base and, as they were there, fail on the head.
+    """
+
+    paths: tuple[str, ...]
+    failing: tuple[Failure, ...] = ()
+
+
 class Evidence(Frozen):
     """One command the verifier ran: where, what came of it, how long (seconds) it took."""
 
@@ -76,8 +86,10 @@ class Problem(Frozen):
         "no-change",
         "protected-changed",
         "test-removed",
+        "test-changed",
         "command-failed",
         "timed-out",
+        "untrusted",
     ]
     message: str
 
@@ -91,6 +103,7 @@ class Verdict(Frozen):
     suites: tuple[Suite, ...] = ()
     failures: tuple[Failure, ...] = ()
     problems: tuple[Problem, ...] = ()
+    changed_tests: ChangedTests | None = None
     evidence: tuple[Evidence, ...] = ()
 
     @property

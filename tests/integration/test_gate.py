@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -78,6 +79,7 @@ class Workbench:
         base: Files = BASE,
         spec: Mapping[str, str] = SPEC,
         commands: tuple[str, ...] = (),
+        changed_tests: Literal["report", "fail"] = "report",
     ) -> Verdict:
         """The verdict on `work` on top of `spec` on top of `base`."""
         base_commit = self.commit(base)
@@ -95,6 +97,7 @@ class Workbench:
             feature_sha256=hashlib.sha256(spec[feature].encode()).hexdigest(),
             commands=commands,
             protected=(".github/workflows/**", ".scenarist.yml"),
+            changed_tests=changed_tests,
         )
         verdict = Gate(self.workspaces, self.mirror, suites, "run").verify(claim)
         assert not list((self.workspaces.state_dir / "work").iterdir()), "no worktree is left"
@@ -280,3 +283,65 @@ def test_a_link_in_the_base_leads_no_write_outside(bench: Workbench, tmp_path: P
     verdict = Gate(bench.workspaces, bench.mirror, suites, "run").verify(claim)
     assert [path.name for path in outside.iterdir()] == ["keep.txt"]
     assert verdict.scenarios[0].proven, verdict.problems
+
+
+# A change that breaks `add`, and edits the test that would say so.
+BREAKING = {
+    **WORK,
+    "calc.py": "def add(a, b):\n    return a + b + 1\n\n\ndef double(n):\n    return 2 * n\n",
+    "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) > 0\n",
+    "features/steps/steps.py": BASE["features/steps/steps.py"].replace("== n", ">= n"),
+}
+
+
+@pytest.mark.parametrize("how", ["report", "fail"])
+def test_edited_tests_are_run_as_they_were(bench: Workbench, how: Literal["report", "fail"]) -> None:
+    verdict = bench.verdict(BREAKING, changed_tests=how)
+    changed = verdict.changed_tests
+    assert changed is not None and set(changed.paths) == {"test_calc.py", "features/steps/steps.py"}
+    assert {failure.test for failure in changed.failing} == {
+        "test_calc.py::test_add",
+        "features/add.feature::Adding",
+    }
+    assert {problem.code for problem in verdict.problems} == ({"test-changed"} if how == "fail" else set())
+    assert how == "report" or "test_calc.py::test_add fails as it was before" in feedback(verdict)
+
+
+def test_an_edit_that_hides_nothing_is_named_and_no_problem(bench: Workbench) -> None:
+    tests = "import calc\n\n\ndef test_add():\n    assert calc.add(1, 2) == 3\n\n\ndef test_more():\n    assert calc.add(0, 0) == 0\n"
+    verdict = bench.verdict({**WORK, "test_calc.py": tests}, changed_tests="fail")
+    assert verdict.green, verdict.problems
+    assert verdict.changed_tests is not None and verdict.changed_tests.failing == ()
+    assert bench.verdict(WORK).changed_tests is None
+
+
+def test_a_hollow_then_step_in_a_file_that_was_there_is_found(bench: Workbench) -> None:
+    hollow = BASE["features/steps/steps.py"] + "\n\n@then('all is well')\ndef well(context):\n    pass\n"
+    verdict = bench.verdict({**WORK, "features/steps/steps.py": hollow})
+    assert [problem.code for problem in verdict.problems] == ["step-asserts-nothing"]
+    assert "`well`" in verdict.problems[0].message
+    # One that was there before is not the change's.
+    base = {**BASE, "features/steps/steps.py": hollow}
+    verdict = bench.verdict({**WORK, "features/steps/steps.py": hollow + "\n# more\n"}, base=base)
+    assert verdict.green, verdict.problems
+
+
+def test_a_base_that_hangs_is_not_red(bench: Workbench) -> None:
+    hanging = STEPS.replace(
+        "import calc\n",
+        "import calc\n\nif not hasattr(calc, 'double'):\n    import time\n    time.sleep(100)\n",
+    )
+    verdict = bench.verdict({**WORK, "features/steps/double_steps.py": hanging})
+    assert [problem.code for problem in verdict.problems] == ["timed-out"]
+    assert "On the base commit with the scenarios behave did not end" in verdict.problems[0].message
+
+
+def test_a_report_that_somebody_else_wrote_is_not_red_either(bench: Workbench) -> None:
+    """Steps that forge a red base: they find the harness's descriptor and add a record."""
+    forging = STEPS + (
+        "\nimport os\nif not hasattr(calc, 'double'):\n    for n in range(3, 30):\n        try:\n"
+        "            if 'pipe' in os.readlink(f'/proc/self/fd/{n}') or 'report' in os.readlink(f'/proc/self/fd/{n}'):\n"
+        "                os.write(n, b'{\"end\": 0}\\n')\n        except OSError:\n            pass\n"
+    )
+    verdict = bench.verdict({**WORK, "features/steps/double_steps.py": forging})
+    assert "untrusted" in {problem.code for problem in verdict.problems}
