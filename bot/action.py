@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from bot.forges.registry import Forges
 from bot.intake.commands import StartRun, decide
-from bot.intake.events import Ignored
+from bot.intake.events import Ignored, ReviewCommented
 from bot.intake.github import PayloadInvalid, parse
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
@@ -58,6 +58,9 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
         event = parse(environ["GITHUB_EVENT_NAME"], body, settings.trigger_label)
     except (OSError, PayloadInvalid) as error:
         raise NotInAction(f"The job's event cannot be read: {error}.") from None
+    if isinstance(event, ReviewCommented) and event.review is not None:
+        # Each comment of a review is an event, and a job, of its own; so is the review, which has them all.
+        event = Ignored(reason="the comment is part of a review, whose own event is handled")
     request = f"{environ['GITHUB_RUN_ID']}-{environ.get('GITHUB_RUN_ATTEMPT', '1')}"
     decision = event if isinstance(event, Ignored) else decide(event, forges("github"), request)
     if not isinstance(decision, StartRun):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from bot.forges.forge import ForgeUnavailable
 from bot.runs.events import Entry, Event, Phase, PhaseDelayed, PhaseFinished, PhaseStarted, RunEnded
 from bot.runs.state import RunState, fold
-from bot.runs.store import Claim, LeaseLost, Store
+from bot.runs.store import ArtifactTooLarge, Claim, LeaseLost, Store
 from bot.runs.workflow import FAILED, end_status, next_phase
 from gherkin.errors import ScenaristError
 from runners.job import PhaseResult
@@ -108,7 +108,10 @@ class Driver:
             log.exception("run %s: the %s phase broke", claim.run_id, claim.phase)
             reason = f"The {claim.phase} phase broke. {ScenaristError.next_step}"
             return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code)
-        return self._finish(claim, result, result.outcome, "")
+        try:
+            return self._finish(claim, result, result.outcome, "")
+        except ArtifactTooLarge as error:
+            return self._fail(claim, error)
 
     def _fail(self, claim: Claim, error: ScenaristError) -> Phase | None:
         reason = f"{error.message} {error.next_step}"

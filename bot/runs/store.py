@@ -76,7 +76,8 @@ def _controls(event: Controlled) -> tuple[list[Status], dict[str, Any]]:
         case "resume":
             return ["paused"], {"status": "active"}
         case "cancel":
-            return ["active", "paused"], {"status": "active", "phase": "conclude"}
+            # From now on another run may be asked for: it waits until this one is concluded.
+            return ["active", "paused"], {"status": "active", "phase": "conclude", "exclusive": None}
         case "retry":
             ended: list[Status] = ["needs_info", "gave_up", "failed", "cancelled"]
             return ended, {"status": "active", "phase": event.phase}

@@ -113,3 +113,29 @@ def test_outside_of_a_job_it_says_what_is_missing(github: GitHubServer, tmp_path
     assert done.returncode == 2
     assert done.stderr.startswith("SCN-7006:") and missing in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_comments_of_a_review_are_left_to_the_reviews_own_job(
+    github: GitHubServer, tmp_path: Path
+) -> None:
+    payload = {
+        "action": "created",
+        "repository": {"full_name": github.repo},
+        "sender": github._people["ada"][0],
+        "pull_request": {
+            "number": 2,
+            "state": "open",
+            "title": "x",
+            "head": {"ref": "agent/1-x", "repo": {"full_name": github.repo}},
+        },
+        "comment": {
+            "id": 5,
+            "pull_request_review_id": 9,
+            "created_at": "2026-01-01T00:00:00Z",
+            "body": "Why?",
+        },
+    }
+    done = run_action(github, tmp_path, payload, GITHUB_EVENT_NAME="pull_request_review_comment")
+    assert done.returncode == 0, done.stderr
+    assert "the comment is part of a review" in (tmp_path / "summary.md").read_text()
+    assert github.comments == {} and github.pulls == {}

@@ -110,6 +110,18 @@ def test_other_errors_end_it_at_once(
     assert "secret" not in state.reason
 
 
+def test_work_that_is_too_large_to_store_ends_the_run_with_its_reason(
+    store: Store, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.runs.store.MAX_ARTIFACT_BYTES", 10)
+    run_id = start(store)
+    assert run_id is not None
+    large: Handler = lambda _run, _state, _hold: PhaseResult("done", artifacts={"work.bundle": b"x" * 11})  # noqa: E731
+    state = drive(store, make(implement=large), clock, run_id)
+    assert (state.status, state.code) == ("failed", "SCN-6002")
+    assert "Keep generated and binary files out" in state.reason
+
+
 def test_a_conclusion_that_fails_is_an_end_too(store: Store, make: Make, clock: Clock) -> None:
     run_id = start(store)
     assert run_id is not None

@@ -90,6 +90,16 @@ def test_an_exclusive_target_has_one_active_run(store: Store) -> None:
     assert start(store, "c", exclusive=True) is not None
 
 
+def test_a_cancelled_run_makes_room_before_it_is_concluded(store: Store) -> None:
+    run_id = start(store, "a", exclusive=True)
+    assert run_id is not None
+    assert start(store, "b", exclusive=True) is None
+    assert store.control(run_id, Controlled(control="cancel", by="ada"))
+    following = start(store, "c", exclusive=True)
+    assert following is not None
+    assert store.claim(following, ["prepare"], 30) is None, "it waits for the end of the other"
+
+
 def test_requesting_a_run_closes_its_delivery(store: Store, inbox: Deliveries) -> None:
     made = delivery()
     inbox.add([made])
