@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.config import FILE, parse_config
-from bot.forges.forge import Annotation, Check, CheckState, Forge, Repo
+from bot.forges.forge import Annotation, Check, CheckState, Forge, GitAccess, Repo
 from bot.report.reporter import Reporter
 from bot.runs.driver import Hold
 from bot.runs.events import Event, Prepared, Published, RunRequested
@@ -61,7 +61,7 @@ class Trusted:
             artifacts[WORK] = mirror.bundle_commit(head, work_ref(run_id), base=base)
         else:
             base = mirror.fetch(access.url, access.header, [default])[default]
-            branch, head = _free_branch(access.url, access.header, order.number, order.title), None
+            branch, head = _free_branch(forge, repo, access, order.number, order.title), None
         text = (read_blob(mirror.path, base, FILE) or b"").decode(errors="replace")
         settings: RunSettings = parse_config(text).run_settings()
         if self.carry_base:
@@ -176,12 +176,15 @@ def annotations(verdict: Verdict) -> tuple[Annotation, ...]:
     return tuple(notes)
 
 
-def _free_branch(url: str, header: str, number: int, title: str) -> str:
-    """The first of ``agent/<issue>-<slug>``, ``…-2``, ``…-3`` that the remote does not have."""
+def _free_branch(forge: Forge, repo: Repo, access: GitAccess, number: int, title: str) -> str:
+    """The first of ``agent/<issue>-<slug>``, ``…-2``, ``…-3`` that neither the remote nor any pull request has.
+
+    A closed pull request keeps its branch's name when the branch is gone, and is never opened anew.
+    """
     stem = f"agent/{number}-{branch_slug(title)}"
     names = [stem, *(f"{stem}-{attempt}" for attempt in range(2, _MAX_BRANCHES))]
-    taken = remote_heads(url, header, *names)
-    free = next((name for name in names if name not in taken), None)
+    taken = remote_heads(access.url, access.header, *names)
+    free = next((name for name in names if name not in taken and not forge.pulls_by_head(repo, name)), None)
     if free is None:
         raise NoFreeBranch(f"Branch {stem} and {_MAX_BRANCHES - 2} numbered ones exist already.")
     return free

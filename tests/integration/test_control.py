@@ -12,6 +12,7 @@ import pytest
 
 from bot.forges.forge import Repo
 from bot.runs.state import RunState
+from runners.gitio import git
 from runners.models.chat import Reply
 from tests.chaos.test_kill import sandboxes
 from tests.harness import BotUnderTest, doubling, draft, says, wait_until
@@ -148,3 +149,21 @@ def test_an_unknown_run_is_named(bot: BotUnderTest) -> None:
     done = scenarist(bot, "cancel", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
     assert done.returncode == 2
     assert done.stderr.startswith("SCN-7004")
+
+
+def test_a_closed_pull_request_whose_branch_is_gone_is_not_opened_anew(bot: BotUnderTest) -> None:
+    for turn in (1, 2):
+        bot.script([draft()], doubling())
+        if turn == 1:
+            repo, number, _ = begin(bot, "again")
+        else:
+            bot.forge.remove_label(repo.full_name, number, "agent:implement", "ada")
+            bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
+            wait_until(lambda: len(bot.runs_on(repo, "issue", number)) == 2, "the second run")  # noqa: B023 - called at once
+        state = ended(bot, bot.runs_on(repo, "issue", number)[0])
+        assert state.status == "done" and state.published is not None, state.reason
+        pull = bot.forge.pull(repo, state.published.pull)
+        assert pull.head == f"agent/{number}-double-numbers" + ("" if turn == 1 else "-2")
+        data = bot.forge._get(repo.full_name, "pull", pull.number)
+        bot.forge._put(repo.full_name, "pull", pull.number, 0, {**data, "state": "closed"})
+        git("update-ref", "-d", f"refs/heads/{pull.head}", git_dir=bot.forge.path(repo.full_name))

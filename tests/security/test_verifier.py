@@ -143,7 +143,7 @@ def test_attack_leave_something_for_the_next_suite(tmp_path: Path) -> None:
     root, found = make(tmp_path)
     plant(
         root,
-        "import os\nprint(sorted(os.listdir('/tmp')))\nopen('/tmp/left', 'w')\nassert len(os.listdir('/tmp')) == 1\n",
+        "import os\nassert 'left' not in os.listdir('/tmp')\nopen('/tmp/left', 'w')\nassert 'left' in os.listdir('/tmp')\n",
     )
-    for run in both(root, found):
+    for run in (*both(root, found), *both(root, found)):
         assert run.broken is None and set(run.outcomes.values()) == {"failed"}, run
