@@ -179,7 +179,7 @@ def test_the_same_failure_is_told_once(bench: Workbench) -> None:
                 **WORK,
                 "features/environment.py": "import os\n\n\ndef before_all(context):\n    os._exit(0)\n",
             },
-            "no-scenario",
+            "untrusted",
         ),
         (
             {
