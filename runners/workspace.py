@@ -7,8 +7,9 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from gherkin.errors import ScenaristError
 from runners.gitio import GitFailed, git
@@ -46,11 +47,11 @@ class Mirror:
         self.path = path
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the mirror alone; waits for other processes."""
+    def lock(self, *, wait: bool = True) -> Iterator[None]:
+        """Hold the mirror alone; waits for other processes, or raises `BlockingIOError`."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._prepare()
             yield
 
@@ -70,6 +71,20 @@ class Mirror:
             return {
                 name: git("rev-parse", f"refs/remotes/origin/{name}", git_dir=self.path) for name in branches
             }
+
+    def forget(self, gone: Callable[[Path], bool], refs: Iterable[str]) -> None:
+        """Drop the entries of worktrees whose root is `gone`, and `refs`; the lock is held."""
+        # `git worktree prune` keeps the entry of an `add` that was killed half-way: it is locked.
+        for entry in (self.path / "worktrees").glob("*"):
+            link = entry / "gitdir"
+            if not link.is_file() or gone(Path(link.read_text().strip()).parent):
+                shutil.rmtree(entry, ignore_errors=True)
+        for ref in refs:
+            git("update-ref", "-d", ref, git_dir=self.path)
+
+    def work_refs(self) -> list[str]:
+        """The references of runs that are here."""
+        return git("for-each-ref", "--format=%(refname)", work_ref(""), git_dir=self.path).split()
 
     def has(self, commit: str) -> bool:
         """Whether the commit's objects are here."""
@@ -186,9 +201,7 @@ class Workspaces:
         """
         home = self.state_dir / "work" / f"{run_id}-{name}"
         ref = work_ref(run_id)
-        home.mkdir(parents=True, exist_ok=True)
-        with (home / "lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with _lock_folder(home):
             root = home / "tree"
             self._remove(mirror, root, ref)
             with mirror.lock():
@@ -212,30 +225,49 @@ class Workspaces:
     def _remove(mirror: Mirror, root: Path, ref: str) -> None:
         remove_tree(root)
         with mirror.lock():
-            # `git worktree prune` keeps the entry of an `add` that was killed half-way: it is locked.
-            for entry in (mirror.path / "worktrees").glob("*"):
-                link = entry / "gitdir"
-                if not link.is_file() or link.read_text().strip() == str(root / ".git"):
-                    shutil.rmtree(entry, ignore_errors=True)
-            git("update-ref", "-d", ref, git_dir=mirror.path)
+            mirror.forget(lambda tree: tree == root, [ref])
 
     def sweep(self) -> list[str]:
         """Remove what killed processes left behind; returns the names of the removed work folders."""
-        removed = []
-        for home in sorted((self.state_dir / "work").glob("*")):
-            try:
-                handle = (home / "lock").open("r+")
-            except OSError:
-                continue
-            with handle:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                try:
-                    remove_tree(home)
-                except OSError as error:
-                    log.warning("%s cannot be removed: %s", home, error)
-                    continue
-                removed.append(home.name)
+        work = self.state_dir / "work"
+        removed = [home.name for home in sorted(work.glob("*")) if self._abandoned(home)]
+        # One that is made from here on is locked together with its mirror.
+        for path in sorted((self.state_dir / "mirrors").glob("*.git")):
+            mirror = Mirror(path)
+            with contextlib.suppress(BlockingIOError), mirror.lock(wait=False):
+                busy = {work_ref(home.name.split("-")[0]) for home in work.glob("*")}
+                left = [ref for ref in mirror.work_refs() if ref not in busy]
+                mirror.forget(lambda tree: not tree.exists(), left)
         return removed
+
+    @staticmethod
+    def _abandoned(home: Path) -> bool:
+        """Remove a work folder unless a process holds it; returns whether it was removed."""
+        try:
+            handle = (home / "lock").open("r+")
+        except OSError:
+            return False
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_tree(home)
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                log.warning("%s cannot be removed: %s", home, error)
+                return False
+        return True
+
+
+def _lock_folder(home: Path) -> TextIO:
+    """Make `home` and hold it against other processes, of which one may be removing it just now."""
+    while True:
+        home.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = (home / "lock").open("w")
+        except FileNotFoundError:
+            continue
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle.fileno()).st_nlink:
+            return handle
+        handle.close()

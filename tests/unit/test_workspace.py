@@ -1,5 +1,6 @@
 """Mirrors, worktrees, bundles and pushes, with real git."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -131,6 +132,56 @@ def test_what_a_killed_process_left_is_swept(origin: Path, spaces: Workspaces, m
     with spaces.worktree(mirror, base, "run1", "x") as tree:
         assert spaces.sweep() == ["run0-x"]
         assert tree.root.exists(), "what is in use stays"
+
+
+def test_what_a_killed_process_left_in_a_mirror_is_swept(
+    origin: Path, spaces: Workspaces, mirror: Mirror, tmp_path: Path
+) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom runners.workspace import Mirror, Workspaces\n"
+        "spaces = Workspaces(Path(sys.argv[1]))\n"
+        "with spaces.worktree(Mirror(Path(sys.argv[2])), sys.argv[3], 'run0', 'x') as tree:\n"
+        "    tree.snapshot(sys.argv[3])\n"
+        "    os._exit(9)\n"
+    )
+    command = [sys.executable, "-c", script, str(spaces.state_dir), str(mirror.path), base]
+    assert subprocess.run(command, check=False).returncode == 9
+    left = "refs/scenarist/run0"
+    assert git("for-each-ref", "--format=%(refname)", "refs/scenarist", git_dir=mirror.path) == left
+    with spaces.worktree(mirror, base, "run1", "x") as tree:
+        tree.snapshot(base)
+        assert spaces.sweep() == ["run0-x"]
+        found = git("for-each-ref", "--format=%(refname)", "refs/scenarist", git_dir=mirror.path)
+        assert found == "refs/scenarist/run1", "what is in use stays"
+        assert [entry.name for entry in (mirror.path / "worktrees").glob("*")] == [tree.git_dir.name]
+        assert tree.head == base
+    with mirror.lock():
+        assert spaces.sweep() == [], "a mirror that is in use is left for another time"
+
+
+def test_a_folder_without_rights_is_removed_also_by_who_is_not_root(
+    origin: Path, spaces: Workspaces, mirror: Mirror, tmp_path: Path
+) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom runners.workspace import Mirror, Workspaces\n"
+        "spaces = Workspaces(Path(sys.argv[1]))\n"
+        "with spaces.worktree(Mirror(Path(sys.argv[2])), sys.argv[3], 'run0', 'x') as tree:\n"
+        "    (tree.root / 'shut' / 'in').mkdir(parents=True)\n"
+        "    (tree.root / 'shut' / 'in' / 'a').touch()\n"
+        "    (tree.root / 'shut').chmod(0o500)\n"
+    )
+    command = [sys.executable, "-c", script, str(spaces.state_dir), str(mirror.path), base]
+    if os.geteuid() == 0:
+        for path in (tmp_path, *tmp_path.rglob("*")):
+            os.chown(path, 65534, 65534)
+        for parent in list(tmp_path.parents)[:2]:
+            parent.chmod(0o755)
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not list((spaces.state_dir / "work").iterdir())
 
 
 def test_a_push_needs_the_branch_to_be_where_it_was(origin: Path, spaces: Workspaces, mirror: Mirror) -> None:
