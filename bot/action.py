@@ -77,7 +77,7 @@ def _run(
     forges: Forges,
     start: StartRun,
 ) -> int:
-    run_id = store.request_run(start.request, key=start.key, target=start.target, exclusive=False)
+    run_id = store.request_run(start.request, target=start.target, exclusive=False)
     if run_id is None:
         _summary(environ, "Scenarist had nothing to do: this was requested before.\n")
         return 0
@@ -95,6 +95,7 @@ def _run(
         worker=f"action {environ['GITHUB_RUN_ID']}",
         lease_seconds=settings.lease_seconds,
         changed=lambda changed, _following: poster.post(changed),
+        sandboxed=not settings.unsafe_no_sandbox,
     )
     state = _drive(store, driver, run_id)
     _summary(environ, _text(reporter, store, run_id, state))

@@ -68,6 +68,7 @@ class Worker:
             worker=f"{socket.gethostname()}:{os.getpid()}",
             lease_seconds=settings.lease_seconds,
             changed=self._changed,
+            sandboxed="runs" not in queues or not settings.unsafe_no_sandbox,
         )
 
     def intake(self, ids: Sequence[str]) -> None:
@@ -117,7 +118,7 @@ class Worker:
 
 
 def make_reporter(settings: Settings) -> Reporter:
-    return Reporter(settings.public_url, unsafe=settings.unsafe_no_sandbox)
+    return Reporter(settings.public_url)
 
 
 def trusted_handlers(

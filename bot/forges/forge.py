@@ -78,6 +78,7 @@ class ReviewComment(Neutral):
     path: str
     line: int | None = None
     created_at: str = ""
+    updated_at: str = ""
     review: int | None = None
 
 
@@ -86,6 +87,7 @@ class Review(Neutral):
     author: Account
     body: str
     state: str
+    submitted_at: str = ""
 
 
 class Annotation(Neutral):

@@ -106,10 +106,15 @@ class Review(BaseModel):
     user: User | None = None
     body: str | None = None
     state: str = ""
+    submitted_at: str | None = None
 
     def neutral(self) -> forge.Review:
         return forge.Review(
-            id=self.id, author=(self.user or _GHOST).neutral(), body=self.body or "", state=self.state
+            id=self.id,
+            author=(self.user or _GHOST).neutral(),
+            body=self.body or "",
+            state=self.state,
+            submitted_at=self.submitted_at or "",
         )
 
 
@@ -123,6 +128,7 @@ class ReviewComment(BaseModel):
     line: int | None = None
     original_line: int | None = None
     created_at: str = ""
+    updated_at: str = ""
 
     def neutral(self) -> forge.ReviewComment:
         return forge.ReviewComment(
@@ -133,6 +139,7 @@ class ReviewComment(BaseModel):
             path=self.path,
             line=self.line or self.original_line,
             created_at=self.created_at,
+            updated_at=self.updated_at,
             review=self.pull_request_review_id,
         )
 

@@ -123,9 +123,9 @@ class LocalForge:
     ) -> int:
         """Submit a review with comments (path, line, text); returns its id."""
         who = self.account(repo, author).model_dump()
-        review = self._put(
-            repo, "review", None, pull, {"author": who, "body": body, "state": "CHANGES_REQUESTED"}
-        )
+        at = _now()
+        data = {"author": who, "body": body, "state": "CHANGES_REQUESTED", "submitted_at": at}
+        review = self._put(repo, "review", None, pull, data)
         for path, line, text in comments:
             self._put(
                 repo,
@@ -138,7 +138,7 @@ class LocalForge:
                     "body": text,
                     "path": path,
                     "line": line,
-                    "created_at": _now(),
+                    "created_at": at,
                     "review": review,
                 },
             )
@@ -152,7 +152,7 @@ class LocalForge:
                 "id": review,
                 "state": "changes_requested",
                 "body": body,
-                "submitted_at": _now(),
+                "submitted_at": at,
             },
             pull_request={
                 "number": pull,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
 from bot.intake.events import Event, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted, Withdrawn
@@ -11,12 +12,14 @@ from runners.workorder import OrderComment, OrderThread, WorkOrder
 
 _MAY_TRIGGER: frozenset[Permission] = frozenset({"write", "admin"})
 
+# A forge stamps a review and its comments one after the other.
+_SAME_MOMENT = timedelta(seconds=5)
+
 
 class StartRun(Frozen):
-    """Begin a run. `key` is unique a request; runs with one `target` never overlap."""
+    """Begin a run. Its request's key is granted once; runs with one `target` never overlap."""
 
     request: RunRequested
-    key: str
     target: str
     exclusive: bool
 
@@ -49,7 +52,13 @@ def decide(event: Event, forge: Forge, delivery_id: str) -> StartRun | CancelRun
     return _revise(event, forge)
 
 
-def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun:
+def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun | Ignored:
+    # Deliveries come late and out of order: the label may have been taken off since.
+    present = forge.issue(event.repo, event.number)
+    if event.label not in present.labels:
+        return Ignored(reason="the label is gone")
+    if not present.open:
+        return Ignored(reason="the issue is closed")
     trusted = _trusted(forge, event.repo)
     order = WorkOrder(
         kind="implement",
@@ -59,7 +68,7 @@ def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun
         comments=tuple(
             _frozen(comment)
             for comment in forge.comments(event.repo, event.number)
-            if _stood_at(comment, event.at)
+            if (not event.at or max(comment.created_at, comment.updated_at) <= event.at)
             and not forge.is_ours(event.repo, comment.author)
             and trusted(comment.author)
         ),
@@ -68,32 +77,38 @@ def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun
     )
     target = f"{forge.kind}:{event.repo.full_name}:issue:{event.number}"
     return StartRun(
-        request=_request(forge, event.repo, order),
-        key=f"{target}:{delivery_id}",
+        request=_request(forge, event.repo, order, f"{target}:{delivery_id}"),
         target=target,
         exclusive=True,
     )
 
 
 def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun | Ignored:
-    review = event.review
-    comments = forge.review_comments(event.repo, event.pull)
+    review, at, body = event.review, event.at, ""
+    if isinstance(event, ReviewSubmitted):
+        body = event.body
+    elif review is not None:
+        # Whichever of a review's events comes first stands for all of it.
+        found = forge.review(event.repo, event.pull, review)
+        at, body = found.submitted_at or at, found.body
+    comments = [
+        comment for comment in forge.review_comments(event.repo, event.pull) if _stood_at(comment, at)
+    ]
     if isinstance(event, ReviewCommented) and review is None:
         asked = {comment.thread for comment in comments if comment.id == event.comment}
     else:
         asked = {comment.thread for comment in comments if comment.review == review}
-    body = forge.review(event.repo, event.pull, review).body if review is not None else ""
     threads = _threads(comments, asked, _trusted(forge, event.repo), event.repo, forge)
     if not threads and not body.strip():
         return Ignored(reason="the review asks for nothing")
-    found = re.match(r"agent/(\d+)-", event.head)
+    issue = re.match(r"agent/(\d+)-", event.head)
     order = WorkOrder(
         kind="revise",
-        number=int(found.group(1)) if found else 0,
+        number=int(issue.group(1)) if issue else 0,
         title=event.title,
         body="",
         requested_by=event.sender.login,
-        requested_at=event.at,
+        requested_at=at,
         pull=event.pull,
         review_body=body,
         threads=threads,
@@ -101,20 +116,20 @@ def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun 
     asked_by = f"review:{review}" if review is not None else f"comment:{getattr(event, 'comment', 0)}"
     target = f"{forge.kind}:{event.repo.full_name}:pull:{event.pull}"
     return StartRun(
-        request=_request(forge, event.repo, order),
-        key=f"{target}:{asked_by}",
+        request=_request(forge, event.repo, order, f"{target}:{asked_by}"),
         target=target,
         exclusive=False,
     )
 
 
-def _request(forge: Forge, repo: Repo, order: WorkOrder) -> RunRequested:
+def _request(forge: Forge, repo: Repo, order: WorkOrder, key: str) -> RunRequested:
     return RunRequested(
         forge=forge.kind,
         repo=repo.full_name,
         installation=repo.installation,
         order=order,
         order_sha256=order.digest,
+        key=key,
     )
 
 
@@ -162,9 +177,12 @@ def _trusted(forge: Forge, repo: Repo) -> Callable[[Account], bool]:
     return trusted
 
 
-def _stood_at(comment: Comment, at: str) -> bool:
-    """Whether the comment's present text is the one it had at `at` (ISO 8601, UTC; empty: now)."""
-    return not at or max(comment.created_at, comment.updated_at) <= at
+def _stood_at(comment: ReviewComment, at: str) -> bool:
+    """Whether the comment's present text is the one it had at `at` (ISO 8601; empty: now)."""
+    changed = comment.updated_at or comment.created_at
+    if not at or not changed:
+        return True
+    return datetime.fromisoformat(changed) <= datetime.fromisoformat(at) + _SAME_MOMENT
 
 
 def _frozen(comment: Comment) -> OrderComment:

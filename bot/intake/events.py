@@ -18,13 +18,14 @@ class IssueLabelled(Neutral):
 
 
 class ReviewSubmitted(Neutral):
-    """A review was submitted on a pull request of the repository itself."""
+    """A review was submitted, with `body`, on a pull request of the repository itself."""
 
     repo: Repo
     pull: int
     head: str
     title: str
     review: int
+    body: str
     at: str
     sender: Account
 

@@ -204,6 +204,7 @@ def _review(payload: _Payload) -> Event | Ignored:
         head=pull.head.ref,
         title=pull.title,
         review=payload.review.id,
+        body=payload.review.body or "",
         at=payload.review.submitted_at or "",
         sender=payload.sender.neutral(),
     )

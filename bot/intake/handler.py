@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from bot.forges.forge import Forge, ForgeUnavailable
 from bot.intake.commands import CancelRuns, decide
-from bot.intake.deliveries import Deliveries
+from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.events import Ignored
 from bot.intake.github import PayloadInvalid, parse
 from bot.runs.events import Controlled
@@ -15,6 +15,8 @@ from gherkin.errors import ScenaristError
 log = logging.getLogger(__name__)
 
 _MAX_DELAY_S = 600.0
+# A defect is met again: after some ten minutes of attempts the delivery is closed. A forge that is away is waited for.
+_MAX_ATTEMPTS = 8
 
 
 class IntakeHandler:
@@ -43,6 +45,19 @@ class IntakeHandler:
         if delivery is None:
             return None
         try:
+            return self._handle(delivery)
+        except Exception as error:
+            log.exception("delivery %s could not be handled", delivery_id)
+            reason = f"{ScenaristError.code}: {type(error).__name__}"
+            if delivery.attempts + 1 < _MAX_ATTEMPTS:
+                self._delay(delivery, reason)
+            else:
+                self._deliveries.close(delivery_id, f"{reason}, after {_MAX_ATTEMPTS} attempts")
+            return None
+
+    def _handle(self, delivery: Delivery) -> str | None:
+        delivery_id = delivery.id
+        try:
             event = parse(delivery.event, delivery.body, self._trigger_label)
             decision = (
                 event
@@ -53,8 +68,7 @@ class IntakeHandler:
             self._deliveries.close(delivery_id, f"invalid: {error}")
             return None
         except ForgeUnavailable as error:
-            seconds = min(2.0 * 2**delivery.attempts, _MAX_DELAY_S)
-            self._deliveries.delay(delivery_id, str(error), seconds)
+            self._delay(delivery, str(error))
             return None
         except ScenaristError as error:
             log.warning("delivery %s: %s", delivery_id, error)
@@ -69,7 +83,6 @@ class IntakeHandler:
             return None
         run_id = self._store.request_run(
             decision.request,
-            key=decision.key,
             target=decision.target,
             exclusive=decision.exclusive,
             delivery_id=delivery_id,
@@ -78,8 +91,21 @@ class IntakeHandler:
             self._started(run_id)
         return run_id
 
+    def _delay(self, delivery: Delivery, reason: str) -> None:
+        self._deliveries.delay(delivery.id, reason, min(2.0 * 2**delivery.attempts, _MAX_DELAY_S))
+
     def _cancel(self, decision: CancelRuns) -> None:
+        """Cancel each run on the target; one that resists keeps no other from it. Raises its error at the end."""
         cancel = Controlled(control="cancel", by=decision.by, reason=f"{decision.reason} by {decision.by}.")
+        failed: Exception | None = None
         for run_id in self._store.open_runs(decision.target):
-            if self._store.control(run_id, cancel):
+            try:
+                cancelled = self._store.control(run_id, cancel)
+            except Exception as error:
+                log.warning("run %s could not be cancelled (%s)", run_id, type(error).__name__)
+                failed = error
+                continue
+            if cancelled:
                 self._controlled(run_id)
+        if failed is not None:
+            raise failed

@@ -2,56 +2,75 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, ForgeUnavailable, Repo
 from bot.report.reporter import Reporter
 from bot.runs.events import StatusPosted
+from bot.runs.heartbeat import beating
 from bot.runs.state import RunState, fold
 from bot.runs.store import Store
 from runners.job import FEATURE
 
 log = logging.getLogger(__name__)
 
-_HOLD_S = 60.0
-
 
 class StatusPoster:
-    """Edits status comments; several processes may be asked for one run at the same time."""
+    """Edits status comments; several processes may be asked for one run at the same time.
 
-    def __init__(self, store: Store, forge: Callable[[str], Forge], reporter: Reporter) -> None:
+    `hold_seconds` is how long a process that died keeps the others away.
+    """
+
+    def __init__(
+        self, store: Store, forge: Callable[[str], Forge], reporter: Reporter, hold_seconds: float = 60.0
+    ) -> None:
         self._store = store
         self._forge = forge
         self._reporter = reporter
+        self._hold_seconds = hold_seconds
 
     def post(self, run_id: str) -> None:
         """Bring the comment up to the log's present end; what is added meanwhile is posted too."""
-        while self._store.begin_report(run_id, _HOLD_S):
+        while (fence := self._store.begin_report(run_id, self._hold_seconds)) is not None:
+            state = fold(self._store.entries(run_id))
+            comment = state.status_comment
             try:
-                state = fold(self._store.entries(run_id))
-                posted = self._post(run_id, state)
+                with self._holding(run_id, fence):
+                    comment = self._post(run_id, state)
             except ForgeUnavailable as error:
                 log.warning("run %s: the status could not be posted: %s", run_id, error)
                 return  # the right to post runs out, and then the reaper asks again
             except (ForgeDenied, ForgeMissing) as error:
                 log.warning("run %s: the status cannot be posted: %s", run_id, error)
-                posted = state.seq
-            self._store.end_report(run_id, posted)
-            if self._store.seq(run_id) == posted:
+            known = comment is None or comment == state.status_comment
+            posted = None if known else StatusPosted(comment=comment)
+            if not self._store.end_report(run_id, fence, state.seq, posted):
+                return
+            if self._store.seq(run_id) == state.seq:
                 return
 
-    def _post(self, run_id: str, state: RunState) -> int:
-        """Create or edit the comment; returns the log's position that it shows."""
+    def _holding(self, run_id: str, fence: int) -> AbstractContextManager[None]:
+        """Keep the right to post while the forge takes its time: a second process would make a second comment."""
+
+        def beat() -> bool:
+            try:
+                return self._store.extend_report(run_id, fence, self._hold_seconds)
+            except Exception as error:
+                log.warning("run %s: the right to post was not extended (%s)", run_id, type(error).__name__)
+                return True
+
+        return beating(beat, self._hold_seconds / 4, f"report-{run_id}")
+
+    def _post(self, run_id: str, state: RunState) -> int | None:
+        """Create or edit the comment; returns its id."""
         requested = state.requested
         if requested is None:
-            return state.seq
+            return None
         feature = (self._store.artifact(run_id, FEATURE) or b"").decode(errors="replace")
-        comment = self._forge(requested.forge).upsert_comment(
+        return self._forge(requested.forge).upsert_comment(
             Repo(full_name=requested.repo, installation=requested.installation),
             requested.order.pull or requested.order.number,
             self._reporter.status_marker(run_id),
             self._reporter.status_text(run_id, state, feature),
             state.status_comment,
         )
-        if comment != state.status_comment:
-            self._store.note(run_id, StatusPosted(comment=comment))
-        return state.seq

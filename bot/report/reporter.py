@@ -33,9 +33,8 @@ _HEADLINES = {
 class Reporter:
     """Markdown for forges. `public_url` is where the web app is reached, or empty."""
 
-    def __init__(self, public_url: str = "", *, unsafe: bool = False) -> None:
+    def __init__(self, public_url: str = "") -> None:
         self._public_url = public_url.rstrip("/")
-        self._unsafe = unsafe
         self._env = jinja2.Environment(
             loader=jinja2.PackageLoader("bot.report", "templates"),
             autoescape=False,  # noqa: S701 - Markdown, not HTML; strangers' text goes through the filters
@@ -91,7 +90,7 @@ class Reporter:
             spec=state.spec,
             feature=feature,
             summary=state.committed.summary if state.committed else "",
-            unsafe=self._unsafe,
+            unsafe=not state.sandboxed,
             digest=requested.order_sha256,
             requested_by=order.requested_by,
             spent=spent_text(state),

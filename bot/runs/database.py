@@ -35,10 +35,10 @@ def connect(url: str) -> sa.Engine:
     return engine
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Bring the database to the newest schema; safe to call when it is there already."""
+def migrate(engine: sa.Engine, revision: str = "head") -> None:
+    """Bring the database to the newest schema, or to `revision`; safe to call when it is there already."""
     with engine.begin() as connection:
-        command.upgrade(_alembic(connection), "head")
+        command.upgrade(_alembic(connection), revision)
 
 
 def _alembic(connection: sa.Connection) -> Config:

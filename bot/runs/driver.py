@@ -3,11 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from bot.forges.forge import ForgeUnavailable
 from bot.runs.events import Entry, Event, Phase, PhaseDelayed, PhaseFinished, PhaseStarted, RunEnded
+from bot.runs.heartbeat import beating
 from bot.runs.state import RunState, fold
 from bot.runs.store import ArtifactTooLarge, Claim, LeaseLost, Store
 from bot.runs.workflow import FAILED, end_status, next_phase
@@ -54,7 +55,10 @@ class Hold:
 
 
 class Driver:
-    """Does the phases it has handlers for. `changed(run_id, next_phase)` is called after each step."""
+    """Does the phases it has handlers for. `changed(run_id, next_phase)` is called after each step.
+
+    `sandboxed` is what the log says of the phases: whether this process runs commands in a sandbox.
+    """
 
     def __init__(
         self,
@@ -64,12 +68,14 @@ class Driver:
         worker: str,
         lease_seconds: float,
         changed: Callable[[str, Phase | None], None],
+        sandboxed: bool = True,
     ) -> None:
         self._store = store
         self._handlers = handlers
         self._worker = worker
         self._lease_seconds = lease_seconds
         self._changed = changed
+        self._sandboxed = sandboxed
 
     def advance(self, run_id: str) -> bool:
         """Do the run's next phase if it is ours to do and nobody does it; returns whether it was done."""
@@ -90,7 +96,7 @@ class Driver:
         if claim.attempts > _MAX_ATTEMPTS:
             begun = f"The {claim.phase} phase was begun {claim.attempts - 1} times and never ended."
             return self._fail(claim, PhaseNeverEnded(begun))
-        hold.log([PhaseStarted(phase=claim.phase, worker=self._worker)])
+        hold.log([PhaseStarted(phase=claim.phase, worker=self._worker, sandboxed=self._sandboxed)])
         self._changed(claim.run_id, None)
         state = fold(self._store.entries(claim.run_id))
         try:
@@ -141,33 +147,26 @@ class Driver:
         self._store.finish_phase(claim, [delayed], {}, phase=claim.phase, delay=seconds)
         return claim.phase
 
-    @contextmanager
-    def _heartbeat(self, claim: Claim, cancel: threading.Event) -> Iterator[None]:
+    def _heartbeat(self, claim: Claim, cancel: threading.Event) -> AbstractContextManager[None]:
         """Keep the lease while the phase works; `cancel` is set when it is lost, within about a second."""
-        stop = threading.Event()
+        extended = time.monotonic()
 
-        def beat() -> None:
-            extended = time.monotonic()
-            while not stop.wait(_LOOK_S):
-                try:
-                    if not self._store.holds(claim):
-                        raise LeaseLost(claim.run_id)
-                    if time.monotonic() - extended > self._lease_seconds / 3:
-                        self._store.extend(claim, self._lease_seconds)
-                        extended = time.monotonic()
-                except LeaseLost:
-                    cancel.set()
-                    return
-                except Exception:
-                    log.exception("run %s: the heartbeat failed", claim.run_id)
+        def beat() -> bool:
+            nonlocal extended
+            try:
+                if not self._store.holds(claim):
+                    raise LeaseLost(claim.run_id)
+                if time.monotonic() - extended > self._lease_seconds / 3:
+                    self._store.extend(claim, self._lease_seconds)
+                    extended = time.monotonic()
+            except LeaseLost:
+                cancel.set()
+                return False
+            except Exception:
+                log.exception("run %s: the heartbeat failed", claim.run_id)
+            return True
 
-        thread = threading.Thread(target=beat, name=f"heartbeat-{claim.run_id}", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+        return beating(beat, _LOOK_S, f"heartbeat-{claim.run_id}")
 
 
 def _delays(entries: Sequence[Entry]) -> int:

@@ -15,7 +15,7 @@ Control = Literal["pause", "resume", "cancel", "retry"]
 
 
 class RunRequested(Frozen):
-    """Somebody with rights asked for a run."""
+    """Somebody with rights asked for a run. `key` is the same for all deliveries of one request."""
 
     type: Literal["RunRequested"] = "RunRequested"
     forge: str
@@ -23,6 +23,7 @@ class RunRequested(Frozen):
     installation: int = 0
     order: WorkOrder
     order_sha256: str
+    key: str = ""
 
 
 class Prepared(Frozen):
@@ -41,9 +42,12 @@ class Prepared(Frozen):
 
 
 class PhaseStarted(Frozen):
+    """A worker began a phase. Without `sandboxed` its commands ran unconfined, as its operator allowed."""
+
     type: Literal["PhaseStarted"] = "PhaseStarted"
     phase: Phase
     worker: str
+    sandboxed: bool = True
 
 
 class PhaseFinished(Frozen):

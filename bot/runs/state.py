@@ -39,6 +39,7 @@ class RunState(Frozen):
     tool_calls: int = 0
     spent: Spent = Spent()
     models: tuple[str, ...] = ()
+    sandboxed: bool = True
     status_comment: int | None = None
     published: Published | None = None
     status: Status = "active"
@@ -66,7 +67,11 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
         case Prepared():
             return {"prepared": event}
         case PhaseStarted():
-            return {"phase": event.phase, "delayed": None}
+            return {
+                "phase": event.phase,
+                "delayed": None,
+                "sandboxed": state.sandboxed and event.sandboxed,
+            }
         case PhaseFinished():
             failed = {"reason": event.reason, "code": event.code} if event.reason else {}
             return {"finished": (*state.finished, event), **failed}

@@ -19,6 +19,7 @@ from bot.runs.events import (
     PhaseFinished,
     RunRequested,
     Status,
+    StatusPosted,
     event_adapter,
 )
 from bot.runs.tables import artifacts, deliveries, events, runs
@@ -77,10 +78,17 @@ def _controls(event: Controlled) -> tuple[list[Status], dict[str, Any]]:
             return ["paused"], {"status": "active"}
         case "cancel":
             # From now on another run may be asked for: it waits until this one is concluded.
-            return ["active", "paused"], {"status": "active", "phase": "conclude", "exclusive": None}
+            return ["active", "paused"], {"status": "active", "phase": "conclude"}
         case "retry":
             ended: list[Status] = ["needs_info", "gave_up", "failed", "cancelled"]
             return ended, {"status": "active", "phase": event.phase}
+
+
+def _next_place(target: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
+    """Behind all runs on `target`."""
+    other = runs.alias()
+    newest = sa.func.coalesce(sa.func.max(other.c.place), 0) + 1
+    return sa.select(newest).where(other.c.target == target).correlate(runs).scalar_subquery()
 
 
 class Store:
@@ -96,23 +104,23 @@ class Store:
         self,
         request: RunRequested,
         *,
-        key: str,
         target: str,
         exclusive: bool,
         delivery_id: str | None = None,
     ) -> str | None:
         """Create a run and close its delivery in one transaction.
 
-        None when `key` was requested before, or when the run is `exclusive` and another one is active on
-        `target`; otherwise runs on one target wait for each other.
+        None when the request's key was granted before, or when the run is `exclusive` and another one on `target` is
+        active or paused and not yet being concluded; otherwise runs on one target wait for each other.
         """
         now = self.clock()
         run_id = new_id()
         row = {
             "id": run_id,
-            "request_key": key,
+            "request_key": request.key or run_id,
             "target": target,
             "exclusive": target if exclusive else None,
+            "place": _next_place(sa.literal(target)),
             "forge": request.forge,
             "repo": request.repo,
             "status": "active",
@@ -150,13 +158,15 @@ class Store:
     def claim(self, run_id: str, phases: Iterable[Phase], seconds: float) -> Claim | None:
         """Take the lease of a run whose next phase is one of `phases`.
 
-        None when it has ended, is held by another worker, is not due yet, or has to wait for an older
-        run on the same target.
+        None when it has ended, is held by another worker, is not due yet, or has to wait for one before it
+        on the same target.
         """
         now = self.clock()
-        older = runs.alias()
+        first = runs.alias()
         waits = sa.exists().where(
-            older.c.target == runs.c.target, older.c.status == "active", older.c.id < runs.c.id
+            first.c.target == runs.c.target,
+            first.c.status == "active",
+            sa.tuple_(first.c.place, first.c.id) < sa.tuple_(runs.c.place, runs.c.id),
         )
         statement = (
             sa.update(runs)
@@ -235,31 +245,51 @@ class Store:
             return [(row.id, row.phase) for row in db.execute(query)]
 
     def waiting_runs(self, target_of: str) -> list[tuple[str, Phase]]:
-        """Active runs on the same target as run `target_of`, oldest first."""
+        """Active runs on the same target as run `target_of`, in the order in which they go."""
         same = sa.select(runs.c.target).where(runs.c.id == target_of).scalar_subquery()
         query = (
             sa.select(runs.c.id, runs.c.phase)
             .where(runs.c.target == same, runs.c.status == "active")
-            .order_by(runs.c.id)
+            .order_by(runs.c.place, runs.c.id)
         )
         with reading(self.engine) as db:
             return [(row.id, row.phase) for row in db.execute(query)]
 
-    def begin_report(self, run_id: str, seconds: float) -> bool:
-        """Take the right to edit the run's status comment; False while another process has it."""
+    def begin_report(self, run_id: str, seconds: float) -> int | None:
+        """Take the right to edit the run's status comment for `seconds`; None while another process has it.
+
+        The number that comes back is worth something only while it is the newest.
+        """
         now = self.clock()
         statement = (
             sa.update(runs)
             .where(runs.c.id == run_id, sa.or_(runs.c.report_until.is_(None), runs.c.report_until < now))
-            .values(report_until=now + seconds)
+            .values(report_until=now + seconds, report_fence=runs.c.report_fence + 1)
+            .returning(runs.c.report_fence)
         )
         with self.engine.begin() as db:
-            return bool(db.execute(statement).rowcount)
+            return db.execute(statement).scalar()
 
-    def end_report(self, run_id: str, seq: int) -> None:
-        """Let go of the right to report, having shown the log up to `seq`."""
+    def extend_report(self, run_id: str, fence: int, seconds: float) -> bool:
+        """Keep the right to report for `seconds` more; False when another process has taken it."""
         with self.engine.begin() as db:
-            db.execute(sa.update(runs).where(runs.c.id == run_id).values(report_until=None, reported_seq=seq))
+            return self._reporting(db, run_id, fence, report_until=self.clock() + seconds)
+
+    def end_report(self, run_id: str, fence: int, seq: int, posted: StatusPosted | None = None) -> bool:
+        """Let go of the right to report, having shown the log up to `seq`; False, and nothing, without the right.
+
+        `posted` is appended to the log, when the comment is new.
+        """
+        with self.engine.begin() as db:
+            held = self._reporting(db, run_id, fence, report_until=None, reported_seq=seq)
+            if held and posted is not None:
+                self._append(db, run_id, [posted])
+        return held
+
+    @staticmethod
+    def _reporting(db: sa.Connection, run_id: str, fence: int, **values: Any) -> bool:
+        own = (runs.c.id == run_id, runs.c.report_fence == fence, runs.c.report_until.is_not(None))
+        return bool(db.execute(sa.update(runs).where(*own).values(**values)).rowcount)
 
     def stale_reports(self, limit: int = 100) -> list[str]:
         """Runs whose status comment shows less than their log and nobody edits."""
@@ -307,10 +337,12 @@ class Store:
     def control(self, run_id: str, event: Controlled) -> bool:
         """Pause, resume, cancel or retry a run; False when it is not in a state for that.
 
-        Whoever works on it loses the lease at once. A cancelled run goes on to be concluded.
+        Whoever works on it loses the lease at once. A cancelled run goes on to be concluded. One that becomes
+        active again goes behind those that are active on its target by now.
         """
         allowed, values = _controls(event)
         values["due_at"] = self.clock()
+        values["place"] = sa.case((runs.c.status == "active", runs.c.place), else_=_next_place(runs.c.target))
         statement = (
             sa.update(runs)
             .where(runs.c.id == run_id, runs.c.status.in_(allowed))

@@ -30,6 +30,9 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_state_due_at", "state", "due_at"),
 )
 
+# What is only being concluded does not keep the next run on its target away.
+_OPEN = sa.text("status IN ('active', 'paused') AND phase <> 'conclude'")
+
 runs = sa.Table(
     "runs",
     metadata,
@@ -38,6 +41,8 @@ runs = sa.Table(
     sa.Column("target", sa.String(300), nullable=False),
     # The target, when only one run at a time may be requested for it.
     sa.Column("exclusive", sa.String(300)),
+    # Active runs on one target go one after the other by this number, and by id where it is the same.
+    sa.Column("place", sa.Integer, nullable=False, server_default="0"),
     sa.Column("forge", sa.String(16), nullable=False),
     sa.Column("repo", sa.String(200), nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
@@ -48,6 +53,7 @@ runs = sa.Table(
     sa.Column("due_at", sa.Float, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("report_until", sa.Float),
+    sa.Column("report_fence", sa.Integer, nullable=False, server_default="0"),
     sa.Column("reported_seq", sa.Integer, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Index("ix_runs_status_due_at", "status", "due_at"),
@@ -56,8 +62,8 @@ runs = sa.Table(
         "uq_runs_exclusive",
         "exclusive",
         unique=True,
-        sqlite_where=sa.text("status = 'active'"),
-        postgresql_where=sa.text("status = 'active'"),
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
     ),
 )
 

@@ -13,6 +13,7 @@ from gherkin.errors import ScenaristError
 from runners.gitio import git, push, read_blob, remote_heads
 from runners.job import BASE, FEATURE, WORK, PhaseResult, RunSettings
 from runners.verify.verdict import Verdict
+from runners.workorder import WorkOrder
 from runners.workspace import Workspaces, branch_slug, work_ref
 
 CHECK_NAME = "scenarist"
@@ -61,7 +62,7 @@ class Trusted:
             artifacts[WORK] = mirror.bundle_commit(head, work_ref(run_id), base=base)
         else:
             base = mirror.fetch(access.url, access.header, [default])[default]
-            branch, head = _free_branch(forge, repo, access, order.number, order.title), None
+            branch, head = _free_branch(forge, repo, access, order), None
         text = (read_blob(mirror.path, base, FILE) or b"").decode(errors="replace")
         settings: RunSettings = parse_config(text).run_settings()
         if self.carry_base:
@@ -176,12 +177,9 @@ def annotations(verdict: Verdict) -> tuple[Annotation, ...]:
     return tuple(notes)
 
 
-def _free_branch(forge: Forge, repo: Repo, access: GitAccess, number: int, title: str) -> str:
-    """The first of ``agent/<issue>-<slug>``, ``…-2``, ``…-3`` that neither the remote nor any pull request has.
-
-    A closed pull request keeps its branch's name when the branch is gone, and is never opened anew.
-    """
-    stem = f"agent/{number}-{branch_slug(title)}"
+def _free_branch(forge: Forge, repo: Repo, access: GitAccess, order: WorkOrder) -> str:
+    """The first of ``agent/<issue>-<slug>``, ``…-2``, ``…-3`` that is no branch and was no pull request's."""
+    stem = f"agent/{order.number}-{branch_slug(order.title)}"
     names = [stem, *(f"{stem}-{attempt}" for attempt in range(2, _MAX_BRANCHES))]
     taken = remote_heads(access.url, access.header, *names)
     free = next((name for name in names if name not in taken and not forge.pulls_by_head(repo, name)), None)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import CALC, doubling, draft
-from tests.standins.chat_server import ChatServer
+from tests.harness import CALC, doubling, draft, says
+from tests.standins.chat_server import ChatServer, call
 from tests.standins.github_server import GitHubServer
 
 
@@ -24,6 +24,7 @@ def github(tmp_path: Path) -> Iterator[GitHubServer]:
 def labelled(
     github: GitHubServer, number: int, sender: str, label: str = "agent:implement"
 ) -> dict[str, Any]:
+    github.issues[number]["labels"] = [{"name": label}]
     return {
         "action": "labeled",
         "repository": {"full_name": github.repo},
@@ -104,6 +105,40 @@ def test_a_run_without_proof_fails_the_job(github: GitHubServer, tmp_path: Path)
     assert done.returncode == 1
     assert "needs more information" in (tmp_path / "summary.md").read_text()
     assert github.pulls == {}
+
+
+def test_a_review_with_several_comments_is_one_revision(
+    github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = github.open_issue("ada", "Double numbers", "It should double numbers.")
+    events: list[tuple[str, bytes]] = []
+    monkeypatch.setattr(github, "deliver", lambda event, _guid, body: events.append((event, body)))
+    renamed = CALC["calc.py"] + "\n\ndef double(value):\n    return 2 * value\n"
+    revise = [
+        says(call("write_file", path="calc.py", content=renamed)),
+        says(call("finish", summary="Done.")),
+    ]
+    # A second revision would get this far, too.
+    with ChatServer([draft()], [*doubling(), *revise, *revise]) as chat:
+        model = {"SCENARIST_MODEL_URL": chat.url, "SCENARIST_MODEL_NAME": "scripted"}
+        payload = labelled(github, number, "ada")
+        assert run_action(github, tmp_path, payload, **model).returncode == 0
+        pull = next(iter(github.pulls))
+        github.review(pull, "wim", "", [("calc.py", 5, "Call it value."), ("calc.py", 6, "And here.")])
+        reviews = [(event, body) for event, body in events if event.startswith("pull_request_review")]
+        assert len(reviews) == 3
+        for job, (event, body) in enumerate(reviews):
+            more = {"GITHUB_EVENT_NAME": event, "GITHUB_RUN_ID": f"1{job}", **model}
+            state = tmp_path / f"job{job}"  # each job has a machine of its own
+            state.mkdir()
+            done = run_action(github, state, json.loads(body), **more)
+            assert done.returncode == 0, done.stderr
+            said = (state / "summary.md").read_text()
+            assert ("whose own event is handled" not in said) is (event == "pull_request_review"), said
+    ours = [each["body"] for each in github.comments.values() if each["issue"] == pull]
+    assert len(ours) == 1
+    replies = [each for each in github.review_comments.values() if "in_reply_to_id" in each]
+    assert len(replies) == 2, "one for each thread"
 
 
 @pytest.mark.parametrize("missing", ["GITHUB_TOKEN", "GITHUB_EVENT_PATH"])

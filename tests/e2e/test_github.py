@@ -160,12 +160,14 @@ def test_trouble_that_passes_is_waited_for(both: Both, method: str, path: str) -
     assert state.status == "done", (state.code, state.reason)
 
 
-def test_a_closed_pull_request_is_not_opened_anew(both: Both) -> None:
+@pytest.mark.parametrize("delete_branch", [False, True])
+def test_a_closed_pull_request_is_not_opened_anew(both: Both, delete_branch: bool) -> None:
     github, bot = both
     number = requested(both, "Double numbers")
     assert end(bot, "issue", number).status == "done"
     first = pull_of(github, number)
-    github.close_pull(first)
+    github.close_pull(first, delete_branch=delete_branch)
+    bot.script([draft()], doubling())
     github.label(number, "agent:implement", "ada")
     wait_until(
         lambda: len(bot.store.list_runs(target=f"github:octo/calc:issue:{number}")) == 2, "a second run"

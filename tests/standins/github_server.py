@@ -165,6 +165,11 @@ class GitHubServer(LoopbackServer):
         issue["updated_at"] = now()
         self.send("issues", "labeled", sender, issue=issue, label={"name": name})
 
+    def unlabel(self, number: int, name: str, sender: str) -> None:
+        issue = self.issues[number]
+        issue["labels"] = [label for label in issue["labels"] if label["name"] != name]
+        self.send("issues", "unlabeled", sender, issue=issue, label={"name": name})
+
     def comment(self, number: int, author: str, body: str) -> int:
         return self._add_comment(number, self._people[author][0], body)
 
@@ -177,6 +182,7 @@ class GitHubServer(LoopbackServer):
             "user": who,
             "body": body,
             "state": "CHANGES_REQUESTED",
+            "submitted_at": now(),
             "pull": pull,
         }
         made = []
@@ -191,6 +197,7 @@ class GitHubServer(LoopbackServer):
                 "pull_request_review_id": review,
                 "pull": pull,
                 "created_at": now(),
+                "updated_at": now(),
             }
             made.append(number)
         payload = self._pull_payload(pull)
@@ -206,8 +213,10 @@ class GitHubServer(LoopbackServer):
             )
         return review
 
-    def close_pull(self, number: int) -> None:
+    def close_pull(self, number: int, *, delete_branch: bool = False) -> None:
         self.pulls[number]["state"] = "closed"
+        if delete_branch:
+            git("update-ref", "-d", f"refs/heads/{self.pulls[number]['head']}", git_dir=self.bare)
 
     def send(self, event: str, action: str, sender: str, **parts: Any) -> None:
         """Sign and post a delivery, as GitHub does; how it was answered is kept in `deliveries`."""
@@ -478,7 +487,9 @@ class GitHubServer(LoopbackServer):
         template = self._template("get", R + "/issues/{issue_number}")
         template.pop("pull_request", None)
         plain = {key: issue[key] for key in ("number", "title", "body", "updated_at")}
-        return 200, {**template, **plain, "user": {**template["user"], **issue["user"]}, "state": "open"}
+        labels = [{**template["labels"][0], **label} for label in issue["labels"]]
+        user = {**template["user"], **issue["user"]}
+        return 200, {**template, **plain, "user": user, "labels": labels, "state": "open"}
 
     def _add_comment(self, number: int, user: dict[str, Any], body: str) -> int:
         made = self._next_id()
@@ -602,7 +613,7 @@ class GitHubServer(LoopbackServer):
         if found is None or found["pull"] != int(number):
             raise Refusal(404, "Not Found")
         template = self._template("get", R + "/pulls/{pull_number}/reviews/{review_id}")
-        plain = {key: found[key] for key in ("id", "body", "state")}
+        plain = {key: found[key] for key in ("id", "body", "state", "submitted_at")}
         return 200, {**template, **plain, "user": {**template["user"], **found["user"]}}
 
     def _review_comment_answer(self, comment: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
@@ -628,6 +639,7 @@ class GitHubServer(LoopbackServer):
             "in_reply_to_id": root["id"],
             "pull_request_review_id": self._next_id(),
             "created_at": now(),
+            "updated_at": now(),
         }
         template = self._template("post", R + "/pulls/{pull_number}/comments/{comment_id}/replies", 201)
         return 201, self._review_comment_answer(self.review_comments[made], template)

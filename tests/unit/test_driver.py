@@ -137,3 +137,19 @@ def test_a_run_that_kills_its_workers_is_ended(store: Store, make: Make, clock: 
         clock.now += 31
     state = drive(store, make(), clock, run_id)
     assert (state.status, state.code) == ("failed", "SCN-6004")
+
+
+def test_work_that_is_too_large_ends_the_run_with_its_own_code(
+    store: Store, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.runs.store.MAX_ARTIFACT_BYTES", 1000)
+    run_id = start(store)
+    assert run_id is not None
+
+    def large(_run: str, _state: RunState, _hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+        return PhaseResult("done", artifacts={"work.bundle": b"0" * 1001})
+
+    state = drive(store, make(implement=large), clock, run_id)
+    assert (state.status, state.code) == ("failed", "SCN-6002")
+    assert "work.bundle has 1,001 bytes" in state.reason
+    assert store.artifact(run_id, "work.bundle") is None

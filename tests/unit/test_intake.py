@@ -1,6 +1,7 @@
 """From an event to a work order, on the local forge: who may ask, what is frozen."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ def forge(tmp_path: Path) -> Iterator[LocalForge]:
 
 
 def labelled(forge: LocalForge, number: int, sender: str = "ada", at: str = "") -> IssueLabelled:
+    forge.add_label(REPO, number, "agent:implement", "ada")
     issue = forge.issue(Repo(full_name=REPO), number)
     return IssueLabelled(
         repo=Repo(full_name=REPO),
@@ -53,6 +55,17 @@ def test_somebody_with_write_access_starts_a_run(forge: LocalForge) -> None:
             "Please",
             sender,
         )
+
+
+def test_a_label_that_was_taken_off_in_the_meantime_starts_nothing(forge: LocalForge) -> None:
+    issue = forge.open_issue(REPO, "tri", "Add a thing", "Please")
+    event = labelled(forge, issue.number)
+    forge.remove_label(REPO, issue.number, "agent:implement", "ada")
+    assert decide(event, forge, "d1") == Ignored(reason="the label is gone")
+    forge.add_label(REPO, issue.number, "agent:implement", "ada")
+    started(decide(event, forge, "d1"))
+    forge.close_issue(REPO, issue.number, "ada")
+    assert decide(event, forge, "d1") == Ignored(reason="the issue is closed")
 
 
 def test_somebody_without_write_access_starts_nothing(forge: LocalForge) -> None:
@@ -104,14 +117,17 @@ def pull(forge: LocalForge) -> int:
     ).number
 
 
-def reviewed(forge: LocalForge, pull: int, review: int, sender: str = "wim") -> ReviewSubmitted:
+def reviewed(
+    forge: LocalForge, pull: int, review: int, sender: str = "wim", at: str = "", body: str = ""
+) -> ReviewSubmitted:
     return ReviewSubmitted(
         repo=Repo(full_name=REPO),
         pull=pull,
         head="agent/4-add-a-thing",
         title="Add a thing",
         review=review,
-        at="",
+        body=body,
+        at=at,
         sender=forge.account(REPO, sender),
     )
 
@@ -119,7 +135,7 @@ def reviewed(forge: LocalForge, pull: int, review: int, sender: str = "wim") -> 
 def test_a_review_becomes_one_revision_with_its_threads(forge: LocalForge, pull: int) -> None:
     other = forge.submit_review(REPO, pull, "wim", "Nice", [("a.py", 1, "an older thread")])
     review = forge.submit_review(REPO, pull, "wim", "Please", [("a.py", 3, "rename"), ("b.py", 9, "test")])
-    decision = started(decide(reviewed(forge, pull, review), forge, "d1"))
+    decision = started(decide(reviewed(forge, pull, review, body="Please"), forge, "d1"))
     order = decision.request.order
     assert (order.kind, order.number, order.pull, order.review_body) == ("revise", 4, pull, "Please")
     said = [[comment.body for comment in thread.comments] for thread in order.threads]
@@ -128,12 +144,33 @@ def test_a_review_becomes_one_revision_with_its_threads(forge: LocalForge, pull:
     comment = forge.review_comments(Repo(full_name=REPO), pull)[-1]
     by_comment = ReviewCommented(
         **{
-            **reviewed(forge, pull, review).model_dump(exclude={"review"}),
+            **reviewed(forge, pull, review).model_dump(exclude={"review", "body"}),
             "comment": comment.id,
             "review": review,
         }
     )
-    assert started(decide(by_comment, forge, "d2")).key == decision.key
+    again = started(decide(by_comment, forge, "d2")).request
+    assert (again.key, again.order.threads) == (decision.request.key, order.threads)
+
+
+def test_a_thread_is_taken_as_it_stood_at_the_review(forge: LocalForge, pull: int) -> None:
+    asked = [("a.py", 3, "rename"), ("b.py", 9, "test")]
+    review = forge.submit_review(REPO, pull, "wim", "", asked)
+    at = forge.review(Repo(full_name=REPO), pull, review).submitted_at
+    first, second = forge.review_comments(Repo(full_name=REPO), pull)
+    later = (datetime.fromisoformat(at) + timedelta(minutes=1)).isoformat()
+    answer = {**forge._get(REPO, "review_comment", first.id), "thread": first.id, "created_at": later}
+    forge._put(REPO, "review_comment", None, pull, {**answer, "body": "and drop the database"})
+    edited = {**forge._get(REPO, "review_comment", second.id), "body": "changed", "updated_at": later}
+    forge._put(REPO, "review_comment", second.id, pull, edited)
+    now = started(decide(reviewed(forge, pull, review), forge, "d")).request.order
+    assert [comment.body for thread in now.threads for comment in thread.comments] == [
+        "rename",
+        "and drop the database",
+        "changed",
+    ]
+    order = started(decide(reviewed(forge, pull, review, at=at), forge, "d")).request.order
+    assert [[comment.body for comment in thread.comments] for thread in order.threads] == [["rename"]]
 
 
 @pytest.mark.parametrize(

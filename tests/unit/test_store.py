@@ -3,11 +3,16 @@
 import threading
 
 import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 
 from bot.intake.deliveries import Deliveries, Delivery
-from bot.runs.events import Controlled, PhaseFinished, PhaseStarted, RunEnded, RunRequested
+from bot.runs.database import connect, migrate
+from bot.runs.events import Controlled, PhaseFinished, PhaseStarted, RunEnded, RunRequested, StatusPosted
 from bot.runs.state import fold
 from bot.runs.store import ArtifactTooLarge, Claim, LeaseLost, Store, new_id
+from bot.runs.tables import metadata
 from runners.workorder import WorkOrder
 
 
@@ -31,15 +36,15 @@ def inbox(store: Store, clock: Clock) -> Deliveries:
     return Deliveries(store.engine, clock)
 
 
-def request(number: int = 1) -> RunRequested:
+def request(key: str, number: int = 1) -> RunRequested:
     order = WorkOrder(
         kind="implement", number=number, title="A title", body="", requested_by="ada", requested_at=""
     )
-    return RunRequested(forge="local", repo="o/r", order=order, order_sha256=order.digest)
+    return RunRequested(forge="local", repo="o/r", order=order, order_sha256=order.digest, key=key)
 
 
 def start(store: Store, key: str = "k", target: str = "t", *, exclusive: bool = False) -> str | None:
-    return store.request_run(request(), key=key, target=target, exclusive=exclusive)
+    return store.request_run(request(key), target=target, exclusive=exclusive)
 
 
 def claim(store: Store, run_id: str, seconds: float = 30) -> Claim:
@@ -90,20 +95,10 @@ def test_an_exclusive_target_has_one_active_run(store: Store) -> None:
     assert start(store, "c", exclusive=True) is not None
 
 
-def test_a_cancelled_run_makes_room_before_it_is_concluded(store: Store) -> None:
-    run_id = start(store, "a", exclusive=True)
-    assert run_id is not None
-    assert start(store, "b", exclusive=True) is None
-    assert store.control(run_id, Controlled(control="cancel", by="ada"))
-    following = start(store, "c", exclusive=True)
-    assert following is not None
-    assert store.claim(following, ["prepare"], 30) is None, "it waits for the end of the other"
-
-
 def test_requesting_a_run_closes_its_delivery(store: Store, inbox: Deliveries) -> None:
     made = delivery()
     inbox.add([made])
-    store.request_run(request(), key="k", target="t", exclusive=False, delivery_id=made.id)
+    store.request_run(request("k"), target="t", exclusive=False, delivery_id=made.id)
     assert inbox.get(made.id) is None
 
 
@@ -182,9 +177,9 @@ def test_a_delayed_run_is_due_later(store: Store, clock: Clock) -> None:
 def test_status_reports_are_made_by_one_and_never_forgotten(store: Store) -> None:
     run_id = start(store)
     assert run_id is not None
-    assert store.begin_report(run_id, 60)
-    assert not store.begin_report(run_id, 60)
-    store.end_report(run_id, store.seq(run_id))
+    fence = store.begin_report(run_id, 60)
+    assert fence is not None and store.begin_report(run_id, 60) is None
+    assert store.end_report(run_id, fence, store.seq(run_id))
     assert store.stale_reports() == []
     store.note(run_id, PhaseStarted(phase="prepare", worker="a"))
     assert store.stale_reports() == [run_id]
@@ -203,13 +198,77 @@ def test_the_state_is_the_fold_of_the_log_also_in_pieces(store: Store) -> None:
     assert store.entries(run_id, after=3) == entries[3:]
 
 
-def test_a_run_is_not_resumed_beside_another_one(store: Store) -> None:
+def test_who_lost_the_right_to_report_changes_nothing(store: Store, clock: Clock) -> None:
+    run_id = start(store)
+    assert run_id is not None
+    slow = store.begin_report(run_id, 60)
+    assert slow is not None and store.extend_report(run_id, slow, 60)
+    clock.now += 61
+    quick = store.begin_report(run_id, 60)
+    assert quick is not None
+    assert not store.extend_report(run_id, slow, 60)
+    assert not store.end_report(run_id, slow, 1, StatusPosted(comment=7))
+    assert store.begin_report(run_id, 60) is None, "the other one still has it"
+    assert store.end_report(run_id, quick, 1, StatusPosted(comment=8))
+    assert fold(store.entries(run_id)).status_comment == 8
+
+
+def test_a_paused_run_keeps_the_next_one_on_its_target_away(store: Store) -> None:
     first = start(store, "a", exclusive=True)
     assert first is not None
     assert store.control(first, Controlled(control="pause", by="ada"))
+    assert start(store, "b", exclusive=True) is None
+    assert store.control(first, Controlled(control="resume", by="ada"))
+
+
+def test_a_cancelled_run_does_not_keep_the_next_one_away(store: Store) -> None:
+    first = start(store, "a", exclusive=True)
+    assert first is not None
+    assert store.control(first, Controlled(control="cancel", by="ada"))
     second = start(store, "b", exclusive=True)
     assert second is not None
-    assert not store.control(first, Controlled(control="resume", by="ada"))
+    assert store.claim(second, ["prepare"], 30) is None, "the first is concluded before"
+    held = store.claim(first, ["conclude"], 30)
+    assert held is not None
+    store.finish_phase(held, [RunEnded(status="cancelled")], {}, phase="conclude", status="cancelled")
+    assert store.claim(second, ["prepare"], 30) is not None
+    again = Controlled(control="retry", by="ada", phase="prepare")
+    assert not store.control(first, again), "the second one has taken its place"
+
+
+def test_a_run_that_becomes_active_again_goes_behind_those_that_are(store: Store) -> None:
+    first, second = start(store, "a"), start(store, "b")
+    assert first and second
+    assert store.control(first, Controlled(control="pause", by="ada"))
     held = claim(store, second)
-    store.finish_phase(held, [], {}, phase="conclude", status="done")
     assert store.control(first, Controlled(control="resume", by="ada"))
+    assert store.claim(first, ["prepare"], 30) is None
+    store.finish_phase(held, [], {}, phase="specify")
+    assert store.claim(first, ["prepare"], 30) is None, "the other one is between two phases"
+    assert [run for run, _ in store.waiting_runs(first)] == [second, first]
+    held = store.claim(second, ["specify"], 30) or held
+    store.finish_phase(held, [], {}, phase="conclude", status="done")
+    assert store.claim(first, ["prepare"], 30) is not None
+
+
+def test_two_open_runs_of_before_are_parted_by_the_migration(database_url: str) -> None:
+    engine = connect(database_url)
+    migrate(engine, "0001")
+    with engine.begin() as db:
+        for run_id, status in (("1", "paused"), ("2", "active"), ("3", "done"), ("4", "paused")):
+            row = {"id": run_id, "request_key": run_id, "target": "t", "exclusive": "t", "status": status}
+            rest = {"forge": "local", "repo": "o/r", "phase": "prepare", "created_at": 0.0, "due_at": 0.0}
+            numbers = dict.fromkeys(("seq", "fence", "attempts", "reported_seq"), 0)
+            columns = {**row, **rest, **numbers}
+            names = ", ".join(columns)
+            values = ", ".join(f":{name}" for name in columns)
+            db.execute(sa.text(f"INSERT INTO runs ({names}) VALUES ({values})"), columns)  # noqa: S608
+    migrate(engine)
+    with engine.begin() as db:
+        found = db.execute(sa.text("SELECT id FROM runs WHERE exclusive IS NOT NULL ORDER BY id")).scalars()
+        assert list(found) == ["2", "3"]
+        # Nothing is left to migrate: the tables in the code are those of the database.
+        assert compare_metadata(MigrationContext.configure(db), metadata) == []
+        present = sa.inspect(db).get_indexes("runs")
+    assert any(index["name"] == "uq_runs_exclusive" for index in present)
+    engine.dispose()
