@@ -320,7 +320,3 @@ def _log() -> None:
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("bot").setLevel(logging.INFO)
-
-
-if __name__ == "__main__":
-    main()

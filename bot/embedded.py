@@ -196,4 +196,4 @@ def wait_for(ready: Callable[[], bool], group: Processes, what: str, seconds: fl
 
 def scenarist(*args: str) -> list[str]:
     """The command line of this very installation's ``scenarist``."""
-    return [sys.executable, "-m", "bot.cli", *args]
+    return [sys.executable, "-m", "bot", *args]

@@ -55,7 +55,7 @@ def run_action(
         **more,
     }
     return subprocess.run(
-        [sys.executable, "-m", "bot.cli", "action"],
+        [sys.executable, "-m", "bot", "action"],
         env=environ,
         capture_output=True,
         text=True,

@@ -64,6 +64,7 @@ def test_from_the_label_to_a_pull_request(github: tuple[Emulator, BotUnderTest])
     checks = emulator.api("GET", f"/commits/{state.verdict.head_sha}/check-runs")["check_runs"]
     assert [(check["name"], check["conclusion"]) for check in checks] == [("scenarist", "success")]
     assert checks[0]["output"]["annotations_count"] == 1
+    wait_until(lambda: "opened #" in comments(emulator, number)[-1]["body"], "the last status")
     said = comments(emulator, number)
-    assert len(said) == 2 and "opened #" in said[1]["body"]
+    assert len(said) == 2
     assert said[1]["user"]["login"] == f"{SLUG}[bot]"

@@ -29,7 +29,7 @@ def bot() -> Iterator[BotUnderTest]:
 
 def scenarist(bot: BotUnderTest, *args: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "bot.cli", *args],
+        [sys.executable, "-m", "bot", *args],
         env={"PATH": "/usr/bin:/bin", "SCENARIST_STATE_DIR": str(bot.state_dir)},
         cwd=Path(__file__).parents[2],
         capture_output=True,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "bot.cli", "demo"]
+COMMAND = [sys.executable, "-m", "bot", "demo"]
 
 
 def children_of(folder: Path) -> list[str]:

@@ -43,7 +43,7 @@ def bot(tmp_path: Path) -> Iterator[BotUnderTest]:
 def scenarist(bot: BotUnderTest, *words: str) -> "subprocess.CompletedProcess[str]":
     environ = {**os.environ, "SCENARIST_STATE_DIR": str(bot.state_dir)}
     return subprocess.run(
-        [sys.executable, "-m", "bot.cli", *words], env=environ, capture_output=True, text=True
+        [sys.executable, "-m", "bot", *words], env=environ, capture_output=True, text=True
     )
 
 
@@ -116,7 +116,7 @@ def test_a_limits_file_with_a_mistake_stops_the_start(tmp_path: Path) -> None:
     path = tmp_path / "limits.yml"
     path.write_text("allow: [shell.runs]\n")
     environ = {**os.environ, "SCENARIST_STATE_DIR": str(tmp_path), "SCENARIST_LIMITS_FILE": str(path)}
-    words = [sys.executable, "-m", "bot.cli", "worker", "--queues", "runs"]
+    words = [sys.executable, "-m", "bot", "worker", "--queues", "runs"]
     done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "SCN-7009: limits.yml line 1: allow.0" in done.stderr, done.stderr
 

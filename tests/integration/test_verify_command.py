@@ -37,7 +37,7 @@ def repo(tmp_path: Path) -> Path:
 
 def verify(repo: Path, *args: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "bot.cli", "verify", "--repo", str(repo), *args],
+        [sys.executable, "-m", "bot", "verify", "--repo", str(repo), *args],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
