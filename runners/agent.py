@@ -11,6 +11,7 @@ from runners.budget import Budget, Spent
 from runners.calls import Caller
 from runners.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.models.chat import ChatModel, Frozen, Message, Reply, ToolCall, ToolSchema
+from runners.models.rescue import rescue
 from runners.redact import Redactor
 from runners.stuck import HINTS, circling
 from runners.tools.base import ToolResult
@@ -108,14 +109,14 @@ class Agent:
             over = spent.over(self._budget) or self._tools.over
             if over is not None:
                 return Ended(reason="budget", text=f"The run has used its {over}.")
-            reply, seconds = self._ask(messages)
+            reply, seconds, correction = self._ask(messages, spent.turns)
             spent = add(spent, reply, seconds)
             messages.append(as_message(reply))
             if not reply.tool_calls:
                 silent += 1
                 if silent == _SILENT_REPLIES:
                     return Ended(reason="stuck", text="The model stopped calling tools.")
-                self._nudge(_CUT_OFF if reply.stop == "length" else _NUDGE, messages)
+                self._nudge(_CUT_OFF if reply.stop == "length" else correction or _NUDGE, messages)
             else:
                 silent = 0
 
@@ -123,14 +124,27 @@ class Agent:
         self._log([PromptSent(reason="nudge", text=hint)])
         messages.append(Message(role="user", text=hint))
 
-    def _ask(self, messages: Sequence[Message]) -> tuple[Reply, float]:
+    def _ask(self, messages: Sequence[Message], turn: int) -> tuple[Reply, float, str]:
+        """The next reply, with the calls that are in it; its seconds; and what to tell the model if a call is unclear."""
         started = time.monotonic()
         reply = _without_secrets(
             self._model.reply(messages, self._schemas, cancel=self._cancel), self._redactor
         )
         seconds = time.monotonic() - started
-        self._log([ModelReplied(phase="implement", reply=reply, seconds=round(seconds, 3))])
-        return reply, seconds
+        writing = self._tools.toolbox.writing | set(_ENDING)
+        found = rescue(reply, self._schemas, writing, turn)
+        said = ""
+        if found.family:
+            said = reply.text
+            reply = reply.model_copy(update={"text": found.text, "tool_calls": found.calls, "stop": "tools"})
+        self._log(
+            [
+                ModelReplied(
+                    phase="implement", reply=reply, seconds=round(seconds, 3), rescued=found.family, said=said
+                )
+            ]
+        )
+        return reply, seconds, found.correction
 
     def _answer(self, calls: Sequence[ToolCall], messages: list[Message]) -> tuple[Ended | None, float]:
         """Run the calls and log their results together; after an ending call nothing is run."""

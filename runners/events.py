@@ -29,12 +29,18 @@ class PromptSent(Frozen):
 
 
 class ModelReplied(Frozen):
-    """One turn: the model's answer, as it came. `seconds` is the wall time of the request."""
+    """One turn: the model's answer. `seconds` is the wall time of the request.
+
+    Where calls had to be found in the answer, or mended, `rescued` is the format they were written in, and `said` the
+    text as it came.
+    """
 
     type: Literal["ModelReplied"] = "ModelReplied"
     phase: Literal["specify", "implement"]
     reply: Reply
     seconds: float
+    rescued: str = ""
+    said: str = ""
 
 
 class ToolCalled(Frozen):

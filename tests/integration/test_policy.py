@@ -42,9 +42,7 @@ def bot(tmp_path: Path) -> Iterator[BotUnderTest]:
 
 def scenarist(bot: BotUnderTest, *words: str) -> "subprocess.CompletedProcess[str]":
     environ = {**os.environ, "SCENARIST_STATE_DIR": str(bot.state_dir)}
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *words], env=environ, capture_output=True, text=True
-    )
+    return subprocess.run([sys.executable, "-m", "bot", *words], env=environ, capture_output=True, text=True)
 
 
 def test_grants_limits_and_the_audit_trail(bot: BotUnderTest) -> None:

@@ -175,3 +175,35 @@ def test_a_model_that_circles_gets_one_hint_and_then_an_end(run: Run, events: li
 def test_a_model_that_heeds_the_hint_goes_on(run: Run) -> None:
     looks = [says(call("read_file", path="a.txt"))] * 4
     assert run([*looks, says(call("finish", summary="Done."))]).reason == "finish"
+
+
+def test_calls_written_as_text_are_run(run: Run, events: list[RunnerEvent], tmp_path: Path) -> None:
+    text = 'I look.\n<tool_call>\n{"name": "read_file", "arguments": {"path": "a.txt"}}\n</tool_call>'
+    write = (
+        "<function=write_file><parameter=path>b.txt</parameter><parameter=content>two</parameter></function>"
+    )
+    ended = run([says(text=text), says(text=write), says(call("finish", summary="Done."))])
+    assert ended.reason == "finish"
+    assert (tmp_path / "b.txt").read_text() == "two"
+    replies = [event for event in events if isinstance(event, ModelReplied)]
+    assert [event.rescued for event in replies] == ["hermes", "qwen3-coder", ""]
+    assert replies[0].said == text and replies[0].reply.text == "I look."
+    ids = [each.id for event in replies for each in event.reply.tool_calls]
+    assert len(set(ids)) == len(ids)
+    messages = conversation_from_log(HEAD, events)
+    assert [message.role for message in messages[2:]] == ["assistant", "tool"] * 3
+
+
+def test_a_write_that_had_to_be_guessed_is_asked_for_again(
+    run: Run, events: list[RunnerEvent], tmp_path: Path
+) -> None:
+    cut = '<tool_call>\n{"name": "write_file", "arguments": {"path": "b.txt", "content": "half of i'
+    whole = (
+        '<tool_call>\n{"name": "write_file", "arguments": {"path": "b.txt", "content": "all"}}\n</tool_call>'
+    )
+    ended = run([says(text=cut), says(text=whole), says(call("finish", summary="Done."))])
+    assert ended.reason == "finish"
+    nudges = [event.text for event in events if isinstance(event, PromptSent)]
+    assert len(nudges) == 1 and "`write_file` was not run: it was cut off" in nudges[0]
+    assert [event.call.name for event in events if isinstance(event, ToolCalled)] == ["write_file", "finish"]
+    assert (tmp_path / "b.txt").read_text() == "all"

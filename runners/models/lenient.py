@@ -1,0 +1,179 @@
+"""Reading JSON as models write it, and saying how much of it had to be guessed."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+_MAX_DEPTH = 40
+_WORDS: dict[str, Any] = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "True": True,
+    "False": False,
+    "None": None,
+}
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_VISIBLE = re.compile(r"[^ \t\r\n]")
+_PLAIN = {'"': re.compile(r'[^"\\]*'), "'": re.compile(r"[^'\\]*")}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+
+
+class NotJson(ValueError):
+    """There is no JSON, not even damaged, at that place."""
+
+
+@dataclass
+class Lenient:
+    """What was read from `text` at `start`: the `value`, where it ends, and what had to be mended.
+
+    `truncated` is whether the text ended before the value did; `guessed` whether another reading was possible.
+    """
+
+    text: str
+    end: int = 0
+    value: Any = None
+    truncated: bool = False
+    guessed: bool = False
+    _depth: int = field(default=0, repr=False)
+
+
+def read(text: str, start: int = 0) -> Lenient:
+    """Read one value of `text` from `start` on; what follows it is left alone. Raises `NotJson`.
+
+    It takes linear time. Mended without a guess: raw line ends in strings, trailing commas, Python's words for
+    true, false and null. A guess: single quotes, names without quotes, a missing end.
+    """
+    found = Lenient(text, start)
+    try:
+        found.value, found.end = json.JSONDecoder(strict=False).raw_decode(text, _visible(text, start))
+    except (ValueError, RecursionError):
+        found.end = start
+        found.value = _value(found)
+    return found
+
+
+def _skip(found: Lenient) -> str:
+    """The next character that is no white space; empty at the end."""
+    found.end = _visible(found.text, found.end)
+    return found.text[found.end : found.end + 1]
+
+
+def _visible(text: str, at: int) -> int:
+    """Where the next character is that is no white space, from `at` on."""
+    visible = _VISIBLE.search(text, at)
+    return visible.start() if visible else len(text)
+
+
+def _value(found: Lenient) -> Any:
+    mark = _skip(found)
+    if mark in ("{", "["):
+        found._depth += 1
+        if found._depth > _MAX_DEPTH:
+            raise NotJson("it is nested too deeply")
+        value = _object(found) if mark == "{" else _array(found)
+        found._depth -= 1
+        return value
+    if mark in ('"', "'"):
+        return _string(found, mark)
+    number = _NUMBER.match(found.text, found.end)
+    if number is not None:
+        found.end = number.end()
+        return json.loads(number[0])
+    word = _WORD.match(found.text, found.end)
+    if word is not None and word[0] in _WORDS:
+        found.end = word.end()
+        return _WORDS[word[0]]
+    if not mark:
+        found.truncated = True
+        return None
+    raise NotJson(f"{mark!r} at {found.end} begins no value")
+
+
+def _object(found: Lenient) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    found.end += 1
+    while True:
+        mark = _skip(found)
+        if mark == "}":
+            found.end += 1
+            return value
+        if mark == ",":
+            found.end += 1
+            continue
+        if not mark:
+            found.truncated = True
+            return value
+        key = _key(found, mark)
+        if found.truncated:
+            return value
+        mark = _skip(found)
+        if mark != ":":
+            if not mark:
+                found.truncated = True
+                return value
+            raise NotJson(f"no colon behind the name {key!r}")
+        found.end += 1
+        value[key] = _value(found)
+        if found.truncated:
+            return value
+
+
+def _key(found: Lenient, mark: str) -> str:
+    if mark in ('"', "'"):
+        return _string(found, mark)
+    word = _WORD.match(found.text, found.end)
+    if word is None:
+        raise NotJson(f"{mark!r} at {found.end} begins no name")
+    found.guessed = True
+    found.end = word.end()
+    return word[0]
+
+
+def _array(found: Lenient) -> list[Any]:
+    value: list[Any] = []
+    found.end += 1
+    while True:
+        mark = _skip(found)
+        if mark == "]":
+            found.end += 1
+            return value
+        if mark == ",":
+            found.end += 1
+            continue
+        if not mark:
+            found.truncated = True
+            return value
+        value.append(_value(found))
+        if found.truncated:
+            return value
+
+
+def _string(found: Lenient, quote: str) -> str:
+    found.guessed = found.guessed or quote == "'"
+    parts: list[str] = []
+    at = found.end + 1
+    while True:
+        plain = _PLAIN[quote].match(found.text, at)
+        parts.append(plain[0])  # type: ignore[index]
+        at = plain.end()  # type: ignore[union-attr]
+        mark = found.text[at : at + 1]
+        if mark == quote:
+            found.end = at + 1
+            return "".join(parts)
+        if not mark:
+            found.truncated, found.end = True, at
+            return "".join(parts)
+        code = found.text[at + 1 : at + 2]
+        if code == "u" and re.fullmatch(r"[0-9a-fA-F]{4}", found.text[at + 2 : at + 6]):
+            parts.append(chr(int(found.text[at + 2 : at + 6], 16)))
+            at += 6
+            continue
+        if code not in _ESCAPES and code not in ('"', "'", "\\", "/"):
+            # A backslash that escapes nothing, as in a regular expression: it stays.
+            found.guessed = True
+            parts.append("\\")
+        parts.append(_ESCAPES.get(code, code))
+        at += 2

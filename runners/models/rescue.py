@@ -1,0 +1,157 @@
+"""Turns what models really emit into calls, or into one short corrective answer.
+
+Servers without the right parser hand calls on as text, in the format of the model's family; models damage their own
+formats. A call is made of what is beyond doubt. What had to be guessed about a call that writes is asked for again, and
+what a model only quotes is no call.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runners.models.chat import Frozen, Reply, ToolCall, ToolSchema
+from runners.models.formats import MAX_CALLS, FoundCall, calls_in
+from runners.models.lenient import Lenient, NotJson, read
+
+_MAX_TEXT = 2_000_000
+
+
+class Rescued(Frozen):
+    """What came of a reply: `calls` to run, with the `family` they were written in, or a `correction` for the model.
+
+    Neither: the reply is prose, or its calls were all right. `text` is what is left of the reply's text.
+    """
+
+    calls: tuple[ToolCall, ...] = ()
+    correction: str = ""
+    family: str = ""
+    text: str = ""
+
+
+def rescue(reply: Reply, tools: Sequence[ToolSchema], writing: frozenset[str], turn: int) -> Rescued:
+    """Find the calls of `reply`, for `tools` of which `writing` change something; their ids are unique with `turn`."""
+    known = {tool.name: tool for tool in tools}
+    if reply.tool_calls:
+        return _native(reply, known, writing)
+    text = reply.text[:_MAX_TEXT]
+    found = list(calls_in(text, lambda name: _canonical(name, known) is not None))[:MAX_CALLS]
+    if not found:
+        return Rescued(text=reply.text)
+    calls: list[ToolCall] = []
+    for number, each in enumerate(found, 1):
+        name = _canonical(each.name, known)
+        if name is None:
+            if not each.marked:
+                return Rescued(text=reply.text)
+            return Rescued(
+                correction=f"There is no tool `{each.name[:80]}`. The tools are: {', '.join(known)}."
+            )
+        fixed = _arguments(each.arguments, known[name])
+        doubt = _doubt(each, fixed is not None, fixed, known[name], name in writing)
+        if doubt or fixed is None:
+            return Rescued(correction=_again(name, doubt or "its arguments are no JSON object"))
+        arguments = json.dumps(fixed[0], ensure_ascii=False)
+        calls.append(ToolCall(id=f"rescued_{turn}_{number}", name=name, arguments=arguments))
+    return Rescued(calls=tuple(calls), family=found[0].family, text=text[: found[0].start].strip())
+
+
+def _native(reply: Reply, known: Mapping[str, ToolSchema], writing: frozenset[str]) -> Rescued:
+    """Calls that the server found: their names and arguments are mended where that is beyond doubt."""
+    mended: list[ToolCall] = []
+    for call in reply.tool_calls[:MAX_CALLS]:
+        name = _canonical(call.name, known)
+        if name is None:
+            mended.append(call)  # the toolbox answers with the tools there are
+            continue
+        try:
+            strict = json.loads(call.arguments or "{}")
+            sure = Lenient(call.arguments, len(call.arguments), strict)
+        except (ValueError, RecursionError):
+            try:
+                sure = read(call.arguments)
+            except NotJson:
+                sure = Lenient(call.arguments, 0, None, guessed=True)
+        rest = call.arguments[sure.end :].strip()
+        each = FoundCall(name, sure.value, "native", 0, 0, not sure.guessed and not rest, not sure.truncated)
+        fixed = _arguments(sure.value, known[name])
+        doubt = _doubt(each, fixed is not None, fixed, known[name], name in writing)
+        if doubt or fixed is None:
+            mended.append(call.model_copy(update={"name": name}))  # the toolbox says what is wrong with them
+            continue
+        arguments = json.dumps(fixed[0], ensure_ascii=False)
+        same = fixed[0] == strict_or_none(call.arguments) and name == call.name
+        mended.append(call if same else call.model_copy(update={"name": name, "arguments": arguments}))
+    family = "native" if tuple(mended) != reply.tool_calls else ""
+    return Rescued(calls=tuple(mended), family=family, text=reply.text)
+
+
+def strict_or_none(text: str) -> Any:
+    """The value of JSON, None where it is none."""
+    try:
+        return json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return None
+
+
+def _doubt(
+    each: FoundCall, usable: bool, fixed: tuple[dict[str, Any], bool] | None, tool: ToolSchema, writes: bool
+) -> str:
+    """Why a call must be asked for again, in a clause; empty if it need not be."""
+    required = set(tool.parameters.get("required", ()))
+    if not usable or fixed is None:
+        return "its arguments are no JSON object"
+    if not each.whole and (writes or not required <= set(fixed[0])):
+        return "it was cut off"
+    if writes and not (each.sure and fixed[1]):
+        return "its arguments could be read in more than one way"
+    return ""
+
+
+def _again(name: str, why: str) -> str:
+    return f"Your call of `{name}` was not run: {why}. Send it again as one tool call with a JSON object of arguments."
+
+
+def _canonical(name: str, known: Mapping[str, ToolSchema]) -> str | None:
+    """The tool that is meant: the same letters and digits, whatever the case, prefix and separators."""
+    if name in known:
+        return name
+    bare = re.sub(r":\d+$", "", name.strip().strip("`'\""))
+    bare = re.split(r"[.:/]|__", bare)[-1] if bare not in known else bare
+    plain = {_plain(each): each for each in known}
+    return plain.get(_plain(bare))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _arguments(value: Any, tool: ToolSchema) -> tuple[dict[str, Any], bool] | None:
+    """An object of arguments made of `value`, and whether that was beyond doubt; None if there is no way."""
+    properties = tool.parameters.get("properties", {})
+    sure = True
+    for _ in range(3):  # doubly encoded, and once more
+        if isinstance(value, str) and value.strip()[:1] in ("{", "["):
+            try:
+                inner = read(value)
+            except NotJson:
+                return None
+            sure = sure and not inner.guessed and not inner.truncated
+            value = inner.value
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        value = value[0]
+    required = list(tool.parameters.get("required", ()))
+    if value is None or value == "":
+        value = {}
+    if isinstance(value, str) and len(required) == 1:
+        value, sure = {required[0]: value}, False
+    elif isinstance(value, list) and value and len(value) == len(required):
+        value, sure = dict(zip(required, value, strict=True)), False
+    if not isinstance(value, dict):
+        return None
+    if set(value) == {"arguments"} and isinstance(value["arguments"], dict) and "arguments" not in properties:
+        value = value["arguments"]
+    plain = {_plain(each): each for each in properties}
+    return {
+        key if key in properties else plain.get(_plain(key), key): item for key, item in value.items()
+    }, sure
