@@ -1,9 +1,9 @@
 """The formats in which families of models write tool calls as text."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from runners.models.lenient import Lenient, NotJson, read
@@ -15,7 +15,11 @@ _CALL_FENCES = ("json", "tool_call", "tool_calls", "tool", "tool_code", "")
 
 @dataclass(frozen=True)
 class FoundCall:
-    """A call in a text: `arguments` is an object, or whatever stood in its place."""
+    """A call in a text: `arguments` is an object, or whatever stood in its place.
+
+    `sure` is whether it can be read in one way only, `whole` whether it was not cut off, `marked` whether its format says
+    that it is a call, and `textual` whether the format has no other values than text.
+    """
 
     name: str
     arguments: Any
@@ -25,22 +29,49 @@ class FoundCall:
     sure: bool = True
     whole: bool = True
     marked: bool = True
+    textual: bool = False
+
+
+Family = Callable[[str], Iterator[FoundCall]]
 
 
 def calls_in(text: str, is_tool: Callable[[str], bool]) -> Iterator[FoundCall]:
-    """The calls of a text in the format of one family: the first that has any."""
-    visible = masked(text, fences=True)
+    """The calls of a text in the format of one family: the first that has any. What is only shown is none."""
     for family, marks in _FAMILIES:
-        if not any(mark in visible for mark in marks):
-            continue
-        found = [each for each in family(visible) if not is_shown(visible, each.start)]
+        found = list(_said(text, family, marks))
         if found:
             yield from found
             return
-    found = [
-        each for each in _bare(text, masked(text, fences=False), is_tool) if not is_shown(text, each.start)
-    ]
-    yield from found
+    yield from (each for each in _bare(text, is_tool) if not is_shown(text, each.start))
+
+
+def _said(text: str, family: Family, marks: tuple[str, ...]) -> Iterator[FoundCall]:
+    """The calls that are not thought, quoted or shown.
+
+    What is code in a text is seen anew behind each call, whose arguments may hold anything.
+    """
+    offset = 0
+    for _ in range(MAX_CALLS):
+        rest = text[offset:]
+        if not any(mark in rest for mark in marks):
+            return
+        visible = masked(rest, fences=True)
+        for start, block in groupby(family(rest), lambda each: each.start):
+            if _begins(visible, start) == _begins(rest, start) and not is_shown(visible, start):
+                calls = list(block)
+                break
+        else:
+            return
+        yield from (replace(each, start=each.start + offset) for each in calls)
+        if family is _react:
+            return  # the rest imagines the result of the first
+        offset += max(calls[0].end, 1)
+
+
+def _begins(text: str, start: int) -> int:
+    """Where the first character is that is no white space."""
+    found = re.compile(r"\S").search(text, start)
+    return found.start() if found else len(text)
 
 
 _TOOL_CALL = re.compile(
@@ -51,21 +82,34 @@ _XML_KEY = re.compile(r"<(?P<key>[A-Za-z_][\w-]{0,60})>")
 _GLM_NAME = re.compile(r"\s*(?P<name>[\w.:-]{1,100})\s*(?=<arg_key>|\Z)")
 _GLM_KEY = re.compile(r"<arg_key>\s*(?P<key>[^<]{1,100}?)\s*</arg_key>\s*<arg_value>")
 _MAX_ARGUMENTS = 64
+_CDATA = re.compile(r"\s*<!\[CDATA\[")
 
 
-def _pairs(body: str, opening: "re.Pattern[str]", closing: str) -> tuple[dict[str, str], bool]:
-    """The keys of `opening` with the text up to `closing` (in which ``{}`` is the key), and whether all were closed."""
+def _pairs(body: str, opening: "re.Pattern[str]", closing: str) -> tuple[dict[str, str], bool, bool]:
+    """The keys of `opening` with the text up to `closing` (in which ``{}`` is the key).
+
+    And whether nothing else stood between them, as it does behind a value that holds its own closing tag; and whether all
+    were closed. A value may stand in a CDATA section.
+    """
     found: dict[str, str] = {}
-    at, missed = 0, 0
+    at, missed, clear = 0, 0, True
     while missed < _MAX_ARGUMENTS > len(found) and (opened := opening.search(body, at)) is not None:
+        clear = clear and not body[at : opened.start()].strip()
         close = closing.format(opened["key"])
-        end = body.find(close, opened.end())
-        if end < 0:
-            missed, at = missed + 1, opened.end()
+        start = opened.end()
+        section = _CDATA.match(body, start)
+        if section is not None:
+            end = body.find("]]>", section.end())
+            value, after = body[section.end() : end], body.find(close, end)
+        else:
+            end = after = body.find(close, start)
+            value = body[start:end]
+        if end < 0 or after < 0:
+            missed, at = missed + 1, start
             continue
-        found[opened["key"].strip()] = body[opened.end() : end]
-        at = end + len(close)
-    return found, not missed
+        found[opened["key"].strip()] = value
+        at = after + len(close)
+    return found, clear and not body[at:].strip(), not missed
 
 
 def _hermes(text: str) -> Iterator[FoundCall]:
@@ -76,30 +120,29 @@ def _hermes(text: str) -> Iterator[FoundCall]:
         if "<function=" in body:
             yield from (replace(each, start=start, end=end) for each in _functions(body))
         elif (xml := _XML_NAME.match(body)) is not None:
-            pairs, all_closed = _pairs(_inside(xml["rest"]), _XML_KEY, "</{}>")
+            pairs, clear, all_closed = _pairs(_inside(xml["rest"]), _XML_KEY, "</{}>")
             whole = (closed or "</arguments>" in body) and all_closed
-            yield FoundCall(xml["name"], _typed(pairs), "xml", start, end, True, whole)
+            yield FoundCall(xml["name"], _texts(pairs), "xml", start, end, clear, whole, textual=True)
         elif (glm := _GLM_NAME.match(body)) is not None and "{" not in body[: glm.end()]:
-            pairs, all_closed = _pairs(body, _GLM_KEY, "</arg_value>")
-            yield FoundCall(glm["name"], _typed(pairs), "glm", start, end, True, closed and all_closed)
+            pairs, clear, all_closed = _pairs(body[glm.end() :], _GLM_KEY, "</arg_value>")
+            yield FoundCall(
+                glm["name"], _texts(pairs), "glm", start, end, clear, closed and all_closed, textual=True
+            )
         else:
             yield from _objects(body, "hermes", start, end)
 
 
 def _inside(rest: str) -> str:
-    opened = re.search(r"<arguments>(.*?)(?:</arguments>|\Z)", rest, re.DOTALL)
-    return opened[1] if opened else rest
+    start = rest.find("<arguments>")
+    end = rest.rfind("</arguments>")
+    if start < 0:
+        return rest
+    return rest[start + len("<arguments>") : end if end >= 0 else len(rest)]
 
 
-def _typed(arguments: Mapping[str, str]) -> dict[str, Any]:
-    """Values of a format that knows only text: numbers and the like are what JSON makes of them."""
-    typed: dict[str, Any] = {}
-    for key, value in arguments.items():
-        text = value[1:] if value.startswith("\n") else value
-        text = text[:-1] if text.endswith("\n") else text
-        simple = re.fullmatch(r"\s*(-?\d{1,15}|true|false|null)\s*", text)
-        typed[key] = json.loads(simple[1]) if simple else text
-    return typed
+def _texts(arguments: Mapping[str, str]) -> dict[str, str]:
+    """Values as the formats of tags mean them: without the line ends next to the tags."""
+    return {key: value.removeprefix("\n").removesuffix("\n") for key, value in arguments.items()}
 
 
 _FUNCTION = re.compile(
@@ -120,11 +163,15 @@ def _functions(text: str) -> Iterator[FoundCall]:
                 yield FoundCall(block["name"], inner.value, "llama", block.start(), block.end(), sure, whole)
             continue
         # A closing tag that is missing stands before the next parameter, if there is one.
-        body = re.sub(r"(?<!</parameter>)\n(?=<parameter=)", "\n</parameter>", body)
-        body = body.removeprefix("\n</parameter>")
-        pairs, closed = _pairs(body, _PARAMETER, "</parameter>")
+        body, mended = re.subn(r"(?<!</parameter>)\n(?=<parameter=)", "\n</parameter>", body)
+        if body.startswith("\n</parameter>"):
+            body, mended = body.removeprefix("\n</parameter>"), mended - 1
+        pairs, clear, closed = _pairs(body, _PARAMETER, "</parameter>")
+        clear = clear and not mended
         name = block["name"].strip()
-        yield FoundCall(name, _typed(pairs), "qwen3-coder", block.start(), block.end(), True, closed)
+        yield FoundCall(
+            name, _texts(pairs), "qwen3-coder", block.start(), block.end(), clear, closed, textual=True
+        )
 
 
 _INVOKE = re.compile(
@@ -138,9 +185,11 @@ def _invokes(text: str) -> Iterator[FoundCall]:
     """`<invoke name="…"><parameter name="…">` (MiniMax, DeepSeek V3.2, Claude's old format)."""
     for block in _INVOKE.finditer(text):
         body = re.sub(r"</\w{1,20}:parameter>", "</parameter>", block["body"])
-        pairs, closed = _pairs(body, _NAMED, "</parameter>")
+        pairs, clear, closed = _pairs(body, _NAMED, "</parameter>")
         whole = closed and bool(block["close"])
-        yield FoundCall(block["name"], _typed(pairs), "invoke", block.start(), block.end(), True, whole)
+        yield FoundCall(
+            block["name"], _texts(pairs), "invoke", block.start(), block.end(), clear, whole, textual=True
+        )
 
 
 _SPECIAL = re.compile(
@@ -189,7 +238,7 @@ _REACT = re.compile(
 
 
 def _react(text: str) -> Iterator[FoundCall]:
-    """`Action:` and `Action Input:`; of several only the first, because the rest imagines its result."""
+    """`Action:` and `Action Input:`."""
     for block in _REACT.finditer(text):
         given = block["input"].strip()
         inner = _lenient(given)
@@ -198,11 +247,11 @@ def _react(text: str) -> Iterator[FoundCall]:
             yield FoundCall(block["name"], inner.value, "react", block.start(), block.end(), sure, whole)
         else:
             yield FoundCall(block["name"], given.strip("`\"' \n"), "react", block.start(), block.end(), False)
-        return
 
 
-def _bare(text: str, visible: str, is_tool: Callable[[str], bool]) -> Iterator[FoundCall]:
-    """JSON without any mark: the last block of code, or the last thing of the text, on lines of its own."""
+def _bare(text: str, is_tool: Callable[[str], bool]) -> Iterator[FoundCall]:
+    """JSON without any mark: the last blocks of code, or the last thing of the text, on lines of its own."""
+    visible = masked(text, fences=False)
     blocks = [each for each in fences_of(visible) if each[1] in _CALL_FENCES]
     if blocks and not visible[blocks[-1][3] :].strip():
         last = len(visible)
@@ -215,24 +264,22 @@ def _bare(text: str, visible: str, is_tool: Callable[[str], bool]) -> Iterator[F
                 content = text[start:end].split("\n", 1)[-1].rstrip().rstrip("`~")
                 yield from _objects(content, "fenced", start, end, marked=False)
         return
-    if "```" in visible or "~~~" in visible:
-        return
-    stripped = visible.rstrip()
-    if (python := _pythonic(visible, 0)) is not None:
+    visible = masked(text, fences=True)
+    if (python := _pythonic(text, _begins(visible, 0))) is not None:
         yield from (each for each in python if is_tool(each.name))
         return
-    for line in re.finditer(r"^[ \t]*(?=[{\[])", visible, re.MULTILINE):
-        inner = _lenient(visible, line.end())
-        if inner is not None and not visible[inner.end :].strip(" \n;,"):
-            sure, whole = not inner.guessed, not inner.truncated
-            yield from _shaped(
-                inner.value, "json", line.end(), len(stripped), sure=sure, whole=whole, marked=False
-            )
-            return
-        several = list(_objects(visible[line.end() :], "json", line.end(), len(stripped), marked=False))
-        if len(several) > 1:
-            yield from several
-        return  # only the first line that could begin one: no second look at the same text
+    line = re.compile(r"^[ \t]*(?=[{\[])", re.MULTILINE).search(visible)
+    if line is None:
+        return
+    start, end = line.end(), len(text.rstrip())
+    inner = _lenient(text, start)
+    if inner is not None and not text[inner.end :].strip(" \n;,"):
+        sure, whole = not inner.guessed, not inner.truncated
+        yield from _shaped(inner.value, "json", start, end, sure=sure, whole=whole, marked=False)
+        return
+    several = list(_objects(text[start:], "json", start, end, marked=False))
+    if len(several) > 1:
+        yield from several
 
 
 def _objects(text: str, family: str, start: int, end: int, *, marked: bool = True) -> Iterator[FoundCall]:
@@ -328,7 +375,7 @@ def _lenient(text: str, at: int = 0) -> Lenient | None:
 
 
 # Each family with what its calls cannot do without.
-_FAMILIES: tuple[tuple[Callable[[str], Iterator[FoundCall]], tuple[str, ...]], ...] = (
+_FAMILIES: tuple[tuple[Family, tuple[str, ...]], ...] = (
     (_hermes, ("<tool_call>",)),
     (_functions, ("<function=",)),
     (_invokes, ("invoke name=",)),

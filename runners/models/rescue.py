@@ -47,7 +47,8 @@ def rescue(reply: Reply, tools: Sequence[ToolSchema], writing: frozenset[str], t
             return Rescued(
                 correction=f"There is no tool `{each.name[:80]}`. The tools are: {', '.join(known)}."
             )
-        fixed = _arguments(each.arguments, known[name])
+        given = _of_text(each.arguments, known[name]) if each.textual else each.arguments
+        fixed = _arguments(given, known[name])
         doubt = _doubt(each, fixed is not None, fixed, known[name], name in writing)
         if doubt or fixed is None:
             return Rescued(correction=_again(name, doubt or "its arguments are no JSON object"))
@@ -124,6 +125,21 @@ def _canonical(name: str, known: Mapping[str, ToolSchema]) -> str | None:
 
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _of_text(arguments: dict[str, str], tool: ToolSchema) -> dict[str, Any]:
+    """Values of a format that knows only text, as the tool's schema has them."""
+    properties = tool.parameters.get("properties", {})
+    by_name = {_plain(each): schema for each, schema in properties.items()}
+    typed: dict[str, Any] = {}
+    for key, text in arguments.items():
+        schema = by_name.get(_plain(key), {})
+        kinds = {each.get("type") for each in (schema, *schema.get("anyOf", ()))}
+        typed[key] = text
+        if "string" not in kinds or (text.strip() == "null" and "null" in kinds):
+            value = strict_or_none(text.strip())
+            typed[key] = text if value is None and text.strip() != "null" else value
+    return typed
 
 
 def _arguments(value: Any, tool: ToolSchema) -> tuple[dict[str, Any], bool] | None:

@@ -14,7 +14,7 @@ _QUOTE = re.compile(r"^[ \t]*>[ \t].*$", re.MULTILINE)
 # Words right before a call that is only shown.
 _EXAMPLE = re.compile(
     r"\b(for example|for instance|e\.g\.|example|such as|like this|looks? like|would be|the format|syntax|says?|contains?"
-    r"|contents?|quoted?|reads|injected|documentation|documented|literally|string)\b[^\n]{0,60}\s*\Z",
+    r"|contents?|quoted?|reads|injected|documentation|documented|literally|string)\b[^\n.!?]{0,60}\s*\Z",
     re.IGNORECASE,
 )
 
