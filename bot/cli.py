@@ -20,6 +20,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+models = typer.Typer(help="The models: what they can do, and how to serve one.", no_args_is_help=True)
+app.add_typer(models, name="models")
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="TCP port.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
@@ -42,8 +44,8 @@ def version() -> None:
 
 @app.command()
 def demo(
-    runtime: Annotated[str, typer.Option(help="replay, vllm or anthropic.")] = "replay",
-    model_url: Annotated[str, typer.Option(help="A vLLM server's API, for --runtime vllm.")] = "",
+    runtime: Annotated[str, typer.Option(help="replay, local or anthropic.")] = "replay",
+    model_url: Annotated[str, typer.Option(help="A vLLM server's API, for --runtime local.")] = "",
     model: Annotated[str, typer.Option(help="Name of the model; empty: the server's first.")] = "",
     keep: Annotated[
         Path | None, typer.Option(help="Keep repository, database and logs in this folder.")
@@ -221,6 +223,39 @@ def verify(
     verdict = verify_repository(repo, base, head, feature, limits=limits, unsafe=unsafe)
     typer.echo(verdict_text(verdict, as_json=as_json))
     raise typer.Exit(0 if verdict.green else 1)
+
+
+@models.command()
+def check() -> None:
+    """Ask each configured model for one tool call and one answer by a schema. Exit status 1 if one cannot be worked with."""
+    from bot.models_command import check_models, table
+
+    checked = check_models(load_settings())
+    typer.echo(table(checked))
+    raise typer.Exit(1 if any(each.problem for each in checked) else 0)
+
+
+@models.command(name="serve", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def serve_model(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A folder, or a name on Hugging Face's hub.")],
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    context_length: Annotated[int, typer.Option(min=0, help="In tokens; 0: the model's own.")] = 0,
+    python: Annotated[str, typer.Option(help="The Python that has vLLM; left out: `vllm` on the PATH.")] = "",
+    only_print: Annotated[bool, typer.Option("--print", help="Print the command only.")] = False,
+) -> None:
+    """Start `vllm serve` with the flags that the model's family needs; further flags are passed on."""
+    import shlex
+
+    from bot.serve_model import serve as run_server
+    from bot.serve_model import serving
+
+    made = serving(model, python=python, host=host, port=port, context=context_length, more=context.args)
+    typer.echo(f"# {made.why}", err=True)
+    typer.echo(shlex.join(made.command))
+    if not only_print:
+        raise typer.Exit(run_server(made, f"http://{host}:{port}", typer.echo))
 
 
 RunId = Annotated[str, typer.Argument(help="The run's id.")]

@@ -28,18 +28,20 @@ def load_limits(path: Path | None) -> OperatorLimits:
 
 def database_urls(limits: OperatorLimits) -> dict[str, str]:
     """Name -> connection URL of the operator's databases. Raises `LimitsInvalid` for one that is not set."""
-    return {name: secret(name, source) for name, source in limits.databases.items()}
+    return {
+        name: secret(f"databases.{name}", source, LimitsInvalid) for name, source in limits.databases.items()
+    }
 
 
-def secret(name: str, source: Source) -> str:
-    """The text that `source` points to, for the entry `name`. Raises `LimitsInvalid`."""
+def secret(entry: str, source: Source, invalid: type[ScenaristError]) -> str:
+    """The text that `source` points to, for the `entry` of a file. Raises `invalid`."""
     if source.env:
         found = os.environ.get(source.env, "")
     else:
         try:
             found = (source.file or Path()).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise LimitsInvalid(f"databases.{name}: {source.file} cannot be read: {error}.") from None
+            raise invalid(f"{entry}: {source.file} cannot be read: {error}.") from None
     if not found:
-        raise LimitsInvalid(f"databases.{name}: {source.env or source.file} is empty or not set.")
+        raise invalid(f"{entry}: {source.env or source.file} is empty or not set.")
     return found

@@ -1,13 +1,14 @@
 """The process's settings, from the environment (prefix ``SCENARIST_``). Secrets come from here or from files."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
 from gherkin.errors import ScenaristError
+from runners.models.runtimes import Mode
 
 
 class SettingsInvalid(ScenaristError):
@@ -20,7 +21,7 @@ class SettingsInvalid(ScenaristError):
 class Settings(BaseSettings):
     """What an operator decides. Every field is the environment variable ``SCENARIST_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix="SCENARIST_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SCENARIST_", extra="ignore", populate_by_name=True)
 
     state_dir: Path = Field(
         default=Path(".scenarist-state"), description="Mirrors, worktrees and the SQLite database."
@@ -47,8 +48,17 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Signs the deliveries of the local forge."
     )
 
-    runtime: Literal["vllm", "anthropic", "replay"] = Field(default="vllm", description="Which model to use.")
-    model_url: str = Field(default="http://127.0.0.1:8000/v1", description="The vLLM server's API.")
+    runtime: Annotated[Mode, BeforeValidator(lambda given: "local" if given == "vllm" else given)] = Field(
+        default="local",
+        validation_alias=AliasChoices("AGENT_RUNTIME_MODE", "SCENARIST_RUNTIME"),
+        description="Which models to use; `AGENT_RUNTIME_MODE` is the same. `vllm` means `local`.",
+    )
+    models_file: Path | None = Field(
+        default=None, description="The models and who does what with them (YAML, see models.md)."
+    )
+    model_url: str = Field(
+        default="http://127.0.0.1:8000/v1", description="The local model server's API (vLLM)."
+    )
     model_name: str = Field(default="", description="Empty: the server's first model, or Claude Sonnet.")
     model_api_key: SecretStr = Field(default=SecretStr(""), description="Key of the model server.")
     anthropic_api_key: SecretStr = Field(default=SecretStr(""), description="Key of Anthropic's API.")
@@ -87,5 +97,6 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "SCENARIST_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        name = name if name == "AGENT_RUNTIME_MODE" else f"SCENARIST_{name.removeprefix('SCENARIST_')}"
         raise SettingsInvalid(f"{name}: {first['msg']}.") from None

@@ -1,6 +1,7 @@
 """`scenarist up`: everything on one machine, in processes of their own."""
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from types import FrameType
 import typer
 
 from bot.embedded import Processes, processes, scenarist, start_redis, wait_for
+from bot.limits import load_limits
+from bot.models import read_models
 from bot.runs.database import connect, migrate
 from bot.settings import Settings
 
@@ -36,8 +39,16 @@ def environment(settings: Settings, broker_url: str) -> dict[str, str]:
             continue
         plain = value.get_secret_value() if hasattr(value, "get_secret_value") else value
         if plain != "":
-            env[f"SCENARIST_{name.upper()}"] = str(plain)
+            env["AGENT_RUNTIME_MODE" if name == "runtime" else f"SCENARIST_{name.upper()}"] = str(plain)
     return env
+
+
+def named_secrets(settings: Settings) -> dict[str, str]:
+    """The variables that the operator's files name, which only the runner gets. Raises `LimitsInvalid`, `ModelsInvalid`."""
+    sources = [*load_limits(settings.limits_file).databases.values()]
+    if settings.models_file is not None:
+        sources += [spec.key for spec in read_models(settings.models_file).runtimes.values() if spec.key]
+    return {source.env: os.environ[source.env] for source in sources if source.env in os.environ}
 
 
 def run_up(settings: Settings, host: str, port: int) -> None:
@@ -52,7 +63,7 @@ def run_up(settings: Settings, host: str, port: int) -> None:
     migrate(connect(settings.database))
     with processes(state / "logs") as group:
         env = environment(settings, start_redis(group, state / "redis"))
-        start_all(group, env, host, port)
+        start_all(group, env, host, port, named_secrets(settings))
         wait_for(lambda: True, group, "Scenarist")
         typer.echo(f"Scenarist listens on http://{host}:{port}; logs are in {state / 'logs'}.")
         try:

@@ -10,6 +10,7 @@ from bot.forges.registry import Forges
 from bot.intake.deliveries import Deliveries
 from bot.intake.handler import IntakeHandler
 from bot.limits import database_urls, load_limits
+from bot.models import load_models
 from bot.queue import Bell
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
@@ -27,8 +28,7 @@ from runners.databases import Databases
 from runners.environment import Environments
 from runners.events import RunnerEvent
 from runners.job import Job, PhaseResult, Services
-from runners.models.chat import ChatModel
-from runners.models.factory import build_model
+from runners.models.roster import Roster
 from runners.redact import redactor
 from runners.sandbox import Limits
 from runners.web import HttpAccess
@@ -131,20 +131,16 @@ def trusted_handlers(
 
 def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces) -> Mapping[Phase, Handler]:
     """The phases that run what a model chose; they get no credential but the model's."""
-    model: list[ChatModel] = []
+    models, keys = load_models(settings)
+    roster = Roster(models, settings.runtime, keys, settings.state_dir / "profiles")
     operator = load_limits(settings.limits_file)
     urls = database_urls(operator)
     passwords = [urlsplit(url).password for url in urls.values()]
-    redact = redactor([*settings.secrets, *urls.values(), *passwords])
+    redact = redactor([*settings.secrets, *filter(None, keys.values()), *urls.values(), *passwords])
     resources = (HttpAccess(), Databases(urls))
     if operator.container_engine:
         live = [row.id for row in store.list_runs(1000) if row.status in ("active", "paused")]
         sweep(operator.container_engine, live, Limits())
-
-    def model_for(_phase: str) -> ChatModel:
-        if not model:
-            model.append(make_model(settings))
-        return model[0]
 
     def handler(work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> Handler:
         def handle(run_id: str, state: RunState, hold: Hold) -> PhaseResult[RunnerEvent]:
@@ -169,7 +165,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 operator=operator,
                 redactor=redact,
                 resources=resources,
-                model=model_for,
+                models=roster,
                 log=hold.log,
                 artifact=hold.artifact,
                 limits=limits,
@@ -186,15 +182,3 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
         "implement": handler(phases.implement),
         "verify": handler(phases.verify),
     }
-
-
-def make_model(settings: Settings) -> ChatModel:
-    anthropic = settings.runtime == "anthropic"
-    key = settings.anthropic_api_key if anthropic else settings.model_api_key
-    return build_model(
-        settings.runtime,
-        url="" if anthropic else settings.model_url,
-        name=settings.model_name,
-        api_key=key.get_secret_value(),
-        recording=settings.recording,
-    )

@@ -1,6 +1,6 @@
 """Reading a YAML file of keys and values into a model, with errors that name the place and what is valid."""
 
-from typing import TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -38,14 +38,21 @@ def read_yaml(text: str, name: str, model: type[M], invalid: type[ScenaristError
             if first["type"] == "extra_forbidden"
             else ""
         )
-        raise invalid(f"{name}{at}: {place}: {first['msg']}.{hint}") from None
+        what = f"{place}: {first['msg']}" if place else first["msg"]
+        raise invalid(f"{name}{at}: {what}.{hint}") from None
 
 
 def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
     """The keys that are valid at `place`."""
+    found: Any = model
     for part in place:
-        field = model.model_fields.get(str(part))
-        found = field.annotation if field else None
+        if get_origin(found) is dict:
+            found = get_args(found)[1]
+        else:
+            field = model.model_fields.get(str(part))
+            found = field.annotation if field else None
+        if get_origin(found) is dict:
+            continue
         if not isinstance(found, type) or not issubclass(found, BaseModel):
             return sorted(model.model_fields)
         model = found

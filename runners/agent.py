@@ -9,16 +9,26 @@ from pydantic import Field, ValidationError
 
 from runners.budget import Budget, Spent
 from runners.calls import Caller
-from runners.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
-from runners.models.chat import ChatModel, Frozen, Message, Reply, ToolCall, ToolSchema
+from runners.conversation import Room, Step, as_message, condensed, unanswered
+from runners.events import Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
+from runners.models.chat import ContextTooLong, Frozen, Message, Reply, ToolCall, ToolSchema
 from runners.models.rescue import rescue
+from runners.models.roster import Engine
 from runners.redact import Redactor
 from runners.stuck import HINTS, circling
 from runners.tools.base import ToolResult
 
 _SILENT_REPLIES = 3
-_ENDING = ("finish", "give_up")
+_ENDING = ("finish", "give_up", "ask")
 _NUDGE = "Go on with a tool call. When the task is done, call `finish`; if it cannot be done, call `give_up`."
+_LAST = (
+    "Your budget allows one more reply. If the task is done, call `finish`. If not, call `give_up` and say what is done and "
+    "what is missing."
+)
+CHECK = "Not passed on yet. Look over what you have changed:\n"
+_MAX_WORDS = 1500
+# What is done when a server says that the conversation is too long, once, twice and three times.
+_REFUSED: tuple[Step, ...] = ("results", "digest", "digest")
 _CUT_OFF = "Your reply was cut off by the length limit. Go on in smaller steps, one tool call at a time."
 
 
@@ -38,6 +48,12 @@ class GiveUp(Frozen):
     reason: str = Field(description="What is missing or in the way, for the maintainer.", max_length=8000)
 
 
+class Ask(Frozen):
+    question: str = Field(
+        description="The one question whose answer you need, for the maintainer.", max_length=4000
+    )
+
+
 ENDINGS = (
     ToolSchema(
         name="finish",
@@ -49,13 +65,18 @@ ENDINGS = (
         description="Say that the task cannot be done, and why.",
         parameters=GiveUp.model_json_schema(),
     ),
+    ToolSchema(
+        name="ask",
+        description="End with a question, if the task leaves something open that only its author can decide.",
+        parameters=Ask.model_json_schema(),
+    ),
 )
 
 
 class Ended(Frozen):
-    """How a loop ended: the model finished or gave up, a budget was used up, or it was stuck."""
+    """How a loop ended: the model finished, gave up or asked, a budget was used up, or it was stuck."""
 
-    reason: Literal["finish", "give_up", "budget", "stuck"]
+    reason: Literal["finish", "give_up", "ask", "budget", "stuck"]
     text: str
     answers: dict[int, str] = {}
 
@@ -64,53 +85,53 @@ class Agent:
     """One conversation with one model and one set of tools.
 
     `log` gets each event before anything is built on it: a reply before its calls are run, a turn's
-    results together. It may raise to end the loop (a cancelled run does so).
+    results together. It may raise to end the loop (a cancelled run does so). The first `finish` is answered with what
+    `checklist` gives, and only the next one ends the loop.
     """
 
     def __init__(
         self,
-        model: ChatModel,
+        engine: Engine,
         tools: Caller,
         log: Callable[[Sequence[RunnerEvent]], None],
         budget: Budget,
         cancel: threading.Event | None = None,
         redactor: Redactor | None = None,
+        checklist: Callable[[], str] | None = None,
     ) -> None:
-        self._model = model
+        self._engine = engine
         self._tools = tools
         self._redactor = redactor or Redactor()
         self._log = log
         self._budget = budget
         self._cancel = cancel
+        self._checklist = checklist
         self._called: list[ToolCalled] = []
         self._advised = False
         self._schemas = [*tools.toolbox.schemas(), *ENDINGS]
+        self._room = Room(engine.context_length, engine.max_tokens, self._schemas)
+        self.spent = Spent()
 
     def run(self, conversation: Sequence[Message], spent: Spent) -> Ended:
         """Go on with `conversation` until it ends; `spent` is what the run has used before."""
         messages = list(conversation)
+        self.spent = spent
         silent = 0
+        told = False
         while True:
             calls = unanswered(messages)
             if calls:
-                ended, seconds = self._answer(calls, messages)
+                ended = self._answer(calls, messages) or self._advise(messages)
                 if ended is not None:
                     return ended
-                spent = spent.model_copy(update={"seconds": spent.seconds + seconds})
-                advice = circling(self._called)
-                if advice is not None:
-                    if self._advised:
-                        return Ended(
-                            reason="stuck", text="The model went round in circles, also after a hint."
-                        )
-                    self._advised, self._called = True, []
-                    self._nudge(HINTS[advice], messages)
                 continue
-            over = spent.over(self._budget) or self._tools.over
+            over = self.spent.over(self._budget) or self._tools.over
             if over is not None:
-                return Ended(reason="budget", text=f"The run has used its {over}.")
-            reply, seconds, correction = self._ask(messages, spent.turns)
-            spent = add(spent, reply, seconds)
+                return Ended(reason="budget", text=f"The run has used its {over}.{_last_words(messages)}")
+            if not told and self.spent.is_last(self._budget, self._room.tokens(messages)):
+                self._nudge(_LAST, messages)
+                told = True
+            reply, correction = self._ask(messages)
             messages.append(as_message(reply))
             if not reply.tool_calls:
                 silent += 1
@@ -120,33 +141,76 @@ class Agent:
             else:
                 silent = 0
 
+    def _advise(self, messages: list[Message]) -> Ended | None:
+        """A hint when the calls go round in circles, and the end when a hint was no help."""
+        advice = circling(self._called)
+        if advice is None:
+            return None
+        if self._advised:
+            return Ended(reason="stuck", text="The model went round in circles, also after a hint.")
+        self._advised, self._called = True, []
+        self._nudge(HINTS[advice], messages)
+        return None
+
     def _nudge(self, hint: str, messages: list[Message]) -> None:
         self._log([PromptSent(reason="nudge", text=hint)])
         messages.append(Message(role="user", text=hint))
 
-    def _ask(self, messages: Sequence[Message], turn: int) -> tuple[Reply, float, str]:
-        """The next reply, with the calls that are in it; its seconds; and what to tell the model if a call is unclear."""
+    def _ask(self, messages: list[Message]) -> tuple[Reply, str]:
+        """The next reply, with the calls that are in it, and what to tell the model if a call is unclear."""
         started = time.monotonic()
-        reply = _without_secrets(
-            self._model.reply(messages, self._schemas, cancel=self._cancel), self._redactor
-        )
+        reply = self._fitting(messages)
         seconds = time.monotonic() - started
         writing = self._tools.toolbox.writing | set(_ENDING)
-        found = rescue(reply, self._schemas, writing, turn)
+        found = rescue(reply, self._schemas, writing, self.spent.turns)
         said = ""
         if found.family:
             said = reply.text
             reply = reply.model_copy(update={"text": found.text, "tool_calls": found.calls, "stop": "tools"})
+        cost = self._engine.prices.cost(reply.usage)
         self._log(
             [
                 ModelReplied(
-                    phase="implement", reply=reply, seconds=round(seconds, 3), rescued=found.family, said=said
+                    phase="implement",
+                    reply=reply,
+                    seconds=round(seconds, 3),
+                    runtime=self._engine.runtime,
+                    cost=cost,
+                    rescued=found.family,
+                    said=said,
                 )
             ]
         )
-        return reply, seconds, found.correction
+        self.spent = self.spent.after(reply.usage, seconds, cost)
+        self._room.measured(messages, reply.usage)
+        return reply, found.correction
 
-    def _answer(self, calls: Sequence[ToolCall], messages: list[Message]) -> tuple[Ended | None, float]:
+    def _fitting(self, messages: list[Message]) -> Reply:
+        """The model's reply; the conversation is condensed when it has grown too long. Raises as `ChatModel.reply` does."""
+        step = self._room.step(messages)
+        refusals = 0
+        while True:
+            if step is not None:
+                tokens = self._room.tokens(messages)
+                kept = self._room.kept(messages, step) // (1 + refusals)
+                self._log([Condensed(step=step, kept=kept, tokens=tokens)])
+                messages[:] = condensed(messages, step, kept)
+                self._room.forget()
+                if step == "results" and self._room.next_step(messages) is not None:
+                    step = "digest"
+                    continue
+            try:
+                reply = self._engine.model.reply(
+                    messages, self._schemas, max_tokens=self._engine.max_tokens, cancel=self._cancel
+                )
+                return _without_secrets(reply, self._redactor)
+            except ContextTooLong:
+                if refusals == len(_REFUSED):
+                    raise
+                step = _REFUSED[refusals]
+                refusals += 1
+
+    def _answer(self, calls: Sequence[ToolCall], messages: list[Message]) -> Ended | None:
         """Run the calls and log their results together; after an ending call nothing is run."""
         last = next((at for at, call in enumerate(calls) if call.name in _ENDING), len(calls))
         made = self._tools.run(calls[:last], self._cancel)
@@ -156,17 +220,30 @@ class Agent:
                 result = ToolResult(ok=False, text="Not run: the task was ended before.")
             elif call.name in _ENDING:
                 ended, result = _ending(call)
+                if ended is not None and ended.reason == "finish" and self._unchecked(messages):
+                    ended, result = None, ToolResult(ok=True, text=CHECK + (self._checklist or str)())
             else:
                 result = ToolResult(ok=False, text=f"Not run: `{calls[last].name}` must be the last call.")
             made.append(self._tools.entry(call, result))
         messages += [Message(role="tool", text=event.text, tool_call_id=event.call.id) for event in made]
         self._log(made)
         self._called += made
-        return ended, sum(event.seconds for event in made)
+        seconds = sum(event.seconds for event in made)
+        self.spent = self.spent.model_copy(update={"seconds": self.spent.seconds + seconds})
+        return ended
+
+    def _unchecked(self, messages: Sequence[Message]) -> bool:
+        """Whether the model has yet to look over its work, and has a reply left to do so."""
+        if self._checklist is None or self.spent.is_last(self._budget, self._room.tokens(messages)):
+            return False
+        return not any(each.role == "tool" and each.text.startswith(CHECK) for each in messages)
 
 
 def _ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
     try:
+        if call.name == "ask":
+            question = Ask.model_validate_json(call.arguments).question
+            return Ended(reason="ask", text=question), ToolResult(ok=True, text="Noted.")
         if call.name == "give_up":
             given = GiveUp.model_validate_json(call.arguments)
             return Ended(reason="give_up", text=given.reason), ToolResult(ok=True, text="Noted.")
@@ -182,6 +259,11 @@ def _ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
     )
 
 
+def _last_words(messages: Sequence[Message]) -> str:
+    last = next((each.text for each in reversed(messages) if each.role == "assistant"), "")
+    return f" Its last words: {last[:_MAX_WORDS]}" if last.strip() else ""
+
+
 def _without_secrets(reply: Reply, redactor: Redactor) -> Reply:
     """`reply` without the secrets this process knows, before anything is done with it or stored."""
     if not redactor.values:
@@ -191,43 +273,3 @@ def _without_secrets(reply: Reply, redactor: Redactor) -> Reply:
     return reply.model_copy(
         update={"text": known(reply.text), "reasoning": known(reply.reasoning), "tool_calls": calls}
     )
-
-
-def as_message(reply: Reply) -> Message:
-    """The assistant message that stands for a reply in the conversation; reasoning is not sent back."""
-    return Message(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
-
-
-def add(spent: Spent, reply: Reply, seconds: float) -> Spent:
-    """`spent` after one more reply."""
-    return Spent(
-        turns=spent.turns + 1,
-        prompt_tokens=spent.prompt_tokens + reply.usage.prompt_tokens,
-        completion_tokens=spent.completion_tokens + reply.usage.completion_tokens,
-        seconds=spent.seconds + seconds,
-    )
-
-
-def unanswered(messages: Sequence[Message]) -> list[ToolCall]:
-    """The calls of the last assistant message that have no result yet."""
-    answered: set[str | None] = set()
-    for message in reversed(messages):
-        if message.role == "assistant":
-            return [call for call in message.tool_calls if call.id not in answered]
-        if message.role == "user":
-            return []
-        answered.add(message.tool_call_id)
-    return []
-
-
-def conversation_from_log(head: Sequence[Message], events: Sequence[RunnerEvent]) -> list[Message]:
-    """The implementing conversation as a run's log has it: what a resumed run goes on from."""
-    messages = list(head)
-    for event in events:
-        if isinstance(event, ModelReplied) and event.phase == "implement":
-            messages.append(as_message(event.reply))
-        elif isinstance(event, ToolCalled):
-            messages.append(Message(role="tool", text=event.text, tool_call_id=event.call.id))
-        elif isinstance(event, PromptSent):
-            messages.append(Message(role="user", text=event.text))
-    return messages

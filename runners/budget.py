@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from runners.models.chat import Frozen
+from runners.models.chat import Frozen, Usage
 
 
 class Budget(Frozen):
@@ -11,16 +11,20 @@ class Budget(Frozen):
     turns: int = Field(default=60, ge=1, le=1000, description="Model replies in all phases together.")
     tokens: int = Field(default=2_000_000, ge=1000, description="Prompt and completion tokens together.")
     seconds: float = Field(default=3600, gt=0, description="Time spent in the implement phases, in seconds.")
+    cost: float | None = Field(
+        default=None, gt=0, description="US dollars, by the prices of the operator's models file."
+    )
     rounds: int = Field(default=3, ge=1, le=20, description="Verdicts before the run gives up.")
 
 
 class Spent(Frozen):
-    """What a run has used so far; `seconds` is model and tool time."""
+    """What a run has used so far; `seconds` is model and tool time, `cost` in US dollars."""
 
     turns: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    cost: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -34,4 +38,20 @@ class Spent(Frozen):
             return f"{budget.tokens:,} tokens"
         if self.seconds >= budget.seconds:
             return f"{budget.seconds:.0f} seconds"
+        if budget.cost is not None and self.cost >= budget.cost:
+            return f"{budget.cost:.2f} US dollars"
         return None
+
+    def after(self, usage: Usage, seconds: float, cost: float) -> "Spent":
+        """What is spent after one more reply."""
+        return Spent(
+            turns=self.turns + 1,
+            prompt_tokens=self.prompt_tokens + usage.prompt_tokens,
+            completion_tokens=self.completion_tokens + usage.completion_tokens,
+            seconds=self.seconds + seconds,
+            cost=self.cost + cost,
+        )
+
+    def is_last(self, budget: Budget, next_tokens: int) -> bool:
+        """Whether one more reply, of about `next_tokens` with its prompt, is all there is left."""
+        return self.turns + 1 >= budget.turns or self.tokens + 2 * next_tokens >= budget.tokens

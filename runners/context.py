@@ -12,6 +12,7 @@ from runners.workorder import WorkOrder
 # Characters, at roughly four a token: the head must leave most of a 32k context to the work.
 _MAX_BLOCK = 24_000
 _MAX_FILES = 6_000
+_MAX_DIFF = 12_000
 
 
 class Background(Frozen):
@@ -60,6 +61,12 @@ def implement_prompt(
         Message(role="system", text=system),
         _task(env, mark, order, background, feature_path, feature),
     ]
+
+
+def checklist(diff: str) -> str:
+    """What a model is answered that says for the first time that it is done: its work, and what to look for."""
+    env = _environment("")
+    return env.get_template("checklist.md.j2").render(diff=cut_middle(diff, _MAX_DIFF))
 
 
 def _task(

@@ -24,23 +24,46 @@ class PromptSent(Frozen):
     """A message that was put to the model outside of replies and tool results."""
 
     type: Literal["PromptSent"] = "PromptSent"
-    reason: Literal["verdict", "nudge"]
+    reason: Literal["verdict", "nudge", "switch"]
     text: str
 
 
 class ModelReplied(Frozen):
     """One turn: the model's answer. `seconds` is the wall time of the request.
 
-    Where calls had to be found in the answer, or mended, `rescued` is the format they were written in, and `said` the
-    text as it came.
+    `runtime` is the name of the model's runtime and `cost` what the reply cost, in US dollars. Where calls had to be found
+    in the answer, or mended, `rescued` is the format they were written in, and `said` the text as it came.
     """
 
     type: Literal["ModelReplied"] = "ModelReplied"
     phase: Literal["specify", "implement"]
     reply: Reply
     seconds: float
+    runtime: str = ""
+    cost: float = 0.0
     rescued: str = ""
     said: str = ""
+
+
+class ModelSwitched(Frozen):
+    """From now on the runtime `to` does the work of `role`."""
+
+    type: Literal["ModelSwitched"] = "ModelSwitched"
+    role: Literal["driver"]
+    to: str
+    reason: str
+
+
+class Condensed(Frozen):
+    """What is older than the newest `kept` messages was shortened, in the way of `step`, for want of room.
+
+    `tokens` is how long the conversation was taken to be.
+    """
+
+    type: Literal["Condensed"] = "Condensed"
+    step: Literal["results", "digest"]
+    kept: int
+    tokens: int
 
 
 class ToolCalled(Frozen):
@@ -80,4 +103,13 @@ class VerdictReached(Frozen):
     verdict: Verdict
 
 
-RunnerEvent = SpecWritten | PromptSent | ModelReplied | ToolCalled | Committed | VerdictReached
+RunnerEvent = (
+    SpecWritten
+    | PromptSent
+    | ModelReplied
+    | ModelSwitched
+    | Condensed
+    | ToolCalled
+    | Committed
+    | VerdictReached
+)

@@ -44,6 +44,9 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
 }
 
+# For whatever prints differences: without the commands that a repository can name for that.
+PLAIN = ("--no-ext-diff", "--no-textconv")
+
 AUTHOR = ("Scenarist", "scenarist@users.noreply.scenarist.dev")
 
 

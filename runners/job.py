@@ -11,7 +11,8 @@ from runners.budget import Budget, Spent
 from runners.environment import Environments
 from runners.events import RunnerEvent, SpecWritten
 from runners.limits import OperatorLimits, ScopedQuotas
-from runners.models.chat import ChatModel, Frozen
+from runners.models.chat import Frozen
+from runners.models.roster import Roster
 from runners.policy import Grants
 from runners.redact import Redactor
 from runners.sandbox import Limits
@@ -108,7 +109,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """What a phase may use: this machine's workspaces, a model a phase, the run's log and artifacts.
+    """What a phase may use: this machine's workspaces and models, the run's log and artifacts.
 
     When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
     tools may do, `redactor` knows this process's secrets, and `resources` are for tools that need this machine's
@@ -116,7 +117,7 @@ class Services:
     """
 
     workspaces: Workspaces
-    model: Callable[[str], ChatModel]
+    models: Roster
     log: Log
     artifact: Callable[[str], bytes | None]
     limits: Limits

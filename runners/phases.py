@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from gherkin.domain import DomainInvalid
 from gherkin.domain import describe as describe_domain
@@ -12,11 +14,15 @@ from gherkin.spec import FEATURE_SCHEMA, Feature, FeatureInvalid, from_draft, pa
 from gherkin.steps import catalogue
 from gherkin.steps import describe as describe_steps
 from gherkin.story import StoryInvalid, is_empty, story_from_issue
-from runners.agent import Agent, as_message, conversation_from_log
-from runners.context import Background, implement_prompt, specify_prompt
+from runners.agent import Agent, Ended
+from runners.calls import Caller
+from runners.context import Background, checklist, implement_prompt, specify_prompt
+from runners.conversation import as_message, conversation_from_log
+from runners.escalation import TAKEN_OVER, level_of, too_many_reds
 from runners.events import (
     Committed,
     ModelReplied,
+    ModelSwitched,
     PromptSent,
     RunnerEvent,
     SpecWritten,
@@ -78,8 +84,22 @@ def _draft(job: Job, services: Services, background: Background) -> tuple[Featur
         if attempt < len(known):
             reply = known[attempt].reply
         else:
-            reply = services.model("specify").reply(messages, schema=FEATURE_SCHEMA, cancel=services.cancel)
-            services.log([ModelReplied(phase="specify", reply=reply, seconds=0.0)])
+            engine = services.models.engine("analyst")
+            started = time.monotonic()
+            reply = engine.model.reply(
+                messages, schema=FEATURE_SCHEMA, max_tokens=engine.max_tokens, cancel=services.cancel
+            )
+            services.log(
+                [
+                    ModelReplied(
+                        phase="specify",
+                        reply=reply,
+                        seconds=round(time.monotonic() - started, 3),
+                        runtime=engine.runtime,
+                        cost=engine.prices.cost(reply.usage),
+                    )
+                ]
+            )
         try:
             feature = from_draft(json.loads(reply.text), issue=job.order.number)
             if len(scenario_names(feature)) > job.settings.max_scenarios:
@@ -161,21 +181,47 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             steps_folder=f"{job.settings.features}/steps",
         )
         with tools_of(job, services, tree, _sandboxes(job, services)) as tools:
-            agent = Agent(
-                services.model("implement"),
-                tools,
-                _checkpointing(job, services, tree, tools.toolbox.writing),
-                job.settings.budget,
-                services.cancel,
-                services.redactor,
-            )
-            ended = agent.run(conversation_from_log(head, job.events), job.spent)
+            ended = _work(job, services, tree, tools, head)
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         if ended.reason != "finish":
-            return PhaseResult("gave_up", ended.text, artifacts={WORK: _bundle_of(job, tree, ended.text)})
+            outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
+            return PhaseResult(outcome, ended.text, artifacts={WORK: _bundle_of(job, tree, ended.text)})
         bundle = _bundle_of(job, tree, ended.text)
         done = Committed(commit=tree.head, summary=ended.text, audit=tools.audit_head, answers=ended.answers)
     return PhaseResult("done", events=[done], artifacts={WORK: bundle})
+
+
+def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Sequence[Message]) -> Ended:
+    """The loop, with one model after the other as far as the driver's escalation goes."""
+    log = _checkpointing(job, services, tree, tools.toolbox.writing)
+    events: list[RunnerEvent] = list(job.events)
+
+    def logged(new: Sequence[RunnerEvent]) -> None:
+        log(new)
+        events.extend(new)
+
+    spent = job.spent
+    reason = too_many_reds(events, services.models.agent("driver").after_red)
+    while True:
+        level = level_of(events)
+        levels = services.models.levels("driver")
+        if reason and level + 1 < len(levels):
+            level += 1
+            logged([ModelSwitched(role="driver", to=levels[level], reason=reason)])
+        agent = Agent(
+            services.models.engine("driver", level),
+            tools,
+            logged,
+            job.settings.budget,
+            services.cancel,
+            services.redactor,
+            lambda: checklist(tree.diff(job.spec.commit)),
+        )
+        ended = agent.run(conversation_from_log(head, events), spent)
+        if ended.reason != "stuck" or level + 1 >= len(levels):
+            return ended
+        reason, spent = ended.text, agent.spent
+        logged([PromptSent(reason="switch", text=TAKEN_OVER)])
 
 
 def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:

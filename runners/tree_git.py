@@ -10,13 +10,12 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from runners.gitio import GitFailed
+from runners.gitio import PLAIN, GitFailed
 
 _BRANCHES = "refs/worktree/branches/"
 _STASH = "refs/worktree/stash"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,80}")
 _REVISION = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_./-]{0,80})(?P<steps>(?:[~^][0-9]{0,4}){0,5})")
-_PLAIN = ("--no-ext-diff", "--no-textconv")
 
 
 class GitRefused(Exception):
@@ -69,7 +68,7 @@ class TreeGit:
         """A unified diff since the last commit, or since the run began (`base`); of `path` only, if given."""
         self._all()
         since = self._base if base else "HEAD"
-        return self._git("diff", "--cached", *_PLAIN, since, *_scope(path))
+        return self._git("diff", "--cached", *PLAIN, since, *_scope(path))
 
     def log(self, limit: int, path: str | None) -> str:
         """The newest `limit` commits, one line each; those that touched `path`, if given."""
@@ -80,7 +79,7 @@ class TreeGit:
         commit = self._commit(revision)
         if path is not None:
             return self._git("cat-file", "blob", f"{commit}:{path}")
-        return self._git("show", *_PLAIN, "--stat", "--patch", "--format=medium", commit)
+        return self._git("show", *PLAIN, "--stat", "--patch", "--format=medium", commit)
 
     def blame(self, path: str, first: int, last: int) -> str:
         """Who last changed the lines `first` to `last` of `path`, and in which commit."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from gherkin.errors import ScenaristError
-from runners.gitio import GitFailed, git
+from runners.gitio import PLAIN, GitFailed, git
 from runners.trees import remove_tree
 
 log = logging.getLogger(__name__)
@@ -155,6 +155,11 @@ class Worktree:
             return None
         self.git("commit", "--quiet", "--no-verify", "--message", message)
         return self.head
+
+    def diff(self, since: str) -> str:
+        """What differs from the commit `since`, as a unified diff."""
+        self.stage()
+        return self.git("diff", "--cached", *PLAIN, since)
 
     def snapshot(self, parent: str) -> str:
         """Store the present tree as a commit on `parent` under the run's ref, moving nothing else."""

@@ -185,10 +185,9 @@ class BotUnderTest:
 
         def ended() -> RunState | None:
             self.group.check()
-            runs = self.runs_on(repo, kind, number)
-            state = self.state(runs[0]) if runs else RunState()
-            reported = runs and runs[0] not in self.store.stale_reports()
-            return state if state.status != "active" and reported else None
+            found = self.runs_on(repo, kind, number)
+            state = self.state(found[0]) if found else RunState()
+            return state if state.status != "active" and self.store.is_reported(found[0]) else None
 
         return wait_until(ended, f"the end of the run on {kind} {number}", seconds)
 

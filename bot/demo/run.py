@@ -26,7 +26,7 @@ from bot.settings import Settings, SettingsInvalid
 from bot.up import environment, start_all
 from gherkin.errors import ScenaristError
 from runners.gitio import git
-from runners.models.factory import RuntimeIncomplete
+from runners.models.roster import RuntimeIncomplete
 from runners.sandbox import available
 
 _HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ class DemoFailed(ScenaristError):
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What the command line said; `runtime` is replay, vllm or anthropic."""
+    """What the command line said; `runtime` is replay, local or anthropic."""
 
     runtime: str = "replay"
     model_url: str = ""
@@ -108,13 +108,14 @@ def _state_dir(keep: Path | None) -> Iterator[Path]:
 
 
 def _settings(options: DemoOptions, state_dir: Path) -> Settings:
-    if options.runtime not in ("replay", "vllm", "anthropic"):
-        raise SettingsInvalid(f"--runtime {options.runtime} is not one of replay, vllm, anthropic.")
+    if options.runtime not in ("replay", "local", "vllm", "anthropic"):
+        raise SettingsInvalid(f"--runtime {options.runtime} is not one of replay, local, anthropic.")
     base = Settings()
     changes: dict[str, object] = {
         "state_dir": state_dir,
         "database_url": "",
         "runtime": options.runtime,
+        "models_file": None,
         "recording": _HERE / "recording.jsonl",
         "reap_seconds": 1.0,
         "unsafe_no_sandbox": options.unsafe_no_sandbox or base.unsafe_no_sandbox,

@@ -117,8 +117,9 @@ def spent_text(state: RunState) -> str:
     """What the run has used, in a line."""
     spent = state.spent
     models = f" with {', '.join(inline(name, 60) for name in state.models)}" if state.models else ""
+    cost = f"{spent.cost:.2f} US dollars, " if spent.cost else ""
     return (
-        f"{spent.turns} turns, {spent.tokens:,} tokens, {state.tool_calls} tool calls, "
+        f"{spent.turns} turns, {spent.tokens:,} tokens, {cost}{state.tool_calls} tool calls, "
         f"{spent.seconds:.0f} s{models}"
     )
 

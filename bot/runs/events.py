@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from runners.events import Committed, ModelReplied, PromptSent, SpecWritten, ToolCalled, VerdictReached
+from runners.events import RunnerEvent
 from runners.job import RunSettings
 from runners.models.chat import Frozen
 from runners.workorder import WorkOrder
@@ -110,12 +110,7 @@ Event = Annotated[
     | PhaseFinished
     | PhaseDelayed
     | Controlled
-    | SpecWritten
-    | PromptSent
-    | ModelReplied
-    | ToolCalled
-    | Committed
-    | VerdictReached
+    | RunnerEvent
     | StatusPosted
     | Published
     | RunEnded,

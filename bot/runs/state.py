@@ -82,7 +82,7 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
         case ModelReplied():
             known = event.reply.model in state.models or not event.reply.model
             return {
-                "spent": _spend(state.spent, event),
+                "spent": state.spent.after(event.reply.usage, event.seconds, event.cost),
                 "models": state.models if known else (*state.models, event.reply.model),
             }
         case ToolCalled():
@@ -115,13 +115,3 @@ def _controlled(event: Controlled) -> dict[str, object]:
             return {"status": "active", "phase": event.phase, "reason": "", "code": "", "delayed": None}
         case "cancel":
             return {"status": "active", "reason": event.reason, "code": ""}
-
-
-def _spend(spent: Spent, event: ModelReplied) -> Spent:
-    usage = event.reply.usage
-    return Spent(
-        turns=spent.turns + 1,
-        prompt_tokens=spent.prompt_tokens + usage.prompt_tokens,
-        completion_tokens=spent.completion_tokens + usage.completion_tokens,
-        seconds=spent.seconds + event.seconds,
-    )

@@ -304,6 +304,12 @@ class Store:
         with reading(self.engine) as db:
             return list(db.execute(query).scalars())
 
+    def is_reported(self, run_id: str) -> bool:
+        """Whether a run's status comment shows all of its log, and nobody edits it any more."""
+        query = sa.select(runs.c.reported_seq >= runs.c.seq).where(runs.c.id == run_id)
+        with reading(self.engine) as db:
+            return bool(db.execute(query).scalar())
+
     def seq(self, run_id: str) -> int:
         """The number of the log's last entry; 0 for an unknown run."""
         with reading(self.engine) as db:

@@ -27,6 +27,7 @@ EDGES: Mapping[tuple[Phase, str], Phase | None] = {
     ("specify", "needs_info"): "conclude",
     ("specify", "gave_up"): "conclude",
     ("implement", "done"): "verify",
+    ("implement", "needs_info"): "conclude",
     ("implement", "gave_up"): "conclude",
     ("verify", "done"): "publish",
     ("verify", "red"): "implement",

@@ -10,12 +10,12 @@ import httpx2
 from runners.models.cancel import Request
 from runners.models.chat import (
     Message,
-    ModelRefusedRequest,
     ModelUnavailable,
     Reply,
     ToolCall,
     ToolSchema,
     Usage,
+    refused,
 )
 
 _STOPS = {
@@ -77,9 +77,7 @@ class AnthropicModel:
         except self._anthropic.APIStatusError as error:
             if error.status_code >= 500 or error.status_code in (408, 409, 429):
                 raise ModelUnavailable(f"Anthropic's API kept answering {error.status_code}.") from None
-            raise ModelRefusedRequest(
-                f"Anthropic's API refused the request ({error.status_code}): {error.message[:300]}."
-            ) from None
+            raise refused("Anthropic's API", error.status_code, error.message[:300]) from None
         except (self._anthropic.APIError, httpx2.HTTPError) as error:
             raise ModelUnavailable(
                 f"Anthropic's API could not be reached ({type(error).__name__})."

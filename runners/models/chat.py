@@ -114,3 +114,28 @@ class ModelRefusedRequest(ScenaristError):
 
     code = "SCN-4002"
     next_step = "Check the model's name, key, context length and tool parser in the operator's settings."
+
+
+class ContextTooLong(ModelRefusedRequest):
+    """The conversation is longer than the model can take."""
+
+    code = "SCN-4006"
+    next_step = "Serve the model with a longer context, or make the issue smaller."
+
+
+def refused(server: str, status: int, reason: str) -> ModelRefusedRequest:
+    """The error for a request that `server` refused with `status`, by what it says."""
+    said = reason.lower()
+    kind = ContextTooLong if any(mark in said for mark in _TOO_LONG) else ModelRefusedRequest
+    return kind(f"{server} refused the request ({status}): {reason}.")
+
+
+# What vLLM, llama.cpp, OpenAI, SGLang and Anthropic say.
+_TOO_LONG = (
+    "context length",
+    "context size",
+    "context window",
+    "prompt is too long",
+    "longer than the model",
+    "max_model_len",
+)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from runners.models.lenient import Lenient, NotJson, read
@@ -74,9 +74,8 @@ def _begins(text: str, start: int) -> int:
     return found.start() if found else len(text)
 
 
-_TOOL_CALL = re.compile(
-    r"^[ \t]*<tool_call>(?P<body>.*?)(?P<close></tool_call>|(?=<tool_call>)|\Z)", re.DOTALL | re.MULTILINE
-)
+_OPENED = re.compile(r"^[ \t]*<tool_call>", re.MULTILINE)
+_CLOSED = re.compile(r"</tool_call>|(?=<tool_call>)|\Z")
 _XML_NAME = re.compile(r"\s*<name>\s*(?P<name>[^<]{1,100}?)\s*</name>(?P<rest>.*)\Z", re.DOTALL)
 _XML_KEY = re.compile(r"<(?P<key>[A-Za-z_][\w-]{0,60})>")
 _GLM_NAME = re.compile(r"\s*(?P<name>[\w.:-]{1,100})\s*(?=<arg_key>|\Z)")
@@ -114,9 +113,8 @@ def _pairs(body: str, opening: "re.Pattern[str]", closing: str) -> tuple[dict[st
 
 def _hermes(text: str) -> Iterator[FoundCall]:
     """`<tool_call>` with JSON (Hermes, Qwen), with XML (our own protocol), or with keys and values (GLM)."""
-    for block in _TOOL_CALL.finditer(text):
-        body, start, end = block["body"], block.start(), block.end()
-        closed = bool(block["close"]) or end < len(text)
+    for start, body, end, marked in islice(_blocks(text), MAX_CALLS):
+        closed = marked or end < len(text)
         if "<function=" in body:
             yield from (replace(each, start=start, end=end) for each in _functions(body))
         elif (xml := _XML_NAME.match(body)) is not None:
@@ -130,6 +128,26 @@ def _hermes(text: str) -> Iterator[FoundCall]:
             )
         else:
             yield from _objects(body, "hermes", start, end)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, str, int, bool]]:
+    """Where each `<tool_call>` begins, what is in it, where it ends, and whether it is closed; CDATA sections hide tags."""
+    at, sections = 0, "]]>" in text
+    while (opened := _OPENED.search(text, at)) is not None:
+        close = _CLOSED.search(text, opened.end())
+        while sections and close is not None:
+            section = text.rfind("<![CDATA[", opened.end(), close.start())
+            if section < 0 or text.find("]]>", section, close.start()) >= 0:
+                break
+            after = text.find("]]>", close.start())
+            if after < 0:
+                sections = False
+            else:
+                close = _CLOSED.search(text, after)
+        if close is None:
+            return
+        at = close.end()
+        yield opened.start(), text[opened.end() : close.start()], at, bool(close[0])
 
 
 def _inside(rest: str) -> str:

@@ -12,12 +12,12 @@ import httpx2
 from runners.models.cancel import Request
 from runners.models.chat import (
     Message,
-    ModelRefusedRequest,
     ModelUnavailable,
     Reply,
     ToolCall,
     ToolSchema,
     Usage,
+    refused,
 )
 
 _STOPS = {
@@ -77,9 +77,7 @@ class VllmModel:
         except self._openai.APIStatusError as error:
             if error.status_code >= 500 or error.status_code in (408, 409, 429):
                 raise ModelUnavailable(f"The model server kept answering {error.status_code}.") from None
-            raise ModelRefusedRequest(
-                f"The model server refused the request ({error.status_code}): {_reason(error.body)}."
-            ) from None
+            raise refused("The model server", error.status_code, _reason(error.body)) from None
         except (self._openai.APIError, httpx2.HTTPError) as error:
             # A stream that breaks off in the middle comes as the transport's own error.
             raise ModelUnavailable(

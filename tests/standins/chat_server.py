@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+from runners.agent import CHECK
 from runners.models.chat import Reply, ToolCall
+from runners.models.probe import PROBE
 from tests.standins.serving import LoopbackServer, QuietHandler
 
 _FIELDS = {
@@ -49,13 +51,19 @@ class ChatServer(LoopbackServer):
     """Serves `specify` turns to requests with a schema and `implement` turns to the others.
 
     Which turn is due follows from the conversation (its assistant messages), as with a real model, which
-    remembers nothing between requests. A turn may be a function of the request.
+    remembers nothing between requests. A turn may be a function of the request; one function instead of a list answers all.
     """
 
-    def __init__(self, specify: Sequence[Turn], implement: Sequence[Turn]) -> None:
+    def __init__(
+        self, specify: Sequence[Turn], implement: Sequence[Turn] | Callable[[dict[str, Any]], Reply]
+    ) -> None:
         self.specify = list(specify)
-        self.implement = list(implement)
+        self.always = implement if callable(implement) else None
+        self.implement = [] if callable(implement) else list(implement)
         self.requests: list[dict[str, Any]] = []
+        self.probes = 0
+        self.context_length = 0
+        self.most_characters = 0
         super().__init__(self._handler())
 
     @property
@@ -67,9 +75,24 @@ class ChatServer(LoopbackServer):
         problem = _problem(request)
         if problem:
             return problem
+        probed = _probed(request)
+        if probed is not None:
+            self.probes += 1
+            return probed
+        size = sum(len(message["content"]) for message in request["messages"])
+        if 0 < self.most_characters < size:
+            return f"This model's maximum context length is {self.most_characters} tokens."
         self.requests.append(request)
+        if self.always is not None and "response_format" not in request:
+            return self.always(request)
         turns = self.specify if "response_format" in request else self.implement
-        number = sum(message["role"] == "assistant" for message in request["messages"])
+        roles = [message["role"] for message in request["messages"]]
+        # A model that is asked to look over its work says once more that it is done.
+        checked = sum(
+            message["role"] == "tool" and message["content"].startswith(CHECK)
+            for message in request["messages"]
+        )
+        number = roles.count("assistant") - (checked if "response_format" not in request else 0)
         if number >= len(turns):
             return f"the script has {len(turns)} turns and turn {number + 1} is asked for"
         turn = turns[number]
@@ -81,7 +104,10 @@ class ChatServer(LoopbackServer):
         class Handler(QuietHandler):
             def do_GET(self) -> None:
                 if self.path == "/v1/models":
-                    self._json(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
+                    card: dict[str, Any] = {"id": "scripted", "object": "model"}
+                    if owner.context_length:
+                        card["max_model_len"] = owner.context_length
+                    self._json(200, {"object": "list", "data": [card]})
                 else:
                     self._json(404, {"error": {"message": "no such path"}})
 
@@ -113,6 +139,17 @@ class ChatServer(LoopbackServer):
                 self.wfile.write(body)
 
         return Handler
+
+
+def _probed(request: dict[str, Any]) -> Reply | None:
+    """The answer to what the bot asks a server to find out what it can do, as a capable one gives it."""
+    asked = request["messages"][-1]["content"]
+    if any(tool["function"]["name"] == PROBE for tool in request.get("tools", ())):
+        words = ["marigold", "tulip"] if "twice" in asked else ["marigold"]
+        return Reply(tool_calls=tuple(call(PROBE, word=word) for word in words), stop="tools")
+    if "response_format" in request and "how many letters" in asked:
+        return Reply(text='{"word": "marigold", "letters": 8}')
+    return None
 
 
 def _problem(request: dict[str, Any]) -> str | None:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from runners.agent import Agent, Ended, conversation_from_log
+from runners.agent import Agent, Ended
 from runners.budget import Budget, Spent
+from runners.conversation import conversation_from_log
 from runners.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.models.chat import Message, ModelRefusedRequest, ModelUnavailable, Reply, ToolCall, Usage
+from runners.models.roster import Engine
 from runners.models.vllm import VllmModel
 from runners.sandbox import Sandbox
 from runners.tools.base import ToolContext, ToolResult
@@ -48,7 +50,7 @@ def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, events: list[R
         )
         with ChatServer([], turns) as server:
             model = VllmModel(server.url, "scripted", idle_s=20)
-            agent = Agent(model, caller(tools), events.extend, budget or Budget())
+            agent = Agent(Engine("local", model), caller(tools), events.extend, budget or Budget())
             return agent.run(conversation, spent or Spent())
 
     return run

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from runners.agent import as_message
+from runners.conversation import as_message
 from runners.models.anthropic import AnthropicModel
 from runners.models.chat import (
     Cancelled,

@@ -71,11 +71,11 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAIN_DSN", "postgresql://x")
     (tmp_path / "dsn").write_text("redis://y\n")
-    assert secret("main", Source(env="MAIN_DSN")) == "postgresql://x"
-    assert secret("main", Source(file=tmp_path / "dsn")) == "redis://y"
+    assert secret("main", Source(env="MAIN_DSN"), LimitsInvalid) == "postgresql://x"
+    assert secret("main", Source(file=tmp_path / "dsn"), LimitsInvalid) == "redis://y"
     for source in (Source(env="NOT_SET"), Source(file=tmp_path / "none")):
         with pytest.raises(LimitsInvalid, match="databases.main"):
-            secret("main", source)
+            secret("databases.main", source, LimitsInvalid)
 
 
 def test_a_repository_names_its_tools_and_quotas() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import bot.demo
-from runners.agent import as_message
+from runners.conversation import as_message
 from runners.events import ModelReplied
 from runners.models.chat import Message, Reply, ToolCall, ToolSchema
 from runners.models.replay import RecordingInvalid, ReplayDiverged, ReplayModel

@@ -1,0 +1,153 @@
+"""The models of this machine, built when they are first needed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gherkin.errors import ScenaristError
+from runners.models.chat import ChatModel, ModelUnavailable
+from runners.models.probe import Profile, probe, remembered
+from runners.models.runtimes import AgentSpec, Mode, ModelsConfig, Prices, Role, RuntimeSpec
+from runners.models.xml import XmlTools
+
+CLAUDE = "claude-sonnet-5-5"
+_CLAUDE_CONTEXT = 200_000
+
+
+class RuntimeIncomplete(ScenaristError):
+    """The chosen runtime lacks a setting."""
+
+    code = "SCN-4005"
+    next_step = "Set it in the environment of the runner; `docs/models.md` lists what each runtime needs."
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model that can be talked to. `context_length` is in tokens, 0 if unknown; `max_tokens` bounds a reply."""
+
+    runtime: str
+    model: ChatModel
+    prices: Prices = field(default_factory=Prices)
+    context_length: int = 0
+    max_tokens: int = 8192
+    profile: Profile | None = None
+
+    @property
+    def native(self) -> ChatModel:
+        """The model without what spells tools for it."""
+        return self.model.plain if isinstance(self.model, XmlTools) else self.model
+
+
+class Roster:
+    """Who does which role. `keys` are the servers' keys by runtime; profiles of deployments are kept below `profiles`."""
+
+    def __init__(self, config: ModelsConfig, mode: Mode, keys: Mapping[str, str], profiles: Path) -> None:
+        self._config = config
+        self._mode = mode
+        self._keys = keys
+        self._profiles = profiles
+        self._engines: dict[str, tuple[str, Engine]] = {}
+
+    def agent(self, role: Role) -> AgentSpec:
+        """Who does `role`. Raises `RuntimeIncomplete`."""
+        try:
+            return self._config.agent(role, self._mode)
+        except ValueError as error:
+            raise RuntimeIncomplete(f"The {role} has no model in {self._mode} mode: {error}.") from None
+
+    def levels(self, role: Role) -> tuple[str, ...]:
+        """The runtimes of `role`: the first, and those that take over, one after the other."""
+        agent = self.agent(role)
+        return (agent.runtime, *agent.escalate)
+
+    def engine(self, role: Role, level: int = 0) -> Engine:
+        """The model of `role` after `level` escalations. Raises as `of` does."""
+        levels = self.levels(role)
+        return self.of(levels[min(level, len(levels) - 1)])
+
+    def of(self, runtime: str) -> Engine:
+        """The model of a runtime. Raises `RuntimeIncomplete`, `RecordingInvalid` or `ModelUnavailable`."""
+        spec, key = self._config.runtimes[runtime], self._keys.get(runtime, "")
+        served = _served(spec, key) if spec.provider == "vllm" else _Served("", "", 0)
+        built = self._engines.get(runtime)
+        if built is None or built[0] != served.deployment:
+            built = served.deployment, self._build(runtime, spec, key, served)
+            self._engines[runtime] = built
+        return built[1]
+
+    def _build(self, runtime: str, spec: RuntimeSpec, key: str, served: "_Served") -> Engine:
+        if spec.provider == "replay":
+            from runners.models.replay import ReplayModel
+
+            if spec.recording is None:
+                raise RuntimeIncomplete("SCENARIST_RECORDING is not set.")
+            return Engine(runtime, ReplayModel.from_file(spec.recording), spec.prices)
+        if spec.provider == "anthropic":
+            from runners.models.anthropic import AnthropicModel
+
+            if not key:
+                raise RuntimeIncomplete(
+                    f"The runtime {runtime} has no key: SCENARIST_ANTHROPIC_API_KEY is not set."
+                )
+            claude = AnthropicModel(
+                spec.model or CLAUDE, api_key=key, url=spec.url or None, idle_s=spec.idle_seconds
+            )
+            context = spec.context_length or _CLAUDE_CONTEXT
+            return Engine(runtime, claude, spec.prices, context, spec.max_tokens)
+        from runners.models.vllm import VllmModel
+
+        model: ChatModel = VllmModel(
+            spec.url, served.model, api_key=key, idle_s=spec.idle_seconds, temperature=spec.temperature
+        )
+        tools, profile = spec.tools, None
+        if tools == "auto":
+            plain = model
+            profile = remembered(
+                self._profiles,
+                served.deployment,
+                lambda: probe(plain, served.deployment, served.context_length),
+            )
+            tools = profile.tools
+        if tools == "xml":
+            model = XmlTools(model)
+        context = spec.context_length or served.context_length
+        return Engine(runtime, model, spec.prices, context, _within(spec.max_tokens, context), profile)
+
+
+def _within(max_tokens: int, context_length: int) -> int:
+    """Replies may take a quarter of the context at most: the rest is for what was said before."""
+    return min(max_tokens, context_length // 4) if context_length else max_tokens
+
+
+@dataclass(frozen=True)
+class _Served:
+    """The model a server has; `deployment` is another one whenever something about it changes."""
+
+    deployment: str
+    model: str
+    context_length: int
+
+
+def _served(spec: RuntimeSpec, key: str) -> _Served:
+    import openai
+
+    try:
+        listed = openai.OpenAI(
+            base_url=spec.url, api_key=key or "none", max_retries=2, timeout=20
+        ).models.list()
+    except openai.OpenAIError as error:
+        raise ModelUnavailable(f"{spec.url} does not list its models ({type(error).__name__}).") from None
+    if not listed.data:
+        raise ModelUnavailable(f"{spec.url} serves no model.")
+    card = next((each for each in listed.data if each.id == spec.model), None)
+    if card is None:
+        if spec.model:  # some servers serve more than they list
+            return _Served(f"{spec.url} {spec.model}", spec.model, 0)
+        card = listed.data[0]
+    extra = card.model_extra or {}
+    length = extra.get("max_model_len")
+    return _Served(
+        f"{spec.url} {card.id} {extra.get('root', '')} {length}",
+        card.id,
+        length if isinstance(length, int) else 0,
+    )

@@ -1,0 +1,96 @@
+"""The models an operator has, and which of them does what: the file of ``SCENARIST_MODELS_FILE``."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from runners.limits import Source
+from runners.models.chat import Frozen, Usage
+
+Mode = Literal["local", "anthropic", "hybrid", "replay"]
+Role = Literal["analyst", "driver"]
+
+_PER_MILLION = 1_000_000
+
+
+class Prices(Frozen):
+    """What tokens cost, in US dollars a million."""
+
+    input: float = Field(default=0.0, ge=0, description="Prompt tokens that no cache served.")
+    cached: float = Field(default=0.0, ge=0, description="Prompt tokens that a cache served.")
+    output: float = Field(default=0.0, ge=0, description="Completion tokens.")
+
+    def cost(self, usage: Usage) -> float:
+        """US dollars for one reply."""
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        spent = fresh * self.input + usage.cached_tokens * self.cached + usage.completion_tokens * self.output
+        return spent / _PER_MILLION
+
+
+class RuntimeSpec(Frozen):
+    """One model somewhere."""
+
+    provider: Literal["vllm", "anthropic", "replay"] = Field(description="What its server speaks.")
+    url: str = Field(default="", description="The server's API; for vllm it ends in /v1.")
+    model: str = Field(default="", description="Empty: the server's first model, or Claude Sonnet.")
+    key: Source | None = Field(default=None, description="Where the server's key is found.")
+    recording: Path | None = Field(default=None, description="The run log that `replay` plays.")
+    context_length: int = Field(default=0, ge=0, description="In tokens; 0: what the server says.")
+    max_tokens: int = Field(default=8192, ge=16, description="Longest reply, in tokens.")
+    temperature: float = Field(default=0.2, ge=0, le=2, description="For vllm.")
+    idle_seconds: float = Field(default=120, gt=0, description="Silence after which a request is given up.")
+    tools: Literal["auto", "native", "xml"] = Field(
+        default="auto", description="How tools are called; auto: what a probe of the server finds."
+    )
+    prices: Prices = Field(default=Prices(), description="What its tokens cost.")
+
+
+class AgentSpec(Frozen):
+    """Who does the work of a role."""
+
+    runtime: str = Field(description="Name of one of the `runtimes`.")
+    escalate: tuple[str, ...] = Field(default=(), description="Runtimes that take over, one after the other.")
+    after_red: int = Field(
+        default=2, ge=1, description="Red verdicts after which the next one takes over; being stuck does too."
+    )
+
+
+class ModelsConfig(Frozen):
+    """The operator's models file."""
+
+    runtimes: dict[str, RuntimeSpec] = Field(min_length=1, description="Models by name.")
+    agents: dict[Role, AgentSpec] = Field(
+        default={}, description="Roles: `analyst` writes the scenarios, `driver` the code."
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> "ModelsConfig":
+        for role, agent in self.agents.items():
+            for name in (agent.runtime, *agent.escalate):
+                if name not in self.runtimes:
+                    raise ValueError(
+                        f"agents.{role} names the runtime {name}, which is none of {', '.join(self.runtimes)}"
+                    )
+        return self
+
+    def agent(self, role: Role, mode: Mode) -> AgentSpec:
+        """Who does `role`: whoever the file names, or the first runtime of the kind that `mode` wants.
+
+        In hybrid mode the strong model writes the scenarios, where small ones are far weaker than at fixing, and takes over
+        the code when the local one gets nowhere. Raises `ValueError` when there is no runtime of the kind.
+        """
+        if role in self.agents:
+            return self.agents[role]
+        if mode == "hybrid":
+            local, strong = self._first("vllm"), self._first("anthropic")
+            if role == "analyst":
+                return AgentSpec(runtime=strong)
+            return AgentSpec(runtime=local, escalate=(strong,))
+        return AgentSpec(runtime=self._first("vllm" if mode == "local" else mode))
+
+    def _first(self, provider: str) -> str:
+        found = next((name for name, spec in self.runtimes.items() if spec.provider == provider), None)
+        if found is None:
+            raise ValueError(f"no runtime has the provider {provider}")
+        return found

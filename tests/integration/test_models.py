@@ -1,0 +1,92 @@
+"""Runs with two models: who writes the scenarios, who the code, and who takes over."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from bot.runs.events import Event
+from runners.events import ModelReplied, ModelSwitched
+from tests.harness import REPO, BotUnderTest, doubling, draft, says
+from tests.standins.chat_server import ChatServer, call
+
+pytestmark = pytest.mark.xdist_group("two-models")  # one bot for all
+
+
+class Two:
+    """A bot whose driver is `weak` and then, after one red verdict or when it is stuck, `strong`, who is the analyst too."""
+
+    def __init__(self, bot: BotUnderTest, weak: ChatServer, strong: ChatServer) -> None:
+        self.bot, self.weak, self.strong = bot, weak, strong
+        self.repo = bot.make_repo()
+
+    def implement(self) -> tuple[str, list[Event]]:
+        """Have an issue implemented; how the run ended, and its events."""
+        issue = self.bot.forge.open_issue(
+            REPO, "tri", "Double", "As a user I want to double numbers: 4 gives 8."
+        )
+        self.bot.forge.add_label(REPO, issue.number, "agent:implement", "ada")
+        self.number = issue.number
+        state = self.bot.finished(self.repo, "issue", issue.number)
+        run = self.bot.runs_on(self.repo, "issue", issue.number)[0]
+        return state.status, [entry.event for entry in self.bot.store.entries(run)]
+
+    def comments(self) -> str:
+        return "\n".join(each.body for each in self.bot.forge.comments(self.repo, self.number))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    folder = tmp_path_factory.mktemp("models")
+    with ExitStack() as stack:
+        weak = stack.enter_context(ChatServer([], []))
+        strong = stack.enter_context(ChatServer([], []))
+        path: Path = folder / "models.yml"
+        path.write_text(
+            "runtimes:\n"
+            f"  weak: {{provider: vllm, url: '{weak.url}', prices: {{input: 1, output: 2}}}}\n"
+            f"  strong: {{provider: vllm, url: '{strong.url}'}}\n"
+            "agents:\n  analyst: {runtime: strong}\n"
+            "  driver: {runtime: weak, escalate: [strong], after_red: 1}\n"
+        )
+        bot = stack.enter_context(BotUnderTest({"models_file": path}))
+        yield Two(bot, weak, strong)
+
+
+def test_a_model_that_is_stuck_gives_way_to_the_next(two: Two) -> None:
+    two.strong.specify = [draft()]
+    two.weak.implement = [says(text="Let me think."), says(text="Hm."), says(text="Well.")]
+    # The same conversation goes on: the strong model's first turn is the fourth.
+    two.strong.implement = [says()] * 3 + doubling()
+    status, events = two.implement()
+    assert status == "done", two.comments()
+    switched = [event for event in events if isinstance(event, ModelSwitched)]
+    assert [(event.to, event.reason) for event in switched] == [
+        ("strong", "The model stopped calling tools.")
+    ]
+    by = [(event.phase, event.runtime) for event in events if isinstance(event, ModelReplied)]
+    assert by[0] == ("specify", "strong") and by[1:4] == [("implement", "weak")] * 3
+    assert set(by[4:]) == {("implement", "strong")}
+    assert "takes over" not in two.comments()
+
+
+def test_red_verdicts_give_the_work_to_the_next(two: Two) -> None:
+    two.strong.specify = [draft("Doubling again")]
+    wrong = doubling("return 3 * n")
+    two.weak.implement = wrong
+    two.strong.implement = [*wrong, *doubling()[1:]]
+    status, events = two.implement()
+    assert status == "done", two.comments()
+    switched = [event for event in events if isinstance(event, ModelSwitched)]
+    assert [(event.to, event.reason) for event in switched] == [("strong", "1 red verdict")]
+    costs = [event.cost for event in events if isinstance(event, ModelReplied) and event.runtime == "weak"]
+    assert costs and all(cost == pytest.approx((900 + 2 * 60) / 1e6) for cost in costs)
+
+
+def test_a_question_of_the_model_is_asked_on_the_issue(two: Two) -> None:
+    two.strong.specify = [draft("Doubling once more")]
+    two.weak.implement = [says(call("ask", question="Should fractions be doubled, too?"))]
+    status, _ = two.implement()
+    assert status == "needs_info"
+    assert "Should fractions be doubled, too?" in two.comments()
