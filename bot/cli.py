@@ -287,7 +287,9 @@ def retry(
     ],
 ) -> None:
     """Begin a run that ended without a result again at a phase."""
-    if phase not in ("prepare", "specify", "implement", "verify", "publish"):
+    from bot.runs.events import PHASES_TO_RETRY
+
+    if phase not in PHASES_TO_RETRY:
         raise typer.BadParameter(f"unknown phase: {phase}")
     _control(run, "retry", phase)
 

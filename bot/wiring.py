@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from bot.forges.registry import Forges
@@ -171,6 +172,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 limits=limits,
                 environments=Environments(workspaces, limits, unsafe=unsafe),
                 cancel=hold.cancel,
+                instructions=partial(store.instructions, run_id),
                 unsafe_no_sandbox=unsafe,
             )
             return work(job, services)

@@ -287,7 +287,9 @@ class _Draft(Node):
     questions: tuple[str, ...] = ()
 
 
-_TEXT = {"type": "string"}
+# The bounds end what a model would write without end.
+_TEXT = {"type": "string", "maxLength": 300}
+_LONG = {"type": "string", "maxLength": 4000}
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -305,16 +307,18 @@ def _list(items: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 _STEP_SCHEMA = _object(
     keyword={"type": "string", "enum": ["Given", "When", "Then", "And", "But"]},
-    text={"type": "string", "description": "The step without its keyword, on one line."},
+    text={**_TEXT, "description": "The step without its keyword, on one line."},
     table={"anyOf": [{"type": "null"}, _object(headings=_list(_TEXT), rows=_list(_list(_TEXT)))]},
-    doc_string={"anyOf": [{"type": "null"}, _TEXT]},
+    doc_string={"anyOf": [{"type": "null"}, _LONG]},
 )
 
 FEATURE_SCHEMA: dict[str, Any] = _object(
-    name={"type": "string", "description": "What the feature is, in a few words."},
+    name={**_TEXT, "description": "What the feature is, in a few words."},
     narrative=_object(as_a=_TEXT, i_want=_TEXT, so_that=_TEXT),
-    scenarios=_list(_object(name=_TEXT, steps=_list(_STEP_SCHEMA)), minItems=1),
-    questions=_list({"type": "string", "description": "An open question to the author of the issue."}),
+    scenarios=_list(
+        _object(name=_TEXT, steps=_list(_STEP_SCHEMA, minItems=2, maxItems=20)), minItems=1, maxItems=20
+    ),
+    questions=_list({**_TEXT, "description": "An open question to the author of the issue."}, maxItems=5),
 )
 
 

@@ -11,7 +11,16 @@ from runners.budget import Budget, Spent
 from runners.calls import Caller
 from runners.conversation import Room, Step, as_message, condensed, unanswered
 from runners.events import Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
-from runners.models.chat import ContextTooLong, Frozen, Message, Reply, ToolCall, ToolSchema
+from runners.models.chat import (
+    Choice,
+    ContextTooLong,
+    Frozen,
+    Message,
+    ModelRefusedRequest,
+    Reply,
+    ToolCall,
+    ToolSchema,
+)
 from runners.models.rescue import rescue
 from runners.models.roster import Engine
 from runners.redact import Redactor
@@ -86,7 +95,7 @@ class Agent:
 
     `log` gets each event before anything is built on it: a reply before its calls are run, a turn's
     results together. It may raise to end the loop (a cancelled run does so). The first `finish` is answered with what
-    `checklist` gives, and only the next one ends the loop.
+    `checklist` gives, and only the next one ends the loop. `inbox` gives what came in since it was last asked.
     """
 
     def __init__(
@@ -98,6 +107,7 @@ class Agent:
         cancel: threading.Event | None = None,
         redactor: Redactor | None = None,
         checklist: Callable[[], str] | None = None,
+        inbox: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._engine = engine
         self._tools = tools
@@ -106,6 +116,7 @@ class Agent:
         self._budget = budget
         self._cancel = cancel
         self._checklist = checklist
+        self._inbox = inbox
         self._called: list[ToolCalled] = []
         self._advised = False
         self._schemas = [*tools.toolbox.schemas(), *ENDINGS]
@@ -131,7 +142,11 @@ class Agent:
             if not told and self.spent.is_last(self._budget, self._room.tokens(messages)):
                 self._nudge(_LAST, messages)
                 told = True
-            reply, correction = self._ask(messages)
+            for text in self._inbox():
+                self._log([PromptSent(reason="comment", text=text)])
+                messages.append(Message(role="user", text=text))
+            # A model that only talks is made to call, where its server can do so.
+            reply, correction = self._ask(messages, "required" if silent == _SILENT_REPLIES - 1 else "auto")
             messages.append(as_message(reply))
             if not reply.tool_calls:
                 silent += 1
@@ -156,10 +171,10 @@ class Agent:
         self._log([PromptSent(reason="nudge", text=hint)])
         messages.append(Message(role="user", text=hint))
 
-    def _ask(self, messages: list[Message]) -> tuple[Reply, str]:
+    def _ask(self, messages: list[Message], choice: Choice) -> tuple[Reply, str]:
         """The next reply, with the calls that are in it, and what to tell the model if a call is unclear."""
         started = time.monotonic()
-        reply = self._fitting(messages)
+        reply = self._fitting(messages, choice)
         seconds = time.monotonic() - started
         writing = self._tools.toolbox.writing | set(_ENDING)
         found = rescue(reply, self._schemas, writing, self.spent.turns)
@@ -185,7 +200,7 @@ class Agent:
         self._room.measured(messages, reply.usage)
         return reply, found.correction
 
-    def _fitting(self, messages: list[Message]) -> Reply:
+    def _fitting(self, messages: list[Message], choice: Choice) -> Reply:
         """The model's reply; the conversation is condensed when it has grown too long. Raises as `ChatModel.reply` does."""
         step = self._room.step(messages)
         refusals = 0
@@ -196,12 +211,15 @@ class Agent:
                 self._log([Condensed(step=step, kept=kept, tokens=tokens)])
                 messages[:] = condensed(messages, step, kept)
                 self._room.forget()
-                if step == "results" and self._room.next_step(messages) is not None:
-                    step = "digest"
-                    continue
+                step = self._room.next_step(messages) if step == "results" else None
+                continue
             try:
                 reply = self._engine.model.reply(
-                    messages, self._schemas, max_tokens=self._engine.max_tokens, cancel=self._cancel
+                    messages,
+                    self._schemas,
+                    choice=choice,
+                    max_tokens=self._engine.max_tokens,
+                    cancel=self._cancel,
                 )
                 return _without_secrets(reply, self._redactor)
             except ContextTooLong:
@@ -209,6 +227,10 @@ class Agent:
                     raise
                 step = _REFUSED[refusals]
                 refusals += 1
+            except ModelRefusedRequest:
+                if choice == "auto":
+                    raise
+                choice = "auto"
 
     def _answer(self, calls: Sequence[ToolCall], messages: list[Message]) -> Ended | None:
         """Run the calls and log their results together; after an ending call nothing is run."""

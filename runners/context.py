@@ -63,6 +63,13 @@ def implement_prompt(
     ]
 
 
+def instruction(run_id: str, by: str, text: str) -> str:
+    """What a model is told that somebody with rights wrote while it was at work."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    return env.get_template("instruction.md.j2").render(fence=mark, by=by, text=text)
+
+
 def checklist(diff: str) -> str:
     """What a model is answered that says for the first time that it is done: its work, and what to look for."""
     env = _environment("")

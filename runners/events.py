@@ -24,7 +24,16 @@ class PromptSent(Frozen):
     """A message that was put to the model outside of replies and tool results."""
 
     type: Literal["PromptSent"] = "PromptSent"
-    reason: Literal["verdict", "nudge", "switch"]
+    reason: Literal["verdict", "nudge", "switch", "comment"]
+    text: str
+
+
+class Instructed(Frozen):
+    """Somebody with rights wrote on the issue or pull request while the run was on; the model hears of it before its next turn."""
+
+    type: Literal["Instructed"] = "Instructed"
+    comment: int
+    by: str
     text: str
 
 
@@ -106,6 +115,7 @@ class VerdictReached(Frozen):
 RunnerEvent = (
     SpecWritten
     | PromptSent
+    | Instructed
     | ModelReplied
     | ModelSwitched
     | Condensed

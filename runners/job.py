@@ -9,7 +9,7 @@ from pydantic import Field
 
 from runners.budget import Budget, Spent
 from runners.environment import Environments
-from runners.events import RunnerEvent, SpecWritten
+from runners.events import Instructed, RunnerEvent, SpecWritten
 from runners.limits import OperatorLimits, ScopedQuotas
 from runners.models.chat import Frozen
 from runners.models.roster import Roster
@@ -111,7 +111,7 @@ class Log(Protocol):
 class Services:
     """What a phase may use: this machine's workspaces and models, the run's log and artifacts.
 
-    When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
+    `instructions` gives what people wrote while the run was on. When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
     tools may do, `redactor` knows this process's secrets, and `resources` are for tools that need this machine's
     databases or container engine.
     """
@@ -123,6 +123,7 @@ class Services:
     limits: Limits
     environments: Environments
     cancel: threading.Event
+    instructions: Callable[[], Sequence[Instructed]] = tuple
     unsafe_no_sandbox: bool = False
     operator: OperatorLimits = field(default_factory=OperatorLimits)
     redactor: Redactor = field(default_factory=Redactor)

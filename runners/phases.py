@@ -16,7 +16,7 @@ from gherkin.steps import describe as describe_steps
 from gherkin.story import StoryInvalid, is_empty, story_from_issue
 from runners.agent import Agent, Ended
 from runners.calls import Caller
-from runners.context import Background, checklist, implement_prompt, specify_prompt
+from runners.context import Background, checklist, implement_prompt, instruction, specify_prompt
 from runners.conversation import as_message, conversation_from_log
 from runners.escalation import TAKEN_OVER, level_of, too_many_reds
 from runners.events import (
@@ -101,7 +101,8 @@ def _draft(job: Job, services: Services, background: Background) -> tuple[Featur
                 ]
             )
         try:
-            feature = from_draft(json.loads(reply.text), issue=job.order.number)
+            # Constrained decoding lets raw line ends into strings.
+            feature = from_draft(json.loads(reply.text, strict=False), issue=job.order.number)
             if len(scenario_names(feature)) > job.settings.max_scenarios:
                 raise FeatureInvalid(f"There are more than {job.settings.max_scenarios} scenarios.")
             return parse(render(feature), "draft.feature"), ""
@@ -200,6 +201,10 @@ def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Seq
         log(new)
         events.extend(new)
 
+    def inbox() -> list[str]:
+        told = sum(isinstance(event, PromptSent) and event.reason == "comment" for event in events)
+        return [instruction(job.run_id, each.by, each.text) for each in services.instructions()[told:]]
+
     spent = job.spent
     reason = too_many_reds(events, services.models.agent("driver").after_red)
     while True:
@@ -216,6 +221,7 @@ def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Seq
             services.cancel,
             services.redactor,
             lambda: checklist(tree.diff(job.spec.commit)),
+            inbox,
         )
         ended = agent.run(conversation_from_log(head, events), spent)
         if ended.reason != "stuck" or level + 1 >= len(levels):

@@ -116,7 +116,11 @@ class LocalForge:
         self._deliver(repo, "issues", "closed", sender, issue=self._issue_payload(repo, number))
 
     def add_comment(self, repo: str, number: int, author: str, body: str) -> int:
-        return self._comment(repo, number, self.account(repo, author), body)
+        made = self._comment(repo, number, self.account(repo, author), body)
+        payload = self._conversation_payload(repo, number)
+        comment = {"id": made, "body": body, "created_at": _now()}
+        self._deliver(repo, "issue_comment", "created", author, issue=payload, comment=comment)
+        return made
 
     def submit_review(
         self, repo: str, pull: int, author: str, body: str, comments: list[tuple[str, int, str]]
@@ -300,6 +304,13 @@ class LocalForge:
             "updated_at": data["updated_at"],
             "labels": [{"name": label} for label in data["labels"]],
         }
+
+    def _conversation_payload(self, repo: str, number: int) -> dict[str, Any]:
+        try:
+            return self._issue_payload(repo, number)
+        except ForgeMissing:
+            data = self._get(repo, "pull", number)
+            return {"number": number, "title": data["title"], "body": data["body"], "pull_request": {}}
 
     def _deliver(self, repo: str, event: str, action: str, sender: str, **parts: Any) -> None:
         if self._send is None:

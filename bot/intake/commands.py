@@ -5,8 +5,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
-from bot.intake.events import Event, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted, Withdrawn
-from bot.runs.events import RunRequested
+from bot.intake.events import (
+    Commented,
+    Event,
+    Ignored,
+    IssueLabelled,
+    ReviewCommented,
+    ReviewSubmitted,
+    Withdrawn,
+)
+from bot.runs.events import PHASES_TO_RETRY, Control, Phase, RunRequested
+from runners.events import Instructed
 from runners.models.chat import Frozen
 from runners.workorder import OrderComment, OrderThread, WorkOrder
 
@@ -14,6 +23,9 @@ _MAY_TRIGGER: frozenset[Permission] = frozenset({"write", "admin"})
 
 # A forge stamps a review and its comments one after the other.
 _SAME_MOMENT = timedelta(seconds=5)
+
+
+_COMMAND = re.compile(r"\s*/agent\s+(?P<word>[a-z]+)\b(?P<rest>.*)", re.DOTALL)
 
 
 class StartRun(Frozen):
@@ -32,7 +44,27 @@ class CancelRuns(Frozen):
     reason: str
 
 
-def decide(event: Event, forge: Forge, delivery_id: str) -> StartRun | CancelRuns | Ignored:
+class SteerRuns(Frozen):
+    """Pause, resume, cancel or retry what is on `target`, as its maintainer said in a comment."""
+
+    target: str
+    control: Control
+    phase: Phase | None
+    by: str
+
+
+class InstructRun(Frozen):
+    """Tell the run under way on `target`; where the last one waits for an answer, begin `otherwise`."""
+
+    target: str
+    instructed: Instructed
+    otherwise: StartRun | None
+
+
+Decision = StartRun | CancelRuns | SteerRuns | InstructRun | Ignored
+
+
+def decide(event: Event, forge: Forge, delivery_id: str) -> Decision:
     """What follows from an event. Raises the forge's errors."""
     if isinstance(event, Withdrawn):
         # Whoever could do this had the right to: the forge has checked it.
@@ -44,6 +76,8 @@ def decide(event: Event, forge: Forge, delivery_id: str) -> StartRun | CancelRun
         return Ignored(reason="the sender has no write access")
     if isinstance(event, IssueLabelled):
         return _implement(event, forge, delivery_id)
+    if isinstance(event, Commented):
+        return _comment(event, forge, delivery_id)
     pull = forge.pull(event.repo, event.pull)
     if not forge.is_ours(event.repo, pull.author):
         return Ignored(reason="not a pull request of ours")
@@ -81,6 +115,74 @@ def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun
         target=target,
         exclusive=True,
     )
+
+
+def _comment(event: Commented, forge: Forge, delivery_id: str) -> Decision:
+    target = f"{forge.kind}:{event.repo.full_name}:{event.kind}:{event.number}"
+    command = _COMMAND.match(event.body)
+    if command is not None and command["word"] != "revise":
+        word, rest = command["word"], command["rest"].strip()
+        if word not in ("pause", "resume", "cancel", "retry"):
+            return Ignored(reason="a command that is not known")
+        phase = rest or "implement"
+        if word == "retry" and phase not in PHASES_TO_RETRY:
+            return Ignored(reason="a phase that is not known")
+        return SteerRuns.model_validate(
+            {
+                "target": target,
+                "control": word,
+                "phase": phase if word == "retry" else None,
+                "by": event.sender.login,
+            }
+        )
+    if command is not None:
+        return _revise_as_told(event, command["rest"].strip(), forge)
+    told = Instructed(comment=event.comment, by=event.sender.login, text=event.body)
+    return InstructRun(target=target, instructed=told, otherwise=_answered(event, forge, delivery_id))
+
+
+def _answered(event: Commented, forge: Forge, delivery_id: str) -> StartRun | None:
+    """The run that an answer to the bot's question begins; its text is among the comments of the work order."""
+    if event.kind != "issue":
+        return None
+    labelled = IssueLabelled(
+        repo=event.repo,
+        number=event.number,
+        label=event.label,
+        title=event.title,
+        body=event.text,
+        at=event.at,
+        sender=event.sender,
+    )
+    begun = _implement(labelled, forge, delivery_id)
+    return begun if isinstance(begun, StartRun) else None
+
+
+def _revise_as_told(event: Commented, text: str, forge: Forge) -> StartRun | Ignored:
+    if event.kind != "pull":
+        return Ignored(reason="only pull requests are revised")
+    pull = forge.pull(event.repo, event.number)
+    if not forge.is_ours(event.repo, pull.author):
+        return Ignored(reason="not a pull request of ours")
+    if pull.state != "open":
+        return Ignored(reason="the pull request is closed")
+    if not text:
+        return Ignored(reason="the review asks for nothing")
+    issue = re.match(r"agent/(\d+)-", pull.head)
+    order = WorkOrder(
+        kind="revise",
+        number=int(issue.group(1)) if issue else 0,
+        title=pull.title,
+        body="",
+        requested_by=event.sender.login,
+        requested_at=event.at,
+        pull=event.number,
+        review_body=text,
+        threads=(),
+    )
+    target = f"{forge.kind}:{event.repo.full_name}:pull:{event.number}"
+    request = _request(forge, event.repo, order, f"{target}:told:{event.comment}")
+    return StartRun(request=request, target=target, exclusive=False)
 
 
 def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun | Ignored:

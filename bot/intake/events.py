@@ -43,6 +43,21 @@ class ReviewCommented(Neutral):
     sender: Account
 
 
+class Commented(Neutral):
+    """Somebody wrote on an issue or a pull request; `title` and `text` are the issue's as it is now, and `label` is the trigger."""
+
+    repo: Repo
+    kind: Literal["issue", "pull"]
+    number: int
+    comment: int
+    body: str
+    at: str
+    sender: Account
+    label: str
+    title: str
+    text: str
+
+
 class Withdrawn(Neutral):
     """What a run was asked for is gone: the label, the issue, or the open pull request; `reason` says what."""
 
@@ -59,4 +74,4 @@ class Ignored(Neutral):
     reason: str
 
 
-Event = IssueLabelled | ReviewSubmitted | ReviewCommented | Withdrawn
+Event = IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn

@@ -12,7 +12,15 @@ import pydantic_core
 from pydantic import BaseModel, ValidationError
 
 from bot.forges.forge import Account, Repo
-from bot.intake.events import Event, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted, Withdrawn
+from bot.intake.events import (
+    Commented,
+    Event,
+    Ignored,
+    IssueLabelled,
+    ReviewCommented,
+    ReviewSubmitted,
+    Withdrawn,
+)
 
 BRANCH_PREFIX = "agent/"
 
@@ -46,6 +54,8 @@ class _Issue(BaseModel):
     title: str
     body: str | None = None
     updated_at: str = ""
+    # There is one when the issue is the conversation of a pull request.
+    pull_request: dict[str, object] | None = None
 
 
 class _Head(BaseModel):
@@ -69,6 +79,7 @@ class _Review(BaseModel):
 class _Comment(BaseModel):
     id: int
     pull_request_review_id: int | None = None
+    body: str | None = None
     created_at: str = ""
 
 
@@ -93,7 +104,9 @@ class _Payload(BaseModel):
         )
 
 
-_WANTED = frozenset({"issues", "pull_request", "pull_request_review", "pull_request_review_comment"})
+_WANTED = frozenset(
+    {"issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment"}
+)
 _GONE = {
     "closed": "the issue was closed",
     "deleted": "the issue was deleted",
@@ -125,6 +138,8 @@ def parse(event: str, body: bytes, trigger_label: str) -> Event | Ignored:
         raise PayloadInvalid(f"{where or 'body'}: {first['msg']}") from None
     if event == "issues":
         return _issue(payload, trigger_label)
+    if event == "issue_comment":
+        return _issue_comment(payload, trigger_label)
     if event == "pull_request":
         return _pull(payload)
     return _review(payload) if event == "pull_request_review" else _comment(payload)
@@ -159,6 +174,25 @@ def _issue(payload: _Payload, trigger_label: str) -> Event | Ignored:
         body=payload.issue.body or "",
         at=payload.issue.updated_at,
         sender=payload.sender.neutral(),
+    )
+
+
+def _issue_comment(payload: _Payload, trigger_label: str) -> Event | Ignored:
+    if payload.action != "created":
+        return Ignored(reason="action not used")
+    if payload.issue is None or payload.comment is None:
+        raise PayloadInvalid("issue and comment are required")
+    return Commented(
+        repo=payload.repo,
+        kind="pull" if payload.issue.pull_request is not None else "issue",
+        number=payload.issue.number,
+        comment=payload.comment.id,
+        body=payload.comment.body or "",
+        at=payload.comment.created_at,
+        sender=payload.sender.neutral(),
+        label=trigger_label,
+        title=payload.issue.title,
+        text=payload.issue.body or "",
     )
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from bot.forges.forge import Forge, ForgeUnavailable
-from bot.intake.commands import CancelRuns, decide
+from bot.intake.commands import CancelRuns, InstructRun, StartRun, SteerRuns, decide
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.events import Ignored
 from bot.intake.github import PayloadInvalid, parse
@@ -81,6 +81,14 @@ class IntakeHandler:
             self._cancel(decision)
             self._deliveries.close(delivery_id, decision.reason)
             return None
+        if isinstance(decision, SteerRuns):
+            self._deliveries.close(delivery_id, self._steer(decision))
+            return None
+        if isinstance(decision, InstructRun):
+            return self._instruct(decision, delivery_id)
+        return self._start(decision, delivery_id)
+
+    def _start(self, decision: StartRun, delivery_id: str) -> str | None:
         run_id = self._store.request_run(
             decision.request,
             target=decision.target,
@@ -93,6 +101,31 @@ class IntakeHandler:
 
     def _delay(self, delivery: Delivery, reason: str) -> None:
         self._deliveries.delay(delivery.id, reason, min(2.0 * 2**delivery.attempts, _MAX_DELAY_S))
+
+    def _steer(self, decision: SteerRuns) -> str:
+        """Do what a maintainer's comment says; what came of it."""
+        found = self._store.open_runs(decision.target)
+        if decision.control == "retry":
+            found = [row.id for row in self._store.list_runs(1, target=decision.target)]
+        event = Controlled(
+            control=decision.control,
+            by=decision.by,
+            phase=decision.phase,
+            reason=f"{decision.by} said so in a comment.",
+        )
+        done = [run_id for run_id in found if self._store.control(run_id, event)]
+        for run_id in done:
+            self._controlled(run_id)
+        return f"{decision.control}: {', '.join(done) or 'nothing to do'}"
+
+    def _instruct(self, decision: InstructRun, delivery_id: str) -> str | None:
+        newest = next(iter(self._store.list_runs(1, target=decision.target)), None)
+        waits = newest is not None and newest.status == "needs_info"
+        if waits and decision.otherwise is not None:
+            return self._start(decision.otherwise, delivery_id)
+        told = newest is not None and self._store.instruct(newest.id, decision.instructed)
+        self._deliveries.close(delivery_id, "told the run" if told else "no run to tell")
+        return None
 
     def _cancel(self, decision: CancelRuns) -> None:
         """Cancel each run on the target; one that resists keeps no other from it. Raises its error at the end."""

@@ -12,6 +12,7 @@ from runners.workorder import WorkOrder
 Phase = Literal["prepare", "specify", "implement", "verify", "publish", "conclude"]
 Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
 Control = Literal["pause", "resume", "cancel", "retry"]
+PHASES_TO_RETRY: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish")
 
 
 class RunRequested(Frozen):

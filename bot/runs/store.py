@@ -24,6 +24,7 @@ from bot.runs.events import (
 )
 from bot.runs.tables import artifacts, deliveries, events, runs
 from gherkin.errors import ScenaristError
+from runners.events import Instructed
 from runners.models.chat import Frozen
 
 MAX_ARTIFACT_BYTES = 100_000_000
@@ -360,6 +361,23 @@ class Store:
         except sa.exc.IntegrityError:
             return False  # another run on its target has begun in the meantime
 
+    def instruct(self, run_id: str, event: Instructed) -> bool:
+        """Add what somebody wrote to an open run's log, once a comment; False when the run has ended or is being concluded."""
+        query = sa.select(runs.c.id).where(
+            runs.c.id == run_id, runs.c.status.in_(["active", "paused"]), runs.c.phase != "conclude"
+        )
+        with self.engine.begin() as db:
+            if db.execute(query.with_for_update()).first() is None:
+                return False
+            if event.comment not in {each.comment for each in _instructions(db, run_id)}:
+                self._append(db, run_id, [event])
+        return True
+
+    def instructions(self, run_id: str) -> list[Instructed]:
+        """What people wrote while the run was on, oldest first."""
+        with reading(self.engine) as db:
+            return _instructions(db, run_id)
+
     def _control(self, run_id: str, event: Controlled, statement: Any) -> bool:
         with self.engine.begin() as db:
             before = db.execute(sa.select(runs.c.phase).where(runs.c.id == run_id)).scalar()
@@ -446,3 +464,12 @@ class Store:
                     set_={key: row[key] for key in ("size", "sha256", "data")},
                 )
             )
+
+
+def _instructions(db: sa.Connection, run_id: str) -> list[Instructed]:
+    query = (
+        sa.select(events.c.data)
+        .where(events.c.run_id == run_id, events.c.type == "Instructed")
+        .order_by(events.c.seq)
+    )
+    return [Instructed.model_validate_json(data) for data in db.execute(query).scalars()]

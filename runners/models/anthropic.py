@@ -9,6 +9,7 @@ import httpx2
 
 from runners.models.cancel import Request
 from runners.models.chat import (
+    Choice,
     Message,
     ModelUnavailable,
     Reply,
@@ -46,6 +47,7 @@ class AnthropicModel:
         tools: Sequence[ToolSchema] = (),
         *,
         schema: dict[str, Any] | None = None,
+        choice: Choice = "auto",
         max_tokens: int = 8192,
         cancel: threading.Event | None = None,
     ) -> Reply:
@@ -61,6 +63,8 @@ class AnthropicModel:
             {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
             for tool in tools
         ]
+        if offered and choice == "required":
+            request["tool_choice"] = {"type": "any"}
         if schema is not None:
             offered = [{"name": _ANSWER, "description": "Give your answer.", "input_schema": schema}]
             request["tool_choice"] = {"type": "tool", "name": _ANSWER}

@@ -74,6 +74,9 @@ class Reply(Frozen):
     model: str = ""
 
 
+Choice = Literal["auto", "required"]
+
+
 class ChatModel(Protocol):
     """A model one can talk to. Implementations stream inside and keep no conversation of their own."""
 
@@ -85,13 +88,14 @@ class ChatModel(Protocol):
         tools: Sequence[ToolSchema] = (),
         *,
         schema: dict[str, Any] | None = None,
+        choice: Choice = "auto",
         max_tokens: int = 8192,
         cancel: threading.Event | None = None,
     ) -> Reply:
         """Answer `messages`.
 
         With `schema` (a JSON Schema object) the reply's text is JSON that the server was told to hold
-        to it. `max_tokens` bounds the reply. Raises `ModelUnavailable` when the server cannot be
+        to it. With `choice` ``required`` it should call a tool, as far as its server can hold it to that. `max_tokens` bounds the reply. Raises `ModelUnavailable` when the server cannot be
         reached or keeps failing after retries, `ModelRefusedRequest` when it rejects the request, and
         `Cancelled` soon after `cancel` is set; the connection is closed then, so that the server stops too.
         """

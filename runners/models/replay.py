@@ -2,13 +2,17 @@
 
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from gherkin.errors import ScenaristError
 from runners.events import ModelReplied
-from runners.models.chat import Message, Reply, ToolSchema
+from runners.models.chat import Choice, Message, Reply, ToolSchema
+from runners.plaintext import one_line
+
+_SHOWN = 120
 
 
 class RecordingInvalid(ScenaristError):
@@ -33,10 +37,12 @@ class ReplayModel:
 
     name = "replay"
 
-    def __init__(self, replies: Iterable[ModelReplied]) -> None:
+    def __init__(self, replies: Iterable[ModelReplied], results: Mapping[str, str] | None = None) -> None:
+        """`results` are the recorded results by the ids of their calls, to tell a divergence by."""
         recorded = list(replies)
         self._specify = [event.reply for event in recorded if event.phase == "specify"]
         self._implement = [event.reply for event in recorded if event.phase == "implement"]
+        self._results = dict(results or {})
 
     @classmethod
     def from_file(cls, path: Path) -> "ReplayModel":
@@ -48,13 +54,16 @@ class ReplayModel:
             replies = [
                 ModelReplied.model_validate(event) for event in events if event.get("type") == "ModelReplied"
             ]
-        except (OSError, ValueError, AttributeError) as error:
+            results = {
+                event["call"]["id"]: event["text"] for event in events if event.get("type") == "ToolCalled"
+            }
+        except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
             raise RecordingInvalid(
                 f"{path.name} cannot be read as a run's log ({type(error).__name__})."
             ) from None
         if not replies:
             raise RecordingInvalid(f"{path.name} holds no model replies.")
-        return cls(replies)
+        return cls(replies, results)
 
     def reply(
         self,
@@ -62,6 +71,7 @@ class ReplayModel:
         tools: Sequence[ToolSchema] = (),
         *,
         schema: dict[str, Any] | None = None,
+        choice: Choice = "auto",
         max_tokens: int = 8192,
         cancel: threading.Event | None = None,
     ) -> Reply:
@@ -70,14 +80,35 @@ class ReplayModel:
         recorded = self._implement if schema is None else self._specify
         if len(turns) >= len(recorded):
             raise ReplayDiverged(
-                f"The recording ends after {len(recorded)} replies and one more is asked for."
+                f"The recording ends after {len(recorded)} replies and one more is asked for.{self._difference(messages)}"
             )
         for number, (said, expected) in enumerate(zip(turns, recorded, strict=False), start=1):
             if said.tool_calls != expected.tool_calls:
-                raise ReplayDiverged(f"Reply {number} of the conversation is not the recorded one.")
+                raise ReplayDiverged(
+                    f"Reply {number} of the conversation is not the recorded one.{self._difference(messages)}"
+                )
         offered = {tool.name for tool in tools}
         due = recorded[len(turns)]
         unknown = [call.name for call in due.tool_calls if call.name not in offered]
         if unknown:
-            raise ReplayDiverged(f"The recorded reply calls {unknown[0]}, which is not offered now.")
+            raise ReplayDiverged(
+                f"The recorded reply calls {unknown[0]}, which is not offered now.{self._difference(messages)}"
+            )
         return due
+
+    def _difference(self, messages: Sequence[Message]) -> str:
+        """The first result in the conversation that is not the recorded one, in a sentence; empty if there is none."""
+        names = {call.id: call.name for message in messages for call in message.tool_calls}
+        for message in messages:
+            recorded = self._results.get(message.tool_call_id or "", message.text)
+            if message.role != "tool" or recorded == message.text:
+                continue
+            pairs = zip_longest(recorded.splitlines(), message.text.splitlines(), fillvalue="(nothing)")
+            for line, (was, now) in enumerate(pairs, start=1):
+                if was != now:
+                    name = names.get(message.tool_call_id or "", "a call")
+                    return (
+                        f" First difference: line {line} of what {name} gave was {one_line(was)[:_SHOWN]!r} and is "
+                        f"{one_line(now)[:_SHOWN]!r}."
+                    )
+        return ""

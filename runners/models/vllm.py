@@ -11,6 +11,7 @@ import httpx2
 
 from runners.models.cancel import Request
 from runners.models.chat import (
+    Choice,
     Message,
     ModelUnavailable,
     Reply,
@@ -48,6 +49,7 @@ class VllmModel:
         tools: Sequence[ToolSchema] = (),
         *,
         schema: dict[str, Any] | None = None,
+        choice: Choice = "auto",
         max_tokens: int = 8192,
         cancel: threading.Event | None = None,
     ) -> Reply:
@@ -62,6 +64,8 @@ class VllmModel:
         }
         if tools:
             request["tools"] = [_tool(tool) for tool in tools]
+            if choice != "auto":
+                request["tool_choice"] = choice
         if schema is not None:
             request["response_format"] = {
                 "type": "json_schema",

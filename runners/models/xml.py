@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from runners.models.chat import ChatModel, Message, Reply, ToolCall, ToolSchema
+from runners.models.chat import ChatModel, Choice, Message, Reply, ToolCall, ToolSchema
 
 _HOW = """# Tools
 
@@ -38,6 +38,7 @@ class XmlTools:
         tools: Sequence[ToolSchema] = (),
         *,
         schema: dict[str, Any] | None = None,
+        choice: Choice = "auto",
         max_tokens: int = 8192,
         cancel: threading.Event | None = None,
     ) -> Reply:

@@ -28,7 +28,7 @@ _FIELDS = {
     "response_format",
 }
 
-Turn = Reply | Callable[[dict[str, Any]], Reply]
+Turn = Reply | Callable[[dict[str, Any]], Reply | str]
 
 
 def call(name: str, **arguments: Any) -> ToolCall:
@@ -51,11 +51,11 @@ class ChatServer(LoopbackServer):
     """Serves `specify` turns to requests with a schema and `implement` turns to the others.
 
     Which turn is due follows from the conversation (its assistant messages), as with a real model, which
-    remembers nothing between requests. A turn may be a function of the request; one function instead of a list answers all.
+    remembers nothing between requests. A turn may be a function of the request, which may say what is wrong with it; one function instead of a list answers all.
     """
 
     def __init__(
-        self, specify: Sequence[Turn], implement: Sequence[Turn] | Callable[[dict[str, Any]], Reply]
+        self, specify: Sequence[Turn], implement: Sequence[Turn] | Callable[[dict[str, Any]], Reply | str]
     ) -> None:
         self.specify = list(specify)
         self.always = implement if callable(implement) else None

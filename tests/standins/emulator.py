@@ -101,7 +101,7 @@ class Emulator:
                 "pull_requests": "write",
                 "checks": "write",
             },
-            "events": ["issues", "pull_request_review", "pull_request_review_comment"],
+            "events": ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"],
             "webhook_url": self._webhook_url,
             "webhook_secret": self._secret,
             "installations": [

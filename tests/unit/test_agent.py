@@ -116,6 +116,27 @@ def test_a_model_that_only_talks_is_stopped(run: Run, events: list[RunnerEvent])
     assert [event.reason for event in events if isinstance(event, PromptSent)] == ["nudge", "nudge"]
 
 
+def test_a_model_that_only_talks_is_made_to_call(run: Run, events: list[RunnerEvent]) -> None:
+    choices: list[object] = []
+
+    def heard(reply: Reply) -> Turn:
+        def turn(request: dict[str, object]) -> Reply:
+            choices.append(request.get("tool_choice"))
+            return reply
+
+        return turn
+
+    done = says(call("finish", summary="Done."))
+    ended = run([heard(says(text="Let me think.")), heard(says(text="Still.")), heard(done)])
+    assert ended.reason == "finish" and choices == [None, None, "required"]
+
+    def refuses(request: dict[str, object]) -> Reply | str:
+        return "tool_choice is not supported" if "tool_choice" in request else done
+
+    ended = run([says(text="Let me think."), says(text="Still."), refuses])
+    assert ended.reason == "finish", "a server that cannot do so is asked without it"
+
+
 def test_a_reply_that_was_cut_off_is_told_so(run: Run, events: list[RunnerEvent]) -> None:
     run([Reply(text="Lon", stop="length"), says(call("finish", summary="Done."))])
     assert any(isinstance(event, PromptSent) and "cut off" in event.text for event in events)

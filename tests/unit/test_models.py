@@ -148,6 +148,7 @@ class Server:
         tools: Sequence[ToolSchema] = (),
         *,
         schema: dict[str, Any] | None = None,
+        choice: str = "auto",
         max_tokens: int = 8192,
         cancel: object = None,
     ) -> Reply:

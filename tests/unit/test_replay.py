@@ -7,7 +7,7 @@ import pytest
 
 import bot.demo
 from runners.conversation import as_message
-from runners.events import ModelReplied
+from runners.events import ModelReplied, ToolCalled
 from runners.models.chat import Message, Reply, ToolCall, ToolSchema
 from runners.models.replay import RecordingInvalid, ReplayDiverged, ReplayModel
 
@@ -59,3 +59,18 @@ def test_the_demos_recording_is_a_runs_whole_log() -> None:
     assert state.status == "done"
     assert state.published is not None
     ReplayModel.from_file(RECORDING)
+
+
+def test_a_divergence_names_the_first_difference(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    reply = ModelReplied(phase="implement", reply=Reply(tool_calls=(CALL,)), seconds=0)
+    seen = ToolCalled(call=CALL, ok=True, text="one\ntwo\nthree", seconds=0)
+    path.write_text("".join(event.model_dump_json() + "\n" for event in (reply, seen)))
+    ended = [*START, as_message(reply.reply), Message(role="tool", tool_call_id="1", text="one\n2\nthree")]
+    with pytest.raises(
+        ReplayDiverged, match="First difference: line 2 of what look gave was 'two' and is '2'"
+    ):
+        ReplayModel.from_file(path).reply(ended, [LOOK])
+    ended[-1] = Message(role="tool", tool_call_id="1", text=seen.text)
+    with pytest.raises(ReplayDiverged, match="one more is asked for. Record"):
+        ReplayModel.from_file(path).reply(ended, [LOOK])
