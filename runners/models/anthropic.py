@@ -77,12 +77,16 @@ class AnthropicModel:
         try:
             with self._client.messages.stream(**request) as stream:
                 under_way.opened(stream.response)
+                if not any(event.type == "message_stop" for event in stream):
+                    raise ModelUnavailable("Anthropic's API ended its answer in the middle.")
                 return _reply(stream.get_final_message(), self.name, forced=forced)
         except self._anthropic.APIStatusError as error:
+            if error.status_code < 400:  # an error in the middle of a stream comes with the stream's status
+                raise ModelUnavailable("Anthropic's API broke its answer off with an error.") from None
             if error.status_code >= 500 or error.status_code in (408, 409, 429):
                 raise ModelUnavailable(f"Anthropic's API kept answering {error.status_code}.") from None
             raise refused("Anthropic's API", error.status_code, error.message[:300]) from None
-        except (self._anthropic.APIError, httpx2.HTTPError) as error:
+        except (self._anthropic.APIError, httpx2.HTTPError, ValueError) as error:
             raise ModelUnavailable(
                 f"Anthropic's API could not be reached ({type(error).__name__})."
             ) from None

@@ -82,8 +82,8 @@ class VllmModel:
             if error.status_code >= 500 or error.status_code in (408, 409, 429):
                 raise ModelUnavailable(f"The model server kept answering {error.status_code}.") from None
             raise refused("The model server", error.status_code, _reason(error.body)) from None
-        except (self._openai.APIError, httpx2.HTTPError) as error:
-            # A stream that breaks off in the middle comes as the transport's own error.
+        except (self._openai.APIError, httpx2.HTTPError, ValueError) as error:
+            # A stream that breaks off in the middle comes as the transport's own error, one of no JSON as a ValueError.
             raise ModelUnavailable(
                 f"The model server could not be reached ({type(error).__name__})."
             ) from None

@@ -124,7 +124,7 @@ class ChatServer(LoopbackServer):
                 self.send_header("Content-Type", "text/event-stream")
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                for chunk in _chunks(answer):
+                for chunk in chat_chunks(answer):
                     data = f"data: {json.dumps(chunk)}\n\n".encode()
                     self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
                 end = b"data: [DONE]\n\n"
@@ -172,7 +172,7 @@ def _problem(request: dict[str, Any]) -> str | None:
     return None if not open_calls else "the last tool calls have no result"
 
 
-def _chunks(reply: Reply) -> Iterator[dict[str, Any]]:
+def chat_chunks(reply: Reply) -> Iterator[dict[str, Any]]:
     def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
         return {
             "id": "chatcmpl-1",

@@ -55,7 +55,7 @@ class MessagesServer(LoopbackServer):
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.end_headers()
-                for event in _events(turn, body):
+                for event in message_events(turn, body):
                     self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
 
             def _error(self, status: int, kind: str, message: str) -> None:
@@ -92,7 +92,7 @@ def _problem(body: dict[str, Any]) -> str | None:
     return "messages: tool_use ids were found without tool_result blocks" if called else None
 
 
-def _events(reply: Reply, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def message_events(reply: Reply, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     usage = {
         "input_tokens": reply.usage.prompt_tokens - reply.usage.cached_tokens,
         "cache_read_input_tokens": reply.usage.cached_tokens,
