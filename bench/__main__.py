@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import deliveries, loop, sandbox, tools
+from bench import deliveries, loop, sandbox, tools, turns
 
 BENCHES: dict[str, Callable[[Console], None]] = {
     "deliveries": deliveries.run,
     "sandbox": sandbox.run,
     "tools": tools.run,
     "loop": loop.run,
+    "turns": turns.run,
 }
 
 

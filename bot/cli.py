@@ -225,6 +225,22 @@ def verify(
     raise typer.Exit(0 if verdict.green else 1)
 
 
+@app.command()
+def lint(
+    paths: Annotated[list[Path], typer.Argument(help="Feature files, or folders with feature files.")],
+    strict: Annotated[bool, typer.Option(help="Exit status 1 for warnings, too.")] = False,
+    max_scenarios: Annotated[int, typer.Option(min=1, help="Scenarios a file may have.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what is wrong with scenarios that parse: exit status 1 when there is an error."""
+    from bot.lint_command import lint_files, lint_text
+
+    found = lint_files(paths, max_scenarios)
+    typer.echo(lint_text(found, as_json=as_json))
+    every = [each for findings in found.values() for each in findings]
+    raise typer.Exit(1 if any(strict or each.level == "error" for each in every) else 0)
+
+
 @models.command()
 def check() -> None:
     """Ask each configured model for one tool call and one answer by a schema. Exit status 1 if one cannot be worked with."""

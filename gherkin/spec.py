@@ -287,9 +287,8 @@ class _Draft(Node):
     questions: tuple[str, ...] = ()
 
 
-# The bounds end what a model would write without end.
-_TEXT = {"type": "string", "maxLength": 300}
-_LONG = {"type": "string", "maxLength": 4000}
+# No maxLength: vLLM's grammars then allow no escapes, and no quoted values with them.
+_TEXT = {"type": "string"}
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -309,7 +308,7 @@ _STEP_SCHEMA = _object(
     keyword={"type": "string", "enum": ["Given", "When", "Then", "And", "But"]},
     text={**_TEXT, "description": "The step without its keyword, on one line."},
     table={"anyOf": [{"type": "null"}, _object(headings=_list(_TEXT), rows=_list(_list(_TEXT)))]},
-    doc_string={"anyOf": [{"type": "null"}, _LONG]},
+    doc_string={"anyOf": [{"type": "null"}, _TEXT]},
 )
 
 FEATURE_SCHEMA: dict[str, Any] = _object(

@@ -10,7 +10,10 @@ from runners.verify.verdict import Verdict
 
 
 class SpecWritten(Frozen):
-    """The feature file is committed and from now on locked by `sha256` (of its bytes, hex)."""
+    """The feature file is committed and from now on locked by `sha256` (of its bytes, hex).
+
+    `findings` is what the linter says of it, `questions` what the model would ask the author.
+    """
 
     type: Literal["SpecWritten"] = "SpecWritten"
     path: str
@@ -18,6 +21,8 @@ class SpecWritten(Frozen):
     source: Literal["issue", "model"]
     scenarios: tuple[str, ...]
     commit: str
+    findings: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
 
 class PromptSent(Frozen):

@@ -4,14 +4,17 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from gherkin.domain import DomainInvalid
 from gherkin.domain import describe as describe_domain
 from gherkin.domain import load as load_domain
+from gherkin.lint import Finding, lint
 from gherkin.spec import FEATURE_SCHEMA, Feature, FeatureInvalid, from_draft, parse, render, scenario_names
-from gherkin.steps import catalogue
+from gherkin.steps import StepDefinition, catalogue
 from gherkin.steps import describe as describe_steps
 from gherkin.story import StoryInvalid, is_empty, story_from_issue
 from runners.agent import Agent, Ended
@@ -41,6 +44,7 @@ from runners.verify.suites import Suites
 from runners.workspace import Mirror, WorkLost, Worktree, branch_slug, work_ref
 
 _DRAFTS = 3
+_QUESTIONS = 5
 _INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 _FEATURE_TRAILER = "Scenarist-Feature"
 ORDER_TRAILER = "Work-Order"
@@ -64,18 +68,42 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             "they should see then, or write the scenarios yourself in a ```gherkin block. Then take the label off and set "
             "it again.",
         )
+    check = partial(_lint, definitions=_definitions(job, mirror), criteria=story.acceptance_criteria, job=job)
     if story.scenarios is not None:
-        feature: Feature | None = story.scenarios
-        problem = ""
+        # What people wrote is taken as it is; the linter's word stands beside it.
+        drafted = _Draft(story.scenarios, findings=tuple(each.message for each in check(story.scenarios)))
     else:
-        feature, problem = _draft(job, services, _background(job, mirror))
-    if feature is None:
-        return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {problem}")
-    return _commit_spec(job, services, mirror, feature, "model" if story.scenarios is None else "issue")
+        drafted = _draft(job, services, _background(job, mirror), check)
+    if drafted.feature is None:
+        return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {drafted.problem}")
+    return _commit_spec(job, services, mirror, drafted, "model" if story.scenarios is None else "issue")
 
 
-def _draft(job: Job, services: Services, background: Background) -> tuple[Feature | None, str]:
-    """Ask the model for scenarios until they parse, at most `_DRAFTS` times."""
+@dataclass(frozen=True)
+class _Draft:
+    """What came of asking for scenarios: a feature, or the problem of the last attempt."""
+
+    feature: Feature | None
+    problem: str = ""
+    findings: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+def _lint(
+    feature: Feature, *, definitions: Sequence[StepDefinition], criteria: Sequence[str], job: Job
+) -> list[Finding]:
+    return lint(
+        render(feature), definitions=definitions, criteria=criteria, max_scenarios=job.settings.max_scenarios
+    )
+
+
+def _draft(
+    job: Job, services: Services, background: Background, check: Callable[[Feature], list[Finding]]
+) -> _Draft:
+    """Ask the model for scenarios until they parse and the linter finds no error, at most `_DRAFTS` times.
+
+    The last attempt is taken with its errors, which its readers are told.
+    """
     messages = specify_prompt(job.run_id, job.order, background, max_scenarios=job.settings.max_scenarios)
     # A run that was interrupted here uses the replies it has paid for.
     known = [event for event in job.events if isinstance(event, ModelReplied) and event.phase == "specify"]
@@ -102,19 +130,28 @@ def _draft(job: Job, services: Services, background: Background) -> tuple[Featur
             )
         try:
             # Constrained decoding lets raw line ends into strings.
-            feature = from_draft(json.loads(reply.text, strict=False), issue=job.order.number)
+            draft = json.loads(reply.text, strict=False)
+            feature = from_draft(draft, issue=job.order.number)
             if len(scenario_names(feature)) > job.settings.max_scenarios:
                 raise FeatureInvalid(f"There are more than {job.settings.max_scenarios} scenarios.")
-            return parse(render(feature), "draft.feature"), ""
+            found = check(feature)
+            wrong = [each.message for each in found if each.level == "error"]
+            if wrong and attempt + 1 < _DRAFTS:
+                raise FeatureInvalid(" ".join(wrong))
+            questions = tuple(one_line(str(each)) for each in draft.get("questions", ())[:_QUESTIONS])
+            return _Draft(feature, "", tuple(each.message for each in found), questions)
         except (ValueError, FeatureInvalid) as error:
             problem = error.message if isinstance(error, FeatureInvalid) else "The answer is not JSON."
             messages = [*messages, as_message(reply), Message(role="user", text=f"{problem} Answer again.")]
-    return None, problem
+    return _Draft(None, problem)
 
 
 def _commit_spec(
-    job: Job, services: Services, mirror: Mirror, feature: Feature, source: str
+    job: Job, services: Services, mirror: Mirror, drafted: _Draft, source: str
 ) -> PhaseResult[RunnerEvent]:
+    feature = drafted.feature
+    if feature is None:
+        raise ValueError("there is no feature to commit")
     path = f"{job.settings.features}/issue_{job.order.number}_{branch_slug(job.order.title).replace('-', '_')}.feature"
     content = render(feature).encode()
     if read_blob(mirror.path, job.base, path) == content:
@@ -133,6 +170,8 @@ def _commit_spec(
             "source": source,
             "scenarios": scenario_names(feature),
             "commit": commit,
+            "findings": drafted.findings,
+            "questions": drafted.questions,
         }
     )
     return PhaseResult("done", events=[written], artifacts={WORK: bundle, FEATURE: content})
@@ -303,11 +342,6 @@ def _background(job: Job, mirror: Mirror) -> Background:
     def text(path: str) -> str:
         return (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace")
 
-    steps = {
-        path: text(path)
-        for path in files
-        if path.startswith(f"{job.settings.features}/steps/") and path.endswith(".py")
-    }
     instructions = next((text(name) for name in _INSTRUCTIONS if name in files), "")
     domain = ""
     if ".scenarist/domain.yml" in files:
@@ -317,9 +351,20 @@ def _background(job: Job, mirror: Mirror) -> Background:
             domain = f"(the repository's domain file cannot be used: {error.message})"
     return Background(
         files=tuple(files),
-        steps=describe_steps(catalogue(steps), 100),
+        steps=describe_steps(_definitions(job, mirror), 100),
         domain=domain,
         instructions=instructions,
+    )
+
+
+def _definitions(job: Job, mirror: Mirror) -> list[StepDefinition]:
+    """The step definitions of the base commit."""
+    steps = f"{job.settings.features}/steps/"
+    paths = [
+        path for path in list_files(mirror.path, job.base) if path.startswith(steps) and path.endswith(".py")
+    ]
+    return catalogue(
+        {path: (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace") for path in paths}
     )
 
 

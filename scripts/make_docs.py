@@ -22,6 +22,7 @@ from bot.config import RepoConfig
 from bot.settings import Settings
 from bot.web import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
+from gherkin.lint import RULES
 from runners.job import PROTECTED
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -112,6 +113,32 @@ def config() -> str:
     return "\n".join(lines) + "\n"
 
 
+def rules() -> str:
+    lines = [
+        "# `scenarist lint`",
+        "",
+        _NOTE,
+        "Says what is wrong with scenarios that parse, in any project's feature files:",
+        "",
+        "    scenarist lint features/",
+        "",
+        "One line a finding, `FILE:LINE: level code: message`, or `--json`. The exit status is 1 when there is an error, with `--strict` also "
+        "for a warning, and 2 when a file cannot be read. The step definitions of the nearest `steps` folder and the domain language in "
+        "`.scenarist/domain.yml` are taken into account.",
+        "",
+        "Scenarios that a model drafts are held to the same rules: errors go back to it, and what remains stands in the status "
+        "comment. Scenarios that people wrote into an issue are taken as they are, with the linter's word beside them.",
+        "",
+        "| code | level | what |",
+        "|---|---|---|",
+        *(f"| `{code}` | {level} | {what} |" for code, (level, what) in RULES.items()),
+        "",
+        "A criterion and a scenario belong together when they share enough words, or when the scenario has the tag `@ac-N`, N being the "
+        "number of the criterion.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _keys(model: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
         if hasattr(field.annotation, "model_fields"):
@@ -135,6 +162,7 @@ def documents() -> dict[str, str]:
         "errors.md": errors(),
         "settings.md": settings(),
         "config.md": config(),
+        "lint.md": rules(),
         "scenarist.schema.json": schema(),
     }
 

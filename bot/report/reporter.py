@@ -68,6 +68,8 @@ class Reporter:
             phases=_phases(state),
             reason=(f"{state.code}: " if state.code else "") + state.reason if ended else "",
             problems=state.verdict.problems if ended and state.verdict else (),
+            questions=state.spec.questions if state.spec else (),
+            findings=state.spec.findings if state.spec else (),
             feature=feature,
             digest=requested.order_sha256,
             requested_by=requested.order.requested_by,

@@ -1,0 +1,73 @@
+"""From an issue to the scenarios, in a whole bot: what the linter says, and what the issue leaves open."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bot.forges.forge import Repo
+from runners.models.chat import Reply
+from tests.harness import BotUnderTest, doubling, draft
+
+pytestmark = pytest.mark.xdist_group("specify")  # one bot for all
+
+
+@pytest.fixture(scope="module")
+def bot() -> Iterator[BotUnderTest]:
+    with BotUnderTest() as made:
+        yield made
+
+
+def begin(bot: BotUnderTest, name: str, body: str = "4 becomes 8, please.") -> tuple[Repo, int]:
+    repo = bot.make_repo(f"octo/{name}")
+    number = bot.forge.open_issue(repo.full_name, "tri", "Double numbers", body).number
+    bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
+    return repo, number
+
+
+def test_what_the_linter_finds_goes_back_to_the_model(bot: BotUnderTest) -> None:
+    asked: list[str] = []
+
+    def second(request: dict[str, Any]) -> Reply:
+        asked.append(request["messages"][-1]["content"])
+        good = json.loads(draft().text)
+        return Reply(text=json.dumps({**good, "questions": ["What of <b>fractions</b>?", "And @everyone?"]}))
+
+    vague = draft("Doubling", ("When", "I double 4"), ("Then", "it works correctly"))
+    bot.script([vague, second], doubling())
+    repo, number = begin(bot, "vague")
+    state = bot.finished(repo, "issue", number)
+    assert state.status == "done" and state.spec is not None
+    assert len(asked) == 1 and "can not be checked" in asked[0] and asked[0].endswith("Answer again.")
+    assert (
+        state.spec.questions == ("What of <b>fractions</b>?", "And @everyone?") and state.spec.findings == ()
+    )
+    status = bot.forge.comments(repo, number)[0].body
+    assert (
+        "Questions that the issue leaves open" in status and "<b>" not in status and "@everyone" not in status
+    )
+    assert state.published is not None
+    pull = bot.forge.pull(repo, state.published.pull).body
+    assert "Questions that the issue leaves open" in pull
+
+
+def test_scenarios_that_people_wrote_are_taken_with_the_linters_word_beside(bot: BotUnderTest) -> None:
+    body = (
+        "```gherkin\nScenario: Doubling\n  When I double 4\n  And I click the buy button\n  Then I get 8\n```"
+    )
+    steps = doubling()
+    bot.script([], steps)
+    repo, number = begin(bot, "written", body)
+    state = bot.finished(repo, "issue", number)
+    assert state.spec is not None and state.spec.source == "issue"
+    assert [each for each in state.spec.findings if "about the screen" in each]
+    assert "About the scenarios" in bot.forge.comments(repo, number)[0].body
+
+
+def test_the_last_attempt_is_taken_with_its_errors(bot: BotUnderTest) -> None:
+    vague = draft("Doubling", ("When", "I double 4"), ("Then", "I get 8"), ("And", "everything is fine"))
+    bot.script([vague] * 3, [])
+    repo, number = begin(bot, "stubborn")
+    state = bot.finished(repo, "issue", number)
+    assert state.spec is not None and "can not be checked" in state.spec.findings[0]
