@@ -98,7 +98,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080) -> None:
             "github": settings.github_webhook_secret.get_secret_value().encode(),
             "local": settings.local_webhook_secret.get_secret_value().encode(),
         },
-        trigger_label=settings.trigger_label,
+        labels=(settings.trigger_label, settings.spec_label),
         max_body_bytes=settings.max_body_bytes,
     )
     uvicorn.run(

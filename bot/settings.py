@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=25_000_000, ge=1000, description="Largest webhook accepted.")
 
     trigger_label: str = Field(default="agent:implement", description="The label that starts a run.")
+    spec_label: str = Field(
+        default="agent:spec", description="The label that starts a run whose scenarios wait for an approval."
+    )
 
     github_api_url: str = Field(default="https://api.github.com", description="GHES: https://HOST/api/v3.")
     github_app_id: str = Field(default="", description="The GitHub App's id or client id.")

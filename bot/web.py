@@ -66,13 +66,13 @@ class WebApp:
         ring: Callable[[Sequence[str]], None],
         *,
         secrets: Mapping[str, bytes],
-        trigger_label: str,
+        labels: tuple[str, str],
         max_body_bytes: int,
     ) -> None:
         self._store = store
         self._inbox = Inbox(Deliveries(store.engine), ring)
         self._secrets = {name: secret for name, secret in secrets.items() if secret}
-        self._trigger_label = trigger_label
+        self._labels = labels
         self._max_body_bytes = max_body_bytes
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("bot.report", "templates"),
@@ -123,7 +123,7 @@ class WebApp:
         event = headers.get(b"x-github-event", b"").decode("latin-1")[:100]
         guid = headers.get(b"x-github-delivery", b"").decode("latin-1")[:100]
         try:
-            found = parse(event, body, self._trigger_label)
+            found = parse(event, body, *self._labels)
         except PayloadInvalid as error:
             return 400, _error("SCN-1202", f"The payload cannot be read: {str(error)[:200]}")
         if isinstance(found, Ignored):

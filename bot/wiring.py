@@ -59,7 +59,12 @@ class Worker:
             reporter = make_reporter(settings)
             self._poster = StatusPoster(self._store, forges, reporter)
             self._intake = IntakeHandler(
-                self._store, self._deliveries, forges, settings.trigger_label, self._started, self._controlled
+                self._store,
+                self._deliveries,
+                forges,
+                (settings.trigger_label, settings.spec_label),
+                self._started,
+                self._controlled,
             )
             if "publish" in queues:
                 handlers |= trusted_handlers(settings, forges, self._workspaces, reporter)

@@ -33,13 +33,26 @@ def fence(run_id: str) -> str:
 
 
 def specify_prompt(
-    run_id: str, order: WorkOrder, background: Background, *, max_scenarios: int
+    run_id: str,
+    order: WorkOrder,
+    background: Background,
+    *,
+    max_scenarios: int,
+    drafted: str = "",
+    told: Sequence[tuple[str, str]] = (),
 ) -> list[Message]:
-    """The conversation that asks for the scenarios of a work order."""
+    """The conversation that asks for the scenarios of a work order.
+
+    `drafted` is the feature that was not approved, and `told` what people (name, text) said of it.
+    """
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("specify.md.j2").render(fence=mark, max_scenarios=max_scenarios)
-    return [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
+    messages = [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
+    if drafted or told:
+        again = env.get_template("respecify.md.j2").render(fence=mark, drafted=drafted, told=told)
+        messages.append(Message(role="user", text=again))
+    return messages
 
 
 def implement_prompt(

@@ -12,7 +12,8 @@ from runners.verify.verdict import Verdict
 class SpecWritten(Frozen):
     """The feature file is committed and from now on locked by `sha256` (of its bytes, hex).
 
-    `findings` is what the linter says of it, `questions` what the model would ask the author.
+    `findings` is what the linter says of it, `questions` what the model would ask the author, and `told` how many of the
+    run's instructions are in it.
     """
 
     type: Literal["SpecWritten"] = "SpecWritten"
@@ -23,6 +24,7 @@ class SpecWritten(Frozen):
     commit: str
     findings: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
+    told: int = 0
 
 
 class PromptSent(Frozen):

@@ -59,6 +59,9 @@ class RunSettings(Frozen):
         description="What happens when a change edits an existing test that fails as it was before: the pull request names it, "
         "or the verdict is red.",
     )
+    approval: Literal["none", "required"] = Field(
+        default="none", description="Whether somebody approves a model's scenarios before code is written."
+    )
     max_scenarios: int = Field(
         default=8, ge=1, le=50, description="Scenarios a model may write for an issue."
     )
@@ -93,7 +96,7 @@ E = TypeVar("E", bound=Frozen, covariant=True)
 class PhaseResult(Generic[E]):
     """How a phase ended, with the events and artifacts to store in one transaction with its end."""
 
-    outcome: Literal["done", "needs_info", "gave_up", "red"]
+    outcome: Literal["done", "approval", "needs_info", "gave_up", "red"]
     reason: str = ""
     events: Sequence[E] = ()
     artifacts: Mapping[str, bytes] = field(default_factory=dict)

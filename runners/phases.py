@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ from runners.conversation import as_message, conversation_from_log
 from runners.escalation import TAKEN_OVER, level_of, too_many_reds
 from runners.events import (
     Committed,
+    Instructed,
     ModelReplied,
     ModelSwitched,
     PromptSent,
@@ -44,6 +45,10 @@ from runners.verify.suites import Suites
 from runners.workspace import Mirror, WorkLost, Worktree, branch_slug, work_ref
 
 _DRAFTS = 3
+_APPROVE = (
+    "The scenarios below wait for somebody with write access. Comment `/agent approve`; or `/agent revise`, and what should be "
+    "different; or `/agent approve` with scenarios of your own below it, in a ```gherkin block."
+)
 _QUESTIONS = 5
 _INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 _FEATURE_TRAILER = "Scenarist-Feature"
@@ -55,9 +60,15 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     mirror = _mirror(job, services)
     if job.order.kind == "revise":
         return _adopt(job, services, mirror)
+    told = [event for event in job.events if isinstance(event, Instructed)]
+    texts = [each.text for each in told]
     try:
-        story = story_from_issue(
-            job.order.number, job.order.title, job.order.body, [c.body for c in job.order.comments]
+        comments = [comment.body for comment in job.order.comments]
+        story = story_from_issue(job.order.number, job.order.title, job.order.body, [*comments, *texts])
+        # Scenarios that came after the run was asked for come from somebody who may approve them.
+        approved = (
+            bool(texts)
+            and story_from_issue(job.order.number, job.order.title, "", texts).scenarios is not None
         )
     except (StoryInvalid, FeatureInvalid) as error:
         return PhaseResult("needs_info", str(error))
@@ -76,7 +87,10 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         drafted = _draft(job, services, _background(job, mirror), check)
     if drafted.feature is None:
         return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {drafted.problem}")
-    return _commit_spec(job, services, mirror, drafted, "model" if story.scenarios is None else "issue")
+    done = _commit_spec(job, services, mirror, drafted, "model" if story.scenarios is None else "issue")
+    if done.outcome == "done" and job.settings.approval == "required" and not approved:
+        return replace(done, outcome="approval", reason=_APPROVE)
+    return done
 
 
 @dataclass(frozen=True)
@@ -104,9 +118,26 @@ def _draft(
 
     The last attempt is taken with its errors, which its readers are told.
     """
-    messages = specify_prompt(job.run_id, job.order, background, max_scenarios=job.settings.max_scenarios)
-    # A run that was interrupted here uses the replies it has paid for.
-    known = [event for event in job.events if isinstance(event, ModelReplied) and event.phase == "specify"]
+    told = [event for event in job.events if isinstance(event, Instructed)]
+    drafted = any(isinstance(event, SpecWritten) for event in job.events)
+    messages = specify_prompt(
+        job.run_id,
+        job.order,
+        background,
+        max_scenarios=job.settings.max_scenarios,
+        drafted=(services.artifact(FEATURE) or b"").decode() if drafted else "",
+        told=[(each.by, each.text) for each in told],
+    )
+    # A run that was interrupted here uses the replies it has paid for, since it was last told something.
+    latest = max(
+        (at for at, event in enumerate(job.events) if isinstance(event, (SpecWritten, Instructed))),
+        default=-1,
+    )
+    known = [
+        event
+        for event in job.events[latest + 1 :]
+        if isinstance(event, ModelReplied) and event.phase == "specify"
+    ]
     problem = ""
     for attempt in range(_DRAFTS):
         if attempt < len(known):
@@ -172,6 +203,7 @@ def _commit_spec(
             "commit": commit,
             "findings": drafted.findings,
             "questions": drafted.questions,
+            "told": sum(isinstance(event, Instructed) for event in job.events),
         }
     )
     return PhaseResult("done", events=[written], artifacts={WORK: bundle, FEATURE: content})
@@ -242,7 +274,8 @@ def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Seq
 
     def inbox() -> list[str]:
         told = sum(isinstance(event, PromptSent) and event.reason == "comment" for event in events)
-        return [instruction(job.run_id, each.by, each.text) for each in services.instructions()[told:]]
+        fresh = services.instructions()[job.spec.told + told :]
+        return [instruction(job.run_id, each.by, each.text) for each in fresh]
 
     spent = job.spent
     reason = too_many_reds(events, services.models.agent("driver").after_red)

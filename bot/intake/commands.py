@@ -53,6 +53,14 @@ class SteerRuns(Frozen):
     by: str
 
 
+class AnswerScenarios(Frozen):
+    """Approve the scenarios that wait on `target`, or with `instructed` have them written anew."""
+
+    target: str
+    by: str
+    instructed: Instructed | None
+
+
 class InstructRun(Frozen):
     """Tell the run under way on `target`; where the last one waits for an answer, begin `otherwise`."""
 
@@ -61,7 +69,7 @@ class InstructRun(Frozen):
     otherwise: StartRun | None
 
 
-Decision = StartRun | CancelRuns | SteerRuns | InstructRun | Ignored
+Decision = StartRun | CancelRuns | SteerRuns | AnswerScenarios | InstructRun | Ignored
 
 
 def decide(event: Event, forge: Forge, delivery_id: str) -> Decision:
@@ -111,7 +119,7 @@ def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun
     )
     target = f"{forge.kind}:{event.repo.full_name}:issue:{event.number}"
     return StartRun(
-        request=_request(forge, event.repo, order, f"{target}:{delivery_id}"),
+        request=_request(forge, event.repo, order, f"{target}:{delivery_id}", approval=event.approval),
         target=target,
         exclusive=True,
     )
@@ -120,6 +128,12 @@ def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun
 def _comment(event: Commented, forge: Forge, delivery_id: str) -> Decision:
     target = f"{forge.kind}:{event.repo.full_name}:{event.kind}:{event.number}"
     command = _COMMAND.match(event.body)
+    told = Instructed(comment=event.comment, by=event.sender.login, text=event.body)
+    if command is not None and event.kind == "issue" and command["word"] in ("approve", "revise"):
+        # Scenarios that stand in the comment itself take the place of those that wait.
+        anew = command["word"] == "revise" or "```" in command["rest"]
+        instructed = told.model_copy(update={"text": command["rest"].strip()}) if anew else None
+        return AnswerScenarios(target=target, by=event.sender.login, instructed=instructed)
     if command is not None and command["word"] != "revise":
         word, rest = command["word"], command["rest"].strip()
         if word not in ("pause", "resume", "cancel", "retry"):
@@ -137,7 +151,6 @@ def _comment(event: Commented, forge: Forge, delivery_id: str) -> Decision:
         )
     if command is not None:
         return _revise_as_told(event, command["rest"].strip(), forge)
-    told = Instructed(comment=event.comment, by=event.sender.login, text=event.body)
     return InstructRun(target=target, instructed=told, otherwise=_answered(event, forge, delivery_id))
 
 
@@ -224,7 +237,7 @@ def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun 
     )
 
 
-def _request(forge: Forge, repo: Repo, order: WorkOrder, key: str) -> RunRequested:
+def _request(forge: Forge, repo: Repo, order: WorkOrder, key: str, *, approval: bool = False) -> RunRequested:
     return RunRequested(
         forge=forge.kind,
         repo=repo.full_name,
@@ -232,6 +245,7 @@ def _request(forge: Forge, repo: Repo, order: WorkOrder, key: str) -> RunRequest
         order=order,
         order_sha256=order.digest,
         key=key,
+        approval=approval,
     )
 
 

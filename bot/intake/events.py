@@ -6,7 +6,10 @@ from bot.forges.forge import Account, Neutral, Repo
 
 
 class IssueLabelled(Neutral):
-    """A label was put on an issue whose text, at that moment (`at`, ISO 8601), was `title` and `body`."""
+    """A label was put on an issue whose text, at that moment (`at`, ISO 8601), was `title` and `body`.
+
+    With `approval` it is the one that asks for scenarios which somebody approves.
+    """
 
     repo: Repo
     number: int
@@ -15,6 +18,7 @@ class IssueLabelled(Neutral):
     body: str
     at: str
     sender: Account
+    approval: bool = False
 
 
 class ReviewSubmitted(Neutral):

@@ -125,8 +125,8 @@ def signature_valid(secret: bytes, body: bytes, header: bytes | None) -> bool:
     return hmac.compare_digest(expected, header)
 
 
-def parse(event: str, body: bytes, trigger_label: str) -> Event | Ignored:
-    """Read one delivery. Raises `PayloadInvalid` when the body is not what `event` must be."""
+def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> Event | Ignored:
+    """Read one delivery; `spec_label` starts a run that waits for an approval of its scenarios. Raises `PayloadInvalid` when the body is not what `event` must be."""
     if event not in _WANTED:
         _require_json(body)
         return Ignored(reason="event not used")
@@ -137,7 +137,7 @@ def parse(event: str, body: bytes, trigger_label: str) -> Event | Ignored:
         where = ".".join(str(part) for part in first["loc"])
         raise PayloadInvalid(f"{where or 'body'}: {first['msg']}") from None
     if event == "issues":
-        return _issue(payload, trigger_label)
+        return _issue(payload, trigger_label, spec_label)
     if event == "issue_comment":
         return _issue_comment(payload, trigger_label)
     if event == "pull_request":
@@ -152,7 +152,7 @@ def _require_json(body: bytes) -> None:
         raise PayloadInvalid(f"body: {error}") from None
 
 
-def _issue(payload: _Payload, trigger_label: str) -> Event | Ignored:
+def _issue(payload: _Payload, trigger_label: str, spec_label: str) -> Event | Ignored:
     if payload.action not in ("labeled", "unlabeled", *_GONE):
         return Ignored(reason="action not used")
     if payload.issue is None:
@@ -162,7 +162,7 @@ def _issue(payload: _Payload, trigger_label: str) -> Event | Ignored:
     if payload.label is None:
         # The label itself was deleted in the meantime.
         return Ignored(reason="no label")
-    if payload.label.name != trigger_label:
+    if payload.label.name not in (trigger_label, spec_label):
         return Ignored(reason="another label")
     if payload.action == "unlabeled":
         return _withdrawn(payload, "issue", payload.issue.number, "the label was taken off")
@@ -170,6 +170,7 @@ def _issue(payload: _Payload, trigger_label: str) -> Event | Ignored:
         repo=payload.repo,
         number=payload.issue.number,
         label=payload.label.name,
+        approval=payload.label.name == spec_label,
         title=payload.issue.title,
         body=payload.issue.body or "",
         at=payload.issue.updated_at,

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable
 
 from bot.forges.forge import Forge, ForgeUnavailable
-from bot.intake.commands import CancelRuns, InstructRun, StartRun, SteerRuns, decide
+from bot.intake.commands import AnswerScenarios, CancelRuns, InstructRun, StartRun, SteerRuns, decide
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.events import Ignored
 from bot.intake.github import PayloadInvalid, parse
-from bot.runs.events import Controlled
+from bot.runs.events import Control, Controlled
+from bot.runs.state import fold
 from bot.runs.store import Store
 from gherkin.errors import ScenaristError
 
@@ -28,14 +29,14 @@ class IntakeHandler:
         store: Store,
         deliveries: Deliveries,
         forge: Callable[[str], Forge],
-        trigger_label: str,
+        labels: tuple[str, str],
         started: Callable[[str], None],
         controlled: Callable[[str], None],
     ) -> None:
         self._store = store
         self._deliveries = deliveries
         self._forge = forge
-        self._trigger_label = trigger_label
+        self._labels = labels
         self._started = started
         self._controlled = controlled
 
@@ -58,7 +59,7 @@ class IntakeHandler:
     def _handle(self, delivery: Delivery) -> str | None:
         delivery_id = delivery.id
         try:
-            event = parse(delivery.event, delivery.body, self._trigger_label)
+            event = parse(delivery.event, delivery.body, *self._labels)
             decision = (
                 event
                 if isinstance(event, Ignored)
@@ -84,6 +85,9 @@ class IntakeHandler:
         if isinstance(decision, SteerRuns):
             self._deliveries.close(delivery_id, self._steer(decision))
             return None
+        if isinstance(decision, AnswerScenarios):
+            self._deliveries.close(delivery_id, self._answer(decision))
+            return None
         if isinstance(decision, InstructRun):
             return self._instruct(decision, delivery_id)
         return self._start(decision, delivery_id)
@@ -97,6 +101,10 @@ class IntakeHandler:
         )
         if run_id is not None:
             self._started(run_id)
+        elif not decision.request.approval and decision.request.order.kind == "implement":
+            # The label that asks for the code, set while scenarios wait, approves them.
+            by = decision.request.order.requested_by
+            self._answer(AnswerScenarios(target=decision.target, by=by, instructed=None))
         return run_id
 
     def _delay(self, delivery: Delivery, reason: str) -> None:
@@ -117,6 +125,21 @@ class IntakeHandler:
         for run_id in done:
             self._controlled(run_id)
         return f"{decision.control}: {', '.join(done) or 'nothing to do'}"
+
+    def _answer(self, decision: AnswerScenarios) -> str:
+        """Approve the scenarios that wait, or send them back; what came of it."""
+        newest = next(iter(self._store.list_runs(1, target=decision.target)), None)
+        if newest is None or not fold(self._store.entries(newest.id)).waits_for_approval:
+            return "no scenarios wait for an approval"
+        control: Control = "resume"
+        if decision.instructed is not None:
+            self._store.instruct(newest.id, decision.instructed)
+            control = "respecify"
+        event = Controlled(control=control, by=decision.by, reason=f"{decision.by} said so in a comment.")
+        if not self._store.control(newest.id, event):
+            return "no scenarios wait for an approval"
+        self._controlled(newest.id)
+        return f"{control}: {newest.id}"
 
     def _instruct(self, decision: InstructRun, delivery_id: str) -> str | None:
         newest = next(iter(self._store.list_runs(1, target=decision.target)), None)

@@ -7,6 +7,7 @@ import jinja2
 from bot.report.escape import block, inline, prose
 from bot.runs.events import Phase
 from bot.runs.state import RunState
+from bot.runs.workflow import APPROVAL
 from runners.plaintext import one_line
 from runners.verify.verdict import Counts, Outcome, Verdict
 
@@ -61,6 +62,8 @@ class Reporter:
         if done is not None:
             verb = "revised" if requested.order.kind == "revise" else "opened"
             headline = f"{verb} #{done.pull}: every scenario failed before the change and passes now."
+        if state.waits_for_approval:
+            headline = "asks you to approve its scenarios."
         ended = state.status not in ("active", "done")
         return self._env.get_template("status.md.j2").render(
             marker=self.status_marker(run_id),
@@ -93,6 +96,7 @@ class Reporter:
             feature=feature,
             summary=state.committed.summary if state.committed else "",
             unsafe=not state.sandboxed,
+            approved_by=state.approved_by,
             digest=requested.order_sha256,
             requested_by=order.requested_by,
             spent=spent_text(state),
@@ -157,7 +161,9 @@ def _phase(state: RunState, name: str, outcome: str | None) -> tuple[str, str]:
     note = ""
     if name == "specify" and state.spec is not None:
         note = f"{len(state.spec.scenarios)} scenarios"
+        note += f", approved by {inline(state.approved_by)}" if state.approved_by else ""
     if name == "verify" and state.verdict is not None:
         proven = sum(proof.proven for proof in state.verdict.scenarios)
         note = f"{proven} of {len(state.verdict.scenarios)} scenarios proven"
-    return ("✅" if outcome == "done" else "❌"), note
+    marks = {"done": "✅", APPROVAL: "✅" if state.approved_by else "✋"}
+    return marks.get(outcome, "❌"), note

@@ -7,11 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from bot.forges.forge import ForgeUnavailable
-from bot.runs.events import Entry, Event, Phase, PhaseDelayed, PhaseFinished, PhaseStarted, RunEnded
+from bot.runs.events import (
+    Controlled,
+    Entry,
+    Event,
+    Phase,
+    PhaseDelayed,
+    PhaseFinished,
+    PhaseStarted,
+    RunEnded,
+)
 from bot.runs.heartbeat import beating
 from bot.runs.state import RunState, fold
 from bot.runs.store import ArtifactTooLarge, Claim, LeaseLost, Store
-from bot.runs.workflow import FAILED, end_status, next_phase
+from bot.runs.workflow import APPROVAL, FAILED, end_status, next_phase
 from gherkin.errors import ScenaristError
 from runners.job import PhaseResult
 from runners.models.chat import Cancelled, ModelUnavailable
@@ -129,6 +138,10 @@ class Driver:
             *result.events,
             PhaseFinished(phase=claim.phase, outcome=outcome, reason=result.reason, code=code),
         ]
+        if following is not None and outcome == APPROVAL:
+            waits = Controlled(control="pause", by="", reason=result.reason)
+            self._store.finish_phase(claim, [*new, waits], result.artifacts, phase=following, status="paused")
+            return None
         if following is not None:
             self._store.finish_phase(claim, new, result.artifacts, phase=following)
             return following

@@ -11,12 +11,15 @@ from runners.workorder import WorkOrder
 
 Phase = Literal["prepare", "specify", "implement", "verify", "publish", "conclude"]
 Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
-Control = Literal["pause", "resume", "cancel", "retry"]
+Control = Literal["pause", "resume", "cancel", "retry", "respecify"]
 PHASES_TO_RETRY: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish")
 
 
 class RunRequested(Frozen):
-    """Somebody with rights asked for a run. `key` is the same for all deliveries of one request."""
+    """Somebody with rights asked for a run. `key` is the same for all deliveries of one request.
+
+    With `approval` its scenarios wait until somebody approves them.
+    """
 
     type: Literal["RunRequested"] = "RunRequested"
     forge: str
@@ -25,6 +28,7 @@ class RunRequested(Frozen):
     order: WorkOrder
     order_sha256: str
     key: str = ""
+    approval: bool = False
 
 
 class Prepared(Frozen):
@@ -72,7 +76,10 @@ class PhaseDelayed(Frozen):
 
 
 class Controlled(Frozen):
-    """Somebody (or something that happened on the forge) paused, resumed, cancelled or retried the run."""
+    """Somebody (or something that happened on the forge) paused, resumed, cancelled or retried the run.
+
+    ``respecify`` sends scenarios that wait for an approval back to be written anew.
+    """
 
     type: Literal["Controlled"] = "Controlled"
     control: Control

@@ -17,6 +17,7 @@ from bot.runs.events import (
     Status,
     StatusPosted,
 )
+from bot.runs.workflow import APPROVAL
 from runners.budget import Spent
 from runners.events import Committed, ModelReplied, SpecWritten, ToolCalled, VerdictReached
 from runners.models.chat import Frozen
@@ -47,6 +48,13 @@ class RunState(Frozen):
     code: str = ""
     updated_at: str = ""
     seq: int = 0
+    approved_by: str = ""
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """Whether somebody is to approve the scenarios before anything else is done."""
+        asked = bool(self.finished) and self.finished[-1].outcome == APPROVAL
+        return self.status == "paused" and asked and not self.approved_by
 
 
 def fold(entries: Iterable[Entry], state: RunState | None = None) -> RunState:
@@ -93,7 +101,7 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
         case VerdictReached():
             return {"verdict": event.verdict, "rounds": state.rounds + 1}
         case Controlled():
-            return _controlled(event)
+            return _controlled(state, event)
         case StatusPosted():
             return {"status_comment": event.comment}
         case Published():
@@ -105,12 +113,15 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {}
 
 
-def _controlled(event: Controlled) -> dict[str, object]:
+def _controlled(state: RunState, event: Controlled) -> dict[str, object]:
     match event.control:
         case "pause":
             return {"status": "paused", "reason": event.reason, "code": ""}
         case "resume":
-            return {"status": "active", "reason": "", "code": ""}
+            approved = {"approved_by": event.by} if state.waits_for_approval else {}
+            return {"status": "active", "reason": "", "code": "", **approved}
+        case "respecify":
+            return {"status": "active", "phase": "specify", "reason": "", "code": "", "approved_by": ""}
         case "retry":
             return {"status": "active", "phase": event.phase, "reason": "", "code": "", "delayed": None}
         case "cancel":

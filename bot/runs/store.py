@@ -80,6 +80,8 @@ def _controls(event: Controlled) -> tuple[list[Status], dict[str, Any]]:
         case "cancel":
             # From now on another run may be asked for: it waits until this one is concluded.
             return ["active", "paused"], {"status": "active", "phase": "conclude"}
+        case "respecify":
+            return ["paused"], {"status": "active", "phase": "specify"}
         case "retry":
             ended: list[Status] = ["needs_info", "gave_up", "failed", "cancelled"]
             return ended, {"status": "active", "phase": event.phase}

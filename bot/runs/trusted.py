@@ -65,6 +65,8 @@ class Trusted:
             branch, head = _free_branch(forge, repo, access, order), None
         text = (read_blob(mirror.path, base, FILE) or b"").decode(errors="replace")
         settings: RunSettings = parse_config(text).run_settings()
+        if requested.approval:
+            settings = settings.model_copy(update={"approval": "required"})
         if self.carry_base:
             artifacts[BASE] = mirror.bundle_commit(base, work_ref(run_id), base=None)
         prepared = Prepared(base=base, base_branch=default, branch=branch, head=head, settings=settings)

@@ -24,6 +24,7 @@ EDGES: Mapping[tuple[Phase, str], Phase | None] = {
     ("prepare", "done"): "specify",
     ("prepare", "gave_up"): "conclude",
     ("specify", "done"): "implement",
+    ("specify", "approval"): "implement",
     ("specify", "needs_info"): "conclude",
     ("specify", "gave_up"): "conclude",
     ("implement", "done"): "verify",
@@ -39,6 +40,9 @@ EDGES: Mapping[tuple[Phase, str], Phase | None] = {
 
 # Edges that a bound limits: without them the graph must have no cycle.
 BOUNDED: frozenset[tuple[Phase, str]] = frozenset({("verify", "red")})  # budget.rounds
+
+# A run whose phase ends so is paused: somebody is to look at its scenarios.
+APPROVAL = "approval"
 
 # Any phase may fail: the failure is told to the people and the run ends.
 FAILED = "failed"

@@ -50,7 +50,7 @@ class Inbox:
             self.store,
             self.deliveries,
             forge or (lambda _name: self.forge),
-            "agent:implement",
+            ("agent:implement", "agent:spec"),
             self.started.append,
             self.controlled.append,
         )

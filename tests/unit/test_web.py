@@ -32,7 +32,7 @@ class Running:
             store,
             ring,
             secrets={"github": SECRET, "local": b""},
-            trigger_label="agent:implement",
+            labels=("agent:implement", "agent:spec"),
             max_body_bytes=100_000,
         )
         self._server = uvicorn.Server(
