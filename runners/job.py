@@ -62,6 +62,12 @@ class RunSettings(Frozen):
     approval: Literal["none", "required"] = Field(
         default="none", description="Whether somebody approves a model's scenarios before code is written."
     )
+    min_story_score: int = Field(
+        default=35,
+        ge=0,
+        le=100,
+        description="What an issue without scenarios must at least score with the coach, or the bot asks before it begins; 0: never.",
+    )
     max_scenarios: int = Field(
         default=8, ge=1, le=50, description="Scenarios a model may write for an issue."
     )

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from gherkin.coach import Advice, coach
 from gherkin.domain import DomainInvalid
 from gherkin.domain import describe as describe_domain
 from gherkin.domain import load as load_domain
@@ -21,6 +22,7 @@ from runners.agent import Agent, Ended
 from runners.calls import Caller
 from runners.context import Background, checklist, implement_prompt, instruction, specify_prompt
 from runners.conversation import as_message, conversation_from_log
+from runners.environment import Environment
 from runners.escalation import TAKEN_OVER, level_of, too_many_reds
 from runners.events import (
     Committed,
@@ -41,6 +43,7 @@ from runners.process import CommandResult
 from runners.sandbox import Sandbox
 from runners.toolkit import MakeSandbox, opened_paths, tools_of
 from runners.verify.gate import Claim, Gate, feedback
+from runners.verify.known import KnownRuns
 from runners.verify.suites import Suites
 from runners.workspace import Mirror, WorkLost, Worktree, branch_slug, work_ref
 
@@ -76,9 +79,12 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         return PhaseResult(
             "needs_info",
             "The issue does not say what should be different. Describe in a few sentences what somebody does and what "
-            "they should see then, or write the scenarios yourself in a ```gherkin block. Then take the label off and set "
-            "it again.",
+            "they should see then, or write the scenarios yourself in a ```gherkin block: in a comment, or in the issue, whose "
+            "label is then to be taken off and set again.",
         )
+    advice = coach(story.model_copy(update={"text": "\n\n".join([job.order.body, *comments, *texts])}))
+    if story.scenarios is None and advice.score < job.settings.min_story_score:
+        return PhaseResult("needs_info", _asking(advice))
     check = partial(_lint, definitions=_definitions(job, mirror), criteria=story.acceptance_criteria, job=job)
     if story.scenarios is not None:
         # What people wrote is taken as it is; the linter's word stands beside it.
@@ -91,6 +97,17 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if done.outcome == "done" and job.settings.approval == "required" and not approved:
         return replace(done, outcome="approval", reason=_APPROVE)
     return done
+
+
+def _asking(advice: Advice) -> str:
+    """What the author of an issue is asked before anything is begun."""
+    reasons = " ".join(part.why for part in advice.parts if part.points < part.most)
+    questions = "\n".join(f"- {question}" for question in advice.questions)
+    return (
+        f"The issue leaves too much open to write scenarios from ({advice.score} of 100 points). {reasons}\n\n{questions}\n\n"
+        f"A form that leaves little open:\n\n{advice.wording}\n\n"
+        "Answer in a comment, or edit the issue and set the label again."
+    )
 
 
 @dataclass(frozen=True)
@@ -252,7 +269,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             feature=feature,
             steps_folder=f"{job.settings.features}/steps",
         )
-        with tools_of(job, services, tree, _sandboxes(job, services)) as tools:
+        with tools_of(job, services, tree, _sandboxes(job, services, _environment(job, services))) as tools:
             ended = _work(job, services, tree, tools, head)
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         if ended.reason != "finish":
@@ -306,8 +323,19 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Take the verdict on the committed work; a red one goes back to the model."""
     mirror = _mirror(job, services)
     head = _unbundle(job, services, mirror, WORK)
-    suites = Suites(_sandboxes(job, services), features=job.settings.features, cancel=services.cancel)
-    gate = Gate(services.workspaces, mirror, suites, job.run_id)
+    environment = _environment(job, services)
+    make = _sandboxes(job, services, environment)
+    suites = Suites(make, features=job.settings.features, cancel=services.cancel)
+    surroundings = [
+        str(environment.folder),
+        environment.variables,
+        job.settings.features,
+        services.limits.model_dump(),
+    ]
+    known = KnownRuns(
+        services.workspaces.state_dir / "known", json.dumps(surroundings, sort_keys=True, default=str)
+    )
+    gate = Gate(services.workspaces, mirror, suites, job.run_id, known)
     verdict = gate.verify(
         Claim(
             base=job.base,
@@ -401,11 +429,13 @@ def _definitions(job: Job, mirror: Mirror) -> list[StepDefinition]:
     )
 
 
-def _sandboxes(job: Job, services: Services) -> MakeSandbox:
+def _environment(job: Job, services: Services) -> Environment:
+    mirror = services.workspaces.mirror(job.forge, job.repo)
+    return services.environments.prepare(mirror, job.base, job.settings.setup)
+
+
+def _sandboxes(job: Job, services: Services, environment: Environment) -> MakeSandbox:
     """Makes sandboxes with the repository's own environment in them, read-only."""
-    environment = services.environments.prepare(
-        services.workspaces.mirror(job.forge, job.repo), job.base, job.settings.setup
-    )
 
     def make(
         root: Path,

@@ -2,14 +2,16 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from gherkin.steps import assertionless
-from runners.gitio import changed_files, commit_on, read_blob, tree_entries
+from runners.gitio import changed_files, commit_on, git, read_blob, tree_entries
 from runners.globs import is_protected
+from runners.verify.known import KnownRuns
 from runners.verify.suites import Fault, SuiteRun, Suites, describe_failure
 from runners.verify.verdict import (
     ChangedTests,
@@ -46,9 +48,17 @@ class Claim:
 
 
 class Gate:
-    """Verifies claims on one repository; `run_id` names its worktrees."""
+    """Verifies claims on one repository; `run_id` names its worktrees. `known` keeps what the base commit gave."""
 
-    def __init__(self, workspaces: Workspaces, mirror: Mirror, suites: Suites, run_id: str) -> None:
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        mirror: Mirror,
+        suites: Suites,
+        run_id: str,
+        known: KnownRuns | None = None,
+    ) -> None:
+        self._known = known
         self._workspaces = workspaces
         self._mirror = mirror
         self._suites = suites
@@ -60,15 +70,12 @@ class Gate:
         self._evidence = []
         problems = self._look(claim)
         with contextlib.ExitStack() as stack:
+            commits = {"base": claim.base, "laid": self._laid(claim), "head": claim.head}
             base, laid, head = (
                 stack.enter_context(self._workspaces.worktree(self._mirror, commit, self._run_id, name)).root
-                for commit, name in (
-                    (claim.base, "base"),
-                    (self._laid(claim), "laid"),
-                    (claim.head, "head"),
-                )
+                for name, commit in commits.items()
             )
-            proofs, found = self._red_green(claim, laid, head)
+            proofs, found = self._red_green(claim, commits["laid"], laid, head)
             problems += found
             suites, failures, before, found = self._no_regression(claim, base, head)
             problems += found
@@ -95,6 +102,13 @@ class Gate:
             changed_tests=changed,
             evidence=tuple(self._evidence),
         )
+
+    def _once(self, suite: str, commit: str, run: Callable[[], SuiteRun]) -> SuiteRun:
+        """What a suite gives on a commit that is not the change itself."""
+        if self._known is None:
+            return run()
+        tree = git("rev-parse", f"{commit}^{{tree}}", git_dir=self._mirror.path)
+        return self._known.once(suite, tree, run)
 
     def _note(self, commit: str, run: SuiteRun) -> SuiteRun:
         self._evidence.append(run.evidence(commit))
@@ -188,9 +202,12 @@ class Gate:
         )
 
     def _red_green(
-        self, claim: Claim, laid: Path, head: Path
+        self, claim: Claim, laid_commit: str, laid: Path, head: Path
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
-        before = self._note(claim.base, self._suites.behave(laid, [claim.feature]))
+        red = self._once(
+            f"behave {claim.feature}", laid_commit, lambda: self._suites.behave(laid, [claim.feature])
+        )
+        before = self._note(claim.base, red)
         after = self._note(claim.head, self._suites.behave(head, [claim.feature]))
         if after.broken:
             return (), [Problem(code=_CODES.get(after.fault, "no-scenario"), message=after.broken)]
@@ -225,7 +242,8 @@ class Gate:
         problems: list[Problem] = []
         runs: dict[str, SuiteRun] = {}
         for name, run in (("behave", self._suites.behave), ("pytest", self._suites.pytest)):
-            before, after = self._note(claim.base, run(base)), self._note(claim.head, run(head))
+            before = self._note(claim.base, self._once(name, claim.base, partial(run, base)))
+            after = self._note(claim.head, run(head))
             for side, found in (("base", before), ("head", after)):
                 if found.broken:
                     code = _CODES.get(found.fault, "environment-broken")

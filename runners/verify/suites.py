@@ -39,7 +39,8 @@ _BEHAVE: dict[str, Outcome] = {
 class SuiteRun:
     """One run of one suite. `broken` says in a sentence why its results mean nothing, if they do not.
 
-    `fault` is the kind of that: it did not end, its report cannot be trusted, or it could not be run at all.
+    `fault` is the kind of that: it did not end, its report cannot be trusted, or it could not be run at all. With `known`
+    it was run for an earlier verdict.
     """
 
     command: str
@@ -51,6 +52,7 @@ class SuiteRun:
     log: str = ""
     broken: str | None = None
     fault: Fault = ""
+    known: bool = False
 
     @property
     def counts(self) -> Counts:
@@ -65,6 +67,7 @@ class SuiteRun:
             exit_code=self.exit_code,
             seconds=round(self.seconds, 2),
             log_sha256=hashlib.sha256(self.log.encode()).hexdigest(),
+            known=self.known,
         )
 
 

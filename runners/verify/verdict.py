@@ -62,13 +62,17 @@ class ChangedTests(Frozen):
 
 
 class Evidence(Frozen):
-    """One command the verifier ran: where, what came of it, how long (seconds) it took."""
+    """One command the verifier ran: where, what came of it, how long (seconds) it took.
+
+    With `known` it was run for an earlier verdict, on the very same files.
+    """
 
     commit: str
     command: str
     exit_code: int | None
     seconds: float
     log_sha256: str
+    known: bool = False
 
 
 class Problem(Frozen):

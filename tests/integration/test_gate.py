@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,8 @@ import pytest
 from runners.gitio import TreeEntry, commit_on, git, store_blob
 from runners.sandbox import Limits, Sandbox
 from runners.verify.gate import Claim, Gate, feedback
-from runners.verify.suites import Suites
+from runners.verify.known import KnownRuns
+from runners.verify.suites import SuiteRun, Suites
 from runners.verify.verdict import Verdict
 from runners.workspace import Workspaces
 
@@ -44,6 +46,8 @@ Files = Mapping[str, str | None]
 
 class Workbench:
     """Makes commits in a mirror and takes verdicts on them."""
+
+    known: KnownRuns | None = None
 
     def __init__(self, root: Path) -> None:
         self.workspaces = Workspaces(root)
@@ -99,7 +103,7 @@ class Workbench:
             protected=(".github/workflows/**", ".scenarist.yml"),
             changed_tests=changed_tests,
         )
-        verdict = Gate(self.workspaces, self.mirror, suites, "run").verify(claim)
+        verdict = Gate(self.workspaces, self.mirror, suites, "run", self.known).verify(claim)
         assert not list((self.workspaces.state_dir / "work").iterdir()), "no worktree is left"
         return verdict
 
@@ -345,3 +349,37 @@ def test_a_report_that_somebody_else_wrote_is_not_red_either(bench: Workbench) -
     )
     verdict = bench.verdict({**WORK, "features/steps/double_steps.py": forging})
     assert "untrusted" in {problem.code for problem in verdict.problems}
+
+
+def known_runs(verdict: Verdict) -> list[bool]:
+    return [each.known for each in verdict.evidence]
+
+
+def test_what_the_base_gave_is_known_the_next_time(tmp_path: Path) -> None:
+    """The evidence: the scenario red and green, behave on both sides, pytest on both sides."""
+    verdicts = []
+    wrong = {**WORK, "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return 3 * n\n"}
+    other_steps = {**WORK, "features/steps/double_steps.py": STEPS + "# another\n"}
+    cases = [(WORK, "env"), (wrong, "env"), (other_steps, "env"), (WORK, "another env")]
+    for number, (work, environment) in enumerate(cases):
+        bench = Workbench(tmp_path / str(number))
+        bench.known = KnownRuns(tmp_path / "known", environment)
+        verdicts.append(bench.verdict(work))
+    first, second, third, fourth = map(known_runs, verdicts)
+    assert not any(first) and not any(fourth), "another environment is another base"
+    assert second[:2] == [True, False] and sum(second) == 3, "all of the base, nothing of the head"
+    assert third[0] is False and sum(third) == 2, "other steps are another red side"
+    assert [each.green for each in verdicts] == [True, False, True, True]
+    red = [proof.base for each in verdicts for proof in each.scenarios]
+    assert set(red) <= {"failed", "error"}
+
+
+def test_a_run_that_means_nothing_is_not_kept(tmp_path: Path) -> None:
+    known = KnownRuns(tmp_path, "env")
+    broken = SuiteRun(command="behave", broken="it did not end", fault="timed-out")
+    assert known.once("behave", "tree", lambda: broken) == broken
+    good = SuiteRun(command="behave", outcomes={"a": "passed"}, log="fine")
+    assert known.once("behave", "tree", lambda: good) == good
+    assert known.once("behave", "tree", lambda: broken) == replace(good, known=True)
+    next(tmp_path.iterdir()).write_text("{half")
+    assert known.once("behave", "tree", lambda: good) == good

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.runs.events import Event
-from runners.events import ModelReplied, ModelSwitched
+from runners.events import ModelReplied, ModelSwitched, VerdictReached
 from tests.harness import REPO, BotUnderTest, doubling, draft, says
 from tests.standins.chat_server import ChatServer, call
 
@@ -80,6 +80,10 @@ def test_red_verdicts_give_the_work_to_the_next(two: Two) -> None:
     assert status == "done", two.comments()
     switched = [event for event in events if isinstance(event, ModelSwitched)]
     assert [(event.to, event.reason) for event in switched] == [("strong", "1 red verdict")]
+    verdicts = [event.verdict for event in events if isinstance(event, VerdictReached)]
+    # Another run may have met the same base before; nobody had these scenarios.
+    assert [verdict.evidence[0].known for verdict in verdicts] == [False, True]
+    assert sum(each.known for each in verdicts[1].evidence) == 3, "the base is run once"
     costs = [event.cost for event in events if isinstance(event, ModelReplied) and event.runtime == "weak"]
     assert costs and all(cost == pytest.approx((900 + 2 * 60) / 1e6) for cost in costs)
 

@@ -70,3 +70,16 @@ def test_the_last_attempt_is_taken_with_its_errors(bot: BotUnderTest) -> None:
     repo, number = begin(bot, "stubborn")
     state = bot.finished(repo, "issue", number)
     assert state.spec is not None and "can not be checked" in state.spec.findings[0]
+
+
+def test_an_issue_that_leaves_all_open_gets_questions_and_an_answer_begins_a_run(bot: BotUnderTest) -> None:
+    bot.script([draft()], doubling())
+    repo, number = begin(bot, "open", "Make it better, please.")
+    assert bot.finished(repo, "issue", number).status == "needs_info"
+    status = bot.forge.comments(repo, number)[0].body
+    assert "needs more information" in status and "of 100 points" in status
+    assert "What exactly does “better” mean here" in status and "When …, then …" in status
+    assert bot.state(bot.runs_on(repo, "issue", number)[0]).spent.turns == 0, "no model was asked"
+    bot.forge.add_comment(repo.full_name, number, "ada", "Doubling 4 should give 8.")
+    bot.idle()
+    assert bot.finished(repo, "issue", number).status == "done"

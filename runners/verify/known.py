@@ -1,0 +1,44 @@
+"""What suites gave on a tree before: base commits stay the same, while the model tries again."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from runners.verify.suites import SuiteRun
+
+_RUNS: TypeAdapter[SuiteRun] = TypeAdapter(SuiteRun)
+_KEPT_S = 14 * 24 * 3600.0
+
+
+class KnownRuns:
+    """Runs below `folder`, which no sandbox can reach; `environment` stands for all that is not in the tree."""
+
+    def __init__(self, folder: Path, environment: str) -> None:
+        self._folder = folder
+        self._environment = environment
+
+    def once(self, suite: str, tree: str, run: Callable[[], SuiteRun]) -> SuiteRun:
+        """What `suite` gave on the git tree `tree`, or `run` now. One that means nothing is not kept."""
+        seed = f"{self._environment}\0{suite}\0{tree}"
+        path = self._folder / f"{hashlib.sha256(seed.encode()).hexdigest()[:40]}.json"
+        try:
+            return replace(_RUNS.validate_json(path.read_bytes()), known=True)
+        except (OSError, ValidationError):
+            found = run()
+        if found.broken is None:
+            self._keep(path, found)
+        return found
+
+    def _keep(self, path: Path, found: SuiteRun) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        oldest = time.time() - _KEPT_S
+        for other in self._folder.iterdir():
+            if other.stat().st_mtime < oldest:
+                other.unlink(missing_ok=True)
+        fresh = path.with_suffix(f".{time.monotonic_ns()}")
+        fresh.write_bytes(_RUNS.dump_json(found))
+        fresh.replace(path)
