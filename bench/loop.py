@@ -19,7 +19,9 @@ def run(console: Console) -> None:
             turns: list[Reply] = [make(number) for number in range(_TURNS)]
             bot.script([draft()], [*turns, says(call("give_up", reason="The bench is over."))])  # type: ignore[list-item]
             repo = bot.make_repo(f"octo/{name}")
-            number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "Doubling 4 should give 8.").number
+            number = bot.forge.open_issue(
+                repo.full_name, "ada", "Double numbers", "Doubling 4 should give 8."
+            ).number
             bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
             bot.finished(repo, "issue", number, 120)
             entries = bot.store.entries(bot.runs_on(repo, "issue", number)[0])

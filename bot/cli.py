@@ -226,6 +226,18 @@ def verify(
 
 
 @app.command()
+def doctor() -> None:
+    """Look whether this machine can do its part, and say what to do where it cannot. Exit status 1 if something fails."""
+    from bot.doctor import examine, finding_text
+
+    failed = False
+    for finding in examine(load_settings()):
+        typer.echo(finding_text(finding))
+        failed = failed or finding.state == "failed"
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
 def lint(
     paths: Annotated[list[Path], typer.Argument(help="Feature files, or folders with feature files.")],
     strict: Annotated[bool, typer.Option(help="Exit status 1 for warnings, too.")] = False,

@@ -56,16 +56,27 @@ def github_forge(settings: Settings) -> "GitHubForge":
     if token:
         tokens: Callable[[Repo, Mapping[str, str]], str] = lambda _repo, _permissions: token  # noqa: E731
         return GitHubForge(settings.github_api_url, tokens, lambda: _ACTIONS_BOT, settings.github_git_url)
+    app = _app(settings)
+    return GitHubForge(settings.github_api_url, app.token, app.login, settings.github_git_url)
+
+
+def app_card(settings: Settings) -> dict[str, Any]:
+    """What GitHub says of the configured App: its slug, permissions and events. Raises `SettingsInvalid` and the forge's errors."""
+    return _app(settings).card()
+
+
+def _app(settings: Settings) -> "AppTokens":
     if not settings.github_app_id or settings.github_private_key_file is None:
         raise SettingsInvalid(
             "SCENARIST_GITHUB_APP_ID and SCENARIST_GITHUB_PRIVATE_KEY_FILE are needed for GitHub."
         )
     try:
         key = settings.github_private_key_file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsInvalid(f"The App's private key cannot be read ({error.strerror}).") from None
-    app = AppTokens(settings.github_api_url, settings.github_app_id, key)
-    return GitHubForge(settings.github_api_url, app.token, app.login, settings.github_git_url)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"The App's private key cannot be read ({type(error).__name__}).") from None
+    if "PRIVATE KEY-----" not in key:
+        raise SettingsInvalid(f"{settings.github_private_key_file} holds no private key in PEM form.")
+    return AppTokens(settings.github_api_url, settings.github_app_id, key)
 
 
 class AppTokens:
@@ -96,10 +107,14 @@ class AppTokens:
     def login(self) -> str:
         """The login of the App's own account."""
         if not self._slug:
-            with _errors():
-                app: Any = self._github.rest.apps.get_authenticated().json()
-                self._slug = str(app["slug"])
+            self._slug = str(self.card()["slug"])
         return f"{self._slug}[bot]"
+
+    def card(self) -> dict[str, Any]:
+        """What GitHub says of the App."""
+        with _errors():
+            app: Any = self._github.rest.apps.get_authenticated().json()
+        return dict(app)
 
     def _installation(self, repo: Repo) -> int:
         owner, name = repo.full_name.split("/")

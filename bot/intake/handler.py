@@ -93,6 +93,12 @@ class IntakeHandler:
         return self._start(decision, delivery_id)
 
     def _start(self, decision: StartRun, delivery_id: str) -> str | None:
+        order = decision.request.order
+        if order.kind == "implement" and not decision.request.approval and self._waiting(decision.target):
+            # The label that asks for the code, set while scenarios wait, approves them.
+            approved = AnswerScenarios(target=decision.target, by=order.requested_by, instructed=None)
+            self._deliveries.close(delivery_id, self._answer(approved))
+            return None
         run_id = self._store.request_run(
             decision.request,
             target=decision.target,
@@ -101,10 +107,6 @@ class IntakeHandler:
         )
         if run_id is not None:
             self._started(run_id)
-        elif not decision.request.approval and decision.request.order.kind == "implement":
-            # The label that asks for the code, set while scenarios wait, approves them.
-            by = decision.request.order.requested_by
-            self._answer(AnswerScenarios(target=decision.target, by=by, instructed=None))
         return run_id
 
     def _delay(self, delivery: Delivery, reason: str) -> None:
@@ -128,18 +130,24 @@ class IntakeHandler:
 
     def _answer(self, decision: AnswerScenarios) -> str:
         """Approve the scenarios that wait, or send them back; what came of it."""
-        newest = next(iter(self._store.list_runs(1, target=decision.target)), None)
-        if newest is None or not fold(self._store.entries(newest.id)).waits_for_approval:
+        run_id = self._waiting(decision.target)
+        if run_id is None:
             return "no scenarios wait for an approval"
         control: Control = "resume"
         if decision.instructed is not None:
-            self._store.instruct(newest.id, decision.instructed)
+            self._store.instruct(run_id, decision.instructed)
             control = "respecify"
         event = Controlled(control=control, by=decision.by, reason=f"{decision.by} said so in a comment.")
-        if not self._store.control(newest.id, event):
+        if not self._store.control(run_id, event):
             return "no scenarios wait for an approval"
-        self._controlled(newest.id)
-        return f"{control}: {newest.id}"
+        self._controlled(run_id)
+        return f"{control}: {run_id}"
+
+    def _waiting(self, target: str) -> str | None:
+        """The run on `target` whose scenarios wait for an approval."""
+        newest = next(iter(self._store.list_runs(1, target=target)), None)
+        waits = newest is not None and fold(self._store.entries(newest.id)).waits_for_approval
+        return newest.id if newest is not None and waits else None
 
     def _instruct(self, decision: InstructRun, delivery_id: str) -> str | None:
         newest = next(iter(self._store.list_runs(1, target=decision.target)), None)

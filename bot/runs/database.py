@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -39,6 +41,13 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
     """Bring the database to the newest schema, or to `revision`; safe to call when it is there already."""
     with engine.begin() as connection:
         command.upgrade(_alembic(connection), revision)
+
+
+def is_current(engine: sa.Engine) -> bool:
+    """Whether the database has the newest schema."""
+    with engine.connect() as connection:
+        newest = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
+        return MigrationContext.configure(connection).get_current_revision() == newest
 
 
 def _alembic(connection: sa.Connection) -> Config:

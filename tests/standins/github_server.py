@@ -95,6 +95,7 @@ class GitHubServer(LoopbackServer):
         self._api = description()
         self._lock = threading.RLock()
         self.private_key = make_key()
+        self.card: dict[str, Any] = {}
         self._people = {
             "ada": ({"id": 101, "login": "ada", "type": "User"}, "admin"),
             "wim": ({"id": 102, "login": "wim", "type": "User"}, "write"),
@@ -439,7 +440,7 @@ class GitHubServer(LoopbackServer):
         return self._api.example(method, path, status)
 
     def _get_app(self, _call: Call) -> tuple[int, Any]:
-        return 200, {**self._template("get", "/app"), "id": APP_ID, "slug": SLUG}
+        return 200, {**self._template("get", "/app"), "id": APP_ID, "slug": SLUG, **self.card}
 
     def _get_installation(self, _call: Call) -> tuple[int, Any]:
         return 200, {**self._template("get", R + "/installation"), "id": INSTALLATION, "app_id": APP_ID}
