@@ -226,6 +226,20 @@ def verify(
 
 
 @app.command()
+def gc(dry_run: Annotated[bool, typer.Option(help="Only say what would be removed.")] = False) -> None:
+    """Remove what ended runs left on this machine and in the database, by age and by size."""
+    from bot.retention import collect
+    from bot.runs.database import connect
+    from bot.runs.store import Store
+
+    settings = load_settings()
+    for removed in collect(settings, Store(connect(settings.database)), dry_run=dry_run):
+        verb = "would be removed" if dry_run else "removed"
+        size = f", {removed.size / 1e6:,.1f} MB" if removed.size else ""
+        typer.echo(f"{removed.kind}: {removed.count} {verb}{size}")
+
+
+@app.command()
 def doctor() -> None:
     """Look whether this machine can do its part, and say what to do where it cannot. Exit status 1 if something fails."""
     from bot.doctor import examine, finding_text

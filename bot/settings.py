@@ -78,6 +78,17 @@ class Settings(BaseSettings):
         default=False, description="Store the base commits as artifacts, for runners on other machines."
     )
 
+    keep_days: float = Field(
+        default=30,
+        gt=0,
+        description="`scenarist gc` removes what ended runs left, and nobody used, for longer.",
+    )
+    keep_gb: float = Field(
+        default=50,
+        gt=0,
+        description="`scenarist gc` keeps mirrors and environments below this size together.",
+    )
+
     lease_seconds: float = Field(default=30, ge=2, description="A worker silent for longer loses its run.")
     reap_seconds: float = Field(default=5, ge=0.5, description="How often unfinished work is looked for.")
 
