@@ -135,3 +135,12 @@ def test_a_megabyte_of_any_noise_comes_to_an_end() -> None:
     pieces = [piece for piece in PIECES if piece.strip() and piece != "\ud800"]
     done = subprocess.run([sys.executable, "-c", _NOISE, *pieces], cwd=CORPUS.parents[2], check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("number", ["00", "007", "-01", "٣", "1.", "-", "1" * 400, "1e9999", "0x1f", "1_000"])
+def test_numbers_that_json_does_not_have_break_nothing(number: str) -> None:
+    for text in (f'{{"name": "read_file", "arguments": {{"path": {number}}}}}', f"[{number}]", number):
+        made = ToolCall(id="1", name="read_file", arguments=text)
+        for reply in (Reply(text=text), Reply(tool_calls=(made,))):
+            for call in rescue(reply, TOOLS, frozenset(), 1).calls:
+                assert call.name == "read_file"
