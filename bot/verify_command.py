@@ -76,6 +76,7 @@ def verify_repository(
             feature_sha256=hashlib.sha256(content).hexdigest(),
             commands=settings.commands,
             protected=(*PROTECTED, *settings.protected),
+            diff=settings.diff,
         )
         return Gate(workspaces, mirror, suites, "verify").verify(claim)
 

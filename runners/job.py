@@ -16,6 +16,7 @@ from runners.models.roster import Roster
 from runners.policy import Grants
 from runners.redact import Redactor
 from runners.sandbox import Limits
+from runners.verify.diff import DiffLimits
 from runners.workorder import WorkOrder
 from runners.workspace import Workspaces
 
@@ -59,6 +60,7 @@ class RunSettings(Frozen):
         description="What happens when a change edits an existing test that fails as it was before: the pull request names it, "
         "or the verdict is red.",
     )
+    diff: DiffLimits = DiffLimits()
     approval: Literal["none", "required"] = Field(
         default="none", description="Whether somebody approves a model's scenarios before code is written."
     )

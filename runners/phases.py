@@ -346,6 +346,7 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             protected=(*PROTECTED, *job.settings.protected),
             granted=opened_paths(job, services),
             changed_tests=job.settings.changed_tests,
+            diff=job.settings.diff,
         )
     )
     reached = VerdictReached(verdict=verdict)

@@ -39,6 +39,11 @@ _PASSWORD = re.compile(
 GONE = "[redacted]"
 
 
+def looks_secret(text: str) -> bool:
+    """Whether a private key or a token of a well-known maker stands in `text`."""
+    return _PATTERNS.search(text) is not None
+
+
 @dataclass(frozen=True)
 class Redactor:
     """Takes out `values` (secrets this process holds; short ones are left alone) and what looks like a secret."""

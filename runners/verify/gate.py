@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 from gherkin.steps import assertionless
 from runners.gitio import changed_files, commit_on, git, read_blob, tree_entries
 from runners.globs import is_protected
+from runners.verify.diff import DiffLimits, dependency_files, diff_problems
 from runners.verify.known import KnownRuns
 from runners.verify.suites import Fault, SuiteRun, Suites, describe_failure
 from runners.verify.verdict import (
@@ -34,7 +35,7 @@ class Claim:
 
     `feature_sha256` is the hex digest of the approved file's bytes; `commands` are the repository's own
     checks; `protected` are globs of files the change must not touch, `granted` of those among them that it may. With
-    `changed_tests` ``fail`` an existing test may not be edited so that it hides a failure.
+    `changed_tests` ``fail`` an existing test may not be edited so that it hides a failure; `diff` bounds the change's size.
     """
 
     base: str
@@ -45,6 +46,7 @@ class Claim:
     protected: tuple[str, ...] = ()
     granted: tuple[str, ...] = ()
     changed_tests: Literal["report", "fail"] = "report"
+    diff: DiffLimits = field(default_factory=DiffLimits)
 
 
 class Gate:
@@ -69,6 +71,7 @@ class Gate:
         """Run everything, in worktrees and sandboxes of its own, and say what holds."""
         self._evidence = []
         problems = self._look(claim)
+        problems += diff_problems(self._mirror.path, claim.base, claim.head, claim.diff)
         with contextlib.ExitStack() as stack:
             commits = {"base": claim.base, "laid": self._laid(claim), "head": claim.head}
             base, laid, head = (
@@ -100,6 +103,7 @@ class Gate:
             failures=failures,
             problems=tuple(problems),
             changed_tests=changed,
+            dependency_files=dependency_files(self._mirror.path, claim.base, claim.head),
             evidence=tuple(self._evidence),
         )
 

@@ -94,12 +94,18 @@ class Problem(Frozen):
         "command-failed",
         "timed-out",
         "untrusted",
+        "diff-too-large",
+        "binary-added",
+        "secret-added",
     ]
     message: str
 
 
 class Verdict(Frozen):
-    """The verifier's word on one head commit. Green means that `problems` is empty."""
+    """The verifier's word on one head commit. Green means that `problems` is empty.
+
+    `dependency_files` are the changed files that name other people's code.
+    """
 
     base_sha: str
     head_sha: str
@@ -108,6 +114,7 @@ class Verdict(Frozen):
     failures: tuple[Failure, ...] = ()
     problems: tuple[Problem, ...] = ()
     changed_tests: ChangedTests | None = None
+    dependency_files: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
 
     @property

@@ -10,6 +10,7 @@ import pytest
 
 from runners.gitio import TreeEntry, commit_on, git, store_blob
 from runners.sandbox import Limits, Sandbox
+from runners.verify.diff import DiffLimits
 from runners.verify.gate import Claim, Gate, feedback
 from runners.verify.known import KnownRuns
 from runners.verify.suites import SuiteRun, Suites
@@ -80,6 +81,7 @@ class Workbench:
         self,
         work: Files,
         *,
+        diff: DiffLimits = DiffLimits(),  # noqa: B008
         base: Files = BASE,
         spec: Mapping[str, str] = SPEC,
         commands: tuple[str, ...] = (),
@@ -102,6 +104,7 @@ class Workbench:
             commands=commands,
             protected=(".github/workflows/**", ".scenarist.yml"),
             changed_tests=changed_tests,
+            diff=diff,
         )
         verdict = Gate(self.workspaces, self.mirror, suites, "run", self.known).verify(claim)
         assert not list((self.workspaces.state_dir / "work").iterdir()), "no worktree is left"
@@ -383,3 +386,36 @@ def test_a_run_that_means_nothing_is_not_kept(tmp_path: Path) -> None:
     assert known.once("behave", "tree", lambda: broken) == replace(good, known=True)
     next(tmp_path.iterdir()).write_text("{half")
     assert known.once("behave", "tree", lambda: good) == good
+
+
+TOKEN = "gh" + "p_" + "Ab3" * 12
+
+
+@pytest.mark.parametrize(
+    ("more", "diff", "code"),
+    [
+        ({"config.py": f"TOKEN = '{TOKEN}'\n"}, DiffLimits(), "secret-added"),
+        ({"config.py": "TOKEN = 'ghp_example'\n"}, DiffLimits(), ""),
+        ({"data.bin": "\0" * 100}, DiffLimits(), "binary-added"),
+        ({"data.bin": "\0" * 100}, DiffLimits(binaries=True), ""),
+        ({f"f{at}.txt": "x\n" for at in range(6)}, DiffLimits(files=7), "diff-too-large"),
+        ({"long.txt": "x\n" * 500}, DiffLimits(lines=400), "diff-too-large"),
+        ({"long.txt": "x\n" * 300}, DiffLimits(lines=400), ""),
+    ],
+)
+def test_what_the_diff_shows(bench: Workbench, more: Files, diff: DiffLimits, code: str) -> None:
+    verdict = bench.verdict({**WORK, **more}, diff=diff)
+    assert [problem.code for problem in verdict.problems] == ([code] if code else [])
+    assert TOKEN not in verdict.model_dump_json()
+
+
+def test_a_secret_that_was_there_before_is_nobodys_new_one(bench: Workbench) -> None:
+    base = {**BASE, "config.py": f"TOKEN = '{TOKEN}'\n"}
+    work = {
+        **WORK,
+        "config.py": f"TOKEN = '{TOKEN}'\nNAME = 'x'\n",
+        "requirements/dev.txt": "# none\n",
+        "uv.lock": "",
+    }
+    verdict = bench.verdict(work, base=base)
+    assert verdict.green and verdict.dependency_files == ("requirements/dev.txt", "uv.lock")
