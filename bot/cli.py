@@ -226,6 +226,23 @@ def verify(
 
 
 @app.command()
+def spec(
+    issue: Annotated[Path, typer.Argument(help="A text file: the issue's title, then its text.")],
+    repo: Annotated[Path, typer.Option(help="A git repository.")] = Path(),
+    base: Annotated[str, typer.Option(help="The commit to begin from.")] = "HEAD",
+    number: Annotated[int, typer.Option(min=1, help="The issue's number, for its tag.")] = 1,
+) -> None:
+    """Print the scenarios for an issue, and write no code: exit status 0 when there are some, 1 when the issue says too little."""
+    from bot.spec_command import specify_issue
+
+    made = specify_issue(issue, repo, base, number, load_settings())
+    typer.echo(made.feature or made.reason, nl=not made.feature, err=not made.feature)
+    for note in (*made.questions, *made.findings):
+        typer.echo(f"- {note}", err=True)
+    raise typer.Exit(0 if made.feature else 1)
+
+
+@app.command()
 def gc(dry_run: Annotated[bool, typer.Option(help="Only say what would be removed.")] = False) -> None:
     """Remove what ended runs left on this machine and in the database, by age and by size."""
     from bot.retention import collect
