@@ -52,7 +52,7 @@ def test_scenarios_are_printed_and_questions_beside(repo: Path) -> None:
 
 def test_an_issue_that_says_too_little_gets_questions(repo: Path) -> None:
     with ChatServer([], []) as server:
-        done = spec(repo, "Make it better\n", server.url)
+        done = spec(repo, "Search\n\nMake the search nicer and faster, please.\n", server.url)
     assert done.returncode == 1 and done.stdout == "" and "of 100 points" in done.stderr
 
 
