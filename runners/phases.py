@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -327,6 +329,8 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     make = _sandboxes(job, services, environment)
     suites = Suites(make, features=job.settings.features, cancel=services.cancel)
     surroundings = [
+        sys.version,
+        *(version(name) for name in ("behave", "pytest")),
         str(environment.folder),
         environment.variables,
         job.settings.features,

@@ -72,6 +72,11 @@ class InstructRun(Frozen):
 Decision = StartRun | CancelRuns | SteerRuns | AnswerScenarios | InstructRun | Ignored
 
 
+def is_command(comment: str) -> bool:
+    """Whether a comment begins with `/agent` and a word."""
+    return _COMMAND.match(comment) is not None
+
+
 def decide(event: Event, forge: Forge, delivery_id: str) -> Decision:
     """What follows from an event. Raises the forge's errors."""
     if isinstance(event, Withdrawn):

@@ -4,9 +4,17 @@ import logging
 from collections.abc import Callable
 
 from bot.forges.forge import Forge, ForgeUnavailable
-from bot.intake.commands import AnswerScenarios, CancelRuns, InstructRun, StartRun, SteerRuns, decide
+from bot.intake.commands import (
+    AnswerScenarios,
+    CancelRuns,
+    InstructRun,
+    StartRun,
+    SteerRuns,
+    decide,
+    is_command,
+)
 from bot.intake.deliveries import Deliveries, Delivery
-from bot.intake.events import Ignored
+from bot.intake.events import Commented, Ignored
 from bot.intake.github import PayloadInvalid, parse
 from bot.runs.events import Control, Controlled
 from bot.runs.state import fold
@@ -60,6 +68,8 @@ class IntakeHandler:
         delivery_id = delivery.id
         try:
             event = parse(delivery.event, delivery.body, *self._labels)
+            if isinstance(event, Commented) and self._is_idle_talk(event, delivery.forge):
+                event = Ignored(reason="no run to tell")
             decision = (
                 event
                 if isinstance(event, Ignored)
@@ -127,6 +137,14 @@ class IntakeHandler:
         for run_id in done:
             self._controlled(run_id)
         return f"{decision.control}: {', '.join(done) or 'nothing to do'}"
+
+    def _is_idle_talk(self, event: Commented, forge: str) -> bool:
+        """Whether a comment is no command and no run would hear it: then nothing is asked of the forge."""
+        if is_command(event.body):
+            return False
+        target = f"{forge}:{event.repo.full_name}:{event.kind}:{event.number}"
+        newest = next(iter(self._store.list_runs(1, target=target)), None)
+        return newest is None or newest.status not in ("active", "paused", "needs_info")
 
     def _answer(self, decision: AnswerScenarios) -> str:
         """Approve the scenarios that wait, or send them back; what came of it."""

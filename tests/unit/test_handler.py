@@ -140,3 +140,16 @@ def test_one_run_that_resists_does_not_keep_the_others_from_being_cancelled(
     resist = False
     inbox.handler().handle(inbox.ids[-1])
     assert inbox.row(inbox.ids[-1])[0] == "handled"
+
+
+def test_a_comment_where_no_run_would_hear_it_asks_nothing_of_the_forge(inbox: Inbox) -> None:
+    def untouched(_name: str) -> Forge:
+        raise AssertionError("the forge was asked")
+
+    number = inbox.forge.open_issue(REPO, "ada", "Add a thing", "Please").number
+    inbox.forge.add_comment(REPO, number, "ada", "Nice idea, /agent cancel that.")
+    assert inbox.handler(untouched).handle(inbox.ids[-1]) is None
+    assert inbox.row(inbox.ids[-1]).outcome == "no run to tell"
+    inbox.forge.add_comment(REPO, number, "ada", "/agent cancel")
+    inbox.handler(untouched).handle(inbox.ids[-1])
+    assert inbox.row(inbox.ids[-1]).state != "handled", "a command is looked at"
