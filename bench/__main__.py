@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import deliveries, loop, sandbox, tools, turns
+from bench import deliveries, loop, many, sandbox, tools, turns
 
 BENCHES: dict[str, Callable[[Console], None]] = {
     "deliveries": deliveries.run,
@@ -13,6 +13,7 @@ BENCHES: dict[str, Callable[[Console], None]] = {
     "tools": tools.run,
     "loop": loop.run,
     "turns": turns.run,
+    "many": many.run,
 }
 
 

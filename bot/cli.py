@@ -129,6 +129,8 @@ def worker(
     celery = make_celery(settings.broker_url, settings.reap_seconds)
     register_tasks(celery, settings, names)
     scratch = use_private_tmp(settings.state_dir)
+    if concurrency > 1:
+        _preload()
     arguments = [
         *("worker", "--queues", ",".join(names), "--concurrency", str(concurrency)),
         *("--pool", "prefork", "--loglevel", "WARNING", "--hostname", f"{'-'.join(names)}-{os.getpid()}@%h"),
@@ -401,6 +403,18 @@ class SandboxRequired(ScenaristError):
 
     code = "SCN-7005"
     next_step = "Install Debian's bubblewrap package, or set SCENARIST_UNSAFE_NO_SANDBOX=1; each pull request then says so."
+
+
+def _preload() -> None:
+    """Load what each of several processes needs before they are forked, so that they share its memory."""
+    import gc
+
+    import openai  # noqa: F401
+
+    import bot.wiring  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 def _require_sandbox(settings: Settings) -> None:

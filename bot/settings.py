@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     command_seconds: float = Field(default=600, gt=0, description="Longest run of one command or suite.")
     command_memory_mb: int = Field(default=4096, ge=64, description="Memory of one command.")
 
+    runs_at_once: int = Field(
+        default=1, ge=1, le=64, description="Runs that the `runs` worker of `scenarist up` works on at once."
+    )
     carry_base: bool = Field(
         default=False, description="Store the base commits as artifacts, for runners on other machines."
     )

@@ -92,4 +92,6 @@ def start_all(
     group.start("web", scenarist("serve", "--host", host, "--port", str(port)), web)
     for queue in ("intake", "publish"):
         group.start(queue, scenarist("worker", "--queues", queue), without_model)
-    group.start("runs", scenarist("worker", "--queues", "runs"), {**without_forge, **(runner_env or {})})
+    at_once = env.get("SCENARIST_RUNS_AT_ONCE", "1")
+    worker = scenarist("worker", "--queues", "runs", "--concurrency", at_once)
+    group.start("runs", worker, {**without_forge, **(runner_env or {})})

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from runners.gitio import git
-from tests.harness import BotUnderTest, doubling, draft, says
+from tests.harness import CALC, BotUnderTest, doubling, draft, says
 from tests.standins.chat_server import call
 
 FORGE, MODEL, HOOK = "canary-forge-4f1d", "canary-model-9b2e", "canary-hook-77aa"
@@ -35,7 +35,8 @@ def test_secrets_stay_where_they_belong() -> None:
         assert HOOK in seen["web"] and HOOK not in seen["runs"] + seen["redis"]
         assert MODEL in seen["runs"] and MODEL not in seen["web"] + seen["publish"] + seen["intake"]
 
-        repo = bot.make_repo()
+        # What it found stays in the change, which may hold anything.
+        repo = bot.make_repo(files={**CALC, ".scenarist.yml": "diff: {lines: 1000000, binaries: true}\n"})
         # A model that looks for them, and says what it found.
         hunt = (
             "env; cat /proc/*/environ; cat /proc/*/cmdline; ls -laR / 2>/dev/null | head -2000; echo " + MARK
@@ -49,7 +50,8 @@ def test_secrets_stay_where_they_belong() -> None:
         bot.script([draft()], [spill, *doubling()])
         number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
         bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
-        assert bot.finished(repo, "issue", number).status == "done"
+        state = bot.finished(repo, "issue", number)
+        assert state.status == "done", (state.reason, state.verdict and state.verdict.problems)
 
         written = {
             path.relative_to(bot.state_dir): path.read_bytes()

@@ -1,0 +1,64 @@
+"""Many runs at once on one worker, with a model that takes two seconds a turn: runs a minute, and memory a run."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from runners.models.chat import Reply
+from tests.harness import BotUnderTest, doubling, draft
+
+_RUNS = 64
+_LATENCY_S = 2.0
+
+
+def run(console: Console) -> None:
+    """Measure and print."""
+    turns = doubling()
+
+    def slow(reply: Any) -> Any:
+        def turn(_request: dict[str, Any]) -> Reply:
+            time.sleep(_LATENCY_S)
+            assert isinstance(reply, Reply)
+            return reply
+
+        return turn
+
+    with BotUnderTest({"runs_at_once": _RUNS, "command_seconds": 600, "lease_seconds": 60}) as bot:
+        bot.script([slow(draft())], [slow(turn) for turn in turns])
+        repos = [bot.make_repo(f"octo/r{number}") for number in range(_RUNS)]
+        issues = [
+            bot.forge.open_issue(repo.full_name, "ada", "Double", "Doubling 4 should give 8.")
+            for repo in repos
+        ]
+        started = time.monotonic()
+        for repo, issue in zip(repos, issues, strict=True):
+            bot.forge.add_label(repo.full_name, issue.number, "agent:implement", "ada")
+        peak, most, done = 0.0, 0, 0
+        while done < _RUNS:
+            time.sleep(1)
+            processes = _worker_memory()
+            peak, most = max(peak, sum(processes)), max(most, len(processes))
+            rows = bot.store.list_runs(1000)
+            done = sum(row.status != "active" for row in rows)
+        seconds = time.monotonic() - started
+        good = sum(row.status == "done" for row in rows)
+    console.print(
+        f"{good} of {_RUNS} runs on one worker, {_LATENCY_S:.0f} s a turn, {len(turns) + 2} turns each: {_RUNS / seconds * 60:.0f} runs a minute; "
+        f"at most {peak:,.0f} MB in {most} processes of the worker (proportional set size), {peak / _RUNS:.0f} MB a run\n"
+    )
+
+
+def _worker_memory() -> list[float]:
+    """Proportional set sizes, in MB, of the processes of the `runs` worker."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"--queues\0runs\0" not in (process / "cmdline").read_bytes():
+                continue
+            lines = (process / "smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        found += [int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")]
+    return found
