@@ -49,7 +49,9 @@ def _installed(console: Console) -> str:
     if not (folder / "complete").exists():
         console.print(f"Installing {_MINI} …", style="dim")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", _MINI], check=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", _MINI, "mcp"], check=True
+        )  # litellm wants mcp
         (folder / "complete").touch()
     return str(python)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # one packet an answer: two would wait for the client's delayed acknowledgement
 
     def log_message(self, *_args: Any) -> None:
         pass

@@ -39,7 +39,7 @@ def main() -> None:
     stamps: list[float] = []
 
     def log(events: Sequence[RunnerEvent]) -> None:
-        store.append(claim, events)
+        store.log(claim, events)
         if isinstance(events[0], ModelReplied):
             stamps.append(time.perf_counter())
 
