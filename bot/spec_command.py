@@ -17,7 +17,7 @@ from runners.events import RunnerEvent, SpecWritten
 from runners.gitio import GitFailed, git, read_blob
 from runners.job import FEATURE, Job, Services
 from runners.models.roster import Roster
-from runners.phases import specify
+from runners.phases.specify import specify
 from runners.sandbox import Limits
 from runners.workorder import WorkOrder
 from runners.workspace import Workspaces

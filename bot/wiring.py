@@ -23,13 +23,15 @@ from bot.runs.store import Store
 from bot.runs.trusted import Trusted
 from bot.runs.workflow import check
 from bot.settings import Settings
-from runners import phases
 from runners.containers import sweep
 from runners.databases import Databases
 from runners.environment import Environments
 from runners.events import RunnerEvent
 from runners.job import Job, PhaseResult, Services
 from runners.models.roster import Roster
+from runners.phases.implement import implement
+from runners.phases.specify import specify
+from runners.phases.verify import verify
 from runners.redact import redactor
 from runners.sandbox import Limits
 from runners.web import HttpAccess
@@ -185,7 +187,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
         return handle
 
     return {
-        "specify": handler(phases.specify),
-        "implement": handler(phases.implement),
-        "verify": handler(phases.verify),
+        "specify": handler(specify),
+        "implement": handler(implement),
+        "verify": handler(verify),
     }

@@ -5,6 +5,9 @@ from typing import Literal
 
 from runners.models.chat import Frozen
 
+# The git trailer that names the order a commit was made for.
+ORDER_TRAILER = "Work-Order"
+
 
 class OrderComment(Frozen):
     """A comment by a person with rights, as it stood when the run was requested."""

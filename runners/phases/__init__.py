@@ -1,0 +1,1 @@
+"""The phases a runner does, each from bundle to bundle: specify, implement, verify."""

@@ -1,0 +1,95 @@
+"""What every phase begins with: the mirror, the work so far, and what the base commit says."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gherkin.domain import DomainInvalid
+from gherkin.domain import describe as describe_domain
+from gherkin.domain import load as load_domain
+from gherkin.steps import StepDefinition, catalogue
+from gherkin.steps import describe as describe_steps
+from runners.context import Background
+from runners.environment import Environment
+from runners.gitio import list_files, read_blob
+from runners.job import BASE, Job, Services
+from runners.process import CommandResult
+from runners.sandbox import Sandbox
+from runners.toolkit import MakeSandbox
+from runners.workspace import Mirror, WorkLost, work_ref
+
+_INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
+
+
+def mirror_of(job: Job, services: Services) -> Mirror:
+    """The mirror with the base commit in it, taken from the artifact store on a machine that lacks it."""
+    mirror = services.workspaces.mirror(job.forge, job.repo)
+    if not mirror.has(job.base):
+        unbundled(job, services, mirror, BASE)
+    return mirror
+
+
+def unbundled(job: Job, services: Services, mirror: Mirror, name: str) -> str:
+    bundle = services.artifact(name)
+    if bundle is None:
+        raise WorkLost(f"The artifact {name} of this run is missing.")
+    return mirror.unbundle(bundle, work_ref(job.run_id))
+
+
+def background_of(job: Job, mirror: Mirror) -> Background:
+    """What the base commit says about the repository."""
+    files = list_files(mirror.path, job.base)
+
+    def text(path: str) -> str:
+        return (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace")
+
+    instructions = next((text(name) for name in _INSTRUCTIONS if name in files), "")
+    domain = ""
+    if ".scenarist/domain.yml" in files:
+        try:
+            domain = describe_domain(load_domain(text(".scenarist/domain.yml")), 4000)
+        except DomainInvalid as error:
+            domain = f"(the repository's domain file cannot be used: {error.message})"
+    return Background(
+        files=tuple(files),
+        steps=describe_steps(definitions_of(job, mirror), 100),
+        domain=domain,
+        instructions=instructions,
+    )
+
+
+def definitions_of(job: Job, mirror: Mirror) -> list[StepDefinition]:
+    """The step definitions of the base commit."""
+    steps = f"{job.settings.features}/steps/"
+    paths = [
+        path for path in list_files(mirror.path, job.base) if path.startswith(steps) and path.endswith(".py")
+    ]
+    return catalogue(
+        {path: (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace") for path in paths}
+    )
+
+
+def environment_of(job: Job, services: Services) -> Environment:
+    mirror = services.workspaces.mirror(job.forge, job.repo)
+    return services.environments.prepare(mirror, job.base, job.settings.setup)
+
+
+def sandboxes_of(job: Job, services: Services, environment: Environment) -> MakeSandbox:
+    """Makes sandboxes with the repository's own environment in them, read-only."""
+
+    def make(
+        root: Path,
+        read_only: Mapping[str, Path],
+        writable: Mapping[str, Path],
+        ended: Callable[[CommandResult], None] | None = None,
+    ) -> Sandbox:
+        return Sandbox(
+            root,
+            read_only={**environment.mounts, **read_only},
+            writable=writable,
+            env=environment.variables,
+            limits=services.limits,
+            unsafe=services.unsafe_no_sandbox,
+            ended=ended,
+        )
+
+    return make

@@ -1,0 +1,117 @@
+"""The phase that lets a model work until it says that it is done."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from runners.agent import Agent, Ended
+from runners.calls import Caller
+from runners.context import checklist, implement_prompt, instruction
+from runners.conversation import conversation_from_log
+from runners.escalation import TAKEN_OVER, level_of, too_many_reds
+from runners.events import (
+    Committed,
+    ModelSwitched,
+    PromptSent,
+    RunnerEvent,
+    ToolCalled,
+)
+from runners.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, Services
+from runners.models.chat import Message
+from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
+from runners.plaintext import defuse, one_line
+from runners.toolkit import tools_of
+from runners.workorder import ORDER_TRAILER
+from runners.workspace import Worktree
+
+
+def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
+    """Let the model work until it says that it is done; commit what it made on top of the specification."""
+    mirror = mirror_of(job, services)
+    tip = unbundled(job, services, mirror, WORK)
+    if services.artifact(CHECKPOINT) is not None:
+        tip = unbundled(job, services, mirror, CHECKPOINT)
+    with services.workspaces.worktree(mirror, tip, job.run_id, "implement") as tree:
+        tree.git("reset", "--quiet", "--soft", job.spec.commit)
+        feature = (services.artifact(FEATURE) or b"").decode()
+        head = implement_prompt(
+            job.run_id,
+            job.order,
+            background_of(job, mirror),
+            feature_path=job.spec.path,
+            feature=feature,
+            steps_folder=f"{job.settings.features}/steps",
+        )
+        with tools_of(
+            job, services, tree, sandboxes_of(job, services, environment_of(job, services))
+        ) as tools:
+            ended = _work(job, services, tree, tools, head)
+        tree.git("reset", "--quiet", "--soft", job.spec.commit)
+        if ended.reason != "finish":
+            outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
+            return PhaseResult(outcome, ended.text, artifacts={WORK: _bundle_of(job, tree, ended.text)})
+        bundle = _bundle_of(job, tree, ended.text)
+        done = Committed(commit=tree.head, summary=ended.text, audit=tools.audit_head, answers=ended.answers)
+    return PhaseResult("done", events=[done], artifacts={WORK: bundle})
+
+
+def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Sequence[Message]) -> Ended:
+    """The loop, with one model after the other as far as the driver's escalation goes."""
+    log = _checkpointing(job, services, tree, tools.toolbox.writing)
+    events: list[RunnerEvent] = list(job.events)
+
+    def logged(new: Sequence[RunnerEvent]) -> None:
+        log(new)
+        events.extend(new)
+
+    def inbox() -> list[str]:
+        told = sum(isinstance(event, PromptSent) and event.reason == "comment" for event in events)
+        fresh = services.instructions()[job.spec.told + told :]
+        return [instruction(job.run_id, each.by, each.text) for each in fresh]
+
+    spent = job.spent
+    reason = too_many_reds(events, services.models.agent("driver").after_red)
+    while True:
+        level = level_of(events)
+        levels = services.models.levels("driver")
+        if reason and level + 1 < len(levels):
+            level += 1
+            logged([ModelSwitched(role="driver", to=levels[level], reason=reason)])
+        agent = Agent(
+            services.models.engine("driver", level),
+            tools,
+            logged,
+            job.settings.budget,
+            services.cancel,
+            services.redactor,
+            lambda: checklist(tree.diff(job.spec.commit)),
+            inbox,
+        )
+        ended = agent.run(conversation_from_log(head, events), spent)
+        if ended.reason != "stuck" or level + 1 >= len(levels):
+            return ended
+        reason, spent = ended.text, agent.spent
+        logged([PromptSent(reason="switch", text=TAKEN_OVER)])
+
+
+def _checkpointing(
+    job: Job, services: Services, tree: Worktree, writing: frozenset[str]
+) -> Callable[[Sequence[RunnerEvent]], None]:
+    """Logs a turn's events; when tools that write were called, the tree goes with them as a checkpoint."""
+
+    def log(events: Sequence[RunnerEvent]) -> None:
+        artifacts: dict[str, bytes] = {}
+        if any(isinstance(event, ToolCalled) and event.call.name in writing for event in events):
+            tree.snapshot(job.spec.commit)
+            artifacts[CHECKPOINT] = tree.mirror.bundle(tree.ref, base=job.base)
+        services.log(events, artifacts)
+
+    return log
+
+
+def _bundle_of(job: Job, tree: Worktree, summary: str) -> bytes:
+    verb = "Revise" if job.order.kind == "revise" else "Implement"
+    number = job.order.pull if job.order.kind == "revise" else job.order.number
+    tree.commit(
+        f"{verb} #{number}: {one_line(job.order.title)}\n\n{defuse(summary)}\n\n{ORDER_TRAILER}: {job.order.digest}\n"
+    )
+    return tree.bundle(job.base)

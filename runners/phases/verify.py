@@ -1,0 +1,63 @@
+"""The phase that takes the verdict on the committed work."""
+
+import json
+import sys
+from importlib.metadata import version
+
+from runners.events import (
+    PromptSent,
+    RunnerEvent,
+    VerdictReached,
+)
+from runners.job import PROTECTED, WORK, Job, PhaseResult, Services
+from runners.phases.checkout import (
+    environment_of,
+    mirror_of,
+    sandboxes_of,
+    unbundled,
+)
+from runners.toolkit import opened_paths
+from runners.verify.gate import Claim, Gate, feedback
+from runners.verify.known import KnownRuns
+from runners.verify.suites import Suites
+
+
+def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
+    """Take the verdict on the committed work; a red one goes back to the model."""
+    mirror = mirror_of(job, services)
+    head = unbundled(job, services, mirror, WORK)
+    environment = environment_of(job, services)
+    make = sandboxes_of(job, services, environment)
+    suites = Suites(make, features=job.settings.features, cancel=services.cancel)
+    surroundings = [
+        sys.version,
+        *(version(name) for name in ("behave", "pytest")),
+        str(environment.folder),
+        environment.variables,
+        job.settings.features,
+        services.limits.model_dump(),
+    ]
+    known = KnownRuns(
+        services.workspaces.state_dir / "known", json.dumps(surroundings, sort_keys=True, default=str)
+    )
+    gate = Gate(services.workspaces, mirror, suites, job.run_id, known)
+    verdict = gate.verify(
+        Claim(
+            base=job.base,
+            head=head,
+            feature=job.spec.path,
+            feature_sha256=job.spec.sha256,
+            commands=job.settings.commands,
+            protected=(*PROTECTED, *job.settings.protected),
+            granted=opened_paths(job, services),
+            changed_tests=job.settings.changed_tests,
+            diff=job.settings.diff,
+        )
+    )
+    reached = VerdictReached(verdict=verdict)
+    if verdict.green:
+        return PhaseResult("done", events=[reached])
+    rounds = 1 + sum(isinstance(event, VerdictReached) for event in job.events)
+    if rounds >= job.settings.budget.rounds:
+        return PhaseResult("gave_up", f"The verification failed {rounds} times.", events=[reached])
+    return PhaseResult("red", events=[reached, PromptSent(reason="verdict", text=feedback(verdict))])
