@@ -222,8 +222,8 @@ def _parameter(name: str) -> str:
     return word
 
 
-def assertionless(source: str) -> list[tuple[str, int]]:
-    """(function, line) of the Then steps of a Python source whose body cannot fail.
+def assertionless(source: str, path: str = "") -> list[StepDefinition]:
+    """The Then steps of a Python source whose body cannot fail.
 
     Only bodies made of nothing but constants, `pass`, returns and assignments of constants, printing of
     names, and asserts that are always true are named: any other call might assert.
@@ -231,21 +231,21 @@ def assertionless(source: str) -> list[tuple[str, int]]:
     """
     tree = _tree(source)
     try:
-        names = _decorator_names(tree)
-        return [
-            (node.name, node.lineno)
+        empty = {
+            node.lineno
             for node in _statements(tree)
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            and "then" in {kind for kind, _ in _patterns(node, names)}
             and not any(map(_can_fail, node.body))
-        ]
+        }
+        found = _definitions(tree, path)
+        return [each for each in found if each.kind == "then" and each.line in empty]
     except RecursionError:
         raise SyntaxError("nested too deeply") from None
 
 
 def _can_fail(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Assert):
-        return not _always_true(statement.test)
+        return not always_true(statement.test)
     if isinstance(statement, (ast.Pass, ast.Global, ast.Nonlocal)):
         return False
     if isinstance(statement, (ast.Expr, ast.Assign, ast.AnnAssign, ast.Return)):
@@ -263,10 +263,10 @@ def _harmless(value: ast.expr) -> bool:
         return _harmless(value.value)
     if isinstance(value, (ast.Tuple, ast.List, ast.Set)):
         return all(map(_harmless, value.elts))
-    return isinstance(value, (ast.Constant, ast.Name)) or _always_true(value)
+    return isinstance(value, (ast.Constant, ast.Name)) or always_true(value)
 
 
-def _always_true(test: ast.expr) -> bool:
+def always_true(test: ast.expr) -> bool:
     """Whether an assert of the expression holds whatever the code under test does."""
     if isinstance(test, ast.Constant):
         return bool(test.value)
@@ -276,7 +276,7 @@ def _always_true(test: ast.expr) -> bool:
         return isinstance(test.operand, ast.Constant) and not test.operand.value
     if isinstance(test, ast.BoolOp):
         decide = any if isinstance(test.op, ast.Or) else all
-        return decide(map(_always_true, test.values))
+        return decide(map(always_true, test.values))
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         return _same(test.left, test.ops[0], test.comparators[0])
     return False

@@ -17,6 +17,7 @@ from runners.policy import Grants
 from runners.redact import Redactor
 from runners.sandbox import Limits
 from runners.verify.diff import DiffLimits
+from runners.verify.mutation import MutationSettings
 from runners.workorder import WorkOrder
 from runners.workspace import Workspaces
 
@@ -61,6 +62,7 @@ class RunSettings(Frozen):
         "or the verdict is red.",
     )
     diff: DiffLimits = DiffLimits()
+    mutation: MutationSettings = MutationSettings()
     approval: Literal["none", "required"] = Field(
         default="none", description="Whether somebody approves a model's scenarios before code is written."
     )

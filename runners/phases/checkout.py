@@ -10,6 +10,7 @@ from gherkin.steps import StepDefinition, catalogue
 from gherkin.steps import describe as describe_steps
 from runners.context import Background
 from runners.environment import Environment
+from runners.events import Instructed
 from runners.gitio import list_files, read_blob
 from runners.job import BASE, Job, Services
 from runners.process import CommandResult
@@ -93,3 +94,12 @@ def sandboxes_of(job: Job, services: Services, environment: Environment) -> Make
         )
 
     return make
+
+
+def asked_of(job: Job) -> str:
+    """All that people wrote about the task, as one text."""
+    order = job.order
+    told = [event.text for event in job.events if isinstance(event, Instructed)]
+    comments = [comment.body for comment in order.comments]
+    threads = [comment.body for thread in order.threads for comment in thread.comments]
+    return "\n".join([order.title, order.body, order.review_body, *comments, *threads, *told])

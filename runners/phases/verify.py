@@ -11,13 +11,15 @@ from runners.events import (
 )
 from runners.job import PROTECTED, WORK, Job, PhaseResult, Services
 from runners.phases.checkout import (
+    asked_of,
     environment_of,
     mirror_of,
     sandboxes_of,
     unbundled,
 )
 from runners.toolkit import opened_paths
-from runners.verify.gate import Claim, Gate, feedback
+from runners.verify.claim import Claim
+from runners.verify.gate import Gate, feedback
 from runners.verify.known import KnownRuns
 from runners.verify.suites import Suites
 
@@ -52,6 +54,8 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             granted=opened_paths(job, services),
             changed_tests=job.settings.changed_tests,
             diff=job.settings.diff,
+            mutation=job.settings.mutation,
+            asked=asked_of(job),
         )
     )
     reached = VerdictReached(verdict=verdict)

@@ -10,6 +10,7 @@ from pathlib import Path
 from runners.models.chat import Frozen
 from runners.tools.base import Refused, ToolContext, ToolResult
 from runners.tools.paths import read_bytes
+from runners.verify.diff import added_lines
 from runners.verify.suites import SuiteRun, Suites, describe_failure, summarise
 from runners.verify.verdict import Failure
 
@@ -228,20 +229,3 @@ def _covered(added: dict[str, set[int]], files: dict[str, dict[str, list[int]]])
     return ToolResult(
         ok=True, text="\n".join([head, *lines]), data={"run": run, "total": total, "files": data}
     )
-
-
-def added_lines(diff: str) -> dict[str, set[int]]:
-    """Path -> numbers of the lines a unified diff adds."""
-    found: dict[str, set[int]] = {}
-    path, number = "", 0
-    for line in diff.splitlines():
-        if line.startswith("+++ "):
-            path = line[4:].removeprefix("b/").split("\t")[0]
-        elif hunk := re.match(r"@@ -\S+ \+(\d+)", line):
-            number = int(hunk[1])
-        elif line.startswith("+"):
-            found.setdefault(path, set()).add(number)
-            number += 1
-        elif line.startswith(" "):
-            number += 1
-    return found

@@ -1,5 +1,6 @@
 """What the diff of a change shows without running anything: its size, secrets, binaries, dependency files."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -124,3 +125,20 @@ def _added(git_dir: Path, base: str, head: str) -> Iterator[tuple[str, str]]:
             lines.append(line[1:])
     if lines:
         yield path, "\n".join(lines)
+
+
+def added_lines(diff: str) -> dict[str, set[int]]:
+    """Path -> numbers of the lines a unified diff adds."""
+    found: dict[str, set[int]] = {}
+    path, number = "", 0
+    for line in diff.splitlines():
+        if line.startswith("+++ "):
+            path = line[4:].removeprefix("b/").split("\t")[0]
+        elif hunk := re.match(r"@@ -\S+ \+(\d+)", line):
+            number = int(hunk[1])
+        elif line.startswith("+"):
+            found.setdefault(path, set()).add(number)
+            number += 1
+        elif line.startswith(" "):
+            number += 1
+    return found

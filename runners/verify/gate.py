@@ -1,18 +1,21 @@
 """The verdict on a head commit: red-green proof, no regression, no tampering, the repository's commands."""
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from gherkin.steps import assertionless
-from runners.gitio import changed_files, commit_on, git, read_blob, tree_entries
-from runners.globs import is_protected
-from runners.verify.diff import DiffLimits, dependency_files, diff_problems
+from gherkin.kinds import Kind
+from runners.gitio import PLAIN, changed_files, commit_on, git, read_blob, tree_entries
+from runners.verify.claim import SHADOW, Claim
+from runners.verify.diff import added_lines, dependency_files, diff_problems
 from runners.verify.known import KnownRuns
+from runners.verify.look import Look, look
+from runners.verify.mutation import Bite, mutants, try_mutants
+from runners.verify.oracle import asked_for, is_test
 from runners.verify.suites import Fault, SuiteRun, Suites, describe_failure
 from runners.verify.verdict import (
     ChangedTests,
@@ -27,26 +30,6 @@ from runners.verify.verdict import (
 from runners.workspace import Mirror, Workspaces
 
 _CODES: dict[Fault, Literal["timed-out", "untrusted"]] = {"timed-out": "timed-out", "untrusted": "untrusted"}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What is to be proven: `head` does what the locked feature says, and `base` did not.
-
-    `feature_sha256` is the hex digest of the approved file's bytes; `commands` are the repository's own
-    checks; `protected` are globs of files the change must not touch, `granted` of those among them that it may. With
-    `changed_tests` ``fail`` an existing test may not be edited so that it hides a failure; `diff` bounds the change's size.
-    """
-
-    base: str
-    head: str
-    feature: str
-    feature_sha256: str
-    commands: tuple[str, ...] = ()
-    protected: tuple[str, ...] = ()
-    granted: tuple[str, ...] = ()
-    changed_tests: Literal["report", "fail"] = "report"
-    diff: DiffLimits = field(default_factory=DiffLimits)
 
 
 class Gate:
@@ -70,19 +53,26 @@ class Gate:
     def verify(self, claim: Claim) -> Verdict:
         """Run everything, in worktrees and sandboxes of its own, and say what holds."""
         self._evidence = []
-        problems = self._look(claim)
-        problems += diff_problems(self._mirror.path, claim.base, claim.head, claim.diff)
+        git_dir = self._mirror.path
+        seen = look(git_dir, claim, self._suites.features)
+        problems = [*seen.problems, *diff_problems(git_dir, claim.base, claim.head, claim.diff)]
         with contextlib.ExitStack() as stack:
-            commits = {"base": claim.base, "laid": self._laid(claim), "head": claim.head}
-            base, laid, head = (
-                stack.enter_context(self._workspaces.worktree(self._mirror, commit, self._run_id, name)).root
-                for name, commit in commits.items()
-            )
-            proofs, found = self._red_green(claim, commits["laid"], laid, head)
+
+            def checkout(commit: str, name: str) -> Path:
+                return stack.enter_context(
+                    self._workspaces.worktree(self._mirror, commit, self._run_id, name)
+                ).root
+
+            base, head = checkout(claim.base, "base"), checkout(claim.head, "head")
+            proof = checkout(claim.proof, "proof") if claim.proof else head
+            proofs: tuple[ScenarioProof, ...] = ()
+            if claim.feature:
+                laid = self._laid(claim)
+                proofs, found = self._red_green(claim, laid, checkout(laid, "laid"), proof)
+                problems += found
+            suites, failures, before, after, found = self._no_regression(claim, base, head)
             problems += found
-            suites, failures, before, found = self._no_regression(claim, base, head)
-            problems += found
-            changed = self._changed_tests(claim, before)
+            changed = self._changed_tests(claim, seen, before)
             if changed is not None and claim.changed_tests == "fail":
                 problems += [
                     Problem(
@@ -91,19 +81,32 @@ class Gate:
                     )
                     for each in changed.failing
                 ]
+            tests: tuple[ScenarioProof, ...] = ()
+            if claim.proof and claim.kind in ("feature", "bug"):
+                tests, found = self._own_tests(claim, before, after)
+                problems += found
             for line in claim.commands:
                 run = self._note(claim.head, self._suites.command(head, line))
                 if run.broken:
                     problems.append(Problem(code="command-failed", message=run.broken))
+            bite = None
+            if not problems:
+                bite = self._bite(claim, head, proof)
+                problems += _floor(claim, bite)
         return Verdict(
             base_sha=claim.base,
             head_sha=claim.head,
+            kind=claim.kind,
+            shadow=bool(claim.proof),
             scenarios=proofs,
+            tests=tests,
             suites=suites,
             failures=failures,
             problems=tuple(problems),
             changed_tests=changed,
-            dependency_files=dependency_files(self._mirror.path, claim.base, claim.head),
+            dependency_files=dependency_files(git_dir, claim.base, claim.head),
+            oracle=tuple(seen.oracle),
+            bite=bite,
             evidence=tuple(self._evidence),
         )
 
@@ -118,84 +121,92 @@ class Gate:
         self._evidence.append(run.evidence(commit))
         return run
 
-    def _look(self, claim: Claim) -> list[Problem]:
-        """What the two trees show without running anything."""
-        git_dir = self._mirror.path
-        problems = []
-        feature = read_blob(git_dir, claim.head, claim.feature)
-        if feature is None or hashlib.sha256(feature).hexdigest() != claim.feature_sha256:
-            problems.append(
-                Problem(
-                    code="feature-changed",
-                    message=f"{claim.feature} is not what was approved. Restore it and change the code instead.",
-                )
-            )
-        changes = changed_files(git_dir, claim.base, claim.head)
-        if not any(path != claim.feature for _, path in changes):
-            problems.append(Problem(code="no-change", message="Nothing but the feature file was changed."))
-        for status, path in changes:
-            opened = is_protected(path, claim.granted)
-            if path != claim.feature and is_protected(path, claim.protected) and not opened:
-                problems.append(
-                    Problem(code="protected-changed", message=f"{path} is protected and must not be changed.")
-                )
-            elif status == "D" and _is_test(path, self._suites.features):
-                problems.append(
-                    Problem(
-                        code="test-removed", message=f"{path} is a test of the repository and was deleted."
-                    )
-                )
-            elif status in ("A", "M") and path.startswith(f"{self._suites.features}/steps/"):
-                problems += self._hollow(claim, path)
-        return problems
-
-    def _hollow(self, claim: Claim, path: str) -> list[Problem]:
-        """Then steps that cannot fail, and were not there before."""
-        before = {function for function, _ in self._assertionless(claim.base, path)}
-        return [
-            Problem(
-                code="step-asserts-nothing",
-                message=f"{path}:{line}: `{function}` is a Then step that cannot fail. Assert the outcome.",
-            )
-            for function, line in self._assertionless(claim.head, path)
-            if function not in before
-        ]
-
-    def _assertionless(self, commit: str, path: str) -> list[tuple[str, int]]:
-        source = (read_blob(self._mirror.path, commit, path) or b"").decode(errors="replace")
-        try:
-            return assertionless(source) if path.endswith(".py") else []
-        except SyntaxError:
-            return []
-
-    def _changed_tests(self, claim: Claim, before: Mapping[str, SuiteRun]) -> ChangedTests | None:
+    def _changed_tests(self, claim: Claim, seen: Look, before: Mapping[str, SuiteRun]) -> ChangedTests | None:
         """Run existing tests that the change edits as they were, on the head; None when none is edited."""
-        git_dir = self._mirror.path
-        changes = changed_files(git_dir, claim.base, claim.head)
-        edited = [
-            path
-            for status, path in changes
-            if status == "M" and path != claim.feature and _is_test(path, self._suites.features)
-        ]
-        if not edited:
+        if not seen.edited and not seen.added:
             return None
-        commit = commit_on(
-            git_dir, claim.head, "The tests as they were", added=tree_entries(git_dir, claim.base, *edited)
-        )
+        git_dir = self._mirror.path
+        were = tree_entries(git_dir, claim.base, *seen.edited) if seen.edited else []
+        commit = commit_on(git_dir, claim.head, "The tests as they were", added=were, removed=seen.added)
         failing: list[Failure] = []
         with self._workspaces.worktree(self._mirror, commit, self._run_id, "before") as tree:
-            for name, run in (("behave", self._suites.behave), ("pytest", self._suites.pytest)):
+            for name, run in self._suites.all():
                 now = self._note(claim.head, run(tree.root))
                 kept = {test for test, outcome in before[name].outcomes.items() if outcome == "passed"}
                 failing += [
                     each for each in regressions(before[name], now, but=claim.feature) if each.test in kept
                 ]
-        return ChangedTests(paths=tuple(edited), failing=tuple(failing))
+        return ChangedTests(paths=(*seen.edited, *seen.added), failing=tuple(failing))
+
+    def _own_tests(
+        self, claim: Claim, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]
+    ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
+        """The change's own tests, in the repository's own style: red on the base, where the repository has tests at all."""
+        git_dir = self._mirror.path
+        paths = [
+            path
+            for status, path in changed_files(git_dir, claim.base, claim.head)
+            if status in ("A", "M") and is_test(path, self._suites.features)
+        ]
+        proofs: list[ScenarioProof] = []
+        if paths:
+            added = tree_entries(git_dir, claim.head, *paths)
+            commit = commit_on(git_dir, claim.base, "The base with the new tests", added=added)
+            with self._workspaces.worktree(self._mirror, commit, self._run_id, "tests") as tree:
+                for name, run in self._suites.all():
+                    if name == "behave" or not after[name].outcomes:
+                        continue
+                    then = self._note(claim.base, run(tree.root))
+                    if then.fault in ("timed-out", "untrusted"):
+                        continue
+                    proofs += _red_tests(then, after[name])
+        if not proofs and any(run.outcomes for name, run in before.items() if name != "behave"):
+            message = "The repository has tests, and the change brings none that fails without it. Add one in their style."
+            return (), [Problem(code="no-new-test", message=message)]
+        return tuple(proofs), []
+
+    def _bite(self, claim: Claim, head: Path, proof: Path) -> Bite | None:
+        """Put faults into the change and see whether its scenarios, then all the tests, notice."""
+        git_dir = self._mirror.path
+        lines = added_lines(git("diff", *PLAIN, "--unified=0", claim.base, claim.head, git_dir=git_dir))
+        candidates = [
+            mutant
+            for path, numbers in sorted(lines.items())
+            if path.endswith(".py") and not is_test(path, self._suites.features)
+            for mutant in mutants(
+                path, (read_blob(git_dir, claim.head, path) or b"").decode(errors="replace"), numbers
+            )
+        ]
+        if not candidates or not claim.mutation.mutants:
+            return None
+        usual = {item.command: item.seconds for item in self._evidence if item.commit == claim.head}
+        allowed = 5 + 3 * max(usual.values(), default=0)
+
+        def notices(root: Path, left: float) -> bool | None:
+            end = time.monotonic() + left
+            runs: list[Callable[[Suites], SuiteRun]] = []
+            if claim.feature:
+                runs.append(lambda suites: suites.behave(root, [claim.feature]))
+            runs += [partial(_suite, name=name, root=root) for name, _ in self._suites.all()]
+            for each in runs:
+                bound = min(allowed, end - time.monotonic())
+                if bound <= 0:
+                    return None
+                run = each(self._suites.within(bound))
+                if run.fault == "timed-out" and bound < allowed:
+                    return None
+                if run.broken or run.counts.failed:
+                    return True
+            return False
+
+        # With the scenarios outside of the change, their checkout is the one that has everything.
+        return try_mutants(proof, candidates, claim.mutation, claim.head, partial(notices, proof))
 
     def _laid(self, claim: Claim) -> str:
         """The base commit with only the feature and the step definitions of the head."""
-        git_dir, steps = self._mirror.path, f"{self._suites.features}/steps"
-        head = tree_entries(git_dir, claim.head, claim.feature, steps)
+        git_dir = self._mirror.path
+        steps = f"{SHADOW if claim.proof else self._suites.features}/steps"
+        head = tree_entries(git_dir, claim.proof or claim.head, claim.feature, steps)
         gone = {entry.path for entry in tree_entries(git_dir, claim.base, steps)}
         return commit_on(
             git_dir,
@@ -236,24 +247,27 @@ class Gate:
                     head_message=reasons_after.get(test, ""),
                 )
             )
-        return tuple(proofs), [problem for proof in proofs for problem in _judge(proof)]
+        return tuple(proofs), [problem for proof in proofs for problem in _judge(proof, claim.kind)]
 
     def _no_regression(
         self, claim: Claim, base: Path, head: Path
-    ) -> tuple[tuple[Suite, ...], tuple[Failure, ...], dict[str, SuiteRun], list[Problem]]:
+    ) -> tuple[
+        tuple[Suite, ...], tuple[Failure, ...], dict[str, SuiteRun], dict[str, SuiteRun], list[Problem]
+    ]:
         suites: list[Suite] = []
         failures: list[Failure] = []
         problems: list[Problem] = []
         runs: dict[str, SuiteRun] = {}
-        for name, run in (("behave", self._suites.behave), ("pytest", self._suites.pytest)):
+        heads: dict[str, SuiteRun] = {}
+        for name, run in self._suites.all():
             before = self._note(claim.base, self._once(name, claim.base, partial(run, base)))
             after = self._note(claim.head, run(head))
             for side, found in (("base", before), ("head", after)):
                 if found.broken:
                     code = _CODES.get(found.fault, "environment-broken")
                     problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
-            runs[name] = before
-            worse = regressions(before, after, but=claim.feature)
+            runs[name], heads[name] = before, after
+            worse = self._unasked(claim, regressions(before, after, but=claim.feature))
             if worse:
                 again = self._note(claim.head, run(head))
                 still = {failure.test for failure in regressions(before, again, but=claim.feature)}
@@ -269,7 +283,57 @@ class Gate:
                 )
                 for failure in worse
             ]
-        return tuple(suites), tuple(failures), runs, problems
+        return tuple(suites), tuple(failures), runs, heads, problems
+
+    @staticmethod
+    def _unasked(claim: Claim, worse: Sequence[Failure]) -> list[Failure]:
+        """Without the tests that are gone because people asked for it by their name."""
+        return [
+            each
+            for each in worse
+            if not (
+                each.message == GONE
+                and asked_for(claim.asked, each.test, *re.split(r"::", each.test.partition("[")[0]))
+            )
+        ]
+
+
+GONE = "It is missing now."
+
+
+def _suite(suites: Suites, *, name: str, root: Path) -> SuiteRun:
+    return dict(suites.all())[name](root)
+
+
+def _floor(claim: Claim, bite: Bite | None) -> list[Problem]:
+    if bite is None or bite.percent >= claim.mutation.floor:
+        return []
+    message = (
+        f"Of {bite.tried} small faults put into the change, its scenarios and tests noticed {bite.killed}. "
+        f"Test these places: {'; '.join(bite.survivors)}."
+    )
+    return [Problem(code="tests-do-not-bite", message=message)]
+
+
+def _red_tests(then: SuiteRun, after: SuiteRun) -> list[ScenarioProof]:
+    """Tests that pass with the change and do not without it."""
+    reasons = {failure.test: failure.message for failure in then.failures}
+    found = []
+    for test, outcome in after.outcomes.items():
+        was = then.outcomes.get(test, "error" if then.broken or then.failures else "missing")
+        if outcome == "passed" and was in ("failed", "error"):
+            path, _, name = test.rpartition("::")
+            found.append(
+                ScenarioProof(
+                    name=name or test,
+                    path=path,
+                    line=0,
+                    base=was,
+                    head=outcome,
+                    base_message=reasons.get(test, ""),
+                )
+            )
+    return found
 
 
 def regressions(before: SuiteRun, after: SuiteRun, *, but: str) -> list[Failure]:
@@ -287,7 +351,7 @@ def regressions(before: SuiteRun, after: SuiteRun, *, but: str) -> list[Failure]
     return worse
 
 
-def _judge(proof: ScenarioProof) -> list[Problem]:
+def _judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
     if proof.head == "undefined":
         return [Problem(code="step-undefined", message=f"“{proof.name}” has steps without a definition.")]
     problems = []
@@ -295,7 +359,11 @@ def _judge(proof: ScenarioProof) -> list[Problem]:
         problems.append(
             Problem(code="scenario-not-green", message=f"“{proof.name}” does not pass with the change.")
         )
-    if proof.base not in ("failed", "error"):
+    if kind == "refactoring":
+        if proof.base != "passed":
+            message = f"“{proof.name}” is {proof.base} without the change: it does not describe what is there today."
+            problems.append(Problem(code="scenario-not-kept", message=message))
+    elif proof.base not in ("failed", "error"):
         problems.append(
             Problem(
                 code="scenario-not-red",
@@ -303,16 +371,6 @@ def _judge(proof: ScenarioProof) -> list[Problem]:
             )
         )
     return problems
-
-
-def _is_test(path: str, features: str) -> bool:
-    name = Path(path).name
-    return (
-        path.startswith(f"{features}/")
-        or name.startswith("test_")
-        or name.endswith(("_test.py", ".feature"))
-        or name == "conftest.py"
-    )
 
 
 def feedback(verdict: Verdict, limit: int = 5) -> str:

@@ -1,5 +1,6 @@
 """Runs behave and pytest in a sandbox and reads what came of every single scenario and test."""
 
+import copy
 import hashlib
 import shlex
 import tempfile
@@ -87,7 +88,18 @@ class Suites:
     ) -> None:
         self._make_sandbox = make_sandbox
         self._cancel = cancel
+        self._wall_s: float | None = None
         self.features = features
+
+    def within(self, seconds: float) -> "Suites":
+        """The same suites, of which no run may take longer than `seconds`."""
+        bounded = copy.copy(self)
+        bounded._wall_s = seconds
+        return bounded
+
+    def all(self) -> list[tuple[str, Callable[[Path], "SuiteRun"]]]:
+        """The suites of the repository: name, and what runs it on a checkout."""
+        return [("behave", self.behave), ("pytest", self.pytest)]
 
     def behave(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given feature files, or all below the features folder; an absent folder is an empty run."""
@@ -173,7 +185,10 @@ class Suites:
         self, sandbox: Sandbox, argv: Sequence[str], env: Mapping[str, str] | None = None
     ) -> CommandResult:
         """Run a command to its end. Raises `Cancelled` when that was brought about from outside."""
-        result = sandbox.run(argv, env=env, cancel=self._cancel)
+        limits = sandbox.limits
+        if self._wall_s is not None:
+            limits = limits.model_copy(update={"wall_s": max(0.1, min(limits.wall_s, self._wall_s))})
+        result = sandbox.run(argv, env=env, cancel=self._cancel, limits=limits)
         if result.cancelled:
             raise Cancelled
         return result

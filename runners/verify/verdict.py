@@ -2,7 +2,9 @@
 
 from typing import Literal
 
+from gherkin.kinds import Kind
 from runners.models.chat import Frozen
+from runners.verify.mutation import Bite
 
 Outcome = Literal["passed", "failed", "error", "skipped", "undefined", "missing"]
 
@@ -45,10 +47,17 @@ class Counts(Frozen):
 class Suite(Frozen):
     """One test suite compared test by test between base and head."""
 
-    name: Literal["pytest", "behave"]
+    name: str
     base: Counts
     head: Counts
     regressions: tuple[Failure, ...] = ()
+
+
+class OracleChange(Frozen):
+    """A change of what decides about the change, which the work order asks for by name: reviewers should look at it."""
+
+    path: str
+    what: str
 
 
 class ChangedTests(Frozen):
@@ -91,6 +100,12 @@ class Problem(Frozen):
         "protected-changed",
         "test-removed",
         "test-changed",
+        "test-config-changed",
+        "test-weakened",
+        "scenario-not-kept",
+        "no-new-test",
+        "not-a-chore",
+        "tests-do-not-bite",
         "command-failed",
         "timed-out",
         "untrusted",
@@ -104,17 +119,24 @@ class Problem(Frozen):
 class Verdict(Frozen):
     """The verifier's word on one head commit. Green means that `problems` is empty.
 
-    `dependency_files` are the changed files that name other people's code.
+    `dependency_files` are the changed files that name other people's code, `oracle` the changes of tests and their
+    configuration that the work order asks for by name. Where the scenarios are not part of the change (`shadow`), `tests` are those
+    of its own that prove it. `bite` is how many faults put into the change were noticed.
     """
 
     base_sha: str
     head_sha: str
+    kind: Kind = "feature"
+    shadow: bool = False
     scenarios: tuple[ScenarioProof, ...] = ()
+    tests: tuple[ScenarioProof, ...] = ()
     suites: tuple[Suite, ...] = ()
     failures: tuple[Failure, ...] = ()
     problems: tuple[Problem, ...] = ()
     changed_tests: ChangedTests | None = None
     dependency_files: tuple[str, ...] = ()
+    oracle: tuple[OracleChange, ...] = ()
+    bite: Bite | None = None
     evidence: tuple[Evidence, ...] = ()
 
     @property

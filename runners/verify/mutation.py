@@ -1,0 +1,186 @@
+"""Do the tests bite? Small faults put into the changed lines, one at a time: how many of them do the tests notice?
+
+The faults are the usual operators of mutation testing (Offutt and others, "An experimental determination of sufficient
+mutant operators", 1996), as far as Python has them.
+"""
+
+import ast
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pydantic import Field
+
+from runners.models.chat import Frozen
+
+_COMPARE: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+_ARITHMETIC: Mapping[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+}
+
+
+class MutationSettings(Frozen):
+    """How hard the tests are tried."""
+
+    mutants: int = Field(
+        default=5,
+        ge=0,
+        le=200,
+        description="Small faults put into the changed Python lines, one at a time, to see whether the scenarios and tests notice; "
+        "0: none.",
+    )
+    seconds: float = Field(default=60, gt=0, description="The most time that this may take, in seconds.")
+    floor: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="The share of them, in percent, that must be noticed for the verdict to be green.",
+    )
+
+
+class Mutant(Frozen):
+    """One possible fault: where it is (`line` counts from 1), what it is, and the number of its place in the file."""
+
+    path: str
+    line: int
+    what: str
+    number: int
+
+
+class Bite(Frozen):
+    """How many faults were tried and noticed; `survivors` are the others, in words."""
+
+    tried: int
+    killed: int
+    survivors: tuple[str, ...] = ()
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.killed // self.tried if self.tried else 100
+
+
+def mutants(path: str, source: str, lines: set[int]) -> list[Mutant]:
+    """Every fault that one operator puts into one of `lines` of a Python source; none for what is not Python."""
+    try:
+        sites = list(_sites(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    return [
+        Mutant(path=path, line=line, what=what, number=number)
+        for number, (line, what, _) in enumerate(sites)
+        if line in lines
+    ]
+
+
+def mutated(source: str, mutant: Mutant) -> str:
+    """The whole source with the fault in it; its comments are gone."""
+    tree = ast.parse(source)
+    list(_sites(tree))[mutant.number][2]()
+    return ast.unparse(tree) + "\n"
+
+
+def _sites(tree: ast.Module) -> Iterator[tuple[int, str, Callable[[], None]]]:
+    """(line, what would be changed, a function that changes it)."""
+    for node in ast.walk(tree):
+        for how, change in _changes(node):
+            yield getattr(node, "lineno", 0), f"{_shown(node)}: {how}", change
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
+    match node:
+        case ast.Compare(ops=[first, *_]) if type(first) in _COMPARE:
+            yield "comparison turned", _first_operator(node, _COMPARE[type(first)]())
+        case ast.BinOp(op=operator) if type(operator) in _ARITHMETIC and not _is_text(node):
+            yield "another operator", _attribute(node, "op", _ARITHMETIC[type(operator)]())
+        case ast.BoolOp(op=operator):
+            swapped = ast.Or() if isinstance(operator, ast.And) else ast.And()
+            yield "and/or swapped", _attribute(node, "op", swapped)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield "`not` taken away", _attribute(node, "operand", ast.UnaryOp(ast.Not(), operand))
+        case ast.Return(value=ast.expr() as value) if not _is_none(value):
+            yield "returns None", _attribute(node, "value", ast.Constant(None))
+        case ast.Constant(value=bool(value)):
+            yield "the opposite", _attribute(node, "value", not value)
+        case ast.Constant(value=int(value) | float(value)):
+            yield "one more", _attribute(node, "value", value + 1)
+        case ast.Raise():
+            yield "not raised", _attribute(node, "__class__", ast.Pass)
+
+
+def _first_operator(node: ast.Compare, operator: ast.cmpop) -> Callable[[], None]:
+    return lambda: node.ops.__setitem__(0, operator)
+
+
+def _attribute(node: ast.AST, name: str, value: object) -> Callable[[], None]:
+    return lambda: setattr(node, name, value)
+
+
+def _is_text(node: ast.BinOp) -> bool:
+    parts = (node.left, node.right)
+    return any(
+        isinstance(each, ast.JoinedStr) or (isinstance(each, ast.Constant) and isinstance(each.value, str))
+        for each in parts
+    )
+
+
+def _is_none(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
+
+
+def _shown(node: ast.AST) -> str:
+    text = " ".join(ast.unparse(node).split())
+    return f"`{text[:60]}{'…' if len(text) > 60 else ''}`"
+
+
+def try_mutants(
+    root: Path,
+    candidates: list[Mutant],
+    settings: MutationSettings,
+    seed: str,
+    notices: Callable[[float], bool | None],
+) -> Bite | None:
+    """Put `settings.mutants` of the candidates into the checkout `root`, one after the other; None when none was tried.
+
+    `notices(seconds)` runs the tests within so many seconds and says whether they noticed (None: there was no time to
+    see). Which ones are tried follows from `seed`. The checkout is as it was when this returns.
+    """
+    chosen = list(candidates)
+    random.Random(seed).shuffle(chosen)  # noqa: S311 - a choice that can be repeated
+    deadline = time.monotonic() + settings.seconds
+    tried = killed = 0
+    survivors: list[str] = []
+    for mutant in chosen[: settings.mutants]:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        place = root / mutant.path
+        before = place.read_bytes()
+        place.write_text(mutated(before.decode(), mutant), encoding="utf-8")
+        try:
+            noticed = notices(left)
+        finally:
+            place.write_bytes(before)
+        if noticed is None:
+            break
+        tried += 1
+        killed += noticed
+        if not noticed:
+            survivors.append(f"{mutant.path}:{mutant.line}: {mutant.what}")
+    return Bite(tried=tried, killed=killed, survivors=tuple(survivors)) if tried else None

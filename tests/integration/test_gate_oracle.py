@@ -1,0 +1,244 @@
+"""Changes of what decides about them: tests, their configuration, scenarios beside the change, kinds of work, faults."""
+
+from pathlib import Path
+
+import pytest
+
+from runners.verify.mutation import MutationSettings
+from tests.workbench import BASE, SPEC, STEPS, WORK, Files, Workbench, codes
+
+TESTS = (
+    "import pytest\n\nfrom calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n    assert add(0, 0) == 0\n\n\n"
+    "def test_near():\n    assert add(0.1, 0.2) == pytest.approx(0.3, abs=0.001)\n"
+)
+STRONG = {**BASE, "test_calc.py": TESTS}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    return Workbench(tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"test_calc.py": TESTS.replace("    assert add(0, 0) == 0\n", "")}, "test-weakened"),
+        (
+            {"test_calc.py": TESTS.replace("assert add(0, 0) == 0", "assert add(0, 0) or True")},
+            "test-weakened",
+        ),
+        ({"test_calc.py": TESTS.replace("abs=0.001", "abs=10")}, "test-weakened"),
+        (
+            {
+                "test_calc.py": TESTS.replace(
+                    "    assert add(1", "    if add:\n        return\n    assert add(1"
+                )
+            },
+            "test-weakened",
+        ),
+        (
+            {
+                "test_calc.py": TESTS.replace(
+                    "    assert add(1, 2) == 3\n",
+                    "    try:\n        assert add(1, 2) == 3\n    except AssertionError:\n        pass\n",
+                )
+            },
+            "test-weakened",
+        ),
+        (
+            {"test_calc.py": TESTS.replace("def test_near", "@pytest.mark.skip\ndef test_near")},
+            "test-weakened",
+        ),
+        ({"conftest.py": "collect_ignore = ['test_calc.py']\n"}, "test-config-changed"),
+        ({"pytest.ini": "[pytest]\naddopts = --deselect test_calc.py\n"}, "test-config-changed"),
+        ({"pyproject.toml": "[tool.pytest.ini_options]\naddopts = '-k near'\n"}, "test-config-changed"),
+        ({"setup.cfg": "[tool:pytest]\naddopts = -k near\n"}, "test-config-changed"),
+        ({"behave.ini": "[behave]\ndry_run = true\n"}, "test-config-changed"),
+        (
+            {
+                "features/environment.py": "def after_step(context, step):\n    from behave.model_type import Status\n"
+                "    step.status = Status.passed\n"
+            },
+            "test-config-changed",
+        ),
+        ({"sitecustomize.py": "import builtins\n"}, "test-config-changed"),
+    ],
+)
+def test_what_decides_may_not_be_changed_unasked(bench: Workbench, change: Files, code: str) -> None:
+    verdict = bench.verdict({**WORK, **change}, base=STRONG)
+    assert code in codes(verdict), verdict.problems
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "what"),
+    [
+        (
+            {"test_calc.py": TESTS.replace("    assert add(0, 0) == 0\n", "")},
+            "Drop the useless half of `test_add`.",
+            "2 assertions before, 1 now",
+        ),
+        ({"conftest.py": "X = 1\n"}, "Doubling, with a fixture in conftest.py", "how tests are run"),
+        (
+            {"test_calc.py": TESTS[: TESTS.index("def test_near")].rstrip() + "\n"},
+            "Remove test_near, it is of no use.",
+            None,
+        ),
+        (
+            {"test_calc.py": None, "test_more.py": TESTS},
+            "Rename test_calc.py to test_more.py",
+            "it was deleted",
+        ),
+    ],
+)
+def test_what_the_issue_names_may_be_changed_and_is_shown(
+    bench: Workbench, change: Files, asked: str, what: str | None
+) -> None:
+    verdict = bench.verdict({**WORK, **change}, base=STRONG, asked=asked)
+    assert verdict.green, verdict.problems
+    assert [what in each.what for each in verdict.oracle if what] == ([True] if what else [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"test_calc.py": TESTS.replace("add(0, 0) == 0", "add(0, 1) == 1")},
+        {"test_calc.py": TESTS + "\n\ndef test_more():\n    assert add(2, 2) == 4\n"},
+        {"pyproject.toml": "[project]\nname = 'calc'\nversion = '2'\n"},
+        {"tests/test_other.py": "def test_other():\n    assert True\n"},
+    ],
+)
+def test_honest_changes_of_tests_pass(bench: Workbench, change: Files) -> None:
+    assert bench.verdict({**WORK, **change}, base=STRONG).green
+
+
+def test_a_second_hollow_step_of_the_same_name_is_found(bench: Workbench) -> None:
+    hollow = "from behave import then\n\n\n@then('nothing')\ndef step_impl(context):\n    pass\n"
+    base = {**BASE, "features/steps/old.py": hollow}
+    more = hollow + "\n\n@then('all is well')\ndef step_impl(context):\n    pass\n"
+    verdict = bench.verdict({**WORK, "features/steps/old.py": more}, base=base)
+    assert codes(verdict) == {"step-asserts-nothing"}
+
+
+# -- scenarios beside the change ---------------------------------------------------------------------------
+
+PLAIN = {path: text for path, text in BASE.items() if not path.startswith("features/")}
+BESIDE = {
+    ".scenarist/shadow/issue_1_double.feature": next(iter(SPEC.values())),
+    ".scenarist/shadow/steps/double_steps.py": STEPS.replace("import when", "import then, when")
+    + "\n\n@then('I get {n:d}')\ndef get(context, n):\n    assert context.result == n, context.result\n",
+}
+CODE = {"calc.py": WORK["calc.py"]}
+OWN_TEST = "import calc\n\n\ndef test_double():\n    assert calc.double(4) == 8\n"
+
+
+def test_scenarios_beside_the_change_prove_it_with_its_own_test(bench: Workbench) -> None:
+    verdict = bench.verdict({**CODE, "test_double.py": OWN_TEST}, base=PLAIN, spec={}, shadow=BESIDE)
+    assert verdict.green, verdict.problems
+    assert verdict.shadow
+    assert [(each.name, each.base, each.head) for each in verdict.scenarios] == [
+        ("Doubling", "error", "passed")
+    ]
+    assert [(each.name, each.base, each.head) for each in verdict.tests] == [
+        ("test_double", "failed", "passed")
+    ]
+    assert {suite.name for suite in verdict.suites} == {"pytest"}
+
+
+@pytest.mark.parametrize(
+    "tests", [{}, {"test_double.py": "import calc\n\n\ndef test_it():\n    assert calc.add(1, 1) == 2\n"}]
+)
+def test_a_change_without_a_test_of_its_own_is_refused(bench: Workbench, tests: Files) -> None:
+    verdict = bench.verdict({**CODE, **tests}, base=PLAIN, spec={}, shadow=BESIDE)
+    assert codes(verdict) == {"no-new-test"}
+
+
+def test_a_repository_without_tests_needs_none_beside_the_scenarios(bench: Workbench) -> None:
+    base = {"calc.py": BASE["calc.py"]}
+    verdict = bench.verdict(CODE, base=base, spec={}, shadow=BESIDE)
+    assert verdict.green, verdict.problems
+
+
+def test_a_scenario_beside_the_change_that_was_green_proves_nothing(bench: Workbench) -> None:
+    steps = ".scenarist/shadow/steps/double_steps.py"
+    cheat = {**BESIDE, steps: BESIDE[steps].replace("calc.double(n)", "8")}
+    verdict = bench.verdict({**CODE, "test_double.py": OWN_TEST}, base=PLAIN, spec={}, shadow=cheat)
+    assert codes(verdict) == {"scenario-not-red"}
+
+
+def test_a_hollow_step_beside_the_change_is_found(bench: Workbench) -> None:
+    steps = ".scenarist/shadow/steps/double_steps.py"
+    cheat = {**BESIDE, steps: BESIDE[steps].replace("assert context.result == n, context.result", "pass")}
+    verdict = bench.verdict({**CODE, "test_double.py": OWN_TEST}, base=PLAIN, spec={}, shadow=cheat)
+    assert "step-asserts-nothing" in codes(verdict)
+
+
+# -- kinds of work -----------------------------------------------------------------------------------------
+
+KEPT = {
+    "features/issue_1_add.feature": "Feature: Add\n\n  Scenario: Zero\n    When I add 0 and 2\n    Then I get 2\n"
+}
+TIDIER = {"calc.py": "def add(first, second):\n    return first + second\n"}
+
+
+def test_a_refactoring_keeps_its_scenarios_green(bench: Workbench) -> None:
+    verdict = bench.verdict(TIDIER, spec=KEPT, kind="refactoring")
+    assert verdict.green, verdict.problems
+    assert [(each.base, each.head) for each in verdict.scenarios] == [("passed", "passed")]
+
+
+def test_a_refactoring_whose_scenario_was_red_is_none(bench: Workbench) -> None:
+    assert "scenario-not-kept" in codes(bench.verdict(WORK, kind="refactoring"))
+
+
+def test_a_refactoring_leaves_the_tests_alone(bench: Workbench) -> None:
+    edited = {**TIDIER, "test_calc.py": BASE["test_calc.py"] + "\n# tidied\n"}
+    assert codes(bench.verdict(edited, spec=KEPT, kind="refactoring")) == {"test-changed"}
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        {"README.md": "# Calc\n"},
+        {"docs/guide.rst": "Guide\n"},
+        {"calc.py": '"""Sums."""\n\n\n# adds\ndef add(a, b):\n    """The sum."""\n    return a + b\n'},
+    ],
+)
+def test_a_chore_needs_no_scenario(bench: Workbench, work: Files) -> None:
+    verdict = bench.verdict(work, spec={}, kind="chore")
+    assert verdict.green, verdict.problems
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        {"calc.py": WORK["calc.py"]},
+        {"README.md": "x", "requirements.txt": "evil\n"},
+        {"Makefile": "all:\n"},
+        {"new.py": '"""Only words."""\n'},
+    ],
+)
+def test_nothing_passes_as_a_chore_that_changes_behaviour(bench: Workbench, work: Files) -> None:
+    assert "not-a-chore" in codes(bench.verdict(work, spec={}, kind="chore"))
+
+
+# -- faults put into the change ----------------------------------------------------------------------------
+
+
+def test_faults_in_the_change_are_noticed(bench: Workbench) -> None:
+    verdict = bench.verdict(WORK, mutation=MutationSettings(mutants=10, floor=100))
+    assert verdict.green, verdict.problems
+    assert verdict.bite is not None
+    assert verdict.bite.tried == verdict.bite.killed == 3
+
+
+def test_faults_that_nobody_notices_are_named_and_may_fail_the_verdict(bench: Workbench) -> None:
+    lazy = {**WORK, "calc.py": WORK["calc.py"] + "\n\ndef triple(n):\n    return 3 * n\n"}
+    settings = MutationSettings(mutants=20, floor=90)
+    verdict = bench.verdict(lazy, mutation=settings)
+    assert verdict.bite is not None
+    assert (verdict.bite.tried, verdict.bite.killed) == (6, 3)
+    assert all("calc.py:10:" in survivor for survivor in verdict.bite.survivors)
+    assert codes(verdict) == {"tests-do-not-bite"}
+    assert Workbench.verdict(
+        bench, {**lazy, "notes.md": "x"}, mutation=settings.model_copy(update={"floor": 50})
+    ).green
