@@ -271,6 +271,24 @@ def doctor() -> None:
 
 
 @app.command()
+def domain(
+    repo: Annotated[Path, typer.Option(help="The repository.", exists=True, file_okay=False)] = Path(),
+) -> None:
+    """Print a first draft of `.scenarist/domain.yml`, drawn from the Python code of a repository."""
+    from gherkin.domain import dump, from_code
+
+    tracked = [path for path in sorted(repo.rglob("*.py")) if not _hidden(path.relative_to(repo))]
+    sources = {path.relative_to(repo).as_posix(): path.read_text(errors="replace") for path in tracked}
+    typer.echo(dump(from_code(sources)), nl=False)
+
+
+def _hidden(path: Path) -> bool:
+    return any(
+        part.startswith(".") or part in ("node_modules", "venv", "build", "dist") for part in path.parts
+    )
+
+
+@app.command()
 def lint(
     paths: Annotated[list[Path], typer.Argument(help="Feature files, or folders with feature files.")],
     strict: Annotated[bool, typer.Option(help="Exit status 1 for warnings, too.")] = False,

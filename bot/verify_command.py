@@ -68,7 +68,8 @@ def verify_repository(
                 limits=limits,
                 unsafe=unsafe,
             ),
-            features=settings.features,
+            features=settings.features_folder,
+            tests=settings.tests,
         )
         claim = Claim(
             base=commits[0],

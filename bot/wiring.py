@@ -176,6 +176,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 models=roster,
                 log=hold.log,
                 artifact=hold.artifact,
+                earlier=partial(store.artifact_of, state.requested.forge, state.requested.repo),
                 limits=limits,
                 environments=Environments(workspaces, limits, unsafe=unsafe),
                 cancel=hold.cancel,

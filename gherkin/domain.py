@@ -1,7 +1,8 @@
 """The domain language of a repository: `.scenarist/domain.yml`."""
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -73,10 +74,13 @@ def load(text: str) -> Domain:
         raise DomainInvalid(f"domain.yml: {where}: {first['msg']}.") from None
 
 
-def describe(domain: Domain, budget_chars: int) -> str:
-    """The language as text for a prompt, in at most `budget_chars` characters; terms come first."""
+def describe(domain: Domain, budget_chars: int, about: str = "") -> str:
+    """The language as text for a prompt, in at most `budget_chars` characters; terms come first.
+
+    Of the terms those come first whose words stand in `about`.
+    """
     lines = []
-    for term in domain.terms:
+    for term in sorted(domain.terms, key=lambda each: not _speaks_of(about, each)):
         avoid = f" (not: {', '.join(term.avoid)})" if term.avoid else ""
         lines.append(f"{term.term}{avoid}: {term.meaning}".rstrip(": "))
     for context in domain.contexts:
@@ -90,6 +94,48 @@ def describe(domain: Domain, budget_chars: int) -> str:
             break
         kept.append(line)
     return "\n".join(kept)
+
+
+def _speaks_of(text: str, term: Term) -> bool:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", term.term)
+    names = (term.term, spaced, *term.avoid)
+    return any(re.search(rf"\b{re.escape(name)}", text, re.IGNORECASE) for name in names if name)
+
+
+def extended(text: str, terms: Sequence[Term]) -> str | None:
+    """The file's text with new terms at the end of its list, nothing else changed; None when there are none to add.
+
+    Terms that the file knows, as a term or as a word to avoid, are left out. Raises `DomainInvalid`.
+    """
+    domain = load(text)
+    known = {word.casefold() for term in domain.terms for word in (term.term, *term.avoid)}
+    fresh = [term for term in terms if term.term.strip() and term.term.casefold() not in known]
+    if not fresh:
+        return None
+    dumped = yaml.safe_dump(
+        [{"term": term.term, "meaning": term.meaning} for term in fresh],
+        allow_unicode=True,
+        sort_keys=False,
+        width=10_000,
+    )
+    lines = text.split("\n")
+    start = next((at for at, line in enumerate(lines) if re.fullmatch(r"terms:\s*(#.*)?", line)), None)
+    if start is None:
+        return text.rstrip("\n") + "\nterms:\n" + dumped if not domain.terms else None
+    end = next((at for at in range(start + 1, len(lines)) if re.match(r"[^\s#-]", lines[at])), len(lines))
+    while end > start + 1 and not lines[end - 1].strip():
+        end -= 1
+    first = next((line for line in lines[start + 1 : end] if line.lstrip().startswith("-")), "- ")
+    indent = first[: len(first) - len(first.lstrip())]
+    added = [indent + line for line in dumped.rstrip("\n").split("\n")]
+    whole = "\n".join([*lines[:end], *added, *lines[end:]])
+    return whole if whole.endswith("\n") else whole + "\n"
+
+
+def dump(domain: Domain) -> str:
+    """The language as the text of `.scenarist/domain.yml`."""
+    data = domain.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=100)
 
 
 def from_code(files: Mapping[str, str]) -> Domain:

@@ -42,7 +42,8 @@ _CHORE = re.compile(
     re.IGNORECASE,
 )
 _REFACTORING = re.compile(
-    r"\brefactor(?:ing)?\b|\bwithout chang(?:ing|es? (?:in|of)) (?:the )?behaviou?r\b", re.IGNORECASE
+    r"^\W*(?:please )?refactor(?:ing)?\b|\bwithout chang(?:ing|es? (?:in|of)) (?:the )?behaviou?r\b",
+    re.IGNORECASE,
 )
 _BUG = re.compile(
     r"\b(?:steps to reproduce|actual (?:behaviou?r|result)|traceback \(most recent call last\)|crash(?:es|ed)?|"

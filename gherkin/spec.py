@@ -280,11 +280,17 @@ class _Narrative(Node):
     so_that: str
 
 
+class _DraftTerm(Node):
+    term: str
+    meaning: str
+
+
 class _Draft(Node):
     name: str
     narrative: _Narrative
     scenarios: tuple[_DraftScenario, ...]
     questions: tuple[str, ...] = ()
+    terms: tuple[_DraftTerm, ...] = ()
 
 
 # No maxLength: vLLM's grammars then allow no escapes, and no quoted values with them.
@@ -318,6 +324,11 @@ FEATURE_SCHEMA: dict[str, Any] = _object(
         _object(name=_TEXT, steps=_list(_STEP_SCHEMA, minItems=2, maxItems=20)), minItems=1, maxItems=20
     ),
     questions=_list({**_TEXT, "description": "An open question to the author of the issue."}, maxItems=5),
+    terms=_list(
+        _object(term=_TEXT, meaning={**_TEXT, "description": "One sentence."}),
+        maxItems=5,
+        description="Words of the domain that the scenarios use and the domain language lacks, if there are any.",
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import jinja2
 
+from gherkin.kinds import Kind
 from runners.models.chat import Frozen, Message
 from runners.tools.base import cut_middle
 from runners.workorder import WorkOrder
@@ -38,6 +39,7 @@ def specify_prompt(
     background: Background,
     *,
     max_scenarios: int,
+    kind: Kind = "feature",
     drafted: str = "",
     told: Sequence[tuple[str, str]] = (),
 ) -> list[Message]:
@@ -47,7 +49,7 @@ def specify_prompt(
     """
     mark = fence(run_id)
     env = _environment(mark)
-    system = env.get_template("specify.md.j2").render(fence=mark, max_scenarios=max_scenarios)
+    system = env.get_template("specify.md.j2").render(fence=mark, max_scenarios=max_scenarios, kind=kind)
     messages = [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
     if drafted or told:
         again = env.get_template("respecify.md.j2").render(fence=mark, drafted=drafted, told=told)
@@ -63,12 +65,19 @@ def implement_prompt(
     feature_path: str,
     feature: str,
     steps_folder: str,
+    kind: Kind = "feature",
+    shadow: bool = False,
 ) -> list[Message]:
     """The fixed head of the implementing conversation."""
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("implement.md.j2").render(
-        fence=mark, feature_path=feature_path, steps_folder=steps_folder, revise=order.kind == "revise"
+        fence=mark,
+        feature_path=feature_path,
+        steps_folder=steps_folder,
+        revise=order.kind == "revise",
+        kind=kind,
+        shadow=shadow,
     )
     return [
         Message(role="system", text=system),

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from gherkin.kinds import Kind
 from runners.models.chat import Frozen, Reply, ToolCall
 from runners.quota import Usage
 from runners.verify.verdict import Verdict
@@ -12,7 +13,8 @@ from runners.verify.verdict import Verdict
 class SpecWritten(Frozen):
     """The feature file is committed and from now on locked by `sha256` (of its bytes, hex).
 
-    `findings` is what the linter says of it, `questions` what the model would ask the author, and `told` how many of the
+    `kind` says how the change will be proven; a chore has no feature (`path` is empty). With `shadow` the feature and its steps are
+    not part of the change. `findings` is what the linter says of it, `questions` what the model would ask the author, and `told` how many of the
     run's instructions are in it.
     """
 
@@ -22,6 +24,8 @@ class SpecWritten(Frozen):
     source: Literal["issue", "model"]
     scenarios: tuple[str, ...]
     commit: str
+    kind: Kind = "feature"
+    shadow: bool = False
     findings: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     told: int = 0

@@ -166,9 +166,18 @@ def store_blob(git_dir: Path, content: bytes) -> str:
 
 
 def commit_on(
-    git_dir: Path, parent: str, message: str, *, added: Sequence[TreeEntry], removed: Sequence[str] = ()
+    git_dir: Path,
+    parent: str,
+    message: str,
+    *,
+    added: Sequence[TreeEntry] = (),
+    removed: Sequence[str] = (),
+    tree: str | None = None,
+    also: Sequence[str] = (),
 ) -> str:
     """A commit on `parent` with files replaced and removed, made without any checkout; returns its id.
+
+    It begins with the files of `tree` (a commit), or those of the parent. `also` are more parents.
 
     Nothing is written to a working tree, so that no link in it can lead a write elsewhere.
     """
@@ -176,11 +185,12 @@ def commit_on(
     lines += [f"{entry.mode} {entry.blob}\t{entry.path}\0" for entry in added]
     with tempfile.TemporaryDirectory(prefix="scenarist-index-") as tmp:
         index = {"GIT_INDEX_FILE": str(Path(tmp) / "index")}
-        git("read-tree", parent, git_dir=git_dir, env=index)
+        git("read-tree", tree or parent, git_dir=git_dir, env=index)
         listed = "".join(lines).encode(errors="surrogateescape")
         git("update-index", "--replace", "-z", "--index-info", git_dir=git_dir, env=index, stdin=listed)
-        tree = git("write-tree", git_dir=git_dir, env=index)
-    return git("commit-tree", tree, "-p", parent, "-m", message, git_dir=git_dir)
+        written = git("write-tree", git_dir=git_dir, env=index)
+    parents = [word for each in (parent, *also) for word in ("-p", each)]
+    return git("commit-tree", written, *parents, "-m", message, git_dir=git_dir)
 
 
 def push(
@@ -193,8 +203,9 @@ def push(
     branch: str,
     expected: str | None,
     commit: str,
+    beneath: bool = False,
 ) -> None:
-    """Push `commit`, which a bundle carries, to `branch` of `url`.
+    """Push `commit`, which is what a bundle carries (the first parent of it: `beneath`), to `branch` of `url`.
 
     A pristine repository borrowing the objects of `source` does it, so that nothing a runner may have left in
     a configuration is read beside the credential. `expected` is the commit the branch must be at (None: must
@@ -207,7 +218,7 @@ def push(
         packed = Path(tmp) / "work.bundle"
         packed.write_bytes(bundle)
         git("fetch", "--quiet", "--no-tags", str(packed), f"+{ref}:{ref}", git_dir=clean)
-        sha = git("rev-parse", f"{ref}^{{commit}}", git_dir=clean)
+        sha = git("rev-parse", f"{ref}^1" if beneath else f"{ref}^{{commit}}", git_dir=clean)
         if sha != commit:
             raise GitFailed(f"The bundle carries {sha[:12]} and not {commit[:12]}.")
         git(

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -17,9 +17,10 @@ from runners.policy import Grants
 from runners.redact import Redactor
 from runners.sandbox import Limits
 from runners.verify.diff import DiffLimits
+from runners.verify.foreign import TestSuite
 from runners.verify.mutation import MutationSettings
 from runners.workorder import WorkOrder
-from runners.workspace import Workspaces
+from runners.workspace import SHADOW, Workspaces
 
 PROTECTED = (".github/workflows/**", ".gitlab-ci.yml", ".scenarist.yml", ".git/**")
 
@@ -40,7 +41,12 @@ class ToolSettings(Grants):
 class RunSettings(Frozen):
     """What a repository may set for its runs; each has a default that works."""
 
-    features: str = Field(
+    features: Literal["auto", "commit", "shadow"] = Field(
+        default="auto",
+        description="Whether scenarios and steps are part of the pull request (`commit`), or run beside a change that brings tests in the "
+        "repository's own style (`shadow`); `auto`: commit where the repository has features already.",
+    )
+    features_folder: str = Field(
         default="features",
         pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
         description="Folder of the behave features, relative to the repository.",
@@ -52,6 +58,17 @@ class RunSettings(Frozen):
     )
     commands: tuple[str, ...] = Field(
         default=(), description="The repository's own checks; each must exit with 0 on the result."
+    )
+    tests: tuple[
+        Annotated[
+            Literal["pytest", "unittest", "jest", "vitest", "go", "cargo", "cucumber-js"] | TestSuite,
+            Field(union_mode="left_to_right"),
+        ],
+        ...,
+    ] = Field(
+        default=(),
+        description="The repository's own tests: names of known tools, or `{name, command, format}`; empty: pytest. "
+        "behave runs besides, where there are features.",
     )
     protected: tuple[str, ...] = Field(
         default=(), description="More paths (globs) that a run must not change."
@@ -99,6 +116,11 @@ class Job:
         return next(event for event in reversed(self.events) if isinstance(event, SpecWritten))
 
 
+def scenarios_folder(job: Job) -> str:
+    """Where the run's feature lies, with its steps in a folder below."""
+    return SHADOW if job.spec.shadow else job.settings.features_folder
+
+
 E = TypeVar("E", bound=Frozen, covariant=True)
 
 
@@ -124,7 +146,7 @@ class Log(Protocol):
 class Services:
     """What a phase may use: this machine's workspaces and models, the run's log and artifacts.
 
-    `instructions` gives what people wrote while the run was on. When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
+    `earlier` gives an artifact of another run on the same repository. `instructions` gives what people wrote while the run was on. When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
     tools may do, `redactor` knows this process's secrets, and `resources` are for tools that need this machine's
     databases or container engine.
     """
@@ -136,6 +158,7 @@ class Services:
     limits: Limits
     environments: Environments
     cancel: threading.Event
+    earlier: Callable[[str, str], bytes | None] = lambda _run, _name: None
     instructions: Callable[[], Sequence[Instructed]] = tuple
     unsafe_no_sandbox: bool = False
     operator: OperatorLimits = field(default_factory=OperatorLimits)

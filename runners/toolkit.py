@@ -11,7 +11,7 @@ from runners.calls import Caller
 from runners.containers import Containers
 from runners.events import ToolCalled
 from runners.globs import is_protected
-from runners.job import PROTECTED, Job, Services
+from runners.job import PROTECTED, Job, Services, scenarios_folder
 from runners.policy import Policy
 from runners.process import CommandResult
 from runners.quota import Meter
@@ -46,7 +46,7 @@ def policy_of(job: Job, services: Services) -> Policy:
         repository=job.settings.tools,
         operator=services.operator.grants,
         protected=(*PROTECTED, *job.settings.protected),
-        locked=(job.spec.path, *services.operator.protected),
+        locked=(*filter(None, [job.spec.path]), *services.operator.protected),
     )
 
 
@@ -73,7 +73,7 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
     def metered(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
         return make_sandbox(root, read_only, writable, meter.command)
 
-    suites = Suites(metered, features=job.settings.features, cancel=services.cancel)
+    suites = Suites(metered, features=scenarios_folder(job), tests=job.settings.tests, cancel=services.cancel)
     testing = Testing(tree.root, suites)
     covered = _covered(tree, policy)
     sandbox = metered(tree.root, covered, {})
@@ -84,7 +84,7 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
         if engine and not all(policy.refusal(each) for each in ("docker.run", "docker.build")):
             containers = Containers(engine, job.run_id, sandbox, services.limits, covered)
             more = (*more, stack.enter_context(containers))
-        project = Project(job.settings.commands, job.settings.features)
+        project = Project(job.settings.commands, scenarios_folder(job))
         context = ToolContext(
             root=tree.root,
             sandbox=sandbox,

@@ -7,6 +7,10 @@ from runners.models.chat import Frozen
 
 # The git trailer that names the order a commit was made for.
 ORDER_TRAILER = "Work-Order"
+# The trailers by which a later run finds what an earlier one made its commit for.
+FEATURE_TRAILER = "Scenarist-Feature"
+KIND_TRAILER = "Scenarist-Kind"
+RUN_TRAILER = "Scenarist-Run"
 
 
 class OrderComment(Frozen):
@@ -43,6 +47,7 @@ class WorkOrder(Frozen):
     requested_at: str
     pull: int | None = None
     review_body: str = ""
+    labels: tuple[str, ...] = ()
     threads: tuple[OrderThread, ...] = ()
 
     @property

@@ -15,6 +15,9 @@ from gherkin.errors import ScenaristError
 from runners.gitio import PLAIN, GitFailed, git
 from runners.trees import remove_tree
 
+# Where scenarios and steps lie that are not part of the change: only the bot's own checkouts have this folder.
+SHADOW = ".scenarist/shadow"
+
 log = logging.getLogger(__name__)
 
 # Written anew before each use, so that nothing a past run may have put there is ever read.
@@ -147,6 +150,8 @@ class Worktree:
         """Add everything to the index. Nested repositories become plain files first: git would read their settings."""
         self._drop_nested_repositories()
         self.git("add", "--all")
+        if (self.root / SHADOW).is_dir():
+            self.git("add", "--all", "--force", "--", SHADOW)  # whatever the repository ignores
 
     def commit(self, message: str) -> str | None:
         """Commit everything that changed; returns the new commit id, or None when nothing did."""

@@ -121,6 +121,7 @@ def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun
         ),
         requested_by=event.sender.login,
         requested_at=event.at,
+        labels=present.labels,
     )
     target = f"{forge.kind}:{event.repo.full_name}:issue:{event.number}"
     return StartRun(

@@ -8,6 +8,7 @@ from bot.report.escape import block, inline, prose
 from bot.runs.events import Phase
 from bot.runs.state import RunState
 from bot.runs.workflow import APPROVAL
+from gherkin.kinds import Kind
 from runners.plaintext import one_line
 from runners.verify.verdict import Counts, Outcome, Verdict
 
@@ -18,6 +19,13 @@ _MARKS: dict[Outcome, str] = {
     "skipped": "⚪ skipped",
     "undefined": "⚪ undefined step",
     "missing": "⚪ missing",
+}
+
+_PROVEN: dict[Kind, str] = {
+    "feature": "every scenario failed before the change and passes now",
+    "bug": "every scenario failed before the change and passes now",
+    "refactoring": "every scenario passed before the change and passes now",
+    "chore": "nothing but documentation was changed",
 }
 
 _HEADLINES = {
@@ -61,7 +69,7 @@ class Reporter:
         headline = _HEADLINES[state.status]
         if done is not None:
             verb = "revised" if requested.order.kind == "revise" else "opened"
-            headline = f"{verb} #{done.pull}: every scenario failed before the change and passes now."
+            headline = f"{verb} #{done.pull}: {_PROVEN[state.spec.kind if state.spec else 'feature']}."
         if state.waits_for_approval:
             headline = "asks you to approve its scenarios."
         ended = state.status not in ("active", "done")
@@ -110,6 +118,8 @@ class Reporter:
         """(title, summary) of the check run."""
         proven = sum(proof.proven for proof in verdict.scenarios)
         title = f"{proven} of {len(verdict.scenarios)} scenarios proven"
+        if verdict.kind in ("chore", "refactoring"):
+            title = f"{verdict.kind}: {'verified' if verdict.green else 'not verified'}"
         return title, self._env.get_template("check.md.j2").render(verdict=verdict)
 
     def thread_text(self, run_id: str, thread: int, commit: str, answer: str) -> tuple[str, str]:
@@ -160,7 +170,7 @@ def _phase(state: RunState, name: str, outcome: str | None) -> tuple[str, str]:
         return ("⏳", "queued") if state.status == "active" else ("–", "")
     note = ""
     if name == "specify" and state.spec is not None:
-        note = f"{len(state.spec.scenarios)} scenarios"
+        note = f"{len(state.spec.scenarios)} scenarios" if state.spec.path else "a chore needs none"
         note += f", approved by {inline(state.approved_by)}" if state.approved_by else ""
     if name == "verify" and state.verdict is not None:
         proven = sum(proof.proven for proof in state.verdict.scenarios)

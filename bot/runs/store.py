@@ -406,6 +406,13 @@ class Store:
 
     # -- artifacts -----------------------------------------------------------------------------------
 
+    def artifact_of(self, forge: str, repo: str, run_id: str, name: str) -> bytes | None:
+        """An artifact of a run, if that was one on this repository."""
+        query = sa.select(runs.c.id).where(runs.c.id == run_id, runs.c.forge == forge, runs.c.repo == repo)
+        with reading(self.engine) as db:
+            known = db.execute(query).scalar_one_or_none()
+        return self.artifact(run_id, name) if known else None
+
     def artifact(self, run_id: str, name: str) -> bytes | None:
         """The stored bytes, or None."""
         query = sa.select(artifacts.c.data).where(artifacts.c.run_id == run_id, artifacts.c.name == name)

@@ -135,6 +135,7 @@ class Trusted:
             branch=prepared.branch,
             expected=prepared.head,
             commit=verdict.head_sha,
+            beneath=state.spec is not None and (state.spec.shadow or not state.spec.path),
         )
 
     def _check(self, run_id: str, verdict: Verdict, conclusion: CheckState, head: str | None = None) -> Check:

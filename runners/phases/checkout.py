@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from gherkin.domain import DomainInvalid
+from gherkin.domain import Domain, DomainInvalid
 from gherkin.domain import describe as describe_domain
+from gherkin.domain import from_code as domain_from_code
 from gherkin.domain import load as load_domain
 from gherkin.steps import StepDefinition, catalogue
 from gherkin.steps import describe as describe_steps
@@ -19,6 +20,10 @@ from runners.toolkit import MakeSandbox
 from runners.workspace import Mirror, WorkLost, work_ref
 
 _INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
+DOMAIN_FILE = ".scenarist/domain.yml"
+_MAX_DOMAIN = 4000
+# For a first draft of the language: one git process a file.
+_MAX_SOURCES = 60
 
 
 def mirror_of(job: Job, services: Services) -> Mirror:
@@ -44,12 +49,10 @@ def background_of(job: Job, mirror: Mirror) -> Background:
         return (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace")
 
     instructions = next((text(name) for name in _INSTRUCTIONS if name in files), "")
-    domain = ""
-    if ".scenarist/domain.yml" in files:
-        try:
-            domain = describe_domain(load_domain(text(".scenarist/domain.yml")), 4000)
-        except DomainInvalid as error:
-            domain = f"(the repository's domain file cannot be used: {error.message})"
+    try:
+        domain = describe_domain(domain_of(job, mirror), _MAX_DOMAIN, f"{job.order.title}\n{job.order.body}")
+    except DomainInvalid as error:
+        domain = f"(the repository's domain file cannot be used: {error.message})"
     return Background(
         files=tuple(files),
         steps=describe_steps(definitions_of(job, mirror), 100),
@@ -58,9 +61,23 @@ def background_of(job: Job, mirror: Mirror) -> Background:
     )
 
 
+def domain_of(job: Job, mirror: Mirror) -> Domain:
+    """The repository's domain language, or a first draft from its code. Raises `DomainInvalid`."""
+    text = read_blob(mirror.path, job.base, DOMAIN_FILE)
+    if text is not None:
+        return load_domain(text.decode(errors="replace"))
+    sources = [path for path in list_files(mirror.path, job.base) if path.endswith(".py")]
+    return domain_from_code(
+        {
+            path: (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace")
+            for path in sources[:_MAX_SOURCES]
+        }
+    )
+
+
 def definitions_of(job: Job, mirror: Mirror) -> list[StepDefinition]:
     """The step definitions of the base commit."""
-    steps = f"{job.settings.features}/steps/"
+    steps = f"{job.settings.features_folder}/steps/"
     paths = [
         path for path in list_files(mirror.path, job.base) if path.startswith(steps) and path.endswith(".py")
     ]

@@ -15,13 +15,14 @@ from runners.events import (
     RunnerEvent,
     ToolCalled,
 )
-from runners.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, Services
+from runners.gitio import commit_on, git, tree_entries
+from runners.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, Services, scenarios_folder
 from runners.models.chat import Message
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
 from runners.plaintext import defuse, one_line
 from runners.toolkit import tools_of
-from runners.workorder import ORDER_TRAILER
-from runners.workspace import Worktree
+from runners.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
+from runners.workspace import SHADOW, Worktree, work_ref
 
 
 def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
@@ -39,7 +40,9 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             background_of(job, mirror),
             feature_path=job.spec.path,
             feature=feature,
-            steps_folder=f"{job.settings.features}/steps",
+            steps_folder=f"{scenarios_folder(job)}/steps",
+            kind=job.spec.kind,
+            shadow=job.spec.shadow,
         )
         with tools_of(
             job, services, tree, sandboxes_of(job, services, environment_of(job, services))
@@ -48,9 +51,9 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
-            return PhaseResult(outcome, ended.text, artifacts={WORK: _bundle_of(job, tree, ended.text)})
-        bundle = _bundle_of(job, tree, ended.text)
-        done = Committed(commit=tree.head, summary=ended.text, audit=tools.audit_head, answers=ended.answers)
+            return PhaseResult(outcome, ended.text, artifacts={WORK: _committed(job, tree, ended.text)[1]})
+        commit, bundle = _committed(job, tree, ended.text)
+        done = Committed(commit=commit, summary=ended.text, audit=tools.audit_head, answers=ended.answers)
     return PhaseResult("done", events=[done], artifacts={WORK: bundle})
 
 
@@ -108,10 +111,28 @@ def _checkpointing(
     return log
 
 
-def _bundle_of(job: Job, tree: Worktree, summary: str) -> bytes:
+def _committed(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
+    """Commit the work: (the commit that is the change, a bundle of it).
+
+    Where scenarios lie beside the change, the bundle carries a second commit on top of it that has them, and is never pushed.
+    """
     verb = "Revise" if job.order.kind == "revise" else "Implement"
     number = job.order.pull if job.order.kind == "revise" else job.order.number
-    tree.commit(
-        f"{verb} #{number}: {one_line(job.order.title)}\n\n{defuse(summary)}\n\n{ORDER_TRAILER}: {job.order.digest}\n"
+    message = (
+        f"{verb} #{number}: {one_line(job.order.title)}\n\n{defuse(summary)}\n\n"
+        f"{ORDER_TRAILER}: {job.order.digest}\n{RUN_TRAILER}: {job.run_id}\n"
     )
-    return tree.bundle(job.base)
+    if job.spec.path and not job.spec.shadow:
+        tree.commit(message)
+        return tree.head, tree.bundle(job.base)
+    message += f"{KIND_TRAILER}: {job.spec.kind}\n"
+    message += f"{FEATURE_TRAILER}: {job.spec.path}\n" if job.spec.path else ""
+    git_dir = tree.mirror.path
+    everything = tree.snapshot(job.spec.commit)
+    beside = [entry.path for entry in tree_entries(git_dir, everything, SHADOW)]
+    parent = git("rev-parse", f"{job.spec.commit}^1", git_dir=git_dir)
+    change = commit_on(git_dir, parent, message, tree=everything, removed=beside)
+    proof = commit_on(
+        git_dir, change, "The scenarios beside the change", tree=everything, also=[job.spec.commit]
+    )
+    return change, tree.mirror.bundle_commit(proof, work_ref(job.run_id), base=job.base)

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, get_args
 
 from gherkin.coach import Advice, coach
+from gherkin.domain import Domain, DomainInvalid, Term, extended
+from gherkin.kinds import Kind, kind_of
 from gherkin.lint import Finding, lint
 from gherkin.spec import FEATURE_SCHEMA, Feature, FeatureInvalid, from_draft, parse, render, scenario_names
-from gherkin.steps import StepDefinition
 from gherkin.story import StoryInvalid, is_empty, story_from_issue
 from runners.context import Background, specify_prompt
 from runners.conversation import as_message
@@ -20,18 +22,20 @@ from runners.events import (
     RunnerEvent,
     SpecWritten,
 )
-from runners.gitio import TreeEntry, commit_on, git, read_blob, store_blob
+from runners.gitio import TreeEntry, commit_on, git, list_files, read_blob, store_blob, tree_entries
 from runners.job import FEATURE, WORK, Job, PhaseResult, Services
 from runners.models.chat import Message
 from runners.phases.checkout import (
+    DOMAIN_FILE,
     background_of,
     definitions_of,
+    domain_of,
     mirror_of,
     unbundled,
 )
 from runners.plaintext import one_line
-from runners.workorder import ORDER_TRAILER
-from runners.workspace import Mirror, branch_slug, work_ref
+from runners.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
+from runners.workspace import SHADOW, Mirror, branch_slug, work_ref
 
 _DRAFTS = 3
 _APPROVE = (
@@ -39,7 +43,6 @@ _APPROVE = (
     "different; or `/agent approve` with scenarios of your own below it, in a ```gherkin block."
 )
 _QUESTIONS = 5
-_FEATURE_TRAILER = "Scenarist-Feature"
 
 
 def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
@@ -59,6 +62,9 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         )
     except (StoryInvalid, FeatureInvalid) as error:
         return PhaseResult("needs_info", str(error))
+    kind = kind_of(job.order.title, job.order.body, job.order.labels)
+    if kind == "chore" and story.scenarios is None:
+        return _chore(job, mirror)
     if is_empty(story):
         return PhaseResult(
             "needs_info",
@@ -70,16 +76,21 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if story.scenarios is None and advice.score < job.settings.min_story_score:
         return PhaseResult("needs_info", _asking(advice))
     check = partial(
-        _lint, definitions=definitions_of(job, mirror), criteria=story.acceptance_criteria, job=job
+        _lint,
+        definitions=definitions_of(job, mirror),
+        domain=_language(job, mirror),
+        criteria=story.acceptance_criteria,
+        max_scenarios=job.settings.max_scenarios,
     )
     if story.scenarios is not None:
         # What people wrote is taken as it is; the linter's word stands beside it.
         drafted = _Draft(story.scenarios, findings=tuple(each.message for each in check(story.scenarios)))
     else:
-        drafted = _draft(job, services, background_of(job, mirror), check)
+        drafted = _draft(job, services, kind, background_of(job, mirror), check)
     if drafted.feature is None:
         return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {drafted.problem}")
-    done = _commit_spec(job, services, mirror, drafted, "model" if story.scenarios is None else "issue")
+    source = "model" if story.scenarios is None else "issue"
+    done = _commit_spec(job, mirror, drafted, source, "feature" if kind == "chore" else kind)
     if done.outcome == "done" and job.settings.approval == "required" and not approved:
         return replace(done, outcome="approval", reason=_APPROVE)
     return done
@@ -104,18 +115,20 @@ class _Draft:
     problem: str = ""
     findings: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
+    terms: tuple[Term, ...] = ()
 
 
-def _lint(
-    feature: Feature, *, definitions: Sequence[StepDefinition], criteria: Sequence[str], job: Job
-) -> list[Finding]:
-    return lint(
-        render(feature), definitions=definitions, criteria=criteria, max_scenarios=job.settings.max_scenarios
-    )
+def _lint(feature: Feature, **known: Any) -> list[Finding]:
+    """What the linter says of a feature as it will be written; `known` are its other arguments."""
+    return lint(render(feature), **known)
 
 
 def _draft(
-    job: Job, services: Services, background: Background, check: Callable[[Feature], list[Finding]]
+    job: Job,
+    services: Services,
+    kind: Kind,
+    background: Background,
+    check: Callable[[Feature], list[Finding]],
 ) -> _Draft:
     """Ask the model for scenarios until they parse and the linter finds no error, at most `_DRAFTS` times.
 
@@ -127,6 +140,7 @@ def _draft(
         job.run_id,
         job.order,
         background,
+        kind=kind,
         max_scenarios=job.settings.max_scenarios,
         drafted=(services.artifact(FEATURE) or b"").decode() if drafted else "",
         told=[(each.by, each.text) for each in told],
@@ -173,29 +187,74 @@ def _draft(
             if wrong and attempt + 1 < _DRAFTS:
                 raise FeatureInvalid(" ".join(wrong))
             questions = tuple(one_line(str(each)) for each in draft.get("questions", ())[:_QUESTIONS])
-            return _Draft(feature, "", tuple(each.message for each in found), questions)
+            terms = tuple(
+                Term(term=one_line(each["term"]), meaning=one_line(each["meaning"]))
+                for each in draft.get("terms", ())
+            )
+            return _Draft(feature, "", tuple(each.message for each in found), questions, terms)
         except (ValueError, FeatureInvalid) as error:
             problem = error.message if isinstance(error, FeatureInvalid) else "The answer is not JSON."
             messages = [*messages, as_message(reply), Message(role="user", text=f"{problem} Answer again.")]
     return _Draft(None, problem)
 
 
+def _language(job: Job, mirror: Mirror) -> Domain:
+    """The language the linter holds scenarios to; a file that cannot be read says nothing."""
+    try:
+        return domain_of(job, mirror)
+    except DomainInvalid:
+        return Domain()
+
+
+def _grown(job: Job, mirror: Mirror, terms: Sequence[Term]) -> list[TreeEntry]:
+    """The repository's own domain file with the new words of the draft, where it keeps one."""
+    text = read_blob(mirror.path, job.base, DOMAIN_FILE)
+    try:
+        more = extended(text.decode(), terms) if text is not None else None
+    except (DomainInvalid, UnicodeDecodeError):
+        return []
+    if more is None:
+        return []
+    return [TreeEntry("100644", store_blob(mirror.path, more.encode()), DOMAIN_FILE)]
+
+
+def _chore(job: Job, mirror: Mirror) -> PhaseResult[RunnerEvent]:
+    """A chore has no scenarios: the verdict holds it to documentation."""
+    commit = commit_on(mirror.path, job.base, "A chore has no scenarios")
+    written = SpecWritten(path="", sha256="", source="issue", scenarios=(), commit=commit, kind="chore")
+    bundle = mirror.bundle_commit(commit, work_ref(job.run_id), base=job.base)
+    return PhaseResult("done", events=[written], artifacts={WORK: bundle})
+
+
+def _beside(job: Job, mirror: Mirror) -> bool:
+    """Whether scenarios and steps stay out of the change."""
+    if job.settings.features != "auto":
+        return job.settings.features == "shadow"
+    folder = f"{job.settings.features_folder}/"
+    return not any(
+        path.startswith(folder) and path.endswith(".feature") for path in list_files(mirror.path, job.base)
+    )
+
+
 def _commit_spec(
-    job: Job, services: Services, mirror: Mirror, drafted: _Draft, source: str
+    job: Job, mirror: Mirror, drafted: _Draft, source: str, kind: Kind
 ) -> PhaseResult[RunnerEvent]:
     feature = drafted.feature
     if feature is None:
         raise ValueError("there is no feature to commit")
-    path = f"{job.settings.features}/issue_{job.order.number}_{branch_slug(job.order.title).replace('-', '_')}.feature"
+    beside = _beside(job, mirror)
+    folder = SHADOW if beside else job.settings.features_folder
+    path = f"{folder}/issue_{job.order.number}_{branch_slug(job.order.title).replace('-', '_')}.feature"
     content = render(feature).encode()
     if read_blob(mirror.path, job.base, path) == content:
         return PhaseResult("gave_up", f"{path} is already in the repository, word for word.")
     message = (
         f"Specify #{job.order.number}: {one_line(job.order.title)}\n\n"
-        f"{_FEATURE_TRAILER}: {path}\n{ORDER_TRAILER}: {job.order.digest}\n"
+        f"{FEATURE_TRAILER}: {path}\n{KIND_TRAILER}: {kind}\n{ORDER_TRAILER}: {job.order.digest}\n"
     )
     entry = TreeEntry("100644", store_blob(mirror.path, content), path)
-    commit = commit_on(mirror.path, job.base, message, added=[entry])
+    language = [] if beside else _grown(job, mirror, drafted.terms)
+    commit = commit_on(mirror.path, job.base, message, added=[entry, *language])
     bundle = mirror.bundle_commit(commit, work_ref(job.run_id), base=job.base)
     written = SpecWritten.model_validate(
         {
@@ -204,6 +263,8 @@ def _commit_spec(
             "source": source,
             "scenarios": scenario_names(feature),
             "commit": commit,
+            "kind": kind,
+            "shadow": beside,
             "findings": drafted.findings,
             "questions": drafted.questions,
             "told": sum(isinstance(event, Instructed) for event in job.events),
@@ -213,26 +274,59 @@ def _commit_spec(
 
 
 def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEvent]:
+    """Take over the specification of the branch that is to be revised."""
     head = unbundled(job, services, mirror, WORK)
-    log = git(
-        "log",
-        "--format=%(trailers:key=" + _FEATURE_TRAILER + ",valueonly)",
-        f"{job.base}..{head}",
-        git_dir=mirror.path,
-    )
-    paths = [line.strip() for line in log.splitlines() if line.strip()]
-    content = read_blob(mirror.path, head, paths[-1]) if paths else None
-    if content is None:
+    said = _trailer(mirror, job, head, KIND_TRAILER)
+    kind: Kind = next((each for each in get_args(Kind) if each == said), "feature")
+    if kind == "chore":
+        commit = commit_on(mirror.path, head, "A chore has no scenarios")
+        written = SpecWritten(path="", sha256="", source="issue", scenarios=(), commit=commit, kind=kind)
+        return PhaseResult("done", events=[written], artifacts={WORK: _bundled(job, mirror, commit)})
+    path = _trailer(mirror, job, head, FEATURE_TRAILER)
+    if not path:
         return PhaseResult("gave_up", "The branch has no feature file written by Scenarist.")
+    shadow = path.startswith(f"{SHADOW}/")
+    commit = _with_shadow(job, services, mirror, head) if shadow else head
+    content = read_blob(mirror.path, commit, path)
+    if content is None:
+        reason = (
+            "The scenarios of this pull request are not in it, and not kept here any more." if shadow else ""
+        )
+        return PhaseResult("gave_up", reason or "The branch has no feature file written by Scenarist.")
     try:
-        feature = parse(content.decode(), paths[-1])
+        feature = parse(content.decode(), path)
     except (FeatureInvalid, UnicodeDecodeError) as error:
         return PhaseResult("gave_up", f"The feature file on the branch cannot be read: {error}")
     written = SpecWritten(
-        path=paths[-1],
+        path=path,
         sha256=hashlib.sha256(content).hexdigest(),
         source="issue",
         scenarios=tuple(scenario_names(feature)),
-        commit=head,
+        commit=commit,
+        kind=kind,
+        shadow=shadow,
     )
-    return PhaseResult("done", events=[written], artifacts={FEATURE: content})
+    work = {WORK: _bundled(job, mirror, commit)} if shadow else {}
+    return PhaseResult("done", events=[written], artifacts={FEATURE: content, **work})
+
+
+def _bundled(job: Job, mirror: Mirror, commit: str) -> bytes:
+    return mirror.bundle_commit(commit, work_ref(job.run_id), base=job.base)
+
+
+def _with_shadow(job: Job, services: Services, mirror: Mirror, head: str) -> str:
+    """`head` with the scenarios and steps that the run that made it kept beside it; `head` itself if they are gone."""
+    run = _trailer(mirror, job, head, RUN_TRAILER)
+    bundle = services.earlier(run, WORK) if run else None
+    if bundle is None:
+        return head
+    proof = mirror.unbundle(bundle, work_ref(run))
+    kept = tree_entries(mirror.path, proof, SHADOW)
+    return commit_on(mirror.path, head, "The scenarios beside the change", added=kept)
+
+
+def _trailer(mirror: Mirror, job: Job, head: str, name: str) -> str:
+    """The newest value of a trailer in the commits from the base to `head`."""
+    pretty = f"--format=%(trailers:key={name},valueonly)"
+    lines = git("log", pretty, f"{job.base}..{head}", git_dir=mirror.path).splitlines()
+    return next((line.strip() for line in lines if line.strip()), "")

@@ -9,6 +9,7 @@ from runners.events import (
     RunnerEvent,
     VerdictReached,
 )
+from runners.gitio import git
 from runners.job import PROTECTED, WORK, Job, PhaseResult, Services
 from runners.phases.checkout import (
     asked_of,
@@ -27,16 +28,21 @@ from runners.verify.suites import Suites
 def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Take the verdict on the committed work; a red one goes back to the model."""
     mirror = mirror_of(job, services)
-    head = unbundled(job, services, mirror, WORK)
+    work = unbundled(job, services, mirror, WORK)
+    beside = job.spec.shadow or not job.spec.path
+    head = git("rev-parse", f"{work}^1", git_dir=mirror.path) if beside else work
     environment = environment_of(job, services)
     make = sandboxes_of(job, services, environment)
-    suites = Suites(make, features=job.settings.features, cancel=services.cancel)
+    suites = Suites(
+        make, features=job.settings.features_folder, tests=job.settings.tests, cancel=services.cancel
+    )
     surroundings = [
         sys.version,
         *(version(name) for name in ("behave", "pytest")),
         str(environment.folder),
         environment.variables,
-        job.settings.features,
+        job.settings.features_folder,
+        [str(each) for each in job.settings.tests],
         services.limits.model_dump(),
     ]
     known = KnownRuns(
@@ -49,6 +55,8 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             head=head,
             feature=job.spec.path,
             feature_sha256=job.spec.sha256,
+            kind=job.spec.kind,
+            proof=work if job.spec.shadow else "",
             commands=job.settings.commands,
             protected=(*PROTECTED, *job.settings.protected),
             granted=opened_paths(job, services),

@@ -83,7 +83,7 @@ class Testing:
     def __init__(self, root: Path, suites: Suites) -> None:
         self._root = root
         self._suites = suites
-        self._failed: dict[str, list[str]] = {"behave": [], "pytest": []}
+        self._failed: dict[str, list[str]] = {}
 
     def run(self, paths: str | None) -> ToolResult:
         """Run the named feature files and tests, or all."""
@@ -91,27 +91,33 @@ class Testing:
         features = [path for path in chosen if ".feature" in path]
         tests = [path for path in chosen if ".feature" not in path]
         runs: list[tuple[str, SuiteRun]] = []
-        if features or not chosen:
+        if not chosen:
+            runs += [(name, run(self._root)) for name, run in self._suites.all()]
+        if features:
             runs.append(("behave", self._suites.behave(self._root, features)))
-        if tests or not chosen:
+        if tests:
             runs.append(("pytest", self._suites.pytest(self._root, tests)))
+        return self._noted(runs)
+
+    def _noted(self, runs: Sequence[tuple[str, SuiteRun]]) -> ToolResult:
         for name, run in runs:
             self._failed[name] = [_address(name, failure) for failure in run.failures]
         return _told(runs)
 
     def rerun(self) -> ToolResult:
         """Run what failed last time."""
-        features, tests = self._failed["behave"], self._failed["pytest"]
-        if not features and not tests:
+        failed = {name: what for name, what in self._failed.items() if what}
+        if not failed:
             return ToolResult(ok=True, text="Nothing failed the last time the tests were run.")
         runs: list[tuple[str, SuiteRun]] = []
-        if features:
-            runs.append(("behave", self._suites.behave(self._root, features)))
-        if tests:
-            runs.append(("pytest", self._suites.pytest(self._root, tests)))
-        for name, run in runs:
-            self._failed[name] = [_address(name, failure) for failure in run.failures]
-        return _told(runs)
+        for name, run in self._suites.all():
+            if name == "behave" and name in failed:
+                runs.append((name, self._suites.behave(self._root, failed[name])))
+            elif name == "pytest" and name in failed:
+                runs.append((name, self._suites.pytest(self._root, failed[name])))
+            elif name in failed:
+                runs.append((name, run(self._root)))  # other tools are asked for all of it
+        return self._noted(runs)
 
 
 def _address(suite: str, failure: Failure) -> str:

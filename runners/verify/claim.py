@@ -7,9 +7,6 @@ from gherkin.kinds import Kind
 from runners.verify.diff import DiffLimits
 from runners.verify.mutation import MutationSettings
 
-# Where scenarios and steps lie that are not part of the change: only the bot's own checkouts have this folder.
-SHADOW = ".scenarist/shadow"
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -17,7 +14,7 @@ class Claim:
 
     `kind` says what proof that is. `feature_sha256` is the hex digest of the approved file's bytes; a chore has no
     feature. Where the feature and its steps are not part of the change, `proof` is a commit of the head with them, below
-    `SHADOW`, and the change has to bring a test of its own. `commands` are the repository's own checks;
+    `.scenarist/shadow`, and the change has to bring a test of its own. `commands` are the repository's own checks;
     `protected` are globs of files the change must not touch, `granted` of those among them that it may. With
     `changed_tests` ``fail`` an existing test may not be edited so that it hides a failure; `diff` bounds the change's
     size. `asked` is what people wrote: tests and their configuration that it names may be changed.

@@ -10,7 +10,7 @@ from typing import Literal
 
 from gherkin.kinds import Kind
 from runners.gitio import PLAIN, changed_files, commit_on, git, read_blob, tree_entries
-from runners.verify.claim import SHADOW, Claim
+from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
@@ -27,7 +27,7 @@ from runners.verify.verdict import (
     Suite,
     Verdict,
 )
-from runners.workspace import Mirror, Workspaces
+from runners.workspace import SHADOW, Mirror, Workspaces
 
 _CODES: dict[Fault, Literal["timed-out", "untrusted"]] = {"timed-out": "timed-out", "untrusted": "untrusted"}
 
@@ -245,6 +245,7 @@ class Gate:
                     head=outcome,
                     base_message=reasons_before.get(test, before.broken or ""),
                     head_message=reasons_after.get(test, ""),
+                    kept=claim.kind == "refactoring",
                 )
             )
         return tuple(proofs), [problem for proof in proofs for problem in _judge(proof, claim.kind)]

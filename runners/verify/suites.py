@@ -2,17 +2,21 @@
 
 import copy
 import hashlib
+import os
 import shlex
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from runners.models.chat import Cancelled
 from runners.sandbox import CommandResult, Sandbox
 from runners.verify.collector import Collector
+from runners.verify.foreign import PRESETS, REPORT, Results, TestSuite, Unreadable, read_results
 from runners.verify.verdict import Counts, Evidence, Failure, Outcome
 
 Fault = Literal["", "timed-out", "untrusted", "unusable"]
@@ -20,6 +24,7 @@ Fault = Literal["", "timed-out", "untrusted", "unusable"]
 _INSIDE = Path(__file__).parent / "inside"
 _PLUGINS = "/opt/scenarist"
 _REPORTS = "/reports"
+_MAX_REPORT = 50_000_000
 
 _BEHAVE: dict[str, Outcome] = {
     "passed": "passed",
@@ -84,8 +89,10 @@ class Suites:
         make_sandbox: Callable[[Path, Mapping[str, Path], Mapping[str, Path]], Sandbox],
         *,
         features: str,
+        tests: Sequence[str | TestSuite] = (),
         cancel: threading.Event | None = None,
     ) -> None:
+        self._tests = tests
         self._make_sandbox = make_sandbox
         self._cancel = cancel
         self._wall_s: float | None = None
@@ -99,7 +106,42 @@ class Suites:
 
     def all(self) -> list[tuple[str, Callable[[Path], "SuiteRun"]]]:
         """The suites of the repository: name, and what runs it on a checkout."""
-        return [("behave", self.behave), ("pytest", self.pytest)]
+        runs: dict[str, Callable[[Path], SuiteRun]] = {"behave": self.behave}
+        for each in self._tests or ("pytest",):
+            if each == "pytest":
+                runs["pytest"] = self.pytest
+            elif each != "behave":
+                suite = PRESETS[each] if isinstance(each, str) else each
+                runs[suite.name] = partial(self.foreign, suite)
+        return list(runs.items())
+
+    def foreign(self, suite: TestSuite, root: Path) -> SuiteRun:
+        """Run a suite that is neither behave nor pytest, and read its report."""
+        with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
+            sandbox = self._make_sandbox(root, {}, {_REPORTS: Path(tmp)})
+            line = suite.command.replace(REPORT, sandbox.path(f"{_REPORTS}/report"))
+            result = self._run_in(sandbox, ["bash", "-c", line], output_bytes=_MAX_REPORT)
+            report = _bytes_of(Path(tmp) / "report")
+        results, broken, fault = Results(), None, ""
+        if result.timed_out:
+            fault, broken = "timed-out", f"{suite.name} did not end within {result.duration_s:.0f} s"
+        else:
+            try:
+                results = read_results(suite, result.output, report, result.exit_code)
+            except Unreadable as error:
+                broken = f"{suite.name}: {error}: {_tail(result.output)}"
+        if broken is None and result.exit_code == 0 and results.failures:
+            fault, broken = "untrusted", f"{suite.name} ended well, but reported failures"
+        elif broken is None and result.exit_code != 0 and not results.failures:
+            broken = (
+                f"{suite.name} failed outside of any test (exit {result.exit_code}): {_tail(result.output)}"
+            )
+        if broken and not fault:
+            fault = "unusable"
+        command = [suite.command]
+        return _suite_run(
+            command, result, dict(results.outcomes), list(results.failures), {}, broken, cast("Fault", fault)
+        )
 
     def behave(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given feature files, or all below the features folder; an absent folder is an empty run."""
@@ -182,10 +224,16 @@ class Suites:
         return _suite_run([line], result, {}, [], {}, broken)
 
     def _run_in(
-        self, sandbox: Sandbox, argv: Sequence[str], env: Mapping[str, str] | None = None
+        self,
+        sandbox: Sandbox,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        output_bytes: int | None = None,
     ) -> CommandResult:
         """Run a command to its end. Raises `Cancelled` when that was brought about from outside."""
         limits = sandbox.limits
+        if output_bytes is not None:
+            limits = limits.model_copy(update={"output_bytes": output_bytes})
         if self._wall_s is not None:
             limits = limits.model_copy(update={"wall_s": max(0.1, min(limits.wall_s, self._wall_s))})
         result = sandbox.run(argv, env=env, cancel=self._cancel, limits=limits)
@@ -231,6 +279,17 @@ def _suite_run(
         broken=broken,
         fault=fault,
     )
+
+
+def _bytes_of(path: Path) -> bytes:
+    """A report that code under test may have put anything in the place of."""
+    try:
+        with os.fdopen(
+            os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
+        ) as file:
+            return file.read(_MAX_REPORT) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    except OSError:
+        return b""
 
 
 def _behave_outcome(entry: dict[str, Any]) -> Outcome:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gherkin.domain import Context, Domain, DomainInvalid, Term, describe, from_code, load
+from gherkin.domain import Context, Domain, DomainInvalid, Term, describe, dump, extended, from_code, load
 
 FILE = """\
 contexts:
@@ -90,3 +90,55 @@ def test_a_first_draft_from_code() -> None:
             Term(term="Shelf", meaning="Holds books.", context="shop"),
         ),
     )
+
+
+WORDS = """\
+# Our words.
+contexts:
+  - name: sales
+terms:
+  - term: customer   # never "client"
+    meaning: Who buys.
+    avoid: [client]
+
+  - term: order
+    meaning: What is bought.
+"""
+
+
+def test_new_terms_go_to_the_end_of_the_list_and_nothing_else_changes() -> None:
+    more = extended(
+        WORDS, [Term(term="Receipt", meaning="Proof: it's paid."), Term(term="Client", meaning="x")]
+    )
+    assert more is not None
+    assert more.startswith(WORDS)
+    assert [term.term for term in load(more).terms] == ["customer", "order", "Receipt"]
+    assert load(more).terms[2].meaning == "Proof: it's paid."
+
+
+def test_a_list_in_the_middle_of_the_file_grows_in_its_place() -> None:
+    text = "terms:\n- term: a\n\ncontexts:\n- name: b\n"
+    more = extended(text, [Term(term="c", meaning="")])
+    assert more == "terms:\n- term: a\n- term: c\n  meaning: ''\n\ncontexts:\n- name: b\n"
+
+
+def test_known_terms_are_nothing_to_add() -> None:
+    assert extended(WORDS, [Term(term="CUSTOMER"), Term(term=" ")]) is None
+    assert extended("terms: [{term: a}]\n", [Term(term="b")]) is None, "a list in one line is left alone"
+    assert extended("", [Term(term="b", meaning="c")]) == "\nterms:\n- term: b\n  meaning: c\n"
+
+
+def test_terms_that_a_text_speaks_of_come_first() -> None:
+    domain = Domain(
+        terms=(Term(term="Invoice"), Term(term="OrderLine"), Term(term="Refund", avoid=("chargeback",)))
+    )
+    assert describe(domain, 100, "Two order lines").split("\n")[0] == "OrderLine"
+    assert describe(domain, 100, "No chargebacks").split("\n")[0].startswith("Refund")
+    assert describe(domain, 9) == "Invoice"
+
+
+def test_a_draft_from_code_can_be_read_back() -> None:
+    drawn = from_code(
+        {"shop/__init__.py": '"""Selling."""', "shop/cart.py": 'class Cart:\n    """What is chosen."""'}
+    )
+    assert load(dump(drawn)) == drawn

@@ -320,6 +320,7 @@ def _draft(**changes: Any) -> dict[str, Any]:
         "narrative": {"as_a": "clerk", "i_want": "I want sums", "so_that": ""},
         "scenarios": [{"name": "Add", "steps": steps}],
         "questions": ["How large?"],
+        "terms": [],
     }
     return whole | changes
 

@@ -1,0 +1,203 @@
+"""Tests of other languages and tools: how each is run, and what it says of every test."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from runners.models.chat import Frozen
+from runners.verify.verdict import Failure, Outcome
+
+Format = Literal["junit", "jest", "go", "cargo", "unittest", "exit-code"]
+REPORT = "{report}"
+
+
+class TestSuite(Frozen):
+    """One suite of a repository: a command, and how its results are read."""
+
+    __test__ = False  # not a class of tests, whatever its name
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}$", description="What it is called.")
+    command: str = Field(
+        description="Run with bash in the checkout; `{report}` stands for the file of its report."
+    )
+    format: Format = Field(
+        default="junit",
+        description="`junit`: a JUnit XML file at `{report}`; `jest`: its JSON there; `go`, `cargo`, `unittest`: what they print; "
+        "`exit-code`: nothing but that.",
+    )
+
+
+PRESETS: Mapping[str, TestSuite] = {
+    suite.name: suite
+    for suite in (
+        TestSuite(name="unittest", command="python -m unittest discover -v", format="unittest"),
+        TestSuite(
+            name="jest", command=f"npx --no-install jest --ci --json --outputFile={REPORT}", format="jest"
+        ),
+        TestSuite(
+            name="vitest", command=f"npx --no-install vitest run --reporter=junit --outputFile={REPORT}"
+        ),
+        TestSuite(name="go", command="go test -json ./...", format="go"),
+        TestSuite(name="cargo", command="cargo test --offline --no-fail-fast", format="cargo"),
+        TestSuite(name="cucumber-js", command=f"npx --no-install cucumber-js --format junit:{REPORT}"),
+    )
+}
+
+
+class Results(Frozen):
+    """What a report says: the outcome of each test by its name, and the failures."""
+
+    outcomes: dict[str, Outcome] = {}
+    failures: tuple[Failure, ...] = ()
+
+
+class Unreadable(ValueError):
+    """A report that cannot be read."""
+
+
+def read_results(suite: TestSuite, output: str, report: bytes, exit_code: int | None) -> Results:
+    """The results in what a suite printed (`output`) or wrote (`report`). Raises `Unreadable`."""
+    if suite.format == "exit-code":
+        passed = exit_code == 0
+        failure = Failure(test=suite.name, message=output[-4000:])
+        return Results(
+            outcomes={suite.name: "passed" if passed else "failed"}, failures=() if passed else (failure,)
+        )
+    readers: Mapping[str, Callable[[], list[tuple[str, Outcome, str]]]] = {
+        "junit": lambda: _junit(report),
+        "jest": lambda: _jest(report),
+        "go": lambda: _go(output),
+        "cargo": lambda: _cargo(output),
+        "unittest": lambda: _unittest(output),
+    }
+    outcomes: dict[str, Outcome] = {}
+    failures: list[Failure] = []
+    for name, outcome, message in readers[suite.format]():
+        # The worst one counts where a name comes twice.
+        if _RANK[outcome] < _RANK[outcomes.get(name, "passed")]:
+            continue
+        outcomes[name] = outcome
+        if outcome in ("failed", "error"):
+            failures.append(Failure(test=name, message=message[-4000:]))
+    return Results(outcomes=outcomes, failures=tuple(failures))
+
+
+_RANK: dict[Outcome, int] = {
+    "passed": 0,
+    "skipped": 1,
+    "undefined": 2,
+    "missing": 2,
+    "failed": 3,
+    "error": 4,
+}
+
+
+def _junit(report: bytes) -> list[tuple[str, Outcome, str]]:
+    """https://github.com/testmoapp/junitxml describes what the tools agree on."""
+    try:
+        tree = ET.fromstring(report)  # noqa: S314 - expat refuses expansion bombs
+    except ET.ParseError as error:
+        raise Unreadable(f"its report is not JUnit XML ({error})") from None
+    found: list[tuple[str, Outcome, str]] = []
+    for case in tree.iter("testcase"):
+        name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
+        kinds = {each.tag: each for each in case}
+        bad = kinds.get("failure", kinds.get("error"))
+        if bad is not None:
+            message = "\n".join(filter(None, (bad.get("message"), (bad.text or "").strip())))
+            found.append((name, "failed" if "failure" in kinds else "error", message))
+        else:
+            found.append((name, "skipped" if "skipped" in kinds else "passed", ""))
+    return found
+
+
+def _jest(report: bytes) -> list[tuple[str, Outcome, str]]:
+    """https://jestjs.io/docs/cli#--json"""
+    outcomes: Mapping[str, Outcome] = {"passed": "passed", "failed": "failed"}
+    found: list[tuple[str, Outcome, str]] = []
+    try:
+        data = json.loads(report)
+        for file in data["testResults"]:
+            tests = file["assertionResults"]
+            if file["status"] == "failed" and not tests:
+                found.append((_tail_of(file["name"]), "error", file.get("message", "")))
+            for test in tests:
+                name = f"{_tail_of(file['name'])}::{test['fullName']}"
+                message = "\n".join(test.get("failureMessages") or ())
+                found.append((name, outcomes.get(test["status"], "skipped"), message))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Unreadable("its report is not jest's JSON") from None
+    return found
+
+
+def _tail_of(path: str) -> str:
+    return path.removeprefix("/workspace/")
+
+
+def _go(output: str) -> list[tuple[str, Outcome, str]]:
+    """The events of test2json, https://pkg.go.dev/cmd/test2json; a package that does not build is one failing test."""
+    outcomes: Mapping[str, Outcome] = {"pass": "passed", "fail": "failed", "skip": "skipped"}
+    found: list[tuple[str, Outcome, str]] = []
+    said: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        try:
+            event = json.loads(line)
+            package, test, action = event.get("Package", ""), event.get("Test"), event["Action"]
+        except (ValueError, KeyError, AttributeError, TypeError):
+            continue
+        name = f"{package}::{test}" if test else package or str(event.get("ImportPath", ""))
+        if action in ("output", "build-output"):
+            said.setdefault(name, []).append(str(event.get("Output", "")))
+        elif action in outcomes and test:
+            found.append((name, outcomes[action], "".join(said.get(name, ()))))
+        elif action == "fail":
+            inside = any(each.startswith(f"{package}::") and what == "failed" for each, what, _ in found)
+            if not inside:
+                found.append((name, "error", "".join(said.get(name, ()))))
+    return found
+
+
+_CARGO = re.compile(r"^test (\S.*?) \.\.\. (ok|FAILED|ignored)", re.M)
+_CARGO_TARGET = re.compile(r"^\s*(?:Running (?:unittests )?(\S+)|Doc-tests (\S+))", re.M)
+_CARGO_SAID = re.compile(r"^---- (\S.*?) stdout ----\n(.*?)(?=^---- |^failures:|\Z)", re.M | re.S)
+
+
+def _cargo(output: str) -> list[tuple[str, Outcome, str]]:
+    outcomes: Mapping[str, Outcome] = {"ok": "passed", "FAILED": "failed", "ignored": "skipped"}
+    said = dict(_CARGO_SAID.findall(output))
+    marks = [(match.start(), match[1] or match[2]) for match in _CARGO_TARGET.finditer(output)]
+    found: list[tuple[str, Outcome, str]] = []
+    for match in _CARGO.finditer(output):
+        target = next((name for at, name in reversed(marks) if at < match.start()), "")
+        name = f"{target}::{match[1]}" if target else match[1]
+        found.append((name, outcomes[match[2]], said.get(match[1], "")))
+    return found
+
+
+_UNITTEST = re.compile(
+    r"^(\w+) \(([\w.<>]+)\)(?:\n[^\n]*?)? \.\.\. (?:.*?)(ok|FAIL|ERROR|skipped|expected failure|unexpected success)\b",
+    re.M,
+)
+_UNITTEST_SAID = re.compile(
+    r"^(?:FAIL|ERROR): (\w+) \(([\w.<>]+)\)[^\n]*\n(.*?)(?=^={20}|^-{20,}\nRan )", re.M | re.S
+)
+
+
+def _unittest(output: str) -> list[tuple[str, Outcome, str]]:
+    outcomes: Mapping[str, Outcome] = {
+        "ok": "passed",
+        "FAIL": "failed",
+        "ERROR": "error",
+        "unexpected success": "failed",
+    }
+    said = {(name, place): text for name, place, text in _UNITTEST_SAID.findall(output)}
+    found: list[tuple[str, Outcome, str]] = []
+    for name, place, word in _UNITTEST.findall(output):
+        # Since Python 3.11 the method's name stands in the brackets too.
+        where = place.removesuffix(f".{name}")
+        found.append((f"{where}::{name}", outcomes.get(word, "skipped"), said.get((name, place), "")))
+    return found
