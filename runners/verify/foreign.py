@@ -11,8 +11,9 @@ from pydantic import Field
 from runners.models.chat import Frozen
 from runners.verify.verdict import Failure, Outcome
 
-Format = Literal["junit", "jest", "go", "cargo", "unittest", "exit-code"]
+Format = Literal["junit", "jest", "go", "cargo", "exit-code"]
 REPORT = "{report}"
+PLUGINS = "{plugins}"
 
 
 class TestSuite(Frozen):
@@ -26,7 +27,7 @@ class TestSuite(Frozen):
     )
     format: Format = Field(
         default="junit",
-        description="`junit`: a JUnit XML file at `{report}`; `jest`: its JSON there; `go`, `cargo`, `unittest`: what they print; "
+        description="`junit`: a JUnit XML file at `{report}`; `jest`: its JSON there; `go`, `cargo`: what they print; "
         "`exit-code`: nothing but that.",
     )
 
@@ -34,7 +35,7 @@ class TestSuite(Frozen):
 PRESETS: Mapping[str, TestSuite] = {
     suite.name: suite
     for suite in (
-        TestSuite(name="unittest", command="python -m unittest discover -v", format="unittest"),
+        TestSuite(name="unittest", command=f"python {PLUGINS}/scenarist_unittest.py {REPORT} discover"),
         TestSuite(
             name="jest", command=f"npx --no-install jest --ci --json --outputFile={REPORT}", format="jest"
         ),
@@ -72,7 +73,6 @@ def read_results(suite: TestSuite, output: str, report: bytes, exit_code: int | 
         "jest": lambda: _jest(report),
         "go": lambda: _go(output),
         "cargo": lambda: _cargo(output),
-        "unittest": lambda: _unittest(output),
     }
     outcomes: dict[str, Outcome] = {}
     failures: list[Failure] = []
@@ -129,13 +129,16 @@ def _jest(report: bytes) -> list[tuple[str, Outcome, str]]:
                 name = f"{_tail_of(file['name'])}::{test['fullName']}"
                 message = "\n".join(test.get("failureMessages") or ())
                 found.append((name, outcomes.get(test["status"], "skipped"), message))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Unreadable("its report is not jest's JSON") from None
     return found
 
 
 def _tail_of(path: str) -> str:
     return path.removeprefix("/workspace/")
+
+
+_GO_BROKEN = re.compile(r"FAIL\s+(\S+) \[(?:build|setup) failed\]")
 
 
 def _go(output: str) -> list[tuple[str, Outcome, str]]:
@@ -147,7 +150,9 @@ def _go(output: str) -> list[tuple[str, Outcome, str]]:
         try:
             event = json.loads(line)
             package, test, action = event.get("Package", ""), event.get("Test"), event["Action"]
-        except (ValueError, KeyError, AttributeError, TypeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+            if broken := _GO_BROKEN.match(line):  # a line of its own before Go 1.24
+                found.append((broken[1], "error", line))
             continue
         name = f"{package}::{test}" if test else package or str(event.get("ImportPath", ""))
         if action in ("output", "build-output"):
@@ -163,6 +168,7 @@ def _go(output: str) -> list[tuple[str, Outcome, str]]:
 
 _CARGO = re.compile(r"^test (\S.*?) \.\.\. (ok|FAILED|ignored)", re.M)
 _CARGO_TARGET = re.compile(r"^\s*(?:Running (?:unittests )?(\S+)|Doc-tests (\S+))", re.M)
+_CARGO_LINE = re.compile(r" \(line \d+\)$")
 _CARGO_SAID = re.compile(r"^---- (\S.*?) stdout ----\n(.*?)(?=^---- |^failures:|\Z)", re.M | re.S)
 
 
@@ -173,31 +179,7 @@ def _cargo(output: str) -> list[tuple[str, Outcome, str]]:
     found: list[tuple[str, Outcome, str]] = []
     for match in _CARGO.finditer(output):
         target = next((name for at, name in reversed(marks) if at < match.start()), "")
-        name = f"{target}::{match[1]}" if target else match[1]
+        test = _CARGO_LINE.sub("", match[1])  # an example in documentation moves with the lines above it
+        name = f"{target}::{test}" if target else test
         found.append((name, outcomes[match[2]], said.get(match[1], "")))
-    return found
-
-
-_UNITTEST = re.compile(
-    r"^(\w+) \(([\w.<>]+)\)(?:\n[^\n]*?)? \.\.\. (?:.*?)(ok|FAIL|ERROR|skipped|expected failure|unexpected success)\b",
-    re.M,
-)
-_UNITTEST_SAID = re.compile(
-    r"^(?:FAIL|ERROR): (\w+) \(([\w.<>]+)\)[^\n]*\n(.*?)(?=^={20}|^-{20,}\nRan )", re.M | re.S
-)
-
-
-def _unittest(output: str) -> list[tuple[str, Outcome, str]]:
-    outcomes: Mapping[str, Outcome] = {
-        "ok": "passed",
-        "FAIL": "failed",
-        "ERROR": "error",
-        "unexpected success": "failed",
-    }
-    said = {(name, place): text for name, place, text in _UNITTEST_SAID.findall(output)}
-    found: list[tuple[str, Outcome, str]] = []
-    for name, place, word in _UNITTEST.findall(output):
-        # Since Python 3.11 the method's name stands in the brackets too.
-        where = place.removesuffix(f".{name}")
-        found.append((f"{where}::{name}", outcomes.get(word, "skipped"), said.get((name, place), "")))
     return found

@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 from runners.models.chat import Cancelled
 from runners.sandbox import CommandResult, Sandbox
 from runners.verify.collector import Collector
-from runners.verify.foreign import PRESETS, REPORT, Results, TestSuite, Unreadable, read_results
+from runners.verify.foreign import PLUGINS, PRESETS, REPORT, Results, TestSuite, Unreadable, read_results
 from runners.verify.verdict import Counts, Evidence, Failure, Outcome
 
 Fault = Literal["", "timed-out", "untrusted", "unusable"]
@@ -118,8 +118,9 @@ class Suites:
     def foreign(self, suite: TestSuite, root: Path) -> SuiteRun:
         """Run a suite that is neither behave nor pytest, and read its report."""
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
-            sandbox = self._make_sandbox(root, {}, {_REPORTS: Path(tmp)})
+            sandbox = self._make_sandbox(root, {_PLUGINS: _INSIDE}, {_REPORTS: Path(tmp)})
             line = suite.command.replace(REPORT, sandbox.path(f"{_REPORTS}/report"))
+            line = line.replace(PLUGINS, sandbox.path(_PLUGINS))
             result = self._run_in(sandbox, ["bash", "-c", line], output_bytes=_MAX_REPORT)
             report = _bytes_of(Path(tmp) / "report")
         results, broken, fault = Results(), None, ""
@@ -138,7 +139,7 @@ class Suites:
             )
         if broken and not fault:
             fault = "unusable"
-        command = [suite.command]
+        command = [suite.command.replace(f"{PLUGINS}/", "")]
         return _suite_run(
             command, result, dict(results.outcomes), list(results.failures), {}, broken, cast("Fault", fault)
         )
