@@ -116,6 +116,7 @@ def worker(
     """Run a Celery worker. `intake` and `publish` need the forge's credentials; `runs` must not have them."""
     from bot.limits import database_urls, load_limits
     from bot.queue import make_celery, register_tasks
+    from bot.runs.draining import Draining
 
     settings = load_settings()
     _log()
@@ -127,8 +128,8 @@ def worker(
         _require_sandbox(settings)
         database_urls(load_limits(settings.limits_file))
     celery = make_celery(settings.broker_url, settings.reap_seconds)
-    register_tasks(celery, settings, names)
     scratch = use_private_tmp(settings.state_dir)
+    register_tasks(celery, settings, names, Draining(scratch / "stopping", settings.stop_seconds))
     if concurrency > 1:
         _preload()
     arguments = [

@@ -68,8 +68,9 @@ class _Child:
 class Processes:
     """Child processes, each in its own group; all end with the context, whatever happens."""
 
-    def __init__(self, log_dir: Path) -> None:
+    def __init__(self, log_dir: Path, grace_s: float) -> None:
         self._log_dir = log_dir
+        self._grace_s = grace_s
         self._children: list[_Child] = []
 
     def start(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> None:
@@ -120,12 +121,20 @@ class Processes:
                 self._kill_group(child)
                 child.process.wait()
 
+    def pid(self, name: str) -> int:
+        """The process id of a child."""
+        return next(child.process.pid for child in self._children if child.name == name)
+
+    def is_up(self, name: str) -> bool:
+        """Whether a child is still there."""
+        return any(child.name == name and child.process.poll() is None for child in self._children)
+
     def stop(self) -> None:
-        """End all children, newest first; those that do not go within ten seconds are killed."""
+        """End all children, newest first; those that do not go within the grace time are killed."""
         for child in reversed(self._children):
             with contextlib.suppress(ProcessLookupError):
                 child.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE_S
+        deadline = time.monotonic() + self._grace_s
         for child in reversed(self._children):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(timeout=max(0.1, deadline - time.monotonic()))
@@ -145,10 +154,10 @@ class Processes:
 
 
 @contextlib.contextmanager
-def processes(log_dir: Path) -> Iterator[Processes]:
+def processes(log_dir: Path, grace_s: float = _GRACE_S) -> Iterator[Processes]:
     """A set of child processes that ends with the context."""
     log_dir.mkdir(parents=True, exist_ok=True)
-    group = Processes(log_dir)
+    group = Processes(log_dir, grace_s)
     try:
         yield group
     finally:

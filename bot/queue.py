@@ -6,7 +6,9 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import schedule
+from celery.signals import worker_shutting_down
 
+from bot.runs.draining import Draining
 from bot.runs.events import Phase
 from bot.runs.workflow import QUEUES
 from bot.settings import Settings
@@ -68,14 +70,18 @@ class Bell:
         self._app.send_task(REPORT, args=[run_id], queue="publish")
 
 
-def register_tasks(app: Celery, settings: Settings, queues: Sequence[str]) -> None:
-    """Give a worker's app its tasks; what they need is built in the worker's process at first use."""
+def register_tasks(app: Celery, settings: Settings, queues: Sequence[str], draining: Draining) -> None:
+    """Give a worker's app its tasks; what they need is built in the worker's process at first use.
+
+    When the worker is told to stop (SIGTERM), `draining` begins.
+    """
+    worker_shutting_down.connect(lambda **_: draining.begin(), weak=False)
 
     @lru_cache(maxsize=1)
     def worker() -> Any:
         from bot.wiring import Worker  # the web app and the parent process never need it
 
-        return Worker(settings, Bell(app), queues)
+        return Worker(settings, Bell(app), queues, draining)
 
     @app.task(name=INTAKE)  # type: ignore[untyped-decorator]
     def intake(ids: list[str]) -> None:

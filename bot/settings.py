@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         description="`scenarist gc` keeps mirrors and environments below this size together.",
     )
 
+    stop_seconds: float = Field(
+        default=30,
+        ge=2,
+        description="What a worker that is told to stop (SIGTERM) has to end the turn in hand; its runs go on elsewhere. Whoever stops it should "
+        "wait longer.",
+    )
     lease_seconds: float = Field(default=30, ge=2, description="A worker silent for longer loses its run.")
     reap_seconds: float = Field(default=5, ge=0.5, description="How often unfinished work is looked for.")
 

@@ -61,7 +61,7 @@ def run_up(settings: Settings, host: str, port: int) -> None:
     state = settings.state_dir.resolve()
     state.mkdir(parents=True, exist_ok=True)
     migrate(connect(settings.database))
-    with processes(state / "logs") as group:
+    with processes(state / "logs", settings.stop_seconds + 5) as group:
         env = environment(settings, start_redis(group, state / "redis"))
         start_all(group, env, host, port, named_secrets(settings))
         wait_for(lambda: True, group, "Scenarist")

@@ -16,6 +16,7 @@ from bot.queue import Bell
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
 from bot.runs.database import connect
+from bot.runs.draining import Draining
 from bot.runs.driver import Driver, Handler, Hold
 from bot.runs.events import Phase
 from bot.runs.state import RunState
@@ -45,7 +46,7 @@ _SILENCE_S = 2.0
 class Worker:
     """What the Celery tasks do, in a worker of `queues`; `bell` sends the wake-ups."""
 
-    def __init__(self, settings: Settings, bell: Bell, queues: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, bell: Bell, queues: Sequence[str], draining: Draining) -> None:
         check()
         self._settings = settings
         self._bell = bell
@@ -77,6 +78,7 @@ class Worker:
             lease_seconds=settings.lease_seconds,
             changed=self._changed,
             sandboxed="runs" not in queues or not settings.unsafe_no_sandbox,
+            draining=draining,
         )
 
     def intake(self, ids: Sequence[str]) -> None:

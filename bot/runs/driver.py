@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from bot.forges.forge import ForgeUnavailable
+from bot.runs.draining import Draining
 from bot.runs.events import (
     Controlled,
     Entry,
@@ -49,15 +50,18 @@ Handler = Callable[[str, RunState, "Hold"], PhaseResult[Event]]
 class Hold:
     """A claim in use: everything a phase stores on its way goes through it."""
 
-    def __init__(self, store: Store, claim: Claim) -> None:
+    def __init__(self, store: Store, claim: Claim, draining: Draining | None = None) -> None:
         self._store = store
         self._claim = claim
+        self._draining = draining
         # Set as soon as the claim is known to be lost: what the phase started then ends.
         self.cancel = threading.Event()
 
     def log(self, events: Sequence[Event], artifacts: Mapping[str, bytes] | None = None) -> None:
-        """Append events and artifacts durably. Raises `LeaseLost`."""
+        """Append events and artifacts durably. Raises `LeaseLost`, also when the worker is to stop: afterwards, then."""
         self._store.log(self._claim, events, artifacts)
+        if self._draining is not None and self._draining.begun:
+            raise LeaseLost(f"This worker stops; run {self._claim.run_id} goes on elsewhere.")
 
     def artifact(self, name: str) -> bytes | None:
         return self._store.artifact(self._claim.run_id, name)
@@ -78,7 +82,9 @@ class Driver:
         lease_seconds: float,
         changed: Callable[[str, Phase | None], None],
         sandboxed: bool = True,
+        draining: Draining | None = None,
     ) -> None:
+        self._draining = draining
         self._store = store
         self._handlers = handlers
         self._worker = worker
@@ -88,15 +94,20 @@ class Driver:
 
     def advance(self, run_id: str) -> bool:
         """Do the run's next phase if it is ours to do and nobody does it; returns whether it was done."""
+        if self._draining is not None and self._draining.begun:
+            return False
         claim = self._store.claim(run_id, self._handlers, self._lease_seconds)
         if claim is None:
             return False
-        hold = Hold(self._store, claim)
+        hold = Hold(self._store, claim, self._draining)
         try:
             with self._heartbeat(claim, hold.cancel):
                 following = self._do(claim, hold)
         except LeaseLost:
-            log.warning("run %s was taken over by another worker", run_id)
+            if self._draining is not None and self._draining.begun and self._store.release(claim):
+                self._changed(run_id, claim.phase)
+            else:
+                log.warning("run %s was taken over by another worker", run_id)
             return False
         self._changed(run_id, following)
         return True
@@ -167,7 +178,7 @@ class Driver:
         def beat() -> bool:
             nonlocal extended
             try:
-                if not self._store.holds(claim):
+                if not self._store.holds(claim) or (self._draining is not None and self._draining.urgent):
                     raise LeaseLost(claim.run_id)
                 if time.monotonic() - extended > self._lease_seconds / 3:
                     self._store.extend(claim, self._lease_seconds)

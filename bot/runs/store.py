@@ -195,6 +195,18 @@ class Store:
         with self.engine.begin() as db:
             self._hold(db, claim, lease_until=self.clock() + seconds)
 
+    def release(self, claim: Claim) -> bool:
+        """Give a claim back unfinished, as if the phase had not been begun; False when it is not ours any more."""
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
+            .values(
+                fence=claim.fence + 1, lease_until=None, attempts=runs.c.attempts - 1, due_at=self.clock()
+            )
+        )
+        with self.engine.begin() as db:
+            return bool(db.execute(statement).rowcount)
+
     def log(self, claim: Claim, new: Sequence[Event], blobs: Mapping[str, bytes] | None = None) -> None:
         """Append events and store artifacts in one transaction, under the claim. Raises `LeaseLost`."""
         with self.engine.begin() as db:

@@ -1,12 +1,14 @@
 """The driver: one phase a claim, trouble that passes, trouble that does not, workers that die."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bot.forges.forge import ForgeDenied, ForgeUnavailable
+from bot.runs.draining import Draining
 from bot.runs.driver import Driver, Handler, Hold
-from bot.runs.events import Phase, PhaseDelayed
+from bot.runs.events import Controlled, Phase, PhaseDelayed
 from bot.runs.state import RunState, fold
 from bot.runs.store import Store
 from runners.job import PhaseResult
@@ -27,13 +29,15 @@ Make = Callable[..., Driver]
 
 @pytest.fixture
 def make(store: Store, clock: Clock) -> Make:
-    def make(**handlers: Handler) -> Driver:
+    def make(draining: Draining | None = None, **handlers: Handler) -> Driver:
         def done(_run: str, _state: RunState, _hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
             return PhaseResult("done")
 
         every: dict[Phase, Handler] = dict.fromkeys(PHASES, done)
         every.update(handlers)  # type: ignore[arg-type]
-        return Driver(store, every, worker="w", lease_seconds=30, changed=lambda run, following: None)
+        return Driver(
+            store, every, worker="w", lease_seconds=30, changed=lambda run, following: None, draining=draining
+        )
 
     return make
 
@@ -153,3 +157,33 @@ def test_work_that_is_too_large_ends_the_run_with_its_own_code(
     assert (state.status, state.code) == ("failed", "SCN-6002")
     assert "work.bundle has 1,001 bytes" in state.reason
     assert store.artifact(run_id, "work.bundle") is None
+
+
+def test_a_worker_that_stops_gives_its_run_back_unharmed(
+    store: Store, make: Make, clock: Clock, tmp_path: Path
+) -> None:
+    draining = Draining(tmp_path / "stopping", 30)
+    begun: list[str] = []
+
+    def prepare(_run: str, _state: RunState, hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+        begun.append("prepare")
+        draining.begin()
+        hold.log([Controlled(control="resume", by="")])
+        raise AssertionError("what was to be stored is stored, and nothing comes after it")
+
+    run = start(store)
+    driver = make(draining=draining, prepare=prepare)
+    assert not driver.advance(run)
+    assert not driver.advance(run), "a worker that stops begins nothing"
+    assert begun == ["prepare"]
+    assert [entry.event.type for entry in store.entries(run)][-1] == "Controlled"
+    for _ in range(8):  # more often than a phase may take its worker down
+        other = Draining(tmp_path / f"stopping-{_}", 30)
+
+        def again(_run: str, _state: RunState, hold: Hold, other: Draining = other) -> PhaseResult:  # type: ignore[type-arg]
+            other.begin()
+            hold.log([])
+            return PhaseResult("done")
+
+        make(draining=other, prepare=again).advance(run)
+    assert drive(store, make(), clock, run).status == "done", "no waiting for a lease, and no attempt counted"
