@@ -164,6 +164,25 @@ def runs(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] 
         typer.echo(f"{row.id}  {row.status:10}  {row.phase:9}  {row.target}")
 
 
+@app.command()
+def costs(days: Annotated[float, typer.Option(min=0.01, help="Of how many days.")] = 30) -> None:
+    """What runs have used, by repository."""
+    import time
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from bot.runs.database import connect
+    from bot.runs.usage import usage_by_repository
+
+    engine = connect(load_settings().database)
+    table = Table("repository", "runs", "done", "tokens", "US dollars", "minutes", box=None)
+    for forge, repo, used in usage_by_repository(engine, time.time() - days * 86_400):
+        row = (used.runs, used.done, f"{used.tokens:,}", f"{used.cost:.2f}", f"{used.minutes:.1f}")
+        table.add_row(f"{forge}:{repo}", *map(str, row))
+    Console().print(table)
+
+
 @app.command(name="log")
 def show_log(
     run: Annotated[str, typer.Argument(help="The run's id.")],

@@ -18,10 +18,11 @@ from bot.report.reporter import Reporter
 from bot.runs.database import connect
 from bot.runs.draining import Draining
 from bot.runs.driver import Driver, Handler, Hold
-from bot.runs.events import Phase
+from bot.runs.events import Phase, RunRequested
 from bot.runs.state import RunState
 from bot.runs.store import Store
 from bot.runs.trusted import Trusted
+from bot.runs.usage import check_day
 from bot.runs.workflow import check
 from bot.settings import Settings
 from runners.containers import sweep
@@ -51,7 +52,8 @@ class Worker:
         self._settings = settings
         self._bell = bell
         engine = connect(settings.database)
-        self._store, self._deliveries = Store(engine), Deliveries(engine)
+        allowances = load_limits(settings.limits_file).allowances
+        self._store, self._deliveries = Store(engine, allowances=allowances), Deliveries(engine)
         self._workspaces = Workspaces(settings.state_dir)
         self._workspaces.sweep()
         handlers: dict[Phase, Handler] = {}
@@ -70,7 +72,7 @@ class Worker:
                 self._controlled,
             )
             if "publish" in queues:
-                handlers |= trusted_handlers(settings, forges, self._workspaces, reporter)
+                handlers |= trusted_handlers(settings, forges, self._workspaces, reporter, self._allowed)
         self._driver = Driver(
             self._store,
             handlers,
@@ -80,6 +82,10 @@ class Worker:
             sandboxed="runs" not in queues or not settings.unsafe_no_sandbox,
             draining=draining,
         )
+
+    def _allowed(self, request: RunRequested, run_id: str) -> None:
+        store = self._store
+        check_day(store.engine, store.allowances, request, run_id, store.clock())
 
     def intake(self, ids: Sequence[str]) -> None:
         for delivery_id in ids:
@@ -132,10 +138,14 @@ def make_reporter(settings: Settings) -> Reporter:
 
 
 def trusted_handlers(
-    settings: Settings, forges: Forges, workspaces: Workspaces, reporter: Reporter
+    settings: Settings,
+    forges: Forges,
+    workspaces: Workspaces,
+    reporter: Reporter,
+    allowed: Callable[[RunRequested, str], None] = lambda _request, _run: None,
 ) -> Mapping[Phase, Handler]:
     """The phases that need forge credentials."""
-    trusted = Trusted(forges, workspaces, reporter, carry_base=settings.carry_base)
+    trusted = Trusted(forges, workspaces, reporter, carry_base=settings.carry_base, allowed=allowed)
     return {"prepare": trusted.prepare, "publish": trusted.publish, "conclude": trusted.conclude}
 
 

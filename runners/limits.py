@@ -1,6 +1,7 @@
 """What the operator of a machine lets runs do on it, whatever a repository asks for."""
 
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import Field, field_validator, model_validator
 
@@ -33,6 +34,53 @@ class Source(Frozen):
         return self
 
 
+class Consumed(Protocol):
+    """What runs have used."""
+
+    @property
+    def runs(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def cost(self) -> float: ...
+    @property
+    def minutes(self) -> float: ...
+
+
+class Allowance(Frozen):
+    """What runs may use together; what is not set is not bounded. A day is the last 24 hours."""
+
+    runs_at_once: int | None = Field(
+        default=None, ge=1, description="Runs that are worked on at the same time."
+    )
+    runs_a_day: int | None = Field(default=None, ge=0, description="Runs begun in a day.")
+    tokens_a_day: int | None = Field(default=None, ge=0, description="Tokens, prompts and replies together.")
+    cost_a_day: float | None = Field(default=None, ge=0, description="What models cost, in US dollars.")
+    minutes_a_day: float | None = Field(
+        default=None, ge=0, description="Minutes of model requests and tool calls."
+    )
+
+    def reached(self, used: Consumed) -> str | None:
+        """The bound that `used` has reached, in words."""
+        for limit, value, what in (
+            (self.runs_a_day, used.runs, "runs"),
+            (self.tokens_a_day, used.tokens, "tokens"),
+            (self.cost_a_day, used.cost, "US dollars"),
+            (self.minutes_a_day, used.minutes, "minutes"),
+        ):
+            if limit is not None and value >= limit:
+                return f"{limit:,g} {what}"
+        return None
+
+
+class Allowances(Frozen):
+    """Allowances of each repository, of each installation of the App, and of all runs."""
+
+    repository: Allowance = Field(default=Allowance(), description="For each repository.")
+    installation: Allowance = Field(default=Allowance(), description="For each installation of the App.")
+    total: Allowance = Field(default=Allowance(), description="For all runs.")
+
+
 class OperatorLimits(Frozen):
     """The operator's limits file. Without one a run may work in its workspace, and reach nothing beyond it."""
 
@@ -50,6 +98,9 @@ class OperatorLimits(Frozen):
     )
     databases: dict[str, Source] = Field(
         default={}, description="Names of databases, and where their connection URLs are found."
+    )
+    allowances: Allowances = Field(
+        default=Allowances(), description="What runs may use at once and in a day."
     )
     container_engine: tuple[str, ...] = Field(
         default=(),

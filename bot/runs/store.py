@@ -23,8 +23,10 @@ from bot.runs.events import (
     event_adapter,
 )
 from bot.runs.tables import artifacts, deliveries, events, runs
+from bot.runs.usage import RUNNER_PHASES, too_many_at_once, used_by
 from gherkin.errors import ScenaristError
 from runners.events import Instructed
+from runners.limits import Allowances
 from runners.models.chat import Frozen
 
 MAX_ARTIFACT_BYTES = 100_000_000
@@ -97,7 +99,13 @@ def _next_place(target: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
 class Store:
     """All reads and writes of the bot. `clock` gives seconds since the epoch."""
 
-    def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        clock: Callable[[], float] = time.time,
+        allowances: Allowances = Allowances(),  # noqa: B008 - frozen
+    ) -> None:
+        self.allowances = allowances
         self.engine = engine
         self.clock = clock
 
@@ -134,6 +142,7 @@ class Store:
             "attempts": 0,
             "reported_seq": 0,
             "created_at": now,
+            "installation": request.installation,
         }
         with self.engine.begin() as db:
             created = add_row(db, runs, row)
@@ -180,6 +189,7 @@ class Store:
                 runs.c.due_at <= now,
                 sa.or_(runs.c.lease_until.is_(None), runs.c.lease_until < now),
                 ~waits,
+                *(too_many_at_once(self.allowances, now) if set(phases) & RUNNER_PHASES else ()),
             )
             .values(fence=runs.c.fence + 1, lease_until=now + seconds, attempts=runs.c.attempts + 1)
             .returning(runs.c.phase, runs.c.fence, runs.c.attempts)
@@ -447,8 +457,17 @@ class Store:
     def _append(self, db: sa.Connection, run_id: str, new: Sequence[Event]) -> None:
         if not new:
             return
+        tokens, cost, seconds = used_by(new)
         moved = (
-            sa.update(runs).where(runs.c.id == run_id).values(seq=runs.c.seq + len(new)).returning(runs.c.seq)
+            sa.update(runs)
+            .where(runs.c.id == run_id)
+            .values(
+                seq=runs.c.seq + len(new),
+                tokens=runs.c.tokens + tokens,
+                cost=runs.c.cost + cost,
+                seconds=runs.c.seconds + seconds,
+            )
+            .returning(runs.c.seq)
         )
         last = db.execute(moved).scalar_one()
         at = datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="milliseconds")

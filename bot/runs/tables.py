@@ -56,6 +56,11 @@ runs = sa.Table(
     sa.Column("report_fence", sa.Integer, nullable=False, server_default="0"),
     sa.Column("reported_seq", sa.Integer, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("installation", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("cost", sa.Float, nullable=False, server_default="0"),
+    sa.Column("seconds", sa.Float, nullable=False, server_default="0"),
+    sa.Index("ix_runs_created_at", "created_at"),
     sa.Index("ix_runs_status_due_at", "status", "due_at"),
     sa.Index("ix_runs_target", "target"),
     sa.Index(

@@ -36,16 +36,21 @@ class NoFreeBranch(ScenaristError):
 
 @dataclass(frozen=True)
 class Trusted:
-    """Handlers of the trusted phases. `forge(name)` gives the adapter with its credentials."""
+    """Handlers of the trusted phases. `forge(name)` gives the adapter with its credentials.
+
+    `allowed(request, run_id)` raises `AllowanceUsed` when nothing more may be begun.
+    """
 
     forge: Callable[[str], Forge]
     workspaces: Workspaces
     reporter: Reporter
     carry_base: bool = False
+    allowed: Callable[[RunRequested, str], None] = lambda _request, _run: None
 
     def prepare(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult[Event]:
         """Fetch the repository, read its configuration from the default branch, fix base and branch."""
         requested, repo, forge = self._of(state)
+        self.allowed(requested, run_id)
         default = forge.default_branch(repo)
         access = forge.git_access(repo, write=False)
         mirror = self.workspaces.mirror(requested.forge, repo.full_name)
