@@ -150,7 +150,7 @@ def _models(settings: Settings) -> Finding:
 
 
 def _github(settings: Settings) -> Finding:
-    from bot.forges.github import app_card
+    from bot.forges.github_app import app_card
 
     if not settings.github_app_id:
         return Finding("GitHub", "warning", "No App is set.", "docs/github.md says how to make one.")

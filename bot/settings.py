@@ -92,6 +92,9 @@ class Settings(BaseSettings):
         description="`scenarist gc` keeps mirrors and environments below this size together.",
     )
 
+    redeliver_seconds: float = Field(
+        default=600, gt=0, description="How often GitHub is asked for deliveries that did not arrive."
+    )
     stop_seconds: float = Field(
         default=30,
         ge=2,

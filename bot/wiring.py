@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from bot.runs.trusted import Trusted
 from bot.runs.usage import check_day
 from bot.runs.workflow import check
 from bot.settings import Settings
+from gherkin.errors import ScenaristError
 from runners.containers import sweep
 from runners.databases import Databases
 from runners.environment import Environments
@@ -56,12 +58,14 @@ class Worker:
         self._store, self._deliveries = Store(engine, allowances=allowances), Deliveries(engine)
         self._workspaces = Workspaces(settings.state_dir)
         self._workspaces.sweep()
+        self._ask_at = 0.0
         handlers: dict[Phase, Handler] = {}
         if "runs" in queues:
             handlers |= untrusted_handlers(settings, self._store, self._workspaces)
         if "publish" in queues or "intake" in queues:
             forges = Forges(settings, self._store)
             reporter = make_reporter(settings)
+            self._forges = forges
             self._poster = StatusPoster(self._store, forges, reporter)
             self._intake = IntakeHandler(
                 self._store,
@@ -99,6 +103,9 @@ class Worker:
 
     def reap(self) -> None:
         """Ring again for whatever the database says is unfinished and nobody works on."""
+        if time.monotonic() >= self._ask_at:
+            self._ask_at = time.monotonic() + self._settings.redeliver_seconds
+            self._ask_again()
         ids = self._deliveries.due(_SILENCE_S)
         if ids:
             self._bell.deliveries(ids)
@@ -106,6 +113,16 @@ class Worker:
             self._bell.run(run_id, phase)
         for run_id in self._store.stale_reports():
             self._bell.report(run_id)
+
+    def _ask_again(self) -> None:
+        """What could not be delivered while the web app was away; another time when the forge is away too."""
+        try:
+            lost = self._forges.ask_again()
+        except ScenaristError as error:
+            log.warning("lost deliveries could not be asked for: %s", error.message)
+        else:
+            if lost:
+                log.warning("%d deliveries had not arrived; the forge was asked for them again", lost)
 
     def _started(self, run_id: str) -> None:
         self._quietly(lambda: self._bell.report(run_id))

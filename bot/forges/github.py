@@ -5,15 +5,12 @@ of our own over `.json()`. https://docs.github.com/en/rest
 """
 
 import base64
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
-from githubkit import AppAuthStrategy, GitHub, TokenAuthStrategy
-from githubkit.exception import GitHubException, RateLimitExceeded, RequestError, RequestFailed
-from githubkit.retry import RetryOption
+from githubkit import GitHub, TokenAuthStrategy
+from githubkit.exception import RequestError, RequestFailed
 
 from bot.forges import github_payloads as payloads
 from bot.forges.forge import (
@@ -21,9 +18,7 @@ from bot.forges.forge import (
     Check,
     Comment,
     Forge,
-    ForgeDenied,
     ForgeMissing,
-    ForgeUnavailable,
     GitAccess,
     Issue,
     Permission,
@@ -33,7 +28,9 @@ from bot.forges.forge import (
     Review,
     ReviewComment,
 )
-from bot.settings import Settings, SettingsInvalid
+from bot.forges.github_app import app_of
+from bot.forges.github_http import forge_errors, github_client
+from bot.settings import Settings
 
 _READ = {"metadata": "read", "issues": "read", "pull_requests": "read", "contents": "read"}
 _TOKEN_SECONDS = 300
@@ -56,69 +53,8 @@ def github_forge(settings: Settings) -> "GitHubForge":
     if token:
         tokens: Callable[[Repo, Mapping[str, str]], str] = lambda _repo, _permissions: token  # noqa: E731
         return GitHubForge(settings.github_api_url, tokens, lambda: _ACTIONS_BOT, settings.github_git_url)
-    app = _app(settings)
+    app = app_of(settings)
     return GitHubForge(settings.github_api_url, app.token, app.login, settings.github_git_url)
-
-
-def app_card(settings: Settings) -> dict[str, Any]:
-    """What GitHub says of the configured App: its slug, permissions and events. Raises `SettingsInvalid` and the forge's errors."""
-    return _app(settings).card()
-
-
-def _app(settings: Settings) -> "AppTokens":
-    if not settings.github_app_id or settings.github_private_key_file is None:
-        raise SettingsInvalid(
-            "SCENARIST_GITHUB_APP_ID and SCENARIST_GITHUB_PRIVATE_KEY_FILE are needed for GitHub."
-        )
-    try:
-        key = settings.github_private_key_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"The App's private key cannot be read ({type(error).__name__}).") from None
-    if "PRIVATE KEY-----" not in key:
-        raise SettingsInvalid(f"{settings.github_private_key_file} holds no private key in PEM form.")
-    return AppTokens(settings.github_api_url, settings.github_app_id, key)
-
-
-class AppTokens:
-    """Mints installation tokens for one repository and the permissions asked for; keeps each five minutes."""
-
-    def __init__(self, api_url: str, app_id: str, private_key: str) -> None:
-        self._github = _client(api_url, AppAuthStrategy(app_id, private_key))
-        self._minted: dict[tuple[Any, ...], tuple[float, str]] = {}
-        self._slug = ""
-
-    def token(self, repo: Repo, permissions: Mapping[str, str]) -> str:
-        """A token for `repo` alone with just `permissions`."""
-        key = (repo.full_name, repo.installation, *sorted(permissions.items()))
-        until, token = self._minted.get(key, (0.0, ""))
-        if time.monotonic() < until:
-            return token
-        with _errors():
-            installation = repo.installation or self._installation(repo)
-            scope: Any = {
-                "repositories": [repo.full_name.split("/")[1]],
-                "permissions": dict(permissions),
-            }
-            answer = self._github.rest.apps.create_installation_access_token(installation, data=scope).json()
-        token = str(answer["token"])
-        self._minted[key] = (time.monotonic() + _TOKEN_SECONDS, token)
-        return token
-
-    def login(self) -> str:
-        """The login of the App's own account."""
-        if not self._slug:
-            self._slug = str(self.card()["slug"])
-        return f"{self._slug}[bot]"
-
-    def card(self) -> dict[str, Any]:
-        """What GitHub says of the App."""
-        with _errors():
-            app: Any = self._github.rest.apps.get_authenticated().json()
-        return dict(app)
-
-    def _installation(self, repo: Repo) -> int:
-        owner, name = repo.full_name.split("/")
-        return int(self._github.rest.apps.get_repo_installation(owner, name).json()["id"])
 
 
 class GitHubForge:
@@ -304,9 +240,9 @@ class GitHubForge:
     ) -> Iterator[tuple[GitHub[TokenAuthStrategy], str, str]]:
         """A client with a token for `repo` and `permissions`; githubkit's errors become the forge's."""
         owner, name = repo.full_name.split("/")
-        with _errors():
+        with forge_errors():
             token = self._token(repo, permissions)
-            with _client(self._api_url, TokenAuthStrategy(token)) as github:
+            with github_client(self._api_url, TokenAuthStrategy(token)) as github:
                 yield github, owner, name
 
     def _create(self, create: Callable[[], int], find: Callable[[], int | None]) -> int:
@@ -351,57 +287,6 @@ class GitHubForge:
             if found.name == check.name and found.external_id == check.external_id:
                 return found.id
         return None
-
-
-def _client(api_url: str, auth: Any) -> GitHub[Any]:
-    # The cache would answer a question about permissions from a minute ago.
-    return GitHub(
-        auth, base_url=api_url, http_cache=False, auto_retry=_retry, timeout=20, user_agent="scenarist"
-    )
-
-
-def _retry(error: GitHubException, attempt: int) -> RetryOption:
-    """Wait out short rate limits, and repeat what only reads; a POST is never repeated blindly."""
-    if isinstance(error, RateLimitExceeded):
-        short = error.retry_after <= timedelta(seconds=60)
-        return RetryOption(short and attempt < 2, error.retry_after)
-    reading = isinstance(error, RequestFailed) and error.request.method == "GET"
-    if reading and error.response.status_code >= 500:  # type: ignore[attr-defined]
-        return RetryOption(attempt < 2, timedelta(seconds=0.5 * 2**attempt))
-    return RetryOption(False)
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """githubkit's errors as the forge's own, without tokens, bodies or traces."""
-    try:
-        yield
-    except RateLimitExceeded as error:
-        seconds = error.retry_after.total_seconds()
-        raise ForgeUnavailable(f"GitHub's rate limit is reached for {seconds:.0f} s.") from None
-    except RequestFailed as error:
-        status = error.response.status_code
-        what = f"GitHub answered {status} to {error.request.method} {error.request.url.path}"
-        if status in (404, 410):
-            raise ForgeMissing(f"{what}.") from None
-        if status in (401, 403):
-            raise ForgeDenied(f"{what}: {_message(error)}.") from None
-        if status >= 500 or status in (408, 429):
-            raise ForgeUnavailable(f"{what}.") from None
-        raise ForgeDenied(f"{what}: {_message(error)}.") from None
-    except GitHubException as error:
-        raise ForgeUnavailable(f"GitHub could not be reached ({type(error).__name__}).") from None
-
-
-def _message(error: RequestFailed) -> str:
-    try:
-        answer = error.response.json()
-    except ValueError:
-        return "no reason given"
-    found = answer.get("message") if isinstance(answer, dict) else None
-    details = answer.get("errors") if isinstance(answer, dict) else None
-    text = str(found or "no reason given").rstrip(".")
-    return f"{text} ({str(details)[:200]})" if details else text
 
 
 def _pages(get: Callable[[int], list[Any]]) -> list[Any]:

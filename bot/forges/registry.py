@@ -1,9 +1,14 @@
 """Builds the adapters of the configured forges, once each."""
 
+from typing import TYPE_CHECKING
+
 from bot.forges.forge import Forge
 from bot.runs.store import Store
 from bot.settings import Settings
 from gherkin.errors import ScenaristError
+
+if TYPE_CHECKING:
+    from bot.forges.github_app import AppTokens
 
 
 class ForgeNotConfigured(ScenaristError):
@@ -20,12 +25,23 @@ class Forges:
         self._settings = settings
         self._store = store
         self._built: dict[str, Forge] = {}
+        self._app: AppTokens | None = None
 
     def __call__(self, name: str) -> Forge:
         """The adapter of `name`. Raises `ForgeNotConfigured`."""
         if name not in self._built:
             self._built[name] = self._build(name)
         return self._built[name]
+
+    def ask_again(self) -> int:
+        """Ask the forges for events that they could not deliver; how many there were. Raises the forges' errors."""
+        if not self._settings.github_app_id:
+            return 0
+        if self._app is None:
+            from bot.forges.github_app import app_of
+
+            self._app = app_of(self._settings)
+        return self._app.ask_again()
 
     def _build(self, name: str) -> Forge:
         settings = self._settings

@@ -33,7 +33,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
             "github_private_key_file": str(key),
             "github_webhook_secret": SECRET,
         }
-        with BotUnderTest(settings, port) as bot:
+        with BotUnderTest({**settings, "redeliver_seconds": 2.0}, port) as bot:
             yield github, bot
 
 
@@ -200,3 +200,18 @@ def test_a_branch_that_somebody_else_moved_is_left_alone(both: Both) -> None:
     from runners.gitio import git
 
     assert git("log", "-1", "--format=%s", head, git_dir=github.bare) == "theirs"
+
+
+def test_what_could_not_be_delivered_is_asked_for_again(both: Both) -> None:
+    github, bot = both
+    bot.script([draft()], doubling())
+    number = github.open_issue("ada", "Double after an outage", "It should double numbers: 4 becomes 8.")
+    bot.group.kill("web")
+    before = len(github.deliveries)
+    github.label(number, "agent:implement", "ada")
+    assert [each["status"] for each in github.deliveries[before:]] == [502]
+    github.largest_page = 3  # more than one page
+    assert bot.group.revive() == ["web"]
+    assert end(bot, "issue", number).status == "done"
+    later = [each["status"] for each in github.deliveries[before:] if each["event"] == "issues"]
+    assert later.count(502) <= 5 and 202 in later

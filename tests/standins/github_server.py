@@ -76,6 +76,7 @@ class Call:
     body: dict[str, Any]
     user: dict[str, Any]
     permissions: Mapping[str, str]
+    answered: dict[str, str]
 
 
 def now() -> str:
@@ -116,6 +117,7 @@ class GitHubServer(LoopbackServer):
         self.review_comments: dict[int, dict[str, Any]] = {}
         self.requests: list[tuple[str, str, int]] = []
         self.violations: list[str] = []
+        self.largest_page = 100
         self.deliveries: list[dict[str, Any]] = []
         self._faults: list[Fault] = []
         self.bare = folder / "git" / f"{self.repo}.git"
@@ -243,9 +245,12 @@ class GitHubServer(LoopbackServer):
             "X-GitHub-Delivery": guid,
             "X-Hub-Signature-256": f"sha256={signature}",
         }
-        answer = httpx.post(self._webhook_url, content=body, headers=headers, timeout=10)
-        self.deliveries.append({"event": event, "guid": guid, "body": body, "status": answer.status_code})
-        return answer.status_code
+        try:
+            status = httpx.post(self._webhook_url, content=body, headers=headers, timeout=10).status_code
+        except httpx.TransportError:
+            status = 502  # as GitHub writes down a hook that cannot be reached
+        self.deliveries.append({"event": event, "guid": guid, "body": body, "status": status})
+        return status
 
     def fail_next(
         self,
@@ -329,7 +334,7 @@ class GitHubServer(LoopbackServer):
             problem = self._api.request_problem(operation, body)
             if problem:
                 raise Refusal(422, f"Invalid request.\n\n{problem}")
-            call = Call(method, path, dict(parse_qsl(query)), body, user, permissions)
+            call = Call(method, path, dict(parse_qsl(query)), body, user, permissions, headers)
             status, answer = handler(call, **found)
             if isinstance(answer, list):
                 answer = self._page(call, answer, headers)
@@ -411,6 +416,8 @@ class GitHubServer(LoopbackServer):
     def _make_routes(self) -> list[tuple[str, re.Pattern[str], str, Callable[..., tuple[int, Any]]]]:
         table: list[tuple[str, str, str, Callable[..., tuple[int, Any]]]] = [
             ("GET", "/app", "app", self._get_app),
+            ("GET", "/app/hook/deliveries", "app", self._list_deliveries),
+            ("POST", "/app/hook/deliveries/{delivery}/attempts", "app", self._redeliver),
             ("POST", "/app/installations/{installation}/access_tokens", "app", self._access_token),
             ("GET", R + "/installation", "app", self._get_installation),
             ("GET", "/users/{login}", "metadata:read", self._get_user),
@@ -441,6 +448,34 @@ class GitHubServer(LoopbackServer):
 
     def _get_app(self, _call: Call) -> tuple[int, Any]:
         return 200, {**self._template("get", "/app"), "id": APP_ID, "slug": SLUG, **self.card}
+
+    def _list_deliveries(self, call: Call) -> tuple[int, Any]:
+        """Newest first; the cursor is the id below which the next page begins."""
+        template = self._template("get", "/app/hook/deliveries")[0]
+        below = int(call.query.get("cursor", 0)) or len(self.deliveries)
+        size = min(int(call.query.get("per_page", 30)), self.largest_page)
+        rows = list(enumerate(self.deliveries))[:below][::-1]
+        if len(rows) > size:
+            after = f"{self.root}/app/hook/deliveries?per_page={size}&cursor={rows[size - 1][0]}"
+            call.answered["Link"] = f'<{after}>; rel="next"'
+        return 200, [
+            {
+                **template,
+                "id": number,
+                "guid": each["guid"],
+                "event": each["event"],
+                "status": "OK" if each["status"] < 300 else "Invalid HTTP Response",
+                "status_code": each["status"],
+            }
+            for number, each in rows[:size]
+        ]
+
+    def _redeliver(self, _call: Call, delivery: str) -> tuple[int, Any]:
+        if int(delivery) >= len(self.deliveries):
+            raise Refusal(404, "Not Found")
+        lost = self.deliveries[int(delivery)]
+        threading.Thread(target=self.deliver, args=(lost["event"], lost["guid"], lost["body"])).start()
+        return 202, {}
 
     def _get_installation(self, _call: Call) -> tuple[int, Any]:
         return 200, {**self._template("get", R + "/installation"), "id": INSTALLATION, "app_id": APP_ID}

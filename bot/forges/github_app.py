@@ -1,0 +1,109 @@
+"""What the bot does as the App itself: minting tokens, its card, the deliveries that did not arrive.
+
+https://docs.github.com/en/rest/apps
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from githubkit import AppAuthStrategy
+
+from bot.forges.forge import Repo
+from bot.forges.github_http import forge_errors, github_client
+from bot.settings import Settings, SettingsInvalid
+
+_TOKEN_SECONDS = 300
+# GitHub keeps deliveries for three days, and gives a hundred a page.
+_MAX_PAGES = 20
+_MAX_ATTEMPTS = 5
+_NEXT = re.compile(r'[?&]cursor=([^&>]+)[^>]*>; rel="next"')
+
+
+def app_of(settings: Settings) -> "AppTokens":
+    if not settings.github_app_id or settings.github_private_key_file is None:
+        raise SettingsInvalid(
+            "SCENARIST_GITHUB_APP_ID and SCENARIST_GITHUB_PRIVATE_KEY_FILE are needed for GitHub."
+        )
+    try:
+        key = settings.github_private_key_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"The App's private key cannot be read ({type(error).__name__}).") from None
+    if "PRIVATE KEY-----" not in key:
+        raise SettingsInvalid(f"{settings.github_private_key_file} holds no private key in PEM form.")
+    return AppTokens(settings.github_api_url, settings.github_app_id, key)
+
+
+def app_card(settings: Settings) -> dict[str, Any]:
+    """What GitHub says of the configured App: its slug, permissions and events. Raises `SettingsInvalid` and the forge's errors."""
+    return app_of(settings).card()
+
+
+class AppTokens:
+    """Mints installation tokens for one repository and the permissions asked for; keeps each five minutes."""
+
+    def __init__(self, api_url: str, app_id: str, private_key: str) -> None:
+        self._github = github_client(api_url, AppAuthStrategy(app_id, private_key))
+        self._minted: dict[tuple[Any, ...], tuple[float, str]] = {}
+        self._slug = ""
+
+    def token(self, repo: Repo, permissions: Mapping[str, str]) -> str:
+        """A token for `repo` alone with just `permissions`."""
+        key = (repo.full_name, repo.installation, *sorted(permissions.items()))
+        until, token = self._minted.get(key, (0.0, ""))
+        if time.monotonic() < until:
+            return token
+        with forge_errors():
+            installation = repo.installation or self._installation(repo)
+            scope: Any = {
+                "repositories": [repo.full_name.split("/")[1]],
+                "permissions": dict(permissions),
+            }
+            answer = self._github.rest.apps.create_installation_access_token(installation, data=scope).json()
+        token = str(answer["token"])
+        self._minted[key] = (time.monotonic() + _TOKEN_SECONDS, token)
+        return token
+
+    def login(self) -> str:
+        """The login of the App's own account."""
+        if not self._slug:
+            self._slug = str(self.card()["slug"])
+        return f"{self._slug}[bot]"
+
+    def card(self) -> dict[str, Any]:
+        """What GitHub says of the App."""
+        with forge_errors():
+            app: Any = self._github.rest.apps.get_authenticated().json()
+        return dict(app)
+
+    def _installation(self, repo: Repo) -> int:
+        owner, name = repo.full_name.split("/")
+        return int(self._github.rest.apps.get_repo_installation(owner, name).json()["id"])
+
+    def ask_again(self, most: int = 100) -> int:
+        """Ask GitHub to deliver anew what it could not deliver, as far as it still knows; returns how many.
+
+        One that was tried five times is left alone: it is refused for a reason.
+        """
+        tried: dict[str, list[Any]] = {}
+        with forge_errors():
+            cursor = ""
+            for _ in range(_MAX_PAGES):
+                more: Any = {"cursor": cursor} if cursor else {}
+                answer = self._github.rest.apps.list_webhook_deliveries(per_page=100, **more)
+                for attempt in answer.json():
+                    tried.setdefault(attempt["guid"], []).append(attempt)
+                following = _NEXT.search(answer.headers.get("link", ""))
+                if following is None:
+                    break
+                cursor = unquote(following[1])
+            lost = [
+                max(attempts, key=lambda each: each["id"])["id"]
+                for attempts in tried.values()
+                if len(attempts) < _MAX_ATTEMPTS and all(each["status"] != "OK" for each in attempts)
+            ]
+            for number in sorted(lost)[:most]:
+                self._github.rest.apps.redeliver_webhook_delivery(number)
+        return len(lost[:most])
