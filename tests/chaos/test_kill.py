@@ -20,6 +20,7 @@ SHORT = [
     ("PhaseStarted", "verify", ("runs",)),
     ("PhaseStarted", "publish", ("publish", "redis")),
 ]
+# Each of them is killed at each moment by `tests/chaos/long.py`.
 LONG = [
     (kind, phase, (victim,))
     for kind, phase in (
@@ -104,11 +105,3 @@ def test_a_killed_process_loses_and_doubles_nothing(
     bot: BotUnderTest, kind: str, phase: str, victims: tuple[str, ...]
 ) -> None:
     killed(bot, f"{kind}{phase}".lower(), kind, phase, victims)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("kind", "phase", "victims"), LONG)
-def test_a_killed_process_loses_and_doubles_nothing_at_any_moment(
-    bot: BotUnderTest, kind: str, phase: str, victims: tuple[str, ...]
-) -> None:
-    killed(bot, f"long-{kind}{phase}-{victims[0]}".lower(), kind, phase, victims)
