@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from runners.audit import Trail
@@ -15,10 +15,21 @@ _SIDE_BY_SIDE = 4
 
 
 class Caller:
-    """The tools of one phase with what they work on; every call ends as an entry of the audit trail."""
+    """The tools of one phase with what they work on; every call ends as an entry of the audit trail.
 
-    def __init__(self, toolbox: Toolbox, context: ToolContext, trail: Trail, meter: Meter) -> None:
+    `edited` is asked what there is to say of changed files; that is part of the answer.
+    """
+
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        context: ToolContext,
+        trail: Trail,
+        meter: Meter,
+        edited: Callable[[Sequence[str]], str] = lambda _paths: "",
+    ) -> None:
         self.toolbox = toolbox
+        self._edited = edited
         self._context = context
         self._trail = trail
         self._meter = meter
@@ -69,7 +80,10 @@ class Caller:
         if self._meter.over() is not None:
             return ToolResult(ok=False, text="Not run: a quota of this run is used up."), 0.0
         started = time.monotonic()
-        return self.toolbox.call(self._context, call), time.monotonic() - started
+        result = self.toolbox.call(self._context, call)
+        if result.files_changed and (said := self._edited(result.files_changed)):
+            result = result.model_copy(update={"text": f"{result.text}\n{said}"})
+        return result, time.monotonic() - started
 
 
 def _groups(calls: Sequence[ToolCall], writing: frozenset[str]) -> Iterator[list[ToolCall]]:

@@ -14,6 +14,7 @@ from runners.workorder import WorkOrder
 _MAX_BLOCK = 24_000
 _MAX_FILES = 6_000
 _MAX_DIFF = 12_000
+_MAX_REVIEWED = 60_000
 
 
 class Background(Frozen):
@@ -83,6 +84,18 @@ def implement_prompt(
         Message(role="system", text=system),
         _task(env, mark, order, background, feature_path, feature),
     ]
+
+
+def review_prompt(
+    run_id: str, order: WorkOrder, background: Background, *, diff: str, feature: str, most: int
+) -> list[Message]:
+    """The conversation that asks for at most `most` remarks on a change."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("review.md.j2").render(fence=mark, most=most)
+    task = _task(env, mark, order, background, "the scenarios", feature)
+    shown = f"## The change\n{mark}\n{cut_middle(diff.replace(mark, '====='), _MAX_REVIEWED)}\n{mark} end\n"
+    return [Message(role="system", text=system), task, Message(role="user", text=shown)]
 
 
 def instruction(run_id: str, by: str, text: str) -> str:

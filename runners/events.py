@@ -35,7 +35,7 @@ class PromptSent(Frozen):
     """A message that was put to the model outside of replies and tool results."""
 
     type: Literal["PromptSent"] = "PromptSent"
-    reason: Literal["verdict", "nudge", "switch", "comment"]
+    reason: Literal["verdict", "nudge", "switch", "comment", "review"]
     text: str
 
 
@@ -56,7 +56,7 @@ class ModelReplied(Frozen):
     """
 
     type: Literal["ModelReplied"] = "ModelReplied"
-    phase: Literal["specify", "implement"]
+    phase: Literal["specify", "implement", "review"]
     reply: Reply
     seconds: float
     runtime: str = ""
@@ -123,6 +123,25 @@ class VerdictReached(Frozen):
     verdict: Verdict
 
 
+class Remark(Frozen):
+    """What a reviewing model says of a place; `line` counts from 1 on the head, 0: none in particular."""
+
+    path: str
+    line: int
+    text: str
+    serious: bool
+
+
+class Reviewed(Frozen):
+    """A second model has read a proven change, or `problem` says why it has not."""
+
+    type: Literal["Reviewed"] = "Reviewed"
+    head: str
+    model: str = ""
+    remarks: tuple[Remark, ...] = ()
+    problem: str = ""
+
+
 RunnerEvent = (
     SpecWritten
     | PromptSent
@@ -133,4 +152,5 @@ RunnerEvent = (
     | ToolCalled
     | Committed
     | VerdictReached
+    | Reviewed
 )

@@ -70,6 +70,11 @@ class RunSettings(Frozen):
         description="The repository's own tests: names of known tools, or `{name, command, format}`; empty: pytest. "
         "behave runs besides, where there are features.",
     )
+    edited: dict[str, str] | None = Field(
+        default=None,
+        description="Commands (by glob of the path, with `{path}` in it) that are run on a file as soon as a model has changed it; what they say when "
+        "they fail goes to the model. Not set: `ruff check`, where pyproject.toml configures ruff.",
+    )
     protected: tuple[str, ...] = Field(
         default=(), description="More paths (globs) that a run must not change."
     )

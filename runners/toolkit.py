@@ -9,7 +9,9 @@ from runners.audit import GENESIS, Trail
 from runners.background import Background
 from runners.calls import Caller
 from runners.containers import Containers
+from runners.edited import EditChecks, detected
 from runners.events import ToolCalled
+from runners.gitio import read_blob
 from runners.globs import is_protected
 from runners.job import PROTECTED, Job, Services, scenarios_folder
 from runners.policy import Policy
@@ -41,8 +43,11 @@ class MakeSandbox(Protocol):
 
 def policy_of(job: Job, services: Services) -> Policy:
     """What the model may do: the repository's grants within the operator's limits."""
+    role = job.settings.tools.role
+    if services.models.agent("driver").tools == "edit":
+        role = "edit"
     return Policy(
-        role=job.settings.tools.role,
+        role=role,
         repository=job.settings.tools,
         operator=services.operator.grants,
         protected=(*PROTECTED, *job.settings.protected),
@@ -95,7 +100,12 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
             redactor=services.redactor,
             resources=(testing, project, background, *more),
         )
-        yield Caller(Toolbox(tools_for(policy)), context, trail, meter)
+        rules = job.settings.edited
+        if rules is None:
+            settings = read_blob(tree.mirror.path, job.base, "pyproject.toml") or b""
+            rules = detected(settings.decode(errors="replace"))
+        caller = Caller(Toolbox(tools_for(policy)), context, trail, meter, EditChecks(sandbox, rules))
+        yield caller
 
 
 def _covered(tree: Worktree, policy: Policy) -> dict[str, Path]:

@@ -103,6 +103,7 @@ class Reporter:
             spec=state.spec,
             feature=feature,
             summary=state.committed.summary if state.committed else "",
+            review=state.review if state.review and state.review.head == verdict.head_sha else None,
             unsafe=not state.sandboxed,
             approved_by=state.approved_by,
             digest=requested.order_sha256,

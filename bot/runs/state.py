@@ -19,7 +19,7 @@ from bot.runs.events import (
 )
 from bot.runs.workflow import APPROVAL
 from runners.budget import Spent
-from runners.events import Committed, ModelReplied, SpecWritten, ToolCalled, VerdictReached
+from runners.events import Committed, ModelReplied, Reviewed, SpecWritten, ToolCalled, VerdictReached
 from runners.models.chat import Frozen
 from runners.verify.verdict import Verdict
 
@@ -36,6 +36,7 @@ class RunState(Frozen):
     spec: SpecWritten | None = None
     committed: Committed | None = None
     verdict: Verdict | None = None
+    review: Reviewed | None = None
     rounds: int = 0
     tool_calls: int = 0
     spent: Spent = Spent()
@@ -100,6 +101,8 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"committed": event}
         case VerdictReached():
             return {"verdict": event.verdict, "rounds": state.rounds + 1}
+        case Reviewed():
+            return {"review": event}
         case Controlled():
             return _controlled(state, event)
         case StatusPosted():

@@ -55,6 +55,10 @@ class Roster:
         except ValueError as error:
             raise RuntimeIncomplete(f"The {role} has no model in {self._mode} mode: {error}.") from None
 
+    def has(self, role: Role) -> bool:
+        """Whether somebody does `role`."""
+        return self._config.has(role, self._mode)
+
     def levels(self, role: Role) -> tuple[str, ...]:
         """The runtimes of `role`: the first, and those that take over, one after the other."""
         agent = self.agent(role)

@@ -9,7 +9,7 @@ from runners.limits import Source
 from runners.models.chat import Frozen, Usage
 
 Mode = Literal["local", "anthropic", "hybrid", "replay"]
-Role = Literal["analyst", "driver"]
+Role = Literal["analyst", "driver", "reviewer"]
 
 _PER_MILLION = 1_000_000
 
@@ -50,6 +50,12 @@ class AgentSpec(Frozen):
     """Who does the work of a role."""
 
     runtime: str = Field(description="Name of one of the `runtimes`.")
+    tools: Literal["edit", "full"] | None = Field(
+        default=None, description="The driver's set of tools at most; not set: what the repository chooses."
+    )
+    turns: int | None = Field(
+        default=None, ge=1, description="The driver's turns in a run at most, within the repository's budget."
+    )
     escalate: tuple[str, ...] = Field(default=(), description="Runtimes that take over, one after the other.")
     after_red: int = Field(
         default=2, ge=1, description="Red verdicts after which the next one takes over; being stuck does too."
@@ -61,7 +67,8 @@ class ModelsConfig(Frozen):
 
     runtimes: dict[str, RuntimeSpec] = Field(min_length=1, description="Models by name.")
     agents: dict[Role, AgentSpec] = Field(
-        default={}, description="Roles: `analyst` writes the scenarios, `driver` the code."
+        default={},
+        description="Roles: `analyst` writes the scenarios, `driver` the code; `reviewer`, if there is one, reads the proven change.",
     )
 
     @model_validator(mode="after")
@@ -77,17 +84,21 @@ class ModelsConfig(Frozen):
     def agent(self, role: Role, mode: Mode) -> AgentSpec:
         """Who does `role`: whoever the file names, or the first runtime of the kind that `mode` wants.
 
-        In hybrid mode the strong model writes the scenarios, where small ones are far weaker than at fixing, and takes over
+        A reviewer is there when the file names one, and in hybrid mode. In hybrid mode the strong model writes the scenarios, where small ones are far weaker than at fixing, and takes over
         the code when the local one gets nowhere. Raises `ValueError` when there is no runtime of the kind.
         """
         if role in self.agents:
             return self.agents[role]
         if mode == "hybrid":
             local, strong = self._first("vllm"), self._first("anthropic")
-            if role == "analyst":
+            if role in ("analyst", "reviewer"):
                 return AgentSpec(runtime=strong)
             return AgentSpec(runtime=local, escalate=(strong,))
         return AgentSpec(runtime=self._first("vllm" if mode == "local" else mode))
+
+    def has(self, role: Role, mode: Mode) -> bool:
+        """Whether somebody does `role`: all but the reviewer's are always done."""
+        return role != "reviewer" or role in self.agents or mode == "hybrid"
 
     def _first(self, provider: str) -> str:
         found = next((name for name, spec in self.runtimes.items() if spec.provider == provider), None)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from runners.agent import Agent, Ended
+from runners.budget import Budget
 from runners.calls import Caller
 from runners.context import checklist, implement_prompt, instruction
 from runners.conversation import conversation_from_log
@@ -83,7 +84,7 @@ def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Seq
             services.models.engine("driver", level),
             tools,
             logged,
-            job.settings.budget,
+            _budget(job, services),
             services.cancel,
             services.redactor,
             lambda: checklist(tree.diff(job.spec.commit)),
@@ -94,6 +95,13 @@ def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Seq
             return ended
         reason, spent = ended.text, agent.spent
         logged([PromptSent(reason="switch", text=TAKEN_OVER)])
+
+
+def _budget(job: Job, services: Services) -> Budget:
+    """The repository's budget, within the operator's turns for the driver."""
+    turns = services.models.agent("driver").turns
+    budget = job.settings.budget
+    return budget.model_copy(update={"turns": min(turns, budget.turns)}) if turns else budget
 
 
 def _checkpointing(

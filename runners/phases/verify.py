@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from runners.events import (
     PromptSent,
+    Reviewed,
     RunnerEvent,
     VerdictReached,
 )
@@ -13,16 +14,19 @@ from runners.gitio import git
 from runners.job import PROTECTED, WORK, Job, PhaseResult, Services
 from runners.phases.checkout import (
     asked_of,
+    background_of,
     environment_of,
     mirror_of,
     sandboxes_of,
     unbundled,
 )
+from runners.review import as_feedback, review
 from runners.toolkit import opened_paths
 from runners.verify.claim import Claim
 from runners.verify.gate import Gate, feedback
 from runners.verify.known import KnownRuns
 from runners.verify.suites import Suites
+from runners.workspace import Mirror
 
 
 def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
@@ -48,28 +52,43 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     known = KnownRuns(
         services.workspaces.state_dir / "known", json.dumps(surroundings, sort_keys=True, default=str)
     )
-    gate = Gate(services.workspaces, mirror, suites, job.run_id, known)
-    verdict = gate.verify(
-        Claim(
-            base=job.base,
-            head=head,
-            feature=job.spec.path,
-            feature_sha256=job.spec.sha256,
-            kind=job.spec.kind,
-            proof=work if job.spec.shadow else "",
-            commands=job.settings.commands,
-            protected=(*PROTECTED, *job.settings.protected),
-            granted=opened_paths(job, services),
-            changed_tests=job.settings.changed_tests,
-            diff=job.settings.diff,
-            mutation=job.settings.mutation,
-            asked=asked_of(job),
-        )
+    claim = Claim(
+        base=job.base,
+        head=head,
+        feature=job.spec.path,
+        feature_sha256=job.spec.sha256,
+        kind=job.spec.kind,
+        proof=work if job.spec.shadow else "",
+        commands=job.settings.commands,
+        protected=(*PROTECTED, *job.settings.protected),
+        granted=opened_paths(job, services),
+        changed_tests=job.settings.changed_tests,
+        diff=job.settings.diff,
+        mutation=job.settings.mutation,
+        asked=asked_of(job),
     )
+    verdict = Gate(services.workspaces, mirror, suites, job.run_id, known).verify(claim)
     reached = VerdictReached(verdict=verdict)
-    if verdict.green:
-        return PhaseResult("done", events=[reached])
     rounds = 1 + sum(isinstance(event, VerdictReached) for event in job.events)
-    if rounds >= job.settings.budget.rounds:
+    if not verdict.green and rounds >= job.settings.budget.rounds:
         return PhaseResult("gave_up", f"The verification failed {rounds} times.", events=[reached])
-    return PhaseResult("red", events=[reached, PromptSent(reason="verdict", text=feedback(verdict))])
+    if not verdict.green:
+        return PhaseResult("red", events=[reached, PromptSent(reason="verdict", text=feedback(verdict))])
+    if not services.models.has("reviewer"):
+        return PhaseResult("done", events=[reached])
+    return _reviewed(job, services, mirror, claim, reached, last=rounds >= job.settings.budget.rounds)
+
+
+def _reviewed(
+    job: Job, services: Services, mirror: Mirror, claim: Claim, reached: VerdictReached, *, last: bool
+) -> PhaseResult[RunnerEvent]:
+    """A green verdict with what a second model says; what that finds serious goes back once."""
+    said = review(job, services, mirror, claim, background_of(job, mirror))
+    serious = [each for each in said.remarks if each.serious]
+    before = any(
+        isinstance(event, Reviewed) and any(r.serious for r in event.remarks) for event in job.events
+    )
+    if not serious or before or last:
+        return PhaseResult("done", events=[reached, said])
+    sent = PromptSent(reason="review", text=as_feedback(serious))
+    return PhaseResult("red", events=[reached, said, sent])

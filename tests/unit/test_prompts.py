@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from runners.context import Background, checklist, fence, implement_prompt, instruction, specify_prompt
+from runners.context import (
+    Background,
+    checklist,
+    fence,
+    implement_prompt,
+    instruction,
+    review_prompt,
+    specify_prompt,
+)
 from runners.models.chat import Message
 from runners.workorder import OrderComment, OrderThread, WorkOrder
 
@@ -56,6 +64,30 @@ PROMPTS = {
     "implement": implementing(ORDER),
     "revise": implementing(REVISION),
     "instruction": [Message(role="user", text=instruction(RUN, "wim", "Also for fractions."))],
+    "shadow": implement_prompt(
+        RUN,
+        ORDER,
+        BACKGROUND,
+        feature_path=".scenarist/shadow/issue_7.feature",
+        feature=FEATURE,
+        steps_folder=".scenarist/shadow/steps",
+        shadow=True,
+    ),
+    "refactoring": implement_prompt(
+        RUN,
+        ORDER,
+        BACKGROUND,
+        feature_path="f.feature",
+        feature=FEATURE,
+        steps_folder="s",
+        kind="refactoring",
+    ),
+    "chore": implement_prompt(
+        RUN, ORDER, BACKGROUND, feature_path="", feature="", steps_folder="features/steps", kind="chore"
+    ),
+    "specify_bug": specify_prompt(RUN, ORDER, BACKGROUND, max_scenarios=8, kind="bug"),
+    "specify_refactoring": specify_prompt(RUN, ORDER, BACKGROUND, max_scenarios=8, kind="refactoring"),
+    "review": review_prompt(RUN, ORDER, BACKGROUND, diff="+one\n-two\n", feature=FEATURE, most=8),
     "checklist": [Message(role="user", text=checklist("+one\n-two"))],
 }
 

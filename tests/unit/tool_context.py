@@ -45,10 +45,11 @@ def context(tmp_path: Path, **changes: Any) -> ToolContext:
     return ToolContext(**{**given, **changes})
 
 
-def caller(ctx: ToolContext, quotas: Quotas | None = None) -> Caller:
-    """All tools on `ctx`, with a fresh audit trail and those quotas."""
+def caller(ctx: ToolContext, quotas: Quotas | None = None, **more: Any) -> Caller:
+    """All tools on `ctx`, with a fresh audit trail and those quotas; `more` goes to the `Caller`."""
     bounds = quotas or Quotas()
-    return Caller(Toolbox((*FULL_TOOLS, *FAR_TOOLS)), ctx, Trail("full", ctx.redactor), Meter(bounds, bounds))
+    meter = Meter(bounds, bounds)
+    return Caller(Toolbox((*FULL_TOOLS, *FAR_TOOLS)), ctx, Trail("full", ctx.redactor), meter, **more)
 
 
 def call(ctx: ToolContext, name: str, /, **arguments: Any) -> ToolResult:
