@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bot import __version__
+from bot.runs.control import RunUnknown
 from bot.settings import Settings, load_settings
 from gherkin.errors import ScenaristError
 from runners.scratch import use_private_tmp
@@ -99,6 +100,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080) -> None:
             "local": settings.local_webhook_secret.get_secret_value().encode(),
         },
         labels=(settings.trigger_label, settings.spec_label),
+        control_token=settings.control_token.get_secret_value(),
         max_body_bytes=settings.max_body_bytes,
     )
     uvicorn.run(
@@ -386,30 +388,18 @@ def retry(
     ],
 ) -> None:
     """Begin a run that ended without a result again at a phase."""
-    from bot.runs.events import PHASES_TO_RETRY
-
-    if phase not in PHASES_TO_RETRY:
-        raise typer.BadParameter(f"unknown phase: {phase}")
     _control(run, "retry", phase)
 
 
 def _control(run: str, control: str, phase: str | None = None) -> None:
     import getpass
 
+    from bot.runs.control import control_run
     from bot.runs.database import connect
-    from bot.runs.events import Controlled
     from bot.runs.store import Store
 
     store = Store(connect(load_settings().database))
-    if not store.has_run(run):
-        raise RunUnknown(f"There is no run {run}.")
-    by = getpass.getuser()
-    event = Controlled.model_validate(
-        {"control": control, "by": by, "phase": phase, "reason": f"By {by} on the command line."}
-    )
-    if not store.control(run, event):
-        found = store.status(run)
-        raise ControlRefused(f"Run {run} is {found[0] if found else 'gone'}: {control} does nothing.")
+    control_run(store, run, control, by=getpass.getuser(), where="on the command line", phase=phase)
     typer.echo(f"{control}: {run}")
 
 
@@ -420,20 +410,6 @@ def action() -> None:
 
     _log()
     raise typer.Exit(run_action(load_settings(), os.environ))
-
-
-class RunUnknown(ScenaristError):
-    """No run has this id."""
-
-    code = "SCN-7004"
-    next_step = "`scenarist runs` lists the newest ones."
-
-
-class ControlRefused(ScenaristError):
-    """The run is not in a state in which it can be paused, resumed, cancelled or retried."""
-
-    code = "SCN-7007"
-    next_step = "`scenarist runs` shows the state of each."
 
 
 class SandboxRequired(ScenaristError):

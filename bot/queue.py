@@ -13,11 +13,12 @@ from bot.runs.events import Phase
 from bot.runs.workflow import QUEUES
 from bot.settings import Settings
 
-INTAKE, ADVANCE, REPORT, REAP = (
+INTAKE, ADVANCE, REPORT, REAP, CONTROL = (
     "scenarist.intake",
     "scenarist.advance",
     "scenarist.report",
     "scenarist.reap",
+    "scenarist.control",
 )
 
 
@@ -94,6 +95,10 @@ def register_tasks(app: Celery, settings: Settings, queues: Sequence[str], drain
     @app.task(name=REPORT)  # type: ignore[untyped-decorator]
     def report(run_id: str) -> None:
         worker().report(run_id)
+
+    @app.task(name=CONTROL)  # type: ignore[untyped-decorator]
+    def control(run_id: str, control: str, by: str, phase: str | None = None) -> None:
+        worker().control(run_id, control, by, phase)
 
     @app.task(name=REAP)  # type: ignore[untyped-decorator]
     def reap() -> None:

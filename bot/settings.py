@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     database_url: str = Field(default="", description="Empty: SQLite in the state folder.")
     broker_url: str = Field(default="redis://127.0.0.1:6379/0", description="Redis for Celery.")
     public_url: str = Field(default="", description="Where people reach the web app, for links to runs.")
+    control_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What callers of `POST /runs/ID/pause` (resume, cancel, retry) must bear; empty: nobody may.",
+    )
     max_body_bytes: int = Field(default=25_000_000, ge=1000, description="Largest webhook accepted.")
 
     trigger_label: str = Field(default="agent:implement", description="The label that starts a run.")

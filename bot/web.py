@@ -1,9 +1,11 @@
 """The web app: webhooks, health, the pages of runs. Nothing slow happens in a request."""
 
+import hmac
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import jinja2
@@ -19,8 +21,10 @@ from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.events import Ignored
 from bot.intake.github import PayloadInvalid, parse, signature_valid
 from bot.intake.inbox import Inbox
+from bot.runs.control import RunUnknown, control_run
 from bot.runs.state import fold
 from bot.runs.store import Store, new_id
+from gherkin.errors import ScenaristError
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +50,7 @@ REFUSALS = {
     "SCN-1204": "A delivery lacks its event name or GUID.",
     "SCN-1205": "A delivery could not be stored; it has to be delivered again.",
     "SCN-1206": "Deliveries are POST requests.",
+    "SCN-1207": "A control of a run without the operator's token.",
 }
 
 
@@ -68,7 +73,9 @@ class WebApp:
         secrets: Mapping[str, bytes],
         labels: tuple[str, str],
         max_body_bytes: int,
+        control_token: str = "",
     ) -> None:
+        self._control_token = control_token
         self._store = store
         self._inbox = Inbox(Deliveries(store.engine), ring)
         self._secrets = {name: secret for name, secret in secrets.items() if secret}
@@ -85,6 +92,7 @@ class WebApp:
                 Route("/healthz", self._health),
                 Route("/readyz", self._ready),
                 Route("/runs/{run_id}", self._run),
+                Route("/runs/{run_id}/{control}", self._control, methods=["POST"]),
             ],
             lifespan=self._lifespan,
         )
@@ -174,6 +182,28 @@ class WebApp:
             await run_in_threadpool(ask)
         except SQLAlchemyError:
             return JSONResponse({"status": "no database"}, status_code=503)
+        return JSONResponse({"status": "ok"})
+
+    async def _control(self, request: Request) -> Response:
+        """`POST /runs/ID/pause`, and resume, cancel, `retry?phase=implement`, with `Authorization: Bearer TOKEN`."""
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not self._control_token or not hmac.compare_digest(given.encode(), self._control_token.encode()):
+            body = _error("SCN-1207", "This needs the bearer token of SCENARIST_CONTROL_TOKEN.")
+            return Response(body, 401, media_type="application/json")
+        do = partial(
+            control_run,
+            self._store,
+            request.path_params["run_id"],
+            request.path_params["control"],
+            by="an operator",
+            where="over HTTP",
+            phase=request.query_params.get("phase"),
+        )
+        try:
+            await run_in_threadpool(do)
+        except ScenaristError as error:
+            status = 404 if isinstance(error, RunUnknown) else 409
+            return Response(_error(error.code, error.message), status, media_type="application/json")
         return JSONResponse({"status": "ok"})
 
     async def _run(self, request: Request) -> Response:

@@ -16,6 +16,7 @@ from bot.models import load_models
 from bot.queue import Bell
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
+from bot.runs.control import control_run
 from bot.runs.database import connect
 from bot.runs.draining import Draining
 from bot.runs.driver import Driver, Handler, Hold
@@ -97,6 +98,15 @@ class Worker:
 
     def advance(self, run_id: str) -> None:
         self._driver.advance(run_id)
+
+    def control(self, run_id: str, control: str, by: str, phase: str | None) -> None:
+        """Pause, resume, cancel or retry a run, as a message asks; what does not fit is logged."""
+        try:
+            control_run(self._store, run_id, control, by=by, where="by a message", phase=phase)
+        except ScenaristError as error:
+            log.warning("%s: %s", error.code, error.message)
+        else:
+            self._controlled(run_id)
 
     def report(self, run_id: str) -> None:
         self._poster.post(run_id)

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from bot.forges.forge import Repo
+from bot.queue import CONTROL, make_celery
 from bot.runs.state import RunState
 from runners.gitio import git
 from runners.models.chat import Reply
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("control")  # one bot for all
 
 @pytest.fixture(scope="module")
 def bot() -> Iterator[BotUnderTest]:
-    with BotUnderTest() as bot:
+    with BotUnderTest({"control_token": "an-operators-token"}) as bot:
         yield bot
 
 
@@ -167,3 +169,33 @@ def test_a_closed_pull_request_whose_branch_is_gone_is_not_opened_anew(bot: BotU
         data = bot.forge._get(repo.full_name, "pull", pull.number)
         bot.forge._put(repo.full_name, "pull", pull.number, 0, {**data, "state": "closed"})
         git("update-ref", "-d", f"refs/heads/{pull.head}", git_dir=bot.forge.path(repo.full_name))
+
+
+def test_control_over_http_needs_the_operators_token(bot: BotUnderTest) -> None:
+    bot.script([draft()], [says(call("shell", command="sleep 1000", timeout_s=500))])
+    _, _, run = begin(bot, "http")
+    wait_until(lambda: sandboxes(bot.state_dir), "the command")
+    url = f"http://127.0.0.1:{bot.port}/runs"
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        answer = httpx.post(f"{url}/{run}/cancel", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "SCN-1207")
+    token = {"Authorization": "Bearer an-operators-token"}
+    assert httpx.get(f"{url}/{run}/cancel", headers=token).status_code == 405
+    assert httpx.post(f"{url}/01J00000000000000000000000/cancel", headers=token).json()["error"]["code"] == "SCN-7004"
+    assert httpx.post(f"{url}/{run}/explode", headers=token).status_code == 409
+    assert httpx.post(f"{url}/{run}/cancel", headers=token).status_code == 200
+    state = ended(bot, run)
+    assert state.status == "cancelled" and "over HTTP" in state.reason
+    again = httpx.post(f"{url}/{run}/pause", headers=token)
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "SCN-7007")
+
+
+def test_control_by_a_message(bot: BotUnderTest) -> None:
+    bot.script([draft()], [says(call("shell", command="sleep 1000", timeout_s=500))])
+    _, _, run = begin(bot, "message")
+    wait_until(lambda: sandboxes(bot.state_dir), "the command")
+    celery = make_celery(f"redis+socket://{bot.state_dir / 'redis' / 'redis.sock'}")
+    celery.send_task(CONTROL, args=["01J00000000000000000000000", "cancel", "ops"], queue="intake")
+    celery.send_task(CONTROL, args=[run, "cancel", "ops"], queue="intake")
+    state = ended(bot, run)
+    assert state.status == "cancelled" and "By ops by a message" in state.reason
