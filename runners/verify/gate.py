@@ -29,6 +29,9 @@ from runners.verify.verdict import (
 )
 from runners.workspace import SHADOW, Mirror, Workspaces
 
+# Scenarios are run a third time where that costs no more than a few seconds.
+_QUICK_S = 10.0
+
 _CODES: dict[Fault, Literal["timed-out", "untrusted"]] = {"timed-out": "timed-out", "untrusted": "untrusted"}
 
 
@@ -72,6 +75,8 @@ class Gate:
                 problems += found
             suites, failures, before, after, found = self._no_regression(claim, base, head)
             problems += found
+            if not problems and claim.feature:
+                problems += self._again(claim, proof, after["behave"])
             changed = self._changed_tests(claim, seen, before)
             if changed is not None and claim.changed_tests == "fail":
                 problems += [
@@ -120,6 +125,25 @@ class Gate:
     def _note(self, commit: str, run: SuiteRun) -> SuiteRun:
         self._evidence.append(run.evidence(commit))
         return run
+
+    def _again(self, claim: Claim, proof: Path, suite: SuiteRun) -> list[Problem]:
+        """The scenarios once more, with the others and alone: what passed once may not fail then."""
+        runs = [suite]
+        if suite.seconds < _QUICK_S:
+            runs.append(self._note(claim.head, self._suites.behave(proof, [claim.feature])))
+        unsteady = {
+            test
+            for run in runs
+            for test, outcome in run.outcomes.items()
+            if test.startswith(f"{claim.feature}::") and outcome != "passed"
+        }
+        return [
+            Problem(
+                code="scenario-flaky",
+                message=f"“{test.partition('::')[2]}” passed, and did not when it was run again. Make it independent of time, order and leftovers.",
+            )
+            for test in sorted(unsteady)
+        ]
 
     def _changed_tests(self, claim: Claim, seen: Look, before: Mapping[str, SuiteRun]) -> ChangedTests | None:
         """Run existing tests that the change edits as they were, on the head; None when none is edited."""

@@ -106,6 +106,7 @@ class Problem(Frozen):
         "test-config-changed",
         "test-weakened",
         "scenario-not-kept",
+        "scenario-flaky",
         "no-new-test",
         "not-a-chore",
         "tests-do-not-bite",

@@ -181,7 +181,10 @@ def test_control_over_http_needs_the_operators_token(bot: BotUnderTest) -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, "SCN-1207")
     token = {"Authorization": "Bearer an-operators-token"}
     assert httpx.get(f"{url}/{run}/cancel", headers=token).status_code == 405
-    assert httpx.post(f"{url}/01J00000000000000000000000/cancel", headers=token).json()["error"]["code"] == "SCN-7004"
+    assert (
+        httpx.post(f"{url}/01J00000000000000000000000/cancel", headers=token).json()["error"]["code"]
+        == "SCN-7004"
+    )
     assert httpx.post(f"{url}/{run}/explode", headers=token).status_code == 409
     assert httpx.post(f"{url}/{run}/cancel", headers=token).status_code == 200
     state = ended(bot, run)

@@ -242,3 +242,13 @@ def test_faults_that_nobody_notices_are_named_and_may_fail_the_verdict(bench: Wo
     assert Workbench.verdict(
         bench, {**lazy, "notes.md": "x"}, mutation=settings.model_copy(update={"floor": 50})
     ).green
+
+
+def test_a_scenario_that_passes_only_at_first_is_flaky(bench: Workbench) -> None:
+    once = WORK["calc.py"].replace(
+        "return 2 * n",
+        "import os\n    fresh = not os.path.exists('mark')\n    open('mark', 'w').close()\n    return 2 * n if fresh else 0",
+    )
+    verdict = bench.verdict({**WORK, "calc.py": once})
+    assert codes(verdict) == {"scenario-flaky"}
+    assert "“Doubling”" in verdict.problems[0].message
