@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
 from bot.intake.events import (
+    AccessLost,
     Commented,
     Event,
     Ignored,
@@ -44,6 +45,15 @@ class CancelRuns(Frozen):
     reason: str
 
 
+class CancelAll(Frozen):
+    """End all runs on `repos`, or those of an installation."""
+
+    repos: tuple[str, ...]
+    installation: int
+    by: str
+    reason: str
+
+
 class SteerRuns(Frozen):
     """Pause, resume, cancel or retry what is on `target`, as its maintainer said in a comment."""
 
@@ -69,7 +79,7 @@ class InstructRun(Frozen):
     otherwise: StartRun | None
 
 
-Decision = StartRun | CancelRuns | SteerRuns | AnswerScenarios | InstructRun | Ignored
+Decision = StartRun | CancelRuns | CancelAll | SteerRuns | AnswerScenarios | InstructRun | Ignored
 
 
 def is_command(comment: str) -> bool:
@@ -79,6 +89,8 @@ def is_command(comment: str) -> bool:
 
 def decide(event: Event, forge: Forge, delivery_id: str) -> Decision:
     """What follows from an event. Raises the forge's errors."""
+    if isinstance(event, AccessLost):
+        return CancelAll(repos=event.repos, installation=event.installation, by=event.by, reason=event.reason)
     if isinstance(event, Withdrawn):
         # Whoever could do this had the right to: the forge has checked it.
         target = f"{forge.kind}:{event.repo.full_name}:{event.kind}:{event.number}"

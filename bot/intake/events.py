@@ -72,10 +72,19 @@ class Withdrawn(Neutral):
     sender: Account
 
 
+class AccessLost(Neutral):
+    """The bot may do nothing more in `repos`, or in all of an installation."""
+
+    repos: tuple[str, ...] = ()
+    installation: int = 0
+    reason: str
+    by: str
+
+
 class Ignored(Neutral):
     """Nothing for us, and why (one of few fixed sentences, for logs and metrics)."""
 
     reason: str
 
 
-Event = IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn
+Event = IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn | AccessLost

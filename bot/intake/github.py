@@ -6,12 +6,14 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads
 
 import hashlib
 import hmac
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 import pydantic_core
 from pydantic import BaseModel, ValidationError
 
 from bot.forges.forge import Account, Repo
+from bot.intake.access import ACCESS_EVENTS, access_event
 from bot.intake.events import (
     Commented,
     Event,
@@ -23,6 +25,7 @@ from bot.intake.events import (
 )
 
 BRANCH_PREFIX = "agent/"
+T = TypeVar("T")
 
 
 class PayloadInvalid(ValueError):
@@ -127,15 +130,12 @@ def signature_valid(secret: bytes, body: bytes, header: bytes | None) -> bool:
 
 def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> Event | Ignored:
     """Read one delivery; `spec_label` starts a run that waits for an approval of its scenarios. Raises `PayloadInvalid` when the body is not what `event` must be."""
+    if event in ACCESS_EVENTS:
+        return _read(lambda: access_event(event, body))
     if event not in _WANTED:
         _require_json(body)
         return Ignored(reason="event not used")
-    try:
-        payload = _Payload.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise PayloadInvalid(f"{where or 'body'}: {first['msg']}") from None
+    payload = _read(lambda: _Payload.model_validate_json(body))
     if event == "issues":
         return _issue(payload, trigger_label, spec_label)
     if event == "issue_comment":
@@ -143,6 +143,15 @@ def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> 
     if event == "pull_request":
         return _pull(payload)
     return _review(payload) if event == "pull_request_review" else _comment(payload)
+
+
+def _read(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise PayloadInvalid(f"{where or 'body'}: {first['msg']}") from None
 
 
 def _require_json(body: bytes) -> None:

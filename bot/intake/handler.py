@@ -1,11 +1,12 @@
 """Handles one stored delivery: decide, and record the run together with the delivery's end."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bot.forges.forge import Forge, ForgeUnavailable
 from bot.intake.commands import (
     AnswerScenarios,
+    CancelAll,
     CancelRuns,
     InstructRun,
     StartRun,
@@ -88,8 +89,13 @@ class IntakeHandler:
         if isinstance(decision, Ignored):
             self._deliveries.close(delivery_id, decision.reason)
             return None
+        if isinstance(decision, CancelAll):
+            found = self._store.open_runs_in(delivery.forge, decision.repos, decision.installation)
+            self._cancel(decision, found)
+            self._deliveries.close(delivery_id, decision.reason)
+            return None
         if isinstance(decision, CancelRuns):
-            self._cancel(decision)
+            self._cancel(decision, self._store.open_runs(decision.target))
             self._deliveries.close(delivery_id, decision.reason)
             return None
         if isinstance(decision, SteerRuns):
@@ -176,11 +182,11 @@ class IntakeHandler:
         self._deliveries.close(delivery_id, "told the run" if told else "no run to tell")
         return None
 
-    def _cancel(self, decision: CancelRuns) -> None:
-        """Cancel each run on the target; one that resists keeps no other from it. Raises its error at the end."""
+    def _cancel(self, decision: CancelRuns | CancelAll, found: Sequence[str]) -> None:
+        """Cancel the runs that were found; one that resists keeps no other from it. Raises its error at the end."""
         cancel = Controlled(control="cancel", by=decision.by, reason=f"{decision.reason} by {decision.by}.")
         failed: Exception | None = None
-        for run_id in self._store.open_runs(decision.target):
+        for run_id in found:
             try:
                 cancelled = self._store.control(run_id, cancel)
             except Exception as error:

@@ -167,6 +167,17 @@ class Store:
         with reading(self.engine) as db:
             return list(db.execute(query).scalars())
 
+    def open_runs_in(self, forge: str, repos: Sequence[str], installation: int) -> list[str]:
+        """The runs that have not ended on some repositories, or in an installation (0: none)."""
+        where: sa.ColumnElement[bool] = runs.c.repo.in_(repos)
+        if installation:
+            where = sa.or_(where, runs.c.installation == installation)
+        query = sa.select(runs.c.id).where(
+            runs.c.forge == forge, runs.c.status.in_(["active", "paused"]), where
+        )
+        with reading(self.engine) as db:
+            return list(db.execute(query).scalars())
+
     def claim(self, run_id: str, phases: Iterable[Phase], seconds: float) -> Claim | None:
         """Take the lease of a run whose next phase is one of `phases`.
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.embedded import free_port
 from bot.runs.state import RunState
+from tests.chaos.test_kill import sandboxes
 from tests.harness import CALC, BotUnderTest, doubling, draft, says, wait_until
 from tests.standins.chat_server import call
 from tests.standins.github_server import APP_ID, SLUG, GitHubServer
@@ -215,3 +216,30 @@ def test_what_could_not_be_delivered_is_asked_for_again(both: Both) -> None:
     assert end(bot, "issue", number).status == "done"
     later = [each["status"] for each in github.deliveries[before:] if each["event"] == "issues"]
     assert later.count(502) <= 5 and 202 in later
+
+
+@pytest.mark.parametrize(
+    ("event", "action", "more", "reason"),
+    [
+        ("installation", "deleted", {}, "the App was uninstalled by ada"),
+        (
+            "installation_repositories",
+            "removed",
+            {"repositories_removed": [{"full_name": "octo/calc"}]},
+            "taken from",
+        ),
+        ("repository", "archived", {}, "the repository was archived by ada"),
+    ],
+)
+def test_runs_end_where_the_bot_has_no_business_any_more(
+    both: Both, event: str, action: str, more: dict[str, object], reason: str
+) -> None:
+    github, bot = both
+    bot.script([draft()], [says(call("shell", command="sleep 1000", timeout_s=500))])
+    number = github.open_issue("ada", f"Double until {action}", "It should double numbers: 4 becomes 8.")
+    github.label(number, "agent:implement", "ada")
+    wait_until(lambda: sandboxes(bot.state_dir), "the command")
+    github.send(event, "created", "ada", **more) if event != "installation_repositories" else None
+    github.send(event, action, "ada", **more)
+    state = end(bot, "issue", number)
+    assert state.status == "cancelled" and reason in state.reason
