@@ -51,7 +51,10 @@ AUTHOR = ("Scenarist", "scenarist@users.noreply.scenarist.dev")
 
 
 class GitFailed(ScenaristError):
-    """A git command failed."""
+    """A git command failed; `status` is its exit status and `output` what it printed, where it was run."""
+
+    status = 0
+    output = ""
 
     code = "SCN-3101"
     next_step = "Check that the repository can be reached and has the branch; the run can then be retried."
@@ -107,7 +110,9 @@ def git(
         raise GitFailed(f"git {args[0]} could not be started: {_last_line(str(error.stderr))}.") from None
     if status != 0:
         text = err if isinstance(err, str) else err.decode(errors="replace")
-        raise GitFailed(f"git {args[0]} failed (exit {status}): {_last_line(text)}.")
+        failed = GitFailed(f"git {args[0]} failed (exit {status}): {_last_line(text)}.")
+        failed.status, failed.output = status, out if isinstance(out, str) else out.decode(errors="replace")
+        raise failed
     return out if isinstance(out, str) else out.decode(errors="surrogateescape")
 
 
@@ -191,6 +196,22 @@ def commit_on(
         written = git("write-tree", git_dir=git_dir, env=index)
     parents = [word for each in (parent, *also) for word in ("-p", each)]
     return git("commit-tree", written, *parents, "-m", message, git_dir=git_dir)
+
+
+def conflicts(git_dir: Path, ours: str, theirs: str) -> list[str]:
+    """The files in which merging two commits would conflict; nothing is written to a branch or a working tree.
+
+    Raises `GitFailed`, for one where git is older than 2.38.
+    """
+    merging = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs)
+    try:
+        git(*merging, git_dir=git_dir)
+    except GitFailed as error:
+        if error.status != 1:
+            raise
+        _tree, *paths = error.output.split("\0")
+        return sorted({path for path in paths if path})
+    return []
 
 
 def push(

@@ -89,8 +89,8 @@ class Reporter:
             url=self.run_url(run_id),
         )
 
-    def pull_text(self, run_id: str, state: RunState, feature: str = "") -> tuple[str, str]:
-        """(title, body) of the pull request."""
+    def pull_text(self, run_id: str, state: RunState, feature: str = "", drift: str = "") -> tuple[str, str]:
+        """(title, body) of the pull request; `drift` (Markdown) is how far its base has moved on."""
         requested, verdict = state.requested, state.verdict
         if requested is None or verdict is None:
             raise ValueError("a pull request comes after a verdict")
@@ -104,6 +104,7 @@ class Reporter:
             feature=feature,
             summary=state.committed.summary if state.committed else "",
             review=state.review if state.review and state.review.head == verdict.head_sha else None,
+            drift=drift,
             unsafe=not state.sandboxed,
             approved_by=state.approved_by,
             digest=requested.order_sha256,

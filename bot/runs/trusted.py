@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from bot.config import FILE, parse_config
 from bot.forges.forge import Annotation, Check, CheckState, Forge, GitAccess, Repo
+from bot.report.escape import inline
 from bot.report.reporter import Reporter
 from bot.runs.driver import Hold
 from bot.runs.events import Event, Prepared, Published, RunRequested
 from bot.runs.state import RunState
 from gherkin.errors import ScenaristError
-from runners.gitio import git, push, read_blob, remote_heads
+from runners.gitio import GitFailed, conflicts, git, push, read_blob, remote_heads
 from runners.job import BASE, FEATURE, WORK, PhaseResult, RunSettings
 from runners.verify.verdict import Verdict
 from runners.workorder import WorkOrder
@@ -85,8 +86,9 @@ class Trusted:
         if prepared is None or verdict is None or bundle is None or not verdict.green:
             return PhaseResult("gave_up", "There is no verified work to publish.")
         self._push(run_id, repo, forge, state, bundle)
+        drift = self._drift(run_id, repo, forge, prepared, verdict.head_sha, bundle)
         feature = (hold.artifact(FEATURE) or b"").decode(errors="replace")
-        title, body = self.reporter.pull_text(run_id, state, feature)
+        title, body = self.reporter.pull_text(run_id, state, feature, drift)
         pull = forge.ensure_pull(
             repo, head=prepared.branch, base=prepared.base_branch, title=title, body=body
         )
@@ -142,6 +144,30 @@ class Trusted:
             commit=verdict.head_sha,
             beneath=state.spec is not None and (state.spec.shadow or not state.spec.path),
         )
+
+    def _drift(
+        self, run_id: str, repo: Repo, forge: Forge, prepared: Prepared, head: str, bundle: bytes
+    ) -> str:
+        """What reviewers should know when the default branch has moved on since the run began; empty if it has not."""
+        access = forge.git_access(repo, write=False)
+        mirror = self.workspaces.mirror(forge.kind, repo.full_name)
+        tip = mirror.fetch(access.url, access.header, [prepared.base_branch])[prepared.base_branch]
+        behind = int(git("rev-list", "--count", f"{prepared.base}..{tip}", git_dir=mirror.path))
+        if not behind:
+            return ""
+        text = (
+            f"`{prepared.base_branch}` has moved on by {behind} commit{'s' if behind > 1 else ''} since `{prepared.base[:12]}`, on which this was "
+            "proven"
+        )
+        mirror.unbundle(bundle, work_ref(run_id))
+        try:
+            files = conflicts(mirror.path, tip, head)
+        except GitFailed:
+            return f"{text}."
+        if not files:
+            return f"{text}; it can be merged without conflicts."
+        shown = ", ".join(inline(path) for path in files[:10])
+        return f"{text}. **It conflicts with it in {shown}**: ask for a revision, or merge by hand."
 
     def _check(self, run_id: str, verdict: Verdict, conclusion: CheckState, head: str | None = None) -> Check:
         title, summary = self.reporter.check_text(run_id, verdict)
