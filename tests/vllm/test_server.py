@@ -118,7 +118,8 @@ def test_an_answer_by_the_features_schema_parses_as_a_feature(model: VllmModel) 
 
 def test_garbage_never_crashes_and_never_exceeds_the_budget(loop: Loop, events: list[RunnerEvent]) -> None:
     ended = loop(START, Budget(turns=8, tokens=40_000), 200)
-    assert ended.reason in ("budget", "stuck")
+    # Made to call after two replies of nothing, random weights may hit on one of the ends: its schema lets nothing else through.
+    assert ended.reason in ("budget", "stuck", "finish", "give_up", "ask")
     replies = [event for event in events if isinstance(event, ModelReplied)]
     assert 0 < len(replies) <= 8
     assert (
