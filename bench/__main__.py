@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import deliveries, loop, many, sandbox, tools, turns
+from bench import deliveries, loop, many, queue, sandbox, tools, turns, verdict
 
 BENCHES: dict[str, Callable[[Console], None]] = {
     "deliveries": deliveries.run,
@@ -14,6 +14,8 @@ BENCHES: dict[str, Callable[[Console], None]] = {
     "loop": loop.run,
     "turns": turns.run,
     "many": many.run,
+    "verdict": verdict.run,
+    "queue": queue.run,
 }
 
 

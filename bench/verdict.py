@@ -1,0 +1,83 @@
+"""What a verdict takes beside the bare commands it is made of, on a repository whose tests take some seconds."""
+
+import hashlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from runners.sandbox import Limits, Sandbox
+from runners.verify.claim import Claim
+from runners.verify.gate import Gate
+from runners.verify.known import KnownRuns
+from runners.verify.mutation import MutationSettings
+from runners.verify.suites import Suites
+from tests.workbench import BASE, FEATURE, SPEC, WORK, Workbench
+
+_ROUNDS = 3
+_TESTS = "import time\n\nimport pytest\n\n\n@pytest.mark.parametrize('n', range(200))\ndef test_some(n):\n    time.sleep(0.02)\n"
+
+
+def run(console: Console) -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Workbench(Path(folder) / "state")
+        base = bench.commit({**BASE, "test_some.py": _TESTS})
+        bench.commit(SPEC)
+        head = bench.commit(WORK)
+        feature = SPEC[FEATURE].encode()
+        claim = Claim(
+            base=base,
+            head=head,
+            feature=FEATURE,
+            feature_sha256=hashlib.sha256(feature).hexdigest(),
+            mutation=MutationSettings(mutants=0),
+        )
+        suites = Suites(
+            lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits()),
+            features="features",
+        )
+        whole, bare, again = [], [], []
+        known = KnownRuns(Path(folder) / "known", "bench")
+        for _ in range(_ROUNDS):
+            whole.append(_timed(lambda: _verdict(bench, suites, claim, None)))
+            bare.append(_bare(bench, base, head))
+        _verdict(bench, suites, claim, known)
+        for _ in range(_ROUNDS):
+            again.append(_timed(lambda: _verdict(bench, suites, claim, known)))
+    verdict, commands = statistics.median(whole), statistics.median(bare)
+    console.print(
+        f"A verdict: {verdict:.2f} s; the bare commands on base and head: {commands:.2f} s ({verdict / commands:.2f}x); "
+        f"with the base's results known: {statistics.median(again):.2f} s\n"
+    )
+
+
+def _verdict(bench: Workbench, suites: Suites, claim: Claim, known: KnownRuns | None) -> None:
+    verdict = Gate(bench.workspaces, bench.mirror, suites, "bench", known).verify(claim)
+    assert verdict.green, verdict.problems
+
+
+def _bare(bench: Workbench, base: str, head: str) -> float:
+    """The same commands as they are, without sandbox or reports: the scenarios and both suites, on base and head."""
+    with (
+        bench.workspaces.worktree(bench.mirror, base, "bare", "base") as old,
+        bench.workspaces.worktree(bench.mirror, head, "bare", "head") as new,
+    ):
+        (old.root / FEATURE).write_text(SPEC[FEATURE])
+        behave, pytest = [sys.executable, "-m", "behave", "-q"], [sys.executable, "-m", "pytest", "-q"]
+        commands = [[*behave, FEATURE], behave, [*pytest, "-p", "no:cacheprovider"]]
+        started = time.perf_counter()
+        for root, more in ((old.root, []), (new.root, [[*behave, FEATURE]])):
+            for command in [*commands, *more]:
+                subprocess.run(command, cwd=root, capture_output=True, check=False)
+        return time.perf_counter() - started
+
+
+def _timed(do: object) -> float:
+    started = time.perf_counter()
+    do()  # type: ignore[operator]
+    return time.perf_counter() - started
