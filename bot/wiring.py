@@ -1,8 +1,6 @@
 """Puts the parts together for a worker process, from the settings."""
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -21,6 +19,7 @@ from bot.runs.database import connect
 from bot.runs.draining import Draining
 from bot.runs.driver import Driver, Handler, Hold
 from bot.runs.events import Phase, RunRequested
+from bot.runs.holders import holder, is_gone
 from bot.runs.state import RunState
 from bot.runs.store import Store
 from bot.runs.trusted import Trusted
@@ -81,7 +80,7 @@ class Worker:
         self._driver = Driver(
             self._store,
             handlers,
-            worker=f"{socket.gethostname()}:{os.getpid()}",
+            worker=holder(),
             lease_seconds=settings.lease_seconds,
             changed=self._changed,
             sandboxed="runs" not in queues or not settings.unsafe_no_sandbox,
@@ -119,6 +118,9 @@ class Worker:
         ids = self._deliveries.due(_SILENCE_S)
         if ids:
             self._bell.deliveries(ids)
+        for run_id, phase in self._store.free_orphans(is_gone):
+            log.warning("run %s goes on: its worker is gone", run_id)
+            self._bell.run(run_id, phase)
         for run_id, phase in self._store.due_runs(_SILENCE_S):
             self._bell.run(run_id, phase)
         for run_id in self._store.stale_reports():

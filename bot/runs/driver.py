@@ -96,7 +96,7 @@ class Driver:
         """Do the run's next phase if it is ours to do and nobody does it; returns whether it was done."""
         if self._draining is not None and self._draining.begun:
             return False
-        claim = self._store.claim(run_id, self._handlers, self._lease_seconds)
+        claim = self._store.claim(run_id, self._handlers, self._lease_seconds, self._worker)
         if claim is None:
             return False
         hold = Hold(self._store, claim, self._draining)

@@ -178,8 +178,8 @@ class Store:
         with reading(self.engine) as db:
             return list(db.execute(query).scalars())
 
-    def claim(self, run_id: str, phases: Iterable[Phase], seconds: float) -> Claim | None:
-        """Take the lease of a run whose next phase is one of `phases`.
+    def claim(self, run_id: str, phases: Iterable[Phase], seconds: float, holder: str = "") -> Claim | None:
+        """Take the lease of a run whose next phase is one of `phases`, in the name of `holder`.
 
         None when it has ended, is held by another worker, is not due yet, or has to wait for one before it
         on the same target.
@@ -202,7 +202,12 @@ class Store:
                 ~waits,
                 *(too_many_at_once(self.allowances, now) if set(phases) & RUNNER_PHASES else ()),
             )
-            .values(fence=runs.c.fence + 1, lease_until=now + seconds, attempts=runs.c.attempts + 1)
+            .values(
+                fence=runs.c.fence + 1,
+                lease_until=now + seconds,
+                attempts=runs.c.attempts + 1,
+                holder=holder,
+            )
             .returning(runs.c.phase, runs.c.fence, runs.c.attempts)
         )
         with self.engine.begin() as db:
@@ -263,6 +268,25 @@ class Store:
         """Append an event that needs no claim: something seen from outside of the phases."""
         with self.engine.begin() as db:
             self._append(db, run_id, [event])
+
+    def free_orphans(self, is_gone: Callable[[str], bool]) -> list[tuple[str, Phase]]:
+        """Take the leases of workers that are gone, by their names; (id, phase) of the runs that can go on."""
+        held = sa.select(runs.c.id, runs.c.phase, runs.c.fence, runs.c.holder).where(
+            runs.c.status == "active", runs.c.lease_until >= self.clock()
+        )
+        with reading(self.engine) as db:
+            orphans = [row for row in db.execute(held) if is_gone(row.holder)]
+        freed = []
+        for row in orphans:
+            statement = (
+                sa.update(runs)
+                .where(runs.c.id == row.id, runs.c.fence == row.fence)
+                .values(fence=row.fence + 1, lease_until=None)
+            )
+            with self.engine.begin() as db:
+                if db.execute(statement).rowcount:
+                    freed.append((row.id, row.phase))
+        return freed
 
     def due_runs(self, older_than: float, limit: int = 500) -> list[tuple[str, Phase]]:
         """(id, phase) of active runs nobody holds that should have gone on `older_than` seconds ago."""

@@ -1,5 +1,7 @@
 """The driver: one phase a claim, trouble that passes, trouble that does not, workers that die."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +11,11 @@ from bot.forges.forge import ForgeDenied, ForgeUnavailable
 from bot.runs.draining import Draining
 from bot.runs.driver import Driver, Handler, Hold
 from bot.runs.events import Controlled, Phase, PhaseDelayed
+from bot.runs.holders import holder, is_gone
 from bot.runs.state import RunState, fold
 from bot.runs.store import Store
 from runners.job import PhaseResult
+from tests.harness import wait_until
 from tests.unit.test_store import Clock, claim, start
 
 PHASES: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish", "conclude")
@@ -187,3 +191,35 @@ def test_a_worker_that_stops_gives_its_run_back_unharmed(
 
         make(draining=other, prepare=again).advance(run)
     assert drive(store, make(), clock, run).status == "done", "no waiting for a lease, and no attempt counted"
+
+
+def test_a_run_whose_worker_is_gone_goes_on_without_waiting_for_its_lease(
+    store: Store, make: Make, clock: Clock
+) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from bot.runs.holders import holder; print(holder(), flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdin is not None and child.stdout is not None
+    name = child.stdout.readline().strip()
+    run, other, elsewhere = (start(store, key, target=key) for key in "abc")
+    assert run and other and elsewhere
+    assert store.claim(run, ["prepare"], 3600, name)
+    mine = store.claim(other, ["prepare"], 3600, holder())
+    assert mine
+    assert store.claim(elsewhere, ["prepare"], 3600, name.replace("@", "@elsewhere."))
+    assert store.free_orphans(is_gone) == []
+    child.kill()
+    wait_until(lambda: is_gone(name), "the end of the process")  # before anybody has waited for it
+    assert store.free_orphans(is_gone) == [(run, "prepare")]
+    child.communicate()
+    assert is_gone(name) and store.free_orphans(is_gone) == []
+    assert drive(store, make(), clock, run).status == "done"
+    assert store.holds(mine)
+
+
+@pytest.mark.parametrize("name", ["", "host:1", "host:1@place#", "host:x@y#z", "w"])
+def test_of_what_is_no_name_of_ours_nothing_is_known(name: str) -> None:
+    assert not is_gone(name)

@@ -1,4 +1,4 @@
-"""what each run has used, and the installation it is for"""
+"""what each run has used, the installation it is for, and who holds it"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("installation", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("holder", sa.String(200), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("tokens", sa.BigInteger(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("cost", sa.Float(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("seconds", sa.Float(), nullable=False, server_default="0"))
@@ -21,5 +22,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_runs_created_at", table_name="runs")
     with op.batch_alter_table("runs", schema=None) as batch_op:
-        for name in ("seconds", "cost", "tokens", "installation"):
+        for name in ("seconds", "cost", "tokens", "holder", "installation"):
             batch_op.drop_column(name)
