@@ -59,6 +59,9 @@ class Mirror:
             yield
 
     def _prepare(self) -> None:
+        # Whoever wrote these under the lock was killed: nobody else writes what they are for.
+        for stale in (*self.path.glob("*.lock"), *(self.path / "refs" / "remotes").rglob("*.lock")):
+            stale.unlink(missing_ok=True)
         if not (self.path / "HEAD").exists():
             shutil.rmtree(self.path, ignore_errors=True)
             git("init", "--quiet", "--bare", str(self.path), git_dir=self.path)
@@ -70,10 +73,27 @@ class Mirror:
         """Bring the named branches up to date (only new objects travel); returns branch -> commit id."""
         with self.lock():
             refspecs = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in branches]
-            git("fetch", "--quiet", "--no-tags", url, *refspecs, git_dir=self.path, header=header)
+            fetch = ("fetch", "--quiet", "--no-tags", url, *refspecs)
+            try:
+                git(*fetch, git_dir=self.path, header=header)
+            except GitFailed:
+                if self._is_sound():
+                    raise
+                log.warning("the mirror %s is damaged and is fetched anew", self.path)
+                remove_tree(self.path)
+                self._prepare()
+                git(*fetch, git_dir=self.path, header=header)
             return {
                 name: git("rev-parse", f"refs/remotes/origin/{name}", git_dir=self.path) for name in branches
             }
+
+    def _is_sound(self) -> bool:
+        """Whether everything that the mirror's references need is there and can be read."""
+        try:
+            git("fsck", "--connectivity-only", "--no-dangling", "--no-progress", git_dir=self.path)
+        except GitFailed:
+            return False
+        return True
 
     def forget(self, gone: Callable[[Path], bool], refs: Iterable[str]) -> None:
         """Drop the entries of worktrees whose root is `gone`, and `refs`; the lock is held."""
@@ -100,6 +120,7 @@ class Mirror:
     def unbundle(self, bundle: bytes, ref: str) -> str:
         """Take a bundle's commits in under `ref`; returns the commit id."""
         with self.lock():
+            (self.path / f"{ref}.lock").unlink(missing_ok=True)
             packed = self.path / f"incoming-{os.getpid()}.bundle"
             try:
                 packed.write_bytes(bundle)
@@ -213,6 +234,8 @@ class Workspaces:
         ref = work_ref(run_id)
         with _lock_folder(home):
             root = home / "tree"
+            # A run has one worker, so the lock of its reference is a killed one's.
+            (mirror.path / f"{ref}.lock").unlink(missing_ok=True)
             self._remove(mirror, root, ref)
             with mirror.lock():
                 git(

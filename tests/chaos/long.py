@@ -59,7 +59,7 @@ class Chaos:
         """Begin a run, kill `victim` when `when` returns, and look at the end."""
         repo, number = self.begin()
         when(repo, number)
-        seen = self._seq(repo, number)
+        seen = self._work(repo, number)
         killed = time.monotonic()
         if victim == "postgresql" and self.server is not None:
             self.server.kill()
@@ -69,12 +69,13 @@ class Chaos:
         while True:  # others may go down with it, and come back
             self.bot.group.revive()
             with contextlib.suppress(Exception):
-                if self._seq(repo, number) > seen or self._ended(repo, number):
+                if self._work(repo, number) > seen or self._ended(repo, number):
                     break
             time.sleep(0.05)
         row = self.rows.setdefault(victim, Row())
         row.kills += 1
         row.seconds.append(time.monotonic() - killed)
+        self.console.print(f"{row.kills:3} {victim}: {row.seconds[-1]:.1f} s", style="dim")
         self._judge(row, repo, number)
 
     def _judge(self, row: Row, repo: Repo, number: int) -> None:
@@ -99,9 +100,11 @@ class Chaos:
         else:
             row.recovered += 1
 
-    def _seq(self, repo: Repo, number: int) -> int:
+    def _work(self, repo: Repo, number: int) -> int:
+        """How many events there are, but for those of status comments."""
         runs = self.bot.runs_on(repo, "issue", number)
-        return self.bot.store.seq(runs[0]) if runs else 0
+        entries = self.bot.store.entries(runs[0]) if runs else []
+        return sum(entry.event.type != "StatusPosted" for entry in entries)
 
     def _ended(self, repo: Repo, number: int) -> bool:
         with contextlib.suppress(Exception):  # the database may be on its way back

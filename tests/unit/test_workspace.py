@@ -235,3 +235,41 @@ def test_configuration_left_in_a_mirror_is_not_used(origin: Path, mirror: Mirror
 )
 def test_a_title_becomes_the_tail_of_a_branch_name(title: str, slug: str) -> None:
     assert branch_slug(title) == slug
+
+
+def test_locks_that_a_killed_git_left_are_in_nobodys_way(
+    origin: Path, spaces: Workspaces, mirror: Mirror
+) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    for name in (
+        "packed-refs.lock",
+        "HEAD.lock",
+        "shallow.lock",
+        "refs/remotes/origin/main.lock",
+        "refs/scenarist/run1.lock",
+    ):
+        (mirror.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (mirror.path / name).touch()
+    git("commit", "--quiet", "--allow-empty", "-m", "more", git_dir=origin, work_tree=origin.parent)
+    assert mirror.fetch(str(origin), "", ["main"])["main"] != base
+    with spaces.worktree(mirror, base, "run1", "x") as tree:
+        (tree.root / "b.txt").write_text("two\n")
+        tree.commit("x")
+        assert tree.bundle(base)
+
+
+def test_a_damaged_mirror_is_fetched_anew(origin: Path, mirror: Mirror) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    damaged = [path for path in (mirror.path / "objects").rglob("*") if path.is_file()]
+    for path in damaged:
+        path.chmod(0o600)
+        path.write_bytes(b"")  # as after a power cut
+    assert mirror.fetch(str(origin), "", ["main"])["main"] == base
+    assert mirror.has(base)
+
+
+def test_a_remote_that_is_away_costs_no_mirror(origin: Path, mirror: Mirror, tmp_path: Path) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    with pytest.raises(GitFailed):
+        mirror.fetch(str(tmp_path / "nowhere"), "", ["main"])
+    assert mirror.has(base)
