@@ -311,6 +311,36 @@ def _hidden(path: Path) -> bool:
 
 
 @app.command()
+def backlog(
+    file: Annotated[Path, typer.Argument(help="Stories as YAML; see docs/backlog.md.")],
+    repo: Annotated[str, typer.Option(help="OWNER/NAME.")],
+    forge: Annotated[str, typer.Option(help="github or local.")] = "github",
+    label: Annotated[list[str] | None, typer.Option(help="Labels of the new issues.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be made.")] = False,
+) -> None:
+    """Make issues of the stories in a file, in the order of their priority; each once, however often it is run."""
+    from bot.backlog import BacklogInvalid, import_backlog, read_backlog
+    from bot.forges.forge import Repo
+    from bot.forges.registry import Forges
+    from bot.runs.database import connect
+    from bot.runs.store import Store
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BacklogInvalid(f"{file} cannot be read: {error}.") from None
+    stories = read_backlog(text, file.name)
+    settings = load_settings()
+    adapter = Forges(settings, Store(connect(settings.database))).backlog(forge)
+    for story, number, new in import_backlog(
+        adapter, Repo(full_name=repo), stories, label or [], dry_run=dry_run
+    ):
+        typer.echo(
+            f"{'new' if new else 'there'}  {f'#{number}' if number else '-':6} {story.id}: {story.title}"
+        )
+
+
+@app.command()
 def lint(
     paths: Annotated[list[Path], typer.Argument(help="Feature files, or folders with feature files.")],
     strict: Annotated[bool, typer.Option(help="Exit status 1 for warnings, too.")] = False,

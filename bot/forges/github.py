@@ -5,7 +5,7 @@ of our own over `.json()`. https://docs.github.com/en/rest
 """
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,6 +27,7 @@ from bot.forges.forge import (
     Repo,
     Review,
     ReviewComment,
+    marks,
 )
 from bot.forges.github_app import app_of
 from bot.forges.github_http import forge_errors, github_client
@@ -93,6 +94,22 @@ class GitHubForge:
     def issue(self, repo: Repo, number: int) -> Issue:
         with self._api(repo, {"issues": "read"}) as (github, owner, name):
             answer = github.rest.issues.get(owner, name, number).json()
+        return payloads.Issue.model_validate(answer).neutral()
+
+    def marked_issues(self, repo: Repo, prefix: str) -> dict[str, int]:
+        with self._api(repo, {"issues": "read"}) as (github, owner, name):
+            found = _pages(
+                lambda page: github.rest.issues.list_for_repo(
+                    owner, name, state="all", sort="created", direction="desc", per_page=_PAGE, page=page
+                ).json()
+            )
+        issues = [each for each in found if "pull_request" not in each]
+        return {mark: each["number"] for each in issues for mark in marks(each.get("body") or "", prefix)}
+
+    def create_issue(self, repo: Repo, title: str, body: str, labels: Sequence[str]) -> Issue:
+        data: Any = {"title": title, "body": body, "labels": list(labels)}
+        with self._api(repo, {"issues": "write"}) as (github, owner, name):
+            answer = github.rest.issues.create(owner, name, data=data).json()
         return payloads.Issue.model_validate(answer).neutral()
 
     def comments(self, repo: Repo, number: int) -> list[Comment]:

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from bot.forges.forge import (
     Repo,
     Review,
     ReviewComment,
+    marks,
 )
 from bot.runs.tables import local_things as things
 from runners.gitio import git, remote_heads
@@ -179,6 +180,21 @@ class LocalForge:
         data = self._get(repo.full_name, "issue", number)
         fields = {name: data[name] for name in ("title", "body", "author", "labels", "open")}
         return Issue.model_validate({"number": number, **fields})
+
+    def marked_issues(self, repo: Repo, prefix: str) -> dict[str, int]:
+        found = self._all(repo.full_name, "issue")
+        return {mark: number for number, _, data in found[::-1] for mark in marks(data["body"], prefix)}
+
+    def create_issue(self, repo: Repo, title: str, body: str, labels: Sequence[str]) -> Issue:
+        data = {
+            "title": title,
+            "body": body,
+            "author": BOT.model_dump(),
+            "labels": sorted(labels),
+            "open": True,
+            "updated_at": _now(),
+        }
+        return self.issue(repo, self._put(repo.full_name, "issue", None, 0, data))
 
     def comments(self, repo: Repo, number: int) -> list[Comment]:
         return [

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bot.forges.forge import Forge
+from bot.forges.forge import Backlog, Forge
 from bot.runs.store import Store
 from bot.settings import Settings
 from gherkin.errors import ScenaristError
@@ -32,6 +32,13 @@ class Forges:
         if name not in self._built:
             self._built[name] = self._build(name)
         return self._built[name]
+
+    def backlog(self, name: str) -> Backlog:
+        """The adapter of `name`, for making issues. Raises `ForgeNotConfigured`."""
+        found = self(name)
+        if not isinstance(found, Backlog):
+            raise ForgeNotConfigured(f"No issues can be made on {name}.")
+        return found
 
     def ask_again(self) -> int:
         """Ask the forges for events that they could not deliver; how many there were. Raises the forges' errors."""

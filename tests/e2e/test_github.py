@@ -3,12 +3,17 @@
 Against the stand-in, over real sockets: REST, signed webhooks, git over HTTP.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bot.embedded import free_port
 from bot.runs.state import RunState
+from bot.up import environment
 from tests.chaos.test_kill import sandboxes
 from tests.harness import CALC, BotUnderTest, doubling, draft, says, wait_until
 from tests.standins.chat_server import call
@@ -243,3 +248,21 @@ def test_runs_end_where_the_bot_has_no_business_any_more(
     github.send(event, action, "ada", **more)
     state = end(bot, "issue", number)
     assert state.status == "cancelled" and reason in state.reason
+
+
+def test_a_backlog_becomes_issues_once(both: Both, tmp_path: Path) -> None:
+    github, bot = both
+    file = tmp_path / "backlog.yaml"
+    file.write_text(
+        "stories:\n- {id: b, title: Second, priority: 2}\n- {id: a, title: First, labels: [shop]}\n"
+    )
+    env = {**os.environ, **environment(bot.settings, "redis://localhost")}
+    words = [sys.executable, "-m", "bot", "backlog", str(file), "--repo", "octo/calc", "--label", "backlog"]
+    for marks in (["new", "new"], ["there", "there"]):
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+        assert [line.split()[0] for line in done.stdout.splitlines()] == marks
+    made = [each for each in github.issues.values() if each["title"] in ("First", "Second")]
+    assert [(each["title"], sorted(label["name"] for label in each["labels"])) for each in made] == [
+        ("First", ["backlog", "shop"]),
+        ("Second", ["backlog"]),
+    ]

@@ -423,6 +423,8 @@ class GitHubServer(LoopbackServer):
             ("GET", "/users/{login}", "metadata:read", self._get_user),
             ("GET", R, "metadata:read", self._get_repo),
             ("GET", R + "/collaborators/{login}/permission", "metadata:read", self._get_permission),
+            ("GET", R + "/issues", "issues:read", self._list_issues),
+            ("POST", R + "/issues", "issues:write", self._create_issue),
             ("GET", R + "/issues/{number}", "issues:read", self._get_issue),
             ("GET", R + "/issues/{number}/comments", "issues:read", self._list_comments),
             ("POST", R + "/issues/{number}/comments", "issues:write", self._create_comment),
@@ -515,6 +517,38 @@ class GitHubServer(LoopbackServer):
         template = self._template("get", R + "/collaborators/{username}/permission")
         user = {**template["user"], **person}
         return 200, {"permission": permission, "role_name": permission, "user": user}
+
+    def _list_issues(self, call: Call) -> tuple[int, Any]:
+        """Pull requests are issues too, and marked as such."""
+        own = [self._get_issue(call, str(number))[1] for number in self.issues]
+        template = self._template("get", R + "/issues")[0]
+        pulls = [
+            {
+                **template,
+                "number": number,
+                "body": pull["body"],
+                "pull_request": {
+                    **template.get("pull_request", {}),
+                    "url": self.root,
+                    "html_url": self.root,
+                    "diff_url": self.root,
+                    "patch_url": self.root,
+                },
+            }
+            for number, pull in self.pulls.items()
+        ]
+        if call.query.get("state", "open") != "all":
+            raise Refusal(422, "the stand-in lists all issues only")
+        return 200, sorted([*own, *pulls], key=lambda each: -each["number"])
+
+    def _create_issue(self, call: Call) -> tuple[int, Any]:
+        number = self.open_issue("ada", call.body["title"], call.body.get("body") or "")
+        self.issues[number] |= {
+            "user": call.user,
+            "labels": [{"name": each} for each in call.body.get("labels", [])],
+        }
+        template = self._template("post", R + "/issues", 201)
+        return 201, {**template, **self._get_issue(call, str(number))[1]}
 
     def _get_issue(self, _call: Call, number: str) -> tuple[int, Any]:
         if int(number) not in self.issues:
