@@ -15,6 +15,8 @@ from gherkin.errors import ScenaristError
 from runners.gitio import PLAIN, GitFailed, git
 from runners.trees import remove_tree
 
+# The file in a mirror that says that it was made to the end.
+_MADE = "scenarist-mirror"
 # Where scenarios and steps lie that are not part of the change: only the bot's own checkouts have this folder.
 SHADOW = ".scenarist/shadow"
 
@@ -62,9 +64,12 @@ class Mirror:
         # Whoever wrote these under the lock was killed: nobody else writes what they are for.
         for stale in (*self.path.glob("*.lock"), *(self.path / "refs" / "remotes").rglob("*.lock")):
             stale.unlink(missing_ok=True)
-        if not (self.path / "HEAD").exists():
-            shutil.rmtree(self.path, ignore_errors=True)
+        made = self.path / _MADE
+        if not made.exists():
+            # Not there yet, or half made by a process that was killed: to git such a folder is no repository.
+            remove_tree(self.path)
             git("init", "--quiet", "--bare", str(self.path), git_dir=self.path)
+            made.touch()
         (self.path / "config").write_text(_MIRROR_CONFIG)
         (self.path / "info").mkdir(exist_ok=True)
         (self.path / "info" / "exclude").write_text(_EXCLUDE)
@@ -267,10 +272,15 @@ class Workspaces:
         # One that is made from here on is locked together with its mirror.
         for path in sorted((self.state_dir / "mirrors").glob("*.git")):
             mirror = Mirror(path)
-            with contextlib.suppress(BlockingIOError), mirror.lock(wait=False):
-                busy = {work_ref(home.name.split("-")[0]) for home in work.glob("*")}
-                left = [ref for ref in mirror.work_refs() if ref not in busy]
-                mirror.forget(lambda tree: not tree.exists(), left)
+            try:
+                with mirror.lock(wait=False):
+                    busy = {work_ref(home.name.split("-")[0]) for home in work.glob("*")}
+                    left = [ref for ref in mirror.work_refs() if ref not in busy]
+                    mirror.forget(lambda tree: not tree.exists(), left)
+            except BlockingIOError:
+                continue
+            except GitFailed as error:  # the next fetch makes it anew
+                log.warning("%s cannot be swept: %s", path, error.message)
         return removed
 
     @staticmethod

@@ -273,3 +273,21 @@ def test_a_remote_that_is_away_costs_no_mirror(origin: Path, mirror: Mirror, tmp
     with pytest.raises(GitFailed):
         mirror.fetch(str(tmp_path / "nowhere"), "", ["main"])
     assert mirror.has(base)
+
+
+def test_a_mirror_that_was_never_finished_is_made_anew(
+    origin: Path, spaces: Workspaces, mirror: Mirror
+) -> None:
+    mirror.path.mkdir(parents=True)
+    (mirror.path / "HEAD").write_text("ref: refs/heads/main\n")  # git makes it before the rest
+    assert spaces.sweep() == []
+    assert mirror.has(mirror.fetch(str(origin), "", ["main"])["main"])
+
+
+def test_a_damaged_mirror_keeps_no_worker_from_starting(
+    origin: Path, spaces: Workspaces, mirror: Mirror
+) -> None:
+    base = mirror.fetch(str(origin), "", ["main"])["main"]
+    (mirror.path / "HEAD").unlink()
+    assert spaces.sweep() == []
+    assert mirror.fetch(str(origin), "", ["main"])["main"] == base
