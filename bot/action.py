@@ -90,7 +90,7 @@ def _run(
     driver = Driver(
         store,
         {
-            **trusted_handlers(settings, forges, workspaces, reporter),
+            **trusted_handlers(settings, forges, workspaces, reporter, forgetful=True),
             **untrusted_handlers(settings, store, workspaces),
         },
         worker=f"action {environ['GITHUB_RUN_ID']}",

@@ -172,9 +172,11 @@ def trusted_handlers(
     workspaces: Workspaces,
     reporter: Reporter,
     allowed: Callable[[RunRequested, str], None] = lambda _request, _run: None,
+    *,
+    forgetful: bool = False,
 ) -> Mapping[Phase, Handler]:
     """The phases that need forge credentials."""
-    trusted = Trusted(forges, workspaces, reporter, carry_base=settings.carry_base, allowed=allowed)
+    trusted = Trusted(forges, workspaces, reporter, settings.carry_base, forgetful, allowed)
     return {"prepare": trusted.prepare, "publish": trusted.publish, "conclude": trusted.conclude}
 
 

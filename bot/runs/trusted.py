@@ -39,13 +39,14 @@ class NoFreeBranch(ScenaristError):
 class Trusted:
     """Handlers of the trusted phases. `forge(name)` gives the adapter with its credentials.
 
-    `allowed(request, run_id)` raises `AllowanceUsed` when nothing more may be begun.
+    `forgetful` is whether nothing of a run is kept, so that scenarios have to be part of the change. `allowed(request, run_id)` raises `AllowanceUsed` when nothing more may be begun.
     """
 
     forge: Callable[[str], Forge]
     workspaces: Workspaces
     reporter: Reporter
     carry_base: bool = False
+    forgetful: bool = False
     allowed: Callable[[RunRequested, str], None] = lambda _request, _run: None
 
     def prepare(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult[Event]:
@@ -73,6 +74,8 @@ class Trusted:
         settings: RunSettings = parse_config(text).run_settings()
         if requested.approval:
             settings = settings.model_copy(update={"approval": "required"})
+        if self.forgetful and settings.features == "auto":
+            settings = settings.model_copy(update={"features": "commit"})
         if self.carry_base:
             artifacts[BASE] = mirror.bundle_commit(base, work_ref(run_id), base=None)
         prepared = Prepared(base=base, base_branch=default, branch=branch, head=head, settings=settings)

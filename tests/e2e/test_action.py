@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import CALC, doubling, draft, says
+from runners.gitio import git
+from tests.harness import CALC, DOUBLE_STEPS, doubling, draft, says
 from tests.standins.chat_server import ChatServer, call
 from tests.standins.github_server import GitHubServer
 
@@ -174,3 +175,21 @@ def test_the_comments_of_a_review_are_left_to_the_reviews_own_job(
     assert done.returncode == 0, done.stderr
     assert "the comment is part of a review" in (tmp_path / "summary.md").read_text()
     assert github.comments == {} and github.pulls == {}
+
+
+def test_scenarios_are_part_of_the_change_because_a_job_keeps_nothing(tmp_path: Path) -> None:
+    plain = {path: text for path, text in CALC.items() if not path.startswith("features/")}
+    first, write, *rest = doubling()
+    then = '\n\n@then("I get {n:d}")\ndef get(context, n):\n    assert context.result == n, context.result\n'
+    steps = DOUBLE_STEPS.replace("import when", "import then, when") + then
+    more = says(call("write_file", path="features/steps/double_steps.py", content=steps))
+    with GitHubServer(tmp_path / "github", plain, "http://127.0.0.1:9/none", "unused") as github:
+        number = github.open_issue("ada", "Double numbers", "It should double numbers.")
+        with ChatServer([draft()], [first, write, more, *rest]) as chat:
+            model = {"SCENARIST_MODEL_URL": chat.url, "SCENARIST_MODEL_NAME": "scripted"}
+            done = run_action(github, tmp_path, labelled(github, number, "ada"), **model)
+        assert done.returncode == 0, done.stderr
+        [pull] = github.pulls.values()
+        changed = git("diff", "--name-only", "main", pull["head"], git_dir=github.bare).split()
+        assert f"features/issue_{number}_double_numbers.feature" in changed
+        assert github.violations == []
