@@ -1,10 +1,13 @@
 """`scenarist up`: everything on one machine, in processes of their own."""
 
+import contextlib
+import fcntl
 import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -14,6 +17,7 @@ from bot.limits import load_limits
 from bot.models import read_models
 from bot.runs.database import connect, migrate
 from bot.settings import Settings
+from gherkin.errors import ScenaristError
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,13 @@ CREDENTIALS = (
     "SCENARIST_CONTROL_TOKEN",
 )
 MODEL_KEYS = ("SCENARIST_MODEL_API_KEY", "SCENARIST_ANTHROPIC_API_KEY")
+
+
+class AlreadyUp(ScenaristError):
+    """Another `scenarist up` runs on the same state folder."""
+
+    code = "SCN-7015"
+    next_step = "Stop that one, or give this one a folder of its own (SCENARIST_STATE_DIR)."
 
 
 def environment(settings: Settings, broker_url: str) -> dict[str, str]:
@@ -61,8 +72,8 @@ def run_up(settings: Settings, host: str, port: int) -> None:
     signal.signal(signal.SIGTERM, leave)
     state = settings.state_dir.resolve()
     state.mkdir(parents=True, exist_ok=True)
-    migrate(connect(settings.database))
-    with processes(state / "logs", settings.stop_seconds + 5) as group:
+    with _alone(state), processes(state / "logs", settings.stop_seconds + 5) as group:
+        migrate(connect(settings.database))
         env = environment(settings, start_redis(group, state / "redis"))
         start_all(group, env, host, port, named_secrets(settings))
         wait_for(lambda: True, group, "Scenarist")
@@ -74,6 +85,23 @@ def run_up(settings: Settings, host: str, port: int) -> None:
                 time.sleep(1)
         except KeyboardInterrupt:
             typer.echo("Stopping.")
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Hold the state folder; two of these on one would take each other's Redis. Raises `AlreadyUp`."""
+    with (state / "up.lock").open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            raise AlreadyUp(
+                f"`scenarist up` runs on {state} already (process {handle.read().strip()})."
+            ) from None
+        handle.truncate(0)
+        handle.write(f"{os.getpid()}\n")
+        handle.flush()
+        yield
 
 
 def start_all(

@@ -16,7 +16,7 @@ from pathlib import Path
 from gherkin.errors import ScenaristError
 from runners.gitio import list_files, read_blob
 from runners.models.chat import Frozen
-from runners.sandbox import Limits, Sandbox
+from runners.sandbox import WORKSPACE, Limits, Sandbox
 from runners.trees import remove_tree
 from runners.workspace import Mirror, Workspaces
 
@@ -35,8 +35,12 @@ _REQUIREMENTS = (
     "requirements/test.txt",
 )
 _PROJECT = ("pyproject.toml", "setup.cfg", "setup.py")
+_NODE = ("package.json", "package-lock.json", "npm-shrinkwrap.json")
+# Node looks for packages in the folders above a file, so they have to appear in the workspace itself.
+_MODULES = "node_modules"
 # An operator's own index and proxies; they are there in this step only.
 _PASSED = (
+    "NPM_CONFIG_REGISTRY",
     "UV_DEFAULT_INDEX",
     "UV_INDEX",
     "UV_INDEX_URL",
@@ -68,7 +72,11 @@ class Environment(Frozen):
 
     @property
     def mounts(self) -> dict[str, Path]:
-        return {INSIDE: self.folder} if self.folder is not None else {}
+        if self.folder is None:
+            return {}
+        modules = self.folder / "node" / _MODULES
+        shown = {f"{WORKSPACE}/{_MODULES}": modules} if modules.is_dir() else {}
+        return {INSIDE: self.folder, **shown}
 
 
 def plan(files: Mapping[str, str], setup: Sequence[str]) -> list[str]:
@@ -79,6 +87,29 @@ def plan(files: Mapping[str, str], setup: Sequence[str]) -> list[str]:
     """
     if setup:
         return [_venv(), *setup, _runners()]
+    return [*_python(files), *_node(files)]
+
+
+def _node(files: Mapping[str, str]) -> list[str]:
+    """npm's packages, in a folder of their own; none of their install scripts is run."""
+    try:
+        package = json.loads(files.get("package.json", "{}"))
+        wanted = any(package.get(kind) for kind in ("dependencies", "devDependencies"))
+    except (ValueError, AttributeError):
+        return []
+    if not wanted:
+        return []
+    locked = any(name in files for name in _NODE[1:])
+    names = " ".join(name for name in _NODE if name in files)
+    flags = "--ignore-scripts --no-audit --no-fund --loglevel=error"
+    verb = "ci" if locked else "install --no-package-lock"
+    return [
+        f"mkdir -p {INSIDE}/node && cp {names} {INSIDE}/node/ && cd {INSIDE}/node && "
+        f"HOME={INSIDE}/node npm {verb} {flags} --cache {_CACHE}/npm"
+    ]
+
+
+def _python(files: Mapping[str, str]) -> list[str]:
     targets = [f"-r {name}" for name in _REQUIREMENTS if name in files]
     if "uv.lock" in files:
         export = "uv export --quiet --frozen --all-extras --all-groups --no-emit-project --no-hashes"
@@ -147,7 +178,9 @@ class Environments:
     def prepare(self, mirror: Mirror, base: str, setup: Sequence[str]) -> Environment:
         """The environment of the base commit, built if it is not there. Raises `EnvironmentBroken`."""
         present = set(list_files(mirror.path, base))
-        names = [name for name in (*_REQUIREMENTS, *_PROJECT, "uv.lock") if name in present]
+        names = [name for name in (*_REQUIREMENTS, *_PROJECT, *_NODE, "uv.lock") if name in present]
+        if any(path.startswith(f"{_MODULES}/") for path in present):
+            names = [name for name in names if name not in _NODE]  # it brings its packages itself
         files = {name: (read_blob(mirror.path, base, name) or b"").decode(errors="replace") for name in names}
         variables = {"PYTHONPATH": "src"} if any(path.startswith("src/") for path in present) else {}
         commands = plan(files, setup)
@@ -162,6 +195,8 @@ class Environments:
             if not (home / "done").exists():
                 self._build(mirror, base, commands, home)
         os.utime(home / "done")  # for whoever removes what was not used for long
+        if not (home / "env" / "venv").exists():
+            return Environment(folder=home / "env", variables=variables)
         venv = f"{home / 'env' if self._unsafe else INSIDE}/venv"
         search = f"{venv}/bin:{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
         return Environment(folder=home / "env", variables={**variables, "VIRTUAL_ENV": venv, "PATH": search})

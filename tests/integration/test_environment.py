@@ -31,6 +31,17 @@ def test_what_is_installed_follows_from_the_files() -> None:
         plan({"pyproject.toml": "[dependency-groups]\ntest = ['six']\nlint = ['ruff']\n"}, ())
     )
     assert "uv export --quiet --frozen" in " ".join(plan({"uv.lock": "", "pyproject.toml": ""}, ()))
+    node = {"package.json": '{"devDependencies": {"vitest": "^3"}}'}
+    assert "npm install --no-package-lock" in " ".join(plan(node, ()))
+    [command] = plan({**node, "package-lock.json": "{}"}, ())
+    assert "npm ci --ignore-scripts" in command and "cp package.json package-lock.json /env/node/" in command
+    assert (
+        plan({"package.json": "{}"}, ())
+        == plan({"package.json": "[1]"}, ())
+        == plan({"package.json": "{"}, ())
+        == []
+    )
+    assert len(plan({**node, "requirements.txt": ""}, ())) > 2, "both, where there is both"
     assert "make deps" in plan({"requirements.txt": ""}, ("make deps",))
 
 
