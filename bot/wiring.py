@@ -123,7 +123,7 @@ class Worker:
             self._bell.run(run_id, phase)
         for run_id, phase in self._store.due_runs(_SILENCE_S):
             self._bell.run(run_id, phase)
-        for run_id in self._store.stale_reports():
+        for run_id in self._store.reports.stale():
             self._bell.report(run_id)
 
     def _ask_again(self) -> None:

@@ -189,7 +189,7 @@ class BotUnderTest:
             self.group.check()
             found = self.runs_on(repo, kind, number)
             state = self.state(found[0]) if found else RunState()
-            return state if state.status != "active" and self.store.is_reported(found[0]) else None
+            return state if state.status != "active" and self.store.reports.is_current(found[0]) else None
 
         return wait_until(ended, f"the end of the run on {kind} {number}", seconds)
 

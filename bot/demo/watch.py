@@ -27,7 +27,7 @@ def watch(
             for line in describe(entry):
                 console.print(line)
         state = fold(new, state)
-        if state.status != "active" and store.is_reported(run_id):
+        if state.status != "active" and store.reports.is_current(run_id):
             return run_id, state
         time.sleep(0.1)
     console.print(f"[red]The run did not end within {patience:.0f} s.[/]")

@@ -31,7 +31,7 @@ class StatusPoster:
 
     def post(self, run_id: str) -> None:
         """Bring the comment up to the log's present end; what is added meanwhile is posted too."""
-        while (fence := self._store.begin_report(run_id, self._hold_seconds)) is not None:
+        while (fence := self._store.reports.begin(run_id, self._hold_seconds)) is not None:
             state = fold(self._store.entries(run_id))
             comment = state.status_comment
             try:
@@ -44,7 +44,7 @@ class StatusPoster:
                 log.warning("run %s: the status cannot be posted: %s", run_id, error)
             known = comment is None or comment == state.status_comment
             posted = None if known else StatusPosted(comment=comment)
-            if not self._store.end_report(run_id, fence, state.seq, posted):
+            if not self._store.reports.end(run_id, fence, state.seq, posted):
                 return
             if self._store.seq(run_id) == state.seq:
                 return
@@ -54,7 +54,7 @@ class StatusPoster:
 
         def beat() -> bool:
             try:
-                return self._store.extend_report(run_id, fence, self._hold_seconds)
+                return self._store.reports.extend(run_id, fence, self._hold_seconds)
             except Exception as error:
                 log.warning("run %s: the right to post was not extended (%s)", run_id, type(error).__name__)
                 return True

@@ -19,8 +19,9 @@ from bot.runs.events import (
     RunEnded,
 )
 from bot.runs.heartbeat import beating
+from bot.runs.log import ArtifactTooLarge
 from bot.runs.state import RunState, fold
-from bot.runs.store import ArtifactTooLarge, Claim, LeaseLost, Store
+from bot.runs.store import Claim, LeaseLost, Store
 from bot.runs.workflow import APPROVAL, FAILED, end_status, next_phase
 from gherkin.errors import ScenaristError
 from runners.job import PhaseResult

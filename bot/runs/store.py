@@ -1,16 +1,14 @@
 """The durable truth: runs with their leases, logs and artifacts."""
 
-import hashlib
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from ulid import ULID
 
-from bot.runs.database import add_row, insert, reading
+from bot.runs.database import add_row, reading
 from bot.runs.events import (
     Controlled,
     Entry,
@@ -19,17 +17,16 @@ from bot.runs.events import (
     PhaseFinished,
     RunRequested,
     Status,
-    StatusPosted,
     event_adapter,
 )
+from bot.runs.log import append, instructions, put
+from bot.runs.reports import Reports
 from bot.runs.tables import artifacts, deliveries, events, runs
-from bot.runs.usage import RUNNER_PHASES, too_many_at_once, used_by
+from bot.runs.usage import RUNNER_PHASES, too_many_at_once
 from gherkin.errors import ScenaristError
 from runners.events import Instructed
 from runners.limits import Allowances
 from runners.models.chat import Frozen
-
-MAX_ARTIFACT_BYTES = 100_000_000
 
 
 class LeaseLost(ScenaristError):
@@ -37,13 +34,6 @@ class LeaseLost(ScenaristError):
 
     code = "SCN-6001"
     next_step = "Nothing to do: the other worker goes on with the run."
-
-
-class ArtifactTooLarge(ScenaristError):
-    """An artifact is larger than the store takes."""
-
-    code = "SCN-6002"
-    next_step = "Keep generated and binary files out of the change, for example with .gitignore."
 
 
 class Claim(Frozen):
@@ -108,6 +98,8 @@ class Store:
         self.allowances = allowances
         self.engine = engine
         self.clock = clock
+        # The clock of a store may be set to another one.
+        self.reports = Reports(engine, lambda: self.clock())
 
     # -- runs ----------------------------------------------------------------------------------------
 
@@ -147,7 +139,7 @@ class Store:
         with self.engine.begin() as db:
             created = add_row(db, runs, row)
             if created:
-                self._append(db, run_id, [request])
+                append(db, run_id, [request], self.clock())
             if delivery_id is not None:
                 outcome = f"run {run_id}" if created else "already requested"
                 db.execute(
@@ -237,8 +229,8 @@ class Store:
         """Append events and store artifacts in one transaction, under the claim. Raises `LeaseLost`."""
         with self.engine.begin() as db:
             self._hold(db, claim)
-            self._append(db, claim.run_id, new)
-            self._put(db, claim.run_id, blobs or {})
+            append(db, claim.run_id, new, self.clock())
+            put(db, claim.run_id, blobs or {})
 
     def finish_phase(
         self,
@@ -261,13 +253,13 @@ class Store:
                 due_at=self.clock() + delay,
                 attempts=0,
             )
-            self._append(db, claim.run_id, new)
-            self._put(db, claim.run_id, blobs)
+            append(db, claim.run_id, new, self.clock())
+            put(db, claim.run_id, blobs)
 
     def note(self, run_id: str, event: Event) -> None:
         """Append an event that needs no claim: something seen from outside of the phases."""
         with self.engine.begin() as db:
-            self._append(db, run_id, [event])
+            append(db, run_id, [event], self.clock())
 
     def free_orphans(self, is_gone: Callable[[str], bool]) -> list[tuple[str, Phase]]:
         """Take the leases of workers that are gone, by their names; (id, phase) of the runs that can go on."""
@@ -314,61 +306,6 @@ class Store:
         )
         with reading(self.engine) as db:
             return [(row.id, row.phase) for row in db.execute(query)]
-
-    def begin_report(self, run_id: str, seconds: float) -> int | None:
-        """Take the right to edit the run's status comment for `seconds`; None while another process has it.
-
-        The number that comes back is worth something only while it is the newest.
-        """
-        now = self.clock()
-        statement = (
-            sa.update(runs)
-            .where(runs.c.id == run_id, sa.or_(runs.c.report_until.is_(None), runs.c.report_until < now))
-            .values(report_until=now + seconds, report_fence=runs.c.report_fence + 1)
-            .returning(runs.c.report_fence)
-        )
-        with self.engine.begin() as db:
-            return db.execute(statement).scalar()
-
-    def extend_report(self, run_id: str, fence: int, seconds: float) -> bool:
-        """Keep the right to report for `seconds` more; False when another process has taken it."""
-        with self.engine.begin() as db:
-            return self._reporting(db, run_id, fence, report_until=self.clock() + seconds)
-
-    def end_report(self, run_id: str, fence: int, seq: int, posted: StatusPosted | None = None) -> bool:
-        """Let go of the right to report, having shown the log up to `seq`; False, and nothing, without the right.
-
-        `posted` is appended to the log, when the comment is new.
-        """
-        with self.engine.begin() as db:
-            held = self._reporting(db, run_id, fence, report_until=None, reported_seq=seq)
-            if held and posted is not None:
-                self._append(db, run_id, [posted])
-        return held
-
-    @staticmethod
-    def _reporting(db: sa.Connection, run_id: str, fence: int, **values: Any) -> bool:
-        own = (runs.c.id == run_id, runs.c.report_fence == fence, runs.c.report_until.is_not(None))
-        return bool(db.execute(sa.update(runs).where(*own).values(**values)).rowcount)
-
-    def stale_reports(self, limit: int = 100) -> list[str]:
-        """Runs whose status comment shows less than their log and nobody edits."""
-        query = (
-            sa.select(runs.c.id)
-            .where(
-                runs.c.reported_seq < runs.c.seq,
-                sa.or_(runs.c.report_until.is_(None), runs.c.report_until < self.clock()),
-            )
-            .limit(limit)
-        )
-        with reading(self.engine) as db:
-            return list(db.execute(query).scalars())
-
-    def is_reported(self, run_id: str) -> bool:
-        """Whether a run's status comment shows all of its log, and nobody edits it any more."""
-        query = sa.select(runs.c.reported_seq >= runs.c.seq).where(runs.c.id == run_id)
-        with reading(self.engine) as db:
-            return bool(db.execute(query).scalar())
 
     def seq(self, run_id: str) -> int:
         """The number of the log's last entry; 0 for an unknown run."""
@@ -428,14 +365,14 @@ class Store:
         with self.engine.begin() as db:
             if db.execute(query.with_for_update()).first() is None:
                 return False
-            if event.comment not in {each.comment for each in _instructions(db, run_id)}:
-                self._append(db, run_id, [event])
+            if event.comment not in {each.comment for each in instructions(db, run_id)}:
+                append(db, run_id, [event], self.clock())
         return True
 
     def instructions(self, run_id: str) -> list[Instructed]:
         """What people wrote while the run was on, oldest first."""
         with reading(self.engine) as db:
-            return _instructions(db, run_id)
+            return instructions(db, run_id)
 
     def _control(self, run_id: str, event: Controlled, statement: Any) -> bool:
         with self.engine.begin() as db:
@@ -445,7 +382,7 @@ class Store:
             new: list[Event] = [event]
             if event.control == "cancel":
                 new.append(PhaseFinished(phase=before, outcome="cancelled", reason=event.reason))
-            self._append(db, run_id, new)
+            append(db, run_id, new, self.clock())
         return True
 
     def holds(self, claim: Claim) -> bool:
@@ -488,63 +425,3 @@ class Store:
         )
         if not db.execute(statement).rowcount:
             raise LeaseLost(f"Run {claim.run_id} was taken over by another worker.")
-
-    def _append(self, db: sa.Connection, run_id: str, new: Sequence[Event]) -> None:
-        if not new:
-            return
-        tokens, cost, seconds = used_by(new)
-        moved = (
-            sa.update(runs)
-            .where(runs.c.id == run_id)
-            .values(
-                seq=runs.c.seq + len(new),
-                tokens=runs.c.tokens + tokens,
-                cost=runs.c.cost + cost,
-                seconds=runs.c.seconds + seconds,
-            )
-            .returning(runs.c.seq)
-        )
-        last = db.execute(moved).scalar_one()
-        at = datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="milliseconds")
-        first = last - len(new) + 1
-        db.execute(
-            sa.insert(events),
-            [
-                {
-                    "run_id": run_id,
-                    "seq": seq,
-                    "at": at,
-                    "type": event.type,
-                    "data": event.model_dump_json(),
-                }
-                for seq, event in enumerate(new, start=first)
-            ],
-        )
-
-    def _put(self, db: sa.Connection, run_id: str, blobs: Mapping[str, bytes]) -> None:
-        for name, content in blobs.items():
-            if len(content) > MAX_ARTIFACT_BYTES:
-                raise ArtifactTooLarge(f"{name} has {len(content):,} bytes.")
-            row = {
-                "run_id": run_id,
-                "name": name,
-                "size": len(content),
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "data": zlib.compress(content, 1),
-            }
-            statement = insert(db, artifacts).values(row)
-            db.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["run_id", "name"],
-                    set_={key: row[key] for key in ("size", "sha256", "data")},
-                )
-            )
-
-
-def _instructions(db: sa.Connection, run_id: str) -> list[Instructed]:
-    query = (
-        sa.select(events.c.data)
-        .where(events.c.run_id == run_id, events.c.type == "Instructed")
-        .order_by(events.c.seq)
-    )
-    return [Instructed.model_validate_json(data) for data in db.execute(query).scalars()]

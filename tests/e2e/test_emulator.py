@@ -48,7 +48,9 @@ def test_from_the_label_to_a_pull_request(github: tuple[Emulator, BotUnderTest])
     wait_until(lambda: len(comments(emulator, number)) == 2, "a first status comment", 10)
     target = f"github:{OWNER}/{REPO}:issue:{number}"
     run = wait_until(lambda: bot.store.list_runs(target=target), "a run")[0]
-    wait_until(lambda: bot.state(run.id).status != "active" and bot.store.is_reported(run.id), "its end")
+    wait_until(
+        lambda: bot.state(run.id).status != "active" and bot.store.reports.is_current(run.id), "its end"
+    )
     state = bot.state(run.id)
     assert state.status == "done", (state.code, state.reason)
     assert state.requested is not None and state.verdict is not None

@@ -53,7 +53,9 @@ def described(both: Both) -> Iterator[None]:
 def end(bot: BotUnderTest, kind: str, number: int) -> RunState:
     target = f"github:octo/calc:{kind}:{number}"
     run = wait_until(lambda: bot.store.list_runs(target=target), "a run")[0]
-    wait_until(lambda: bot.state(run.id).status != "active" and bot.store.is_reported(run.id), "its end")
+    wait_until(
+        lambda: bot.state(run.id).status != "active" and bot.store.reports.is_current(run.id), "its end"
+    )
     return bot.state(run.id)
 
 

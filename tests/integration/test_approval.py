@@ -34,7 +34,7 @@ def begin(
 
 
 def waits(bot: BotUnderTest, run: str) -> None:
-    wait_until(lambda: bot.state(run).waits_for_approval and bot.store.is_reported(run), "its asking")
+    wait_until(lambda: bot.state(run).waits_for_approval and bot.store.reports.is_current(run), "its asking")
 
 
 def say(bot: BotUnderTest, repo: Repo, number: int, text: str, by: str = "wim") -> None:

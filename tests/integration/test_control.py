@@ -51,7 +51,7 @@ def begin(bot: BotUnderTest, name: str) -> tuple[Repo, int, str]:
 def ended(bot: BotUnderTest, run: str) -> RunState:
     state = wait_until(lambda: (s := bot.state(run)).status not in ("active", "paused") and s, "the end")
     assert isinstance(state, RunState)
-    wait_until(lambda: bot.store.is_reported(run), "its report")
+    wait_until(lambda: bot.store.reports.is_current(run), "its report")
     return state
 
 

@@ -50,13 +50,13 @@ def test_a_slow_edit_is_not_begun_a_second_time(store: Store, tmp_path: Path) ->
     thread = threading.Thread(target=first.post, args=[run_id])
     thread.start()
     assert forge.asked.wait(30)
-    held = store.stale_reports()
+    held = store.reports.stale()
     for _ in range(3):  # longer than the right to post lasts by itself
         assert not threading.Event().wait(0.4)
-        assert store.begin_report(run_id, 60) is None
+        assert store.reports.begin(run_id, 60) is None
     forge.answer.set()
     thread.join()
-    assert held == [] and store.stale_reports() == []
+    assert held == [] and store.reports.stale() == []
     assert len(forge.comments(Repo(full_name=REPO), 1)) == 1
     assert fold(store.entries(run_id)).status_comment == 1
 

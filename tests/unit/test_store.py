@@ -10,8 +10,9 @@ from alembic.migration import MigrationContext
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.runs.database import connect, migrate
 from bot.runs.events import Controlled, PhaseFinished, PhaseStarted, RunEnded, RunRequested, StatusPosted
+from bot.runs.log import ArtifactTooLarge
 from bot.runs.state import fold
-from bot.runs.store import ArtifactTooLarge, Claim, LeaseLost, Store, new_id
+from bot.runs.store import Claim, LeaseLost, Store, new_id
 from bot.runs.tables import metadata
 from runners.workorder import WorkOrder
 
@@ -177,12 +178,12 @@ def test_a_delayed_run_is_due_later(store: Store, clock: Clock) -> None:
 def test_status_reports_are_made_by_one_and_never_forgotten(store: Store) -> None:
     run_id = start(store)
     assert run_id is not None
-    fence = store.begin_report(run_id, 60)
-    assert fence is not None and store.begin_report(run_id, 60) is None
-    assert store.end_report(run_id, fence, store.seq(run_id))
-    assert store.stale_reports() == []
+    fence = store.reports.begin(run_id, 60)
+    assert fence is not None and store.reports.begin(run_id, 60) is None
+    assert store.reports.end(run_id, fence, store.seq(run_id))
+    assert store.reports.stale() == []
     store.note(run_id, PhaseStarted(phase="prepare", worker="a"))
-    assert store.stale_reports() == [run_id]
+    assert store.reports.stale() == [run_id]
 
 
 def test_the_state_is_the_fold_of_the_log_also_in_pieces(store: Store) -> None:
@@ -201,15 +202,15 @@ def test_the_state_is_the_fold_of_the_log_also_in_pieces(store: Store) -> None:
 def test_who_lost_the_right_to_report_changes_nothing(store: Store, clock: Clock) -> None:
     run_id = start(store)
     assert run_id is not None
-    slow = store.begin_report(run_id, 60)
-    assert slow is not None and store.extend_report(run_id, slow, 60)
+    slow = store.reports.begin(run_id, 60)
+    assert slow is not None and store.reports.extend(run_id, slow, 60)
     clock.now += 61
-    quick = store.begin_report(run_id, 60)
+    quick = store.reports.begin(run_id, 60)
     assert quick is not None
-    assert not store.extend_report(run_id, slow, 60)
-    assert not store.end_report(run_id, slow, 1, StatusPosted(comment=7))
-    assert store.begin_report(run_id, 60) is None, "the other one still has it"
-    assert store.end_report(run_id, quick, 1, StatusPosted(comment=8))
+    assert not store.reports.extend(run_id, slow, 60)
+    assert not store.reports.end(run_id, slow, 1, StatusPosted(comment=7))
+    assert store.reports.begin(run_id, 60) is None, "the other one still has it"
+    assert store.reports.end(run_id, quick, 1, StatusPosted(comment=8))
     assert fold(store.entries(run_id)).status_comment == 8
 
 
