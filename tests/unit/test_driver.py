@@ -121,7 +121,7 @@ def test_other_errors_end_it_at_once(
 def test_work_that_is_too_large_to_store_ends_the_run_with_its_reason(
     store: Store, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.runs.store.MAX_ARTIFACT_BYTES", 10)
+    monkeypatch.setattr("bot.runs.log.MAX_ARTIFACT_BYTES", 10)
     run_id = start(store)
     assert run_id is not None
     large: Handler = lambda _run, _state, _hold: PhaseResult("done", artifacts={"work.bundle": b"x" * 11})  # noqa: E731
@@ -150,7 +150,7 @@ def test_a_run_that_kills_its_workers_is_ended(store: Store, make: Make, clock: 
 def test_work_that_is_too_large_ends_the_run_with_its_own_code(
     store: Store, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.runs.store.MAX_ARTIFACT_BYTES", 1000)
+    monkeypatch.setattr("bot.runs.log.MAX_ARTIFACT_BYTES", 1000)
     run_id = start(store)
     assert run_id is not None
 
