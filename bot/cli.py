@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bot import __version__
-from bot.runs.control import RunUnknown
+from bot import __version__, cli_runs
 from bot.settings import Settings, load_settings
 from gherkin.errors import ScenaristError
 from runners.scratch import use_private_tmp
@@ -23,18 +22,37 @@ app = typer.Typer(
 )
 models = typer.Typer(help="The models: what they can do, and how to serve one.", no_args_is_help=True)
 app.add_typer(models, name="models")
+app.add_typer(cli_runs.app)
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="TCP port.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
 
 def main() -> None:
-    """Entry point: errors become one line with a code, and exit status 2."""
+    """Entry point: errors become one line with a code, and exit status 2; with SCENARIST_DEBUG set, a defect its trace too."""
     try:
         app()
     except ScenaristError as error:
         typer.echo(str(error), err=True)
-        sys.exit(2)
+    except Exception as error:
+        if os.environ.get("SCENARIST_DEBUG"):
+            raise
+        typer.echo(str(_unexpected(error)), err=True)
+    else:
+        return
+    sys.exit(2)
+
+
+def _unexpected(error: Exception) -> ScenaristError:
+    """What a user is told of an error that nobody has put into words."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if isinstance(error, SQLAlchemyError):
+        said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
+        return DatabaseUnusable(f"The database cannot be used: {said}.")
+    return ScenaristError(
+        f"This is a defect in Scenarist ({type(error).__name__}). SCENARIST_DEBUG=1 shows where."
+    )
 
 
 @app.command()
@@ -154,78 +172,6 @@ def up(host: Host = "127.0.0.1", port: Port = 8080) -> None:
 
     _log()
     run_up(load_settings(), host, port)
-
-
-@app.command()
-def runs(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20) -> None:
-    """List the newest runs."""
-    from bot.runs.database import connect
-    from bot.runs.store import Store
-
-    for row in Store(connect(load_settings().database)).list_runs(limit):
-        typer.echo(f"{row.id}  {row.status:10}  {row.phase:9}  {row.target}")
-
-
-@app.command()
-def costs(days: Annotated[float, typer.Option(min=0.01, help="Of how many days.")] = 30) -> None:
-    """What runs have used, by repository."""
-    import time
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from bot.runs.database import connect
-    from bot.runs.usage import usage_by_repository
-
-    engine = connect(load_settings().database)
-    table = Table("repository", "runs", "done", "tokens", "US dollars", "minutes", box=None)
-    for forge, repo, used in usage_by_repository(engine, time.time() - days * 86_400):
-        row = (used.runs, used.done, f"{used.tokens:,}", f"{used.cost:.2f}", f"{used.minutes:.1f}")
-        table.add_row(f"{forge}:{repo}", *map(str, row))
-    Console().print(table)
-
-
-@app.command(name="log")
-def show_log(
-    run: Annotated[str, typer.Argument(help="The run's id.")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line: a recording for replay.")
-    ] = False,
-) -> None:
-    """Print a run's log."""
-    from bot.audit_command import log_line
-    from bot.runs.database import connect
-    from bot.runs.store import Store
-
-    store = Store(connect(load_settings().database))
-    entries = store.entries(run)
-    if not entries:
-        raise RunUnknown(f"There is no run {run}.")
-    for entry in entries:
-        typer.echo(entry.model_dump_json() if as_json else log_line(entry))
-
-
-@app.command()
-def audit(
-    run: Annotated[str, typer.Argument(help="The run's id.")],
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Check that no entry was removed or altered.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """Print every tool call of a run: who, what, and what came of it."""
-    from bot.audit_command import audit_lines, check_audit
-    from bot.runs.database import connect
-    from bot.runs.store import Store
-
-    entries = Store(connect(load_settings().database)).entries(run)
-    if not entries:
-        raise RunUnknown(f"There is no run {run}.")
-    if verify:
-        typer.echo(check_audit(entries))
-        return
-    for line in audit_lines(entries, as_json=as_json):
-        typer.echo(line)
 
 
 @app.command()
@@ -389,50 +335,6 @@ def serve_model(
         raise typer.Exit(run_server(made, f"http://{host}:{port}", typer.echo))
 
 
-RunId = Annotated[str, typer.Argument(help="The run's id.")]
-
-
-@app.command()
-def pause(run: RunId) -> None:
-    """Pause a run; what it is doing ends within two seconds."""
-    _control(run, "pause")
-
-
-@app.command()
-def resume(run: RunId) -> None:
-    """Let a paused run go on from its last stored turn."""
-    _control(run, "resume")
-
-
-@app.command()
-def cancel(run: RunId) -> None:
-    """End a run; what it is doing ends within two seconds, and its issue is told."""
-    _control(run, "cancel")
-
-
-@app.command()
-def retry(
-    run: RunId,
-    phase: Annotated[
-        str, typer.Option(help="Where to begin again: prepare, specify, implement, verify or publish.")
-    ],
-) -> None:
-    """Begin a run that ended without a result again at a phase."""
-    _control(run, "retry", phase)
-
-
-def _control(run: str, control: str, phase: str | None = None) -> None:
-    import getpass
-
-    from bot.runs.control import control_run
-    from bot.runs.database import connect
-    from bot.runs.store import Store
-
-    store = Store(connect(load_settings().database))
-    control_run(store, run, control, by=getpass.getuser(), where="on the command line", phase=phase)
-    typer.echo(f"{control}: {run}")
-
-
 @app.command()
 def action() -> None:
     """Do one event's whole run in this process: what the GitHub Actions workflow calls."""
@@ -440,6 +342,13 @@ def action() -> None:
 
     _log()
     raise typer.Exit(run_action(load_settings(), os.environ))
+
+
+class DatabaseUnusable(ScenaristError):
+    """The database is not there, has no schema or an old one, or refuses."""
+
+    code = "SCN-6003"
+    next_step = "Look at SCENARIST_DATABASE_URL and SCENARIST_STATE_DIR, then `scenarist migrate`; `scenarist doctor` says more."
 
 
 class SandboxRequired(ScenaristError):
