@@ -48,6 +48,7 @@ class Chaos:
     number: int = 0
 
     def begin(self) -> tuple[Repo, int]:
+        wait_until(self.bot.is_up, "the web app")
         self.number += 1
         repo = self.bot.make_repo(f"octo/r{self.number}")
         self.bot.script([draft()], doubling())
