@@ -40,12 +40,17 @@ class PromptSent(Frozen):
 
 
 class Instructed(Frozen):
-    """Somebody with rights wrote on the issue or pull request while the run was on; the model hears of it before its next turn."""
+    """Somebody with rights wrote on the issue or pull request while the run was on; the model hears of it before its next turn.
+
+    With `corrects` it is what they made of the scenarios in the bot's own comment: it says how they should be, and not yet that
+    they are approved.
+    """
 
     type: Literal["Instructed"] = "Instructed"
     comment: int
     by: str
     text: str
+    corrects: bool = False
 
 
 class ModelReplied(Frozen):

@@ -123,6 +123,14 @@ class LocalForge:
         self._deliver(repo, "issue_comment", "created", author, issue=payload, comment=comment)
         return made
 
+    def edit_comment(self, repo: str, comment: int, editor: str, body: str) -> None:
+        """Edit whoever's comment on an issue."""
+        issue, data = next((to, data) for number, to, data in self._all(repo, "comment") if number == comment)
+        self._put(repo, "comment", comment, issue, {**data, "body": body, "updated_at": _now()})
+        edited = {"id": comment, "user": data["author"], "body": body, "created_at": data["created_at"]}
+        payload = self._conversation_payload(repo, issue)
+        self._deliver(repo, "issue_comment", "edited", editor, issue=payload, comment=edited)
+
     def submit_review(
         self, repo: str, pull: int, author: str, body: str, comments: list[tuple[str, int, str]]
     ) -> int:

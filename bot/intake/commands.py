@@ -1,5 +1,6 @@
 """Event -> work order: who may ask, what is frozen. Asks the forge at the moment of use; writes nothing."""
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewCo
 from bot.intake.events import (
     AccessLost,
     Commented,
+    CommentEdited,
     Event,
     Ignored,
     IssueLabelled,
@@ -16,6 +18,7 @@ from bot.intake.events import (
     Withdrawn,
 )
 from bot.runs.events import PHASES_TO_RETRY, Control, Phase, RunRequested
+from gherkin.markdown import split
 from runners.events import Instructed
 from runners.models.chat import Frozen
 from runners.workorder import OrderComment, OrderThread, WorkOrder
@@ -103,6 +106,8 @@ def decide(event: Event, forge: Forge, delivery_id: str) -> Decision:
         return _implement(event, forge, delivery_id)
     if isinstance(event, Commented):
         return _comment(event, forge, delivery_id)
+    if isinstance(event, CommentEdited):
+        return _corrected(event, forge)
     pull = forge.pull(event.repo, event.pull)
     if not forge.is_ours(event.repo, pull.author):
         return Ignored(reason="not a pull request of ours")
@@ -170,6 +175,21 @@ def _comment(event: Commented, forge: Forge, delivery_id: str) -> Decision:
     if command is not None:
         return _revise_as_told(event, command["rest"].strip(), forge)
     return InstructRun(target=target, instructed=told, otherwise=_answered(event, forge, delivery_id))
+
+
+def _corrected(event: CommentEdited, forge: Forge) -> AnswerScenarios | Ignored:
+    """Scenarios that somebody with rights has changed in the bot's own comment take the place of those that wait."""
+    blocks = [block.text for block in split(event.body)[1] if block.kind == "gherkin"]
+    if not forge.is_ours(event.repo, event.author) or not blocks:
+        return Ignored(reason="an edit of somebody's own")
+    text = blocks[-1].rstrip("\n")
+    # The comment stays the same one, so what is known of it is its text.
+    known_as = -int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+    told = Instructed(
+        comment=known_as, by=event.sender.login, text=f"````gherkin\n{text}\n````", corrects=True
+    )
+    target = f"{forge.kind}:{event.repo.full_name}:issue:{event.number}"
+    return AnswerScenarios(target=target, by=event.sender.login, instructed=told)
 
 
 def _answered(event: Commented, forge: Forge, delivery_id: str) -> StartRun | None:

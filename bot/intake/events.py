@@ -72,6 +72,17 @@ class Withdrawn(Neutral):
     sender: Account
 
 
+class CommentEdited(Neutral):
+    """Somebody edited the text of a comment of `author` on an issue."""
+
+    repo: Repo
+    number: int
+    comment: int
+    author: Account
+    body: str
+    sender: Account
+
+
 class AccessLost(Neutral):
     """The bot may do nothing more in `repos`, or in all of an installation."""
 
@@ -87,4 +98,4 @@ class Ignored(Neutral):
     reason: str
 
 
-Event = IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn | AccessLost
+Event = CommentEdited | IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn | AccessLost

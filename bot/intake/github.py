@@ -16,6 +16,7 @@ from bot.forges.forge import Account, Repo
 from bot.intake.access import ACCESS_EVENTS, access_event
 from bot.intake.events import (
     Commented,
+    CommentEdited,
     Event,
     Ignored,
     IssueLabelled,
@@ -81,6 +82,7 @@ class _Review(BaseModel):
 
 class _Comment(BaseModel):
     id: int
+    user: _Account | None = None
     pull_request_review_id: int | None = None
     body: str | None = None
     created_at: str = ""
@@ -188,10 +190,12 @@ def _issue(payload: _Payload, trigger_label: str, spec_label: str) -> Event | Ig
 
 
 def _issue_comment(payload: _Payload, trigger_label: str) -> Event | Ignored:
-    if payload.action != "created":
+    if payload.action not in ("created", "edited"):
         return Ignored(reason="action not used")
     if payload.issue is None or payload.comment is None:
         raise PayloadInvalid("issue and comment are required")
+    if payload.action == "edited":
+        return _edited(payload, payload.issue, payload.comment)
     return Commented(
         repo=payload.repo,
         kind="pull" if payload.issue.pull_request is not None else "issue",
@@ -203,6 +207,26 @@ def _issue_comment(payload: _Payload, trigger_label: str) -> Event | Ignored:
         label=trigger_label,
         title=payload.issue.title,
         text=payload.issue.body or "",
+    )
+
+
+def _edited(payload: _Payload, issue: _Issue, comment: _Comment) -> Event | Ignored:
+    """Only scenarios in somebody else's comment are of interest: a maintainer corrects the bot's."""
+    own = comment.user is None or comment.user.id == payload.sender.id
+    if (
+        own
+        or "```gherkin" not in (comment.body or "")
+        or issue.pull_request is not None
+        or comment.user is None
+    ):
+        return Ignored(reason="an edit that changes no scenarios")
+    return CommentEdited(
+        repo=payload.repo,
+        number=issue.number,
+        comment=comment.id,
+        author=comment.user.neutral(),
+        body=comment.body or "",
+        sender=payload.sender.neutral(),
     )
 
 

@@ -17,10 +17,12 @@ from bot.intake.commands import (
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.events import Commented, Ignored
 from bot.intake.github import PayloadInvalid, parse
+from bot.report.escape import MAX_BLOCK
 from bot.runs.events import Control, Controlled
 from bot.runs.state import fold
 from bot.runs.store import Store
 from gherkin.errors import ScenaristError
+from runners.job import FEATURE
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +160,12 @@ class IntakeHandler:
         if run_id is None:
             return "no scenarios wait for an approval"
         control: Control = "resume"
+        if decision.instructed is not None and decision.instructed.corrects:
+            shown = (self._store.artifact(run_id, FEATURE) or b"").decode(errors="replace")
+            if len(shown) > MAX_BLOCK:
+                return "the comment does not show all of the scenarios"
+            if shown.strip() in decision.instructed.text:
+                return "the scenarios are as they were"
         if decision.instructed is not None:
             self._store.instruct(run_id, decision.instructed)
             control = "respecify"

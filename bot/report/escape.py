@@ -8,6 +8,10 @@ _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|>~&<-]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;"}
 
 
+# Characters of a code block, beyond which its middle is left out.
+MAX_BLOCK = 6000
+
+
 def inline(text: str, limit: int = 300) -> str:
     """`text` on one line, with nothing in it that Markdown, HTML or mentions would act on."""
     return _SPECIAL.sub(
@@ -15,7 +19,7 @@ def inline(text: str, limit: int = 300) -> str:
     )
 
 
-def block(text: str, language: str = "text", limit: int = 6000) -> str:
+def block(text: str, language: str = "text", limit: int = MAX_BLOCK) -> str:
     """`text` as a code block that it cannot end early; its middle is left out beyond `limit` characters."""
     clean = without_controls(text.replace("\r\n", "\n"))  # nothing acts inside a code block
     if len(clean) > limit:

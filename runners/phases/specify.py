@@ -51,16 +51,25 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if job.order.kind == "revise":
         return _adopt(job, services, mirror)
     told = [event for event in job.events if isinstance(event, Instructed)]
-    texts = [each.text for each in told]
+    # A correction holds until somebody says something else.
+    current = [each for each in told if not each.corrects or each is told[-1]]
+    texts = [each.text for each in current]
+    corrected = bool(told) and told[-1].corrects
     try:
         comments = [comment.body for comment in job.order.comments]
         story = story_from_issue(job.order.number, job.order.title, job.order.body, [*comments, *texts])
         # Scenarios that came after the run was asked for come from somebody who may approve them.
         approved = (
             bool(texts)
+            and not corrected
             and story_from_issue(job.order.number, job.order.title, "", texts).scenarios is not None
         )
     except (StoryInvalid, FeatureInvalid) as error:
+        if corrected:
+            # What was there before goes on waiting.
+            return PhaseResult(
+                "approval", f"The scenarios as they were edited cannot be read: {error.message} {_APPROVE}"
+            )
         return PhaseResult("needs_info", str(error))
     kind = kind_of(job.order.title, job.order.body, job.order.labels)
     if kind == "chore" and story.scenarios is None:

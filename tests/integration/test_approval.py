@@ -117,3 +117,47 @@ def test_what_waits_can_be_cancelled_and_a_late_approval_does_nothing(bot: BotUn
     assert bot.finished(repo, "issue", number).status == "cancelled"
     say(bot, repo, number, "/agent approve")
     assert bot.state(run).status == "cancelled" and len(bot.runs_on(repo, "issue", number)) == 1
+
+
+def test_scenarios_corrected_in_the_bots_own_comment_are_taken_over_and_still_wait(bot: BotUnderTest) -> None:
+    bot.script([draft()], doubling())
+    repo, number, run = begin(bot, "corrected")
+    shown = bot.forge.comments(repo, number)[0]
+    before = len(bot.chat.requests)
+
+    def edited(body: str, by: str = "wim") -> None:
+        bot.forge.edit_comment(repo.full_name, shown.id, by, body)
+        bot.idle()
+
+    better = shown.body.replace("Scenario: Doubling", "Scenario: Four twice")
+    edited(better, by="tri")
+    edited(shown.body + "\nThanks!")
+    state = bot.state(run)
+    assert state.waits_for_approval and state.spec is not None and state.spec.scenarios == ("Doubling",)
+
+    edited(better.replace("Then I get 8", "Then I get 8\n    Perhaps"))
+    wait_until(lambda: "as they were edited cannot be read" in bot.state(run).reason, "the word of it")
+    waits(bot, run)
+
+    edited(better)
+    wait_until(lambda: (s := bot.state(run).spec) and s.scenarios == ("Four twice",), "the correction")
+    waits(bot, run)
+    assert "Scenario: Four twice" in bot.forge.comments(repo, number)[0].body
+    assert len(bot.chat.requests) == before, "no model is asked"
+    say(bot, repo, number, "/agent approve")
+    state = bot.finished(repo, "issue", number)
+    assert state.status == "done" and state.approved_by == "wim", state.reason
+    assert state.verdict is not None
+    assert [proof.name for proof in state.verdict.scenarios] == ["Four twice"]
+
+
+def test_an_edit_of_anybody_elses_comment_is_none_of_our_business(bot: BotUnderTest) -> None:
+    bot.script([draft()], doubling())
+    repo, number, run = begin(bot, "elsewhere")
+    text = "What of this?\n\n```gherkin\nScenario: Another\n  When I double 4\n  Then I get 8\n```\n"
+    theirs = bot.forge.add_comment(repo.full_name, number, "tri", "What of this?")
+    bot.forge.edit_comment(repo.full_name, theirs, "tri", text)
+    bot.forge.edit_comment(repo.full_name, theirs, "wim", text + " ")
+    bot.idle()
+    state = bot.state(run)
+    assert state.waits_for_approval and state.spec is not None and state.spec.scenarios == ("Doubling",)
