@@ -1,10 +1,14 @@
 """Drives a run: takes the lease, does one phase, stores its end, says what comes next."""
 
+import errno
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from bot.forges.forge import ForgeUnavailable
 from bot.runs.draining import Draining
@@ -24,12 +28,12 @@ from bot.runs.state import RunState, fold
 from bot.runs.store import Claim, LeaseLost, Store
 from bot.runs.workflow import APPROVAL, FAILED, end_status, next_phase
 from gherkin.errors import ScenaristError
+from runners.gitio import GitFailed
 from runners.job import PhaseResult
 from runners.models.chat import Cancelled, ModelUnavailable
 
 log = logging.getLogger(__name__)
 
-_PASSING = (ForgeUnavailable, ModelUnavailable)
 _MAX_ATTEMPTS = 6
 # Trouble that may pass is waited for about half an hour in all.
 _MAX_DELAYS = 12
@@ -43,6 +47,33 @@ class PhaseNeverEnded(ScenaristError):
 
     code = "SCN-6004"
     next_step = "Read the worker's log of that time; it may need more memory. `scenarist retry` begins the phase again."
+
+
+class HostTrouble(ScenaristError):
+    """The machine lacks something that it may have again: room on the disk, a writable disk, memory, open files."""
+
+    code = "SCN-6005"
+    next_step = "Make room (`scenarist gc`), or look at the disk and the limits of the worker; the run is tried again meanwhile."
+
+
+_LACKING = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the disk is read-only",
+    errno.ENOMEM: "no memory is left",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
+}
+
+
+def host_trouble(error: Exception) -> HostTrouble | None:
+    """`error` in those words, if it comes from the machine and not from the run."""
+    said = _LACKING.get(error.errno or 0) if isinstance(error, OSError) else None
+    if said is None and isinstance(error, GitFailed):
+        said = next(
+            (words for number, words in _LACKING.items() if os.strerror(number) in error.message), None
+        )
+    return HostTrouble(f"On this worker's machine {said}.") if said else None
 
 
 Handler = Callable[[str, RunState, "Hold"], PhaseResult[Event]]
@@ -104,6 +135,10 @@ class Driver:
         try:
             with self._heartbeat(claim, hold.cancel):
                 following = self._do(claim, hold)
+        except (OperationalError, InterfaceError) as error:
+            # Nothing was stored since, so nothing is lost: the run goes on when its lease is old.
+            log.warning("run %s: the database is away (%s)", run_id, type(error).__name__)
+            return False
         except LeaseLost:
             if self._draining is not None and self._draining.begun and self._store.release(claim):
                 self._changed(run_id, claim.phase)
@@ -122,23 +157,30 @@ class Driver:
         state = fold(self._store.entries(claim.run_id))
         try:
             result = self._handlers[claim.phase](claim.run_id, state, hold)
-        except LeaseLost:
+        except (LeaseLost, OperationalError, InterfaceError):
             raise
         except Cancelled:
             raise LeaseLost(f"Run {claim.run_id} was taken out of this worker's hands.") from None
-        except ScenaristError as error:
+        except (ScenaristError, OSError) as raised:
+            error = host_trouble(raised) or raised
+            if not isinstance(error, ScenaristError):
+                return self._broke(claim)
             delays = _delays(self._store.entries(claim.run_id))
-            if isinstance(error, _PASSING) and delays < _MAX_DELAYS:
+            if isinstance(error, (ForgeUnavailable, ModelUnavailable, HostTrouble)) and delays < _MAX_DELAYS:
                 return self._delay(claim, error, delays)
             return self._fail(claim, error)
         except Exception:
-            log.exception("run %s: the %s phase broke", claim.run_id, claim.phase)
-            reason = f"The {claim.phase} phase broke. {ScenaristError.next_step}"
-            return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code)
+            return self._broke(claim)
         try:
             return self._finish(claim, result, result.outcome, "")
         except ArtifactTooLarge as error:
             return self._fail(claim, error)
+
+    def _broke(self, claim: Claim) -> Phase | None:
+        """End a phase that has met a defect of ours; called where the error is being handled."""
+        log.exception("run %s: the %s phase broke", claim.run_id, claim.phase)
+        reason = f"The {claim.phase} phase broke. {ScenaristError.next_step}"
+        return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code)
 
     def _fail(self, claim: Claim, error: ScenaristError) -> Phase | None:
         reason = f"{error.message} {error.next_step}"

@@ -1,11 +1,13 @@
 """The driver: one phase a claim, trouble that passes, trouble that does not, workers that die."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bot.forges.forge import ForgeDenied, ForgeUnavailable
 from bot.runs.draining import Draining
@@ -14,6 +16,7 @@ from bot.runs.events import Controlled, Phase, PhaseDelayed
 from bot.runs.holders import holder, is_gone
 from bot.runs.state import RunState, fold
 from bot.runs.store import Store
+from runners.gitio import GitFailed
 from runners.job import PhaseResult
 from tests.harness import wait_until
 from tests.unit.test_store import Clock, claim, start
@@ -223,3 +226,41 @@ def test_a_run_whose_worker_is_gone_goes_on_without_waiting_for_its_lease(
 @pytest.mark.parametrize("name", ["", "host:1", "host:1@place#", "host:x@y#z", "w"])
 def test_of_what_is_no_name_of_ours_nothing_is_known(name: str) -> None:
     assert not is_gone(name)
+
+
+def test_a_database_that_is_away_for_a_while_ends_no_run(store: Store, make: Make, clock: Clock) -> None:
+    away = OperationalError("SELECT 1", {}, Exception("the connection is gone"))
+    run = start(store)
+    driver = make(specify=raising(away, times=2))
+    assert driver.advance(run)
+    assert not driver.advance(run)
+    assert fold(store.entries(run)).status == "active"
+    assert not driver.advance(run), "the lease is still there"
+    assert drive(store, driver, clock, run).status == "done"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "no space is left"),
+        (OSError(errno.EROFS, "Read-only file system"), "read-only"),
+        (
+            GitFailed("git worktree failed (exit 128): fatal: write error: No space left on device."),
+            "no space is left",
+        ),
+    ],
+)
+def test_trouble_of_the_machine_is_waited_for(
+    store: Store, make: Make, clock: Clock, error: Exception, words: str
+) -> None:
+    run = start(store)
+    assert drive(store, make(specify=raising(error, times=3)), clock, run).status == "done"
+    delayed = [entry.event for entry in store.entries(run) if isinstance(entry.event, PhaseDelayed)]
+    assert [each.code for each in delayed] == ["SCN-6005"] * 3
+    assert words in delayed[0].reason
+
+
+def test_another_error_of_the_system_is_a_defect(store: Store, make: Make, clock: Clock) -> None:
+    run = start(store)
+    state = drive(store, make(specify=raising(FileNotFoundError(2, "gone"), times=1)), clock, run)
+    assert (state.status, state.code) == ("failed", "SCN-0000")
