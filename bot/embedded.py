@@ -114,6 +114,11 @@ class Processes:
             revived.append(child.name)
         return revived
 
+    def forgive(self) -> None:
+        """Forget how often children have ended: it was meant."""
+        for child in self._children:
+            child.deaths.clear()
+
     def kill(self, name: str) -> None:
         """Kill a child and all it started, as a crash would (SIGKILL)."""
         for child in self._children:

@@ -67,6 +67,7 @@ class Chaos:
             self.server.start()
         else:
             self.bot.group.kill(victim)
+        self.bot.group.forgive()
         while True:  # others may go down with it, and come back
             self.bot.group.revive()
             with contextlib.suppress(Exception):
