@@ -1,7 +1,6 @@
 """The verdict on a head commit: red-green proof, no regression, no tampering, the repository's commands."""
 
 import contextlib
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -67,7 +66,7 @@ class Gate:
                 ).root
 
             base, head = checkout(claim.base, "base"), checkout(claim.head, "head")
-            proof = checkout(claim.proof, "proof") if claim.proof else head
+            proof = checkout(self._beside(claim), "proof") if claim.proof else head
             proofs: tuple[ScenarioProof, ...] = ()
             if claim.feature:
                 laid = self._laid(claim)
@@ -226,6 +225,11 @@ class Gate:
         # With the scenarios outside of the change, their checkout is the one that has everything.
         return try_mutants(proof, candidates, claim.mutation, claim.head, partial(notices, proof))
 
+    def _beside(self, claim: Claim) -> str:
+        """The head with the scenarios and steps that lie beside it, and nothing else that may lie there."""
+        added = tree_entries(self._mirror.path, claim.proof, claim.feature, f"{SHADOW}/steps")
+        return commit_on(self._mirror.path, claim.head, "The head with the scenarios", added=added)
+
     def _laid(self, claim: Claim) -> str:
         """The base commit with only the feature and the step definitions of the head."""
         git_dir = self._mirror.path
@@ -316,14 +320,19 @@ class Gate:
         return [
             each
             for each in worse
-            if not (
-                each.message == GONE
-                and asked_for(claim.asked, each.test, *re.split(r"::", each.test.partition("[")[0]))
-            )
+            if not (each.message == GONE and asked_for(claim.asked, *_names(each.test)))
         ]
 
 
 GONE = "It is missing now."
+
+
+def _names(test: str) -> list[str]:
+    """What a test is asked for by: its whole id, its file, and its own name where that is no common word."""
+    path, _, name = test.partition("[")[0].rpartition("::")
+    file = path.partition("::")[0]
+    distinct = [name] if name.startswith("test") or len(name.split()) > 2 else []
+    return [test, file, file.rpartition("/")[2], *distinct]
 
 
 def _suite(suites: Suites, *, name: str, root: Path) -> SuiteRun:

@@ -152,7 +152,10 @@ class Suites:
             return SuiteRun(command=shlex.join(command))
         result, entries, problem = self._run(
             root,
-            lambda report: ["python", "-m", "scenarist_behave", report, *command[3:], "-f", "plain"],
+            lambda report, plugins: [
+                *("python", f"{plugins}/scenarist_behave.py", report),
+                *(*command[3:], "-f", "plain"),
+            ],
         )
         outcomes: dict[str, Outcome] = {}
         failures: list[Failure] = []
@@ -189,7 +192,8 @@ class Suites:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
         command = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
         result, entries, problem = self._run(
-            root, lambda report: [*command, "-p", "scenarist_pytest", f"--scenarist-report={report}"]
+            root,
+            lambda report, plugins: ["python", f"{plugins}/scenarist_pytest.py", report, *command[3:]],
         )
         outcomes: dict[str, Outcome] = {entry["test"]: entry["outcome"] for entry in entries}
         failures = [
@@ -243,17 +247,16 @@ class Suites:
         return result
 
     def _run(
-        self, root: Path, argv: Callable[[str], list[str]]
+        self, root: Path, argv: Callable[[str, str], list[str]]
     ) -> tuple[CommandResult, list[dict[str, Any]], str | None]:
-        """Run `argv(report)` and take in its report; the third part says what is wrong with it, if anything is."""
+        """Run `argv(report, plugins)` and take in its report; the third part says what is wrong with it, if anything is."""
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
             reports = Path(tmp) / "reports"
             reports.mkdir()
             with Collector(reports / "report") as report:
                 sandbox = self._make_sandbox(root, {_PLUGINS: _INSIDE, _REPORTS: reports}, {})
-                plugins = ":".join(filter(None, (sandbox.path(_PLUGINS), sandbox.env.get("PYTHONPATH"))))
-                command = argv(sandbox.path(f"{_REPORTS}/report"))
-                result = self._run_in(sandbox, command, {"PYTHONPATH": plugins})
+                command = argv(sandbox.path(f"{_REPORTS}/report"), sandbox.path(_PLUGINS))
+                result = self._run_in(sandbox, command)
             problem = report.problem
             if not report.complete and result.exit_code == 0:
                 problem = problem or "it ended well without the end of its report"

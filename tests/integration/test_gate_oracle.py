@@ -165,6 +165,32 @@ def test_a_scenario_beside_the_change_that_was_green_proves_nothing(bench: Workb
     assert codes(verdict) == {"scenario-not-red"}
 
 
+def test_what_else_lies_beside_the_change_decides_nothing(bench: Workbench) -> None:
+    steps = ".scenarist/shadow/steps/double_steps.py"
+    cheat = {
+        **BESIDE,
+        steps: BESIDE[steps].replace("assert context.result == n", "assert context.result == n + 1"),
+        ".scenarist/shadow/environment.py": "def before_scenario(context, scenario):\n    scenario.skip()\n\n\n"
+        "def before_step(context, step):\n    step.run = lambda *a, **k: True\n",
+    }
+    verdict = bench.verdict({**CODE, "test_double.py": OWN_TEST}, base=PLAIN, spec={}, shadow=cheat)
+    assert [proof.head for proof in verdict.scenarios] == ["failed"], "its hooks are not there"
+
+
+def test_a_common_word_in_the_issue_asks_for_nothing(bench: Workbench) -> None:
+    skipped = {
+        "test_calc.py": TESTS.replace("import pytest\n", "import pytest\n\npytestmark = pytest.mark.skip\n")
+    }
+    gone = {
+        "features/add.feature": "Feature: Add\n\n  Scenario: Other\n    When I add 1 and 2\n    Then I get 3\n"
+    }
+    asked = "In the module for Adding and adding, double."
+    assert "test-weakened" in codes(bench.verdict({**WORK, **skipped}, base=STRONG, asked=asked))
+    assert "regression" in codes(
+        Workbench.verdict(bench, {**gone, "test_calc.py": TESTS}, base=STRONG, asked=asked)
+    )
+
+
 def test_a_hollow_step_beside_the_change_is_found(bench: Workbench) -> None:
     steps = ".scenarist/shadow/steps/double_steps.py"
     cheat = {**BESIDE, steps: BESIDE[steps].replace("assert context.result == n, context.result", "pass")}

@@ -147,3 +147,36 @@ def test_attack_leave_something_for_the_next_suite(tmp_path: Path) -> None:
     )
     for run in (*both(root, found), *both(root, found)):
         assert run.broken is None and set(run.outcomes.values()) == {"failed"}, run
+
+
+FAKE_BEHAVE = {
+    "behave/__init__.py": "",
+    "behave/formatter/__init__.py": "",
+    "behave/formatter/base.py": "class Formatter:\n    def __init__(self, *a):\n        pass\n",
+    "behave/__main__.py": f"import json\n\n\ndef main(args):\n    import scenarist_behave\n    scenarist_behave.write(json.loads({FORGED!r}))\n    return 0\n",
+}
+FAKE_PYTEST = {
+    "pytest/__init__.py": (
+        "import json\n\n\nclass _Session:\n    pass\n\n\ndef main(args=None, plugins=()):\n    import sys\n"
+        "    plugin = next(iter(plugins), None) or __import__('scenarist_pytest')\n"
+        f"    plugin._seen['x'] = json.loads({FORGED_TEST!r})\n    plugin.pytest_sessionfinish(_Session())\n    return 0\n\n\nconsole_main = main\n"
+    ),
+    "pytest/__main__.py": "import sys, pytest\nsys.exit(pytest.main())\n",
+}
+
+
+@pytest.mark.parametrize("below", ["", "src/"])
+def test_attack_bring_a_test_runner_that_lies(tmp_path: Path, below: str) -> None:
+    """A package of the repository by the name of behave or pytest, which speaks to the harness as the real one does."""
+    root, _ = make(tmp_path)
+    for name, text in {**FAKE_BEHAVE, **FAKE_PYTEST}.items():
+        (root / below / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / below / name).write_text(text)
+
+    def sandbox(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
+        env = {"PYTHONPATH": "src"}  # as for a repository with that folder
+        return Sandbox(root, read_only=read_only, writable=writable, env=env, limits=Limits(wall_s=30))
+
+    for run in both(root, Suites(sandbox, features="features")):
+        assert run.broken is None, run.broken
+        assert set(run.outcomes.values()) == {"failed"}, run

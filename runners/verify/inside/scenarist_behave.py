@@ -1,7 +1,7 @@
 """Runs behave and reports one JSON line a scenario. It runs inside the sandbox, beside the repository's code, and imports
 nothing of Scenarist.
 
-    python -m scenarist_behave REPORT ARGUMENTS…
+    python /opt/scenarist/scenarist_behave.py REPORT ARGUMENTS…
 
 The report is opened, and greeted, before any code of the repository is loaded. behave's own JSON formatter mixes up
 statuses when a Rule inherits a Background.
@@ -11,7 +11,11 @@ import json
 import sys
 from typing import Any
 
-from behave.formatter.base import Formatter
+import scenarist_path
+
+scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.formatter.base")
+
+from behave.formatter.base import Formatter  # noqa: E402
 
 _report: Any = None
 _written = 0

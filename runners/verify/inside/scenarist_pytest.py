@@ -1,12 +1,21 @@
-"""A pytest plugin that writes one JSON line a test. It runs inside the sandbox, beside the repository's
-code, and imports nothing of Scenarist."""
+"""Runs pytest and reports one JSON line a test. It runs inside the sandbox, beside the repository's code, and imports
+nothing of Scenarist.
+
+    python /opt/scenarist/scenarist_pytest.py REPORT ARGUMENTS…
+"""
 
 import json
 import os
 import sys
 from typing import Any
 
-_OPTION = "--scenarist-report"
+import scenarist_path
+
+scenarist_path.load("pytest", "_pytest.config", "_pytest.main", "_pytest.runner", "pluggy")
+
+import pytest  # noqa: E402
+
+_report: Any = None
 _RANK = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 _seen: dict[str, dict[str, Any]] = {}
 
@@ -53,17 +62,16 @@ def pytest_sessionfinish(session: Any) -> None:
     _report.flush()
 
 
-def pytest_addoption(parser: Any) -> None:
-    parser.addoption(_OPTION, default=os.devnull)
+def main() -> int:
+    global _report
+    # The report is opened and greeted before any conftest.py and any test is loaded.
+    _report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    _report.write(json.dumps({"hello": 1}) + "\n")
+    _report.flush()
+    words = sys.argv[2:]
+    sys.argv[:] = ["pytest", *words]
+    return int(pytest.main(words, plugins=[sys.modules["__main__"]]))
 
 
-def _opened() -> Any:
-    """The report, opened and greeted at once: this module is loaded before any conftest.py and any test."""
-    names = [word.partition("=")[2] for word in sys.argv if word.startswith(f"{_OPTION}=")]
-    report = open(names[-1] if names else os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    report.write(json.dumps({"hello": 1}) + "\n")
-    report.flush()
-    return report
-
-
-_report = _opened()
+if __name__ == "__main__":
+    sys.exit(main())
