@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from runners.verify.known import KnownRuns
 from runners.verify.mutation import MutationSettings
 from tests.workbench import BASE, SPEC, STEPS, WORK, Files, Workbench, codes
 
@@ -15,8 +16,11 @@ STRONG = {**BASE, "test_calc.py": TESTS}
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
-    return Workbench(tmp_path / "state")
+def bench(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    made = Workbench(tmp_path / "state")
+    # Most of these begin with the same base, whose results one test learns for all.
+    made.known = KnownRuns(tmp_path_factory.getbasetemp() / "known", "the tests' own")
+    return made
 
 
 @pytest.mark.parametrize(
