@@ -26,6 +26,16 @@ _PLUGINS = "/opt/scenarist"
 _REPORTS = "/reports"
 _MAX_REPORT = 50_000_000
 
+# What a record of each harness holds.
+_SCENARIO: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("path", "name", "status", "step", "step_status", "message"), (str,)),
+    **dict.fromkeys(("line", "steps"), (int,)),
+}
+_TEST: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("test", "outcome", "path", "message"), (str,)),
+    "line": (int, type(None)),
+}
+
 _BEHAVE: dict[str, Outcome] = {
     "passed": "passed",
     "xfailed": "passed",
@@ -156,6 +166,7 @@ class Suites:
                 *("python", f"{plugins}/scenarist_behave.py", report),
                 *(*command[3:], "-f", "plain"),
             ],
+            _SCENARIO,
         )
         outcomes: dict[str, Outcome] = {}
         failures: list[Failure] = []
@@ -194,6 +205,7 @@ class Suites:
         result, entries, problem = self._run(
             root,
             lambda report, plugins: ["python", f"{plugins}/scenarist_pytest.py", report, *command[3:]],
+            _TEST,
         )
         outcomes: dict[str, Outcome] = {entry["test"]: entry["outcome"] for entry in entries}
         failures = [
@@ -215,7 +227,7 @@ class Suites:
                 "untrusted",
                 "pytest's results cannot be trusted: it ended well, but reported failures",
             )
-        elif result.exit_code not in (0, 1, 5) and not failures:
+        elif not failures and (result.exit_code not in (0, 1, 5) or (result.exit_code == 1 and not outcomes)):
             fault, broken = (
                 "unusable",
                 f"pytest could not run (exit {result.exit_code}): {_tail(result.output)}",
@@ -247,9 +259,9 @@ class Suites:
         return result
 
     def _run(
-        self, root: Path, argv: Callable[[str, str], list[str]]
+        self, root: Path, argv: Callable[[str, str], list[str]], shape: Mapping[str, tuple[type, ...]]
     ) -> tuple[CommandResult, list[dict[str, Any]], str | None]:
-        """Run `argv(report, plugins)` and take in its report; the third part says what is wrong with it, if anything is."""
+        """Run `argv(report, plugins)` and take in its report, whose records have the `shape`; the third part says what is wrong with it, if anything is."""
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
             reports = Path(tmp) / "reports"
             reports.mkdir()
@@ -260,6 +272,8 @@ class Suites:
             problem = report.problem
             if not report.complete and result.exit_code == 0:
                 problem = problem or "it ended well without the end of its report"
+            if not all(_has_shape(entry, shape) for entry in report.entries):
+                return result, [], problem or "something else than the harness wrote into its report"
             return result, report.entries, problem
 
 
@@ -283,6 +297,10 @@ def _suite_run(
         broken=broken,
         fault=fault,
     )
+
+
+def _has_shape(entry: Mapping[str, object], shape: Mapping[str, tuple[type, ...]]) -> bool:
+    return all(isinstance(entry.get(name, ...), kinds) for name, kinds in shape.items())
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -69,6 +69,21 @@ def test_attack_write_the_report(tmp_path: Path, way: str, monkeypatch: pytest.M
     assert all(red(run) for run in both(root, found))
 
 
+@pytest.mark.parametrize(
+    "record", ["{}", '{"test": 1}', '{"name": "one", "path": "f", "line": "2"}', "[1]", "1", "nonsense"]
+)
+def test_attack_write_a_record_of_another_shape(tmp_path: Path, record: str) -> None:
+    """Through the harness's own open descriptor, so that nothing depends on who is first."""
+    root, found = make(tmp_path)
+    plant(
+        root,
+        "import os\nfor name in os.listdir('/proc/self/fd'):\n    try:\n        if 'report' in os.readlink(f'/proc/self/fd/{name}'):\n"
+        f"            os.write(int(name), {record.encode()!r} + b'\\n')\n    except OSError:\n        pass\n",
+    )
+    for run in both(root, found):
+        assert run.fault == "untrusted", run
+
+
 def test_the_old_report_could_be_rewritten(tmp_path: Path) -> None:
     """The control of the test above: in a folder that can be written, a file that stays is rewritten at the end."""
     root, _ = make(tmp_path)
@@ -163,6 +178,13 @@ FAKE_PYTEST = {
     ),
     "pytest/__main__.py": "import sys, pytest\nsys.exit(pytest.main())\n",
 }
+
+
+def test_a_suite_that_fails_without_a_single_test_is_no_empty_one(tmp_path: Path) -> None:
+    root, found = make(tmp_path)
+    (root / "conftest.py").write_text("import os\n\n\ndef pytest_sessionstart(session):\n    os._exit(1)\n")
+    run = found.pytest(root)
+    assert run.fault == "unusable" and not run.outcomes
 
 
 @pytest.mark.parametrize("below", ["", "src/"])
