@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -77,7 +78,7 @@ def _bare(bench: Workbench, base: str, head: str) -> float:
         return time.perf_counter() - started
 
 
-def _timed(do: object) -> float:
+def _timed(do: Callable[[], object]) -> float:
     started = time.perf_counter()
-    do()  # type: ignore[operator]
+    do()
     return time.perf_counter() - started
