@@ -1,16 +1,16 @@
 """THE tool loop: ask the model, run its calls, log, repeat, until it finishes or a bound is reached."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field, ValidationError
 
+from runners.asking import ask
 from runners.budget import Budget, Spent
 from runners.calls import Caller
-from runners.conversation import Room, Step, as_message, condensed, unanswered
-from runners.events import Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
+from runners.conversation import Room, Step, advice, as_message, condensed, giving_way, unanswered
+from runners.events import Advised, Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.models.chat import (
     Choice,
     ContextTooLong,
@@ -25,6 +25,7 @@ from runners.models.rescue import rescue
 from runners.models.roster import Engine
 from runners.redact import Redactor
 from runners.stuck import HINTS, circling
+from runners.summary import summarise
 from runners.tools.base import ToolResult
 
 _SILENT_REPLIES = 3
@@ -90,12 +91,19 @@ class Ended(Frozen):
     answers: dict[int, str] = {}
 
 
+class Navigator(Protocol):
+    """Advises a driver who is stuck with the conversation so far: events that are not logged yet. Raises `Cancelled`."""
+
+    def __call__(self, messages: Sequence[Message]) -> Sequence[RunnerEvent]: ...
+
+
 class Agent:
     """One conversation with one model and one set of tools.
 
     `log` gets each event before anything is built on it: a reply before its calls are run, a turn's
     results together. It may raise to end the loop (a cancelled run does so). The first `finish` is answered with what
-    `checklist` gives, and only the next one ends the loop. `inbox` gives what came in since it was last asked.
+    `checklist` gives, and only the next one ends the loop. `inbox` gives what came in since it was last asked, `navigator` advice
+    when the model goes round in circles.
     """
 
     def __init__(
@@ -108,6 +116,7 @@ class Agent:
         redactor: Redactor | None = None,
         checklist: Callable[[], str] | None = None,
         inbox: Callable[[], Sequence[str]] = tuple,
+        navigator: Navigator = lambda _messages: (),
     ) -> None:
         self._engine = engine
         self._tools = tools
@@ -117,6 +126,7 @@ class Agent:
         self._cancel = cancel
         self._checklist = checklist
         self._inbox = inbox
+        self._navigator = navigator
         self._called: list[ToolCalled] = []
         self._advised = False
         self._schemas = [*tools.toolbox.schemas(), *ENDINGS]
@@ -158,14 +168,28 @@ class Agent:
 
     def _advise(self, messages: list[Message]) -> Ended | None:
         """A hint when the calls go round in circles, and the end when a hint was no help."""
-        advice = circling(self._called)
-        if advice is None:
+        circle = circling(self._called)
+        if circle is None:
             return None
         if self._advised:
             return Ended(reason="stuck", text="The model went round in circles, also after a hint.")
         self._advised, self._called = True, []
-        self._nudge(HINTS[advice], messages)
+        self._nudge(HINTS[circle], messages)
+        self.advised(self._navigator(messages), messages)
         return None
+
+    def advised(self, events: Sequence[RunnerEvent], messages: list[Message]) -> None:
+        """Log a navigator's `events` and hand its advice over."""
+        if events:
+            self._log(events)
+        for event in events:
+            if isinstance(event, ModelReplied):
+                self._spend(event)
+            elif isinstance(event, Advised) and event.text:
+                messages.append(advice(event))
+
+    def _spend(self, replied: ModelReplied) -> None:
+        self.spent = self.spent.after(replied.reply.usage, replied.seconds, replied.cost)
 
     def _nudge(self, hint: str, messages: list[Message]) -> None:
         self._log([PromptSent(reason="nudge", text=hint)])
@@ -173,55 +197,38 @@ class Agent:
 
     def _ask(self, messages: list[Message], choice: Choice) -> tuple[Reply, str]:
         """The next reply, with the calls that are in it, and what to tell the model if a call is unclear."""
-        started = time.monotonic()
-        reply = self._fitting(messages, choice)
-        seconds = time.monotonic() - started
+        replied = self._fitting(messages, choice)
+        reply = replied.reply
         writing = self._tools.toolbox.writing | set(_ENDING)
         found = rescue(reply, self._schemas, writing, self.spent.turns)
-        said = ""
         if found.family:
             said = reply.text
             reply = reply.model_copy(update={"text": found.text, "tool_calls": found.calls, "stop": "tools"})
-        cost = self._engine.prices.cost(reply.usage)
-        self._log(
-            [
-                ModelReplied(
-                    phase="implement",
-                    reply=reply,
-                    seconds=round(seconds, 3),
-                    runtime=self._engine.runtime,
-                    cost=cost,
-                    rescued=found.family,
-                    said=said,
-                )
-            ]
-        )
-        self.spent = self.spent.after(reply.usage, seconds, cost)
+            replied = replied.model_copy(update={"reply": reply, "rescued": found.family, "said": said})
+        self._log([replied])
+        self._spend(replied)
         self._room.measured(messages, reply.usage)
         return reply, found.correction
 
-    def _fitting(self, messages: list[Message], choice: Choice) -> Reply:
+    def _fitting(self, messages: list[Message], choice: Choice) -> ModelReplied:
         """The model's reply; the conversation is condensed when it has grown too long. Raises as `ChatModel.reply` does."""
         step = self._room.step(messages)
         refusals = 0
         while True:
             if step is not None:
-                tokens = self._room.tokens(messages)
-                kept = self._room.kept(messages, step) // (1 + refusals)
-                self._log([Condensed(step=step, kept=kept, tokens=tokens)])
-                messages[:] = condensed(messages, step, kept)
-                self._room.forget()
+                self._condense(messages, step, self._room.kept(messages, step) // (1 + refusals))
                 step = self._room.next_step(messages) if step == "results" else None
                 continue
             try:
-                reply = self._engine.model.reply(
+                return ask(
+                    self._engine,
+                    "implement",
                     messages,
-                    self._schemas,
+                    tools=self._schemas,
                     choice=choice,
-                    max_tokens=self._engine.max_tokens,
                     cancel=self._cancel,
+                    redactor=self._redactor,
                 )
-                return _without_secrets(reply, self._redactor)
             except ContextTooLong:
                 if refusals == len(_REFUSED):
                     raise
@@ -231,6 +238,23 @@ class Agent:
                 if choice == "auto":
                     raise
                 choice = "auto"
+
+    def _condense(self, messages: list[Message], step: Step, kept: int) -> None:
+        tokens = self._room.tokens(messages)
+        replied: list[ModelReplied] = []
+        summary = problem = ""
+        old = giving_way(messages, kept)
+        if step == "digest" and old:
+            if self.spent.is_last(self._budget, tokens):
+                problem = "The budget has no room for it."
+            else:
+                replied, summary, problem = summarise(self._engine, old, self._cancel, self._redactor)
+        done = Condensed(step=step, kept=kept, tokens=tokens, summary=summary, problem=problem)
+        self._log([*replied, done])
+        for each in replied:
+            self._spend(each)
+        messages[:] = condensed(messages, step, kept, summary)
+        self._room.forget()
 
     def _answer(self, calls: Sequence[ToolCall], messages: list[Message]) -> Ended | None:
         """Run the calls and log their results together; after an ending call nothing is run."""
@@ -284,14 +308,3 @@ def _ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
 def _last_words(messages: Sequence[Message]) -> str:
     last = next((each.text for each in reversed(messages) if each.role == "assistant"), "")
     return f" Its last words: {last[:_MAX_WORDS]}" if last.strip() else ""
-
-
-def _without_secrets(reply: Reply, redactor: Redactor) -> Reply:
-    """`reply` without the secrets this process knows, before anything is done with it or stored."""
-    if not redactor.values:
-        return reply
-    known = redactor.known
-    calls = tuple(call.model_copy(update={"arguments": known(call.arguments)}) for call in reply.tool_calls)
-    return reply.model_copy(
-        update={"text": known(reply.text), "reasoning": known(reply.reasoning), "tool_calls": calls}
-    )

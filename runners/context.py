@@ -15,6 +15,7 @@ _MAX_BLOCK = 24_000
 _MAX_FILES = 6_000
 _MAX_DIFF = 12_000
 _MAX_REVIEWED = 60_000
+_MAX_RECORD = 30_000
 
 
 class Background(Frozen):
@@ -94,8 +95,38 @@ def review_prompt(
     env = _environment(mark)
     system = env.get_template("review.md.j2").render(fence=mark, most=most)
     task = _task(env, mark, order, background, "the scenarios", feature)
-    shown = f"## The change\n{mark}\n{cut_middle(diff.replace(mark, '====='), _MAX_REVIEWED)}\n{mark} end\n"
+    shown = f"## The change\n{_block(mark, diff, _MAX_REVIEWED)}"
     return [Message(role="system", text=system), task, Message(role="user", text=shown)]
+
+
+def navigate_prompt(
+    run_id: str,
+    order: WorkOrder,
+    background: Background,
+    *,
+    why: str,
+    diff: str,
+    feature: str,
+    record: str,
+) -> list[Message]:
+    """The conversation that asks for advice: the driver's task, its `diff` so far and the `record` of its newest turns."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("navigate.md.j2").render(fence=mark, why=why)
+    task = _task(env, mark, order, background, "the scenarios", feature)
+    shown = (
+        f"## The change so far\n{_block(mark, diff or '(nothing)', _MAX_DIFF)}\n"
+        f"## What the driver did last\n{_block(mark, record, _MAX_RECORD)}"
+    )
+    return [Message(role="system", text=system), task, Message(role="user", text=shown)]
+
+
+def summary_prompt(secret: str, record: str) -> list[Message]:
+    """The conversation that asks for a summary of `record`; its delimiter follows from `secret`."""
+    mark = fence(secret)
+    system = _environment(mark).get_template("summary.md.j2").render(fence=mark)
+    shown = f"## The record\n{_block(mark, record, len(record))}"
+    return [Message(role="system", text=system), Message(role="user", text=shown)]
 
 
 def instruction(run_id: str, by: str, text: str) -> str:
@@ -130,6 +161,10 @@ def _task(
         files=_shorten_list(background.files),
     )
     return Message(role="user", text=text)
+
+
+def _block(mark: str, text: str, most: int) -> str:
+    return f"{mark}\n{cut_middle(text.replace(mark, '====='), most)}\n{mark} end\n"
 
 
 def _environment(mark: str) -> jinja2.Environment:

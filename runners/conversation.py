@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from runners.events import Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
+from runners.events import Advised, Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.models.chat import Message, Reply, ToolCall, ToolSchema, Usage
 from runners.plaintext import one_line
 
@@ -53,7 +53,9 @@ def conversation_from_log(head: Sequence[Message], events: Sequence[RunnerEvent]
         elif isinstance(event, PromptSent):
             messages.append(Message(role="user", text=event.text))
         elif isinstance(event, Condensed):
-            messages = condensed(messages, event.step, event.kept)
+            messages = condensed(messages, event.step, event.kept, event.summary)
+        elif isinstance(event, Advised) and event.text:
+            messages.append(advice(event))
     return messages
 
 
@@ -66,23 +68,42 @@ def estimate(messages: Sequence[Message]) -> int:
     return int(chars / _CHARS_A_TOKEN)
 
 
-def condensed(messages: Sequence[Message], step: Step, kept: int) -> list[Message]:
+def advice(event: Advised) -> Message:
+    """The message that hands the navigator's advice to the driver."""
+    return Message(
+        role="user", text=f"Your navigator, who sees your work and cannot act, says:\n{event.text}"
+    )
+
+
+def condensed(messages: Sequence[Message], step: Step, kept: int, summary: str = "") -> list[Message]:
     """`messages` with all but the fixed head and about the newest `kept` shortened.
 
-    ``results``: long tool results lose all but their beginning. ``digest``: whole turns give way to a list of the calls that
-    were made in them. The same messages always come to the same result.
+    ``results``: long tool results lose all but their beginning. ``digest``: whole turns give way to `summary`, or else to a list of the
+    calls that were made in them; what the model was told stays listed. The same messages always come to the same result.
     """
-    head = next((at for at, each in enumerate(messages) if each.role == "assistant"), len(messages))
-    cut = max(head, len(messages) - kept)
-    while cut < len(messages) and messages[cut].role == "tool":
-        cut += 1  # a result stays with its call
+    head, cut = _old(messages, kept)
     old = messages[head:cut]
     if step == "results":
         return [*messages[:head], *map(_shortened, old), *messages[cut:]]
     if not old:
         return list(messages)
-    digest = Message(role="user", text=_digest(old))
+    digest = Message(role="user", text=_digest(old, summary))
     return [*messages[:head], digest, *messages[cut:]]
+
+
+def giving_way(messages: Sequence[Message], kept: int) -> Sequence[Message]:
+    """The messages that a ``digest`` which keeps the newest `kept` replaces."""
+    head, cut = _old(messages, kept)
+    return messages[head:cut]
+
+
+def _old(messages: Sequence[Message], kept: int) -> tuple[int, int]:
+    """Where the head ends, and where the newest messages begin."""
+    head = next((at for at, each in enumerate(messages) if each.role == "assistant"), len(messages))
+    cut = max(head, len(messages) - kept)
+    while cut < len(messages) and messages[cut].role == "tool":
+        cut += 1  # a result stays with its call
+    return head, cut
 
 
 def _shortened(message: Message) -> Message:
@@ -91,17 +112,21 @@ def _shortened(message: Message) -> Message:
     return message.model_copy(update={"text": message.text[:_SHORT] + _GONE})
 
 
-def _digest(messages: Sequence[Message]) -> str:
+def _digest(messages: Sequence[Message], summary: str) -> str:
     lines: list[str] = []
     results = {each.tool_call_id: each.text for each in messages if each.role == "tool"}
     for message in messages:
         if message.role == "user":
             lines.append(f"- you were told: {one_line(message.text)[:_SHORT]}")
-        for call in message.tool_calls:
+        for call in message.tool_calls if not summary else ():
             came = one_line(results.get(call.id, ""))[:80]
             lines.append(f"- {call.name}({_arguments(call)}): {came}")
     while len(lines) > 1 and sum(map(len, lines)) > _MAX_DIGEST:
         lines = lines[1:]
+    if summary:
+        return "\n".join(
+            ["To save room, your own summary stands for the earlier part of the work.", summary, *lines]
+        )
     return (
         "To save room, this is all that is left of the earlier part of the work, newest last:\n"
         + "\n".join(lines)

@@ -9,6 +9,8 @@ from runners.models.chat import Frozen, Reply, ToolCall
 from runners.quota import Usage
 from runners.verify.verdict import Verdict
 
+ModelPhase = Literal["specify", "implement", "review", "condense", "navigate"]
+
 
 class SpecWritten(Frozen):
     """The feature file is committed and from now on locked by `sha256` (of its bytes, hex).
@@ -61,7 +63,7 @@ class ModelReplied(Frozen):
     """
 
     type: Literal["ModelReplied"] = "ModelReplied"
-    phase: Literal["specify", "implement", "review"]
+    phase: ModelPhase
     reply: Reply
     seconds: float
     runtime: str = ""
@@ -82,13 +84,26 @@ class ModelSwitched(Frozen):
 class Condensed(Frozen):
     """What is older than the newest `kept` messages was shortened, in the way of `step`, for want of room.
 
-    `tokens` is how long the conversation was taken to be.
+    `tokens` is how long the conversation was taken to be. `summary` is the model's own of what gave way; without one, `problem` says why
+    a list of the calls stands in its place.
     """
 
     type: Literal["Condensed"] = "Condensed"
     step: Literal["results", "digest"]
     kept: int
     tokens: int
+    summary: str = ""
+    problem: str = ""
+
+
+class Advised(Frozen):
+    """What the navigator told the driver, or the `problem` that was in the way of it."""
+
+    type: Literal["Advised"] = "Advised"
+    reason: Literal["stuck", "red"]
+    model: str = ""
+    text: str = ""
+    problem: str = ""
 
 
 class ToolCalled(Frozen):
@@ -154,6 +169,7 @@ RunnerEvent = (
     | ModelReplied
     | ModelSwitched
     | Condensed
+    | Advised
     | ToolCalled
     | Committed
     | VerdictReached

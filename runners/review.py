@@ -1,16 +1,15 @@
 """A second model reads a proven change. What it says stands beside the proof, and can send the change back once."""
 
 import json
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from gherkin.errors import ScenaristError
+from runners.asking import ask
 from runners.context import Background, review_prompt
-from runners.events import ModelReplied, Remark, Reviewed
+from runners.events import Remark, Reviewed
 from runners.gitio import PLAIN, git, read_blob
 from runners.job import FEATURE, Job, Services
-from runners.models.chat import Cancelled
 from runners.plaintext import one_line
 from runners.verify.claim import Claim
 from runners.workspace import Mirror
@@ -47,27 +46,19 @@ def review(job: Job, services: Services, mirror: Mirror, claim: Claim, backgroun
     diff = git("diff", *PLAIN, claim.base, claim.head, git_dir=mirror.path)
     feature = (services.artifact(FEATURE) or b"").decode(errors="replace")
     try:
-        engine = services.models.engine("reviewer")
         messages = review_prompt(job.run_id, job.order, background, diff=diff, feature=feature, most=_MOST)
-        started = time.monotonic()
-        reply = engine.model.reply(
-            messages, schema=REVIEW_SCHEMA, max_tokens=engine.max_tokens, cancel=services.cancel
+        replied = ask(
+            services.models.engine("reviewer"),
+            "review",
+            messages,
+            schema=REVIEW_SCHEMA,
+            cancel=services.cancel,
+            redactor=services.redactor,
         )
-    except Cancelled:
-        raise
     except ScenaristError as error:
         return Reviewed(head=claim.head, problem=error.message)
-    services.log(
-        [
-            ModelReplied(
-                phase="review",
-                reply=reply,
-                seconds=round(time.monotonic() - started, 3),
-                runtime=engine.runtime,
-                cost=engine.prices.cost(reply.usage),
-            )
-        ]
-    )
+    services.log([replied])
+    reply = replied.reply
     try:
         given = json.loads(reply.text, strict=False)["remarks"]
         remarks = tuple(_remark(each, mirror, claim.head) for each in given[:_MOST])

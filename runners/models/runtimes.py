@@ -9,7 +9,7 @@ from runners.limits import Source
 from runners.models.chat import Frozen, Usage
 
 Mode = Literal["local", "anthropic", "hybrid", "replay"]
-Role = Literal["analyst", "driver", "reviewer"]
+Role = Literal["analyst", "driver", "navigator", "reviewer"]
 
 _PER_MILLION = 1_000_000
 
@@ -54,7 +54,9 @@ class AgentSpec(Frozen):
         default=None, description="The driver's set of tools at most; not set: what the repository chooses."
     )
     turns: int | None = Field(
-        default=None, ge=1, description="The driver's turns in a run at most, within the repository's budget."
+        default=None,
+        ge=1,
+        description="The driver's turns in a run at most, within the repository's budget; or how often the navigator is asked (4).",
     )
     escalate: tuple[str, ...] = Field(default=(), description="Runtimes that take over, one after the other.")
     after_red: int = Field(
@@ -68,7 +70,8 @@ class ModelsConfig(Frozen):
     runtimes: dict[str, RuntimeSpec] = Field(min_length=1, description="Models by name.")
     agents: dict[Role, AgentSpec] = Field(
         default={},
-        description="Roles: `analyst` writes the scenarios, `driver` the code; `reviewer`, if there is one, reads the proven change.",
+        description="Roles: `analyst` writes the scenarios, `driver` the code; `navigator`, if there is one, "
+        "advises a driver that gets nowhere; `reviewer`, if there is one, reads the proven change.",
     )
 
     @model_validator(mode="after")
@@ -84,7 +87,7 @@ class ModelsConfig(Frozen):
     def agent(self, role: Role, mode: Mode) -> AgentSpec:
         """Who does `role`: whoever the file names, or the first runtime of the kind that `mode` wants.
 
-        A reviewer is there when the file names one, and in hybrid mode. In hybrid mode the strong model writes the scenarios, where small ones are far weaker than at fixing, and takes over
+        A reviewer is there when the file names one, and in hybrid mode; a navigator only when the file names one. In hybrid mode the strong model writes the scenarios, where small ones are far weaker than at fixing, and takes over
         the code when the local one gets nowhere. Raises `ValueError` when there is no runtime of the kind.
         """
         if role in self.agents:
@@ -97,8 +100,10 @@ class ModelsConfig(Frozen):
         return AgentSpec(runtime=self._first("vllm" if mode == "local" else mode))
 
     def has(self, role: Role, mode: Mode) -> bool:
-        """Whether somebody does `role`: all but the reviewer's are always done."""
-        return role != "reviewer" or role in self.agents or mode == "hybrid"
+        """Whether somebody does `role`: the analyst's and the driver's always are."""
+        if role in ("analyst", "driver") or role in self.agents:
+            return True
+        return role == "reviewer" and mode == "hybrid"
 
     def _first(self, provider: str) -> str:
         found = next((name for name, spec in self.runtimes.items() if spec.provider == provider), None)

@@ -1,16 +1,19 @@
 """The phase that lets a model work until it says that it is done."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 from runners.agent import Agent, Ended
 from runners.budget import Budget
 from runners.calls import Caller
-from runners.context import checklist, implement_prompt, instruction
+from runners.context import Background, checklist, implement_prompt, instruction
 from runners.conversation import conversation_from_log
 from runners.escalation import TAKEN_OVER, level_of, too_many_reds
 from runners.events import (
+    Advised,
     Committed,
+    ModelReplied,
     ModelSwitched,
     PromptSent,
     RunnerEvent,
@@ -19,6 +22,7 @@ from runners.events import (
 from runners.gitio import commit_on, git, tree_entries
 from runners.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, Services, scenarios_folder
 from runners.models.chat import Message
+from runners.navigator import advise
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
 from runners.plaintext import defuse, one_line
 from runners.toolkit import tools_of
@@ -35,10 +39,11 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     with services.workspaces.worktree(mirror, tip, job.run_id, "implement") as tree:
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         feature = (services.artifact(FEATURE) or b"").decode()
+        background = background_of(job, mirror)
         head = implement_prompt(
             job.run_id,
             job.order,
-            background_of(job, mirror),
+            background,
             feature_path=job.spec.path,
             feature=feature,
             steps_folder=f"{scenarios_folder(job)}/steps",
@@ -48,7 +53,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         with tools_of(
             job, services, tree, sandboxes_of(job, services, environment_of(job, services))
         ) as tools:
-            ended = _work(job, services, tree, tools, head)
+            ended = _work(job, services, tree, tools, head, background)
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
@@ -58,7 +63,14 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     return PhaseResult("done", events=[done], artifacts={WORK: bundle})
 
 
-def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Sequence[Message]) -> Ended:
+def _work(
+    job: Job,
+    services: Services,
+    tree: Worktree,
+    tools: Caller,
+    head: Sequence[Message],
+    background: Background,
+) -> Ended:
     """The loop, with one model after the other as far as the driver's escalation goes."""
     log = _checkpointing(job, services, tree, tools.toolbox.writing)
     events: list[RunnerEvent] = list(job.events)
@@ -71,6 +83,9 @@ def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Seq
         told = sum(isinstance(event, PromptSent) and event.reason == "comment" for event in events)
         fresh = services.instructions()[job.spec.told + told :]
         return [instruction(job.run_id, each.by, each.text) for each in fresh]
+
+    def navigated(why: Literal["stuck", "red"], messages: Sequence[Message]) -> list[RunnerEvent]:
+        return advise(job, services, background, why, messages, tree.diff(job.spec.commit), events)
 
     spent = job.spent
     reason = too_many_reds(events, services.models.agent("driver").after_red)
@@ -89,12 +104,27 @@ def _work(job: Job, services: Services, tree: Worktree, tools: Caller, head: Seq
             services.redactor,
             lambda: checklist(tree.diff(job.spec.commit)),
             inbox,
+            partial(navigated, "stuck"),
         )
-        ended = agent.run(conversation_from_log(head, events), spent)
+        conversation = conversation_from_log(head, events)
+        agent.spent = spent
+        if _sent_back(events):
+            agent.advised(navigated("red", conversation), conversation)
+        ended = agent.run(conversation, agent.spent)
         if ended.reason != "stuck" or level + 1 >= len(levels):
             return ended
         reason, spent = ended.text, agent.spent
         logged([PromptSent(reason="switch", text=TAKEN_OVER)])
+
+
+def _sent_back(events: Sequence[RunnerEvent]) -> bool:
+    """Whether a verdict or a review is the newest that the driver was told, and nobody has said anything to it yet."""
+    for event in reversed(events):
+        if isinstance(event, PromptSent):
+            return event.reason in ("verdict", "review")
+        if isinstance(event, (ModelReplied, Advised)):
+            return False
+    return False
 
 
 def _budget(job: Job, services: Services) -> Budget:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +13,7 @@ from gherkin.kinds import Kind, kind_of
 from gherkin.lint import Finding, lint
 from gherkin.spec import FEATURE_SCHEMA, Feature, FeatureInvalid, from_draft, parse, render, scenario_names
 from gherkin.story import StoryInvalid, is_empty, story_from_issue
+from runners.asking import ask
 from runners.context import Background, specify_prompt
 from runners.conversation import as_message
 from runners.events import (
@@ -169,22 +169,16 @@ def _draft(
         if attempt < len(known):
             reply = known[attempt].reply
         else:
-            engine = services.models.engine("analyst")
-            started = time.monotonic()
-            reply = engine.model.reply(
-                messages, schema=FEATURE_SCHEMA, max_tokens=engine.max_tokens, cancel=services.cancel
+            replied = ask(
+                services.models.engine("analyst"),
+                "specify",
+                messages,
+                schema=FEATURE_SCHEMA,
+                cancel=services.cancel,
+                redactor=services.redactor,
             )
-            services.log(
-                [
-                    ModelReplied(
-                        phase="specify",
-                        reply=reply,
-                        seconds=round(time.monotonic() - started, 3),
-                        runtime=engine.runtime,
-                        cost=engine.prices.cost(reply.usage),
-                    )
-                ]
-            )
+            services.log([replied])
+            reply = replied.reply
         try:
             # Constrained decoding lets raw line ends into strings.
             draft = json.loads(reply.text, strict=False)

@@ -1,5 +1,6 @@
 """The conversation within its context, what ends it, and which model goes on with it."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,7 @@ def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, events: list[R
         checklist: Callable[[], str] | None = None,
         budget: Budget | None = None,
         prices: Prices | None = None,
+        summaries: Sequence[Turn] = (),
     ) -> Ended:
         tools = ToolContext(
             root=tmp_path,
@@ -123,7 +125,7 @@ def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, events: list[R
             git=tree_git(tmp_path, tmp_path_factory.mktemp("git") / "repo.git"),
             run_tests=lambda path: ToolResult(ok=True, text="1 passed"),
         )
-        with ChatServer([], script) as server:
+        with ChatServer(summaries, script) as server:
             server.most_characters = most_characters
             model = VllmModel(server.url, "scripted", idle_s=20)
             engine = Engine(
@@ -167,6 +169,61 @@ def test_a_server_that_finds_it_too_long_is_asked_again_with_less(
     steps = [event for event in events if isinstance(event, Condensed)]
     assert steps and max(sizes) <= 90_000
     assert estimate(conversation_from_log(HEAD, events)) * 3.2 < 95_000
+
+
+def test_old_turns_give_way_to_the_models_own_summary(run: Run, events: list[RunnerEvent]) -> None:
+    asked: list[str] = []
+
+    def summary(request: dict[str, Any]) -> Reply:
+        asked.append(request["messages"][-1]["content"])
+        parts = {"done": "Read big.txt.", "found": "It is all y.", "tried": "", "next": "Finish."}
+        return Reply(text=json.dumps(parts), usage=Usage(prompt_tokens=700, completion_tokens=30))
+
+    _, model = reading(10)
+    budget = Budget(turns=30)
+    assert run(model, context_length=20_000, summaries=[summary], budget=budget).reason == "finish"
+    digests = [event for event in events if isinstance(event, Condensed) and event.step == "digest"]
+    assert digests and len(asked) == len(digests)
+    assert all(not each.problem for each in digests)
+    assert "Done: Read big.txt.\nFound out: It is all y.\nLeft to do: Finish." in digests[0].summary
+    assert "read_file" in asked[0] and "You are an engineer" not in asked[0], "only what gives way"
+    again = conversation_from_log(HEAD, events)
+    assert "Done: Read big.txt." in again[len(HEAD)].text
+    paid = [event for event in events if isinstance(event, ModelReplied) and event.phase == "condense"]
+    assert len(paid) == len(digests) and paid[0].reply.usage.prompt_tokens == 700
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (Reply(text="Well, I"), "could not be read"),
+        (Reply(text='{"done": "", "found": "", "tried": "", "next": " "}'), "is empty"),
+        (lambda request: "no schemas here", "refused the request"),
+    ],
+)
+def test_without_a_summary_a_list_of_the_calls_stands_in(
+    run: Run, events: list[RunnerEvent], answer: Turn, problem: str
+) -> None:
+    _, model = reading(10)
+    assert run(model, context_length=20_000, summaries=[answer]).reason == "finish"
+    digest = next(event for event in events if isinstance(event, Condensed) and event.step == "digest")
+    assert not digest.summary and problem in digest.problem
+    assert "- read_file(path='big.txt'" in conversation_from_log(HEAD, events)[len(HEAD)].text
+
+
+def test_the_last_turn_is_kept_for_the_work(run: Run, events: list[RunnerEvent]) -> None:
+    _, model = reading(40)
+    run(model, context_length=20_000, budget=Budget(turns=8))
+    digests = [event for event in events if isinstance(event, Condensed) and event.step == "digest"]
+    assert all(not event.summary for event in digests)
+    assert sum(isinstance(event, ModelReplied) for event in events) == 8
+
+
+def test_what_a_model_was_told_outlives_its_summary() -> None:
+    messages = [*turns(3, 900), Message(role="user", text="Also for fractions."), *turns(3, 900)[2:]]
+    short = condensed(messages, "digest", 2, "Done: all.")
+    assert "Done: all." in short[2].text and "you were told: Also for fractions." in short[2].text
+    assert "read_file" not in short[2].text
 
 
 def test_what_does_not_fit_however_short_ends_with_its_reason(run: Run, events: list[RunnerEvent]) -> None:

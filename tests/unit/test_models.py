@@ -103,7 +103,7 @@ def test_the_documented_file_is_valid_and_names_every_key(
         ),
         (
             "runtimes:\n  a: {provider: vllm}\nagents:\n  pilot: {runtime: a}",
-            "line 4: agents.pilot.[key]: Input should be 'analyst', 'driver' or 'reviewer'",
+            "line 4: agents.pilot.[key]: Input should be 'analyst', 'driver', 'navigator' or 'reviewer'",
         ),
         (
             "runtimes:\n  a: {provider: vllm}\nagents:\n  driver: {runtime: b}",

@@ -11,8 +11,10 @@ from runners.context import (
     fence,
     implement_prompt,
     instruction,
+    navigate_prompt,
     review_prompt,
     specify_prompt,
+    summary_prompt,
 )
 from runners.models.chat import Message
 from runners.workorder import OrderComment, OrderThread, WorkOrder
@@ -88,6 +90,10 @@ PROMPTS = {
     "specify_bug": specify_prompt(RUN, ORDER, BACKGROUND, max_scenarios=8, kind="bug"),
     "specify_refactoring": specify_prompt(RUN, ORDER, BACKGROUND, max_scenarios=8, kind="refactoring"),
     "review": review_prompt(RUN, ORDER, BACKGROUND, diff="+one\n-two\n", feature=FEATURE, most=8),
+    "navigate": navigate_prompt(
+        RUN, ORDER, BACKGROUND, why="It is red.", diff="+one", feature=FEATURE, record="assistant:\nHm."
+    ),
+    "summary": summary_prompt("secret", "assistant:\nI read calc.py."),
     "checklist": [Message(role="user", text=checklist("+one\n-two"))],
 }
 
