@@ -6,6 +6,7 @@ What makes a story good: https://agilealliance.org/glossary/invest/
 import re
 from collections.abc import Iterator
 
+from gherkin.slicing import is_large, size
 from gherkin.spec import Node
 from gherkin.story import Story
 
@@ -30,8 +31,6 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_LONG_WORDS = 900
-_MANY_CRITERIA = 10
 _MAX_QUESTIONS = 5
 
 
@@ -99,8 +98,8 @@ def _clear(text: str) -> Part:
 
 
 def _small(story: Story, text: str) -> Part:
-    words, criteria = len(text.split()), len(story.acceptance_criteria)
-    if words > _LONG_WORDS or criteria > _MANY_CRITERIA:
+    words, criteria = size(story, text)
+    if is_large(words, criteria):
         return Part(name="small", points=0, most=10, why=f"It is large: {words} words, {criteria} criteria.")
     return Part(name="small", points=10, most=10, why="It is small enough for one change.")
 

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import ValidationError, model_validator
@@ -40,13 +40,27 @@ class Context(_Entry):
     paths: tuple[str, ...] = ()
 
 
+# The building blocks of https://www.domainlanguage.com/ddd/reference/
+Block = Literal["aggregate", "entity", "value object", "event", "service"]
+
+
 class Term(_Entry):
-    """A word of the ubiquitous language; `avoid` are words not to be used for it."""
+    """A word of the ubiquitous language; `avoid` are words not to be used for it.
+
+    `kind` is the building block it names, `where` the files that hold it, and `invariants` are sentences about it that always hold.
+    """
 
     term: str
     meaning: str = ""
+    kind: Block | None = None
     avoid: tuple[str, ...] = ()
     context: str = ""
+    where: tuple[str, ...] = ()
+    invariants: tuple[str, ...] = ()
+
+
+_SUFFIXES: dict[str, Block] = {"Event": "event", "Service": "service"}
+_VALUES = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag", "NamedTuple"}
 
 
 class Domain(_Entry):
@@ -81,8 +95,15 @@ def describe(domain: Domain, budget_chars: int, about: str = "") -> str:
     """
     lines = []
     for term in sorted(domain.terms, key=lambda each: not _speaks_of(about, each)):
-        avoid = f" (not: {', '.join(term.avoid)})" if term.avoid else ""
-        lines.append(f"{term.term}{avoid}: {term.meaning}".rstrip(": "))
+        avoid = f"not: {', '.join(term.avoid)}" if term.avoid else ""
+        notes = "; ".join(filter(None, [term.kind, avoid]))
+        named = (
+            term.term
+            + (f" ({notes})" if notes else "")
+            + (f" [{', '.join(term.where)}]" if term.where else "")
+        )
+        always = "".join(f" Always: {each}" for each in term.invariants)
+        lines.append(f"{named}: {term.meaning}{always}".rstrip(": "))
     for context in domain.contexts:
         paths = f" [{', '.join(context.paths)}]" if context.paths else ""
         lines.append(f"{context.name}{paths}: {context.summary}".rstrip(": "))
@@ -141,6 +162,8 @@ def dump(domain: Domain) -> str:
 def from_code(files: Mapping[str, str]) -> Domain:
     """A first draft from Python sources (path -> source): packages are contexts, public classes are terms.
 
+    What kind of building block a class is shows in its form, where it does: enumerations, named tuples and frozen classes are value
+    objects, classes whose objects have an id of their own are entities, and names that end in Event or Service say it.
     A leading ``src/`` is no package. Tests are left out, and so is what Python cannot read.
     """
     contexts: dict[str, Context] = {}
@@ -167,8 +190,36 @@ def from_code(files: Mapping[str, str]) -> Domain:
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 meaning = _first_line(ast.get_docstring(node))
-                terms.setdefault(node.name, Term(term=node.name, meaning=meaning, context=package))
+                term = Term(
+                    term=node.name, meaning=meaning, kind=_block_of(node), context=package, where=(path,)
+                )
+                terms.setdefault(node.name, term)
     return Domain(contexts=tuple(contexts.values()), terms=tuple(terms.values()))
+
+
+def _block_of(node: ast.ClassDef) -> Block | None:
+    for suffix, kind in _SUFFIXES.items():
+        if node.name.endswith(suffix) and node.name != suffix:
+            return kind
+    bases = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
+    if bases & _VALUES or any(_is_frozen(each) for each in node.decorator_list):
+        return "value object"
+    fields = {
+        each.target.id
+        for each in node.body
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+    }
+    return "entity" if "id" in fields or f"{node.name.lower()}_id" in fields else None
+
+
+def _is_frozen(decorator: ast.expr) -> bool:
+    """Whether a class decorator says ``frozen``: ``@dataclass(frozen=True)``, or attrs' ``@frozen``."""
+    if isinstance(decorator, ast.Call):
+        named = {each.arg: each.value for each in decorator.keywords}
+        frozen = named.get("frozen")
+        return (isinstance(frozen, ast.Constant) and frozen.value is True) or _is_frozen(decorator.func)
+    name = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+    return name == "frozen"
 
 
 def _first_line(text: str | None) -> str:

@@ -7,7 +7,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["feature", "bug", "refactoring", "chore"]
 
@@ -50,6 +50,17 @@ _BUG = re.compile(
     r"throws? an? (?:error|exception)|regression)\b",
     re.IGNORECASE,
 )
+_TOLD = re.compile(r"^\s*/agent\s+kind\s+([a-z]+)\s*$", re.MULTILINE)
+
+
+def told_kind(comments: Sequence[str]) -> Kind | None:
+    """The kind that the newest ``/agent kind …`` of some comments names, if there is one."""
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    for comment in reversed(comments):
+        for word in reversed(_TOLD.findall(comment)):
+            if word in kinds:
+                return kinds[kinds.index(word)]
+    return None
 
 
 def kind_of(title: str, body: str, labels: Sequence[str] = ()) -> Kind:

@@ -59,6 +59,14 @@ def specify_prompt(
     return messages
 
 
+def split_prompt(run_id: str, order: WorkOrder, background: Background) -> list[Message]:
+    """The conversation that asks for a large issue to be cut into stories."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("split.md.j2").render(fence=mark)
+    return [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
+
+
 def implement_prompt(
     run_id: str,
     order: WorkOrder,

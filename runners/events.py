@@ -5,11 +5,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gherkin.kinds import Kind
+from gherkin.slicing import Slice
 from runners.models.chat import Frozen, Reply, ToolCall
 from runners.quota import Usage
 from runners.verify.verdict import Verdict
 
-ModelPhase = Literal["specify", "implement", "review", "condense", "navigate"]
+ModelPhase = Literal["specify", "implement", "review", "condense", "navigate", "split"]
 
 
 class SpecWritten(Frozen):
@@ -31,6 +32,13 @@ class SpecWritten(Frozen):
     findings: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     told: int = 0
+
+
+class SplitProposed(Frozen):
+    """The issue is too large for one change; these could be done instead."""
+
+    type: Literal["SplitProposed"] = "SplitProposed"
+    stories: tuple[Slice, ...]
 
 
 class PromptSent(Frozen):
@@ -164,6 +172,7 @@ class Reviewed(Frozen):
 
 RunnerEvent = (
     SpecWritten
+    | SplitProposed
     | PromptSent
     | Instructed
     | ModelReplied

@@ -34,6 +34,7 @@ class WorkOrder(Frozen):
     """The input of a run.
 
     `number` is the issue (also for a revision: the issue the pull request closes, 0 if unknown);
+    `answers` says that an answer to the bot's own question began it.
     `pull` and `threads` are there for a revision only. Nothing that is written after `requested_at`
     enters the run.
     """
@@ -49,6 +50,7 @@ class WorkOrder(Frozen):
     review_body: str = ""
     labels: tuple[str, ...] = ()
     threads: tuple[OrderThread, ...] = ()
+    answers: bool = False
 
     @property
     def digest(self) -> str:

@@ -18,6 +18,7 @@ from bot.intake.events import (
     Withdrawn,
 )
 from bot.runs.events import PHASES_TO_RETRY, Control, Phase, RunRequested
+from gherkin.kinds import told_kind
 from gherkin.markdown import split
 from runners.events import Instructed
 from runners.models.chat import Frozen
@@ -75,14 +76,29 @@ class AnswerScenarios(Frozen):
 
 
 class InstructRun(Frozen):
-    """Tell the run under way on `target`; where the last one waits for an answer, begin `otherwise`."""
+    """Tell the run under way on `target`; where the last one waits for an answer, begin `otherwise`.
+
+    With `respecify`, scenarios that wait for an approval are written anew.
+    """
 
     target: str
     instructed: Instructed
     otherwise: StartRun | None
+    respecify: bool = False
 
 
-Decision = StartRun | CancelRuns | CancelAll | SteerRuns | AnswerScenarios | InstructRun | Ignored
+class AcceptSplit(Frozen):
+    """Make issues of the stories that were proposed for the one on `target`."""
+
+    repo: Repo
+    number: int
+    target: str
+    by: str
+
+
+Decision = (
+    AcceptSplit | StartRun | CancelRuns | CancelAll | SteerRuns | AnswerScenarios | InstructRun | Ignored
+)
 
 
 def is_command(comment: str) -> bool:
@@ -116,7 +132,9 @@ def decide(event: Event, forge: Forge, delivery_id: str) -> Decision:
     return _revise(event, forge)
 
 
-def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun | Ignored:
+def _implement(
+    event: IssueLabelled, forge: Forge, delivery_id: str, *, answers: bool = False
+) -> StartRun | Ignored:
     # Deliveries come late and out of order: the label may have been taken off since.
     present = forge.issue(event.repo, event.number)
     if event.label not in present.labels:
@@ -139,6 +157,7 @@ def _implement(event: IssueLabelled, forge: Forge, delivery_id: str) -> StartRun
         requested_by=event.sender.login,
         requested_at=event.at,
         labels=present.labels,
+        answers=answers,
     )
     target = f"{forge.kind}:{event.repo.full_name}:issue:{event.number}"
     return StartRun(
@@ -159,6 +178,13 @@ def _comment(event: Commented, forge: Forge, delivery_id: str) -> Decision:
         return AnswerScenarios(target=target, by=event.sender.login, instructed=instructed)
     if command is not None and command["word"] != "revise":
         word, rest = command["word"], command["rest"].strip()
+        if word == "split" and event.kind == "issue":
+            return AcceptSplit(repo=event.repo, number=event.number, target=target, by=event.sender.login)
+        if word == "kind" and event.kind == "issue":
+            if told_kind([event.body]) is None:
+                return Ignored(reason="a kind that is not known")
+            begun = _answered(event, forge, delivery_id)
+            return InstructRun(target=target, instructed=told, otherwise=begun, respecify=True)
         if word not in ("pause", "resume", "cancel", "retry"):
             return Ignored(reason="a command that is not known")
         phase = rest or "implement"
@@ -205,7 +231,7 @@ def _answered(event: Commented, forge: Forge, delivery_id: str) -> StartRun | No
         at=event.at,
         sender=event.sender,
     )
-    begun = _implement(labelled, forge, delivery_id)
+    begun = _implement(labelled, forge, delivery_id, answers=True)
     return begun if isinstance(begun, StartRun) else None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from bot.forges.forge import Forge, ForgeUnavailable
 from bot.intake.commands import (
+    AcceptSplit,
     AnswerScenarios,
     CancelAll,
     CancelRuns,
@@ -17,11 +18,13 @@ from bot.intake.commands import (
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.events import Commented, Ignored
 from bot.intake.github import PayloadInvalid, parse
+from bot.intake.slices import make_issues
 from bot.report.escape import MAX_BLOCK
 from bot.runs.events import Control, Controlled
 from bot.runs.state import fold
 from bot.runs.store import Store
 from gherkin.errors import ScenaristError
+from runners.events import SplitProposed
 from runners.job import FEATURE
 
 log = logging.getLogger(__name__)
@@ -78,6 +81,9 @@ class IntakeHandler:
                 if isinstance(event, Ignored)
                 else decide(event, self._forge(delivery.forge), delivery.id)
             )
+            if isinstance(decision, AcceptSplit):
+                self._deliveries.close(delivery_id, self._split(decision, self._forge(delivery.forge)))
+                return None
         except PayloadInvalid as error:
             self._deliveries.close(delivery_id, f"invalid: {error}")
             return None
@@ -175,6 +181,14 @@ class IntakeHandler:
         self._controlled(run_id)
         return f"{control}: {run_id}"
 
+    def _split(self, decision: AcceptSplit, forge: Forge) -> str:
+        newest = next(iter(self._store.list_runs(1, target=decision.target)), None)
+        if newest is None or newest.status != "needs_info":
+            return "no split was proposed"
+        events = [entry.event for entry in self._store.entries(newest.id)]
+        proposed = next((event for event in reversed(events) if isinstance(event, SplitProposed)), None)
+        return make_issues(decision, proposed.stories, forge) if proposed else "no split was proposed"
+
     def _waiting(self, target: str) -> str | None:
         """The run on `target` whose scenarios wait for an approval."""
         newest = next(iter(self._store.list_runs(1, target=target)), None)
@@ -183,6 +197,12 @@ class IntakeHandler:
 
     def _instruct(self, decision: InstructRun, delivery_id: str) -> str | None:
         newest = next(iter(self._store.list_runs(1, target=decision.target)), None)
+        if decision.respecify and self._waiting(decision.target):
+            answer = AnswerScenarios(
+                target=decision.target, by=decision.instructed.by, instructed=decision.instructed
+            )
+            self._deliveries.close(delivery_id, self._answer(answer))
+            return None
         waits = newest is not None and newest.status == "needs_info"
         if waits and decision.otherwise is not None:
             return self._start(decision.otherwise, delivery_id)

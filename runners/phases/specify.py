@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from gherkin.coach import Advice, coach
 from gherkin.domain import Domain, DomainInvalid, Term, extended
-from gherkin.kinds import Kind, kind_of
+from gherkin.kinds import Kind, kind_of, told_kind
 from gherkin.lint import Finding, lint
 from gherkin.spec import FEATURE_SCHEMA, Feature, FeatureInvalid, from_draft, parse, render, scenario_names
 from gherkin.story import StoryInvalid, is_empty, story_from_issue
@@ -33,6 +33,7 @@ from runners.phases.checkout import (
     mirror_of,
     unbundled,
 )
+from runners.phases.splitting import propose, too_large
 from runners.plaintext import one_line
 from runners.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
 from runners.workspace import SHADOW, Mirror, branch_slug, work_ref
@@ -71,7 +72,8 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
                 "approval", f"The scenarios as they were edited cannot be read: {error.message} {_APPROVE}"
             )
         return PhaseResult("needs_info", str(error))
-    kind = kind_of(job.order.title, job.order.body, job.order.labels)
+    named = told_kind([*comments, *texts])
+    kind = named or kind_of(job.order.title, job.order.body, job.order.labels)
     if kind == "chore" and story.scenarios is None:
         return _chore(job, mirror)
     if is_empty(story):
@@ -84,6 +86,8 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     advice = coach(story.model_copy(update={"text": "\n\n".join([job.order.body, *comments, *texts])}))
     if story.scenarios is None and advice.score < job.settings.min_story_score:
         return PhaseResult("needs_info", _asking(advice))
+    if why := too_large(job, story):
+        return propose(job, services, story, background_of(job, mirror), why)
     check = partial(
         _lint,
         definitions=definitions_of(job, mirror),

@@ -86,10 +86,44 @@ def test_a_first_draft_from_code() -> None:
             Context(name="tool", paths=("tool.py",), summary="A tool."),
         ),
         terms=(
-            Term(term="Book", context="ledger"),
-            Term(term="Shelf", meaning="Holds books.", context="shop"),
+            Term(term="Book", context="ledger", where=("ledger/book.py",)),
+            Term(term="Shelf", meaning="Holds books.", context="shop", where=("src/shop/stock/shelf.py",)),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("class Order: ...", None),
+        ("class Colour(enum.Enum): ...", "value object"),
+        ("class Point(NamedTuple):\n    x: int", "value object"),
+        ("@dataclass(frozen=True)\nclass Money:\n    cents: int", "value object"),
+        ("@dataclass(frozen=False)\nclass Basket:\n    lines: list", None),
+        ("@attrs.frozen\nclass Money: ...", "value object"),
+        ("@attrs.frozen()\nclass Money: ...", "value object"),
+        ("class Order:\n    id: int", "entity"),
+        ("@dataclass\nclass Order:\n    order_id: int", "entity"),
+        ("class PaidEvent: ...", "event"),
+        ("class PaymentService:\n    id: int", "service"),
+        ("class Event: ...", None),
+    ],
+)
+def test_the_form_of_a_class_says_which_building_block_it_is(source: str, kind: str | None) -> None:
+    (term,) = from_code({"shop.py": source}).terms
+    assert term.kind == kind
+
+
+def test_building_blocks_places_and_invariants_are_read_and_described() -> None:
+    text = (
+        "terms:\n- term: basket\n  kind: aggregate\n  meaning: What will be bought.\n  avoid: [cart]\n"
+        "  where: [shop/basket.py]\n  invariants: [Its total is never negative.]\n"
+    )
+    assert describe(load(text), 500) == (
+        "basket (aggregate; not: cart) [shop/basket.py]: What will be bought. Always: Its total is never negative."
+    )
+    with pytest.raises(DomainInvalid, match=r"terms\.0\.kind: Input should be 'aggregate', "):
+        load("terms:\n- {term: a, kind: thing}\n")
 
 
 WORDS = """\

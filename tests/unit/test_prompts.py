@@ -14,6 +14,7 @@ from runners.context import (
     navigate_prompt,
     review_prompt,
     specify_prompt,
+    split_prompt,
     summary_prompt,
 )
 from runners.models.chat import Message
@@ -93,6 +94,7 @@ PROMPTS = {
     "navigate": navigate_prompt(
         RUN, ORDER, BACKGROUND, why="It is red.", diff="+one", feature=FEATURE, record="assistant:\nHm."
     ),
+    "split": split_prompt(RUN, ORDER, BACKGROUND),
     "summary": summary_prompt("secret", "assistant:\nI read calc.py."),
     "checklist": [Message(role="user", text=checklist("+one\n-two"))],
 }

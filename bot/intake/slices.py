@@ -1,0 +1,34 @@
+"""A split that was accepted: an issue for each of the stories, once, and a comment that names them."""
+
+from bot.backlog import BacklogStory, import_backlog
+from bot.forges.forge import Backlog, Forge
+from bot.intake.commands import AcceptSplit
+from bot.report.escape import inline
+from gherkin.slicing import Slice
+from runners.plaintext import defuse, one_line
+
+
+def make_issues(decision: AcceptSplit, slices: tuple[Slice, ...], forge: Forge) -> str:
+    """What came of it. May be repeated: issues and comment are found again. Raises the forge's errors."""
+    if not isinstance(forge, Backlog):
+        return "this forge cannot make issues"
+    stories = [_story(decision.number, number, each) for number, each in enumerate(slices, start=1)]
+    made = [number for _, number, _ in import_backlog(forge, decision.repo, stories, (), dry_run=False)]
+    marker = f"<!-- scenarist:split:{decision.number} -->"
+    named = ", ".join(f"#{number}" for number in made)
+    text = (
+        f"{marker}\nSplit as {inline(decision.by)} asked: {named}. Put the label on those that are to be implemented; "
+        "the first ones first, where others build on them."
+    )
+    forge.upsert_comment(decision.repo, decision.number, marker, text, None)
+    return f"split into {', '.join(map(str, made))}"
+
+
+def _story(issue: int, number: int, each: Slice) -> BacklogStory:
+    return BacklogStory(
+        id=f"issue-{issue}-{number}",
+        title=one_line(each.title, 250),
+        text=f"Part of #{issue}.",
+        narrative=defuse(each.narrative),
+        acceptance_criteria=tuple(defuse(one) for one in each.acceptance_criteria),
+    )

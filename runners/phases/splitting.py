@@ -1,0 +1,65 @@
+"""What becomes of an issue that is too large for one change: a proposal of several, which a reply can accept."""
+
+import json
+
+from gherkin.slicing import SLICES_SCHEMA, Slice, by_criteria, is_large, size, slices_from
+from gherkin.story import Story
+from runners.asking import ask
+from runners.context import Background, split_prompt
+from runners.events import ModelReplied, RunnerEvent, SplitProposed
+from runners.job import Job, PhaseResult, Services
+from runners.models.chat import Reply
+
+
+def too_large(job: Job, story: Story) -> str:
+    """Why the issue is to be cut first, in words; empty when it is not, or somebody has answered that it should be done as it is."""
+    words, criteria = size(story, f"{story.title}\n{story.text}")
+    told = any(event.type == "Instructed" for event in job.events)
+    if story.scenarios is not None or job.order.answers or told or not job.settings.min_story_score:
+        return ""
+    return f"{words} words, {criteria} acceptance criteria" if is_large(words, criteria) else ""
+
+
+def propose(
+    job: Job, services: Services, story: Story, background: Background, why: str
+) -> PhaseResult[RunnerEvent]:
+    """Stop with a proposal. Raises what `ChatModel.reply` does."""
+    slices = _from_model(job, services, background) or by_criteria(story)
+    how = "\n\n".join(_shown(number, each) for number, each in enumerate(slices, start=1))
+    reason = f"The issue is too large for one change that somebody can review ({why}).\n\n"
+    if slices:
+        reason += f"It could be done as these:\n\n{how}\n\nComment `/agent split` to have an issue made of each of them."
+    else:
+        reason += "Say which part is to be done first; the others are better as issues of their own."
+    reason += " Any other answer has it done as it stands, with what the answer says."
+    events = [SplitProposed(stories=tuple(slices))] if slices else []
+    return PhaseResult("needs_info", reason, events=events)
+
+
+def _from_model(job: Job, services: Services, background: Background) -> list[Slice]:
+    """What the analyst proposes; none when its answer is of no use."""
+    paid = [e.reply for e in job.events if isinstance(e, ModelReplied) and e.phase == "split"]
+    reply = paid[-1] if paid else _asked(job, services, background)
+    try:
+        return slices_from(json.loads(reply.text, strict=False))
+    except ValueError:
+        return []
+
+
+def _asked(job: Job, services: Services, background: Background) -> Reply:
+    replied = ask(
+        services.models.engine("analyst"),
+        "split",
+        split_prompt(job.run_id, job.order, background),
+        schema=SLICES_SCHEMA,
+        cancel=services.cancel,
+        redactor=services.redactor,
+    )
+    services.log([replied])
+    return replied.reply
+
+
+def _shown(number: int, each: Slice) -> str:
+    lines = [f"{number}. {each.title}"]
+    lines += [f"   - {criterion}" for criterion in each.acceptance_criteria]
+    return "\n".join(lines)
