@@ -43,6 +43,14 @@ WORK = {
 Files = Mapping[str, str | None]
 
 
+def sandboxed_suites() -> Suites:
+    """behave and pytest, in sandboxes."""
+    return Suites(
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=20)),
+        features="features",
+    )
+
+
 class Workbench:
     """Makes commits in a mirror and takes verdicts on them."""
 
@@ -91,10 +99,7 @@ class Workbench:
         base_commit = self.commit(base)
         self.commit(spec)
         head = self.commit(work)
-        suites = Suites(
-            lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=20)),
-            features="features",
-        )
+        suites = sandboxed_suites()
         feature, content = next(iter((shadow or spec).items()), ("", ""))
         claim = Claim(
             **{

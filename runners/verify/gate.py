@@ -126,10 +126,10 @@ class Gate:
         return run
 
     def _again(self, claim: Claim, proof: Path, suite: SuiteRun) -> list[Problem]:
-        """The scenarios once more, with the others and alone: what passed once may not fail then."""
+        """The scenarios once more, with the others, and alone with the last one first: what passed once may not fail then."""
         runs = [suite]
         if suite.seconds < _QUICK_S:
-            runs.append(self._note(claim.head, self._suites.behave(proof, [claim.feature])))
+            runs.append(self._note(claim.head, self._suites.behave(proof, [claim.feature], backwards=True)))
         unsteady = {
             test
             for run in runs

@@ -154,8 +154,11 @@ class Suites:
             command, result, dict(results.outcomes), list(results.failures), {}, broken, cast("Fault", fault)
         )
 
-    def behave(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
-        """Run the given feature files, or all below the features folder; an absent folder is an empty run."""
+    def behave(self, root: Path, paths: Sequence[str] = (), *, backwards: bool = False) -> SuiteRun:
+        """Run the given feature files, or all below the features folder; an absent folder is an empty run.
+
+        `backwards`: the last scenario of each file first.
+        """
         targets = [*paths] or [self.features]
         command = ["python", "-m", "behave", "--no-color", "--no-source", *targets]
         if not paths and not any((root / self.features).rglob("*.feature")):
@@ -164,6 +167,7 @@ class Suites:
             root,
             lambda report, plugins: [
                 *("python", f"{plugins}/scenarist_behave.py", report),
+                "reversed" if backwards else "as-written",
                 *(*command[3:], "-f", "plain"),
             ],
             _SCENARIO,
@@ -197,7 +201,8 @@ class Suites:
             fault, broken = "unusable", f"behave ran no scenario: {_tail(result.output)}"
         elif result.exit_code != 0 and not failures:
             fault, broken = "unusable", f"behave failed outside of any scenario: {_tail(result.output)}"
-        return _suite_run(command, result, outcomes, failures, lines, broken, fault)
+        shown = [*command, "(last scenario first)"] if backwards else command
+        return _suite_run(shown, result, outcomes, failures, lines, broken, fault)
 
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""

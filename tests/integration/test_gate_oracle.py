@@ -6,7 +6,7 @@ import pytest
 
 from runners.verify.known import KnownRuns
 from runners.verify.mutation import MutationSettings
-from tests.workbench import BASE, SPEC, STEPS, WORK, Files, Workbench, codes
+from tests.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes, sandboxed_suites
 
 TESTS = (
     "import pytest\n\nfrom calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n    assert add(0, 0) == 0\n\n\n"
@@ -272,6 +272,44 @@ def test_faults_that_nobody_notices_are_named_and_may_fail_the_verdict(bench: Wo
     assert Workbench.verdict(
         bench, {**lazy, "notes.md": "x"}, mutation=settings.model_copy(update={"floor": 50})
     ).green
+
+
+def test_scenarios_that_lean_on_the_one_before_are_flaky(bench: Workbench) -> None:
+    feature = (
+        "Feature: Double\n\n  Scenario: Doubling\n    When I double 4\n    Then I get 8\n\n"
+        "  Scenario: What was doubled is remembered\n    Then the last was 8\n"
+    )
+    steps = STEPS.replace("import when", "import then, when") + (
+        "\n\n@then('the last was {n:d}')\ndef last_was(context, n):\n    assert calc.last() == n\n"
+    )
+    code = WORK["calc.py"].replace(
+        "    return 2 * n", "    global _last\n    _last = 2 * n\n    return _last"
+    )
+    code += "\n\n_last = None\n\n\ndef last():\n    return _last\n"
+    verdict = bench.verdict(
+        {"calc.py": code, "features/steps/double_steps.py": steps}, spec={FEATURE: feature}
+    )
+    assert codes(verdict) == {"scenario-flaky"}
+    assert ["“What was doubled is remembered”" in each.message for each in verdict.problems] == [True]
+    assert verdict.evidence[-1].command.endswith("'(last scenario first)'")
+
+
+def test_rules_outlines_and_namesakes_are_the_same_backwards(bench: Workbench, tmp_path: Path) -> None:
+    feature = (
+        "Feature: Double\n\n  Scenario Outline: Many\n    When I double <n>\n    Then I get <m>\n\n"
+        "    Examples:\n      | n | m |\n      | 1 | 2 |\n      | 2 | 4 |\n\n"
+        "  Rule: Large\n\n    Scenario: One\n      When I double 400\n      Then I get 800\n\n"
+        "  Rule: Small\n\n    Scenario: One\n      When I double 4\n      Then I get 8\n"
+    )
+    wrong = WORK["calc.py"].replace("2 * n", "2 * n if n < 100 else 0")
+    for path, text in {**BASE, **WORK, "calc.py": wrong, FEATURE: feature}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    suites = sandboxed_suites()
+    forth, back = (suites.behave(tmp_path, [FEATURE], backwards=way) for way in (False, True))
+    assert forth.outcomes == back.outcomes and len(back.outcomes) == 4
+    assert [name for name, outcome in back.outcomes.items() if outcome == "failed"] == [f"{FEATURE}::One"]
+    assert bench.verdict(WORK, spec={FEATURE: feature}).green
 
 
 def test_a_scenario_that_passes_only_at_first_is_flaky(bench: Workbench) -> None:

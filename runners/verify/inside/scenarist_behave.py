@@ -1,9 +1,9 @@
 """Runs behave and reports one JSON line a scenario. It runs inside the sandbox, beside the repository's code, and imports
 nothing of Scenarist.
 
-    python /opt/scenarist/scenarist_behave.py REPORT ARGUMENTS…
+    python /opt/scenarist/scenarist_behave.py REPORT as-written|reversed ARGUMENTS…
 
-The report is opened, and greeted, before any code of the repository is loaded. behave's own JSON formatter mixes up
+With `reversed` the last scenario of each feature runs first: one that needs another before it fails then. The report is opened, and greeted, before any code of the repository is loaded. behave's own JSON formatter mixes up
 statuses when a Rule inherits a Background.
 """
 
@@ -18,6 +18,7 @@ scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.format
 from behave.formatter.base import Formatter  # noqa: E402
 
 _report: Any = None
+_reversed = False
 _written = 0
 
 
@@ -31,10 +32,22 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
 
     def feature(self, feature: Any) -> None:
         self.current = feature
+        if _reversed:
+            turn_round(feature)
 
     def eof(self) -> None:
-        for scenario in self.current.walk_scenarios():
+        for scenario in sorted(self.current.walk_scenarios(), key=lambda each: each.line):
             write(describe(scenario))
+
+
+def turn_round(entity: Any) -> None:
+    """Reverse the scenarios of a feature, and those of its rules and outlines; behave asks its formatters before it runs any."""
+    items = getattr(entity, "run_items", None)
+    if items is None:
+        items = entity.scenarios if entity.type == "scenario_outline" else []
+    items.reverse()
+    for item in items:
+        turn_round(item)
 
 
 def write(record: dict[str, Any]) -> None:
@@ -64,14 +77,15 @@ def message_of(thing: Any) -> str:
 
 
 def main() -> int:
-    global _report
+    global _report, _reversed
     # behave imports the formatter by its name: it must be this very module.
     sys.modules["scenarist_behave"] = sys.modules["__main__"]
     _report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    _reversed = sys.argv[2] == "reversed"
     write({"hello": 1})
     from behave.__main__ import main as behave
 
-    code = behave(["-f", "scenarist_behave:ReportFormatter", "-o", "/dev/null", *sys.argv[2:]])
+    code = behave(["-f", "scenarist_behave:ReportFormatter", "-o", "/dev/null", *sys.argv[3:]])
     write({"end": _written})
     return int(code or 0)
 
