@@ -1,10 +1,12 @@
 """A repository's dependencies: installed from its own files, once, and only on the base commit."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from runners.environment import EnvironmentBroken, Environments, plan
+from runners.dependencies import plan
+from runners.environment import EnvironmentBroken, Environments
 from runners.sandbox import Limits, Sandbox
 from runners.verify.suites import Suites
 from runners.workspace import Workspaces
@@ -86,3 +88,64 @@ def test_dependencies_that_cannot_be_installed_are_named(bench: Workbench) -> No
         environments(bench.workspaces).prepare(bench.mirror, base, ())
     mended = bench.commit({"requirements.txt": "six==1.16.0\n"})
     assert environments(bench.workspaces).prepare(bench.mirror, mended, ()).folder is not None
+
+
+POETRY = {
+    "pyproject.toml": (
+        '[tool.poetry]\nname="x"\nversion="0.1"\ndescription=""\nauthors=[]\npackage-mode=false\n[tool.poetry.dependencies]\n'
+        'python=">=3.11"\nsix="1.16.0"\n[tool.poetry.group.dev.dependencies]\niniconfig="2.0.0"\n'
+    ),
+    "poetry.lock": (
+        '[[package]]\nname = "iniconfig"\nversion = "2.0.0"\ndescription = ""\noptional = false\npython-versions = ">=3.7"\n'
+        'groups = ["dev"]\nfiles = []\n\n[[package]]\nname = "six"\nversion = "1.16.0"\ndescription = ""\noptional = false\n'
+        'python-versions = ">=2.7"\ngroups = ["main"]\nfiles = []\n\n[metadata]\nlock-version = "2.1"\n'
+        'python-versions = ">=3.11"\ncontent-hash = "2da781155d62508b875562a840164cd72a45c8cfb9d1619fe390906441ae5404"\n'
+    ),
+}
+PIPENV = {
+    "Pipfile": '[packages]\nsix="*"\n[dev-packages]\niniconfig="*"\n',
+    "Pipfile.lock": (
+        '{"_meta": {"hash": {"sha256": "0"}, "pipfile-spec": 6, "requires": {}, "sources": [{"name": "pypi", '
+        '"url": "https://pypi.org/simple", "verify_ssl": true}]}, "default": {"six": {"hashes": [], "version": "==1.16.0"}}, '
+        '"develop": {"iniconfig": {"hashes": [], "version": "==2.0.0"}}}'
+    ),
+}
+HATCH = {
+    "pyproject.toml": (
+        '[project]\nname="x"\nversion="0"\ndependencies=["six==1.16.0"]\n[tool.hatch.envs.test]\n'
+        'extra-dependencies=["iniconfig==2.0.0", "{root:uri}/plugin"]\n'
+    )
+}
+TOX = {
+    "requirements.txt": "six==1.16.0\n",
+    "tox.ini": "[testenv]\ndeps =\n    -rrequirements.txt\n    iniconfig==2.0.0  # small\n    py39: tomli\n    {[base]deps}\n",
+}
+
+
+@pytest.mark.parametrize("files", [POETRY, PIPENV, HATCH, TOX], ids=["poetry", "pipenv", "hatch", "tox"])
+def test_what_other_tools_declare_for_running_and_for_testing_is_there(
+    bench: Workbench, files: dict[str, str]
+) -> None:
+    environment = environments(bench.workspaces).prepare(bench.mirror, bench.commit(files), ())
+    with bench.workspaces.worktree(bench.mirror, bench.commit({}), "run", "x") as tree:
+        sandbox = Sandbox(tree.root, read_only=environment.mounts, env=environment.variables)
+        line = "import six, iniconfig, behave, sys; sys.exit(six.__version__ != '1.16.0')"
+        result = sandbox.run(["python", "-c", line])
+    assert result.exit_code == 0, result.output
+
+
+def test_a_lock_that_does_not_fit_is_the_first_cause(bench: Workbench) -> None:
+    stale = {**POETRY, "poetry.lock": POETRY["poetry.lock"].replace("2da7811", "2da7812")}
+    with pytest.raises(EnvironmentBroken, match=r"poetry\.lock"):
+        environments(bench.workspaces).prepare(bench.mirror, bench.commit(stale), ())
+
+
+def test_files_that_say_nothing_of_use_are_left_alone() -> None:
+    assert plan({"tox.ini": "[tox\n"}, ()) == plan({"tox.ini": "[testenv]\ncommands = x\n"}, ()) == []
+    assert plan({"pyproject.toml": "tool = 3\nproject = 4\ndependency-groups = 5\n"}, ()) == []
+    assert plan({"pyproject.toml": "[tool.hatch.envs]\ntest = 3\n"}, ()) == []
+    _, install, _ = plan({"tox.ini": "[testenv]\ndeps = six; echo $(id)\n"}, ())
+    assert shlex.split(install)[-1] == "six; echo $(id)", "one word, whatever is in it"
+    assert "uv pip install --quiet --python /env/venv/bin/python ." in plan(
+        {"pyproject.toml": '[tool.poetry]\nname = "x"\n'}, ()
+    )
