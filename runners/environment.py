@@ -125,5 +125,5 @@ class Environments:
 def _passed() -> dict[str, str]:
     found = {name: os.environ[name] for name in _PASSED if name in os.environ}
     if Path(_CERTIFICATES).exists():
-        found["SSL_CERT_FILE"] = _CERTIFICATES
+        found["SSL_CERT_FILE"] = found["NODE_EXTRA_CA_CERTS"] = _CERTIFICATES
     return found

