@@ -40,6 +40,7 @@ _MAX_DELAYS = 12
 _FIRST_DELAY_S = 2.0
 _MAX_DELAY_S = 300.0
 _LOOK_S = 1.0
+_AWAY_S = 0.5
 
 
 class PhaseNeverEnded(ScenaristError):
@@ -136,8 +137,8 @@ class Driver:
             with self._heartbeat(claim, hold.cancel):
                 following = self._do(claim, hold)
         except (OperationalError, InterfaceError) as error:
-            # Nothing was stored since, so nothing is lost: the run goes on when its lease is old.
             log.warning("run %s: the database is away (%s)", run_id, type(error).__name__)
+            self._let_go(claim)
             return False
         except LeaseLost:
             if self._draining is not None and self._draining.begun and self._store.release(claim):
@@ -147,6 +148,19 @@ class Driver:
             return False
         self._changed(run_id, following)
         return True
+
+    def _let_go(self, claim: Claim) -> None:
+        """Give the claim back as soon as the database is there again; nothing was stored since, so nothing is lost.
+
+        After as long as a lease it is old anyway. Attempts are further apart each time: the next ones must not be used up within seconds.
+        """
+        until = time.monotonic() + self._lease_seconds
+        while time.monotonic() < until and not (self._draining is not None and self._draining.begun):
+            try:
+                self._store.put_off(claim, _FIRST_DELAY_S * 2 ** (claim.attempts - 1))
+                return
+            except (OperationalError, InterfaceError):
+                time.sleep(_AWAY_S)
 
     def _do(self, claim: Claim, hold: Hold) -> Phase | None:
         if claim.attempts > _MAX_ATTEMPTS:

@@ -215,12 +215,17 @@ class Store:
 
     def release(self, claim: Claim) -> bool:
         """Give a claim back unfinished, as if the phase had not been begun; False when it is not ours any more."""
+        return self._give_back(claim, attempts=runs.c.attempts - 1, due_at=self.clock())
+
+    def put_off(self, claim: Claim, seconds: float) -> bool:
+        """Give a claim back that came to nothing, for an attempt in some seconds; False when it is not ours any more."""
+        return self._give_back(claim, due_at=self.clock() + seconds)
+
+    def _give_back(self, claim: Claim, **values: Any) -> bool:
         statement = (
             sa.update(runs)
             .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
-            .values(
-                fence=claim.fence + 1, lease_until=None, attempts=runs.c.attempts - 1, due_at=self.clock()
-            )
+            .values(fence=claim.fence + 1, lease_until=None, **values)
         )
         with self.engine.begin() as db:
             return bool(db.execute(statement).rowcount)

@@ -15,7 +15,7 @@ from bot.runs.driver import Driver, Handler, Hold
 from bot.runs.events import Controlled, Phase, PhaseDelayed
 from bot.runs.holders import holder, is_gone
 from bot.runs.state import RunState, fold
-from bot.runs.store import Store
+from bot.runs.store import Claim, Store
 from runners.gitio import GitFailed
 from runners.job import PhaseResult
 from tests.harness import wait_until
@@ -235,8 +235,35 @@ def test_a_database_that_is_away_for_a_while_ends_no_run(store: Store, make: Mak
     assert driver.advance(run)
     assert not driver.advance(run)
     assert fold(store.entries(run)).status == "active"
-    assert not driver.advance(run), "the lease is still there"
+    assert not driver.advance(run), "not at once"
+    clock.now += 2.1  # far less than a lease
+    assert not driver.advance(run), "it is away again"
+    clock.now += 2.1
+    assert not driver.advance(run), "the next attempt is further off"
+    clock.now += 2.1
+    assert driver.advance(run)
     assert drive(store, driver, clock, run).status == "done"
+
+
+def test_a_claim_is_let_go_as_soon_as_the_database_is_back(
+    store: Store, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = OperationalError("SELECT 1", {}, Exception("the connection is gone"))
+    put_off, tried = store.put_off, []
+
+    def gone(claim: Claim, seconds: float) -> bool:
+        tried.append(seconds)
+        if len(tried) < 3:
+            raise away
+        return put_off(claim, seconds)
+
+    monkeypatch.setattr(store, "put_off", gone)
+    run = start(store)
+    driver = make(prepare=raising(away, times=1))
+    assert not driver.advance(run)
+    assert tried == [2.0] * 3
+    clock.now += 2.1
+    assert driver.advance(run)
 
 
 @pytest.mark.parametrize(
