@@ -4,6 +4,7 @@ Why each setting: hooks, fsmonitor, external diff and credential helpers are com
 a user's configuration could name; `ext::` and `file://` submodules fetch from wherever a repository says.
 """
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,6 +61,35 @@ class GitFailed(ScenaristError):
     next_step = "Check that the repository can be reached and has the branch; the run can then be retried."
 
 
+class GitUnavailable(GitFailed):
+    """A remote repository could not be reached, or its server failed."""
+
+    code = "SCN-3103"
+    next_step = "Nothing is lost: the step is tried again by itself; see the forge's status page if it lasts."
+
+
+class PushRefused(GitFailed):
+    """The forge did not take the branch."""
+
+    code = "SCN-3104"
+    next_step = (
+        "Let the bot push to `agent/…` branches: look at the repository's rulesets, branch protection and push rules; "
+        "then comment `/agent retry publish`."
+    )
+
+
+_REMOTE = ("fetch", "push", "ls-remote")
+# What git and libcurl say of trouble that passes.
+_PASSING = re.compile(
+    r"returned error: (?:5\d\d|408|429)|could not resolve host|failed to connect|couldn't connect|timed out|"
+    r"connection (?:refused|reset)|empty reply from server|rpc failed|early eof|unexpected disconnect|"
+    r"remote end hung up|transfer closed|http/2 stream",
+    re.IGNORECASE,
+)
+_REJECTED = re.compile(r"\[remote rejected\].*\((?P<why>[^()\n]+)\)\s*$", re.MULTILINE)
+_REMOTE_ERROR = re.compile(r"^remote: (?:error: |fatal: )?(?P<said>\S.*)$", re.MULTILINE)
+
+
 def git(
     *args: str,
     git_dir: Path,
@@ -110,10 +140,21 @@ def git(
         raise GitFailed(f"git {args[0]} could not be started: {_last_line(str(error.stderr))}.") from None
     if status != 0:
         text = err if isinstance(err, str) else err.decode(errors="replace")
-        failed = GitFailed(f"git {args[0]} failed (exit {status}): {_last_line(text)}.")
+        failed = _failure(args[0], status, text)
         failed.status, failed.output = status, out if isinstance(out, str) else out.decode(errors="replace")
         raise failed
     return out if isinstance(out, str) else out.decode(errors="surrogateescape")
+
+
+def _failure(command: str, status: int, said: str) -> GitFailed:
+    """What a command that failed with `status` is taken for, by what it said."""
+    rejected = _REJECTED.search(said)
+    if command == "push" and rejected:
+        remarks = [found["said"].strip() for found in _REMOTE_ERROR.finditer(said)]
+        why = "; ".join([rejected["why"], *remarks])[:500].rstrip(".")
+        return PushRefused(f"The push was refused: {why}.")
+    kind = GitUnavailable if command in _REMOTE and _PASSING.search(said) else GitFailed
+    return kind(f"git {command} failed (exit {status}): {_last_line(said)}.")
 
 
 def _last_line(text: str) -> str:
@@ -196,6 +237,17 @@ def commit_on(
         written = git("write-tree", git_dir=git_dir, env=index)
     parents = [word for each in (parent, *also) for word in ("-p", each)]
     return git("commit-tree", written, *parents, "-m", message, git_dir=git_dir)
+
+
+def is_ancestor(git_dir: Path, commit: str, tip: str) -> bool:
+    """Whether `commit` is part of the history of `tip`, or `tip` itself."""
+    try:
+        git("merge-base", "--is-ancestor", commit, tip, git_dir=git_dir)
+    except GitFailed as error:
+        if error.status != 1:
+            raise
+        return False
+    return True
 
 
 def conflicts(git_dir: Path, ours: str, theirs: str) -> list[str]:

@@ -206,7 +206,9 @@ def marks(body: str, prefix: str) -> list[str]:
 
 
 class ForgeUnavailable(ScenaristError):
-    """The forge failed, timed out or rate-limited us."""
+    """The forge failed, timed out or rate-limited us; `wait_s` is how long it wants to be left alone, in seconds."""
+
+    wait_s = 0.0
 
     code = "SCN-1001"
     next_step = "Nothing is lost: the step is tried again by itself; see the forge's status page if it lasts."

@@ -7,9 +7,10 @@ of our own over `.json()`. https://docs.github.com/en/rest
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from githubkit import GitHub, TokenAuthStrategy
+from githubkit import GitHub
 from githubkit.exception import RequestError, RequestFailed
 
 from bot.forges import github_payloads as payloads
@@ -30,7 +31,7 @@ from bot.forges.forge import (
     marks,
 )
 from bot.forges.github_app import app_of
-from bot.forges.github_http import forge_errors, github_client
+from bot.forges.github_http import FreshToken, forge_errors, github_client
 from bot.settings import Settings
 
 _READ = {"metadata": "read", "issues": "read", "pull_requests": "read", "contents": "read"}
@@ -51,28 +52,50 @@ _STATES: Mapping[str, Permission] = {
 def github_forge(settings: Settings) -> "GitHubForge":
     """The adapter for the configured App, or for a job's own token. Raises `SettingsInvalid`."""
     token = settings.github_token.get_secret_value()
-    if token:
-        tokens: Callable[[Repo, Mapping[str, str]], str] = lambda _repo, _permissions: token  # noqa: E731
-        return GitHubForge(settings.github_api_url, tokens, lambda: _ACTIONS_BOT, settings.github_git_url)
-    app = app_of(settings)
-    return GitHubForge(settings.github_api_url, app.token, app.login, settings.github_git_url)
+    tokens: Tokens = JobToken(token) if token else app_of(settings)
+    return GitHubForge(settings.github_api_url, tokens, settings.github_git_url)
+
+
+class Tokens(Protocol):
+    """Where an adapter's tokens come from. All of it raises the forge's errors."""
+
+    def token(self, repo: Repo, permissions: Mapping[str, str], *, fresh: bool = False) -> str:
+        """A token for `repo` with at least `permissions`; with `fresh` one that was not given before, if there is one."""
+        ...
+
+    def name(self, repo: Repo) -> str:
+        """The repository's full name by now; to be asked after a token."""
+        ...
+
+    def login(self) -> str:
+        """The account that the tokens act as."""
+        ...
+
+
+@dataclass(frozen=True)
+class JobToken:
+    """The token of a GitHub Actions job: the same for everything."""
+
+    value: str
+
+    def token(self, _repo: Repo, _permissions: Mapping[str, str], *, fresh: bool = False) -> str:
+        return self.value
+
+    def name(self, repo: Repo) -> str:
+        return repo.full_name
+
+    def login(self) -> str:
+        return _ACTIONS_BOT
 
 
 class GitHubForge:
-    """`token(repo, permissions)` gives a token, `login()` the account that these tokens act as."""
+    """GitHub's REST API behind the `Forge` protocol."""
 
     kind = "github"
 
-    def __init__(
-        self,
-        api_url: str,
-        token: Callable[[Repo, Mapping[str, str]], str],
-        login: Callable[[], str],
-        git_url: str = "",
-    ) -> None:
+    def __init__(self, api_url: str, tokens: Tokens, git_url: str = "") -> None:
         self._api_url = api_url
-        self._token = token
-        self._login = login
+        self._tokens = tokens
         self._git_url = (git_url or _web_url(api_url)).rstrip("/")
         self._account: int | None = None
 
@@ -127,9 +150,12 @@ class GitHubForge:
         return payloads.Repository.model_validate(answer).default_branch
 
     def git_access(self, repo: Repo, *, write: bool) -> GitAccess:
-        token = self._token(repo, {"contents": "write" if write else "read"})
+        # git gives up at the first 401, so what it gets must not have been revoked a minute ago.
+        token = self._tokens.token(repo, {"contents": "write" if write else "read"}, fresh=True)
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        return GitAccess(url=f"{self._git_url}/{repo.full_name}.git", header=f"Authorization: Basic {basic}")
+        return GitAccess(
+            url=f"{self._git_url}/{self._tokens.name(repo)}.git", header=f"Authorization: Basic {basic}"
+        )
 
     def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
         with self._api(repo, {"issues": "write"}) as (github, owner, name):
@@ -152,7 +178,7 @@ class GitHubForge:
             ).json()
         found = [payloads.PullRequest.model_validate(item).neutral() for item in answer]
         # Servers that ignore the filter exist.
-        return [pull for pull in found if pull.head == branch and pull.head_repo == repo.full_name]
+        return [pull for pull in found if pull.head == branch and pull.head_repo == self._tokens.name(repo)]
 
     def pull(self, repo: Repo, number: int) -> Pull:
         with self._api(repo, {"pull_requests": "read"}) as (github, owner, name):
@@ -243,7 +269,7 @@ class GitHubForge:
         if self._account is None:
             try:
                 with self._api(repo, {"metadata": "read"}) as (github, _owner, _name):
-                    answer = github.rest.users.get_by_username(self._login()).json()
+                    answer = github.rest.users.get_by_username(self._tokens.login()).json()
             except ForgeMissing:
                 return False  # servers exist that make the account with its first act
             self._account = payloads.User.model_validate(answer).id
@@ -254,12 +280,13 @@ class GitHubForge:
     @contextmanager
     def _api(
         self, repo: Repo, permissions: Mapping[str, str]
-    ) -> Iterator[tuple[GitHub[TokenAuthStrategy], str, str]]:
+    ) -> Iterator[tuple[GitHub[FreshToken], str, str]]:
         """A client with a token for `repo` and `permissions`; githubkit's errors become the forge's."""
-        owner, name = repo.full_name.split("/")
         with forge_errors():
-            token = self._token(repo, permissions)
-            with github_client(self._api_url, TokenAuthStrategy(token)) as github:
+            self._tokens.token(repo, permissions)  # only then the name is known
+            owner, name = self._tokens.name(repo).split("/")
+            auth = FreshToken(lambda fresh: self._tokens.token(repo, permissions, fresh=fresh))
+            with github_client(self._api_url, auth) as github:
                 yield github, owner, name
 
     def _create(self, create: Callable[[], int], find: Callable[[], int | None]) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from githubkit import AppAuthStrategy
+from githubkit import AppAuthStrategy, TokenAuthStrategy
+from githubkit.exception import RequestFailed
 
 from bot.forges.forge import Repo
 from bot.forges.github_http import forge_errors, github_client
@@ -45,26 +46,50 @@ class AppTokens:
     """Mints installation tokens for one repository and the permissions asked for; keeps each five minutes."""
 
     def __init__(self, api_url: str, app_id: str, private_key: str) -> None:
+        self._api_url = api_url
+        self._names: dict[str, str] = {}
         self._github = github_client(api_url, AppAuthStrategy(app_id, private_key))
         self._minted: dict[tuple[Any, ...], tuple[float, str]] = {}
         self._slug = ""
 
-    def token(self, repo: Repo, permissions: Mapping[str, str]) -> str:
-        """A token for `repo` alone with just `permissions`."""
+    def token(self, repo: Repo, permissions: Mapping[str, str], *, fresh: bool = False) -> str:
+        """A token for `repo` alone with just `permissions`; with `fresh` one that was not given before."""
         key = (repo.full_name, repo.installation, *sorted(permissions.items()))
         until, token = self._minted.get(key, (0.0, ""))
-        if time.monotonic() < until:
+        if time.monotonic() < until and not fresh:
             return token
         with forge_errors():
             installation = repo.installation or self._installation(repo)
-            scope: Any = {
-                "repositories": [repo.full_name.split("/")[1]],
-                "permissions": dict(permissions),
-            }
-            answer = self._github.rest.apps.create_installation_access_token(installation, data=scope).json()
-        token = str(answer["token"])
+            try:
+                token = self._mint(installation, self.name(repo), permissions)
+            except RequestFailed as error:
+                # A repository of that name is not in the installation: it may have another by now.
+                if error.response.status_code != 422 or not self._renamed(installation, repo):
+                    raise
+                token = self._mint(installation, self.name(repo), permissions)
         self._minted[key] = (time.monotonic() + _TOKEN_SECONDS, token)
         return token
+
+    def name(self, repo: Repo) -> str:
+        """The repository's full name as far as it is known: another one, when it was renamed since the run began."""
+        return self._names.get(repo.full_name, repo.full_name)
+
+    def _mint(self, installation: int, full_name: str, permissions: Mapping[str, str]) -> str:
+        scope: Any = {"repositories": [full_name.split("/")[1]], "permissions": dict(permissions)}
+        answer = self._github.rest.apps.create_installation_access_token(installation, data=scope).json()
+        return str(answer["token"])
+
+    def _renamed(self, installation: int, repo: Repo) -> bool:
+        """Whether the repository has another name than it was known by, which is kept then; asked with a token that can read nothing but metadata."""
+        scope: Any = {"permissions": {"metadata": "read"}}
+        answer = self._github.rest.apps.create_installation_access_token(installation, data=scope).json()
+        before, (owner, name) = self.name(repo), repo.full_name.split("/")
+        with github_client(self._api_url, TokenAuthStrategy(str(answer["token"]))) as github:
+            found: Any = github.rest.repos.get(
+                owner, name
+            ).json()  # answered with a redirect, which is followed
+        self._names[repo.full_name] = str(found["full_name"])
+        return self._names[repo.full_name] != before
 
     def login(self) -> str:
         """The login of the App's own account."""

@@ -1,11 +1,12 @@
 """Requests to GitHub: which are repeated, and its errors as the forge's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from githubkit import GitHub
+import httpx
+from githubkit import BaseAuthStrategy, GitHub
 from githubkit.exception import GitHubException, RateLimitExceeded, RequestFailed
 from githubkit.retry import RetryOption
 
@@ -19,11 +20,36 @@ def github_client(api_url: str, auth: Any) -> GitHub[Any]:
     )
 
 
+_SHORT = timedelta(seconds=5)
+
+
+class FreshToken(httpx.Auth, BaseAuthStrategy):
+    """Signs requests with what `token(False)` gives; one that is refused as unknown is sent once more with `token(True)`.
+
+    A token can be revoked at any time. What is answered with 401 had no effect, so that a POST may be repeated.
+    """
+
+    def __init__(self, token: Callable[[bool], str]) -> None:
+        self._token = token
+
+    def get_auth_flow(self, github: Any) -> httpx.Auth:
+        return self
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        first = self._token(False)
+        request.headers["Authorization"] = f"token {first}"
+        answer = yield request
+        if answer.status_code == 401 and (second := self._token(True)) != first:
+            request.headers["Authorization"] = f"token {second}"
+            yield request
+
+
 def _retry(error: GitHubException, attempt: int) -> RetryOption:
     """Wait out short rate limits, and repeat what only reads; a POST is never repeated blindly."""
     if isinstance(error, RateLimitExceeded):
-        short = error.retry_after <= timedelta(seconds=60)
-        return RetryOption(short and attempt < 2, error.retry_after)
+        # For longer the run waits, and not its worker. githubkit takes no wait at all for a minute.
+        wait = max(error.retry_after, timedelta(seconds=1))
+        return RetryOption(wait <= _SHORT and attempt < 2, wait)
     reading = isinstance(error, RequestFailed) and error.request.method == "GET"
     if reading and error.response.status_code >= 500:  # type: ignore[attr-defined]
         return RetryOption(attempt < 2, timedelta(seconds=0.5 * 2**attempt))
@@ -37,7 +63,9 @@ def forge_errors() -> Iterator[None]:
         yield
     except RateLimitExceeded as error:
         seconds = error.retry_after.total_seconds()
-        raise ForgeUnavailable(f"GitHub's rate limit is reached for {seconds:.0f} s.") from None
+        limited = ForgeUnavailable(f"GitHub's rate limit is reached for {seconds:.0f} s.")
+        limited.wait_s = seconds
+        raise limited from None
     except RequestFailed as error:
         status = error.response.status_code
         what = f"GitHub answered {status} to {error.request.method} {error.request.url.path}"

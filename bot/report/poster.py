@@ -15,6 +15,9 @@ from runners.job import FEATURE
 log = logging.getLogger(__name__)
 
 
+_AGAIN_S = 5.0
+
+
 class StatusPoster:
     """Edits status comments; several processes may be asked for one run at the same time.
 
@@ -39,7 +42,9 @@ class StatusPoster:
                     comment = self._post(run_id, state)
             except ForgeUnavailable as error:
                 log.warning("run %s: the status could not be posted: %s", run_id, error)
-                return  # the right to post runs out, and then the reaper asks again
+                # Until then nobody tries; after it the reaper asks again.
+                self._store.reports.extend(run_id, fence, max(_AGAIN_S, error.wait_s))
+                return
             except (ForgeDenied, ForgeMissing) as error:
                 log.warning("run %s: the status cannot be posted: %s", run_id, error)
             known = comment is None or comment == state.status_comment

@@ -28,7 +28,7 @@ from bot.runs.state import RunState, fold
 from bot.runs.store import Claim, LeaseLost, Store
 from bot.runs.workflow import APPROVAL, FAILED, end_status, next_phase
 from gherkin.errors import ScenaristError
-from runners.gitio import GitFailed
+from runners.gitio import GitFailed, GitUnavailable
 from runners.job import PhaseResult
 from runners.models.chat import Cancelled, ModelUnavailable
 
@@ -39,6 +39,8 @@ _MAX_ATTEMPTS = 6
 _MAX_DELAYS = 12
 _FIRST_DELAY_S = 2.0
 _MAX_DELAY_S = 300.0
+# GitHub gives new requests every hour.
+_LONGEST_WAIT_S = 3700.0
 _LOOK_S = 1.0
 _AWAY_S = 0.5
 
@@ -76,6 +78,9 @@ def host_trouble(error: Exception) -> HostTrouble | None:
         )
     return HostTrouble(f"On this worker's machine {said}.") if said else None
 
+
+# What is waited for.
+_PASSING = (ForgeUnavailable, GitUnavailable, ModelUnavailable, HostTrouble)
 
 Handler = Callable[[str, RunState, "Hold"], PhaseResult[Event]]
 
@@ -180,7 +185,7 @@ class Driver:
             if not isinstance(error, ScenaristError):
                 return self._broke(claim)
             delays = _delays(self._store.entries(claim.run_id))
-            if isinstance(error, (ForgeUnavailable, ModelUnavailable, HostTrouble)) and delays < _MAX_DELAYS:
+            if isinstance(error, _PASSING) and delays < _MAX_DELAYS:
                 return self._delay(claim, error, delays)
             return self._fail(claim, error)
         except Exception:
@@ -223,7 +228,8 @@ class Driver:
         return None
 
     def _delay(self, claim: Claim, error: ScenaristError, delays: int) -> Phase:
-        seconds = min(_FIRST_DELAY_S * 2**delays, _MAX_DELAY_S)
+        backoff = min(_FIRST_DELAY_S * 2**delays, _MAX_DELAY_S)
+        seconds = max(backoff, min(getattr(error, "wait_s", 0.0), _LONGEST_WAIT_S))
         delayed = PhaseDelayed(phase=claim.phase, code=error.code, reason=error.message, seconds=seconds)
         self._store.finish_phase(claim, [delayed], {}, phase=claim.phase, delay=seconds)
         return claim.phase

@@ -11,7 +11,7 @@ from bot.runs.driver import Hold
 from bot.runs.events import Event, Prepared, Published, RunRequested
 from bot.runs.state import RunState
 from gherkin.errors import ScenaristError
-from runners.gitio import GitFailed, conflicts, git, push, read_blob, remote_heads
+from runners.gitio import GitFailed, conflicts, git, is_ancestor, push, read_blob, remote_heads
 from runners.job import BASE, FEATURE, WORK, PhaseResult, RunSettings
 from runners.verify.verdict import Verdict
 from runners.workorder import WorkOrder
@@ -89,12 +89,11 @@ class Trusted:
         if prepared is None or verdict is None or bundle is None or not verdict.green:
             return PhaseResult("gave_up", "There is no verified work to publish.")
         self._push(run_id, repo, forge, state, bundle)
-        drift = self._drift(run_id, repo, forge, prepared, verdict.head_sha, bundle)
+        target = self._target(repo, forge, prepared)
+        drift = self._drift(run_id, repo, forge, prepared, target, verdict.head_sha, bundle)
         feature = (hold.artifact(FEATURE) or b"").decode(errors="replace")
         title, body = self.reporter.pull_text(run_id, state, feature, drift)
-        pull = forge.ensure_pull(
-            repo, head=prepared.branch, base=prepared.base_branch, title=title, body=body
-        )
+        pull = forge.ensure_pull(repo, head=prepared.branch, base=target, title=title, body=body)
         forge.upsert_check(repo, self._check(run_id, verdict, "success"))
         answers = state.committed.answers if state.committed else {}
         for thread in requested.order.threads:
@@ -148,18 +147,37 @@ class Trusted:
             beneath=state.spec is not None and (state.spec.shadow or not state.spec.path),
         )
 
+    def _target(self, repo: Repo, forge: Forge, prepared: Prepared) -> str:
+        """The branch to merge into: the one the run began from, or the default one where that is gone by now."""
+        access = forge.git_access(repo, write=False)
+        if remote_heads(access.url, access.header, prepared.base_branch):
+            return prepared.base_branch
+        return forge.default_branch(repo)
+
     def _drift(
-        self, run_id: str, repo: Repo, forge: Forge, prepared: Prepared, head: str, bundle: bytes
+        self,
+        run_id: str,
+        repo: Repo,
+        forge: Forge,
+        prepared: Prepared,
+        target: str,
+        head: str,
+        bundle: bytes,
     ) -> str:
-        """What reviewers should know when the default branch has moved on since the run began; empty if it has not."""
+        """What reviewers should know when `target` is not where the default branch was when the run began; empty if it is."""
         access = forge.git_access(repo, write=False)
         mirror = self.workspaces.mirror(forge.kind, repo.full_name)
-        tip = mirror.fetch(access.url, access.header, [prepared.base_branch])[prepared.base_branch]
+        tip = mirror.fetch(access.url, access.header, [target])[target]
+        if not is_ancestor(mirror.path, prepared.base, tip):
+            return (
+                f"**`{target}` was rewritten**: `{prepared.base[:12]}`, on which this was proven, is no longer part of it, and this pull request "
+                "may show commits that are not its own. Close it and set the label again for a run on what is there now."
+            )
         behind = int(git("rev-list", "--count", f"{prepared.base}..{tip}", git_dir=mirror.path))
         if not behind:
             return ""
         text = (
-            f"`{prepared.base_branch}` has moved on by {behind} commit{'s' if behind > 1 else ''} since `{prepared.base[:12]}`, on which this was "
+            f"`{target}` has moved on by {behind} commit{'s' if behind > 1 else ''} since `{prepared.base[:12]}`, on which this was "
             "proven"
         )
         mirror.unbundle(bundle, work_ref(run_id))

@@ -26,6 +26,8 @@ class GitServer(LoopbackServer):
         self._authorize = authorize
         self._pushed = pushed
         self.requests: list[tuple[str, str, int]] = []
+        # The answers to the next requests that write, or do not, instead of what they ask for.
+        self.faults: dict[bool, list[int]] = {True: [], False: []}
         super().__init__(self._handler())
 
     @property
@@ -50,6 +52,8 @@ class GitServer(LoopbackServer):
         writing = "git-receive-pack" in request.path
         body = self._body(request)
         status = self._authorize(repository, _token(request.headers.get("Authorization", "")), writing)
+        if self.faults[writing]:
+            status = self.faults[writing].pop(0)
         self.requests.append((request.command, request.path, status))
         if status != 200:
             self._answer(request, status, [("WWW-Authenticate", 'Basic realm="git"')], b"denied\n")

@@ -40,6 +40,7 @@ _GRANTED = {
     "pull_requests": "write",
     "checks": "write",
 }
+_REPOSITORY_ID = 1296269
 _LEVELS = ("none", "read", "write", "admin")
 
 
@@ -49,6 +50,7 @@ class Refusal(Exception):
     def __init__(self, status: int, message: str, errors: list[Any] | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.headers: dict[str, str] = {}
         self.body: dict[str, Any] = {"message": message, "documentation_url": "https://docs.github.com/rest"}
         if errors is not None:
             self.body["errors"] = errors
@@ -120,6 +122,9 @@ class GitHubServer(LoopbackServer):
         self.largest_page = 100
         self.deliveries: list[dict[str, Any]] = []
         self._faults: list[Fault] = []
+        self.granted = dict(_GRANTED)
+        self.default_branch = "main"
+        self._former: set[str] = set()
         self.bare = folder / "git" / f"{self.repo}.git"
         self.git = GitServer(folder / "git", self._authorize_git, self._pushed)
         super().__init__(self._handler())
@@ -175,6 +180,11 @@ class GitHubServer(LoopbackServer):
 
     def comment(self, number: int, author: str, body: str) -> int:
         return self._add_comment(number, self._people[author][0], body)
+
+    def say(self, number: int, author: str, body: str) -> None:
+        """Comment, and tell the bot."""
+        comment = self.comments[self.comment(number, author, body)]
+        self.send("issue_comment", "created", author, issue=self.issues[number], comment=comment)
 
     def review(self, pull: int, author: str, body: str, comments: list[tuple[str, int, str]]) -> int:
         """Submit a review; GitHub sends one event for it and one for each comment."""
@@ -266,6 +276,22 @@ class GitHubServer(LoopbackServer):
         fault = Fault(method, re.compile(path), status, after_effect, times, headers or {})
         self._faults.append(fault)
 
+    def forget_faults(self) -> None:
+        self._faults.clear()
+
+    def revoke_tokens(self) -> None:
+        """From now on nobody knows the tokens that were given out."""
+        with self._lock:
+            self._tokens.clear()
+
+    def rename(self, name: str) -> None:
+        """The repository has another name; requests by the old one are redirected, as GitHub does."""
+        with self._lock:
+            self._former = (self._former | {self.repo}) - {name}
+            moved = self.bare.parents[1] / f"{name}.git"
+            self.bare.rename(moved)
+            self.repo, self.bare = name, moved
+
     def job_token(self) -> str:
         """A token as a GitHub Actions job gets it."""
         return self._mint(self._bots["github-actions[bot]"], dict(_GRANTED))
@@ -298,6 +324,7 @@ class GitHubServer(LoopbackServer):
             "Content-Type": "application/json; charset=utf-8",
             "X-GitHub-Request-Id": secrets.token_hex(8),
         }
+        path = path.replace(f"/repositories/{_REPOSITORY_ID}", f"/repos/{self.repo}")
         fault = self._fault(method, path)
         if fault is not None and not fault.after_effect:
             return self._broken(method, path, fault)
@@ -339,6 +366,7 @@ class GitHubServer(LoopbackServer):
             if isinstance(answer, list):
                 answer = self._page(call, answer, headers)
         except Refusal as refusal:
+            headers |= refusal.headers
             return refusal.status, refusal.body
         problem = self._api.answer_problem(operation, status, answer)
         if problem:
@@ -357,10 +385,18 @@ class GitHubServer(LoopbackServer):
             match = pattern.match(path)
             if verb == method and match:
                 found = match.groupdict()
-                if f"{found.pop('owner', 'octo')}/{found.pop('repo', 'calc')}" != self.repo:
+                if "repo" in found and (full := f"{found.pop('owner')}/{found.pop('repo')}") != self.repo:
+                    if full in self._former:
+                        raise self._moved(method, path.replace(f"/repos/{full}", "", 1))
                     raise Refusal(404, "Not Found")
                 return handler, permission, found
         raise Refusal(404, "Not Found")
+
+    def _moved(self, method: str, rest: str) -> Refusal:
+        """https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects"""
+        moved = Refusal(301 if method == "GET" else 307, "Moved Permanently")
+        moved.headers = {"Location": f"{self.root}/repositories/{_REPOSITORY_ID}{rest}"}
+        return moved
 
     def _who(self, authorization: str, needed: str) -> tuple[dict[str, Any], Mapping[str, str]]:
         token = authorization.partition(" ")[2]
@@ -372,7 +408,8 @@ class GitHubServer(LoopbackServer):
         if time.time() > until:
             raise Refusal(401, "Bad credentials")
         name, _, level = needed.partition(":")
-        if _LEVELS.index(permissions.get(name, "none")) < _LEVELS.index(level):
+        has = min(permissions.get(name, "none"), self.granted.get(name, "none"), key=_LEVELS.index)
+        if _LEVELS.index(has) < _LEVELS.index(level):
             raise Refusal(403, "Resource not accessible by integration")
         return user, permissions
 
@@ -483,13 +520,14 @@ class GitHubServer(LoopbackServer):
         return 200, {**self._template("get", R + "/installation"), "id": INSTALLATION, "app_id": APP_ID}
 
     def _access_token(self, call: Call, installation: str) -> tuple[int, Any]:
-        asked = call.body.get("permissions") or _GRANTED
+        asked = call.body.get("permissions") or self.granted
+        name = self.repo.split("/")[1]
         if int(installation) != INSTALLATION:
             raise Refusal(404, "Not Found")
-        if call.body.get("repositories", ["calc"]) != ["calc"]:
+        if call.body.get("repositories", [name]) != [name]:
             raise Refusal(422, "There is at least one repository that does not exist or is not accessible")
-        for name, level in asked.items():
-            if _LEVELS.index(level) > _LEVELS.index(_GRANTED.get(name, "none")):
+        for kind, level in asked.items():
+            if _LEVELS.index(level) > _LEVELS.index(self.granted.get(kind, "none")):
                 raise Refusal(422, "The permissions requested are not granted to this installation.")
         token = self._mint(self._bots[f"{SLUG}[bot]"], {"metadata": "read", **asked})
         until = datetime.fromtimestamp(time.time() + 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -508,7 +546,12 @@ class GitHubServer(LoopbackServer):
 
     def _get_repo(self, _call: Call) -> tuple[int, Any]:
         template = self._template("get", R)
-        return 200, {**template, "full_name": self.repo, "name": "calc", "default_branch": "main"}
+        return 200, {
+            **template,
+            "full_name": self.repo,
+            "name": self.repo.split("/")[1],
+            "default_branch": self.default_branch,
+        }
 
     def _get_permission(self, _call: Call, login: str) -> tuple[int, Any]:
         if login not in self._people:
