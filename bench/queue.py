@@ -1,63 +1,116 @@
-"""Many runs waiting on one machine, with an instant model: runs a minute, and how cost grows with their number.
+"""A queue of runs on one machine, with an instant model: what comes in, what is done, and how cost grows with its length.
 
-RUNS="5 50" chooses how many are asked for at once.
+RUNS="50 500 5000" chooses how many are asked for at once, WINDOW=120 for how many seconds they are worked on then.
 """
 
 import os
+import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
+import sqlalchemy as sa
+from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
+from bot.forges.local import LocalForge
 from bot.runs.events import Entry
 from bot.runs.state import RunState, fold
+from bot.runs.tables import artifacts, events, runs
 from runners.events import ModelReplied
 from runners.models.chat import Reply
-from tests.harness import BotUnderTest, doubling, draft
+from tests.harness import REPO, SECRET, BotUnderTest, doubling, draft
 
 _EVENTS = 10_000
+_PROCESSES = ("web", "intake", "publish", "runs")
 
 
 def run(console: Console) -> None:
     """Measure and print."""
     table = Table(
-        "runs",
-        "runs a minute",
+        "runs asked for",
+        "accepted a second",
+        "p50",
+        "p99",
+        "done a minute",
         "database a run",
-        "web",
-        "intake",
-        "publish",
-        "runs worker",
+        "messages left",
+        *_PROCESSES,
         title="runs that wait",
     )
-    for number in map(int, os.environ.get("RUNS", "3 30").split()):
-        table.add_row(str(number), *_queue(number))
+    window = float(os.environ.get("WINDOW", "60"))
+    for number in map(int, os.environ.get("RUNS", "5 50 500").split()):
+        table.add_row(str(number), *_queue(number, window))
     console.print(table)
     _fold(console)
 
 
-def _queue(number: int) -> list[str]:
-    with BotUnderTest() as bot:
+class Client:
+    """One client that posts deliveries one after the other; `took` is how long each answer took, in seconds."""
+
+    def __init__(self, port: int) -> None:
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}")
+        self.took: list[float] = []
+
+    def deliver(self, headers: Mapping[str, str], body: bytes) -> None:
+        started = time.perf_counter()
+        answer = self._http.post("/webhooks/local", content=body, headers=dict(headers), timeout=30)
+        self.took.append(time.perf_counter() - started)
+        assert answer.status_code == 202, answer.text
+
+
+def _queue(number: int, window: float) -> list[str]:
+    """Label `number` issues, and look at what was done after `window` seconds more, or when all is done."""
+    with BotUnderTest({"reap_seconds": 5.0, "lease_seconds": 30.0}) as bot:
         bot.script([draft()], doubling())
-        repos = [bot.make_repo(f"octo/r{each}") for each in range(number)]
+        repo = bot.make_repo()
         issues = [
-            bot.forge.open_issue(each.full_name, "ada", "Double", "Doubling 4 should give 8.")
-            for each in repos
+            bot.forge.open_issue(REPO, "ada", "Double", "Doubling 4 should give 8.").number
+            for _ in range(number)
         ]
+        client = Client(bot.port)
+        forge = LocalForge(
+            bot.store.engine, bot.state_dir / "forge", send=client.deliver, secret=SECRET.encode()
+        )
         started = time.monotonic()
-        for repo, issue in zip(repos, issues, strict=True):
-            bot.forge.add_label(repo.full_name, issue.number, "agent:implement", "ada")
-        while True:
-            time.sleep(0.2)
-            rows = bot.store.list_runs(10_000)
+        for issue in issues:
+            forge.add_label(repo.full_name, issue, "agent:implement", "ada")
+        accepted = number / sum(client.took)
+        while (rows := bot.store.list_runs(number + 1)) and time.monotonic() - started < window:
             if len(rows) == number and all(row.status != "active" for row in rows):
                 break
+            time.sleep(0.2)
         seconds = time.monotonic() - started
-        assert all(row.status == "done" for row in rows), [row.status for row in rows]
-        size = sum(each.stat().st_size for each in bot.state_dir.glob("scenarist.db*"))
-        memory = [f"{_memory(bot.group.pid(name)):.0f} MB" for name in ("web", "intake", "publish", "runs")]
-        return [f"{number / seconds * 60:.1f}", f"{size / number / 1000:.0f} kB", *memory]
+        done = [row.id for row in rows if row.status != "active"]
+        assert all(row.status in ("done", "active") for row in rows), {row.status for row in rows}
+        memory = [f"{_memory(bot.group.pid(name)):.0f} MB" for name in _PROCESSES]
+        took = statistics.quantiles(client.took, n=100) if number > 1 else client.took * 99
+        broker = Redis(unix_socket_path=str(bot.state_dir / "redis" / "redis.sock"))
+        left = sum(broker.llen(queue) for queue in ("intake", "runs", "publish"))
+        return [
+            f"{accepted:.0f}",
+            f"{took[49] * 1000:.1f} ms",
+            f"{took[98] * 1000:.1f} ms",
+            f"{len(done) / seconds * 60:.1f}",
+            f"{_stored(bot, done) / max(1, len(done)) / 1000:.0f} kB",
+            str(left),
+            *memory,
+        ]
+
+
+def _stored(bot: BotUnderTest, done: list[str]) -> int:
+    """Bytes of the rows of these runs."""
+    with bot.store.engine.connect() as db:
+        log = db.execute(
+            sa.select(sa.func.sum(sa.func.length(events.c.data))).where(events.c.run_id.in_(done))
+        ).scalar()
+        kept = db.execute(
+            sa.select(sa.func.sum(sa.func.length(artifacts.c.data))).where(artifacts.c.run_id.in_(done))
+        ).scalar()
+        assert db.execute(sa.select(sa.func.count()).select_from(runs)).scalar()
+    return int(log or 0) + int(kept or 0)
 
 
 def _memory(pid: int) -> float:

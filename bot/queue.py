@@ -66,6 +66,11 @@ class Bell:
         """Tell the workers of `phase` that a run is ready."""
         self._app.send_task(ADVANCE, args=[run_id], queue=QUEUES[phase])
 
+    def waiting(self, queue: str) -> int:
+        """How many messages nobody has taken yet. Raises what the broker raises."""
+        with self._app.connection_for_read() as connection:
+            return int(connection.default_channel.queue_declare(queue=queue).message_count)
+
     def report(self, run_id: str) -> None:
         """Tell the publish workers that a run's status comment is out of date."""
         self._app.send_task(REPORT, args=[run_id], queue="publish")

@@ -24,7 +24,7 @@ from bot.runs.state import RunState
 from bot.runs.store import Store
 from bot.runs.trusted import Trusted
 from bot.runs.usage import check_day
-from bot.runs.workflow import check
+from bot.runs.workflow import QUEUES, check
 from bot.settings import Settings
 from gherkin.errors import ScenaristError
 from runners.containers import sweep
@@ -44,6 +44,7 @@ from runners.workspace import Workspaces
 log = logging.getLogger(__name__)
 
 _SILENCE_S = 2.0
+_ENOUGH = 100
 
 
 class Worker:
@@ -121,9 +122,14 @@ class Worker:
         for run_id, phase in self._store.free_orphans(is_gone):
             log.warning("run %s goes on: its worker is gone", run_id)
             self._bell.run(run_id, phase)
-        for run_id, phase in self._store.due_runs(_SILENCE_S):
-            self._bell.run(run_id, phase)
-        for run_id in self._store.reports.stale():
+        # Runs may wait for hours, and each round would add as many messages again: a queue gets no more than its workers
+        # are told by anyway.
+        for queue in set(QUEUES.values()):
+            phases = [phase for phase, its in QUEUES.items() if its == queue]
+            room = max(0, _ENOUGH - self._bell.waiting(queue))
+            for run_id, phase in self._store.due_runs(_SILENCE_S, phases, room):
+                self._bell.run(run_id, phase)
+        for run_id in self._store.reports.stale(max(0, _ENOUGH - self._bell.waiting("publish"))):
             self._bell.report(run_id)
 
     def _ask_again(self) -> None:

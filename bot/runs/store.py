@@ -285,13 +285,14 @@ class Store:
                     freed.append((row.id, row.phase))
         return freed
 
-    def due_runs(self, older_than: float, limit: int = 500) -> list[tuple[str, Phase]]:
-        """(id, phase) of active runs nobody holds that should have gone on `older_than` seconds ago."""
+    def due_runs(self, older_than: float, phases: Iterable[Phase], limit: int) -> list[tuple[str, Phase]]:
+        """(id, phase) of active runs before one of `phases` that nobody holds and that should have gone on `older_than` seconds ago."""
         now = self.clock()
         query = (
             sa.select(runs.c.id, runs.c.phase)
             .where(
                 runs.c.status == "active",
+                runs.c.phase.in_(list(phases)),
                 runs.c.due_at < now - older_than,
                 sa.or_(runs.c.lease_until.is_(None), runs.c.lease_until < now),
             )

@@ -14,6 +14,7 @@ from bot.runs.log import ArtifactTooLarge
 from bot.runs.state import fold
 from bot.runs.store import Claim, LeaseLost, Store, new_id
 from bot.runs.tables import metadata
+from bot.runs.workflow import QUEUES
 from runners.workorder import WorkOrder
 
 
@@ -168,11 +169,11 @@ def test_a_delayed_run_is_due_later(store: Store, clock: Clock) -> None:
     assert run_id is not None
     store.finish_phase(claim(store, run_id), [], {}, phase="prepare", delay=20)
     assert store.claim(run_id, ["prepare"], 30) is None
-    assert store.due_runs(0) == []
+    assert store.due_runs(0, QUEUES, 9) == []
     clock.now += 21
-    assert store.due_runs(0) == [(run_id, "prepare")]
+    assert store.due_runs(0, QUEUES, 9) == [(run_id, "prepare")]
     assert store.claim(run_id, ["prepare"], 30) is not None
-    assert store.due_runs(0) == [], "a held run is nobody else's business"
+    assert store.due_runs(0, QUEUES, 9) == [], "a held run is nobody else's business"
 
 
 def test_status_reports_are_made_by_one_and_never_forgotten(store: Store) -> None:

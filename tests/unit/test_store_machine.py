@@ -198,7 +198,7 @@ class Machine(RuleBasedStateMachine):
     def nothing_is_forgotten(self) -> None:
         """What is active and in nobody's hands is found by the reaper, sooner or later, and somebody can take it."""
         self.clock.now += 10_000
-        due = {name for name, _ in self.store.due_runs(1)}
+        due = {name for name, _ in self.store.due_runs(1, QUEUES, 100)}
         self.clock.now -= 10_000
         assert due == {name for name, run in self.model.items() if run.status == "active"}
 

@@ -1,0 +1,41 @@
+"""Runs that wait for hours do not fill the broker: the reaper tells a queue no more than its workers are told by anyway."""
+
+import contextlib
+from pathlib import Path
+
+from bot.embedded import processes, start_redis
+from bot.queue import Bell, make_celery
+from bot.runs.database import connect, migrate
+from bot.runs.draining import Draining
+from bot.runs.store import Store
+from bot.settings import Settings
+from bot.wiring import Worker
+from tests.unit.test_store import start
+
+
+def test_the_reaper_fills_no_queue_beyond_what_is_enough(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        group = stack.enter_context(processes(tmp_path / "logs"))
+        bell = Bell(make_celery(start_redis(group, tmp_path / "r")))
+        settings = Settings.model_validate(
+            {
+                "state_dir": tmp_path,
+                "database_url": f"sqlite:///{tmp_path / 'x.db'}",
+                "local_webhook_secret": "s",
+            }
+        )
+        engine = connect(settings.database)
+        stack.callback(engine.dispose)
+        migrate(engine)
+        store = Store(engine)
+        for number in range(150):
+            assert start(store, f"key {number}", target=f"target {number}") is not None
+        store.clock = lambda: 0.0
+        worker = Worker(settings, bell, ["intake"], Draining(tmp_path / "stopping", 1))
+        worker._store.clock = lambda: 4e9  # all of them are due
+        assert [bell.waiting(queue) for queue in ("intake", "runs", "publish")] == [0, 0, 0]
+        for _ in range(3):
+            worker.reap()
+        assert bell.waiting("runs") == 0, "nothing is before a phase of that queue"
+        assert bell.waiting("intake") + bell.waiting("publish") <= 200
+        assert max(bell.waiting("intake"), bell.waiting("publish")) == 100
