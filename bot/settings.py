@@ -105,7 +105,9 @@ class Settings(BaseSettings):
         description="What a worker that is told to stop (SIGTERM) has to end the turn in hand; its runs go on elsewhere. Whoever stops it should "
         "wait longer.",
     )
-    lease_seconds: float = Field(default=30, ge=2, description="A worker silent for longer loses its run.")
+    lease_seconds: float = Field(
+        default=30, ge=2, le=3600, description="A worker silent for longer loses its run."
+    )
     reap_seconds: float = Field(default=5, ge=0.5, description="How often unfinished work is looked for.")
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-from bot.runs.database import add_row, reading
+from bot.runs.database import add_row, passed, reading
 from bot.runs.tables import deliveries
 from runners.models.chat import Frozen
 
@@ -96,7 +96,7 @@ class Deliveries:
         columns = deliveries.c
         query = (
             sa.select(columns.id)
-            .where(columns.state == "stored", columns.due_at < self.clock() - older_than)
+            .where(columns.state == "stored", passed(columns.due_at, self.clock() - older_than))
             .order_by(columns.due_at)
             .limit(limit)
         )

@@ -57,6 +57,15 @@ def _alembic(connection: sa.Connection) -> Config:
     return config
 
 
+# Seconds. Nothing is put off for longer, and no lease is: what lies further ahead was written before the clock was set back.
+LONGEST_WAIT = 4000.0
+
+
+def passed(moment: sa.ColumnElement[float], now: float) -> sa.ColumnElement[bool]:
+    """Whether a moment in a column is over, or cannot be one that is still to come."""
+    return sa.or_(moment < now, moment > now + LONGEST_WAIT)
+
+
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection for reads alone: it takes no lock and sees what is committed."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.runs.database import reading
+from bot.runs.database import passed, reading
 from bot.runs.events import StatusPosted
 from bot.runs.log import append
 from bot.runs.tables import runs
@@ -26,7 +26,9 @@ class Reports:
         now = self._clock()
         statement = (
             sa.update(runs)
-            .where(runs.c.id == run_id, sa.or_(runs.c.report_until.is_(None), runs.c.report_until < now))
+            .where(
+                runs.c.id == run_id, sa.or_(runs.c.report_until.is_(None), passed(runs.c.report_until, now))
+            )
             .values(report_until=now + seconds, report_fence=runs.c.report_fence + 1)
             .returning(runs.c.report_fence)
         )
@@ -60,7 +62,7 @@ class Reports:
             sa.select(runs.c.id)
             .where(
                 runs.c.reported_seq < runs.c.seq,
-                sa.or_(runs.c.report_until.is_(None), runs.c.report_until < self._clock()),
+                sa.or_(runs.c.report_until.is_(None), passed(runs.c.report_until, self._clock())),
             )
             .limit(limit)
         )

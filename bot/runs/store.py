@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from ulid import ULID
 
-from bot.runs.database import add_row, reading
+from bot.runs.database import add_row, passed, reading
 from bot.runs.events import (
     Controlled,
     Entry,
@@ -189,8 +189,8 @@ class Store:
                 runs.c.id == run_id,
                 runs.c.status == "active",
                 runs.c.phase.in_(list(phases)),
-                runs.c.due_at <= now,
-                sa.or_(runs.c.lease_until.is_(None), runs.c.lease_until < now),
+                sa.or_(runs.c.due_at == now, passed(runs.c.due_at, now)),
+                sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
                 ~waits,
                 *(too_many_at_once(self.allowances, now) if set(phases) & RUNNER_PHASES else ()),
             )
@@ -293,8 +293,8 @@ class Store:
             .where(
                 runs.c.status == "active",
                 runs.c.phase.in_(list(phases)),
-                runs.c.due_at < now - older_than,
-                sa.or_(runs.c.lease_until.is_(None), runs.c.lease_until < now),
+                passed(runs.c.due_at, now - older_than),
+                sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
             )
             .order_by(runs.c.due_at)
             .limit(limit)

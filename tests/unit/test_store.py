@@ -164,6 +164,28 @@ def test_a_later_run_waits_for_the_earlier_one_on_its_target(store: Store) -> No
     assert store.claim(second, ["prepare"], 30) is not None
 
 
+@pytest.mark.parametrize("back", [5000, 86_400 * 365])
+def test_a_clock_that_is_set_back_keeps_nothing_waiting(
+    store: Store, inbox: Deliveries, clock: Clock, back: float
+) -> None:
+    delayed, held = start(store, "a", target="a"), start(store, "b", target="b")
+    assert delayed is not None and held is not None
+    store.finish_phase(claim(store, delayed), [], {}, phase="prepare", delay=300)
+    before = claim(store, held)
+    assert store.reports.begin(held, 60) is not None
+    waiting = delivery()
+    inbox.add([waiting])
+    inbox.delay(waiting.id, "later", 600)
+    clock.now -= back
+    assert {run for run, _ in store.due_runs(2, QUEUES, 9)} == {delayed, held}
+    assert store.claim(delayed, ["prepare"], 30) is not None
+    assert store.claim(held, ["prepare"], 30) is not None
+    with pytest.raises(LeaseLost):
+        store.log(before, [PhaseStarted(phase="prepare", worker="a")])
+    assert held in store.reports.stale() and store.reports.begin(held, 60) is not None
+    assert inbox.due(2) == [waiting.id]
+
+
 def test_a_delayed_run_is_due_later(store: Store, clock: Clock) -> None:
     run_id = start(store)
     assert run_id is not None
