@@ -1,5 +1,9 @@
-"""Many runs at once on one worker, with a model that takes two seconds a turn: runs a minute, and memory a run."""
+"""Many runs at once on one worker, with a model that takes two seconds a turn: runs a minute, and memory a run.
 
+RUNS=16 chooses another number than 64.
+"""
+
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,7 @@ from rich.console import Console
 from runners.models.chat import Reply
 from tests.harness import BotUnderTest, doubling, draft
 
-_RUNS = 64
+_RUNS = int(os.environ.get("RUNS", "64").split()[0])
 _LATENCY_S = 2.0
 
 

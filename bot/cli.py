@@ -362,10 +362,10 @@ def _preload() -> None:
     """Load what each of several processes needs before they are forked, so that they share its memory."""
     import gc
 
-    import openai  # noqa: F401
-
     import bot.wiring  # noqa: F401
+    from runners.models.vllm import preload
 
+    preload()
     gc.collect()
     gc.freeze()
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import psycopg
 import redis
 
 from runners.refused import Refused
@@ -85,6 +84,8 @@ class Databases:
         raise Refused(f"`{name}` is a {kind} database. Use the tools for that.")
 
     def _postgresql(self, name: str, statement: str, *, writes: bool) -> Rows:
+        import psycopg  # some megabytes that most workers never need
+
         options = (
             f"-c statement_timeout={round(1000 * self.seconds)} -c lock_timeout={round(1000 * self.seconds)}"
         )

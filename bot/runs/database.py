@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 
 def connect(url: str) -> sa.Engine:
@@ -39,18 +38,25 @@ def connect(url: str) -> sa.Engine:
 
 def migrate(engine: sa.Engine, revision: str = "head") -> None:
     """Bring the database to the newest schema, or to `revision`; safe to call when it is there already."""
+    from alembic import command  # some megabytes that workers never need
+
     with engine.begin() as connection:
         command.upgrade(_alembic(connection), revision)
 
 
 def is_current(engine: sa.Engine) -> bool:
     """Whether the database has the newest schema."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     with engine.connect() as connection:
         newest = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
         return MigrationContext.configure(connection).get_current_revision() == newest
 
 
-def _alembic(connection: sa.Connection) -> Config:
+def _alembic(connection: sa.Connection) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection

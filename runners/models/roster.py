@@ -135,10 +135,10 @@ class _Served:
 def _served(spec: RuntimeSpec, key: str) -> _Served:
     import openai
 
+    from runners.models.vllm import client_of
+
     try:
-        listed = openai.OpenAI(
-            base_url=spec.url, api_key=key or "none", max_retries=2, timeout=20
-        ).models.list()
+        listed = client_of(spec.url, key).with_options(max_retries=2, timeout=20).models.list()
     except openai.OpenAIError as error:
         raise ModelUnavailable(f"{spec.url} does not list its models ({type(error).__name__}).") from None
     if not listed.data:

@@ -5,7 +5,8 @@ https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
@@ -21,6 +22,9 @@ from runners.models.chat import (
     refused,
 )
 
+if TYPE_CHECKING:
+    import openai
+
 _STOPS = {
     "stop": "end",
     "tool_calls": "tools",
@@ -28,6 +32,25 @@ _STOPS = {
     "length": "length",
     "content_filter": "refusal",
 }
+
+
+@lru_cache(maxsize=16)
+def client_of(url: str, api_key: str) -> "openai.OpenAI":
+    """The client of a server, one a process: each has certificates of its own, which take megabytes and milliseconds."""
+    import openai
+
+    return openai.OpenAI(base_url=url, api_key=api_key or "none", max_retries=4)
+
+
+def preload() -> None:
+    """Load what the SDK would load with its first request, for processes that are forked from this one."""
+    import jiter  # noqa: F401
+    import openai._streaming
+    from openai.types.chat import ChatCompletionChunk
+
+    client = openai.OpenAI(base_url="http://127.0.0.1", api_key="none")
+    _ = client.chat.completions, client.models
+    ChatCompletionChunk.model_rebuild()
 
 
 class VllmModel:
@@ -41,7 +64,7 @@ class VllmModel:
         self.name = model
         self._temperature = temperature
         self._openai = openai
-        self._client = openai.OpenAI(base_url=url, api_key=api_key or "none", max_retries=4, timeout=idle_s)
+        self._client = client_of(url, api_key).with_options(timeout=idle_s)
 
     def reply(
         self,
