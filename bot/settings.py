@@ -108,6 +108,11 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         default=30, ge=2, le=3600, description="A worker silent for longer loses its run."
     )
+    status_seconds: float = Field(
+        default=10,
+        ge=0,
+        description="A run's status comment is edited this often at most while it stays in one phase.",
+    )
     reap_seconds: float = Field(default=5, ge=0.5, description="How often unfinished work is looked for.")
 
     @property

@@ -67,7 +67,7 @@ class Worker:
             forges = Forges(settings, self._store)
             reporter = make_reporter(settings)
             self._forges = forges
-            self._poster = StatusPoster(self._store, forges, reporter)
+            self._poster = StatusPoster(self._store, forges, reporter, pace_seconds=settings.status_seconds)
             self._intake = IntakeHandler(
                 self._store,
                 self._deliveries,

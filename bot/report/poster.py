@@ -1,6 +1,7 @@
 """Keeps the one status comment of a run true to its log."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -21,19 +22,32 @@ _AGAIN_S = 5.0
 class StatusPoster:
     """Edits status comments; several processes may be asked for one run at the same time.
 
-    `hold_seconds` is how long a process that died keeps the others away.
+    `hold_seconds` is how long a process that died keeps the others away. While a run stays in one phase, its comment is edited
+    every `pace_seconds` at most: a forge counts edits, and allows few.
     """
 
     def __init__(
-        self, store: Store, forge: Callable[[str], Forge], reporter: Reporter, hold_seconds: float = 60.0
+        self,
+        store: Store,
+        forge: Callable[[str], Forge],
+        reporter: Reporter,
+        hold_seconds: float = 60.0,
+        pace_seconds: float = 10.0,
     ) -> None:
+        self._pace_seconds = pace_seconds
+        self._shown: dict[str, tuple[object, float]] = {}
         self._store = store
         self._forge = forge
         self._reporter = reporter
         self._hold_seconds = hold_seconds
 
     def post(self, run_id: str) -> None:
-        """Bring the comment up to the log's present end; what is added meanwhile is posted too."""
+        """Bring the comment up to the log's present end; what is added meanwhile is posted too.
+
+        Nothing is done where that was done a moment ago; the reaper asks again.
+        """
+        if self._is_fresh(run_id):
+            return
         while (fence := self._store.reports.begin(run_id, self._hold_seconds)) is not None:
             state = fold(self._store.entries(run_id))
             comment = state.status_comment
@@ -51,8 +65,20 @@ class StatusPoster:
             posted = None if known else StatusPosted(comment=comment)
             if not self._store.reports.end(run_id, fence, state.seq, posted):
                 return
-            if self._store.seq(run_id) == state.seq:
+            if self._store.seq(run_id) == state.seq or self._is_fresh(run_id):
                 return
+
+    def _is_fresh(self, run_id: str) -> bool:
+        """Whether the comment of a run that is at work was edited a moment ago, in the phase that it is in."""
+        now = self._store.status(run_id)
+        if now is None or now[0] != "active":
+            self._shown.pop(run_id, None)
+            return False
+        phase, at = self._shown.get(run_id, (None, 0.0))
+        if phase == now and time.monotonic() - at < self._pace_seconds:
+            return True
+        self._shown[run_id] = now, time.monotonic()
+        return False
 
     def _holding(self, run_id: str, fence: int) -> AbstractContextManager[None]:
         """Keep the right to post while the forge takes its time: a second process would make a second comment."""

@@ -72,6 +72,8 @@ _LACKING = {
 def host_trouble(error: Exception) -> HostTrouble | None:
     """`error` in those words, if it comes from the machine and not from the run."""
     said = _LACKING.get(error.errno or 0) if isinstance(error, OSError) else None
+    if isinstance(error, MemoryError):
+        said = _LACKING[errno.ENOMEM]
     if said is None and isinstance(error, GitFailed):
         said = next(
             (words for number, words in _LACKING.items() if os.strerror(number) in error.message), None
@@ -180,7 +182,7 @@ class Driver:
             raise
         except Cancelled:
             raise LeaseLost(f"Run {claim.run_id} was taken out of this worker's hands.") from None
-        except (ScenaristError, OSError) as raised:
+        except (ScenaristError, OSError, MemoryError) as raised:
             error = host_trouble(raised) or raised
             if not isinstance(error, ScenaristError):
                 return self._broke(claim)

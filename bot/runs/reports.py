@@ -49,6 +49,9 @@ class Reports:
             held = self._reporting(db, run_id, fence, report_until=None, reported_seq=seq)
             if held and posted is not None:
                 append(db, run_id, [posted], self._clock())
+                # That the comment is there is not shown in it.
+                alone = (runs.c.id == run_id, runs.c.seq == seq + 1)
+                db.execute(sa.update(runs).where(*alone).values(reported_seq=seq + 1))
         return held
 
     @staticmethod

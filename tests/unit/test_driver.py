@@ -271,6 +271,7 @@ def test_a_claim_is_let_go_as_soon_as_the_database_is_back(
     [
         (OSError(errno.ENOSPC, "No space left on device"), "no space is left"),
         (OSError(errno.EROFS, "Read-only file system"), "read-only"),
+        (MemoryError(), "no memory is left"),
         (
             GitFailed("git worktree failed (exit 128): fatal: write error: No space left on device."),
             "no space is left",

@@ -11,7 +11,7 @@ from bot.forges.local import LocalForge
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
 from bot.runs.database import connect, migrate
-from bot.runs.events import PhaseStarted, RunRequested
+from bot.runs.events import PhaseStarted, RunEnded, RunRequested
 from bot.runs.state import RunState, fold
 from bot.runs.store import Store
 from runners.events import SpecWritten, VerdictReached
@@ -59,6 +59,37 @@ def test_a_slow_edit_is_not_begun_a_second_time(store: Store, tmp_path: Path) ->
     assert held == [] and store.reports.stale() == []
     assert len(forge.comments(Repo(full_name=REPO), 1)) == 1
     assert fold(store.entries(run_id)).status_comment == 1
+
+
+class CountingForge(LocalForge):
+    """Counts edits of comments."""
+
+    edits = 0
+
+    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+        self.edits += 1
+        return super().upsert_comment(repo, number, marker, body, known)
+
+
+def test_a_comment_is_edited_at_a_pace_that_forges_allow(store: Store, tmp_path: Path) -> None:
+    forge = CountingForge(store.engine, tmp_path / "forge")
+    run_id = store.request_run(request("k"), target="t", exclusive=False)
+    assert run_id is not None
+    poster = StatusPoster(store, lambda _name: forge, Reporter(), pace_seconds=300)
+    for _ in range(5):
+        store.note(run_id, PhaseStarted(phase="prepare", worker="w"))
+        poster.post(run_id)
+    assert forge.edits == 1 and store.reports.stale() == [run_id], "the reaper goes on asking"
+    held = store.claim(run_id, ["prepare"], 30)
+    assert held is not None
+    store.finish_phase(held, [], {}, phase="specify")
+    poster.post(run_id)
+    assert forge.edits == 2, "another phase is shown at once"
+    held = store.claim(run_id, ["specify"], 30)
+    assert held is not None
+    store.finish_phase(held, [RunEnded(status="gave_up")], {}, phase="specify", status="gave_up")
+    poster.post(run_id)
+    assert forge.edits == 3 and store.reports.is_current(run_id), "and so is the end"
 
 
 @pytest.mark.parametrize("sandboxed", [True, False])
