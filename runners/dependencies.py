@@ -26,7 +26,8 @@ _REQUIREMENTS = (
 _PROJECT = ("pyproject.toml", "setup.cfg", "setup.py")
 _LOCKS = ("uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile", "tox.ini")
 NODE = ("package.json", "package-lock.json", "npm-shrinkwrap.json")
-FILES = (*_REQUIREMENTS, *_PROJECT, *_LOCKS, *NODE)
+GO = ("go.mod", "go.sum")
+FILES = (*_REQUIREMENTS, *_PROJECT, *_LOCKS, *NODE, *GO)
 _LOCK = f"{INSIDE}/lock.txt"
 # Each writes all that a lock file names, without installing anything.
 _EXPORTS = {
@@ -51,7 +52,7 @@ def plan(files: Mapping[str, str], setup: Sequence[str]) -> list[str]:
     """
     if setup:
         return [_venv(), *setup, _runners()]
-    return [*_python(files), *_node(files)]
+    return [*_python(files), *_node(files), *_go(files)]
 
 
 def _node(files: Mapping[str, str]) -> list[str]:
@@ -70,6 +71,15 @@ def _node(files: Mapping[str, str]) -> list[str]:
     return [
         f"mkdir -p {INSIDE}/node && cp {names} {INSIDE}/node/ && cd {INSIDE}/node && "
         f"HOME={INSIDE}/node npm {verb} {flags} --cache {CACHE}/npm"
+    ]
+
+
+def _go(files: Mapping[str, str]) -> list[str]:
+    """Go's modules, where go.mod requires any; not for a later version of Go than is there."""
+    if not re.search(r"^\s*require\b", files.get("go.mod", ""), re.MULTILINE):
+        return []
+    return [
+        f"GOMODCACHE={INSIDE}/go GOCACHE={CACHE}/go-build GOFLAGS=-modcacherw GOTOOLCHAIN=local go mod download"
     ]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gherkin.errors import ScenaristError
-from runners.dependencies import CACHE, FILES, INSIDE, NODE, plan
+from runners.dependencies import CACHE, FILES, GO, INSIDE, NODE, plan
 from runners.gitio import list_files, read_blob
 from runners.models.chat import Frozen
 from runners.sandbox import WORKSPACE, Limits, Sandbox
@@ -31,6 +31,10 @@ _PASSED = (
     "UV_EXTRA_INDEX_URL",
     "PIP_INDEX_URL",
     "PIP_EXTRA_INDEX_URL",
+    "GOPROXY",
+    "GOPRIVATE",
+    "GONOSUMDB",
+    "GOSUMDB",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
@@ -77,6 +81,8 @@ class Environments:
         names = [name for name in FILES if name in present]
         if any(path.startswith(f"{_MODULES}/") for path in present):
             names = [name for name in names if name not in NODE]  # it brings its packages itself
+        if "vendor/modules.txt" in present:
+            names = [name for name in names if name not in GO]
         files = {name: (read_blob(mirror.path, base, name) or b"").decode(errors="replace") for name in names}
         variables = {"PYTHONPATH": "src"} if any(path.startswith("src/") for path in present) else {}
         commands = plan(files, setup)
@@ -91,6 +97,9 @@ class Environments:
             if not (home / "done").exists():
                 self._build(mirror, base, commands, home)
         os.utime(home / "done")  # for whoever removes what was not used for long
+        if (home / "env" / "go").exists():
+            modules = f"{home / 'env' if self._unsafe else INSIDE}/go"
+            variables |= {"GOMODCACHE": modules, "GOPROXY": "off", "GOTOOLCHAIN": "local"}
         if not (home / "env" / "venv").exists():
             return Environment(folder=home / "env", variables=variables)
         venv = f"{home / 'env' if self._unsafe else INSIDE}/venv"
@@ -114,6 +123,7 @@ class Environments:
             sandbox.env["UV_CACHE_DIR"] = sandbox.path(CACHE)
             for command in commands:
                 line = command.replace(f"{INSIDE}/", f"{sandbox.path(INSIDE)}/")
+                line = line.replace(f"{CACHE}/", f"{sandbox.path(CACHE)}/")
                 result = sandbox.run(["bash", "-c", line])
                 if result.exit_code != 0:
                     lines = [line.strip() for line in result.output.splitlines() if line.strip()]

@@ -46,6 +46,9 @@ def test_what_is_installed_follows_from_the_files() -> None:
         == []
     )
     assert len(plan({**node, "requirements.txt": ""}, ())) > 2, "both, where there is both"
+    go = "module x\n\ngo 1.19\n\nrequire (\n\texample.org/dep v1.0.0\n)\n"
+    assert "GOMODCACHE=/env/go" in " ".join(plan({"go.mod": go}, ()))
+    assert plan({"go.mod": "module x\n// require nothing\n"}, ()) == []
     assert "make deps" in plan({"requirements.txt": ""}, ("make deps",))
 
 
