@@ -48,6 +48,11 @@ def run(console: Console) -> None:
             done = sum(row.status != "active" for row in rows)
         seconds = time.monotonic() - started
         good = sum(row.status == "done" for row in rows)
+        for row in rows:
+            if row.status != "done":
+                state = bot.state(row.id)
+                problems = [each.message for each in state.verdict.problems] if state.verdict else []
+                console.print(f"{row.target}: {row.status}: {state.code} {state.reason} {problems}")
     console.print(
         f"{good} of {_RUNS} runs on one worker, {_LATENCY_S:.0f} s a turn, {len(turns) + 2} turns each: {_RUNS / seconds * 60:.0f} runs a minute; "
         f"at most {peak:,.0f} MB in {most} processes of the worker (proportional set size), {peak / _RUNS:.0f} MB a run\n"

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -126,12 +127,10 @@ class Mirror:
         """Take a bundle's commits in under `ref`; returns the commit id."""
         with self.lock():
             (self.path / f"{ref}.lock").unlink(missing_ok=True)
-            packed = self.path / f"incoming-{os.getpid()}.bundle"
-            try:
+            with tempfile.TemporaryDirectory(prefix="scenarist-in-") as tmp:
+                packed = Path(tmp) / "work.bundle"
                 packed.write_bytes(bundle)
                 git("fetch", "--quiet", "--no-tags", str(packed), f"+{ref}:{ref}", git_dir=self.path)
-            finally:
-                packed.unlink(missing_ok=True)
             return git("rev-parse", ref, git_dir=self.path)
 
     def bundle_commit(self, commit: str, ref: str, *, base: str | None) -> bytes:
@@ -145,13 +144,12 @@ class Mirror:
 
     def bundle(self, ref: str, *, base: str | None) -> bytes:
         """Pack `ref`, without what `base` already has, as a git bundle."""
-        packed = self.path / f"outgoing-{os.getpid()}.bundle"
-        try:
+        # Not in the mirror: this needs no lock of it, and whoever takes that removes the lock files that lie there.
+        with tempfile.TemporaryDirectory(prefix="scenarist-out-") as tmp:
+            packed = Path(tmp) / "work.bundle"
             exclude = [f"^{base}"] if base else []
             git("bundle", "create", "--quiet", str(packed), ref, *exclude, git_dir=self.path)
             return packed.read_bytes()
-        finally:
-            packed.unlink(missing_ok=True)
 
 
 class Worktree:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,26 @@ def objects(mirror: Mirror) -> int:
         if ": " in line
     )
     return int(counts["count"]) + int(counts["in-pack"])
+
+
+def test_bundles_are_made_beside_others_who_take_the_mirrors_lock(origin: Path, mirror: Mirror) -> None:
+    commit = mirror.fetch(str(origin), "", ["main"])["main"]
+    git("update-ref", work_ref("run"), commit, git_dir=mirror.path)
+    ended = threading.Event()
+
+    def others() -> None:
+        while not ended.is_set():
+            with mirror.lock():
+                pass
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    try:
+        made = [mirror.bundle(work_ref("run"), base=None) for _ in range(60)]
+    finally:
+        ended.set()
+        thread.join()
+    assert all(made)
 
 
 def test_a_mirror_fetches_only_what_is_new(origin: Path, mirror: Mirror) -> None:
