@@ -31,7 +31,7 @@ class StatusPoster:
         store: Store,
         forge: Callable[[str], Forge],
         reporter: Reporter,
-        hold_seconds: float = 60.0,
+        hold_seconds: float = 15.0,
         pace_seconds: float = 10.0,
     ) -> None:
         self._pace_seconds = pace_seconds
