@@ -8,6 +8,7 @@ import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from githubkit import GitHub
@@ -20,6 +21,7 @@ from bot.forges.forge import (
     Comment,
     Forge,
     ForgeMissing,
+    ForgeUnavailable,
     GitAccess,
     Issue,
     Permission,
@@ -31,12 +33,13 @@ from bot.forges.forge import (
     marks,
 )
 from bot.forges.github_app import app_of
-from bot.forges.github_http import FreshToken, forge_errors, github_client
+from bot.forges.github_http import FreshToken, RateBudget, forge_errors, github_client
 from bot.settings import Settings
 
 _READ = {"metadata": "read", "issues": "read", "pull_requests": "read", "contents": "read"}
 _TOKEN_SECONDS = 300
 _PAGE = 100
+_SCARCE_S = 60.0
 _MAX_PAGES = 100
 _ANNOTATIONS = 50  # GitHub's limit a request
 _ACTIONS_BOT = "github-actions[bot]"
@@ -96,6 +99,7 @@ class GitHubForge:
     def __init__(self, api_url: str, tokens: Tokens, git_url: str = "") -> None:
         self._api_url = api_url
         self._tokens = tokens
+        self._budget = RateBudget()
         self._git_url = (git_url or _web_url(api_url)).rstrip("/")
         self._account: int | None = None
 
@@ -158,6 +162,12 @@ class GitHubForge:
         )
 
     def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+        if known is not None and (seconds := self._budget.scarce_for(repo.installation)):
+            later = ForgeUnavailable(
+                "Few requests to GitHub are left: comments are brought up to date later."
+            )
+            later.wait_s = min(seconds, _SCARCE_S)
+            raise later
         with self._api(repo, {"issues": "write"}) as (github, owner, name):
             if known is None:
                 known = self._own_comment(repo, number, marker)
@@ -286,7 +296,7 @@ class GitHubForge:
             self._tokens.token(repo, permissions)  # only then the name is known
             owner, name = self._tokens.name(repo).split("/")
             auth = FreshToken(lambda fresh: self._tokens.token(repo, permissions, fresh=fresh))
-            with github_client(self._api_url, auth) as github:
+            with github_client(self._api_url, auth, partial(self._budget.note, repo.installation)) as github:
                 yield github, owner, name
 
     def _create(self, create: Callable[[], int], find: Callable[[], int | None]) -> int:

@@ -1,6 +1,7 @@
 """Requests to GitHub: which are repeated, and its errors as the forge's own."""
 
-from collections.abc import Callable, Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -13,14 +14,47 @@ from githubkit.retry import RetryOption
 from bot.forges.forge import ForgeDenied, ForgeMissing, ForgeUnavailable
 
 
-def github_client(api_url: str, auth: Any) -> GitHub[Any]:
-    # The cache would answer a question about permissions from a minute ago.
+class RateBudget:
+    """What is left of each installation's requests, as the last answers said.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[int, tuple[float, float]] = {}
+
+    def note(self, installation: int, headers: Mapping[str, str]) -> None:
+        """Take in an answer's headers."""
+        try:
+            share = int(headers["x-ratelimit-remaining"]) / int(headers["x-ratelimit-limit"])
+            self._left[installation] = share, float(headers["x-ratelimit-reset"])
+        except (KeyError, ValueError, ZeroDivisionError):
+            return  # not every server counts
+
+    def scarce_for(self, installation: int) -> float:
+        """Seconds until there are more, where less than a tenth is left; else 0."""
+        share, until = self._left.get(installation, (1.0, 0.0))
+        return max(0.0, until - time.time()) if share < _RESERVE else 0.0
+
+
+def github_client(
+    api_url: str, auth: Any, note: Callable[[Mapping[str, str]], None] = lambda _headers: None
+) -> GitHub[Any]:
+    """A client of the API; `note` gets the headers of each answer."""
     return GitHub(
-        auth, base_url=api_url, http_cache=False, auto_retry=_retry, timeout=20, user_agent="scenarist"
+        auth,
+        base_url=api_url,
+        http_cache=False,  # it would answer a question about permissions from a minute ago
+        auto_retry=_retry,
+        timeout=20,
+        user_agent="scenarist",
+        event_hooks={"response": [lambda answer: note(answer.headers)]},
     )
 
 
 _SHORT = timedelta(seconds=5)
+# The last tenth of an installation's requests is for the work of runs, and not for telling how far they are.
+_RESERVE = 0.1
 
 
 class FreshToken(httpx.Auth, BaseAuthStrategy):

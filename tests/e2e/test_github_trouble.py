@@ -117,6 +117,26 @@ def test_a_limit_for_longer_is_obeyed(both: Both) -> None:
     assert end(bot, "issue", number).status == "cancelled"
 
 
+def test_when_few_requests_are_left_they_are_for_the_work(both: Both) -> None:
+    github, _ = both
+    until = time.time() + 12
+
+    def scarce(github: GitHubServer) -> None:
+        github.rate = (400, 5000, until)
+
+    number = while_at_work(both, scarce)
+    wait_until(
+        lambda: any(p["head"].startswith(f"agent/{number}-") for p in github.pulls.values()), "a pull request"
+    )
+    assert time.time() < until, "the run itself did not wait"
+    (status,) = own_comments(github, number)
+    assert "opened #" not in status, "the comment does"
+    done(both, number)
+    (status,) = own_comments(github, number)
+    assert "opened #" in status and time.time() >= until - 1, "the header has whole seconds"
+    github.rate = None
+
+
 @pytest.mark.parametrize("writing", [False, True])
 def test_git_that_fails_for_a_while_is_waited_for(both: Both, writing: bool) -> None:
     bot = both[1]

@@ -124,6 +124,8 @@ class GitHubServer(LoopbackServer):
         self._faults: list[Fault] = []
         self.granted = dict(_GRANTED)
         self.default_branch = "main"
+        # (requests that are left, of so many, until this moment); None: they are not counted.
+        self.rate: tuple[int, int, float] | None = None
         self._former: set[str] = set()
         self.bare = folder / "git" / f"{self.repo}.git"
         self.git = GitServer(folder / "git", self._authorize_git, self._pushed)
@@ -324,6 +326,13 @@ class GitHubServer(LoopbackServer):
             "Content-Type": "application/json; charset=utf-8",
             "X-GitHub-Request-Id": secrets.token_hex(8),
         }
+        if self.rate is not None:
+            left, limit, until = self.rate if self.rate[2] > time.time() else (5000, 5000, time.time() + 3600)
+            headers |= {
+                "X-RateLimit-Remaining": str(left),
+                "X-RateLimit-Limit": str(limit),
+                "X-RateLimit-Reset": str(int(until)),
+            }
         path = path.replace(f"/repositories/{_REPOSITORY_ID}", f"/repos/{self.repo}")
         fault = self._fault(method, path)
         if fault is not None and not fault.after_effect:
