@@ -13,7 +13,8 @@ from runners.gitio import GitFailed, git, read_blob
 from runners.job import PROTECTED
 from runners.sandbox import Limits, Sandbox
 from runners.verify.claim import Claim
-from runners.verify.gate import Gate, feedback
+from runners.verify.feedback import feedback
+from runners.verify.gate import Gate
 from runners.verify.suites import Suites
 from runners.verify.verdict import Verdict
 from runners.workspace import Workspaces

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -291,6 +292,7 @@ class Workspaces:
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _end_sandboxes_of(home)
                 remove_tree(home)
             except BlockingIOError:
                 return False
@@ -298,6 +300,18 @@ class Workspaces:
                 log.warning("%s cannot be removed: %s", home, error)
                 return False
         return True
+
+
+def _end_sandboxes_of(home: Path) -> None:
+    """Kill what still has a work folder mounted whose worker is gone.
+
+    A sandbox ends with the worker that made it; but one whose worker is killed in the moment before it begins is left to begin by itself.
+    """
+    mounted = f"/{home.parent.name}/{home.name}/".encode()
+    for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
+        with contextlib.suppress(OSError):  # it has ended by now, or is none of ours
+            if mounted in mounts.read_bytes():
+                os.kill(int(mounts.parent.name), signal.SIGKILL)
 
 
 def _lock_folder(home: Path) -> TextIO:

@@ -10,7 +10,7 @@ from runners.events import (
     RunnerEvent,
     VerdictReached,
 )
-from runners.gitio import git
+from runners.gitio import PLAIN, git
 from runners.job import PROTECTED, WORK, Job, PhaseResult, Services
 from runners.phases.checkout import (
     asked_of,
@@ -23,9 +23,11 @@ from runners.phases.checkout import (
 from runners.review import as_feedback, review
 from runners.toolkit import opened_paths
 from runners.verify.claim import Claim
-from runners.verify.gate import Gate, feedback
+from runners.verify.feedback import feedback
+from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
 from runners.verify.suites import Suites
+from runners.verify.verdict import Verdict
 from runners.workspace import Mirror
 
 
@@ -73,10 +75,22 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if not verdict.green and rounds >= job.settings.budget.rounds:
         return PhaseResult("gave_up", f"The verification failed {rounds} times.", events=[reached])
     if not verdict.green:
-        return PhaseResult("red", events=[reached, PromptSent(reason="verdict", text=feedback(verdict))])
+        text = feedback(verdict, earlier=_earlier(job), diff=lambda *commits: _diff(mirror, *commits))
+        return PhaseResult("red", events=[reached, PromptSent(reason="verdict", text=text)])
     if not services.models.has("reviewer"):
         return PhaseResult("done", events=[reached])
     return _reviewed(job, services, mirror, claim, reached, last=rounds >= job.settings.budget.rounds)
+
+
+def _earlier(job: Job) -> list[Verdict]:
+    return [event.verdict for event in job.events if isinstance(event, VerdictReached)]
+
+
+def _diff(mirror: Mirror, before: str, now: str) -> str:
+    """What changed between two heads of the work; nothing on a machine that has not seen both."""
+    if not mirror.has(before):
+        return ""
+    return git("diff", *PLAIN, before, now, git_dir=mirror.path)
 
 
 def _reviewed(

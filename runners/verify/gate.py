@@ -15,7 +15,7 @@ from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
 from runners.verify.mutation import Bite, mutants, try_mutants
 from runners.verify.oracle import asked_for, is_test
-from runners.verify.suites import Fault, SuiteRun, Suites, describe_failure
+from runners.verify.suites import Fault, SuiteRun, Suites
 from runners.verify.verdict import (
     ChangedTests,
     Evidence,
@@ -405,23 +405,3 @@ def _judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
             )
         )
     return problems
-
-
-def feedback(verdict: Verdict, limit: int = 5) -> str:
-    """A verdict that is not green, as the shortest text a model can act on."""
-    parts = ["The verification failed:"]
-    parts += [f"- {problem.message}" for problem in verdict.problems]
-    shown: list[str] = []
-    for proof in verdict.scenarios:
-        if proof.head not in ("passed", "undefined"):
-            shown.append(
-                describe_failure(
-                    Failure(test=proof.name, message=proof.head_message, path=proof.path, line=proof.line)
-                )
-            )
-    named = {proof.name for proof in verdict.scenarios}
-    for failure in (*verdict.failures, *(f for suite in verdict.suites for f in suite.regressions)):
-        text = describe_failure(failure)
-        if failure.test.partition("::")[2] not in named and text not in shown:
-            shown.append(text)
-    return "\n".join(parts) + "".join(f"\n\n{text}" for text in shown[:limit])

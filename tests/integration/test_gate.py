@@ -11,7 +11,8 @@ from runners.gitio import TreeEntry, commit_on, store_blob
 from runners.sandbox import Limits, Sandbox
 from runners.verify.claim import Claim
 from runners.verify.diff import DiffLimits
-from runners.verify.gate import Gate, feedback
+from runners.verify.feedback import feedback
+from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
 from runners.verify.suites import SuiteRun, Suites
 from runners.verify.verdict import Verdict
@@ -51,6 +52,39 @@ def test_work_that_does_not_do_it_is_red(bench: Workbench) -> None:
     assert "scenario-not-green" in codes(verdict)
     text = feedback(verdict)
     assert "Doubling" in text and "16" in text and "Then I get 8" in text
+
+
+def test_a_failure_names_the_innermost_place_and_what_stands_there(bench: Workbench) -> None:
+    wrong = {
+        **WORK,
+        "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    table = {1: 2}\n    return table[n] + n\n",
+    }
+    text = feedback(bench.verdict(wrong))
+    assert "at calc.py:7: return table[n] + n" in text
+    assert "  n = 4\n  table = {1: 2}" in text
+    bare = {**WORK, "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return n * n\n"}
+    text = feedback(bench.verdict(bare))
+    assert "at features/steps/steps.py:" in text and "assert context.result == n" in text
+    assert "context.result = 16" in text
+
+
+def test_what_failed_before_and_what_passed_before_are_told_apart(bench: Workbench) -> None:
+    wrong = {**WORK, "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return n * n\n"}
+    first = bench.verdict(wrong)
+    asked: list[tuple[str, str]] = []
+
+    def diff(before: str, now: str) -> str:
+        asked.append((before, now))
+        return "-one\n+two"
+
+    again = feedback(first, earlier=[first], diff=diff)
+    assert "Failed in exactly the same way last time: Doubling" in again and not asked
+    worse = bench.verdict({**wrong, "calc.py": wrong["calc.py"].replace("a + b", "a - b")})
+    text = feedback(worse, earlier=[first], diff=diff)
+    assert "Failed in exactly the same way last time: Doubling" in text
+    assert "Passed last time:" in text and "Adding" in text and text.endswith("-one\n+two")
+    assert asked == [(first.head_sha, worse.head_sha)]
+    assert "last time" not in feedback(first)
 
 
 def test_the_same_failure_is_told_once(bench: Workbench) -> None:

@@ -1,6 +1,9 @@
 """Mirrors, worktrees, bundles and pushes, with real git."""
 
+import contextlib
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +13,7 @@ import pytest
 
 from runners.gitio import GitFailed, changed_files, git, push, read_blob, remote_heads
 from runners.workspace import Mirror, Workspaces, branch_slug, work_ref
+from tests.harness import wait_until
 
 
 @pytest.fixture
@@ -48,6 +52,36 @@ def objects(mirror: Mirror) -> int:
         if ": " in line
     )
     return int(counts["count"]) + int(counts["in-pack"])
+
+
+def test_a_sandbox_that_outlived_its_worker_ends_with_the_work_folder(spaces: Workspaces) -> None:
+    homes = [spaces.state_dir / "work" / name for name in ("gone-implement", "busy-implement")]
+    for home in homes:
+        (home / "tree").mkdir(parents=True)
+        (home / "lock").touch()
+    inside = ["--ro-bind", "/", "/", "--tmpfs", "/mnt", "--bind"]
+    left, kept = (
+        subprocess.Popen(["bwrap", *inside, str(home / "tree"), "/mnt", "sleep", "1000"]) for home in homes
+    )
+    try:
+        with (homes[1] / "lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            wait_until(lambda: all(map(_mounted, homes)), "the sandboxes", 10)
+            assert spaces.sweep() == ["gone-implement"]
+            assert left.wait(10) == 128 + signal.SIGKILL and kept.poll() is None
+    finally:
+        left.kill()
+        kept.kill()
+        left.wait()
+        kept.wait()
+
+
+def _mounted(home: Path) -> bool:
+    for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
+        with contextlib.suppress(OSError):
+            if f"/work/{home.name}/" in mounts.read_text():
+                return True
+    return False
 
 
 def test_bundles_are_made_beside_others_who_take_the_mirrors_lock(origin: Path, mirror: Mirror) -> None:

@@ -7,7 +7,12 @@ With `reversed` the last scenario of each feature runs first: one that needs ano
 statuses when a Rule inherits a Background.
 """
 
+import ast
+import contextlib
 import json
+import linecache
+import os
+import reprlib
 import sys
 from typing import Any
 
@@ -17,6 +22,7 @@ scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.format
 
 from behave.formatter.base import Formatter  # noqa: E402
 
+_PLAIN = (str, bytes, int, float, bool, type(None), list, tuple, dict, set)
 _report: Any = None
 _reversed = False
 _written = 0
@@ -34,6 +40,10 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
         self.current = feature
         if _reversed:
             turn_round(feature)
+
+    def result(self, step: Any) -> None:
+        # While the context still has what the step saw.
+        step.innermost = innermost(step.exc_traceback) if step.status.name in ("failed", "error") else ""
 
     def eof(self) -> None:
         for scenario in sorted(self.current.walk_scenarios(), key=lambda each: each.line):
@@ -73,7 +83,41 @@ def describe(scenario: Any) -> dict[str, Any]:
 
 
 def message_of(thing: Any) -> str:
-    return str(getattr(thing, "error_message", None) or getattr(thing, "exception", None) or "")[-4000:]
+    said = str(getattr(thing, "error_message", None) or getattr(thing, "exception", None) or "")[-4000:]
+    return "\n".join(part for part in (said, getattr(thing, "innermost", "")) if part)
+
+
+def innermost(trace: Any) -> str:
+    """Where in the repository's own code it went wrong, with the values of the names that stand there."""
+    found = None
+    while trace is not None:
+        path = os.path.relpath(trace.tb_frame.f_code.co_filename)
+        if not path.startswith("..") and "site-packages" not in path:
+            found = path, trace.tb_lineno, trace.tb_frame
+        trace = trace.tb_next
+    if found is None:
+        return ""
+    path, number, frame = found
+    line = linecache.getline(path, number).strip()
+    return "\n".join([f"at {path}:{number}: {line}", *values(line, frame)])
+
+
+def values(line: str, frame: Any) -> list[str]:
+    """What the names and attributes of a line hold; nothing is called for it."""
+    try:
+        tree = ast.parse(line)
+    except SyntaxError:  # the beginning of a longer statement
+        return []
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    shown: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in called:
+            with contextlib.suppress(Exception):  # code of the repository may do anything when it is asked
+                expression = compile(ast.Expression(node), "line", "eval")
+                held = eval(expression, frame.f_globals, frame.f_locals)  # noqa: S307 - the code that just ran
+                if type(held) in _PLAIN:
+                    shown[ast.unparse(node)] = reprlib.repr(held)
+    return [f"  {name} = {value}" for name, value in list(shown.items())[:8]]
 
 
 def main() -> int:
