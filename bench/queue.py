@@ -18,7 +18,7 @@ from rich.table import Table
 from bot.forges.local import LocalForge
 from bot.runs.events import Entry
 from bot.runs.state import RunState, fold
-from bot.runs.tables import artifacts, events, runs
+from bot.runs.tables import artifacts, events
 from runners.events import ModelReplied
 from runners.models.chat import Reply
 from tests.harness import REPO, SECRET, BotUnderTest, doubling, draft
@@ -78,8 +78,12 @@ def _queue(number: int, window: float) -> list[str]:
         for issue in issues:
             forge.add_label(repo.full_name, issue, "agent:implement", "ada")
         accepted = number / sum(client.took)
-        while (rows := bot.store.list_runs(number + 1)) and time.monotonic() - started < window:
-            if len(rows) == number and all(row.status != "active" for row in rows):
+        until = time.monotonic() + window
+        while True:
+            rows = bot.store.list_runs(number + 1)
+            if time.monotonic() > until or (
+                len(rows) == number and all(row.status != "active" for row in rows)
+            ):
                 break
             time.sleep(0.2)
         seconds = time.monotonic() - started
@@ -109,7 +113,6 @@ def _stored(bot: BotUnderTest, done: list[str]) -> int:
         kept = db.execute(
             sa.select(sa.func.sum(sa.func.length(artifacts.c.data))).where(artifacts.c.run_id.in_(done))
         ).scalar()
-        assert db.execute(sa.select(sa.func.count()).select_from(runs)).scalar()
     return int(log or 0) + int(kept or 0)
 
 

@@ -62,9 +62,9 @@ class Bell:
         """Tell the intake workers about stored deliveries."""
         self._app.send_task(INTAKE, args=[list(ids)], queue="intake")
 
-    def run(self, run_id: str, phase: Phase) -> None:
-        """Tell the workers of `phase` that a run is ready."""
-        self._app.send_task(ADVANCE, args=[run_id], queue=QUEUES[phase])
+    def run(self, run_id: str, phase: Phase, seconds: float = 0.0) -> None:
+        """Tell the workers of `phase` that a run is ready, or will be in some seconds."""
+        self._app.send_task(ADVANCE, args=[run_id], queue=QUEUES[phase], countdown=seconds or None)
 
     def waiting(self, queue: str) -> int:
         """How many messages nobody has taken yet. Raises what the broker raises."""

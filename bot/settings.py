@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         ge=0,
         description="A run's status comment is edited this often at most while it stays in one phase.",
     )
+    retry_seconds: float = Field(
+        default=2,
+        gt=0,
+        le=60,
+        description="Trouble that may pass is waited for so long, and twice as long each time.",
+    )
     reap_seconds: float = Field(default=5, ge=0.5, description="How often unfinished work is looked for.")
 
     @property

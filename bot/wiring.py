@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 _SILENCE_S = 2.0
 _ENOUGH = 100
+_SOON_S = 60.0
 
 
 class Worker:
@@ -83,6 +84,7 @@ class Worker:
             handlers,
             worker=holder(),
             lease_seconds=settings.lease_seconds,
+            retry_seconds=settings.retry_seconds,
             changed=self._changed,
             sandboxed="runs" not in queues or not settings.unsafe_no_sandbox,
             draining=draining,
@@ -152,7 +154,11 @@ class Worker:
 
     def _changed(self, run_id: str, following: Phase | None) -> None:
         if following is not None:
-            self._quietly(lambda: self._bell.run(run_id, following))
+            seconds = self._store.due_in(run_id)
+            if (
+                seconds < _SOON_S
+            ):  # later it is the reaper's business: a message would have to be kept for so long
+                self._quietly(lambda: self._bell.run(run_id, following, seconds))
         else:
             for waiting, phase in self._store.waiting_runs(run_id)[:1]:
                 if waiting != run_id:

@@ -122,6 +122,7 @@ class BotUnderTest:
                 "public_url": f"http://127.0.0.1:{self.port}",
                 "reap_seconds": 1.0,
                 "lease_seconds": 6.0,
+                "retry_seconds": 0.3,
                 "command_seconds": 30.0,
                 **self._changes,
             }

@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 _MAX_ATTEMPTS = 6
 # Trouble that may pass is waited for about half an hour in all.
 _MAX_DELAYS = 12
-_FIRST_DELAY_S = 2.0
 _MAX_DELAY_S = 300.0
 # GitHub gives new requests every hour.
 _LONGEST_WAIT_S = 3700.0
@@ -110,7 +109,7 @@ class Hold:
 class Driver:
     """Does the phases it has handlers for. `changed(run_id, next_phase)` is called after each step.
 
-    `sandboxed` is what the log says of the phases: whether this process runs commands in a sandbox.
+    What may pass is tried again after `retry_seconds`, and each time after twice as long. `sandboxed` is what the log says of the phases: whether this process runs commands in a sandbox.
     """
 
     def __init__(
@@ -120,6 +119,7 @@ class Driver:
         *,
         worker: str,
         lease_seconds: float,
+        retry_seconds: float = 2.0,
         changed: Callable[[str, Phase | None], None],
         sandboxed: bool = True,
         draining: Draining | None = None,
@@ -129,6 +129,7 @@ class Driver:
         self._handlers = handlers
         self._worker = worker
         self._lease_seconds = lease_seconds
+        self._retry_seconds = retry_seconds
         self._changed = changed
         self._sandboxed = sandboxed
 
@@ -164,7 +165,7 @@ class Driver:
         until = time.monotonic() + self._lease_seconds
         while time.monotonic() < until and not (self._draining is not None and self._draining.begun):
             try:
-                self._store.put_off(claim, _FIRST_DELAY_S * 2 ** (claim.attempts - 1))
+                self._store.put_off(claim, self._retry_seconds * 2 ** (claim.attempts - 1))
                 return
             except (OperationalError, InterfaceError):
                 time.sleep(_AWAY_S)
@@ -230,7 +231,7 @@ class Driver:
         return None
 
     def _delay(self, claim: Claim, error: ScenaristError, delays: int) -> Phase:
-        backoff = min(_FIRST_DELAY_S * 2**delays, _MAX_DELAY_S)
+        backoff = min(self._retry_seconds * 2**delays, _MAX_DELAY_S)
         seconds = max(backoff, min(getattr(error, "wait_s", 0.0), _LONGEST_WAIT_S))
         delayed = PhaseDelayed(phase=claim.phase, code=error.code, reason=error.message, seconds=seconds)
         self._store.finish_phase(claim, [delayed], {}, phase=claim.phase, delay=seconds)

@@ -302,6 +302,12 @@ class Store:
         with reading(self.engine) as db:
             return [(row.id, row.phase) for row in db.execute(query)]
 
+    def due_in(self, run_id: str) -> float:
+        """Seconds until a run can go on; 0 when it can, or is unknown."""
+        with reading(self.engine) as db:
+            due = db.execute(sa.select(runs.c.due_at).where(runs.c.id == run_id)).scalar()
+        return max(0.0, (due or 0.0) - self.clock())
+
     def waiting_runs(self, target_of: str) -> list[tuple[str, Phase]]:
         """Active runs on the same target as run `target_of`, in the order in which they go."""
         same = sa.select(runs.c.target).where(runs.c.id == target_of).scalar_subquery()
