@@ -10,7 +10,7 @@ from bot.embedded import free_port
 from bot.forges.forge import Repo
 from tests.chaos.test_kill import assert_exactly_one, sandboxes
 from tests.harness import CALC, BotUnderTest, doubling, draft, wait_until
-from tests.standins.github_server import APP_ID, SLUG, GitHubServer
+from tests.standins.github_server import SLUG, GitHubServer
 
 SECRET = "the-hook-secret"
 
@@ -88,14 +88,5 @@ def place(forge: str, settings: Mapping[str, object], folder: Path) -> Iterator[
         port = free_port()
         hook = f"http://127.0.0.1:{port}/webhooks/github"
         github = stack.enter_context(GitHubServer(folder, CALC, hook, SECRET))
-        key = folder / "app.pem"
-        key.write_text(github.private_key)
-        own = {
-            "github_api_url": github.api_url,
-            "github_git_url": github.git.url,
-            "github_app_id": str(APP_ID),
-            "github_private_key_file": str(key),
-            "github_webhook_secret": SECRET,
-            "redeliver_seconds": 2.0,
-        }
+        own = {**github.settings(), "redeliver_seconds": 2.0}
         yield OnGitHub(stack.enter_context(BotUnderTest({**settings, **own}, port)), github)

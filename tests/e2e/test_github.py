@@ -17,7 +17,7 @@ from bot.up import environment
 from tests.chaos.test_kill import sandboxes
 from tests.harness import CALC, BotUnderTest, doubling, draft, says, wait_until
 from tests.standins.chat_server import call
-from tests.standins.github_server import APP_ID, SLUG, GitHubServer
+from tests.standins.github_server import SLUG, GitHubServer
 
 pytestmark = pytest.mark.xdist_group("github")  # one server and one bot for all
 
@@ -29,18 +29,11 @@ Both = tuple[GitHubServer, BotUnderTest]
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     folder = tmp_path_factory.mktemp("github")
     port = free_port()
-    with GitHubServer(folder, CALC, f"http://127.0.0.1:{port}/webhooks/github", SECRET) as github:
-        key = folder / "app.pem"
-        key.write_text(github.private_key)
-        settings = {
-            "github_api_url": github.api_url,
-            "github_git_url": github.git.url,
-            "github_app_id": str(APP_ID),
-            "github_private_key_file": str(key),
-            "github_webhook_secret": SECRET,
-        }
-        with BotUnderTest({**settings, "redeliver_seconds": 2.0}, port) as bot:
-            yield github, bot
+    with (
+        GitHubServer(folder, CALC, f"http://127.0.0.1:{port}/webhooks/github", SECRET) as github,
+        BotUnderTest({**github.settings(), "redeliver_seconds": 2.0}, port) as bot,
+    ):
+        yield github, bot
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from bot.runs.events import PhaseDelayed
 from runners.gitio import git
 from tests.e2e.test_github import SECRET, Both, end, own_comments, pull_of
 from tests.harness import CALC, BotUnderTest, doubling, draft, wait_until
-from tests.standins.github_server import APP_ID, GitHubServer
+from tests.standins.github_server import GitHubServer
 
 pytestmark = pytest.mark.xdist_group("github-trouble")  # one server and one bot for all
 
@@ -20,18 +20,11 @@ pytestmark = pytest.mark.xdist_group("github-trouble")  # one server and one bot
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     folder = tmp_path_factory.mktemp("trouble")
     port = free_port()
-    with GitHubServer(folder, CALC, f"http://127.0.0.1:{port}/webhooks/github", SECRET) as github:
-        key = folder / "app.pem"
-        key.write_text(github.private_key)
-        settings = {
-            "github_api_url": github.api_url,
-            "github_git_url": github.git.url,
-            "github_app_id": str(APP_ID),
-            "github_private_key_file": str(key),
-            "github_webhook_secret": SECRET,
-        }
-        with BotUnderTest(settings, port) as bot:
-            yield github, bot
+    with (
+        GitHubServer(folder, CALC, f"http://127.0.0.1:{port}/webhooks/github", SECRET) as github,
+        BotUnderTest(github.settings(), port) as bot,
+    ):
+        yield github, bot
 
 
 def while_at_work(both: Both, happens: Callable[[GitHubServer], None]) -> int:

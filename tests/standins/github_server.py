@@ -154,6 +154,18 @@ class GitHubServer(LoopbackServer):
         self.git.__exit__(kind, error, trace)
         super().__exit__(kind, error, trace)
 
+    def settings(self) -> dict[str, object]:
+        """The settings of a bot that is installed here."""
+        key = self._folder / "app.pem"
+        key.write_text(self.private_key)
+        return {
+            "github_api_url": self.api_url,
+            "github_git_url": self.git.url,
+            "github_app_id": str(APP_ID),
+            "github_private_key_file": str(key),
+            "github_webhook_secret": self._secret,
+        }
+
     # -- what people do ------------------------------------------------------------------------------
 
     def open_issue(self, author: str, title: str, body: str) -> int:

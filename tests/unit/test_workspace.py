@@ -79,7 +79,7 @@ def test_a_sandbox_that_outlived_its_worker_ends_with_the_work_folder(spaces: Wo
 def _mounted(home: Path) -> bool:
     for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
         with contextlib.suppress(OSError):
-            if f"/work/{home.name}/" in mounts.read_text():
+            if f"/{home.parent.name}/{home.name}/" in mounts.read_text():
                 return True
     return False
 
