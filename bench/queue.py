@@ -11,11 +11,11 @@ from pathlib import Path
 
 import httpx
 import sqlalchemy as sa
-from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
 from bot.forges.local import LocalForge
+from bot.queue import Bell, make_celery
 from bot.runs.events import Entry
 from bot.runs.state import RunState, fold
 from bot.runs.tables import artifacts, events
@@ -91,8 +91,8 @@ def _queue(number: int, window: float) -> list[str]:
         assert all(row.status in ("done", "active") for row in rows), {row.status for row in rows}
         memory = [f"{_memory(bot.group.pid(name)):.0f} MB" for name in _PROCESSES]
         took = statistics.quantiles(client.took, n=100) if number > 1 else client.took * 99
-        broker = Redis(unix_socket_path=str(bot.state_dir / "redis" / "redis.sock"))
-        left = sum(broker.llen(queue) for queue in ("intake", "runs", "publish"))
+        bell = Bell(make_celery(f"redis+socket://{bot.state_dir}/redis/redis.sock"))
+        left = sum(bell.waiting(queue) for queue in ("intake", "runs", "publish"))
         return [
             f"{accepted:.0f}",
             f"{took[49] * 1000:.1f} ms",

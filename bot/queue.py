@@ -21,6 +21,9 @@ INTAKE, ADVANCE, REPORT, REAP, CONTROL = (
     "scenarist.control",
 )
 
+# On Redis the smallest number is served first, and messages that name none have it.
+_FIRST, _LAST = 0, 9
+
 
 def make_celery(broker_url: str, reap_seconds: float = 5.0) -> Celery:
     """A Celery app on `broker_url` (Redis), with no tasks of its own yet."""
@@ -64,7 +67,14 @@ class Bell:
 
     def run(self, run_id: str, phase: Phase, seconds: float = 0.0) -> None:
         """Tell the workers of `phase` that a run is ready, or will be in some seconds."""
-        self._app.send_task(ADVANCE, args=[run_id], queue=QUEUES[phase], countdown=seconds or None)
+        self._app.send_task(
+            ADVANCE,
+            args=[run_id],
+            queue=QUEUES[phase],
+            countdown=seconds or None,
+            # Runs that were begun come before new ones: the first ends early, however many wait.
+            priority=_LAST if phase in ("prepare", "specify") else _FIRST,
+        )
 
     def waiting(self, queue: str) -> int:
         """How many messages nobody has taken yet. Raises what the broker raises."""

@@ -99,7 +99,7 @@ class Worker:
             self._intake.handle(delivery_id)
 
     def advance(self, run_id: str) -> None:
-        self._driver.advance(run_id)
+        self._driver.work(run_id)
 
     def control(self, run_id: str, control: str, by: str, phase: str | None) -> None:
         """Pause, resume, cancel or retry a run, as a message asks; what does not fit is logged."""

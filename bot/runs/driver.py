@@ -133,6 +133,11 @@ class Driver:
         self._changed = changed
         self._sandboxed = sandboxed
 
+    def work(self, run_id: str) -> None:
+        """Do phase after phase of a run while they are ours: one that was begun comes before those that wait."""
+        while self.advance(run_id):
+            pass
+
     def advance(self, run_id: str) -> bool:
         """Do the run's next phase if it is ours to do and nobody does it; returns whether it was done."""
         if self._draining is not None and self._draining.begun:

@@ -1,4 +1,4 @@
-"""Runs that wait for hours do not fill the broker: the reaper tells a queue no more than its workers are told by anyway."""
+"""Many runs that wait: they do not fill the broker, and those that were begun are ended first."""
 
 import contextlib
 from pathlib import Path
@@ -11,6 +11,21 @@ from bot.runs.store import Store
 from bot.settings import Settings
 from bot.wiring import Worker
 from tests.unit.test_store import start
+
+
+def test_a_run_that_was_begun_is_told_of_before_new_ones(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        group = stack.enter_context(processes(tmp_path / "logs"))
+        app = make_celery(start_redis(group, tmp_path / "r"))
+        bell = Bell(app)
+        for number in range(3):
+            bell.run(f"new {number}", "prepare")
+        bell.run("begun", "publish")
+        bell.report("begun")
+        assert bell.waiting("publish") == 5
+        with app.connection_for_read() as connection, connection.SimpleQueue("publish") as queue:
+            told = [queue.get(timeout=5).payload[0][0] for _ in range(5)]
+        assert told == ["begun", "begun", "new 0", "new 1", "new 2"]
 
 
 def test_the_reaper_fills_no_queue_beyond_what_is_enough(tmp_path: Path) -> None:

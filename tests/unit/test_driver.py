@@ -59,6 +59,24 @@ def drive(store: Store, driver: Driver, clock: Clock, run_id: str) -> RunState:
     raise AssertionError("the run did not end")
 
 
+def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: Clock) -> None:
+    done: list[str] = []
+
+    def handler(run_id: str, _state: RunState, _hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+        done.append(run_id)
+        return PhaseResult("red" if len(done) == 4 else "done")
+
+    handlers: dict[Phase, Handler] = dict.fromkeys(("prepare", "specify", "implement", "verify"), handler)
+    driver = Driver(store, handlers, worker="w", lease_seconds=30, changed=lambda run, following: None)
+    first, second = start(store, "one", target="a"), start(store, "two", target="b")
+    assert first is not None
+    assert second is not None
+    driver.work(first)
+    assert done == [first] * 6, "up to the phase that is not this worker's"
+    driver.work(second)
+    assert done == [first] * 6 + [second] * 4
+
+
 def raising(error: Exception, times: int = 10**9) -> Handler:
     left = [times]
 
