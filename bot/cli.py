@@ -241,19 +241,13 @@ def doctor() -> None:
 @app.command()
 def domain(
     repo: Annotated[Path, typer.Option(help="The repository.", exists=True, file_okay=False)] = Path(),
+    model: Annotated[bool, typer.Option(help="Have the model complete it.")] = False,
 ) -> None:
-    """Print a first draft of `.scenarist/domain.yml`, drawn from the Python code of a repository."""
-    from gherkin.domain import dump, from_code
+    """Print a first draft of `.scenarist/domain.yml`, drawn from a repository's Python code, features and steps."""
+    from bot.domain_command import draft
+    from gherkin.domain import dump
 
-    tracked = [path for path in sorted(repo.rglob("*.py")) if not _hidden(path.relative_to(repo))]
-    sources = {path.relative_to(repo).as_posix(): path.read_text(errors="replace") for path in tracked}
-    typer.echo(dump(from_code(sources)), nl=False)
-
-
-def _hidden(path: Path) -> bool:
-    return any(
-        part.startswith(".") or part in ("node_modules", "venv", "build", "dist") for part in path.parts
-    )
+    typer.echo(dump(draft(repo, load_settings() if model else None)), nl=False)
 
 
 @app.command()

@@ -1,9 +1,7 @@
 """The domain language of a repository: `.scenarist/domain.yml`."""
 
-import ast
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import yaml
@@ -59,10 +57,6 @@ class Term(_Entry):
     invariants: tuple[str, ...] = ()
 
 
-_SUFFIXES: dict[str, Block] = {"Event": "event", "Service": "service"}
-_VALUES = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag", "NamedTuple"}
-
-
 class Domain(_Entry):
     """What the file holds."""
 
@@ -94,7 +88,7 @@ def describe(domain: Domain, budget_chars: int, about: str = "") -> str:
     Of the terms those come first whose words stand in `about`.
     """
     lines = []
-    for term in sorted(domain.terms, key=lambda each: not _speaks_of(about, each)):
+    for term in sorted(domain.terms, key=lambda each: not speaks_of(about, each)):
         avoid = f"not: {', '.join(term.avoid)}" if term.avoid else ""
         notes = "; ".join(filter(None, [term.kind, avoid]))
         named = (
@@ -117,7 +111,8 @@ def describe(domain: Domain, budget_chars: int, about: str = "") -> str:
     return "\n".join(kept)
 
 
-def _speaks_of(text: str, term: Term) -> bool:
+def speaks_of(text: str, term: Term) -> bool:
+    """Whether `text` has the term, as it is or as words (``OrderLine``, ``order line``), or a word to avoid for it."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", term.term)
     names = (term.term, spaced, *term.avoid)
     return any(re.search(rf"\b{re.escape(name)}", text, re.IGNORECASE) for name in names if name)
@@ -157,70 +152,3 @@ def dump(domain: Domain) -> str:
     """The language as the text of `.scenarist/domain.yml`."""
     data = domain.model_dump(mode="json", exclude_defaults=True)
     return yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=100)
-
-
-def from_code(files: Mapping[str, str]) -> Domain:
-    """A first draft from Python sources (path -> source): packages are contexts, public classes are terms.
-
-    What kind of building block a class is shows in its form, where it does: enumerations, named tuples and frozen classes are value
-    objects, classes whose objects have an id of their own are entities, and names that end in Event or Service say it.
-    A leading ``src/`` is no package. Tests are left out, and so is what Python cannot read.
-    """
-    contexts: dict[str, Context] = {}
-    terms: dict[str, Term] = {}
-    for path, source in sorted(files.items()):
-        place = PurePosixPath(path)
-        if place.suffix != ".py" or place.name.startswith("test_") or "tests" in place.parts:
-            continue
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        inside = place.parts[1:] if place.parts[0] == "src" and len(place.parts) > 1 else place.parts
-        package = inside[0] if len(inside) > 1 else place.stem
-        folder = "/".join(place.parts[: 1 - len(inside)])
-        speaks = inside == (package, "__init__.py") or len(inside) == 1
-        summary = _first_line(ast.get_docstring(tree)) if speaks else ""
-        known = contexts.get(package)
-        contexts[package] = Context(
-            name=package,
-            summary=summary or (known.summary if known else ""),
-            paths=(f"{folder}/**",) if len(inside) > 1 else (path,),
-        )
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                meaning = _first_line(ast.get_docstring(node))
-                term = Term(
-                    term=node.name, meaning=meaning, kind=_block_of(node), context=package, where=(path,)
-                )
-                terms.setdefault(node.name, term)
-    return Domain(contexts=tuple(contexts.values()), terms=tuple(terms.values()))
-
-
-def _block_of(node: ast.ClassDef) -> Block | None:
-    for suffix, kind in _SUFFIXES.items():
-        if node.name.endswith(suffix) and node.name != suffix:
-            return kind
-    bases = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
-    if bases & _VALUES or any(_is_frozen(each) for each in node.decorator_list):
-        return "value object"
-    fields = {
-        each.target.id
-        for each in node.body
-        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
-    }
-    return "entity" if "id" in fields or f"{node.name.lower()}_id" in fields else None
-
-
-def _is_frozen(decorator: ast.expr) -> bool:
-    """Whether a class decorator says ``frozen``: ``@dataclass(frozen=True)``, or attrs' ``@frozen``."""
-    if isinstance(decorator, ast.Call):
-        named = {each.arg: each.value for each in decorator.keywords}
-        frozen = named.get("frozen")
-        return (isinstance(frozen, ast.Constant) and frozen.value is True) or _is_frozen(decorator.func)
-    name = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
-    return name == "frozen"
-
-
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().split("\n")[0]

@@ -16,6 +16,8 @@ _MAX_FILES = 6_000
 _MAX_DIFF = 12_000
 _MAX_REVIEWED = 60_000
 _MAX_RECORD = 30_000
+_MAX_DRAFT = 16_000
+_MAX_SHOWN = 48_000
 
 
 class Background(Frozen):
@@ -135,6 +137,14 @@ def summary_prompt(secret: str, record: str) -> list[Message]:
     system = _environment(mark).get_template("summary.md.j2").render(fence=mark)
     shown = f"## The record\n{_block(mark, record, len(record))}"
     return [Message(role="system", text=system), Message(role="user", text=shown)]
+
+
+def domain_prompt(secret: str, draft: str, shown: str) -> list[Message]:
+    """The conversation that asks to complete the `draft` of a domain language, from what of the repository is `shown`."""
+    mark = fence(secret)
+    system = _environment(mark).get_template("domain.md.j2").render(fence=mark)
+    text = f"## The draft\n{_block(mark, draft, _MAX_DRAFT)}\n## The repository\n{_block(mark, shown, _MAX_SHOWN)}"
+    return [Message(role="system", text=system), Message(role="user", text=text)]
 
 
 def instruction(run_id: str, by: str, text: str) -> str:

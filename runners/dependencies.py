@@ -27,7 +27,8 @@ _PROJECT = ("pyproject.toml", "setup.cfg", "setup.py")
 _LOCKS = ("uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile", "tox.ini")
 NODE = ("package.json", "package-lock.json", "npm-shrinkwrap.json")
 GO = ("go.mod", "go.sum")
-FILES = (*_REQUIREMENTS, *_PROJECT, *_LOCKS, *NODE, *GO)
+CARGO = ("Cargo.toml", "Cargo.lock")
+FILES = (*_REQUIREMENTS, *_PROJECT, *_LOCKS, *NODE, *GO, *CARGO)
 _LOCK = f"{INSIDE}/lock.txt"
 # Each writes all that a lock file names, without installing anything.
 _EXPORTS = {
@@ -52,7 +53,7 @@ def plan(files: Mapping[str, str], setup: Sequence[str]) -> list[str]:
     """
     if setup:
         return [_venv(), *setup, _runners()]
-    return [*_python(files), *_node(files), *_go(files)]
+    return [*_python(files), *_node(files), *_go(files), *_cargo(files)]
 
 
 def _node(files: Mapping[str, str]) -> list[str]:
@@ -81,6 +82,17 @@ def _go(files: Mapping[str, str]) -> list[str]:
     return [
         f"GOMODCACHE={INSIDE}/go GOCACHE={CACHE}/go-build GOFLAGS=-modcacherw GOTOOLCHAIN=local go mod download"
     ]
+
+
+def _cargo(files: Mapping[str, str]) -> list[str]:
+    """Cargo's packages, where a manifest names any; members of a workspace may."""
+    manifest = files.get("Cargo.toml", "")
+    if not re.search(
+        r"^\s*\[([^\]]*\bdependencies\b|(dev|build)-dependencies|workspace)", manifest, re.MULTILINE
+    ):
+        return []
+    locked = " --locked" if "Cargo.lock" in files else ""
+    return [f"CARGO_HOME={INSIDE}/cargo cargo fetch --quiet{locked}"]
 
 
 def _python(files: Mapping[str, str]) -> list[str]:

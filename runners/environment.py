@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gherkin.errors import ScenaristError
-from runners.dependencies import CACHE, FILES, GO, INSIDE, NODE, plan
+from runners.dependencies import CACHE, CARGO, FILES, GO, INSIDE, NODE, plan
 from runners.gitio import list_files, read_blob
 from runners.models.chat import Frozen
 from runners.sandbox import WORKSPACE, Limits, Sandbox
@@ -83,6 +83,8 @@ class Environments:
             names = [name for name in names if name not in NODE]  # it brings its packages itself
         if "vendor/modules.txt" in present:
             names = [name for name in names if name not in GO]
+        if ".cargo/config.toml" in present and any(path.startswith("vendor/") for path in present):
+            names = [name for name in names if name not in CARGO]
         files = {name: (read_blob(mirror.path, base, name) or b"").decode(errors="replace") for name in names}
         variables = {"PYTHONPATH": "src"} if any(path.startswith("src/") for path in present) else {}
         commands = plan(files, setup)
@@ -97,12 +99,14 @@ class Environments:
             if not (home / "done").exists():
                 self._build(mirror, base, commands, home)
         os.utime(home / "done")  # for whoever removes what was not used for long
+        inside = home / "env" if self._unsafe else INSIDE
         if (home / "env" / "go").exists():
-            modules = f"{home / 'env' if self._unsafe else INSIDE}/go"
-            variables |= {"GOMODCACHE": modules, "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+            variables |= {"GOMODCACHE": f"{inside}/go", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+        if (home / "env" / "cargo").exists():
+            variables |= {"CARGO_HOME": f"{inside}/cargo", "CARGO_NET_OFFLINE": "true"}
         if not (home / "env" / "venv").exists():
             return Environment(folder=home / "env", variables=variables)
-        venv = f"{home / 'env' if self._unsafe else INSIDE}/venv"
+        venv = f"{inside}/venv"
         search = f"{venv}/bin:{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
         return Environment(folder=home / "env", variables={**variables, "VIRTUAL_ENV": venv, "PATH": search})
 

@@ -10,7 +10,7 @@ from runners.models.chat import Frozen, Reply, ToolCall
 from runners.quota import Usage
 from runners.verify.verdict import Verdict
 
-ModelPhase = Literal["specify", "implement", "review", "condense", "navigate", "split"]
+ModelPhase = Literal["specify", "implement", "review", "condense", "navigate", "split", "glossary"]
 
 
 class SpecWritten(Frozen):

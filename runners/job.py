@@ -54,7 +54,7 @@ class RunSettings(Frozen):
     setup: tuple[str, ...] = Field(
         default=(),
         description="Commands that install dependencies into the virtual environment /env/venv; "
-        "empty: found by looking at requirements files, pyproject.toml (also of Hatch and Poetry), uv.lock, poetry.lock, Pipfile.lock, tox.ini, package.json (npm) and go.mod. Only these may use the network.",
+        "empty: found by looking at requirements files, pyproject.toml (also of Hatch and Poetry), uv.lock, poetry.lock, Pipfile.lock, tox.ini, package.json (npm), go.mod and Cargo.toml. Only these may use the network.",
     )
     commands: tuple[str, ...] = Field(
         default=(), description="The repository's own checks; each must exit with 0 on the result."

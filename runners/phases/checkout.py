@@ -5,8 +5,8 @@ from pathlib import Path
 
 from gherkin.domain import Domain, DomainInvalid
 from gherkin.domain import describe as describe_domain
-from gherkin.domain import from_code as domain_from_code
 from gherkin.domain import load as load_domain
+from gherkin.drawing import draw
 from gherkin.steps import StepDefinition, catalogue
 from gherkin.steps import describe as describe_steps
 from runners.context import Background
@@ -62,16 +62,16 @@ def background_of(job: Job, mirror: Mirror) -> Background:
 
 
 def domain_of(job: Job, mirror: Mirror) -> Domain:
-    """The repository's domain language, or a first draft from its code. Raises `DomainInvalid`."""
+    """The repository's domain language, or a first draft from its code and features. Raises `DomainInvalid`."""
     text = read_blob(mirror.path, job.base, DOMAIN_FILE)
     if text is not None:
         return load_domain(text.decode(errors="replace"))
-    sources = [path for path in list_files(mirror.path, job.base) if path.endswith(".py")]
-    return domain_from_code(
-        {
-            path: (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace")
-            for path in sources[:_MAX_SOURCES]
-        }
+    shown: list[str] = []
+    for suffix in (".py", ".feature"):
+        paths = [path for path in list_files(mirror.path, job.base) if path.endswith(suffix)]
+        shown += paths[:_MAX_SOURCES]
+    return draw(
+        {path: (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace") for path in shown}
     )
 
 

@@ -49,6 +49,11 @@ def test_what_is_installed_follows_from_the_files() -> None:
     go = "module x\n\ngo 1.19\n\nrequire (\n\texample.org/dep v1.0.0\n)\n"
     assert "GOMODCACHE=/env/go" in " ".join(plan({"go.mod": go}, ()))
     assert plan({"go.mod": "module x\n// require nothing\n"}, ()) == []
+    crate = '[package]\nname = "x"\n\n[dev-dependencies]\nproptest = "1"\n'
+    assert plan({"Cargo.toml": crate}, ()) == ["CARGO_HOME=/env/cargo cargo fetch --quiet"]
+    assert "--locked" in " ".join(plan({"Cargo.toml": "[workspace]\n", "Cargo.lock": ""}, ()))
+    assert plan({"Cargo.toml": '[package]\nname = "dependencies"\n'}, ()) == []
+    assert plan({"Cargo.toml": "[target.'cfg(unix)'.dependencies]\nlibc = '0.2'\n"}, ()) != []
     assert "make deps" in plan({"requirements.txt": ""}, ("make deps",))
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gherkin.domain import Context, Domain, DomainInvalid, Term, describe, dump, extended, from_code, load
+from gherkin.domain import Context, Domain, DomainInvalid, Term, describe, dump, extended, load
+from gherkin.drawing import draw
 
 FILE = """\
 contexts:
@@ -64,8 +65,8 @@ def test_the_description_keeps_to_its_budget() -> None:
     assert describe(DOMAIN, 10) == ""
 
 
-def test_a_first_draft_from_code() -> None:
-    domain = from_code(
+def test_a_first_draft_draw() -> None:
+    domain = draw(
         {
             "src/shop/__init__.py": '"""The shop.\n\nMore."""',
             "src/shop/stock/__init__.py": '"""The stock."""',
@@ -110,7 +111,7 @@ def test_a_first_draft_from_code() -> None:
     ],
 )
 def test_the_form_of_a_class_says_which_building_block_it_is(source: str, kind: str | None) -> None:
-    (term,) = from_code({"shop.py": source}).terms
+    (term,) = draw({"shop.py": source}).terms
     assert term.kind == kind
 
 
@@ -172,7 +173,50 @@ def test_terms_that_a_text_speaks_of_come_first() -> None:
 
 
 def test_a_draft_from_code_can_be_read_back() -> None:
-    drawn = from_code(
+    drawn = draw(
         {"shop/__init__.py": '"""Selling."""', "shop/cart.py": 'class Cart:\n    """What is chosen."""'}
     )
     assert load(dump(drawn)) == drawn
+
+
+FEATURE = """\
+Feature: Lending
+  As a librarian,
+  I want to see who has a book, so that nobody waits in vain.
+
+  Rule: A member has at most three books.
+
+    Scenario: A member takes a book
+      Given a member with 2 books
+      When the member takes a shelf
+      Then the member has 3 books
+"""
+STEPS = """\
+from behave import given
+class World: ...
+@given("a fine of {amount}")
+def _(context, amount): ...
+@when("I pay the fine")
+def _(context): ...
+"""
+
+
+def test_features_and_steps_are_drawn_from_too() -> None:
+    domain = draw(
+        {
+            "library/desk.py": "class Desk:\n    def lend(self, member, fine):\n        self.shelf = member\n",
+            "library/book.py": "class Book: ...\n",
+            "features/lending.feature": FEATURE,
+            "features/steps/lending.py": STEPS,
+            "features/broken.feature": "Feature:\n  Nothing: at all\n",
+        }
+    )
+    assert [context.name for context in domain.contexts] == ["library"], "steps are no part of the domain"
+    rule = ("A member has at most three books.",)
+    assert domain.terms == (
+        Term(term="Book", context="library", where=("library/book.py",), invariants=rule),
+        Term(term="Desk", context="library", where=("library/desk.py",)),
+        Term(term="librarian", meaning="Wants to see who has a book.", where=("features/lending.feature",)),
+        Term(term="fine", where=("library/desk.py",)),
+        Term(term="member", where=("library/desk.py",), invariants=rule),
+    ), "a shelf is spoken of once only"

@@ -8,6 +8,7 @@ import pytest
 from runners.context import (
     Background,
     checklist,
+    domain_prompt,
     fence,
     implement_prompt,
     instruction,
@@ -96,6 +97,7 @@ PROMPTS = {
     ),
     "split": split_prompt(RUN, ORDER, BACKGROUND),
     "summary": summary_prompt("secret", "assistant:\nI read calc.py."),
+    "domain": domain_prompt("secret", "terms:\n- term: basket\n", "### README.md\nA shop."),
     "checklist": [Message(role="user", text=checklist("+one\n-two"))],
 }
 
