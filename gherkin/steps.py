@@ -33,13 +33,13 @@ def catalogue(files: Mapping[str, str]) -> list[StepDefinition]:
     found: list[StepDefinition] = []
     for path, source in sorted(files.items()):
         try:
-            found += list(_definitions(_tree(source), path))
+            found += list(definitions(parse_module(source), path))
         except (SyntaxError, RecursionError):
             continue
     return found
 
 
-def _tree(source: str) -> ast.Module:
+def parse_module(source: str) -> ast.Module:
     """The module, or `SyntaxError` for all that Python would not compile."""
     try:
         return ast.parse(source)
@@ -47,11 +47,11 @@ def _tree(source: str) -> ast.Module:
         raise SyntaxError(str(error)) from None
 
 
-def _definitions(tree: ast.Module, path: str) -> Iterator[StepDefinition]:
+def definitions(tree: ast.Module, path: str) -> Iterator[StepDefinition]:
     names = _decorator_names(tree)
     # behave goes back to its default before each step file.
     matcher = "parse"
-    for node in _statements(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             matcher = _chosen_matcher(node.value) or matcher
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -67,17 +67,17 @@ def _definitions(tree: ast.Module, path: str) -> Iterator[StepDefinition]:
             )
 
 
-def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+def statements(node: ast.AST) -> Iterator[ast.stmt]:
     """The statements that run on import, in order, also those under ``if``, ``try``, ``with`` or a class."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt):
             yield child
         if not isinstance(child, (ast.expr, ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _statements(child)
+            yield from statements(child)
 
 
 def _chosen_matcher(call: ast.Call) -> str | None:
-    name = _last_name(call.func)
+    name = last_name(call.func)
     if name == "use_step_matcher_for_cucumber_expressions":
         return "cucumber_expressions"
     if name not in ("use_step_matcher", "use_default_step_matcher", "step_matcher"):
@@ -120,7 +120,7 @@ def _constant(node: ast.expr) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
-def _last_name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
@@ -183,10 +183,29 @@ def _matcher(definition: StepDefinition) -> Callable[[str], bool]:
     except Exception:  # whatever the matchers and the libraries under them raise for a strange pattern
         if definition.matcher in ("re", "re0"):
             return lambda text: False
-        literal = [re.escape(part) for part in re.split(r"\{[^}]*\}", pattern)]
-        loose = re.compile(".*".join(literal), re.DOTALL)
-        return lambda text: loose.fullmatch(text) is not None
+        return lambda text: fits(pattern, text)
     return lambda text: own.match(text) is not None
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Whether `text` has the literal parts of a pattern (``{n} books``) in their order, and begins and ends with the first and last."""
+    first, *rest = re.split(r"\{[^}]*\}", pattern)
+    if not rest:
+        return text == first
+    *middle, last = rest
+    if not text.startswith(first) or not text[len(first) :].endswith(last):
+        return False
+    left = text[len(first) : len(text) - len(last)]
+    for part in middle:
+        _, found, left = left.partition(part) if part else ("", "x", left)
+        if not found:
+            return False
+    return True
+
+
+def then_texts(feature: Feature) -> list[str]:
+    """The texts of all Then steps, of outlines with the values of each row."""
+    return [text for step, texts in _all_steps(feature) if step.kind == "then" for text in texts]
 
 
 def _never_called() -> None:
@@ -220,71 +239,3 @@ def _parameter(name: str) -> str:
     if not word.isidentifier() or keyword.iskeyword(word) or word == "context":
         word = f"p_{word}"
     return word
-
-
-def assertionless(source: str, path: str = "") -> list[StepDefinition]:
-    """The Then steps of a Python source whose body cannot fail.
-
-    Only bodies made of nothing but constants, `pass`, returns and assignments of constants, printing of
-    names, and asserts that are always true are named: any other call might assert.
-    Raises `SyntaxError` when the source is not Python.
-    """
-    tree = _tree(source)
-    try:
-        empty = {
-            node.lineno
-            for node in _statements(tree)
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            and not any(map(_can_fail, node.body))
-        }
-        found = _definitions(tree, path)
-        return [each for each in found if each.kind == "then" and each.line in empty]
-    except RecursionError:
-        raise SyntaxError("nested too deeply") from None
-
-
-def _can_fail(statement: ast.stmt) -> bool:
-    if isinstance(statement, ast.Assert):
-        return not always_true(statement.test)
-    if isinstance(statement, (ast.Pass, ast.Global, ast.Nonlocal)):
-        return False
-    if isinstance(statement, (ast.Expr, ast.Assign, ast.AnnAssign, ast.Return)):
-        return statement.value is not None and not _harmless(statement.value)
-    return True
-
-
-def _harmless(value: ast.expr) -> bool:
-    """Constants, plain names, and printing them."""
-    if isinstance(value, ast.Call):
-        return _last_name(value.func) in ("print", "info", "debug") and all(map(_harmless, value.args))
-    if isinstance(value, ast.JoinedStr):
-        return all(map(_harmless, value.values))
-    if isinstance(value, ast.FormattedValue):
-        return _harmless(value.value)
-    if isinstance(value, (ast.Tuple, ast.List, ast.Set)):
-        return all(map(_harmless, value.elts))
-    return isinstance(value, (ast.Constant, ast.Name)) or always_true(value)
-
-
-def always_true(test: ast.expr) -> bool:
-    """Whether an assert of the expression holds whatever the code under test does."""
-    if isinstance(test, ast.Constant):
-        return bool(test.value)
-    if isinstance(test, (ast.Tuple, ast.List, ast.Set)):
-        return bool(test.elts)
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return isinstance(test.operand, ast.Constant) and not test.operand.value
-    if isinstance(test, ast.BoolOp):
-        decide = any if isinstance(test.op, ast.Or) else all
-        return decide(map(always_true, test.values))
-    if isinstance(test, ast.Compare) and len(test.ops) == 1:
-        return _same(test.left, test.ops[0], test.comparators[0])
-    return False
-
-
-def _same(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> bool:
-    """``1 == 1``, ``x is x``; two constants count as true, for a false comparison is seen soon enough."""
-    if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
-        return True
-    equal = isinstance(operator, (ast.Eq, ast.Is, ast.LtE, ast.GtE))
-    return equal and isinstance(left, ast.Name) and ast.dump(left) == ast.dump(right)

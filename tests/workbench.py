@@ -46,7 +46,7 @@ Files = Mapping[str, str | None]
 def sandboxed_suites() -> Suites:
     """behave and pytest, in sandboxes."""
     return Suites(
-        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=20)),
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=8)),
         features="features",
     )
 

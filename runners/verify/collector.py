@@ -20,14 +20,15 @@ _POLL_MS = 50
 class Collector:
     """A pipe at `path` that is read while the block runs. `entries` are the harness's records.
 
-    `complete` is whether the harness has said that these were all, and `problem` what is wrong with the report, if
-    anything is.
+    `complete` is whether the harness has said that these were all, `replaced` names what of the test runner was replaced meanwhile, and
+    `problem` says what is wrong with the report, if anything is.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.entries: list[dict[str, Any]] = []
         self.complete = False
+        self.replaced: tuple[str, ...] = ()
         self.problem: str | None = None
         os.mkfifo(path, 0o600)
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -71,6 +72,7 @@ class Collector:
             self.problem = "something else than the harness wrote into its report"
         elif "end" in record:
             self.complete = True
+            self.replaced = tuple(map(str, record.get("replaced") or ()))
             if record["end"] != len(self.entries):
                 self.problem = "records of its report are missing or were added"
         elif "hello" not in record:

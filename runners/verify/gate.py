@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -51,10 +51,11 @@ class Gate:
         self._suites = suites
         self._run_id = run_id
         self._evidence: list[Evidence] = []
+        self._replaced: dict[str, set[str]] = {}
 
     def verify(self, claim: Claim) -> Verdict:
         """Run everything, in worktrees and sandboxes of its own, and say what holds."""
-        self._evidence = []
+        self._evidence, self._replaced = [], {claim.base: set(), claim.head: set()}
         git_dir = self._mirror.path
         seen = look(git_dir, claim, self._suites.features)
         problems = [*seen.problems, *diff_problems(git_dir, claim.base, claim.head, claim.diff)]
@@ -74,6 +75,7 @@ class Gate:
                 problems += found
             suites, failures, before, after, found = self._no_regression(claim, base, head)
             problems += found
+            problems += _tampered(self._replaced[claim.head] - self._replaced[claim.base])
             if not problems and claim.feature:
                 problems += self._again(claim, proof, after["behave"])
             changed = self._changed_tests(claim, seen, before)
@@ -123,6 +125,7 @@ class Gate:
 
     def _note(self, commit: str, run: SuiteRun) -> SuiteRun:
         self._evidence.append(run.evidence(commit))
+        self._replaced[commit].update(run.replaced)
         return run
 
     def _again(self, claim: Claim, proof: Path, suite: SuiteRun) -> list[Problem]:
@@ -333,6 +336,14 @@ def _names(test: str) -> list[str]:
     file = path.partition("::")[0]
     distinct = [name] if name.startswith("test") or len(name.split()) > 2 else []
     return [test, file, file.rpartition("/")[2], *distinct]
+
+
+def _tampered(replaced: Collection[str]) -> list[Problem]:
+    """`replaced` are functions of the test runners that the change, and not the base, puts others in the place of."""
+    if not replaced:
+        return []
+    message = f"The change replaces functions of the test runner ({', '.join(sorted(replaced)[:3])}): what that says means nothing. Leave them alone."
+    return [Problem(code="untrusted", message=message)]
 
 
 def _suite(suites: Suites, *, name: str, root: Path) -> SuiteRun:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from gherkin.steps import StepDefinition, assertionless
+from gherkin.hollow import assertionless
+from gherkin.spec import FeatureInvalid, parse
+from gherkin.steps import StepDefinition, fits, then_texts
 from runners.gitio import changed_files, read_blob
 from runners.globs import is_protected
 from runners.verify.claim import Claim
@@ -47,7 +49,7 @@ def look(git_dir: Path, claim: Claim, features: str) -> Look:
     if claim.proof:
         for _, path in changed_files(git_dir, claim.head, claim.proof):
             if path.endswith(".py"):
-                seen.problems += _hollow(git_dir, claim.base, claim.proof, path)
+                seen.problems += _hollow(git_dir, claim, claim.proof, path)
     return seen
 
 
@@ -88,7 +90,7 @@ def _look_at(git_dir: Path, claim: Claim, features: str, status: str, path: str,
         seen.edited.append(path)
         _weakened(claim, seen, path, before or b"", after or b"")
     if status in ("A", "M") and path.startswith(f"{features}/steps/") and path.endswith(".py"):
-        seen.problems += _hollow(git_dir, claim.base, claim.head, path)
+        seen.problems += _hollow(git_dir, claim, claim.head, path)
 
 
 def _weakened(claim: Claim, seen: Look, path: str, before: bytes, after: bytes) -> None:
@@ -123,16 +125,28 @@ def _asked(claim: Claim, seen: Look, names: list[str], change: OracleChange, pro
         seen.problems.append(problem)
 
 
-def _hollow(git_dir: Path, base: str, head: str, path: str) -> Iterator[Problem]:
-    """Then steps that cannot fail, and were not there before."""
-    before = {each.pattern for each in _assertionless(git_dir, base, path)}
-    for each in _assertionless(git_dir, head, path):
-        if each.pattern not in before:
+def _hollow(git_dir: Path, claim: Claim, head: str, path: str) -> Iterator[Problem]:
+    """Steps of outcomes that cannot fail, and were not there before."""
+    before = {each.pattern for each in _assertionless(git_dir, claim.base, path)}
+    found = [each for each in _assertionless(git_dir, head, path) if each.pattern not in before]
+    outcomes = _outcomes(git_dir, head, claim.feature) if found else []
+    for each in found:
+        # What is a step of any kind is one of outcomes where the scenarios use it so.
+        if each.kind == "then" or any(fits(each.pattern, text) for text in outcomes):
             where = f"{path}:{each.line}: “{each.pattern}”"
             yield Problem(
                 code="step-asserts-nothing",
                 message=f"{where} is a Then step that cannot fail. Assert the outcome.",
             )
+
+
+def _outcomes(git_dir: Path, commit: str, feature: str) -> list[str]:
+    try:
+        return then_texts(
+            parse((read_blob(git_dir, commit, feature) or b"").decode(errors="replace"), feature)
+        )
+    except FeatureInvalid:
+        return []
 
 
 def _assertionless(git_dir: Path, commit: str, path: str) -> list[StepDefinition]:

@@ -8,7 +8,7 @@ import stat
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -56,7 +56,7 @@ class SuiteRun:
     """One run of one suite. `broken` says in a sentence why its results mean nothing, if they do not.
 
     `fault` is the kind of that: it did not end, its report cannot be trusted, or it could not be run at all. With `known`
-    it was run for an earlier verdict.
+    it was run for an earlier verdict. `replaced` names functions of the test runner that the code under test put others in the place of.
     """
 
     command: str
@@ -69,6 +69,7 @@ class SuiteRun:
     broken: str | None = None
     fault: Fault = ""
     known: bool = False
+    replaced: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -163,7 +164,7 @@ class Suites:
         command = ["python", "-m", "behave", "--no-color", "--no-source", *targets]
         if not paths and not any((root / self.features).rglob("*.feature")):
             return SuiteRun(command=shlex.join(command))
-        result, entries, problem = self._run(
+        result, entries, problem, other = self._run(
             root,
             lambda report, plugins: [
                 *("python", f"{plugins}/scenarist_behave.py", report),
@@ -202,12 +203,14 @@ class Suites:
         elif result.exit_code != 0 and not failures:
             fault, broken = "unusable", f"behave failed outside of any scenario: {_tail(result.output)}"
         shown = [*command, "(last scenario first)"] if backwards else command
-        return _suite_run(shown, result, outcomes, failures, lines, broken, fault)
+        return replace(
+            _suite_run(shown, result, outcomes, failures, lines, broken, fault), replaced=tuple(other)
+        )
 
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
         command = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
-        result, entries, problem = self._run(
+        result, entries, problem, other = self._run(
             root,
             lambda report, plugins: ["python", f"{plugins}/scenarist_pytest.py", report, *command[3:]],
             _TEST,
@@ -237,7 +240,9 @@ class Suites:
                 "unusable",
                 f"pytest could not run (exit {result.exit_code}): {_tail(result.output)}",
             )
-        return _suite_run(command, result, outcomes, failures, {}, broken, fault)
+        return replace(
+            _suite_run(command, result, outcomes, failures, {}, broken, fault), replaced=tuple(other)
+        )
 
     def command(self, root: Path, line: str) -> SuiteRun:
         """Run one of the repository's own commands with bash; `broken` is set when it fails."""
@@ -265,8 +270,8 @@ class Suites:
 
     def _run(
         self, root: Path, argv: Callable[[str, str], list[str]], shape: Mapping[str, tuple[type, ...]]
-    ) -> tuple[CommandResult, list[dict[str, Any]], str | None]:
-        """Run `argv(report, plugins)` and take in its report, whose records have the `shape`; the third part says what is wrong with it, if anything is."""
+    ) -> tuple[CommandResult, Sequence[dict[str, Any]], str | None, Sequence[str]]:
+        """Run `argv(report, plugins)`: its result, and of its report the records (of the `shape`), what is wrong with it, and what was replaced."""
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
             reports = Path(tmp) / "reports"
             reports.mkdir()
@@ -278,8 +283,8 @@ class Suites:
             if not report.complete and result.exit_code == 0:
                 problem = problem or "it ended well without the end of its report"
             if not all(_has_shape(entry, shape) for entry in report.entries):
-                return result, [], problem or "something else than the harness wrote into its report"
-            return result, report.entries, problem
+                return result, [], problem or "something else than the harness wrote into its report", ()
+            return result, report.entries, problem, report.replaced
 
 
 def _suite_run(

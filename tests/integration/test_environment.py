@@ -12,7 +12,7 @@ from runners.sandbox import Limits, Sandbox
 from runners.verify.foreign import PRESETS
 from runners.verify.suites import Suites
 from runners.workspace import Workspaces
-from tests.integration.test_gate import Workbench
+from tests.workbench import Workbench
 
 
 @pytest.fixture

@@ -24,15 +24,16 @@ def bot() -> Iterator[BotUnderTest]:
 
 
 class Waiting:
-    """A turn that says when it is asked for, and answers after `seconds`."""
+    """A turn that says when it is asked for, and answers after `seconds`; asked again, it answers at once."""
 
     def __init__(self, reply: Reply, seconds: float) -> None:
         self.asked = threading.Event()
         self._reply, self._seconds = reply, seconds
 
     def __call__(self, _request: dict[str, Any]) -> Reply:
-        self.asked.set()
-        time.sleep(self._seconds)
+        if not self.asked.is_set():
+            self.asked.set()
+            time.sleep(self._seconds)
         return self._reply
 
 

@@ -17,6 +17,7 @@ import sys
 from typing import Any
 
 import scenarist_path
+from scenarist_watch import parts, replaced
 
 scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.formatter.base")
 
@@ -129,8 +130,11 @@ def main() -> int:
     write({"hello": 1})
     from behave.__main__ import main as behave
 
+    # Held here, where code under test does not look for them.
+    look, compare = parts, replaced
+    before = look("behave", "scenarist_behave")
     code = behave(["-f", "scenarist_behave:ReportFormatter", "-o", "/dev/null", *sys.argv[3:]])
-    write({"end": _written})
+    write({"end": _written, "replaced": compare(before, look("behave", "scenarist_behave"))})
     return int(code or 0)
 
 

@@ -7,11 +7,15 @@ nothing of Scenarist.
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import scenarist_path
+from scenarist_watch import parts, replaced
 
-scenarist_path.load("pytest", "_pytest.config", "_pytest.main", "_pytest.runner", "pluggy")
+scenarist_path.load(
+    "pytest", "_pytest.config", "_pytest.main", "_pytest.runner", "_pytest.unittest", "pluggy"
+)
 
 import pytest  # noqa: E402
 
@@ -57,17 +61,29 @@ def pytest_collectreport(report: Any) -> None:
 
 
 def pytest_sessionfinish(session: Any) -> None:
-    for entry in (*_seen.values(), {"end": len(_seen)}):
+    for entry in (*_seen.values(), {"end": len(_seen), "replaced": _look()}):
         _report.write(json.dumps(entry) + "\n")
     _report.flush()
 
 
+def _watch() -> "Callable[[], list[str]]":
+    """Look at the runner now; what comes back says what has been replaced since."""
+    # Held here, where code under test does not look for them.
+    look, compare, own = parts, replaced, ("pytest", "_pytest", "pluggy", "unittest")
+    before = look(*own)
+    return lambda: compare(before, look(*own))
+
+
+_look: "Callable[[], list[str]]" = list
+
+
 def main() -> int:
-    global _report
+    global _report, _look
     # The report is opened and greeted before any conftest.py and any test is loaded.
     _report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
     _report.write(json.dumps({"hello": 1}) + "\n")
     _report.flush()
+    _look = _watch()
     words = sys.argv[2:]
     sys.argv[:] = ["pytest", *words]
     return int(pytest.main(words, plugins=[sys.modules["__main__"]]))

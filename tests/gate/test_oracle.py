@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from runners.verify.known import KnownRuns
 from runners.verify.mutation import MutationSettings
 from tests.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes, sandboxed_suites
 
@@ -13,14 +12,6 @@ TESTS = (
     "def test_near():\n    assert add(0.1, 0.2) == pytest.approx(0.3, abs=0.001)\n"
 )
 STRONG = {**BASE, "test_calc.py": TESTS}
-
-
-@pytest.fixture
-def bench(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Workbench:
-    made = Workbench(tmp_path / "state")
-    # Most of these begin with the same base, whose results one test learns for all.
-    made.known = KnownRuns(tmp_path_factory.getbasetemp() / "known", "the tests' own")
-    return made
 
 
 @pytest.mark.parametrize(

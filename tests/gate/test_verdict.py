@@ -19,11 +19,6 @@ from runners.verify.verdict import Verdict
 from tests.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
-    return Workbench(tmp_path / "state")
-
-
 def test_honest_work_is_proven(bench: Workbench) -> None:
     verdict = bench.verdict(WORK, commands=("python -m compileall -q calc.py", "test -f calc.py"))
     assert verdict.green, verdict.problems

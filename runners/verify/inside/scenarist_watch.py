@@ -1,0 +1,35 @@
+"""Notices when code under test replaces functions of a test runner: what such a runner says of a test means nothing."""
+
+import sys
+from types import FunctionType
+from typing import Any
+
+
+def parts(*packages: str) -> "dict[str, tuple[Any, ...]]":
+    """The functions in the loaded modules of `packages` and in their classes, by name."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in packages:
+            for key, value in list(vars(module).items()):
+                found[f"{name}.{key}"] = marks(value)
+                if isinstance(value, type) and value.__module__ == name:
+                    for own, method in list(vars(value).items()):
+                        found[f"{name}.{key}.{own}"] = marks(method)
+    return {name: seen for name, seen in found.items() if seen}
+
+
+def marks(value: Any) -> "tuple[Any, ...]":
+    """What makes a function the one it is; nothing for what is no function."""
+    if isinstance(value, property):
+        value = value.fget
+    inner = getattr(value, "__func__", value)
+    return (inner, inner.__code__) if isinstance(inner, FunctionType) else ()
+
+
+def replaced(before: "dict[str, tuple[Any, ...]]", now: "dict[str, tuple[Any, ...]]") -> "list[str]":
+    """Names of what is another function than it was, or none."""
+    return sorted(
+        name
+        for name, was in before.items()
+        if len(now.get(name, ())) != len(was) or any(a is not b for a, b in zip(was, now[name]))  # noqa: B905
+    )
