@@ -10,6 +10,7 @@ from runners.sandbox import Limits, Sandbox
 from runners.verify.claim import Claim
 from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
+from runners.verify.look import look
 from runners.verify.mutation import MutationSettings
 from runners.verify.suites import Suites
 from runners.verify.verdict import Verdict
@@ -96,12 +97,32 @@ class Workbench:
 
         With `shadow` these files are the proof, beside the change and not in it. No mutants, unless `more` says so.
         """
+        claim = self._claim(work, base, spec, shadow, more)
+        suites = sandboxed_suites()
+        verdict = Gate(self.workspaces, self.mirror, suites, "run", self.known).verify(claim)
+        assert not list((self.workspaces.state_dir / "work").iterdir()), "no worktree is left"
+        return verdict
+
+    def seen(self, work: Files, *, base: Files = BASE, spec: Mapping[str, str] = SPEC) -> set[str]:
+        """The codes of the problems that show without anything being run; cheaper than a verdict, of which they are part."""
+        claim = self._claim(work, base, spec, None, {})
+        return {
+            problem.code for problem in look(self.mirror.path, claim, sandboxed_suites().features).problems
+        }
+
+    def _claim(
+        self,
+        work: Files,
+        base: Files,
+        spec: Mapping[str, str],
+        shadow: Mapping[str, str] | None,
+        more: Mapping[str, Any],
+    ) -> Claim:
         base_commit = self.commit(base)
         self.commit(spec)
         head = self.commit(work)
-        suites = sandboxed_suites()
         feature, content = next(iter((shadow or spec).items()), ("", ""))
-        claim = Claim(
+        return Claim(
             **{
                 "base": base_commit,
                 "head": head,
@@ -113,9 +134,6 @@ class Workbench:
                 **more,
             }
         )
-        verdict = Gate(self.workspaces, self.mirror, suites, "run", self.known).verify(claim)
-        assert not list((self.workspaces.state_dir / "work").iterdir()), "no worktree is left"
-        return verdict
 
     def _beside(self, head: str, files: Mapping[str, str]) -> str:
         git_dir = self.mirror.path

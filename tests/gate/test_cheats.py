@@ -16,6 +16,8 @@ def then(body: str, before: str = "") -> Files:
     return {"calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return 0\n", STEPS_FILE: WITH_THEN + step}
 
 
+# Problems that show without anything being run.
+SEEN = {"step-asserts-nothing", "test-weakened", "test-config-changed"}
 CHEATS: dict[str, tuple[Files, set[str]]] = {
     "an assertion on a constant": (then("assert True"), {"step-asserts-nothing"}),
     "an assertion on two constants": (then("assert 1 == 1"), {"step-asserts-nothing"}),
@@ -125,7 +127,11 @@ CHEATS: dict[str, tuple[Files, set[str]]] = {
 @pytest.mark.parametrize("name", CHEATS)
 def test_no_cheat_is_accepted(bench: Workbench, name: str) -> None:
     work, expected = CHEATS[name]
-    verdict = bench.verdict(work, spec=OUTCOME if "double is" in str(work[STEPS_FILE]) else SPEC)
+    spec = OUTCOME if "double is" in str(work[STEPS_FILE]) else SPEC
+    if expected <= SEEN:
+        assert expected & bench.seen(work, spec=spec)
+        return
+    verdict = bench.verdict(work, spec=spec)
     assert not verdict.green
     assert codes(verdict) & expected, verdict.problems
 
