@@ -22,7 +22,7 @@ from bot.runs.events import (
 from bot.runs.log import append, instructions, put
 from bot.runs.reports import Reports
 from bot.runs.tables import artifacts, deliveries, events, runs
-from bot.runs.usage import RUNNER_PHASES, too_many_at_once
+from bot.runs.usage import RUNNER_PHASES, count_alone, too_many_at_once
 from gherkin.errors import ScenaristError
 from runners.events import Instructed
 from runners.limits import Allowances
@@ -183,6 +183,7 @@ class Store:
             first.c.status == "active",
             sa.tuple_(first.c.place, first.c.id) < sa.tuple_(runs.c.place, runs.c.id),
         )
+        counted = too_many_at_once(self.allowances, now) if set(phases) & RUNNER_PHASES else []
         statement = (
             sa.update(runs)
             .where(
@@ -192,7 +193,7 @@ class Store:
                 sa.or_(runs.c.due_at == now, passed(runs.c.due_at, now)),
                 sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
                 ~waits,
-                *(too_many_at_once(self.allowances, now) if set(phases) & RUNNER_PHASES else ()),
+                *counted,
             )
             .values(
                 fence=runs.c.fence + 1,
@@ -203,6 +204,8 @@ class Store:
             .returning(runs.c.phase, runs.c.fence, runs.c.attempts)
         )
         with self.engine.begin() as db:
+            if counted:
+                count_alone(db)
             row = db.execute(statement).one_or_none()
         if row is None:
             return None

@@ -1,5 +1,8 @@
 """What runs have used and may use: by repository and installation, at once and in a day."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from bot.runs.events import RunRequested
@@ -121,3 +124,23 @@ def test_runs_at_once(store: Store, clock: Clock, allowances: Allowances, togeth
     later = {key for key, run in runs.items() if store.claim(run, ["specify"], 30)}
     assert len(later) == (0 if len(together) == 4 else 1), "what waited is next"
     assert store.claim(runs["a"], ["publish"], 30), "publishing waits for nobody's model"
+
+
+def test_claims_at_the_same_moment_overshoot_nothing(store: Store, clock: Clock) -> None:
+    store.allowances = Allowances(total=Allowance(runs_at_once=1))
+    waiting = []
+    for number in range(4):
+        run, claim = _run(store, f"r{number}", f"o/r{number}", number)
+        store.finish_phase(claim, [], {}, phase="specify")
+        waiting.append(run)
+    with ThreadPoolExecutor(len(waiting)) as pool:
+        for _ in range(25):
+            gate = threading.Barrier(len(waiting))
+
+            def claim_it(run: str, gate: threading.Barrier = gate) -> Claim | None:
+                gate.wait()
+                return store.claim(run, ["specify"], 30)
+
+            got = [claim for claim in pool.map(claim_it, waiting) if claim]
+            assert len(got) == 1
+            assert store.release(got[0])
