@@ -2,19 +2,19 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from gherkin.kinds import Kind
 from runners.gitio import PLAIN, changed_files, commit_on, git, read_blob, tree_entries
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
+from runners.verify.judging import floor, judge, red_tests, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
 from runners.verify.mutation import Bite, mutants, try_mutants
-from runners.verify.oracle import asked_for, is_test
+from runners.verify.oracle import is_test
 from runners.verify.suites import Fault, SuiteRun, Suites
 from runners.verify.verdict import (
     ChangedTests,
@@ -75,7 +75,7 @@ class Gate:
                 problems += found
             suites, failures, before, after, found = self._no_regression(claim, base, head)
             problems += found
-            problems += _tampered(self._replaced[claim.head] - self._replaced[claim.base])
+            problems += tampered(self._replaced[claim.head] - self._replaced[claim.base])
             if not problems and claim.feature:
                 problems += self._again(claim, proof, after["behave"])
             changed = self._changed_tests(claim, seen, before)
@@ -98,7 +98,7 @@ class Gate:
             bite = None
             if not problems:
                 bite = self._bite(claim, head, proof)
-                problems += _floor(claim, bite)
+                problems += floor(claim, bite)
         return Verdict(
             base_sha=claim.base,
             head_sha=claim.head,
@@ -185,7 +185,7 @@ class Gate:
                     then = self._note(claim.base, run(tree.root))
                     if then.fault in ("timed-out", "untrusted"):
                         continue
-                    proofs += _red_tests(then, after[name])
+                    proofs += red_tests(then, after[name])
         if not proofs and any(run.outcomes for name, run in before.items() if name != "behave"):
             message = "The repository has tests, and the change brings none that fails without it. Add one in their style."
             return (), [Problem(code="no-new-test", message=message)]
@@ -279,7 +279,7 @@ class Gate:
                     kept=claim.kind == "refactoring",
                 )
             )
-        return tuple(proofs), [problem for proof in proofs for problem in _judge(proof, claim.kind)]
+        return tuple(proofs), [problem for proof in proofs for problem in judge(proof, claim.kind)]
 
     def _no_regression(
         self, claim: Claim, base: Path, head: Path
@@ -299,7 +299,7 @@ class Gate:
                     code = _CODES.get(found.fault, "environment-broken")
                     problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
             runs[name], heads[name] = before, after
-            worse = self._unasked(claim, regressions(before, after, but=claim.feature))
+            worse = unasked(claim, regressions(before, after, but=claim.feature))
             if worse:
                 again = self._note(claim.head, run(head))
                 still = {failure.test for failure in regressions(before, again, but=claim.feature)}
@@ -317,102 +317,6 @@ class Gate:
             ]
         return tuple(suites), tuple(failures), runs, heads, problems
 
-    @staticmethod
-    def _unasked(claim: Claim, worse: Sequence[Failure]) -> list[Failure]:
-        """Without the tests that are gone because people asked for it by their name."""
-        return [
-            each
-            for each in worse
-            if not (each.message == GONE and asked_for(claim.asked, *_names(each.test)))
-        ]
-
-
-GONE = "It is missing now."
-
-
-def _names(test: str) -> list[str]:
-    """What a test is asked for by: its whole id, its file, and its own name where that is no common word."""
-    path, _, name = test.partition("[")[0].rpartition("::")
-    file = path.partition("::")[0]
-    distinct = [name] if name.startswith("test") or len(name.split()) > 2 else []
-    return [test, file, file.rpartition("/")[2], *distinct]
-
-
-def _tampered(replaced: Collection[str]) -> list[Problem]:
-    """`replaced` are functions of the test runners that the change, and not the base, puts others in the place of."""
-    if not replaced:
-        return []
-    message = f"The change replaces functions of the test runner ({', '.join(sorted(replaced)[:3])}): what that says means nothing. Leave them alone."
-    return [Problem(code="untrusted", message=message)]
-
 
 def _suite(suites: Suites, *, name: str, root: Path) -> SuiteRun:
     return dict(suites.all())[name](root)
-
-
-def _floor(claim: Claim, bite: Bite | None) -> list[Problem]:
-    if bite is None or bite.percent >= claim.mutation.floor:
-        return []
-    message = (
-        f"Of {bite.tried} small faults put into the change, its scenarios and tests noticed {bite.killed}. "
-        f"Test these places: {'; '.join(bite.survivors)}."
-    )
-    return [Problem(code="tests-do-not-bite", message=message)]
-
-
-def _red_tests(then: SuiteRun, after: SuiteRun) -> list[ScenarioProof]:
-    """Tests that pass with the change and do not without it."""
-    reasons = {failure.test: failure.message for failure in then.failures}
-    found = []
-    for test, outcome in after.outcomes.items():
-        was = then.outcomes.get(test, "error" if then.broken or then.failures else "missing")
-        if outcome == "passed" and was in ("failed", "error"):
-            path, _, name = test.rpartition("::")
-            found.append(
-                ScenarioProof(
-                    name=name or test,
-                    path=path,
-                    line=0,
-                    base=was,
-                    head=outcome,
-                    base_message=reasons.get(test, ""),
-                )
-            )
-    return found
-
-
-def regressions(before: SuiteRun, after: SuiteRun, *, but: str) -> list[Failure]:
-    """Tests that passed before and fail or are gone now, and new ones that fail; `but` is a file left out."""
-    reasons = {failure.test: failure for failure in after.failures}
-    worse = []
-    for test, outcome in before.outcomes.items():
-        if outcome == "passed" and after.outcomes.get(test, "missing") != "passed":
-            gone = Failure(test=test, message=f"It is {after.outcomes.get(test, 'missing')} now.")
-            worse.append(reasons.get(test, gone))
-    for test, outcome in after.outcomes.items():
-        new = test not in before.outcomes and not test.startswith(f"{but}::")
-        if new and outcome not in ("passed", "skipped"):
-            worse.append(reasons.get(test, Failure(test=test, message=f"It is {outcome}.")))
-    return worse
-
-
-def _judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
-    if proof.head == "undefined":
-        return [Problem(code="step-undefined", message=f"“{proof.name}” has steps without a definition.")]
-    problems = []
-    if proof.head != "passed":
-        problems.append(
-            Problem(code="scenario-not-green", message=f"“{proof.name}” does not pass with the change.")
-        )
-    if kind == "refactoring":
-        if proof.base != "passed":
-            message = f"“{proof.name}” is {proof.base} without the change: it does not describe what is there today."
-            problems.append(Problem(code="scenario-not-kept", message=message))
-    elif proof.base not in ("failed", "error"):
-        problems.append(
-            Problem(
-                code="scenario-not-red",
-                message=f"“{proof.name}” already is {proof.base} without the change: it proves nothing.",
-            )
-        )
-    return problems

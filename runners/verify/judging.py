@@ -1,0 +1,105 @@
+"""What the runs of suites show, one beside the other: problems, regressions, tests that were red."""
+
+from collections.abc import Collection, Sequence
+
+from gherkin.kinds import Kind
+from runners.verify.claim import Claim
+from runners.verify.mutation import Bite
+from runners.verify.oracle import asked_for
+from runners.verify.suites import SuiteRun
+from runners.verify.verdict import Failure, Problem, ScenarioProof
+
+_GONE = "It is missing now."
+
+
+def unasked(claim: Claim, worse: Sequence[Failure]) -> list[Failure]:
+    """Without the tests that are gone because people asked for it by their name."""
+    return [
+        each for each in worse if not (each.message == _GONE and asked_for(claim.asked, *_names(each.test)))
+    ]
+
+
+def _names(test: str) -> list[str]:
+    """What a test is asked for by: its whole id, its file, and its own name where that is no common word."""
+    path, _, name = test.partition("[")[0].rpartition("::")
+    file = path.partition("::")[0]
+    distinct = [name] if name.startswith("test") or len(name.split()) > 2 else []
+    return [test, file, file.rpartition("/")[2], *distinct]
+
+
+def tampered(replaced: Collection[str]) -> list[Problem]:
+    """`replaced` are functions of the test runners that the change, and not the base, puts others in the place of."""
+    if not replaced:
+        return []
+    message = f"The change replaces functions of the test runner ({', '.join(sorted(replaced)[:3])}): what that says means nothing. Leave them alone."
+    return [Problem(code="untrusted", message=message)]
+
+
+def floor(claim: Claim, bite: Bite | None) -> list[Problem]:
+    """What there is to say of faults that nobody noticed, where the repository demands a share."""
+    if bite is None or bite.percent >= claim.mutation.floor:
+        return []
+    message = (
+        f"Of {bite.tried} small faults put into the change, its scenarios and tests noticed {bite.killed}. "
+        f"Test these places: {'; '.join(bite.survivors)}."
+    )
+    return [Problem(code="tests-do-not-bite", message=message)]
+
+
+def red_tests(then: SuiteRun, after: SuiteRun) -> list[ScenarioProof]:
+    """Tests that pass with the change and do not without it."""
+    reasons = {failure.test: failure.message for failure in then.failures}
+    found = []
+    for test, outcome in after.outcomes.items():
+        was = then.outcomes.get(test, "error" if then.broken or then.failures else "missing")
+        if outcome == "passed" and was in ("failed", "error"):
+            path, _, name = test.rpartition("::")
+            found.append(
+                ScenarioProof(
+                    name=name or test,
+                    path=path,
+                    line=0,
+                    base=was,
+                    head=outcome,
+                    base_message=reasons.get(test, ""),
+                )
+            )
+    return found
+
+
+def regressions(before: SuiteRun, after: SuiteRun, *, but: str) -> list[Failure]:
+    """Tests that passed before and fail or are gone now, and new ones that fail; `but` is a file left out."""
+    reasons = {failure.test: failure for failure in after.failures}
+    worse = []
+    for test, outcome in before.outcomes.items():
+        if outcome == "passed" and after.outcomes.get(test, "missing") != "passed":
+            gone = Failure(test=test, message=f"It is {after.outcomes.get(test, 'missing')} now.")
+            worse.append(reasons.get(test, gone))
+    for test, outcome in after.outcomes.items():
+        new = test not in before.outcomes and not test.startswith(f"{but}::")
+        if new and outcome not in ("passed", "skipped"):
+            worse.append(reasons.get(test, Failure(test=test, message=f"It is {outcome}.")))
+    return worse
+
+
+def judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
+    """What is wrong with a scenario that was run without the change and with it."""
+    if proof.head == "undefined":
+        return [Problem(code="step-undefined", message=f"“{proof.name}” has steps without a definition.")]
+    problems = []
+    if proof.head != "passed":
+        problems.append(
+            Problem(code="scenario-not-green", message=f"“{proof.name}” does not pass with the change.")
+        )
+    if kind == "refactoring":
+        if proof.base != "passed":
+            message = f"“{proof.name}” is {proof.base} without the change: it does not describe what is there today."
+            problems.append(Problem(code="scenario-not-kept", message=message))
+    elif proof.base not in ("failed", "error"):
+        problems.append(
+            Problem(
+                code="scenario-not-red",
+                message=f"“{proof.name}” already is {proof.base} without the change: it proves nothing.",
+            )
+        )
+    return problems
