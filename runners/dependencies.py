@@ -40,6 +40,11 @@ _EXPORTS = {
     "Pipfile.lock": "set -o pipefail; uv tool run --quiet pipenv requirements --dev | grep -v '^-i https://pypi.org/' > "
     + _LOCK,
 }
+# pytest rewrites its plugins' asserts when it loads them, and keeps the result where it may write: here, not in later sandboxes.
+_PRIME = (
+    "nothing=$(mktemp -d); env -u PYTHONDONTWRITEBYTECODE "
+    f'{_PYTHON} -m pytest --collect-only -p no:cacheprovider -c /dev/null --rootdir "$nothing" "$nothing" >/dev/null 2>&1 || true'
+)
 # Environments of Hatch that are there for tests.
 _HATCH = ("default", "test", "hatch-test")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]{}]*\])?\s*([<>=!~;@(][^{}]*)?")
@@ -52,7 +57,7 @@ def plan(files: Mapping[str, str], setup: Sequence[str]) -> list[str]:
     which replace the guess.
     """
     if setup:
-        return [_venv(), *setup, _runners()]
+        return [_venv(), *setup, _runners(), _PRIME]
     return [*_python(files), *_node(files), *_go(files), *_cargo(files)]
 
 
@@ -119,7 +124,7 @@ def _finish(files: Mapping[str, str]) -> list[str]:
         "pyproject.toml", ""
     )
     itself = [_install("--no-deps --editable .") + " || true"] if package else []
-    return [*itself, _runners()]
+    return [*itself, _runners(), _PRIME]
 
 
 def _venv() -> str:

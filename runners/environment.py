@@ -119,7 +119,8 @@ class Environments:
             sandbox = Sandbox(
                 tree.root,
                 writable={INSIDE: home / "env", CACHE: cache},
-                env={"UV_LINK_MODE": "copy", **_passed()},
+                # Sandboxes see it read-only and could keep no bytecode: each start of a test runner would compile it anew.
+                env={"UV_LINK_MODE": "copy", "UV_COMPILE_BYTECODE": "1", **_passed()},
                 network=True,
                 limits=self._limits.model_copy(update={"wall_s": _SECONDS, "disk_mb": _DISK_MB}),
                 unsafe=self._unsafe,

@@ -70,6 +70,9 @@ def test_dependencies_are_installed_once_and_can_be_used_without_a_network(bench
     environment = made.prepare(bench.mirror, base, ())
     assert environment.folder is not None
     built = (environment.folder / "venv" / "pyvenv.cfg").stat().st_mtime_ns
+    assert list(environment.folder.glob("venv/lib/*/site-packages/__pycache__/six.*.pyc")), (
+        "it is read-only from now on, and would be compiled anew each time"
+    )
     again = made.prepare(bench.mirror, base, ())
     assert again.folder == environment.folder
     assert (environment.folder / "venv" / "pyvenv.cfg").stat().st_mtime_ns == built
