@@ -15,6 +15,8 @@ ENV PATH=/opt/scenarist/.venv/bin:$PATH \
     SCENARIST_STATE_DIR=/var/lib/scenarist
 
 FROM base AS build
+# Nothing writes bytecode where this runs, so it is made here.
+ENV UV_COMPILE_BYTECODE=1
 RUN pip install --no-cache-dir uv==0.13.8
 WORKDIR /opt/scenarist
 COPY pyproject.toml uv.lock README.md ./

@@ -157,7 +157,7 @@ def test_files_that_say_nothing_of_use_are_left_alone() -> None:
     assert plan({"tox.ini": "[tox\n"}, ()) == plan({"tox.ini": "[testenv]\ncommands = x\n"}, ()) == []
     assert plan({"pyproject.toml": "tool = 3\nproject = 4\ndependency-groups = 5\n"}, ()) == []
     assert plan({"pyproject.toml": "[tool.hatch.envs]\ntest = 3\n"}, ()) == []
-    _, install, _ = plan({"tox.ini": "[testenv]\ndeps = six; echo $(id)\n"}, ())
+    _, install, *_ = plan({"tox.ini": "[testenv]\ndeps = six; echo $(id)\n"}, ())
     assert shlex.split(install)[-1] == "six; echo $(id)", "one word, whatever is in it"
     assert "uv pip install --quiet --python /env/venv/bin/python ." in plan(
         {"pyproject.toml": '[tool.poetry]\nname = "x"\n'}, ()
