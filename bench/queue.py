@@ -18,7 +18,7 @@ from bot.forges.local import LocalForge
 from bot.queue import Bell, make_celery
 from bot.runs.events import Entry
 from bot.runs.state import RunState, fold
-from bot.runs.tables import artifacts, events
+from bot.runs.tables import artifacts, events, runs
 from runners.events import ModelReplied
 from runners.models.chat import Reply
 from tests.harness import REPO, SECRET, BotUnderTest, doubling, draft
@@ -43,7 +43,9 @@ def run(console: Console) -> None:
     )
     window = float(os.environ.get("WINDOW", "60"))
     for number in map(int, os.environ.get("RUNS", "50 500 5000").split()):
-        table.add_row(str(number), *_queue(number, window))
+        row = (str(number), *_queue(number, window))
+        console.print(", ".join(row), style="dim")  # the next one may take minutes
+        table.add_row(*row)
     console.print(table)
     _fold(console)
 
@@ -77,14 +79,10 @@ def _queue(number: int, window: float) -> list[str]:
             forge.add_label(repo.full_name, issue, "agent:implement", "ada")
         accepted = len(client.took) / sum(client.took)
         until = time.monotonic() + window
-        while True:
-            rows = bot.store.list_runs(number + 1)
-            if time.monotonic() > until or (
-                len(rows) == number and all(row.status != "active" for row in rows)
-            ):
-                break
-            time.sleep(0.2)
+        while time.monotonic() < until and _ended(bot) < number:
+            time.sleep(1)
         seconds = time.monotonic() - started
+        rows = bot.store.list_runs(number + 1)
         done = [row.id for row in rows if row.status != "active"]
         assert all(row.status in ("done", "active") for row in rows), {row.status for row in rows}
         memory = [f"{_memory(bot.group.pid(name)):.0f} MB" for name in _PROCESSES]
@@ -101,6 +99,12 @@ def _queue(number: int, window: float) -> list[str]:
             str(left),
             *memory,
         ]
+
+
+def _ended(bot: BotUnderTest) -> int:
+    with bot.store.engine.connect() as db:
+        query = sa.select(sa.func.count()).select_from(runs).where(runs.c.status != "active")
+        return int(db.execute(query).scalar() or 0)
 
 
 def _stored(bot: BotUnderTest, done: list[str]) -> int:

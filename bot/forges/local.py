@@ -125,7 +125,7 @@ class LocalForge:
 
     def edit_comment(self, repo: str, comment: int, editor: str, body: str) -> None:
         """Edit whoever's comment on an issue."""
-        issue, data = next((to, data) for number, to, data in self._all(repo, "comment") if number == comment)
+        issue, data = next((to, data) for _, to, data in self._all(repo, "comment", number=comment))
         self._put(repo, "comment", comment, issue, {**data, "body": body, "updated_at": _now()})
         edited = {"id": comment, "user": data["author"], "body": body, "created_at": data["created_at"]}
         payload = self._conversation_payload(repo, issue)
@@ -355,19 +355,22 @@ class LocalForge:
         }
         self._send(headers, body)
 
-    def _all(self, repo: str, kind: str, parent: int | None = None) -> list[tuple[int, int, dict[str, Any]]]:
+    def _all(
+        self, repo: str, kind: str, parent: int | None = None, number: int | None = None
+    ) -> list[tuple[int, int, dict[str, Any]]]:
         query = sa.select(things).where(things.c.repo == repo, things.c.kind == kind)
         if parent is not None:
             query = query.where(things.c.parent == parent)
+        if number is not None:
+            query = query.where(things.c.id == number)
         with self._engine.connect() as plain:
             db = plain.execution_options(isolation_level="AUTOCOMMIT")
             rows = db.execute(query.order_by(things.c.id)).all()
         return [(row.id, row.parent, json.loads(row.data)) for row in rows]
 
     def _get(self, repo: str, kind: str, number: int) -> dict[str, Any]:
-        for found, _, data in self._all(repo, kind):
-            if found == number:
-                return data
+        for _, _, data in self._all(repo, kind, number=number):
+            return data
         raise ForgeMissing(f"{repo} has no {kind} {number}.")
 
     def _put(self, repo: str, kind: str, number: int | None, parent: int, data: Mapping[str, Any]) -> int:

@@ -1,6 +1,6 @@
 """The long form: every process is killed at every kind of moment, and at random ones, under SQLite and under PostgreSQL.
 
-    python -m tests.chaos.long [--moments N] [--seed N] [--database sqlite|postgresql] [--forge local|github]
+    python -m tests.chaos.long [--moments N] [--seed N] [--database sqlite|postgresql] [--forge local|github|emulator]
 
 After each kill the run has to end in exactly one pull request, one status comment and one check run, with nothing left behind.
 """
@@ -181,12 +181,12 @@ def main() -> int:
     parser.add_argument("--moments", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     parser.add_argument("--database", choices=["sqlite", "postgresql"])
-    parser.add_argument("--forge", choices=["local", "github"])
+    parser.add_argument("--forge", choices=["local", "github", "emulator"])
     parser.add_argument("--only", default="", choices=[*VICTIMS, "postgresql"], help="kill nothing else")
     given = parser.parse_args()
     console = Console(width=120)
     databases = [given.database] if given.database else ["sqlite", "postgresql"]
-    forges = [given.forge] if given.forge else ["local", "github"]
+    forges = [given.forge] if given.forge else ["local", "github", "emulator"]
     good = [
         run(database, forge, given.moments, given.seed, given.only, console)
         for forge in forges

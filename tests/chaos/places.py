@@ -1,4 +1,4 @@
-"""Where the long chaos run happens: on the local forge, and on the GitHub stand-in."""
+"""Where the long chaos run happens: on the local forge, on the GitHub stand-in, and on the GitHub emulator that others wrote."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import sqlalchemy as sa
+
 from bot.embedded import free_port
 from bot.forges.forge import Repo
+from bot.runs.tables import deliveries
 from tests.chaos.test_kill import assert_exactly_one, sandboxes
 from tests.harness import CALC, BotUnderTest, doubling, draft, wait_until
+from tests.standins.emulator import OWNER, REPO, Emulator
 from tests.standins.github_server import SLUG, GitHubServer
 
 SECRET = "the-hook-secret"
+EMULATED = f"{OWNER}/{REPO}"
 
 
 @dataclass(frozen=True)
@@ -73,20 +78,61 @@ class OnGitHub:
         checks = [each for each in github.checks.values() if pulls and each["head_sha"] == pulls[0]["sha"]]
         assert (len(pulls), len(comments), len(checks)) == (1, 1, 1), (pulls, comments, checks)
         assert github.violations == []
-        work = self.bot.state_dir / "work"
-        wait_until(lambda: not list(work.glob("*")), "an empty work folder", 30)
-        wait_until(lambda: not sandboxes(self.bot.state_dir), "the end of every sandbox", 10)
+        _nothing_left(self.bot)
+
+
+class OnEmulator:
+    """All issues in the one repository of the emulator, which keeps issues, pull requests, check runs and tokens and sends its own webhooks.
+
+    It sends each delivery once and has no list of them, so a task begins when its deliveries are accepted.
+    """
+
+    def __init__(self, bot: BotUnderTest, github: Emulator) -> None:
+        self.bot, self._github = bot, github
+
+    def begin(self) -> Task:
+        self.bot.script([draft()], doubling())
+        before = self._accepted()
+        text = {"title": "Double numbers", "body": "It should double numbers: 4 becomes 8."}
+        number: int = self._github.api("POST", "/issues", text)["number"]
+        self._github.api("POST", f"/issues/{number}/labels", {"labels": ["agent:implement"]})
+        wait_until(lambda: self._accepted() >= before + 2, "the deliveries", 10)
+        return Task(f"github:{EMULATED}:issue:{number}", lambda: self._exactly_one(number))
+
+    def _accepted(self) -> int:
+        with self.bot.store.engine.connect() as db:
+            return int(db.execute(sa.select(sa.func.count()).select_from(deliveries)).scalar() or 0)
+
+    def _exactly_one(self, number: int) -> None:
+        api = self._github.api
+        every = api("GET", "/pulls?state=all&per_page=100&direction=desc")
+        pulls = [each for each in every if each["head"]["ref"].startswith(f"agent/{number}-")]
+        comments = api("GET", f"/issues/{number}/comments")
+        sha = pulls[0]["head"]["sha"] if pulls else "main"
+        checks = api("GET", f"/commits/{sha}/check-runs")["check_runs"]
+        assert (len(pulls), len(comments), len(checks)) == (1, 1, 1), (pulls, comments, checks)
+        _nothing_left(self.bot)
+
+
+def _nothing_left(bot: BotUnderTest) -> None:
+    wait_until(lambda: not list((bot.state_dir / "work").glob("*")), "an empty work folder", 30)
+    wait_until(lambda: not sandboxes(bot.state_dir), "the end of every sandbox", 10)
 
 
 @contextlib.contextmanager
 def place(forge: str, settings: Mapping[str, object], folder: Path) -> Iterator[Place]:
-    """A bot with these settings on ``local`` or ``github``."""
+    """A bot with these settings on ``local``, ``github`` or ``emulator``."""
     with contextlib.ExitStack() as stack:
         if forge == "local":
             yield OnLocal(stack.enter_context(BotUnderTest(settings)))
             return
         port = free_port()
         hook = f"http://127.0.0.1:{port}/webhooks/github"
+        if forge == "emulator":
+            emulator = stack.enter_context(Emulator(folder, CALC, hook, SECRET))
+            own = emulator.settings(folder / "app.pem", SECRET)
+            yield OnEmulator(stack.enter_context(BotUnderTest({**settings, **own}, port)), emulator)
+            return
         github = stack.enter_context(GitHubServer(folder, CALC, hook, SECRET))
         own = {**github.settings(), "redeliver_seconds": 2.0}
         yield OnGitHub(stack.enter_context(BotUnderTest({**settings, **own}, port)), github)

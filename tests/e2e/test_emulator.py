@@ -10,7 +10,7 @@ import pytest
 
 from bot.embedded import free_port
 from tests.harness import CALC, BotUnderTest, doubling, draft, wait_until
-from tests.standins.emulator import APP_ID, OWNER, REPO, SLUG, Emulator
+from tests.standins.emulator import OWNER, REPO, SLUG, Emulator
 
 SECRET = "the-emulators-secret"
 
@@ -20,15 +20,7 @@ def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator,
     folder = tmp_path_factory.mktemp("emulator")
     port = free_port()
     with Emulator(folder, CALC, f"http://127.0.0.1:{port}/webhooks/github", SECRET) as emulator:
-        key = folder / "app.pem"
-        key.write_text(emulator.private_key)
-        settings = {
-            "github_api_url": emulator.url,
-            "github_git_url": emulator.git.url,
-            "github_app_id": str(APP_ID),
-            "github_private_key_file": str(key),
-            "github_webhook_secret": SECRET,
-        }
+        settings = emulator.settings(folder / "app.pem", SECRET)
         with BotUnderTest(settings, port) as bot:
             yield emulator, bot
 

@@ -53,6 +53,17 @@ class Emulator:
         self._bare = folder / "git" / OWNER / f"{REPO}.git"
         self.git = GitServer(folder / "git", self._authorize, self._carry_over)
 
+    def settings(self, key: Path, secret: str) -> dict[str, object]:
+        """A bot's settings as the emulator's App; its private key is written to `key`."""
+        key.write_text(self.private_key)
+        return {
+            "github_api_url": self.url,
+            "github_git_url": self.git.url,
+            "github_app_id": str(APP_ID),
+            "github_private_key_file": str(key),
+            "github_webhook_secret": secret,
+        }
+
     def __enter__(self) -> "Emulator":
         seed = self._folder / "seed.yaml"
         seed.write_text(yaml.safe_dump(self._seed()))
