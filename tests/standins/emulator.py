@@ -25,6 +25,8 @@ from tests.standins.npm import node, npm_package
 VERSION = "0.12.2"
 OWNER, REPO, READER = "ada", "calc", "tri"
 APP_ID, SLUG, INSTALLATION = 12345, "scenarist", 777
+# Like GitHub it allows each token 5,000 requests an hour; long tests take more.
+_REQUESTS, _TOKENS = 4500, 100
 WHEN = "2026-11-01T10:00:00Z"
 
 
@@ -50,6 +52,7 @@ class Emulator:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._port = port
+        self._asked = 0
         self._bare = folder / "git" / OWNER / f"{REPO}.git"
         self.git = GitServer(folder / "git", self._authorize, self._carry_over)
 
@@ -120,7 +123,11 @@ class Emulator:
             ],
         }
         return {
-            "tokens": {f"{login}-token": {"login": login, "scopes": ["repo"]} for login in (OWNER, READER)},
+            "tokens": {
+                f"{login}-token-{number}": {"login": login, "scopes": ["repo"]}
+                for login in (OWNER, READER)
+                for number in range(_TOKENS)
+            },
             "github": {
                 "users": [{"login": OWNER, "email": "ada@e.x"}, {"login": READER, "email": "tri@e.x"}],
                 "repos": [{"owner": OWNER, "name": REPO, "auto_init": True, "default_branch": "main"}],
@@ -142,11 +149,12 @@ class Emulator:
 
     def api(self, method: str, path: str, body: Any = None, *, user: str = OWNER) -> Any:
         """One request as a person; fails on anything but success."""
+        self._asked += 1
         answer = httpx.request(
             method,
             f"{self.url}/repos/{OWNER}/{REPO}{path}",
             json=body,
-            headers={"Authorization": f"Bearer {user}-token"},
+            headers={"Authorization": f"Bearer {user}-token-{self._asked // _REQUESTS}"},
             timeout=20,
         )
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
