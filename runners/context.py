@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import jinja2
 
@@ -185,6 +186,7 @@ def _block(mark: str, text: str, most: int) -> str:
     return f"{mark}\n{cut_middle(text.replace(mark, '====='), most)}\n{mark} end\n"
 
 
+@lru_cache(maxsize=64)
 def _environment(mark: str) -> jinja2.Environment:
     env = jinja2.Environment(
         loader=jinja2.PackageLoader("runners", "prompts"),

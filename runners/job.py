@@ -3,16 +3,18 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
+from runners.asking import ask
 from runners.budget import Budget, Spent
 from runners.environment import Environments
-from runners.events import Instructed, RunnerEvent, SpecWritten
+from runners.events import Instructed, ModelPhase, ModelReplied, RunnerEvent, SpecWritten
 from runners.limits import OperatorLimits, ScopedQuotas
-from runners.models.chat import Frozen
+from runners.models.chat import Frozen, Message
 from runners.models.roster import Roster
+from runners.models.runtimes import Role
 from runners.policy import Grants
 from runners.redact import Redactor
 from runners.sandbox import Limits
@@ -169,3 +171,23 @@ class Services:
     operator: OperatorLimits = field(default_factory=OperatorLimits)
     redactor: Redactor = field(default_factory=Redactor)
     resources: tuple[object, ...] = ()
+
+    def ask(
+        self,
+        role: Role,
+        phase: ModelPhase,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 0,
+    ) -> ModelReplied:
+        """What the model of `role` answers, not logged yet; see `asking.ask`."""
+        return ask(
+            self.models.engine(role),
+            phase,
+            messages,
+            schema=schema,
+            max_tokens=max_tokens,
+            cancel=self.cancel,
+            redactor=self.redactor,
+        )

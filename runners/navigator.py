@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from gherkin.errors import ScenaristError
-from runners.asking import ask
 from runners.context import Background, navigate_prompt
 from runners.events import Advised, ModelReplied, RunnerEvent
 from runners.job import Job, Services
@@ -48,14 +47,7 @@ def advise(
         job.run_id, job.order, background, why=_WHY[why], diff=diff, feature=feature, record=record
     )
     try:
-        replied = ask(
-            services.models.engine("navigator"),
-            "navigate",
-            messages,
-            max_tokens=_MAX_TOKENS,
-            cancel=services.cancel,
-            redactor=services.redactor,
-        )
+        replied = services.ask("navigator", "navigate", messages, max_tokens=_MAX_TOKENS)
     except ScenaristError as error:
         return [Advised(reason=why, problem=error.message)]
     return [replied, _advice(why, replied)]

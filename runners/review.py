@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from gherkin.errors import ScenaristError
-from runners.asking import ask
 from runners.context import Background, review_prompt
 from runners.events import Remark, Reviewed
 from runners.gitio import PLAIN, git, read_blob
@@ -47,14 +46,7 @@ def review(job: Job, services: Services, mirror: Mirror, claim: Claim, backgroun
     feature = (services.artifact(FEATURE) or b"").decode(errors="replace")
     try:
         messages = review_prompt(job.run_id, job.order, background, diff=diff, feature=feature, most=_MOST)
-        replied = ask(
-            services.models.engine("reviewer"),
-            "review",
-            messages,
-            schema=REVIEW_SCHEMA,
-            cancel=services.cancel,
-            redactor=services.redactor,
-        )
+        replied = services.ask("reviewer", "review", messages, schema=REVIEW_SCHEMA)
     except ScenaristError as error:
         return Reviewed(head=claim.head, problem=error.message)
     services.log([replied])

@@ -13,7 +13,6 @@ from gherkin.kinds import Kind, kind_of, told_kind
 from gherkin.lint import Finding, lint
 from gherkin.spec import FEATURE_SCHEMA, Feature, FeatureInvalid, from_draft, parse, render, scenario_names
 from gherkin.story import StoryInvalid, is_empty, story_from_issue
-from runners.asking import ask
 from runners.context import Background, specify_prompt
 from runners.conversation import as_message
 from runners.events import (
@@ -173,14 +172,7 @@ def _draft(
         if attempt < len(known):
             reply = known[attempt].reply
         else:
-            replied = ask(
-                services.models.engine("analyst"),
-                "specify",
-                messages,
-                schema=FEATURE_SCHEMA,
-                cancel=services.cancel,
-                redactor=services.redactor,
-            )
+            replied = services.ask("analyst", "specify", messages, schema=FEATURE_SCHEMA)
             services.log([replied])
             reply = replied.reply
         try:

@@ -4,7 +4,6 @@ import json
 
 from gherkin.slicing import SLICES_SCHEMA, Slice, by_criteria, is_large, size, slices_from
 from gherkin.story import Story
-from runners.asking import ask
 from runners.context import Background, split_prompt
 from runners.events import ModelReplied, RunnerEvent, SplitProposed
 from runners.job import Job, PhaseResult, Services
@@ -47,13 +46,8 @@ def _from_model(job: Job, services: Services, background: Background) -> list[Sl
 
 
 def _asked(job: Job, services: Services, background: Background) -> Reply:
-    replied = ask(
-        services.models.engine("analyst"),
-        "split",
-        split_prompt(job.run_id, job.order, background),
-        schema=SLICES_SCHEMA,
-        cancel=services.cancel,
-        redactor=services.redactor,
+    replied = services.ask(
+        "analyst", "split", split_prompt(job.run_id, job.order, background), schema=SLICES_SCHEMA
     )
     services.log([replied])
     return replied.reply
