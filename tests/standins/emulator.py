@@ -53,6 +53,7 @@ class Emulator:
         self.url = f"http://127.0.0.1:{port}"
         self._port = port
         self._asked = 0
+        self._carried: dict[str, str] = {}
         self._bare = folder / "git" / OWNER / f"{REPO}.git"
         self.git = GitServer(folder / "git", self._authorize, self._carry_over)
 
@@ -194,13 +195,17 @@ class Emulator:
     def _carry(self, branch: str, *, force: bool) -> None:
         """Copy a branch's commits into the emulator, each with the id git gave it."""
         head = git("rev-parse", f"refs/heads/{branch}", git_dir=self._bare)
-        for commit in git("rev-list", "--reverse", head, git_dir=self._bare).split():
+        if self._carried.get(branch) == head:
+            return
+        beyond = [f"^{each}" for each in self._carried.values()]
+        for commit in git("rev-list", "--reverse", head, *beyond, git_dir=self._bare).split():
             self._carry_commit(commit)
         known = {ref["ref"] for ref in self.api("GET", "/git/matching-refs/heads")}
         if f"refs/heads/{branch}" in known:
             self.api("PATCH", f"/git/refs/heads/{branch}", {"sha": head, "force": force})
         else:
             self.api("POST", "/git/refs", {"ref": f"refs/heads/{branch}", "sha": head})
+        self._carried[branch] = head
 
     def _carry_commit(self, commit: str) -> None:
         listing = git("ls-tree", "-r", "-z", commit, git_dir=self._bare)
