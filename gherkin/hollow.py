@@ -1,4 +1,4 @@
-"""Finds step definitions that cannot fail: a Then step without a word that could turn a scenario red."""
+"""Finds what cannot fail: Then steps without a word that could turn a scenario red, and classes that say they equal everything."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -53,6 +53,41 @@ def assertionless(source: str, path: str = "") -> list[StepDefinition]:
         raise SyntaxError("nested too deeply") from None
     found = definitions(tree, path)
     return [each for each in found if each.kind in ("then", "step") and each.line in empty]
+
+
+def equal_to_all(source: str) -> set[str]:
+    """Names of the classes in a Python source whose ``__eq__`` answers yes, or whose ``__ne__`` answers no, whatever it is asked; and ``mock.ANY``."""
+    try:
+        nodes = list(ast.walk(parse_module(source)))
+        made = {
+            each.name for each in nodes if isinstance(each, ast.ClassDef) and any(map(_agrees, each.body))
+        }
+        return made | ({"mock.ANY"} if any(map(_is_any, nodes)) else set())
+    except (SyntaxError, RecursionError):
+        return set()
+
+
+def _is_any(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").endswith("mock") and any(each.name == "ANY" for each in node.names)
+    return isinstance(node, ast.Attribute) and node.attr == "ANY" and last_name(node.value) == "mock"
+
+
+def _agrees(member: ast.stmt) -> bool:
+    if isinstance(member, _Function) and member.name in ("__eq__", "__ne__"):
+        answers = [node.value for node in ast.walk(member) if isinstance(node, ast.Return)]
+        return bool(answers) and all(_says(member.name, answer) for answer in answers)
+    if isinstance(member, ast.Assign) and isinstance(member.value, ast.Lambda):
+        names = {target.id for target in member.targets if isinstance(target, ast.Name)}
+        return any(_says(name, member.value.body) for name in names & {"__eq__", "__ne__"})
+    return False
+
+
+def _says(method: str, answer: ast.expr | None) -> bool:
+    """Whether a comparison ends in "equal" whatever is compared."""
+    if method == "__eq__":
+        return answer is not None and always_true(answer)
+    return isinstance(answer, ast.Constant) and answer.value is False
 
 
 class _Body:

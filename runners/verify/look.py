@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from gherkin.hollow import assertionless
+from gherkin.hollow import assertionless, equal_to_all
 from gherkin.spec import FeatureInvalid, parse
 from gherkin.steps import StepDefinition, fits, then_texts
 from runners.gitio import changed_files, read_blob
@@ -89,6 +89,8 @@ def _look_at(git_dir: Path, claim: Claim, features: str, status: str, path: str,
     elif status == "M" and is_test(path, features):
         seen.edited.append(path)
         _weakened(claim, seen, path, before or b"", after or b"")
+    if path.endswith(".py") and not is_test(path, features):
+        seen.problems += _agreeable(path, before or b"", after or b"")
     if status in ("A", "M") and path.startswith(f"{features}/steps/") and path.endswith(".py"):
         seen.problems += _hollow(git_dir, claim, claim.head, path)
 
@@ -123,6 +125,14 @@ def _asked(claim: Claim, seen: Look, names: list[str], change: OracleChange, pro
         seen.oracle.append(change)
     else:
         seen.problems.append(problem)
+
+
+def _agreeable(path: str, before: bytes, after: bytes) -> Iterator[Problem]:
+    """Classes beside the tests that say they equal everything, and were not there before: no assertion on them can fail."""
+    old, new = (equal_to_all(each.decode(errors="replace")) for each in (before, after))
+    for name in sorted(new - old):
+        message = f"{path}: {name} says that it equals everything. Compare what it stands for."
+        yield Problem(code="equals-everything", message=message)
 
 
 def _hollow(git_dir: Path, claim: Claim, head: str, path: str) -> Iterator[Problem]:

@@ -97,6 +97,7 @@ class Problem(Frozen):
         "scenario-not-green",
         "step-undefined",
         "step-asserts-nothing",
+        "equals-everything",
         "regression",
         "environment-broken",
         "no-change",

@@ -17,7 +17,7 @@ def then(body: str, before: str = "") -> Files:
 
 
 # Problems that show without anything being run.
-SEEN = {"step-asserts-nothing", "test-weakened", "test-config-changed"}
+SEEN = {"equals-everything", "step-asserts-nothing", "test-weakened", "test-config-changed"}
 CHEATS: dict[str, tuple[Files, set[str]]] = {
     "an assertion on a constant": (then("assert True"), {"step-asserts-nothing"}),
     "an assertion on two constants": (then("assert 1 == 1"), {"step-asserts-nothing"}),
@@ -117,6 +117,14 @@ CHEATS: dict[str, tuple[Files, set[str]]] = {
         {**WORK, "calc.py": "from loop import add, double\n", "loop.py": "from calc import add, double\n"},
         {"no-scenario"},
     ),
+    "a result that equals everything": (
+        {
+            **WORK,
+            "calc.py": BASE["calc.py"] + "\n\nclass Anything:\n    def __eq__(self, other):\n        return True\n\n\n"
+            "def double(n):\n    return Anything()\n",
+        },
+        {"equals-everything"},
+    ),
     "a test that is emptied": (
         {**WORK, "test_calc.py": "from calc import add\n\n\ndef test_add():\n    add(1, 2)\n"},
         {"test-weakened"},
@@ -186,6 +194,10 @@ HONEST: dict[str, tuple[Files, Files]] = {
             STEPS_FILE: WITH_THEN
             + '\n\ndef check(seen, wanted):\n    assert seen == wanted, seen\n\n\n@then("all is {n:d}")\ndef all_is(context, n):\n    check(context.result, n)\n'
         },
+    ),
+    "a stand-in in the tests that equals everything": (
+        {},
+        {"test_any.py": "class Any:\n    def __eq__(self, other):\n        return True\n\n\ndef test_any():\n    assert Any() == 1\n"},
     ),
     "a step of any kind for what is given": (
         {},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gherkin.hollow import assertionless
+from gherkin.hollow import assertionless, equal_to_all
 
 HELPERS = """
 def nothing(value):
@@ -133,3 +133,35 @@ def test_what_is_not_python_is_a_syntax_error(source: str) -> None:
 def test_steps_of_any_kind_are_named_too() -> None:
     source = 'from behave import given, step\n@step("x")\ndef x(c): pass\n@given("y")\ndef y(c): pass\n'
     assert [(each.kind, each.pattern) for each in assertionless(source)] == [("step", "x")]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("def __eq__(self, other): return True", True),
+        ("def __eq__(self, other):\n        if other: return 1\n        return self is self", True),
+        ("def __ne__(self, other): return False", True),
+        ("__eq__ = lambda self, other: True", True),
+        ("def __eq__(self, other): return self.x == other.x", False),
+        (
+            "def __eq__(self, other):\n        if other is self: return True\n        return NotImplemented",
+            False,
+        ),
+        ("def __eq__(self, other): ...", False),
+        ("def __ne__(self, other): return not self == other", False),
+        ("__hash__ = None", False),
+        ("eq = lambda self, other: True", False),
+    ],
+)
+def test_a_class_that_equals_everything_is_found(body: str, found: bool) -> None:
+    assert equal_to_all(f"class Any:\n    {body}\n") == ({"Any"} if found else set())
+
+
+@pytest.mark.parametrize("source", ["from unittest.mock import ANY", "import mock\nx = mock.ANY"])
+def test_the_mock_that_equals_everything_is_found(source: str) -> None:
+    assert equal_to_all(source) == {"mock.ANY"}
+    assert equal_to_all(source.replace("ANY", "Mock")) == set()
+
+
+def test_what_is_not_python_equals_nothing() -> None:
+    assert equal_to_all("class") == set()
