@@ -44,10 +44,10 @@ WORK = {
 Files = Mapping[str, str | None]
 
 
-def sandboxed_suites() -> Suites:
-    """behave and pytest, in sandboxes."""
+def sandboxed_suites(wall_s: float = 30) -> Suites:
+    """behave and pytest, in sandboxes, each run for at most so many seconds."""
     return Suites(
-        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=8)),
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=wall_s)),
         features="features",
     )
 
@@ -56,6 +56,7 @@ class Workbench:
     """Makes commits in a mirror and takes verdicts on them."""
 
     known: KnownRuns | None = None
+    wall_s: float = 30
 
     def __init__(self, root: Path) -> None:
         self.workspaces = Workspaces(root)
@@ -98,7 +99,7 @@ class Workbench:
         With `shadow` these files are the proof, beside the change and not in it. No mutants, unless `more` says so.
         """
         claim = self._claim(work, base, spec, shadow, more)
-        suites = sandboxed_suites()
+        suites = sandboxed_suites(self.wall_s)
         verdict = Gate(self.workspaces, self.mirror, suites, "run", self.known).verify(claim)
         assert not list((self.workspaces.state_dir / "work").iterdir()), "no worktree is left"
         return verdict
