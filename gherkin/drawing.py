@@ -46,8 +46,9 @@ def draw(files: Mapping[str, str]) -> Domain:
 
 
 def _modules(files: Mapping[str, str]) -> Iterator[tuple[str, ast.Module]]:
-    """The repository's own modules, with their paths: no tests, nothing below a folder of features, nothing that Python cannot read."""
-    folders = {PurePosixPath(path).parent for path in files if path.endswith(".feature")} - {PurePosixPath()}
+    """The repository's own modules, with their paths: no tests, nothing below a folder of features and steps, nothing that Python cannot read."""
+    above = {folder for path in files if path.endswith(".feature") for folder in PurePosixPath(path).parents}
+    folders = {folder for folder in above if any(path.startswith(f"{folder}/steps/") for path in files)}
     for path, source in sorted(files.items()):
         place = PurePosixPath(path)
         if place.suffix != ".py" or place.name.startswith("test_") or "tests" in place.parts:

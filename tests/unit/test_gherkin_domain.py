@@ -208,6 +208,9 @@ def test_features_and_steps_are_drawn_from_too() -> None:
             "library/book.py": "class Book: ...\n",
             "features/lending.feature": FEATURE,
             "features/steps/lending.py": STEPS,
+            "features/environment.py": "class Hooks: ...\n",
+            "features/lending/more.feature": "Feature: More\n",
+            "library/beside.feature": "Feature: Beside its code\n",
             "features/broken.feature": "Feature:\n  Nothing: at all\n",
         }
     )
