@@ -12,7 +12,6 @@ from runners.models.chat import (
     Cancelled,
     Message,
     ModelRefusedRequest,
-    ModelUnavailable,
     Reply,
     ToolCall,
     ToolSchema,
@@ -83,8 +82,6 @@ def test_stop_reasons(stop: str) -> None:
 def test_an_overloaded_server_is_asked_again() -> None:
     with MessagesServer([529, 503, Reply(text="Now.")]) as server:
         assert model(server).reply(HEAD).text == "Now."
-    with MessagesServer([529] * 9) as server, pytest.raises(ModelUnavailable, match="529"):
-        model(server).reply(HEAD)
 
 
 def test_a_refused_request_names_the_reason_and_not_the_key() -> None:

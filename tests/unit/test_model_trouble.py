@@ -40,7 +40,7 @@ BOTH = pytest.mark.parametrize("kind", ["vllm", "anthropic"])
 @BOTH
 @pytest.mark.parametrize("trouble", [429, 500, 502, 503, 529, 408])
 def test_trouble_that_passes_is_not_noticed(kind: str, trouble: Trouble) -> None:
-    with TroubledServer(REPLY, [trouble, trouble, "fine"]) as server:
+    with TroubledServer(REPLY, [trouble, trouble, "fine"], retry_after="0.05") as server:
         assert ask(kind, server).tool_calls == (CALL,)
         assert len(server.at) == 3
 
@@ -64,7 +64,7 @@ def test_the_pauses_between_attempts_grow(kind: str) -> None:
 @pytest.mark.parametrize("trouble", [429, 500, 529])
 def test_trouble_that_stays_is_told(kind: str, trouble: Trouble) -> None:
     with (
-        TroubledServer(REPLY, [trouble]) as server,
+        TroubledServer(REPLY, [trouble], retry_after="0.05") as server,
         pytest.raises(ModelUnavailable, match=f"kept answering {trouble}"),
     ):
         ask(kind, server)
