@@ -8,29 +8,40 @@ from gherkin.steps import StepDefinition, definitions, last_name, parse_module, 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Functions = Mapping[str, _Function]
 
-# Calls that tell of something, or ask for something, and raise nothing over it.
-_HARMLESS = {
-    *("print", "debug", "info", "warning", "log", "pprint"),
-    *("str", "repr", "bool", "isinstance", "hasattr", "callable", "type", "id", "format", "getattr"),
-    *(
-        "int",
-        "float",
-        "len",
-        "sorted",
-        "list",
-        "dict",
-        "set",
-        "tuple",
-        "sum",
-        "min",
-        "max",
+# Functions of Python, and methods, that tell of something or ask for something, and assert nothing.
+_BUILTINS = frozenset(
+    [
         "abs",
-        "round",
-        "any",
         "all",
+        "any",
+        "bool",
+        "callable",
+        "dict",
+        "float",
+        "format",
+        "getattr",
+        "hasattr",
+        "id",
+        "int",
+        "isinstance",
+        "len",
+        "list",
+        "max",
+        "min",
+        "pprint",
+        "print",
         "range",
-    ),
-}
+        "repr",
+        "round",
+        "set",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "type",
+    ]
+)
+_METHODS = frozenset(["debug", "format", "info", "pprint", "warning"])
 _CATCH_ALL = {"AssertionError", "Exception", "BaseException"}
 
 
@@ -148,11 +159,11 @@ class _Body:
     def _call(self, node: ast.Call | ast.Await) -> bool:
         if isinstance(node, ast.Await):
             return not isinstance(node.value, ast.Call)  # a call is looked at by itself
-        if last_name(node.func) in _HARMLESS:
-            return False
-        called = self._functions.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if not isinstance(node.func, ast.Name):
+            return last_name(node.func) not in _METHODS
+        called = self._functions.get(node.func.id)
         if called is None:
-            return True
+            return node.func.id not in _BUILTINS
         if called.name in self._entered:
             return False
         return _Body(self._functions, {*self._entered, called.name}).can_fail(called.body)

@@ -15,6 +15,9 @@ def again(value):
 def twice(value):
     print(value)
 
+def round(value):
+    assert value == 1
+
 def check(value):
     if value:
         assert value == 1
@@ -66,6 +69,8 @@ def check(value):
         "def inner(): return count == 1\n    inner()",
         "[str(each) for each in context.books]",
         "isinstance(context.count, int)",
+        "context.logger.info(context.count)",
+        "abs(context.count)",
     ],
 )
 def test_a_then_step_that_cannot_fail_is_named(body: str) -> None:
@@ -110,6 +115,8 @@ def test_a_then_step_that_cannot_fail_is_named(body: str) -> None:
         "def inner(): assert count == 1\n    inner()",
         "[check(each) for each in context.books]",
         "context.eq = check(count)",
+        "context.books.all(count)",
+        "round(count)",
     ],
 )
 def test_a_then_step_that_might_fail_is_left_alone(body: str) -> None:
