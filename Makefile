@@ -25,7 +25,7 @@ test-vllm: setup ## The model client and the loop against a real vLLM on the CPU
 	@$(PYTHON) -m pytest -m slow -n 0 -s tests/vllm $(ARGS)
 
 corpus: setup ## Read, print and read again every feature file of behave's own source distribution (fetches it)
-	@$(PYTHON) -m pytest -m slow -n 0 -s tests/unit/test_behave_corpus.py $(ARGS)
+	@$(PYTHON) -m pytest -m slow -n 0 -s tests/unit/gherkin/feature/test_behave_corpus.py $(ARGS)
 
 fuzz: setup ## Coverage-guided fuzzing of what finds calls in a model's text; SECONDS=60
 	@PYTHONPATH=$(CURDIR):$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \

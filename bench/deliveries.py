@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.load import SECRET, Measured, measure, payload
-from bot.embedded import Processes, free_port, processes, scenarist, start_redis, wait_for
-from bot.runs.database import connect, migrate
-from bot.runs.tables import deliveries
+from bot.storage.database import connect, migrate
+from bot.storage.tables import deliveries
+from bot.worker.processes import Processes, free_port, processes, scenarist, start_redis, wait_for
 from tests.standins.emulator import make_key
 from tests.standins.npm import node, npm_package
 

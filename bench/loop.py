@@ -6,8 +6,8 @@ from itertools import pairwise
 from rich.console import Console
 
 from runners.models.chat import Reply, Usage
-from tests.harness import BotUnderTest, draft, says
 from tests.standins.chat_server import call
+from tests.support.harness import BotUnderTest, draft, says
 
 _TURNS = 50
 

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from runners.models.chat import Reply
-from tests.harness import BotUnderTest, doubling, draft
+from tests.support.harness import BotUnderTest, doubling, draft
 
 _RUNS = int(os.environ.get("RUNS", "64").split()[0])
 _LATENCY_S = 2.0

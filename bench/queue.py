@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.forges.local import LocalForge
-from bot.queue import Bell, make_celery
-from bot.runs.events import Entry
-from bot.runs.state import RunState, fold
-from bot.runs.tables import artifacts, events, runs
-from runners.events import ModelReplied
+from bot.log.events import Entry
+from bot.log.state import RunState, fold
+from bot.storage.tables import artifacts, events, runs
+from bot.worker.celery_app import Bell, make_celery
+from runners.contract.events import ModelReplied
 from runners.models.chat import Reply
-from tests.harness import REPO, SECRET, BotUnderTest, doubling, draft
+from tests.support.harness import REPO, SECRET, BotUnderTest, doubling, draft
 
 _EVENTS = 10_000
 _PROCESSES = ("web", "intake", "publish", "runs")

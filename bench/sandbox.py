@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from runners.sandbox import Sandbox
+from runners.sandbox.bubblewrap import Sandbox
 
 _ROUNDS = 100
 

@@ -9,18 +9,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from runners.audit import Trail, verify
-from runners.calls import Caller
-from runners.events import ToolCalled
-from runners.gitio import git
+from runners.contract.events import ToolCalled
+from runners.git.command import git
+from runners.git.model_git import TreeGit
+from runners.loop.calls import Caller
 from runners.models.chat import ToolCall
-from runners.policy import Policy
-from runners.quota import Meter, Quotas
-from runners.redact import Redactor
-from runners.sandbox import Sandbox
+from runners.policy.audit import Trail, verify
+from runners.policy.capabilities import Policy
+from runners.policy.quota import Meter, Quotas
+from runners.policy.redact import Redactor
+from runners.sandbox.bubblewrap import Sandbox
 from runners.tools import FULL_TOOLS
 from runners.tools.base import Toolbox, ToolContext, ToolResult
-from runners.tree_git import TreeGit
 
 _FILES = 10_000
 _ROUNDS = 30

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import bot.demo
-from bot.embedded import free_port
+from bot.worker.processes import free_port
 from tests.standins.chat_server import ChatServer, recorded_turns
 
 _ROOT = Path(__file__).parents[1]

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from runners.sandbox import Limits, Sandbox
+from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify.claim import Claim
 from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
 from runners.verify.mutation import MutationSettings
 from runners.verify.suites import Suites
-from tests.workbench import BASE, FEATURE, SPEC, WORK, Workbench
+from tests.support.workbench import BASE, FEATURE, SPEC, WORK, Workbench
 
 _ROUNDS = 3
 _TESTS = "import time\n\nimport pytest\n\n\n@pytest.mark.parametrize('n', range(200))\ndef test_some(n):\n    time.sleep(0.02)\n"

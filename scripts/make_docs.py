@@ -18,12 +18,12 @@ from pydantic_core import PydanticUndefined
 import bot
 import gherkin
 import runners
-from bot.config import RepoConfig
-from bot.settings import Settings
-from bot.web import REFUSALS
+from bot.config.repository import RepoConfig
+from bot.config.settings import Settings
+from bot.web.app import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
-from gherkin.lint import RULES
-from runners.job import PROTECTED
+from gherkin.feature.lint import RULES
+from runners.contract.job import PROTECTED
 
 DOCS = Path(__file__).parents[1] / "docs"
 _NOTE = "<!-- Written by `make docs`; do not edit. -->\n"

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 import bot.demo.run as demo
-from bot.runs.database import connect
-from bot.runs.store import Store
+from bot.storage.database import connect
+from bot.storage.store import Store
 from runners.models.chat import Reply, Usage
 from tests.standins.chat_server import ChatServer, call
 

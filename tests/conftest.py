@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.runs.database import connect, migrate
-from bot.runs.store import Store
-from tests.postgres import PostgresServer
+from bot.storage.database import connect, migrate
+from bot.storage.store import Store
+from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture(scope="session")

@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from bot.runs.database import connect, migrate
-from bot.runs.events import RunRequested
-from bot.runs.store import Store
-from runners.agent import Agent
-from runners.budget import Budget, Spent
-from runners.events import ModelReplied, RunnerEvent
+from bot.log.events import RunRequested
+from bot.storage.database import connect, migrate
+from bot.storage.store import Store
+from runners.contract.budget import Budget, Spent
+from runners.contract.events import ModelReplied, RunnerEvent
+from runners.contract.workorder import WorkOrder
+from runners.loop.agent import Agent
 from runners.models.chat import Message
 from runners.models.roster import Engine
 from runners.models.vllm import VllmModel
-from runners.sandbox import Sandbox
+from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.base import ToolContext, ToolResult
-from runners.workorder import WorkOrder
-from tests.unit.tool_context import caller, tree_git
+from tests.support.tool_context import caller, tree_git
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runners.gitio import git
-from runners.sandbox import Sandbox, available
+from runners.git.command import git
+from runners.sandbox.bubblewrap import Sandbox, available
 from runners.tools.paths import write_bytes
 
 

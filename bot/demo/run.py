@@ -14,20 +14,20 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.syntax import Syntax
 
+from bot.cli.up import environment, start_all
+from bot.config.settings import Settings, SettingsInvalid
 from bot.demo.check import check_branch
 from bot.demo.watch import watch
-from bot.embedded import free_port, processes, start_redis, wait_for
 from bot.forges.forge import Repo
 from bot.forges.local import LocalForge, http_sender
-from bot.runs.database import connect, migrate
-from bot.runs.state import RunState
-from bot.runs.store import Store
-from bot.settings import Settings, SettingsInvalid
-from bot.up import environment, start_all
+from bot.log.state import RunState
+from bot.storage.database import connect, migrate
+from bot.storage.store import Store
+from bot.worker.processes import free_port, processes, start_redis, wait_for
 from gherkin.errors import ScenaristError
-from runners.gitio import git
+from runners.git.command import git
 from runners.models.roster import RuntimeIncomplete
-from runners.sandbox import available
+from runners.sandbox.bubblewrap import available
 
 _HERE = Path(__file__).parent
 _REPO = "demo/bookshop"

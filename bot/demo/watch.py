@@ -5,12 +5,12 @@ import time
 from rich.console import Console
 from rich.markup import escape
 
-from bot.embedded import Processes
-from bot.runs.events import Entry, PhaseDelayed, PhaseFinished, PhaseStarted, Prepared, Published, RunEnded
-from bot.runs.state import RunState, fold
-from bot.runs.store import Store
-from runners.events import ModelReplied, SpecWritten, ToolCalled, VerdictReached
-from runners.plaintext import without_controls
+from bot.log.events import Entry, PhaseDelayed, PhaseFinished, PhaseStarted, Prepared, Published, RunEnded
+from bot.log.state import RunState, fold
+from bot.storage.store import Store
+from bot.worker.processes import Processes
+from runners.contract.events import ModelReplied, SpecWritten, ToolCalled, VerdictReached
+from runners.policy.plaintext import without_controls
 
 
 def watch(

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from githubkit import GitHub
 from githubkit.exception import RequestError, RequestFailed
 
+from bot.config.settings import Settings
 from bot.forges import github_payloads as payloads
 from bot.forges.forge import (
     Account,
@@ -34,7 +35,6 @@ from bot.forges.forge import (
 )
 from bot.forges.github_app import app_of
 from bot.forges.github_http import FreshToken, RateBudget, forge_errors, github_client
-from bot.settings import Settings
 
 _READ = {"metadata": "read", "issues": "read", "pull_requests": "read", "contents": "read"}
 _TOKEN_SECONDS = 300

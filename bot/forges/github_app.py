@@ -12,9 +12,9 @@ from urllib.parse import unquote
 from githubkit import AppAuthStrategy, TokenAuthStrategy
 from githubkit.exception import RequestFailed
 
+from bot.config.settings import Settings, SettingsInvalid
 from bot.forges.forge import Repo
 from bot.forges.github_http import forge_errors, github_client
-from bot.settings import Settings, SettingsInvalid
 
 _TOKEN_SECONDS = 300
 # GitHub keeps deliveries for three days, and gives a hundred a page.

@@ -32,8 +32,8 @@ from bot.forges.forge import (
     ReviewComment,
     marks,
 )
-from bot.runs.tables import local_things as things
-from runners.gitio import git, remote_heads
+from bot.storage.tables import local_things as things
+from runners.git.command import git, remote_heads
 
 BOT = Account(id=1, login="scenarist[bot]")
 

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from bot.config.settings import Settings
 from bot.forges.forge import Backlog, Forge
-from bot.runs.store import Store
-from bot.settings import Settings
+from bot.storage.store import Store
 from gherkin.errors import ScenaristError
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from bot.intake.events import (
     ReviewSubmitted,
     Withdrawn,
 )
-from bot.runs.events import PHASES_TO_RETRY, Control, Phase, RunRequested
-from gherkin.kinds import told_kind
-from gherkin.markdown import split
-from runners.events import Instructed
+from bot.log.events import PHASES_TO_RETRY, Control, Phase, RunRequested
+from gherkin.issue.kinds import told_kind
+from gherkin.issue.markdown import split
+from runners.contract.events import Instructed
+from runners.contract.workorder import OrderComment, OrderThread, WorkOrder
 from runners.models.chat import Frozen
-from runners.workorder import OrderComment, OrderThread, WorkOrder
 
 _MAY_TRIGGER: frozenset[Permission] = frozenset({"write", "admin"})
 

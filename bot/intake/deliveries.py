@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-from bot.runs.database import add_row, passed, reading
-from bot.runs.tables import deliveries
+from bot.storage.database import add_row, passed, reading
+from bot.storage.tables import deliveries
 from runners.models.chat import Frozen
 
 

@@ -19,13 +19,13 @@ from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.events import Commented, Ignored
 from bot.intake.github import PayloadInvalid, parse
 from bot.intake.slices import make_issues
+from bot.log.events import Control, Controlled
+from bot.log.state import fold
 from bot.report.escape import MAX_BLOCK
-from bot.runs.events import Control, Controlled
-from bot.runs.state import fold
-from bot.runs.store import Store
+from bot.storage.store import Store
 from gherkin.errors import ScenaristError
-from runners.events import SplitProposed
-from runners.job import FEATURE
+from runners.contract.events import SplitProposed
+from runners.contract.job import FEATURE
 
 log = logging.getLogger(__name__)
 

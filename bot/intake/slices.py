@@ -1,11 +1,11 @@
 """A split that was accepted: an issue for each of the stories, once, and a comment that names them."""
 
-from bot.backlog import BacklogStory, import_backlog
 from bot.forges.forge import Backlog, Forge
+from bot.intake.backlog import BacklogStory, import_backlog
 from bot.intake.commands import AcceptSplit
 from bot.report.escape import inline
-from gherkin.slicing import Slice
-from runners.plaintext import defuse, one_line
+from gherkin.issue.slicing import Slice
+from runners.policy.plaintext import defuse, one_line
 
 
 def make_issues(decision: AcceptSplit, slices: tuple[Slice, ...], forge: Forge) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from runners.plaintext import one_line, without_controls
+from runners.policy.plaintext import one_line, without_controls
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|>~&<-]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;"}

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, ForgeUnavailable, Repo
+from bot.log.events import StatusPosted
+from bot.log.state import RunState, fold
 from bot.report.reporter import Reporter
-from bot.runs.events import StatusPosted
 from bot.runs.heartbeat import beating
-from bot.runs.state import RunState, fold
-from bot.runs.store import Store
-from runners.job import FEATURE
+from bot.storage.store import Store
+from runners.contract.job import FEATURE
 
 log = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from typing import get_args
 
 import jinja2
 
+from bot.log.events import Phase
+from bot.log.state import RunState
 from bot.report.escape import block, inline, prose
-from bot.runs.events import Phase
-from bot.runs.state import RunState
 from bot.runs.workflow import APPROVAL
-from gherkin.kinds import Kind
-from runners.plaintext import one_line
+from gherkin.issue.kinds import Kind
+from runners.policy.plaintext import one_line
 from runners.verify.verdict import Counts, Outcome, Verdict
 
 _MARKS: dict[Outcome, str] = {

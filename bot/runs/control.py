@@ -1,7 +1,7 @@
 """Pausing, resuming, cancelling and retrying a run from outside: one way for the command line, HTTP and Celery."""
 
-from bot.runs.events import PHASES_TO_RETRY, Controlled
-from bot.runs.store import Store
+from bot.log.events import PHASES_TO_RETRY, Controlled
+from bot.storage.store import Store
 from gherkin.errors import ScenaristError
 
 CONTROLS = ("pause", "resume", "cancel", "retry")

@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from bot.forges.forge import ForgeUnavailable
-from bot.runs.draining import Draining
-from bot.runs.events import (
+from bot.log.events import (
     Controlled,
     Entry,
     Event,
@@ -22,14 +21,15 @@ from bot.runs.events import (
     PhaseStarted,
     RunEnded,
 )
+from bot.log.state import RunState, fold
+from bot.runs.draining import Draining
 from bot.runs.heartbeat import beating
-from bot.runs.log import ArtifactTooLarge
-from bot.runs.state import RunState, fold
-from bot.runs.store import Claim, LeaseLost, Store
 from bot.runs.workflow import APPROVAL, FAILED, end_status, next_phase
+from bot.storage.run_log import ArtifactTooLarge
+from bot.storage.store import Claim, LeaseLost, Store
 from gherkin.errors import ScenaristError
-from runners.gitio import GitFailed, GitUnavailable
-from runners.job import PhaseResult
+from runners.contract.job import PhaseResult
+from runners.git.command import GitFailed, GitUnavailable
 from runners.models.chat import Cancelled, ModelUnavailable
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from bot.runs.events import Phase, Status
+from bot.log.events import Phase, Status
 
 Queue = Literal["publish", "runs"]
 

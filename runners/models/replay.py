@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gherkin.errors import ScenaristError
-from runners.events import ModelReplied
+from runners.contract.events import ModelReplied
 from runners.models.chat import Choice, Message, Reply, ToolSchema
-from runners.plaintext import one_line
+from runners.policy.plaintext import one_line
 
 _SHOWN = 120
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from runners.limits import Source
+from runners.contract.operator_limits import Source
 from runners.models.chat import Frozen, Usage
 
 Mode = Literal["local", "anthropic", "hybrid", "replay"]

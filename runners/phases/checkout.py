@@ -3,21 +3,21 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from gherkin.domain import Domain, DomainInvalid
-from gherkin.domain import describe as describe_domain
-from gherkin.domain import load as load_domain
-from gherkin.drawing import draw
-from gherkin.steps import StepDefinition, catalogue
-from gherkin.steps import describe as describe_steps
-from runners.context import Background
-from runners.environment import Environment
-from runners.events import Instructed
-from runners.gitio import list_files, read_blob
-from runners.job import BASE, Job, Services
-from runners.process import CommandResult
-from runners.sandbox import Sandbox
-from runners.toolkit import MakeSandbox
-from runners.workspace import Mirror, WorkLost, work_ref
+from gherkin.domain.drawing import draw
+from gherkin.domain.language import Domain, DomainInvalid
+from gherkin.domain.language import describe as describe_domain
+from gherkin.domain.language import load as load_domain
+from gherkin.feature.steps import StepDefinition, catalogue
+from gherkin.feature.steps import describe as describe_steps
+from runners.contract.events import Instructed
+from runners.contract.job import BASE, Job, Services
+from runners.environment.prepare import Environment
+from runners.git.command import list_files, read_blob
+from runners.git.workspaces import Mirror, WorkLost, work_ref
+from runners.loop.prompting import Background
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.process import CommandResult
+from runners.tools.assemble import MakeSandbox
 
 _INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 DOMAIN_FILE = ".scenarist/domain.yml"

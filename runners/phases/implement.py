@@ -4,13 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
-from runners.agent import Agent, Ended
-from runners.budget import Budget
-from runners.calls import Caller
-from runners.context import Background, checklist, implement_prompt, instruction
-from runners.conversation import conversation_from_log
-from runners.escalation import TAKEN_OVER, level_of, too_many_reds
-from runners.events import (
+from runners.contract.budget import Budget
+from runners.contract.events import (
     Advised,
     Committed,
     ModelReplied,
@@ -19,15 +14,20 @@ from runners.events import (
     RunnerEvent,
     ToolCalled,
 )
-from runners.gitio import commit_on, git, tree_entries
-from runners.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, Services, scenarios_folder
+from runners.contract.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, Services, scenarios_folder
+from runners.contract.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
+from runners.git.command import commit_on, git, tree_entries
+from runners.git.workspaces import SHADOW, Worktree, work_ref
+from runners.loop.agent import Agent, Ended
+from runners.loop.calls import Caller
+from runners.loop.conversation import conversation_from_log
+from runners.loop.escalation import TAKEN_OVER, level_of, too_many_reds
+from runners.loop.navigator import advise
+from runners.loop.prompting import Background, checklist, implement_prompt, instruction
 from runners.models.chat import Message
-from runners.navigator import advise
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
-from runners.plaintext import defuse, one_line
-from runners.toolkit import tools_of
-from runners.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
-from runners.workspace import SHADOW, Worktree, work_ref
+from runners.policy.plaintext import defuse, one_line
+from runners.tools.assemble import tools_of
 
 
 def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:

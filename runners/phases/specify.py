@@ -7,22 +7,32 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, get_args
 
-from gherkin.coach import Advice, coach
-from gherkin.domain import Domain, DomainInvalid, Term, extended
-from gherkin.kinds import Kind, kind_of, told_kind
-from gherkin.lint import Finding, lint
-from gherkin.spec import FEATURE_SCHEMA, Feature, FeatureInvalid, from_draft, parse, render, scenario_names
-from gherkin.story import StoryInvalid, is_empty, story_from_issue
-from runners.context import Background, specify_prompt
-from runners.conversation import as_message
-from runners.events import (
+from gherkin.domain.language import Domain, DomainInvalid, Term, extended
+from gherkin.feature.lint import Finding, lint
+from gherkin.feature.model import (
+    FEATURE_SCHEMA,
+    Feature,
+    FeatureInvalid,
+    from_draft,
+    parse,
+    render,
+    scenario_names,
+)
+from gherkin.issue.coach import Advice, coach
+from gherkin.issue.kinds import Kind, kind_of, told_kind
+from gherkin.issue.story import StoryInvalid, is_empty, story_from_issue
+from runners.contract.events import (
     Instructed,
     ModelReplied,
     RunnerEvent,
     SpecWritten,
 )
-from runners.gitio import TreeEntry, commit_on, git, list_files, read_blob, store_blob, tree_entries
-from runners.job import FEATURE, WORK, Job, PhaseResult, Services
+from runners.contract.job import FEATURE, WORK, Job, PhaseResult, Services
+from runners.contract.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
+from runners.git.command import TreeEntry, commit_on, git, list_files, read_blob, store_blob, tree_entries
+from runners.git.workspaces import SHADOW, Mirror, branch_slug, work_ref
+from runners.loop.conversation import as_message
+from runners.loop.prompting import Background, specify_prompt
 from runners.models.chat import Message
 from runners.phases.checkout import (
     DOMAIN_FILE,
@@ -33,9 +43,7 @@ from runners.phases.checkout import (
     unbundled,
 )
 from runners.phases.splitting import propose, too_large
-from runners.plaintext import one_line
-from runners.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
-from runners.workspace import SHADOW, Mirror, branch_slug, work_ref
+from runners.policy.plaintext import one_line
 
 _DRAFTS = 3
 _APPROVE = (

@@ -2,11 +2,11 @@
 
 import json
 
-from gherkin.slicing import SLICES_SCHEMA, Slice, by_criteria, is_large, size, slices_from
-from gherkin.story import Story
-from runners.context import Background, split_prompt
-from runners.events import ModelReplied, RunnerEvent, SplitProposed
-from runners.job import Job, PhaseResult, Services
+from gherkin.issue.slicing import SLICES_SCHEMA, Slice, by_criteria, is_large, size, slices_from
+from gherkin.issue.story import Story
+from runners.contract.events import ModelReplied, RunnerEvent, SplitProposed
+from runners.contract.job import Job, PhaseResult, Services
+from runners.loop.prompting import Background, split_prompt
 from runners.models.chat import Reply
 
 

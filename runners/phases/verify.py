@@ -4,14 +4,16 @@ import json
 import sys
 from importlib.metadata import version
 
-from runners.events import (
+from runners.contract.events import (
     PromptSent,
     Reviewed,
     RunnerEvent,
     VerdictReached,
 )
-from runners.gitio import PLAIN, git
-from runners.job import PROTECTED, WORK, Job, PhaseResult, Services
+from runners.contract.job import PROTECTED, WORK, Job, PhaseResult, Services
+from runners.git.command import PLAIN, git
+from runners.git.workspaces import Mirror
+from runners.loop.review import as_feedback, review
 from runners.phases.checkout import (
     asked_of,
     background_of,
@@ -20,15 +22,13 @@ from runners.phases.checkout import (
     sandboxes_of,
     unbundled,
 )
-from runners.review import as_feedback, review
-from runners.toolkit import opened_paths
+from runners.tools.assemble import opened_paths
 from runners.verify.claim import Claim
 from runners.verify.feedback import feedback
 from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
 from runners.verify.suites import Suites
 from runners.verify.verdict import Verdict
-from runners.workspace import Mirror
 
 
 def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:

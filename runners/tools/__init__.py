@@ -3,7 +3,7 @@ A tool is a typed function in one of them; `base.py` says what it gets and retur
 
 from typing import Any
 
-from runners.policy import Policy
+from runners.policy.capabilities import Policy
 from runners.tools.background import poll_command, start_command, stop_command
 from runners.tools.base import Tool
 from runners.tools.database import redis_get, redis_scan, redis_set, sql_execute, sql_query, sql_schema

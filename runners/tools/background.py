@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from runners.background import Background, NoSuchCommand
-from runners.process import CommandResult
+from runners.sandbox.process import CommandResult
+from runners.tools.backends.processes import Background, NoSuchCommand
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
 
 _MAX_WAIT_S = 30

@@ -11,12 +11,12 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gherkin.errors import ScenaristError
+from runners.git.model_git import TreeGit
 from runners.models.chat import Frozen, ToolCall, ToolSchema
-from runners.policy import Policy
-from runners.redact import Redactor
-from runners.refused import Denied, Refused
-from runners.sandbox import Sandbox
-from runners.tree_git import TreeGit
+from runners.policy.capabilities import Policy
+from runners.policy.redact import Redactor
+from runners.policy.refused import Denied, Refused
+from runners.sandbox.bubblewrap import Sandbox
 
 __all__ = [
     "Arguments",

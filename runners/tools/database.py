@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from runners.databases import Databases, Rows, shown, table
+from runners.tools.backends.databases import Databases, Rows, shown, table
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
 
 _MAX_BYTES = 1_000_000

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from runners.containers import Containers
-from runners.process import CommandResult
+from runners.sandbox.process import CommandResult
+from runners.tools.backends.containers import Containers
 from runners.tools.base import Arguments, ToolContext, ToolResult, tool
 from runners.tools.paths import normalise
 

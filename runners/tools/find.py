@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from runners import globs
-from runners.globs import matches
-from runners.sandbox import WORKSPACE
+from runners.policy import globs
+from runners.policy.globs import matches
+from runners.sandbox.bubblewrap import WORKSPACE
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
 from runners.tools.paths import normalise, open_folder
 

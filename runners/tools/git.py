@@ -5,10 +5,10 @@ from typing import TypeVar
 
 from pydantic import Field
 
+from runners.git.model_git import GitRefused
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
 from runners.tools.files import refuse_protected
 from runners.tools.paths import normalise
-from runners.tree_git import GitRefused
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
+from runners.tools.backends.http import HttpAccess, Response, host_of
 from runners.tools.base import Arguments, Denied, ToolContext, ToolResult, tool
-from runners.web import HttpAccess, Response, host_of
 
 
 class Read(Arguments):

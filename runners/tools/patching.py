@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
+from runners.tools.diff_format import FilePatch, apply_hunks, parse_patch
 from runners.tools.files import read_text, refuse_protected, write
-from runners.tools.patch import FilePatch, apply_hunks, parse_patch
 from runners.tools.paths import Missing, normalise, read_bytes, remove
 from runners.tools.syntax import problem
 from runners.tools.text import MAX_BYTES, encode

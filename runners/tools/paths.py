@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from runners.sandbox import WORKSPACE
+from runners.sandbox.bubblewrap import WORKSPACE
 from runners.tools.base import Refused
 
 _OPENAT2 = 437

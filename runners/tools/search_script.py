@@ -1,4 +1,4 @@
-"""Search the files of the current folder. It runs inside the sandbox, alone: with the source of `runners.globs` put
+"""Search the files of the current folder. It runs inside the sandbox, alone: with the source of `runners.policy.globs` put
 before it, and the request as JSON in its first argument.
 
 ripgrep does it where it is there and understands the pattern, else Python's `re`. At most one line more than the
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runners.globs import matches
+    from runners.policy.globs import matches
 
 MAX_COLUMNS = 300
 MAX_BYTES = 5_000_000

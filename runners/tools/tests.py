@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
-from runners.tools.testing import Project, Runner, Testing, diff_coverage, run_command
+from runners.tools.test_runs import Project, Runner, Testing, diff_coverage, run_command
 
 
 class RunTests(Arguments):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gherkin.kinds import Kind
+from gherkin.issue.kinds import Kind
 from runners.verify.diff import DiffLimits
 from runners.verify.mutation import MutationSettings
 

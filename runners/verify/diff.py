@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
-from runners.gitio import git
+from runners.git.command import git
 from runners.models.chat import Frozen
-from runners.redact import looks_secret
+from runners.policy.redact import looks_secret
 from runners.verify.verdict import Problem
 
 # A change of these brings or removes somebody else's code.

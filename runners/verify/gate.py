@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from runners.gitio import PLAIN, changed_files, commit_on, git, read_blob, tree_entries
+from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob, tree_entries
+from runners.git.workspaces import SHADOW, Mirror, Workspaces
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
 from runners.verify.judging import floor, judge, red_tests, regressions, tampered, unasked
@@ -26,7 +27,6 @@ from runners.verify.verdict import (
     Suite,
     Verdict,
 )
-from runners.workspace import SHADOW, Mirror, Workspaces
 
 # Scenarios are run a third time where that costs no more than a few seconds.
 _QUICK_S = 10.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from gherkin.kinds import Kind
+from gherkin.issue.kinds import Kind
 from runners.verify.claim import Claim
 from runners.verify.mutation import Bite
 from runners.verify.oracle import asked_for

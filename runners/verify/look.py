@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from gherkin.hollow import assertionless, equal_to_all
-from gherkin.spec import FeatureInvalid, parse
-from gherkin.steps import StepDefinition, fits, then_texts
-from runners.gitio import changed_files, read_blob
-from runners.globs import is_protected
+from gherkin.feature.hollow import assertionless, equal_to_all
+from gherkin.feature.model import FeatureInvalid, parse
+from gherkin.feature.steps import StepDefinition, fits, then_texts
+from runners.git.command import changed_files, read_blob
+from runners.policy.globs import is_protected
 from runners.verify.claim import Claim
 from runners.verify.oracle import asked_for, configures, is_test, weakened
 from runners.verify.verdict import OracleChange, Problem

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from gherkin.hollow import always_true
+from gherkin.feature.hollow import always_true
 from runners.models.chat import Frozen
 
 _TEST_SUFFIXES = (

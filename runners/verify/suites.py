@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from runners.models.chat import Cancelled
-from runners.sandbox import CommandResult, Sandbox
+from runners.sandbox.bubblewrap import CommandResult, Sandbox
 from runners.verify.collector import Collector
 from runners.verify.foreign import PLUGINS, PRESETS, REPORT, Results, TestSuite, Unreadable, read_results
 from runners.verify.verdict import Counts, Evidence, Failure, Outcome

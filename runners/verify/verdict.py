@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from gherkin.kinds import Kind
+from gherkin.issue.kinds import Kind
 from runners.models.chat import Frozen
 from runners.verify.mutation import Bite
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bot.runs.events import Entry
-from bot.runs.state import RunState, fold
+from bot.log.events import Entry
+from bot.log.state import RunState, fold
 from tests.chaos.places import Place, Task, place
 from tests.chaos.test_kill import LONG, moment
-from tests.harness import BotUnderTest, wait_until
-from tests.postgres import PostgresServer
+from tests.support.harness import BotUnderTest, wait_until
+from tests.support.postgres import PostgresServer
 
 VICTIMS = ("runs", "publish", "intake", "web", "redis")
 

@@ -8,13 +8,13 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from bot.embedded import free_port
 from bot.forges.forge import Repo
-from bot.runs.tables import deliveries
+from bot.storage.tables import deliveries
+from bot.worker.processes import free_port
 from tests.chaos.test_kill import assert_exactly_one, sandboxes
-from tests.harness import CALC, BotUnderTest, doubling, draft, wait_until
 from tests.standins.emulator import OWNER, REPO, Emulator
 from tests.standins.github_server import SLUG, GitHubServer
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, wait_until
 
 SECRET = "the-hook-secret"
 EMULATED = f"{OWNER}/{REPO}"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.forges.forge import Repo
-from bot.runs.events import Entry, PhaseStarted
-from tests.harness import BotUnderTest, doubling, draft, wait_until
+from bot.log.events import Entry, PhaseStarted
+from tests.support.harness import BotUnderTest, doubling, draft, wait_until
 
 pytestmark = pytest.mark.xdist_group("chaos")  # one bot for all
 

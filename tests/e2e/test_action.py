@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from runners.gitio import git
-from tests.harness import CALC, DOUBLE_STEPS, doubling, draft, says
+from runners.git.command import git
 from tests.standins.chat_server import ChatServer, call
 from tests.standins.github_server import GitHubServer
+from tests.support.harness import CALC, DOUBLE_STEPS, doubling, draft, says
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bot.embedded import free_port
-from tests.harness import CALC, BotUnderTest, doubling, draft, wait_until
+from bot.worker.processes import free_port
 from tests.standins.emulator import OWNER, REPO, SLUG, Emulator
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, wait_until
 
 SECRET = "the-emulators-secret"
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.embedded import free_port
-from bot.runs.state import RunState
-from bot.up import environment
+from bot.cli.up import environment
+from bot.log.state import RunState
+from bot.worker.processes import free_port
 from tests.chaos.test_kill import sandboxes
-from tests.harness import CALC, BotUnderTest, doubling, draft, says, wait_until
 from tests.standins.chat_server import call
 from tests.standins.github_server import SLUG, GitHubServer
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, says, wait_until
 
 pytestmark = pytest.mark.xdist_group("github")  # one server and one bot for all
 
@@ -186,7 +186,7 @@ def test_a_branch_that_somebody_else_moved_is_left_alone(both: Both) -> None:
     head = github.pulls[pull]["head"]
 
     def meanwhile(_request: object) -> object:
-        from runners.gitio import git
+        from runners.git.command import git
 
         tree = git("rev-parse", f"{head}^{{tree}}", git_dir=github.bare)
         theirs = git("commit-tree", tree, "-p", head, "-m", "theirs", git_dir=github.bare)
@@ -198,7 +198,7 @@ def test_a_branch_that_somebody_else_moved_is_left_alone(both: Both) -> None:
     github.review(pull, "wim", "Call it value.", [])
     state = end(bot, "pull", pull)
     assert (state.status, state.code) == ("failed", "SCN-1101"), state.reason
-    from runners.gitio import git
+    from runners.git.command import git
 
     assert git("log", "-1", "--format=%s", head, git_dir=github.bare) == "theirs"
 
@@ -251,7 +251,7 @@ def test_a_backlog_becomes_issues_once(both: Both, tmp_path: Path) -> None:
     file.write_text(
         "stories:\n- {id: b, title: Second, priority: 2}\n- {id: a, title: First, labels: [shop]}\n"
     )
-    env = {**os.environ, **environment(bot.settings, "redis://localhost")}
+    env = {**os.environ, **environment(bot.config.settings, "redis://localhost")}
     words = [sys.executable, "-m", "bot", "backlog", str(file), "--repo", "octo/calc", "--label", "backlog"]
     for marks in (["new", "new"], ["there", "there"]):
         done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)

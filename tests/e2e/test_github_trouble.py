@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from bot.embedded import free_port
-from bot.runs.events import PhaseDelayed
-from runners.gitio import git
+from bot.log.events import PhaseDelayed
+from bot.worker.processes import free_port
+from runners.git.command import git
 from tests.e2e.test_github import SECRET, Both, end, own_comments, pull_of
-from tests.harness import CALC, BotUnderTest, doubling, draft, wait_until
 from tests.standins.github_server import GitHubServer
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, wait_until
 
 pytestmark = pytest.mark.xdist_group("github-trouble")  # one server and one bot for all
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.harness import BotUnderTest
+from tests.support.harness import BotUnderTest
 
 
 def before_all(context: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runners.verify.known import KnownRuns
-from tests.workbench import Workbench
+from tests.support.workbench import Workbench
 
 
 @pytest.fixture

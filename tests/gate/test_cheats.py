@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes
+from tests.support.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes
 
 DOUBLE = WORK["calc.py"]
 STEPS_FILE = "features/steps/double_steps.py"

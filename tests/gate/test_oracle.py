@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from runners.verify.mutation import MutationSettings
-from tests.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes, sandboxed_suites
+from tests.support.workbench import (
+    BASE,
+    FEATURE,
+    SPEC,
+    STEPS,
+    WORK,
+    Files,
+    Workbench,
+    codes,
+    sandboxed_suites,
+)
 
 TESTS = (
     "import pytest\n\nfrom calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n    assert add(0, 0) == 0\n\n\n"

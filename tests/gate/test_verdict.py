@@ -7,8 +7,8 @@ from typing import Literal
 
 import pytest
 
-from runners.gitio import TreeEntry, commit_on, store_blob
-from runners.sandbox import Limits, Sandbox
+from runners.git.command import TreeEntry, commit_on, store_blob
+from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify.claim import Claim
 from runners.verify.diff import DiffLimits
 from runners.verify.feedback import feedback
@@ -16,7 +16,7 @@ from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
 from runners.verify.suites import SuiteRun, Suites
 from runners.verify.verdict import Verdict
-from tests.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes
+from tests.support.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes
 
 
 def test_honest_work_is_proven(bench: Workbench) -> None:

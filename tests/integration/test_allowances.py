@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.harness import BotUnderTest, doubling, draft
+from tests.support.harness import BotUnderTest, doubling, draft
 
 
 def test_a_repository_that_has_used_its_day_is_told(tmp_path: Path) -> None:

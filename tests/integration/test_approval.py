@@ -7,7 +7,7 @@ import pytest
 
 from bot.forges.forge import Repo
 from runners.models.chat import Reply
-from tests.harness import CALC, BotUnderTest, doubling, draft, wait_until
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, wait_until
 
 pytestmark = pytest.mark.xdist_group("approval")  # one bot for all
 

@@ -3,14 +3,14 @@
 import contextlib
 from pathlib import Path
 
-from bot.embedded import processes, start_redis
-from bot.queue import Bell, make_celery
-from bot.runs.database import connect, migrate
+from bot.config.settings import Settings
 from bot.runs.draining import Draining
-from bot.runs.store import Store
-from bot.settings import Settings
-from bot.wiring import Worker
-from tests.unit.test_store import start
+from bot.storage.database import connect, migrate
+from bot.storage.store import Store
+from bot.worker.celery_app import Bell, make_celery
+from bot.worker.processes import processes, start_redis
+from bot.worker.worker import Worker
+from tests.unit.bot.storage.test_store import start
 
 
 def test_a_run_that_was_begun_is_told_of_before_new_ones(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from runners.gitio import git
-from tests.harness import CALC, BotUnderTest, doubling, draft, says
+from runners.git.command import git
 from tests.standins.chat_server import call
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
 
 FORGE, MODEL, HOOK = "canary-forge-4f1d", "canary-model-9b2e", "canary-hook-77aa"
 MARK = "no-secret-at-all-31c8"

@@ -8,11 +8,11 @@ import pytest
 
 from bot.forges.forge import Repo
 from bot.intake.deliveries import Deliveries
-from bot.runs.tables import deliveries
-from runners.events import Instructed, PromptSent
+from bot.storage.tables import deliveries
+from runners.contract.events import Instructed, PromptSent
 from runners.models.chat import Reply
-from tests.harness import BotUnderTest, doubling, draft, says, wait_until
 from tests.standins.chat_server import call
+from tests.support.harness import BotUnderTest, doubling, draft, says, wait_until
 
 pytestmark = pytest.mark.xdist_group("comments")  # one bot for all
 

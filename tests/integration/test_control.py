@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from bot.forges.forge import Repo
-from bot.queue import CONTROL, make_celery
-from bot.runs.state import RunState
-from runners.gitio import git
+from bot.log.state import RunState
+from bot.worker.celery_app import CONTROL, make_celery
+from runners.git.command import git
 from runners.models.chat import Reply
 from tests.chaos.test_kill import sandboxes
-from tests.harness import BotUnderTest, doubling, draft, says, wait_until
 from tests.standins.chat_server import call
+from tests.support.harness import BotUnderTest, doubling, draft, says, wait_until
 
 pytestmark = pytest.mark.xdist_group("control")  # one bot for all
 

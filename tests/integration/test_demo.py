@@ -51,8 +51,8 @@ def test_it_ends_with_a_pull_request_that_holds(tmp_path: Path) -> None:
 def test_a_claim_that_does_not_hold_is_found(tmp_path: Path) -> None:
     """The independent look does not believe the run: here the branch was changed behind its back."""
     from bot.demo.check import check_branch
-    from runners.gitio import git
-    from tests.harness import CALC, DOUBLE_FEATURE, DOUBLE_STEPS
+    from runners.git.command import git
+    from tests.support.harness import CALC, DOUBLE_FEATURE, DOUBLE_STEPS
 
     bare, tree = tmp_path / "x.git", tmp_path / "tree"
     git("init", "--quiet", "--bare", "--initial-branch=main", str(bare), git_dir=bare)

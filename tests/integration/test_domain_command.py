@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gherkin.domain import Context, Domain, Term, load
+from gherkin.domain.language import Context, Domain, Term, load
 from runners.models.chat import Reply
 from tests.standins.chat_server import ChatServer
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from runners.gitio import git
+from runners.git.command import git
 from runners.models.chat import Reply
-from tests.harness import CALC, BotUnderTest, doubling, draft
+from tests.support.harness import CALC, BotUnderTest, doubling, draft
 
 pytestmark = pytest.mark.xdist_group("drift")  # one bot for all
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from runners.dependencies import plan
-from runners.environment import EnvironmentBroken, Environments
-from runners.sandbox import Limits, Sandbox
+from runners.environment.dependencies import plan
+from runners.environment.prepare import EnvironmentBroken, Environments
+from runners.git.workspaces import Workspaces
+from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify.foreign import PRESETS
 from runners.verify.suites import Suites
-from runners.workspace import Workspaces
-from tests.workbench import Workbench
+from tests.support.workbench import Workbench
 
 
 @pytest.fixture

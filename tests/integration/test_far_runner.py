@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.harness import BotUnderTest, doubling, draft
+from tests.support.harness import BotUnderTest, doubling, draft
 
 
 def test_commits_travel_through_the_database_alone(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from bot.forges.forge import Repo
-from runners.gitio import git
-from tests.harness import CALC, DOUBLE_STEPS, BotUnderTest, draft, says
+from runners.git.command import git
 from tests.standins.chat_server import call
+from tests.support.harness import CALC, DOUBLE_STEPS, BotUnderTest, draft, says
 
 pytestmark = pytest.mark.xdist_group("kinds")  # one bot for all
 

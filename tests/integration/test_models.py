@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.runs.events import Event
-from runners.events import ModelReplied, ModelSwitched, VerdictReached
-from tests.harness import REPO, BotUnderTest, doubling, draft, says
+from bot.log.events import Event
+from runners.contract.events import ModelReplied, ModelSwitched, VerdictReached
 from tests.standins.chat_server import ChatServer, call
+from tests.support.harness import REPO, BotUnderTest, doubling, draft, says
 
 pytestmark = pytest.mark.xdist_group("two-models")  # one bot for all
 

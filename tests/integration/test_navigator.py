@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.runs.events import Event
-from runners.events import Advised, ModelReplied
+from bot.log.events import Event
+from runners.contract.events import Advised, ModelReplied
 from runners.models.chat import Reply, Usage
-from tests.harness import CALC, BotUnderTest, doubling, draft, says
 from tests.standins.chat_server import ChatServer, Turn, call
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
 
 pytestmark = pytest.mark.xdist_group("navigator")  # one bot for all
 

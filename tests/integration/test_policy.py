@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.runs.tables import events
-from runners.events import ToolCalled
-from tests.databases import sqlite
-from tests.harness import CALC, BotUnderTest, doubling, draft, says
+from bot.storage.tables import events
+from runners.contract.events import ToolCalled
 from tests.standins.chat_server import call
+from tests.support.databases import sqlite
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
 
 PASSWORD = "canary-books-5e1f"
 CONFIG = """

@@ -2,7 +2,7 @@
 
 import psycopg
 
-from tests.harness import BotUnderTest, doubling, draft
+from tests.support.harness import BotUnderTest, doubling, draft
 
 
 def test_from_the_label_to_the_pull_request_on_postgresql(postgres_server: str) -> None:

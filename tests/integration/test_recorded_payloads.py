@@ -10,10 +10,10 @@ import httpx
 
 from bot.intake.events import IssueLabelled, ReviewSubmitted
 from bot.intake.github import parse
-from bot.runs.database import connect, migrate
-from bot.runs.store import Store
+from bot.storage.database import connect, migrate
+from bot.storage.store import Store
 from tests.standins.octokit_payloads import COUNT, payloads
-from tests.unit.test_web import SECRET, Running
+from tests.unit.bot.web.test_app import SECRET, Running
 
 
 def test_every_recorded_payload_is_taken(tmp_path: Path) -> None:

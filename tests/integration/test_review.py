@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bot.runs.state import RunState
+from bot.log.state import RunState
 from runners.models.chat import Reply, Usage
-from tests.harness import CALC, BotUnderTest, doubling, draft, says
 from tests.standins.chat_server import ChatServer, Turn, call
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
 
 pytestmark = pytest.mark.xdist_group("review")  # one bot for all
 

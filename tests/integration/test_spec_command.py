@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runners.gitio import git
+from runners.git.command import git
 from runners.models.chat import Reply
-from tests.harness import CALC, draft
 from tests.standins.chat_server import ChatServer
+from tests.support.harness import CALC, draft
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from bot.forges.forge import Repo
 from runners.models.chat import Reply
-from tests.harness import BotUnderTest, doubling, draft
+from tests.support.harness import BotUnderTest, doubling, draft
 
 pytestmark = pytest.mark.xdist_group("specify")  # one bot for all
 

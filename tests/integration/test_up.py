@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from bot.embedded import free_port
-from tests.harness import wait_until
+from bot.worker.processes import free_port
+from tests.support.harness import wait_until
 
 ROOT = Path(__file__).parents[2]
 

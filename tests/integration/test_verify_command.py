@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runners.gitio import git
-from tests.harness import CALC, DOUBLE_FEATURE, DOUBLE_STEPS
+from runners.git.command import git
+from tests.support.harness import CALC, DOUBLE_FEATURE, DOUBLE_STEPS
 
 FEATURE = "features/double.feature"
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from runners.process import CommandResult
-from runners.sandbox import Limits, Sandbox
+from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.process import CommandResult
 from runners.tools.base import ToolContext
-from tests.unit.tool_context import context
+from tests.support.tool_context import context
 
 Attack = Callable[..., CommandResult]
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from runners.background import Background
-from runners.calls import Caller
+from runners.loop.calls import Caller
 from runners.models.chat import ToolCall
 from runners.tools import FAR_TOOLS, FULL_TOOLS
+from runners.tools.backends.processes import Background
 from runners.tools.base import Tool, ToolContext
-from runners.tools.testing import Project, Testing
+from runners.tools.test_runs import Project, Testing
 from runners.verify.suites import Suites
-from tests.unit.tool_context import call, caller
+from tests.support.tool_context import call, caller
 
 TOOLS = (*FULL_TOOLS, *FAR_TOOLS)
 NAMES = [tool.name for tool in TOOLS]

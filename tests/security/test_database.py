@@ -9,9 +9,9 @@ import psycopg
 import pytest
 import redis
 
-from runners.databases import Databases
-from tests.databases import database_context, postgresql, redis_server, sqlite
-from tests.unit.tool_context import call
+from runners.tools.backends.databases import Databases
+from tests.support.databases import database_context, postgresql, redis_server, sqlite
+from tests.support.tool_context import call
 
 pytestmark = pytest.mark.xdist_group("postgres")
 

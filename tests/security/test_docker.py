@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from runners.containers import Containers
-from runners.policy import Grants, Policy
-from runners.sandbox import Limits
+from runners.policy.capabilities import Grants, Policy
+from runners.sandbox.bubblewrap import Limits
+from runners.tools.backends.containers import Containers
 from runners.tools.base import ToolContext
-from tests.containers import BUSYBOX, DOCKERFILE, missing, own_engine
-from tests.unit.tool_context import call, context
+from tests.support.containers import BUSYBOX, DOCKERFILE, missing, own_engine
+from tests.support.tool_context import call, context
 
 pytestmark = [
     pytest.mark.xdist_group("podman"),

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from runners.gitio import git
-from runners.policy import Policy
-from runners.sandbox import Sandbox, SandboxFailed
+from runners.git.command import git
+from runners.git.model_git import GitRefused, TreeGit
+from runners.git.workspaces import Mirror, Workspaces, Worktree
+from runners.policy.capabilities import Policy
+from runners.sandbox.bubblewrap import Sandbox, SandboxFailed
 from runners.tools.base import ToolContext
-from runners.tree_git import GitRefused, TreeGit
-from runners.workspace import Mirror, Workspaces, Worktree
 from tests.security.conftest import Attack
-from tests.unit.tool_context import call, context
+from tests.support.tool_context import call, context
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="the control needs root")
 PATCH = "--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n"
@@ -339,7 +339,7 @@ def test_attack_a_system_call_that_no_test_needs(
     run = [sys.executable, "-c", program]
     assert Sandbox(workspace).run(run).output == "-1 1\n"
     # The control: without the filter the kernel looks at the call itself, and lets it through or finds another fault.
-    monkeypatch.setattr("runners.seccomp.program", lambda: None)
+    monkeypatch.setattr("runners.sandbox.seccomp.program", lambda: None)
     bare = Sandbox(workspace).run(run).output
     if name not in ("unshare a mount namespace", "reboot", "chroot"):  # no capability for them: two guards
         assert bare != "-1 1\n", bare

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runners.web import host_of, is_public, resolve
-from tests.unit.tool_context import call
-from tests.unit.web_server import access, page, serving, web_context
+from runners.tools.backends.http import host_of, is_public, resolve
+from tests.support.tool_context import call
+from tests.support.web_server import access, page, serving, web_context
 
 METADATA = [
     "169.254.169.254",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.sandbox import Sandbox
+from runners.sandbox.bubblewrap import Sandbox
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="the control needs root")
 
@@ -116,7 +116,7 @@ def test_attack_leave_by_another_kind_of_socket(
         f"print(libc.socket({family}, {2 if family != 40 else 1}, 0) >= 0, ctypes.get_errno())"
     )
     assert python(workspace, program, guarded=True) == "False 97\n"
-    monkeypatch.setattr("runners.seccomp.program", lambda: None)
+    monkeypatch.setattr("runners.sandbox.seccomp.program", lambda: None)
     bare = python(workspace, program, guarded=True)
     if family in (40, 38):
         assert bare != "False 97\n" or not Path("/proc/net").joinpath("vsock").exists()

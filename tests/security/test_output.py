@@ -5,15 +5,15 @@ import json
 import pytest
 from rich.console import Console
 
-from bot.audit_command import audit_lines, log_line
+from bot.cli.audit import audit_lines, log_line
 from bot.demo.watch import describe
+from bot.log.events import Entry
 from bot.report.escape import block, inline, prose
-from bot.runs.events import Entry
-from runners.events import ModelReplied, PromptSent, ToolCalled
+from runners.contract.events import ModelReplied, PromptSent, ToolCalled
 from runners.models.chat import Reply, ToolCall
-from runners.plaintext import one_line, without_controls
+from runners.policy.plaintext import one_line, without_controls
 from runners.tools.base import ToolContext
-from tests.unit.tool_context import call
+from tests.support.tool_context import call
 
 EVIL = {
     "clears the screen": "\x1b[2J\x1b[H",

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runners.sandbox import Sandbox
+from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.base import ToolContext
 from tests.security.conftest import Attack
-from tests.unit.tool_context import call
+from tests.support.tool_context import call
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="the control needs root")
 
@@ -73,7 +73,7 @@ def test_attack_read_the_environment_of_the_runner(workspace: Path, look: str) -
     mark = f"canary-{uuid.uuid4()}"
     # A child that holds the token, and starts the sandbox from there.
     program = (
-        "import sys; from pathlib import Path; from runners.sandbox import Sandbox\n"
+        "import sys; from pathlib import Path; from runners.sandbox.bubblewrap import Sandbox\n"
         f"print(Sandbox(Path({str(workspace)!r})).run(['bash', '-c', {look!r}]).output)"
     )
     environ = {**os.environ, "SCENARIST_GITHUB_TOKEN": mark}

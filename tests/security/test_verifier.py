@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.sandbox import Limits, Sandbox
+from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify import suites
 from runners.verify.suites import SuiteRun, Suites
 

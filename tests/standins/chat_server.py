@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from runners.agent import CHECK
+from runners.loop.agent import CHECK
 from runners.models.chat import Reply, ToolCall
 from runners.models.probe import PROBE
 from tests.standins.serving import LoopbackServer, QuietHandler

@@ -17,8 +17,8 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bot.embedded import free_port
-from runners.gitio import git
+from bot.worker.processes import free_port
+from runners.git.command import git
 from tests.standins.git_http import GitServer
 from tests.standins.npm import node, npm_package
 

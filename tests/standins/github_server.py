@@ -25,7 +25,7 @@ from urllib.parse import parse_qsl, unquote
 import httpx
 import jwt
 
-from runners.gitio import git
+from runners.git.command import git
 from tests.standins.emulator import make_key
 from tests.standins.git_http import GitServer
 from tests.standins.openapi import description

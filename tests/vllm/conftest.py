@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.embedded import free_port
+from bot.worker.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 PYTHON = os.environ.get("VLLM_PYTHON", str(ROOT / ".cache/vllm/bin/python"))

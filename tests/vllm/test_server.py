@@ -10,21 +10,21 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli import app
-from bot.serve_model import _NAMES, _TEMPLATES, _THINKS
-from gherkin.spec import FEATURE_SCHEMA, FeatureInvalid, from_draft, parse, render
-from runners.agent import ENDINGS, Agent, Ended
-from runners.budget import Budget, Spent
-from runners.events import Condensed, ModelReplied, RunnerEvent, ToolCalled
+from bot.cli.app import app
+from bot.cli.serve_model import _NAMES, _TEMPLATES, _THINKS
+from gherkin.feature.model import FEATURE_SCHEMA, FeatureInvalid, from_draft, parse, render
+from runners.contract.budget import Budget, Spent
+from runners.contract.events import Condensed, ModelReplied, RunnerEvent, ToolCalled
+from runners.loop.agent import ENDINGS, Agent, Ended
 from runners.models.anthropic import AnthropicModel
 from runners.models.chat import Cancelled, ContextTooLong, Message, ModelUnavailable, Reply
 from runners.models.rescue import rescue
 from runners.models.roster import Engine, Roster
 from runners.models.runtimes import ModelsConfig, RuntimeSpec
 from runners.models.vllm import VllmModel
-from runners.sandbox import Sandbox
+from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.base import ToolContext, ToolResult
-from tests.unit.tool_context import caller, tree_git
+from tests.support.tool_context import caller, tree_git
 from tests.vllm.conftest import CONTEXT, PYTHON, Vllm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

@@ -4,10 +4,10 @@ from typing import Any
 
 from behave import given, then, when
 
-from runners.gitio import git
-from runners.job import WORK
-from tests.harness import CALC, DOUBLE_FEATURE, DOUBLE_STEPS, doubling, draft, says
+from runners.contract.job import WORK
+from runners.git.command import git
 from tests.standins.chat_server import call
+from tests.support.harness import CALC, DOUBLE_FEATURE, DOUBLE_STEPS, doubling, draft, says
 
 
 @given('an issue "{title}" that asks for doubling')

@@ -1,0 +1,124 @@
+"""`scenarist gc`: removes what ended runs left behind, by age and by size."""
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bot.config.settings import Settings
+from bot.storage.database import reading
+from bot.storage.store import Store
+from bot.storage.tables import artifacts, deliveries, runs
+from runners.git.removal import remove_tree
+from runners.git.workspaces import Mirror, Workspaces
+
+_DAY = 24 * 3600.0
+_OPEN = ("active", "paused")
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What was removed, or would be: how many of a kind, and their size in bytes."""
+
+    kind: str
+    count: int
+    size: int
+
+
+def collect(settings: Settings, store: Store, *, dry_run: bool) -> Iterator[Removed]:
+    """Remove what is older than `keep_days`, then what is above `keep_gb` of mirrors and environments, the least used first.
+
+    The logs of runs are kept: they are small, and the only record. Nothing that an open run needs is touched.
+    """
+    before = time.time() - settings.keep_days * _DAY
+    yield _artifacts(store, before, dry_run=dry_run)
+    yield _deliveries(store, before, dry_run=dry_run)
+    needed = _needed_mirrors(settings, store)
+    names = {path.stem for path in needed}
+    stores = [each for each in _stores(settings.state_dir.resolve()) if each.repository not in names]
+    old = [each for each in stores if each.used < before]
+    left = [each for each in stores if each.used >= before]
+    sizes = {each.path: _size(each.path) for each in stores}
+    over = (
+        sum(_size(path) for path in needed) + sum(sizes[each.path] for each in left) - settings.keep_gb * 1e9
+    )
+    for each in sorted(left, key=lambda each: each.used):
+        if over <= 0:
+            break
+        over -= sizes[each.path]
+        old.append(each)
+    for kind in ("mirrors", "environments"):
+        gone = [each for each in old if each.kind == kind and (dry_run or each.remove())]
+        yield Removed(kind, len(gone), sum(sizes[each.path] for each in gone))
+
+
+def _artifacts(store: Store, before: float, *, dry_run: bool) -> Removed:
+    ended = sa.select(runs.c.id).where(runs.c.status.not_in(_OPEN), runs.c.created_at < before)
+    mine = artifacts.c.run_id.in_(ended)
+    with reading(store.engine) as db:
+        query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(artifacts.c.size), 0)).where(mine)
+        count, size = db.execute(query).one()
+    if not dry_run:
+        with store.engine.begin() as db:
+            db.execute(sa.delete(artifacts).where(mine))
+    return Removed("artifacts", count, size)
+
+
+def _deliveries(store: Store, before: float, *, dry_run: bool) -> Removed:
+    mine = sa.and_(deliveries.c.state == "handled", deliveries.c.received_at < before)
+    with reading(store.engine) as db:
+        count = db.execute(sa.select(sa.func.count()).select_from(deliveries).where(mine)).scalar() or 0
+    if not dry_run:
+        with store.engine.begin() as db:
+            db.execute(sa.delete(deliveries).where(mine))
+    return Removed("deliveries", count, 0)
+
+
+def _needed_mirrors(settings: Settings, store: Store) -> set[Path]:
+    """Those of open runs: what they began from may be nowhere else any more."""
+    workspaces = Workspaces(settings.state_dir)
+    query = sa.select(runs.c.forge, runs.c.repo).where(runs.c.status.in_(_OPEN)).distinct()
+    with reading(store.engine) as db:
+        return {workspaces.mirror(row.forge, row.repo).path for row in db.execute(query)}
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A mirror or an environment, the name of its repository's mirror, and when it was used last."""
+
+    kind: str
+    path: Path
+    repository: str
+    used: float
+
+    def remove(self) -> bool:
+        """Remove it, unless somebody uses it at this moment."""
+        with contextlib.suppress(BlockingIOError):
+            if self.kind == "mirrors":
+                with Mirror(self.path).lock(wait=False):
+                    remove_tree(self.path)
+                    return True
+            with (self.path / "lock").open("w") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The folder and its lock stay: somebody may be waiting for it, to build it anew.
+                (self.path / "done").unlink(missing_ok=True)
+                remove_tree(self.path / "env")
+                return True
+        return False
+
+
+def _stores(state: Path) -> Iterator[_Kept]:
+    for path in sorted((state / "mirrors").glob("*.git")):
+        lock = path.with_suffix(".lock")
+        yield _Kept("mirrors", path, path.stem, (lock if lock.exists() else path).stat().st_mtime)
+    for path in sorted((state / "environments").glob("*/*/")):
+        if (path / "done").exists():
+            yield _Kept("environments", path, path.parent.name, (path / "done").stat().st_mtime)
+
+
+def _size(path: Path) -> int:
+    return sum(each.lstat().st_size for each in path.rglob("*") if not each.is_dir()) if path.exists() else 0

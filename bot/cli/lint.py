@@ -1,0 +1,78 @@
+"""`scenarist lint`: the linter of scenarios, for people and for any project's features."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from gherkin.domain.language import Domain
+from gherkin.domain.language import load as load_domain
+from gherkin.errors import ScenaristError
+from gherkin.feature.lint import Finding, lint
+from gherkin.feature.steps import StepDefinition, catalogue
+
+
+class FeatureUnreadable(ScenaristError):
+    """A feature file cannot be read."""
+
+    code = "SCN-7012"
+    next_step = "Give feature files, or folders with feature files in them."
+
+
+def lint_files(paths: Sequence[Path], max_scenarios: int) -> dict[str, list[Finding]]:
+    """Findings by file. Folders are searched for feature files. Raises `FeatureUnreadable` or `DomainInvalid`."""
+    files = [
+        each for path in paths for each in (sorted(path.rglob("*.feature")) if path.is_dir() else [path])
+    ]
+    if not files:
+        raise FeatureUnreadable("There is no feature file in what was given.")
+    found = {}
+    for path in files:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise FeatureUnreadable(f"{path} cannot be read: {error}.") from None
+        found[str(path)] = lint(
+            text, definitions=_definitions(path), domain=_domain(path), max_scenarios=max_scenarios
+        )
+    return found
+
+
+def _definitions(feature: Path) -> list[StepDefinition]:
+    """The step definitions that behave would load for a feature file: those of the nearest `steps` folder above it."""
+    for folder in feature.resolve().parents:
+        steps = folder / "steps"
+        if steps.is_dir():
+            sources = {
+                str(path.relative_to(folder)): path.read_text(encoding="utf-8", errors="replace")
+                for path in sorted(steps.rglob("*.py"))
+            }
+            return catalogue(sources)
+        if (folder / ".git").exists():
+            break
+    return []
+
+
+def _domain(feature: Path) -> Domain:
+    for folder in feature.resolve().parents:
+        path = folder / ".scenarist" / "domain.yml"
+        if path.is_file():
+            return load_domain(path.read_text(encoding="utf-8"))
+        if (folder / ".git").exists():
+            break
+    return Domain()
+
+
+def lint_text(found: dict[str, list[Finding]], *, as_json: bool) -> str:
+    """The findings as lines that editors understand (FILE:LINE: level code: message), or as JSON."""
+    if as_json:
+        rows = [{"file": path, **each.model_dump()} for path, findings in found.items() for each in findings]
+        return json.dumps(rows, indent=2, ensure_ascii=False)
+    lines = [
+        f"{path}:{each.line}: {each.level} {each.code}: {each.message}"
+        for path, findings in found.items()
+        for each in findings
+    ]
+    every = [each for findings in found.values() for each in findings]
+    errors = sum(each.level == "error" for each in every)
+    lines.append(f"{len(found)} file(s): {errors} error(s), {len(every) - errors} warning(s)")
+    return "\n".join(lines)

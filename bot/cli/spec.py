@@ -1,0 +1,108 @@
+"""`scenarist spec`: from the text of an issue to its scenarios, on any repository, and no further."""
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.config.models import load_models
+from bot.config.repository import FILE, parse_config
+from bot.config.settings import Settings
+from gherkin.errors import ScenaristError
+from runners.contract.budget import Spent
+from runners.contract.events import RunnerEvent, SpecWritten
+from runners.contract.job import FEATURE, Job, Services
+from runners.contract.workorder import WorkOrder
+from runners.environment.prepare import Environments
+from runners.git.command import GitFailed, git, read_blob
+from runners.git.workspaces import Workspaces
+from runners.models.roster import Roster
+from runners.phases.specify import specify
+from runners.sandbox.bubblewrap import Limits
+
+
+class SpecRefused(ScenaristError):
+    """The issue's file or the repository cannot be read."""
+
+    code = "SCN-7013"
+    next_step = "Give a text file whose first line is the issue's title, and a git repository."
+
+
+@dataclass(frozen=True)
+class Specified:
+    """A feature's text with what is said about it; without a text `reason` says why."""
+
+    feature: str
+    reason: str = ""
+    questions: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+def specify_issue(issue: Path, repo: Path, base: str, number: int, settings: Settings) -> Specified:
+    """The scenarios for an issue; nothing in the repository is touched.
+
+    `.scenarist.yml`, the step definitions and the domain language are read from `base`. Raises `SpecRefused`,
+    `ConfigInvalid` and the models' errors.
+    """
+    title, body = _read(issue)
+    git_dir = repo.resolve() / ".git" if (repo / ".git").exists() else repo.resolve()
+    try:
+        commit = git("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}", git_dir=git_dir)
+    except GitFailed as error:
+        raise SpecRefused(f"{base} is not a commit of {repo}.") from error
+    config = parse_config((read_blob(git_dir, commit, FILE) or b"").decode(errors="replace"))
+    models, keys = load_models(settings)
+    order = WorkOrder(
+        kind="implement",
+        number=number,
+        title=title,
+        body=body,
+        requested_by="the command line",
+        requested_at=datetime.now(UTC).isoformat(),
+    )
+    with tempfile.TemporaryDirectory(prefix="scenarist-spec-") as tmp:
+        workspaces = Workspaces(Path(tmp))
+        mirror = workspaces.mirror("local", "repository")
+        with mirror.lock():
+            git(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                str(git_dir),
+                f"{commit}:refs/scenarist/base",
+                git_dir=mirror.path,
+            )
+        run_settings = config.run_settings().model_copy(update={"approval": "none"})
+        job = Job("spec", "local", "repository", order, commit, run_settings, (), Spent())
+        services = Services(
+            workspaces=workspaces,
+            models=Roster(models, settings.runtime, keys, settings.state_dir / "profiles"),
+            log=_forget,
+            artifact=lambda _name: None,
+            limits=Limits(),
+            environments=Environments(workspaces, Limits(), unsafe=False),
+            cancel=threading.Event(),
+        )
+        result = specify(job, services)
+    if result.outcome != "done":
+        return Specified("", result.reason)
+    written = next(event for event in result.events if isinstance(event, SpecWritten))
+    text = result.artifacts[FEATURE].decode()
+    return Specified(text, questions=written.questions, findings=written.findings)
+
+
+def _forget(events: Sequence[RunnerEvent], artifacts: object = None) -> None:
+    """There is no run whose log it could be."""
+
+
+def _read(issue: Path) -> tuple[str, str]:
+    try:
+        first, _, rest = issue.read_text(encoding="utf-8").lstrip().partition("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecRefused(f"{issue} cannot be read: {error}.") from None
+    title = first.lstrip("#").strip()
+    if not title:
+        raise SpecRefused(f"{issue} is empty.")
+    return title, rest.strip()

@@ -1,0 +1,126 @@
+"""`scenarist up`: everything on one machine, in processes of their own."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+
+import typer
+
+from bot.config.limits import load_limits
+from bot.config.models import read_models
+from bot.config.settings import Settings
+from bot.storage.database import connect, migrate
+from bot.worker.processes import Processes, processes, scenarist, start_redis, wait_for
+from gherkin.errors import ScenaristError
+
+log = logging.getLogger(__name__)
+
+# What the runner must not see: it works beside untrusted code.
+API_CREDENTIALS = (
+    "SCENARIST_GITHUB_PRIVATE_KEY_FILE",
+    "SCENARIST_GITHUB_TOKEN",
+    "SCENARIST_GITHUB_APP_ID",
+)
+CREDENTIALS = (
+    *API_CREDENTIALS,
+    "SCENARIST_GITHUB_WEBHOOK_SECRET",
+    "SCENARIST_LOCAL_WEBHOOK_SECRET",
+    "SCENARIST_CONTROL_TOKEN",
+)
+MODEL_KEYS = ("SCENARIST_MODEL_API_KEY", "SCENARIST_ANTHROPIC_API_KEY")
+
+
+class AlreadyUp(ScenaristError):
+    """Another `scenarist up` runs on the same state folder."""
+
+    code = "SCN-7015"
+    next_step = "Stop that one, or give this one a folder of its own (SCENARIST_STATE_DIR)."
+
+
+def environment(settings: Settings, broker_url: str) -> dict[str, str]:
+    """The settings in force, as the environment of child processes."""
+    env = {"SCENARIST_BROKER_URL": broker_url}
+    for name, value in settings.model_dump().items():
+        if name == "broker_url" or value in (None, ""):
+            continue
+        plain = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+        if plain != "":
+            env["AGENT_RUNTIME_MODE" if name == "runtime" else f"SCENARIST_{name.upper()}"] = str(plain)
+    return env
+
+
+def named_secrets(settings: Settings) -> dict[str, str]:
+    """The variables that the operator's files name, which only the runner gets. Raises `LimitsInvalid`, `ModelsInvalid`."""
+    sources = [*load_limits(settings.limits_file).databases.values()]
+    if settings.models_file is not None:
+        sources += [spec.key for spec in read_models(settings.models_file).runtimes.values() if spec.key]
+    return {source.env: os.environ[source.env] for source in sources if source.env in os.environ}
+
+
+def run_up(settings: Settings, host: str, port: int) -> None:
+    """Run until Ctrl-C or SIGTERM; what ends by itself is started again. Raises `ProcessDied` when that is no use."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, leave)
+    state = settings.state_dir.resolve()
+    state.mkdir(parents=True, exist_ok=True)
+    with _alone(state), processes(state / "logs", settings.stop_seconds + 5) as group:
+        migrate(connect(settings.database))
+        env = environment(settings, start_redis(group, state / "redis"))
+        start_all(group, env, host, port, named_secrets(settings))
+        wait_for(lambda: True, group, "Scenarist")
+        typer.echo(f"Scenarist listens on http://{host}:{port}; logs are in {state / 'logs'}.")
+        try:
+            while True:
+                for name in group.revive():
+                    log.warning("%s had ended and was started again", name)
+                time.sleep(1)
+        except KeyboardInterrupt:
+            typer.echo("Stopping.")
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Hold the state folder; two of these on one would take each other's Redis. Raises `AlreadyUp`."""
+    with (state / "up.lock").open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            raise AlreadyUp(
+                f"`scenarist up` runs on {state} already (process {handle.read().strip()})."
+            ) from None
+        handle.truncate(0)
+        handle.write(f"{os.getpid()}\n")
+        handle.flush()
+        yield
+
+
+def start_all(
+    group: Processes,
+    env: dict[str, str],
+    host: str,
+    port: int,
+    runner_env: Mapping[str, str] | None = None,
+) -> None:
+    """Start the web app and one worker a queue, each with no more secrets than it needs.
+
+    `runner_env` is laid over the environment of the `runs` worker.
+    """
+    without_model = {name: value for name, value in env.items() if name not in MODEL_KEYS}
+    web = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS}
+    without_forge = {name: value for name, value in env.items() if name not in CREDENTIALS}
+    group.start("web", scenarist("serve", "--host", host, "--port", str(port)), web)
+    for queue in ("intake", "publish"):
+        group.start(queue, scenarist("worker", "--queues", queue), without_model)
+    at_once = env.get("SCENARIST_RUNS_AT_ONCE", "1")
+    worker = scenarist("worker", "--queues", "runs", "--concurrency", at_once)
+    group.start("runs", worker, {**without_forge, **(runner_env or {})})

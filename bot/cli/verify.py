@@ -1,0 +1,92 @@
+"""`scenarist verify`: the gate alone, on any repository, for anybody's CI."""
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+from bot.config.repository import FILE, parse_config
+from bot.report.reporter import Reporter
+from gherkin.errors import ScenaristError
+from runners.contract.job import PROTECTED
+from runners.environment.prepare import Environments
+from runners.git.command import GitFailed, git, read_blob
+from runners.git.workspaces import Workspaces
+from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.verify.claim import Claim
+from runners.verify.feedback import feedback
+from runners.verify.gate import Gate
+from runners.verify.suites import Suites
+from runners.verify.verdict import Verdict
+
+
+class VerifyRefused(ScenaristError):
+    """The repository, a commit or the feature cannot be found."""
+
+    code = "SCN-7008"
+    next_step = "Give a git repository, two commits of it, and the path of a feature file in the second one."
+
+
+def verify_repository(
+    repo: Path, base: str, head: str, feature: str, *, limits: Limits, unsafe: bool
+) -> Verdict:
+    """Take the verdict on `head` against `base`; nothing in the repository is touched.
+
+    The feature is taken as approved as it stands in `head`; `.scenarist.yml` is read from `base`. Raises
+    `VerifyRefused`, `ConfigInvalid` or `EnvironmentBroken`.
+    """
+    repo = repo.resolve()
+    git_dir = repo / ".git" if (repo / ".git").exists() else repo
+    try:
+        commits = [
+            git("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}", git_dir=git_dir)
+            for name in (base, head)
+        ]
+    except GitFailed as error:
+        raise VerifyRefused(error.message) from None
+    content = read_blob(git_dir, commits[1], feature)
+    if content is None:
+        raise VerifyRefused(f"{feature} is not a file in {head}.")
+    settings = parse_config(
+        (read_blob(git_dir, commits[0], FILE) or b"").decode(errors="replace")
+    ).run_settings()
+    with tempfile.TemporaryDirectory(prefix="scenarist-verify-") as tmp:
+        workspaces = Workspaces(Path(tmp))
+        mirror = workspaces.mirror("local", "repository")
+        with mirror.lock():
+            for number, commit in enumerate(commits):
+                ref = f"{commit}:refs/scenarist/{number}"
+                git("fetch", "--quiet", "--no-tags", str(git_dir.resolve()), ref, git_dir=mirror.path)
+        environment = Environments(workspaces, limits, unsafe=unsafe).prepare(
+            mirror, commits[0], settings.setup
+        )
+        suites = Suites(
+            lambda root, ro, rw: Sandbox(
+                root,
+                read_only={**environment.mounts, **ro},
+                writable=rw,
+                env=environment.variables,
+                limits=limits,
+                unsafe=unsafe,
+            ),
+            features=settings.features_folder,
+            tests=settings.tests,
+        )
+        claim = Claim(
+            base=commits[0],
+            head=commits[1],
+            feature=feature,
+            feature_sha256=hashlib.sha256(content).hexdigest(),
+            commands=settings.commands,
+            protected=(*PROTECTED, *settings.protected),
+            diff=settings.diff,
+        )
+        return Gate(workspaces, mirror, suites, "verify").verify(claim)
+
+
+def verdict_text(verdict: Verdict, *, as_json: bool) -> str:
+    """The verdict for people, or as one JSON object."""
+    if as_json:
+        return json.dumps({"green": verdict.green, **verdict.model_dump(mode="json")}, indent=2)
+    title, summary = Reporter().check_text("", verdict)
+    return f"{title}\n\n{summary}" + ("" if verdict.green else f"\n{feedback(verdict)}\n")

@@ -1,0 +1,47 @@
+"""The operator's limits file, named by ``SCENARIST_LIMITS_FILE``, and the secrets it points to."""
+
+import os
+from pathlib import Path
+
+from gherkin.errors import ScenaristError
+from gherkin.yamlfile import read_yaml
+from runners.contract.operator_limits import OperatorLimits, Source
+
+
+class LimitsInvalid(ScenaristError):
+    """The operator's limits file cannot be used."""
+
+    code = "SCN-7009"
+    next_step = "Correct the file that SCENARIST_LIMITS_FILE names; `docs/policy.md` lists its keys."
+
+
+def load_limits(path: Path | None) -> OperatorLimits:
+    """Read the file; without one the defaults. Raises `LimitsInvalid`."""
+    if path is None:
+        return OperatorLimits()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LimitsInvalid(f"{path} cannot be read: {error}.") from None
+    return read_yaml(text, path.name, OperatorLimits, LimitsInvalid)
+
+
+def database_urls(limits: OperatorLimits) -> dict[str, str]:
+    """Name -> connection URL of the operator's databases. Raises `LimitsInvalid` for one that is not set."""
+    return {
+        name: secret(f"databases.{name}", source, LimitsInvalid) for name, source in limits.databases.items()
+    }
+
+
+def secret(entry: str, source: Source, invalid: type[ScenaristError]) -> str:
+    """The text that `source` points to, for the `entry` of a file. Raises `invalid`."""
+    if source.env:
+        found = os.environ.get(source.env, "")
+    else:
+        try:
+            found = (source.file or Path()).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise invalid(f"{entry}: {source.file} cannot be read: {error}.") from None
+    if not found:
+        raise invalid(f"{entry}: {source.env or source.file} is empty or not set.")
+    return found

@@ -1,0 +1,53 @@
+"""The operator's models file, or what the settings say without one."""
+
+from pathlib import Path
+
+from bot.config.limits import secret
+from bot.config.settings import Settings
+from gherkin.errors import ScenaristError
+from gherkin.yamlfile import read_yaml
+from runners.models.runtimes import ModelsConfig, RuntimeSpec
+
+
+class ModelsInvalid(ScenaristError):
+    """The operator's models file cannot be used."""
+
+    code = "SCN-7010"
+    next_step = "Correct the file that SCENARIST_MODELS_FILE names; `docs/models.md` lists its keys."
+
+
+def load_models(settings: Settings) -> tuple[ModelsConfig, dict[str, str]]:
+    """The models, and their servers' keys by runtime. Raises `ModelsInvalid`."""
+    own = {
+        "vllm": settings.model_api_key.get_secret_value(),
+        "anthropic": settings.anthropic_api_key.get_secret_value(),
+        "replay": "",
+    }
+    config = _of_settings(settings) if settings.models_file is None else read_models(settings.models_file)
+    keys = {
+        name: secret(f"runtimes.{name}.key", spec.key, ModelsInvalid) if spec.key else own[spec.provider]
+        for name, spec in config.runtimes.items()
+    }
+    return config, keys
+
+
+def read_models(path: Path) -> ModelsConfig:
+    """The operator's file. Raises `ModelsInvalid`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelsInvalid(f"{path} cannot be read: {error}.") from None
+    return read_yaml(text, path.name, ModelsConfig, ModelsInvalid)
+
+
+def _of_settings(settings: Settings) -> ModelsConfig:
+    local = RuntimeSpec(provider="vllm", url=settings.model_url, model=settings.model_name)
+    # In hybrid mode the name is the local model's.
+    name = settings.model_name if settings.runtime == "anthropic" else ""
+    runtimes = {
+        "local": {"local": local},
+        "anthropic": {"anthropic": RuntimeSpec(provider="anthropic", model=name)},
+        "hybrid": {"local": local, "anthropic": RuntimeSpec(provider="anthropic")},
+        "replay": {"replay": RuntimeSpec(provider="replay", recording=settings.recording)},
+    }
+    return ModelsConfig(runtimes=runtimes[settings.runtime])

@@ -1,0 +1,136 @@
+"""The typed events of a run's log: a run's life, around what its runners report."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from runners.contract.events import RunnerEvent
+from runners.contract.job import RunSettings
+from runners.contract.workorder import WorkOrder
+from runners.models.chat import Frozen
+
+Phase = Literal["prepare", "specify", "implement", "verify", "publish", "conclude"]
+Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
+Control = Literal["pause", "resume", "cancel", "retry", "respecify"]
+PHASES_TO_RETRY: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish")
+
+
+class RunRequested(Frozen):
+    """Somebody with rights asked for a run. `key` is the same for all deliveries of one request.
+
+    With `approval` its scenarios wait until somebody approves them.
+    """
+
+    type: Literal["RunRequested"] = "RunRequested"
+    forge: str
+    repo: str
+    installation: int = 0
+    order: WorkOrder
+    order_sha256: str
+    key: str = ""
+    approval: bool = False
+
+
+class Prepared(Frozen):
+    """The repository is fetched; `base` is the commit the run starts from.
+
+    `branch` is where its result will be pushed; `head` is the commit that branch has on the forge by now
+    (None: it does not exist yet).
+    """
+
+    type: Literal["Prepared"] = "Prepared"
+    base: str
+    base_branch: str
+    branch: str
+    head: str | None
+    settings: RunSettings
+
+
+class PhaseStarted(Frozen):
+    """A worker began a phase. Without `sandboxed` its commands ran unconfined, as its operator allowed."""
+
+    type: Literal["PhaseStarted"] = "PhaseStarted"
+    phase: Phase
+    worker: str
+    sandboxed: bool = True
+
+
+class PhaseFinished(Frozen):
+    """A phase ended; `reason` and `code` say why when it did not end well."""
+
+    type: Literal["PhaseFinished"] = "PhaseFinished"
+    phase: Phase
+    outcome: str
+    reason: str = ""
+    code: str = ""
+
+
+class PhaseDelayed(Frozen):
+    """A phase met trouble that may pass; it is tried again after `seconds`."""
+
+    type: Literal["PhaseDelayed"] = "PhaseDelayed"
+    phase: Phase
+    code: str
+    reason: str
+    seconds: float
+
+
+class Controlled(Frozen):
+    """Somebody (or something that happened on the forge) paused, resumed, cancelled or retried the run.
+
+    ``respecify`` sends scenarios that wait for an approval back to be written anew.
+    """
+
+    type: Literal["Controlled"] = "Controlled"
+    control: Control
+    by: str
+    reason: str = ""
+    phase: Phase | None = None
+
+
+class StatusPosted(Frozen):
+    """The status comment exists on the forge."""
+
+    type: Literal["StatusPosted"] = "StatusPosted"
+    comment: int
+
+
+class Published(Frozen):
+    """The verified commit is pushed and its pull request open."""
+
+    type: Literal["Published"] = "Published"
+    commit: str
+    pull: int
+    url: str
+
+
+class RunEnded(Frozen):
+    type: Literal["RunEnded"] = "RunEnded"
+    status: Status
+    reason: str = ""
+    code: str = ""
+
+
+Event = Annotated[
+    RunRequested
+    | Prepared
+    | PhaseStarted
+    | PhaseFinished
+    | PhaseDelayed
+    | Controlled
+    | RunnerEvent
+    | StatusPosted
+    | Published
+    | RunEnded,
+    Field(discriminator="type"),
+]
+
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class Entry(Frozen):
+    """One line of a run's log: `seq` counts from 1, `at` is UTC in ISO 8601."""
+
+    seq: int
+    at: str
+    event: Event

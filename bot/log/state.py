@@ -1,0 +1,132 @@
+"""A run's state: the fold of its log."""
+
+from collections.abc import Iterable
+
+from bot.log.events import (
+    Controlled,
+    Entry,
+    Event,
+    Phase,
+    PhaseDelayed,
+    PhaseFinished,
+    PhaseStarted,
+    Prepared,
+    Published,
+    RunEnded,
+    RunRequested,
+    Status,
+    StatusPosted,
+)
+from bot.runs.workflow import APPROVAL
+from runners.contract.budget import Spent
+from runners.contract.events import Committed, ModelReplied, Reviewed, SpecWritten, ToolCalled, VerdictReached
+from runners.models.chat import Frozen
+from runners.verify.verdict import Verdict
+
+
+class RunState(Frozen):
+    """Everything known of a run. Fields are None until the log has said them."""
+
+    requested: RunRequested | None = None
+    requested_at: str = ""
+    phase: Phase | None = None
+    finished: tuple[PhaseFinished, ...] = ()
+    delayed: PhaseDelayed | None = None
+    prepared: Prepared | None = None
+    spec: SpecWritten | None = None
+    committed: Committed | None = None
+    verdict: Verdict | None = None
+    review: Reviewed | None = None
+    rounds: int = 0
+    tool_calls: int = 0
+    spent: Spent = Spent()
+    models: tuple[str, ...] = ()
+    sandboxed: bool = True
+    status_comment: int | None = None
+    published: Published | None = None
+    status: Status = "active"
+    reason: str = ""
+    code: str = ""
+    updated_at: str = ""
+    seq: int = 0
+    approved_by: str = ""
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """Whether somebody is to approve the scenarios before anything else is done."""
+        asked = bool(self.finished) and self.finished[-1].outcome == APPROVAL
+        return self.status == "paused" and asked and not self.approved_by
+
+
+def fold(entries: Iterable[Entry], state: RunState | None = None) -> RunState:
+    """The state after `entries`, going on from `state` (the beginning, if None)."""
+    current = (state or RunState()).model_copy()
+    for entry in entries:
+        changes = {"seq": entry.seq, "updated_at": entry.at, **_apply(current, entry.event)}
+        if isinstance(entry.event, RunRequested):
+            changes["requested_at"] = entry.at
+        # Nobody else has this copy yet; one more of it an event would be most of the time.
+        current.__dict__.update(changes)
+    return current
+
+
+def _apply(state: RunState, event: Event) -> dict[str, object]:
+    match event:
+        case RunRequested():
+            return {"requested": event}
+        case Prepared():
+            return {"prepared": event}
+        case PhaseStarted():
+            return {
+                "phase": event.phase,
+                "delayed": None,
+                "sandboxed": state.sandboxed and event.sandboxed,
+            }
+        case PhaseFinished():
+            failed = {"reason": event.reason, "code": event.code} if event.reason else {}
+            return {"finished": (*state.finished, event), **failed}
+        case PhaseDelayed():
+            return {"delayed": event}
+        case SpecWritten():
+            return {"spec": event}
+        case ModelReplied():
+            known = event.reply.model in state.models or not event.reply.model
+            return {
+                "spent": state.spent.after(event.reply.usage, event.seconds, event.cost),
+                "models": state.models if known else (*state.models, event.reply.model),
+            }
+        case ToolCalled():
+            spent = state.spent.model_copy(update={"seconds": state.spent.seconds + event.seconds})
+            return {"spent": spent, "tool_calls": state.tool_calls + 1}
+        case Committed():
+            return {"committed": event}
+        case VerdictReached():
+            return {"verdict": event.verdict, "rounds": state.rounds + 1}
+        case Reviewed():
+            return {"review": event}
+        case Controlled():
+            return _controlled(state, event)
+        case StatusPosted():
+            return {"status_comment": event.comment}
+        case Published():
+            return {"published": event}
+        case RunEnded():
+            ended = {"reason": event.reason, "code": event.code} if event.reason else {}
+            return {"status": event.status, **ended}
+        case _:
+            return {}
+
+
+def _controlled(state: RunState, event: Controlled) -> dict[str, object]:
+    match event.control:
+        case "pause":
+            return {"status": "paused", "reason": event.reason, "code": ""}
+        case "resume":
+            approved = {"approved_by": event.by} if state.waits_for_approval else {}
+            return {"status": "active", "reason": "", "code": "", **approved}
+        case "respecify":
+            return {"status": "active", "phase": "specify", "reason": "", "code": "", "approved_by": ""}
+        case "retry":
+            return {"status": "active", "phase": event.phase, "reason": "", "code": "", "delayed": None}
+        case "cancel":
+            return {"status": "active", "reason": event.reason, "code": ""}

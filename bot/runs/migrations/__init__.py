@@ -1,1 +1,0 @@
-"""Alembic's migrations; `bot.runs.database.migrate` applies them."""

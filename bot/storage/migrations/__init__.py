@@ -1,0 +1,1 @@
+"""Alembic's migrations; `bot.storage.database.migrate` applies them."""

@@ -1,0 +1,79 @@
+"""Who edits the status comment of a run, and up to which event it shows the log."""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.log.events import StatusPosted
+from bot.storage.database import passed, reading
+from bot.storage.run_log import append
+from bot.storage.tables import runs
+
+
+class Reports:
+    """The rights to report, one process a run at a time. `clock` gives seconds since the epoch."""
+
+    def __init__(self, engine: sa.Engine, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def begin(self, run_id: str, seconds: float) -> int | None:
+        """Take the right to edit the run's status comment for `seconds`; None while another process has it.
+
+        The number that comes back is worth something only while it is the newest.
+        """
+        now = self._clock()
+        statement = (
+            sa.update(runs)
+            .where(
+                runs.c.id == run_id, sa.or_(runs.c.report_until.is_(None), passed(runs.c.report_until, now))
+            )
+            .values(report_until=now + seconds, report_fence=runs.c.report_fence + 1)
+            .returning(runs.c.report_fence)
+        )
+        with self._engine.begin() as db:
+            return db.execute(statement).scalar()
+
+    def extend(self, run_id: str, fence: int, seconds: float) -> bool:
+        """Keep the right to report for `seconds` more; False when another process has taken it."""
+        with self._engine.begin() as db:
+            return self._reporting(db, run_id, fence, report_until=self._clock() + seconds)
+
+    def end(self, run_id: str, fence: int, seq: int, posted: StatusPosted | None = None) -> bool:
+        """Let go of the right to report, having shown the log up to `seq`; False, and nothing, without the right.
+
+        `posted` is appended to the log, when the comment is new.
+        """
+        with self._engine.begin() as db:
+            held = self._reporting(db, run_id, fence, report_until=None, reported_seq=seq)
+            if held and posted is not None:
+                append(db, run_id, [posted], self._clock())
+                # That the comment is there is not shown in it.
+                alone = (runs.c.id == run_id, runs.c.seq == seq + 1)
+                db.execute(sa.update(runs).where(*alone).values(reported_seq=seq + 1))
+        return held
+
+    @staticmethod
+    def _reporting(db: sa.Connection, run_id: str, fence: int, **values: Any) -> bool:
+        own = (runs.c.id == run_id, runs.c.report_fence == fence, runs.c.report_until.is_not(None))
+        return bool(db.execute(sa.update(runs).where(*own).values(**values)).rowcount)
+
+    def stale(self, limit: int = 100) -> list[str]:
+        """Runs whose status comment shows less than their log and nobody edits."""
+        query = (
+            sa.select(runs.c.id)
+            .where(
+                runs.c.reported_seq < runs.c.seq,
+                sa.or_(runs.c.report_until.is_(None), passed(runs.c.report_until, self._clock())),
+            )
+            .limit(limit)
+        )
+        with reading(self._engine) as db:
+            return list(db.execute(query).scalars())
+
+    def is_current(self, run_id: str) -> bool:
+        """Whether a run's status comment shows all of its log, and nobody edits it any more."""
+        query = sa.select(runs.c.reported_seq >= runs.c.seq).where(runs.c.id == run_id)
+        with reading(self._engine) as db:
+            return bool(db.execute(query).scalar())

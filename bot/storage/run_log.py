@@ -1,0 +1,89 @@
+"""Writing a run's log and artifacts, inside of a transaction that somebody else holds."""
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from bot.log.events import Event
+from bot.storage.database import insert
+from bot.storage.tables import artifacts, events, runs
+from bot.storage.usage import used_by
+from gherkin.errors import ScenaristError
+from runners.contract.events import Instructed
+
+MAX_ARTIFACT_BYTES = 100_000_000
+
+
+class ArtifactTooLarge(ScenaristError):
+    """An artifact is larger than the store takes."""
+
+    code = "SCN-6002"
+    next_step = "Keep generated and binary files out of the change, for example with .gitignore."
+
+
+def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> None:
+    """Add events to a run's log at the moment `now`, and what they have used to its sums."""
+    if not new:
+        return
+    tokens, cost, seconds = used_by(new)
+    moved = (
+        sa.update(runs)
+        .where(runs.c.id == run_id)
+        .values(
+            seq=runs.c.seq + len(new),
+            tokens=runs.c.tokens + tokens,
+            cost=runs.c.cost + cost,
+            seconds=runs.c.seconds + seconds,
+        )
+        .returning(runs.c.seq)
+    )
+    last = db.execute(moved).scalar_one()
+    at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+    first = last - len(new) + 1
+    db.execute(
+        sa.insert(events),
+        [
+            {
+                "run_id": run_id,
+                "seq": seq,
+                "at": at,
+                "type": event.type,
+                "data": event.model_dump_json(),
+            }
+            for seq, event in enumerate(new, start=first)
+        ],
+    )
+
+
+def put(db: sa.Connection, run_id: str, blobs: Mapping[str, bytes]) -> None:
+    """Store artifacts by name, in the place of older ones. Raises `ArtifactTooLarge`."""
+    for name, content in blobs.items():
+        if len(content) > MAX_ARTIFACT_BYTES:
+            raise ArtifactTooLarge(f"{name} has {len(content):,} bytes.")
+        row = {
+            "run_id": run_id,
+            "name": name,
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "data": zlib.compress(content, 1),
+        }
+        statement = insert(db, artifacts).values(row)
+        db.execute(
+            statement.on_conflict_do_update(
+                index_elements=["run_id", "name"],
+                set_={key: row[key] for key in ("size", "sha256", "data")},
+            )
+        )
+
+
+def instructions(db: sa.Connection, run_id: str) -> list[Instructed]:
+    """What people wrote while a run was on, oldest first."""
+    query = (
+        sa.select(events.c.data)
+        .where(events.c.run_id == run_id, events.c.type == "Instructed")
+        .order_by(events.c.seq)
+    )
+    return [Instructed.model_validate_json(data) for data in db.execute(query).scalars()]

@@ -1,0 +1,442 @@
+"""The durable truth: runs with their leases, logs and artifacts."""
+
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from ulid import ULID
+
+from bot.log.events import (
+    Controlled,
+    Entry,
+    Event,
+    Phase,
+    PhaseFinished,
+    RunRequested,
+    Status,
+    event_adapter,
+)
+from bot.storage.database import add_row, passed, reading
+from bot.storage.reports import Reports
+from bot.storage.run_log import append, instructions, put
+from bot.storage.tables import artifacts, deliveries, events, runs
+from bot.storage.usage import RUNNER_PHASES, count_alone, too_many_at_once
+from gherkin.errors import ScenaristError
+from runners.contract.events import Instructed
+from runners.contract.operator_limits import Allowances
+from runners.models.chat import Frozen
+
+
+class LeaseLost(ScenaristError):
+    """Another worker has taken the run over."""
+
+    code = "SCN-6001"
+    next_step = "Nothing to do: the other worker goes on with the run."
+
+
+class Claim(Frozen):
+    """The right to work on a run until `lease_until`, worth something only while `fence` is the newest."""
+
+    run_id: str
+    phase: Phase
+    fence: int
+    attempts: int
+
+
+class RunRow(Frozen):
+    """A run in a listing."""
+
+    id: str
+    forge: str
+    repo: str
+    target: str
+    status: Status
+    phase: Phase
+    created_at: float
+
+
+def new_id() -> str:
+    """A fresh ULID: sortable by time, 80 random bits."""
+    return str(ULID())
+
+
+def _controls(event: Controlled) -> tuple[list[Status], dict[str, Any]]:
+    """The statuses a control needs, and what it sets."""
+    match event.control:
+        case "pause":
+            return ["active"], {"status": "paused"}
+        case "resume":
+            return ["paused"], {"status": "active"}
+        case "cancel":
+            # From now on another run may be asked for: it waits until this one is concluded.
+            return ["active", "paused"], {"status": "active", "phase": "conclude"}
+        case "respecify":
+            return ["paused"], {"status": "active", "phase": "specify"}
+        case "retry":
+            ended: list[Status] = ["needs_info", "gave_up", "failed", "cancelled"]
+            return ended, {"status": "active", "phase": event.phase}
+
+
+def _next_place(target: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
+    """Behind all runs on `target`."""
+    other = runs.alias()
+    newest = sa.func.coalesce(sa.func.max(other.c.place), 0) + 1
+    return sa.select(newest).where(other.c.target == target).correlate(runs).scalar_subquery()
+
+
+class Store:
+    """All reads and writes of the bot. `clock` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        clock: Callable[[], float] = time.time,
+        allowances: Allowances = Allowances(),  # noqa: B008 - frozen
+    ) -> None:
+        self.allowances = allowances
+        self.engine = engine
+        self.clock = clock
+        # The clock of a store may be set to another one.
+        self.reports = Reports(engine, lambda: self.clock())
+
+    # -- runs ----------------------------------------------------------------------------------------
+
+    def request_run(
+        self,
+        request: RunRequested,
+        *,
+        target: str,
+        exclusive: bool,
+        delivery_id: str | None = None,
+    ) -> str | None:
+        """Create a run and close its delivery in one transaction.
+
+        None when the request's key was granted before, or when the run is `exclusive` and another one on `target` is
+        active or paused and not yet being concluded; otherwise runs on one target wait for each other.
+        """
+        now = self.clock()
+        run_id = new_id()
+        row = {
+            "id": run_id,
+            "request_key": request.key or run_id,
+            "target": target,
+            "exclusive": target if exclusive else None,
+            "place": _next_place(sa.literal(target)),
+            "forge": request.forge,
+            "repo": request.repo,
+            "status": "active",
+            "phase": "prepare",
+            "seq": 0,
+            "fence": 0,
+            "due_at": now,
+            "attempts": 0,
+            "reported_seq": 0,
+            "created_at": now,
+            "installation": request.installation,
+        }
+        with self.engine.begin() as db:
+            created = add_row(db, runs, row)
+            if created:
+                append(db, run_id, [request], self.clock())
+            if delivery_id is not None:
+                outcome = f"run {run_id}" if created else "already requested"
+                db.execute(
+                    sa.update(deliveries)
+                    .where(deliveries.c.id == delivery_id)
+                    .values(state="handled", outcome=outcome, body=b"")
+                )
+        return run_id if created else None
+
+    def open_runs(self, target: str) -> list[str]:
+        """The runs on `target` that have not ended, oldest first."""
+        query = (
+            sa.select(runs.c.id)
+            .where(runs.c.target == target, runs.c.status.in_(["active", "paused"]))
+            .order_by(runs.c.id)
+        )
+        with reading(self.engine) as db:
+            return list(db.execute(query).scalars())
+
+    def open_runs_in(self, forge: str, repos: Sequence[str], installation: int) -> list[str]:
+        """The runs that have not ended on some repositories, or in an installation (0: none)."""
+        where: sa.ColumnElement[bool] = runs.c.repo.in_(repos)
+        if installation:
+            where = sa.or_(where, runs.c.installation == installation)
+        query = sa.select(runs.c.id).where(
+            runs.c.forge == forge, runs.c.status.in_(["active", "paused"]), where
+        )
+        with reading(self.engine) as db:
+            return list(db.execute(query).scalars())
+
+    def claim(self, run_id: str, phases: Iterable[Phase], seconds: float, holder: str = "") -> Claim | None:
+        """Take the lease of a run whose next phase is one of `phases`, in the name of `holder`.
+
+        None when it has ended, is held by another worker, is not due yet, or has to wait for one before it
+        on the same target.
+        """
+        now = self.clock()
+        first = runs.alias()
+        waits = sa.exists().where(
+            first.c.target == runs.c.target,
+            first.c.status == "active",
+            sa.tuple_(first.c.place, first.c.id) < sa.tuple_(runs.c.place, runs.c.id),
+        )
+        counted = too_many_at_once(self.allowances, now) if set(phases) & RUNNER_PHASES else []
+        statement = (
+            sa.update(runs)
+            .where(
+                runs.c.id == run_id,
+                runs.c.status == "active",
+                runs.c.phase.in_(list(phases)),
+                sa.or_(runs.c.due_at == now, passed(runs.c.due_at, now)),
+                sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
+                ~waits,
+                *counted,
+            )
+            .values(
+                fence=runs.c.fence + 1,
+                lease_until=now + seconds,
+                attempts=runs.c.attempts + 1,
+                holder=holder,
+            )
+            .returning(runs.c.phase, runs.c.fence, runs.c.attempts)
+        )
+        with self.engine.begin() as db:
+            if counted:
+                count_alone(db)
+            row = db.execute(statement).one_or_none()
+        if row is None:
+            return None
+        return Claim(run_id=run_id, phase=row.phase, fence=row.fence, attempts=row.attempts)
+
+    def extend(self, claim: Claim, seconds: float) -> None:
+        """Heartbeat: keep the lease for `seconds` more. Raises `LeaseLost`."""
+        with self.engine.begin() as db:
+            self._hold(db, claim, lease_until=self.clock() + seconds)
+
+    def release(self, claim: Claim) -> bool:
+        """Give a claim back unfinished, as if the phase had not been begun; False when it is not ours any more."""
+        return self._give_back(claim, attempts=runs.c.attempts - 1, due_at=self.clock())
+
+    def put_off(self, claim: Claim, seconds: float) -> bool:
+        """Give a claim back that came to nothing, for an attempt in some seconds; False when it is not ours any more."""
+        return self._give_back(claim, due_at=self.clock() + seconds)
+
+    def _give_back(self, claim: Claim, **values: Any) -> bool:
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
+            .values(fence=claim.fence + 1, lease_until=None, **values)
+        )
+        with self.engine.begin() as db:
+            return bool(db.execute(statement).rowcount)
+
+    def log(self, claim: Claim, new: Sequence[Event], blobs: Mapping[str, bytes] | None = None) -> None:
+        """Append events and store artifacts in one transaction, under the claim. Raises `LeaseLost`."""
+        with self.engine.begin() as db:
+            self._hold(db, claim)
+            append(db, claim.run_id, new, self.clock())
+            put(db, claim.run_id, blobs or {})
+
+    def finish_phase(
+        self,
+        claim: Claim,
+        new: Sequence[Event],
+        blobs: Mapping[str, bytes],
+        *,
+        phase: Phase,
+        status: Status = "active",
+        delay: float = 0.0,
+    ) -> None:
+        """Store a phase's end and let go of the run, which goes on with `phase` after `delay` seconds."""
+        with self.engine.begin() as db:
+            self._hold(
+                db,
+                claim,
+                lease_until=None,
+                phase=phase,
+                status=status,
+                due_at=self.clock() + delay,
+                attempts=0,
+            )
+            append(db, claim.run_id, new, self.clock())
+            put(db, claim.run_id, blobs)
+
+    def note(self, run_id: str, event: Event) -> None:
+        """Append an event that needs no claim: something seen from outside of the phases."""
+        with self.engine.begin() as db:
+            append(db, run_id, [event], self.clock())
+
+    def free_orphans(self, is_gone: Callable[[str], bool]) -> list[tuple[str, Phase]]:
+        """Take the leases of workers that are gone, by their names; (id, phase) of the runs that can go on."""
+        held = sa.select(runs.c.id, runs.c.phase, runs.c.fence, runs.c.holder).where(
+            runs.c.status == "active", runs.c.lease_until >= self.clock()
+        )
+        with reading(self.engine) as db:
+            orphans = [row for row in db.execute(held) if is_gone(row.holder)]
+        freed = []
+        for row in orphans:
+            statement = (
+                sa.update(runs)
+                .where(runs.c.id == row.id, runs.c.fence == row.fence)
+                .values(fence=row.fence + 1, lease_until=None)
+            )
+            with self.engine.begin() as db:
+                if db.execute(statement).rowcount:
+                    freed.append((row.id, row.phase))
+        return freed
+
+    def due_runs(self, older_than: float, phases: Iterable[Phase], limit: int) -> list[tuple[str, Phase]]:
+        """(id, phase) of active runs before one of `phases` that nobody holds and that should have gone on `older_than` seconds ago."""
+        now = self.clock()
+        query = (
+            sa.select(runs.c.id, runs.c.phase)
+            .where(
+                runs.c.status == "active",
+                runs.c.phase.in_(list(phases)),
+                passed(runs.c.due_at, now - older_than),
+                sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
+            )
+            .order_by(runs.c.due_at)
+            .limit(limit)
+        )
+        with reading(self.engine) as db:
+            return [(row.id, row.phase) for row in db.execute(query)]
+
+    def due_in(self, run_id: str) -> float:
+        """Seconds until a run can go on; 0 when it can, or is unknown."""
+        with reading(self.engine) as db:
+            due = db.execute(sa.select(runs.c.due_at).where(runs.c.id == run_id)).scalar()
+        return max(0.0, (due or 0.0) - self.clock())
+
+    def waiting_runs(self, target_of: str) -> list[tuple[str, Phase]]:
+        """Active runs on the same target as run `target_of`, in the order in which they go."""
+        same = sa.select(runs.c.target).where(runs.c.id == target_of).scalar_subquery()
+        query = (
+            sa.select(runs.c.id, runs.c.phase)
+            .where(runs.c.target == same, runs.c.status == "active")
+            .order_by(runs.c.place, runs.c.id)
+        )
+        with reading(self.engine) as db:
+            return [(row.id, row.phase) for row in db.execute(query)]
+
+    def seq(self, run_id: str) -> int:
+        """The number of the log's last entry; 0 for an unknown run."""
+        with reading(self.engine) as db:
+            return db.execute(sa.select(runs.c.seq).where(runs.c.id == run_id)).scalar() or 0
+
+    def entries(self, run_id: str, after: int = 0) -> list[Entry]:
+        """The run's log from the entry behind `after` on."""
+        query = (
+            sa.select(events).where(events.c.run_id == run_id, events.c.seq > after).order_by(events.c.seq)
+        )
+        with reading(self.engine) as db:
+            rows = db.execute(query).all()
+        return [Entry(seq=row.seq, at=row.at, event=event_adapter.validate_json(row.data)) for row in rows]
+
+    def list_runs(self, limit: int = 50, target: str | None = None) -> list[RunRow]:
+        """The newest runs first."""
+        query = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
+        if target is not None:
+            query = query.where(runs.c.target == target)
+        fields = list(RunRow.model_fields)
+        with reading(self.engine) as db:
+            return [
+                RunRow.model_validate({name: getattr(row, name) for name in fields})
+                for row in db.execute(query)
+            ]
+
+    def has_run(self, run_id: str) -> bool:
+        with reading(self.engine) as db:
+            return db.execute(sa.select(runs.c.id).where(runs.c.id == run_id)).first() is not None
+
+    def control(self, run_id: str, event: Controlled) -> bool:
+        """Pause, resume, cancel or retry a run; False when it is not in a state for that.
+
+        Whoever works on it loses the lease at once. A cancelled run goes on to be concluded. One that becomes
+        active again goes behind those that are active on its target by now.
+        """
+        allowed, values = _controls(event)
+        values["due_at"] = self.clock()
+        values["place"] = sa.case((runs.c.status == "active", runs.c.place), else_=_next_place(runs.c.target))
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == run_id, runs.c.status.in_(allowed))
+            .values(fence=runs.c.fence + 1, lease_until=None, attempts=0, **values)
+            .returning(runs.c.phase)
+        )
+        try:
+            return self._control(run_id, event, statement)
+        except sa.exc.IntegrityError:
+            return False  # another run on its target has begun in the meantime
+
+    def instruct(self, run_id: str, event: Instructed) -> bool:
+        """Add what somebody wrote to an open run's log, once a comment; False when the run has ended or is being concluded."""
+        query = sa.select(runs.c.id).where(
+            runs.c.id == run_id, runs.c.status.in_(["active", "paused"]), runs.c.phase != "conclude"
+        )
+        with self.engine.begin() as db:
+            if db.execute(query.with_for_update()).first() is None:
+                return False
+            if event.comment not in {each.comment for each in instructions(db, run_id)}:
+                append(db, run_id, [event], self.clock())
+        return True
+
+    def instructions(self, run_id: str) -> list[Instructed]:
+        """What people wrote while the run was on, oldest first."""
+        with reading(self.engine) as db:
+            return instructions(db, run_id)
+
+    def _control(self, run_id: str, event: Controlled, statement: Any) -> bool:
+        with self.engine.begin() as db:
+            before = db.execute(sa.select(runs.c.phase).where(runs.c.id == run_id)).scalar()
+            if before is None or db.execute(statement).first() is None:
+                return False
+            new: list[Event] = [event]
+            if event.control == "cancel":
+                new.append(PhaseFinished(phase=before, outcome="cancelled", reason=event.reason))
+            append(db, run_id, new, self.clock())
+        return True
+
+    def holds(self, claim: Claim) -> bool:
+        """Whether the claim is still worth something."""
+        query = sa.select(runs.c.fence).where(runs.c.id == claim.run_id)
+        with reading(self.engine) as db:
+            return db.execute(query).scalar() == claim.fence
+
+    def status(self, run_id: str) -> tuple[Status, Phase] | None:
+        """The run's status and the phase it is at or before, or None for an unknown run."""
+        query = sa.select(runs.c.status, runs.c.phase).where(runs.c.id == run_id)
+        with reading(self.engine) as db:
+            row = db.execute(query).one_or_none()
+        return None if row is None else (row.status, row.phase)
+
+    # -- artifacts -----------------------------------------------------------------------------------
+
+    def artifact_of(self, forge: str, repo: str, run_id: str, name: str) -> bytes | None:
+        """An artifact of a run, if that was one on this repository."""
+        query = sa.select(runs.c.id).where(runs.c.id == run_id, runs.c.forge == forge, runs.c.repo == repo)
+        with reading(self.engine) as db:
+            known = db.execute(query).scalar_one_or_none()
+        return self.artifact(run_id, name) if known else None
+
+    def artifact(self, run_id: str, name: str) -> bytes | None:
+        """The stored bytes, or None."""
+        query = sa.select(artifacts.c.data).where(artifacts.c.run_id == run_id, artifacts.c.name == name)
+        with reading(self.engine) as db:
+            data = db.execute(query).scalar()
+        return None if data is None else zlib.decompress(data)
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _hold(self, db: sa.Connection, claim: Claim, **values: Any) -> None:
+        """Fail unless the claim is the newest on its run; `values` are set in the same statement."""
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
+            .values(fence=claim.fence, **values)
+        )
+        if not db.execute(statement).rowcount:
+            raise LeaseLost(f"Run {claim.run_id} was taken over by another worker.")

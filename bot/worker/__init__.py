@@ -1,0 +1,3 @@
+"""The Celery app, its tasks, and the processes that `scenarist up` starts.
+
+`worker.py` builds what a worker needs from the settings."""

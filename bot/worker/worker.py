@@ -1,0 +1,249 @@
+"""Puts the parts together for a worker process, from the settings."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from urllib.parse import urlsplit
+
+from bot.config.limits import database_urls, load_limits
+from bot.config.models import load_models
+from bot.config.settings import Settings
+from bot.forges.registry import Forges
+from bot.intake.deliveries import Deliveries
+from bot.intake.handler import IntakeHandler
+from bot.log.events import Phase, RunRequested
+from bot.log.state import RunState
+from bot.phases.trusted import Trusted
+from bot.report.poster import StatusPoster
+from bot.report.reporter import Reporter
+from bot.runs.control import control_run
+from bot.runs.draining import Draining
+from bot.runs.driver import Driver, Handler, Hold
+from bot.runs.holders import holder, is_gone
+from bot.runs.workflow import QUEUES, check
+from bot.storage.database import connect
+from bot.storage.store import Store
+from bot.storage.usage import check_day
+from bot.worker.celery_app import Bell
+from gherkin.errors import ScenaristError
+from runners.contract.events import RunnerEvent
+from runners.contract.job import Job, PhaseResult, Services
+from runners.environment.prepare import Environments
+from runners.git.workspaces import Workspaces
+from runners.models.roster import Roster
+from runners.phases.implement import implement
+from runners.phases.specify import specify
+from runners.phases.verify import verify
+from runners.policy.redact import redactor
+from runners.sandbox.bubblewrap import Limits
+from runners.tools.backends.containers import sweep
+from runners.tools.backends.databases import Databases
+from runners.tools.backends.http import HttpAccess
+
+log = logging.getLogger(__name__)
+
+_SILENCE_S = 2.0
+_ENOUGH = 100
+_SOON_S = 60.0
+
+
+class Worker:
+    """What the Celery tasks do, in a worker of `queues`; `bell` sends the wake-ups."""
+
+    def __init__(self, settings: Settings, bell: Bell, queues: Sequence[str], draining: Draining) -> None:
+        check()
+        self._settings = settings
+        self._bell = bell
+        engine = connect(settings.database)
+        allowances = load_limits(settings.limits_file).allowances
+        self._store, self._deliveries = Store(engine, allowances=allowances), Deliveries(engine)
+        self._workspaces = Workspaces(settings.state_dir)
+        self._workspaces.sweep()
+        self._ask_at = 0.0
+        handlers: dict[Phase, Handler] = {}
+        if "runs" in queues:
+            handlers |= untrusted_handlers(settings, self._store, self._workspaces)
+        if "publish" in queues or "intake" in queues:
+            forges = Forges(settings, self._store)
+            reporter = make_reporter(settings)
+            self._forges = forges
+            self._poster = StatusPoster(self._store, forges, reporter, pace_seconds=settings.status_seconds)
+            self._intake = IntakeHandler(
+                self._store,
+                self._deliveries,
+                forges,
+                (settings.trigger_label, settings.spec_label),
+                self._started,
+                self._controlled,
+            )
+            if "publish" in queues:
+                handlers |= trusted_handlers(settings, forges, self._workspaces, reporter, self._allowed)
+        self._driver = Driver(
+            self._store,
+            handlers,
+            worker=holder(),
+            lease_seconds=settings.lease_seconds,
+            retry_seconds=settings.retry_seconds,
+            changed=self._changed,
+            sandboxed="runs" not in queues or not settings.unsafe_no_sandbox,
+            draining=draining,
+        )
+
+    def _allowed(self, request: RunRequested, run_id: str) -> None:
+        store = self._store
+        check_day(store.engine, store.allowances, request, run_id, store.clock())
+
+    def intake(self, ids: Sequence[str]) -> None:
+        for delivery_id in ids:
+            self._intake.handle(delivery_id)
+
+    def advance(self, run_id: str) -> None:
+        self._driver.work(run_id)
+
+    def control(self, run_id: str, control: str, by: str, phase: str | None) -> None:
+        """Pause, resume, cancel or retry a run, as a message asks; what does not fit is logged."""
+        try:
+            control_run(self._store, run_id, control, by=by, where="by a message", phase=phase)
+        except ScenaristError as error:
+            log.warning("%s: %s", error.code, error.message)
+        else:
+            self._controlled(run_id)
+
+    def report(self, run_id: str) -> None:
+        self._poster.post(run_id)
+
+    def reap(self) -> None:
+        """Ring again for whatever the database says is unfinished and nobody works on."""
+        if time.monotonic() >= self._ask_at:
+            self._ask_at = time.monotonic() + self._settings.redeliver_seconds
+            self._ask_again()
+        ids = self._deliveries.due(_SILENCE_S)
+        if ids:
+            self._bell.deliveries(ids)
+        for run_id, phase in self._store.free_orphans(is_gone):
+            log.warning("run %s goes on: its worker is gone", run_id)
+            self._bell.run(run_id, phase)
+        # Runs may wait for hours, and each round would add as many messages again: a queue gets no more than its workers
+        # are told by anyway.
+        for queue in set(QUEUES.values()):
+            phases = [phase for phase, its in QUEUES.items() if its == queue]
+            room = max(0, _ENOUGH - self._bell.waiting(queue))
+            for run_id, phase in self._store.due_runs(_SILENCE_S, phases, room):
+                self._bell.run(run_id, phase)
+        for run_id in self._store.reports.stale(max(0, _ENOUGH - self._bell.waiting("publish"))):
+            self._bell.report(run_id)
+
+    def _ask_again(self) -> None:
+        """What could not be delivered while the web app was away; another time when the forge is away too."""
+        try:
+            lost = self._forges.ask_again()
+        except ScenaristError as error:
+            log.warning("lost deliveries could not be asked for: %s", error.message)
+        else:
+            if lost:
+                log.warning("%d deliveries had not arrived; the forge was asked for them again", lost)
+
+    def _started(self, run_id: str) -> None:
+        self._quietly(lambda: self._bell.report(run_id))
+        self._quietly(lambda: self._bell.run(run_id, "prepare"))
+
+    def _controlled(self, run_id: str) -> None:
+        found = self._store.status(run_id)
+        self._changed(run_id, found[1] if found and found[0] == "active" else None)
+
+    def _changed(self, run_id: str, following: Phase | None) -> None:
+        if following is not None:
+            seconds = self._store.due_in(run_id)
+            if (
+                seconds < _SOON_S
+            ):  # later it is the reaper's business: a message would have to be kept for so long
+                self._quietly(lambda: self._bell.run(run_id, following, seconds))
+        else:
+            for waiting, phase in self._store.waiting_runs(run_id)[:1]:
+                if waiting != run_id:
+                    self._quietly(lambda: self._bell.run(waiting, phase))  # noqa: B023 - called at once
+        self._quietly(lambda: self._bell.report(run_id))
+
+    @staticmethod
+    def _quietly(ring: Callable[[], None]) -> None:
+        """A broker that is away delays the run until the reaper's next round, and fails nothing."""
+        try:
+            ring()
+        except Exception as error:
+            log.warning("the broker could not be told (%s)", type(error).__name__)
+
+
+def make_reporter(settings: Settings) -> Reporter:
+    return Reporter(settings.public_url)
+
+
+def trusted_handlers(
+    settings: Settings,
+    forges: Forges,
+    workspaces: Workspaces,
+    reporter: Reporter,
+    allowed: Callable[[RunRequested, str], None] = lambda _request, _run: None,
+    *,
+    forgetful: bool = False,
+) -> Mapping[Phase, Handler]:
+    """The phases that need forge credentials."""
+    trusted = Trusted(forges, workspaces, reporter, settings.carry_base, forgetful, allowed)
+    return {"prepare": trusted.prepare, "publish": trusted.publish, "conclude": trusted.conclude}
+
+
+def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces) -> Mapping[Phase, Handler]:
+    """The phases that run what a model chose; they get no credential but the model's."""
+    models, keys = load_models(settings)
+    roster = Roster(models, settings.runtime, keys, settings.state_dir / "profiles")
+    operator = load_limits(settings.limits_file)
+    urls = database_urls(operator)
+    passwords = [urlsplit(url).password for url in urls.values()]
+    redact = redactor([*settings.secrets, *filter(None, keys.values()), *urls.values(), *passwords])
+    resources = (HttpAccess(), Databases(urls))
+    if operator.container_engine:
+        live = [row.id for row in store.list_runs(1000) if row.status in ("active", "paused")]
+        sweep(operator.container_engine, live, Limits())
+
+    def handler(work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> Handler:
+        def handle(run_id: str, state: RunState, hold: Hold) -> PhaseResult[RunnerEvent]:
+            if state.requested is None or state.prepared is None:
+                raise ValueError("runner phases come after prepare")
+            job = Job(
+                run_id=run_id,
+                forge=state.requested.forge,
+                repo=state.requested.repo,
+                order=state.requested.order,
+                base=state.prepared.base,
+                settings=state.prepared.settings,
+                events=tuple(
+                    entry.event for entry in store.entries(run_id) if isinstance(entry.event, RunnerEvent)
+                ),
+                spent=state.spent,
+            )
+            limits = Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+            unsafe = settings.unsafe_no_sandbox
+            services = Services(
+                workspaces=workspaces,
+                operator=operator,
+                redactor=redact,
+                resources=resources,
+                models=roster,
+                log=hold.log,
+                artifact=hold.artifact,
+                earlier=partial(store.artifact_of, state.requested.forge, state.requested.repo),
+                limits=limits,
+                environments=Environments(workspaces, limits, unsafe=unsafe),
+                cancel=hold.cancel,
+                instructions=partial(store.instructions, run_id),
+                unsafe_no_sandbox=unsafe,
+            )
+            return work(job, services)
+
+        return handle
+
+    return {
+        "specify": handler(specify),
+        "implement": handler(implement),
+        "verify": handler(verify),
+    }

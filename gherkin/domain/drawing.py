@@ -1,0 +1,182 @@
+"""A first draft of a repository's domain language, from what is there: its Python, its features and its step definitions."""
+
+import ast
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from gherkin.domain.language import Block, Context, Domain, Term, speaks_of
+from gherkin.feature.model import Feature, FeatureInvalid, Rule, Step, parse
+from gherkin.feature.steps import catalogue
+
+_SUFFIXES: dict[str, Block] = {"Event": "event", "Service": "service"}
+_VALUES = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag", "NamedTuple"}
+_ROLE = re.compile(
+    r"\bas (?:an?|the) ([^,.]{2,40}?),? I (?:want|would like|can|need)(?: to)? ([^,.]+?)(?: so that|[,.]|$)",
+    re.I,
+)
+_NOUN = re.compile(r"\b(?:an?|the|each|every|another|no) ([a-z]{3,})\b", re.I)
+# A word that the scenarios use as often is not there by chance.
+_OFTEN = 2
+_PLACES = 3
+
+
+def draw(files: Mapping[str, str]) -> Domain:
+    """A first draft from `files` (path -> text), of which Python and features are read.
+
+    Packages are contexts and public classes are terms. From features come the roles of their narratives, and the nouns that their
+    steps and the code both use; a rule's name is an invariant of the terms that it speaks of.
+    """
+    features = dict(_features(files))
+    modules = dict(_modules(files))
+    code = _from_code(modules)
+    known = list(code.terms)
+    for term in (*_roles(features), *_nouns(features, files, modules)):
+        if not any(_words(term.term) == _words(each.term) for each in known):
+            known.append(term)
+    rules = [rule.name for feature in features.values() for rule in feature.rules]
+    terms = [
+        term.model_copy(
+            update={"invariants": tuple(dict.fromkeys(rule for rule in rules if speaks_of(rule, term)))}
+        )
+        for term in known
+    ]
+    return Domain(contexts=code.contexts, terms=tuple(terms))
+
+
+def _modules(files: Mapping[str, str]) -> Iterator[tuple[str, ast.Module]]:
+    """The repository's own modules, with their paths: no tests, nothing below a folder of features and steps, nothing that Python cannot read."""
+    above = {folder for path in files if path.endswith(".feature") for folder in PurePosixPath(path).parents}
+    folders = {folder for folder in above if any(path.startswith(f"{folder}/steps/") for path in files)}
+    for path, source in sorted(files.items()):
+        place = PurePosixPath(path)
+        if place.suffix != ".py" or place.name.startswith("test_") or "tests" in place.parts:
+            continue
+        if not folders & set(place.parents):
+            try:
+                yield path, ast.parse(source)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+
+
+def _features(files: Mapping[str, str]) -> Iterator[tuple[str, Feature]]:
+    """Those that can be read, with their paths."""
+    for path, text in sorted(files.items()):
+        if path.endswith(".feature"):
+            try:
+                yield path, parse(text, path)
+            except FeatureInvalid:
+                continue
+
+
+def _roles(features: Mapping[str, Feature]) -> Iterator[Term]:
+    """Who wants something in the narratives (English), and what."""
+    for path, feature in features.items():
+        for found in _ROLE.finditer(" ".join(feature.description)):
+            yield Term(term=found[1].strip(), meaning=f"Wants to {found[2].strip()}.", where=(path,))
+
+
+def _nouns(
+    features: Mapping[str, Feature], files: Mapping[str, str], modules: Mapping[str, ast.Module]
+) -> Iterator[Term]:
+    """Nouns of steps (English) that are names in the code as well, and the places of these."""
+    python = {path: text for path, text in files.items() if path.endswith(".py")}
+    said = {step.text for feature in features.values() for step in _steps(feature)}
+    said |= {definition.pattern for definition in catalogue(python)}
+    count = Counter(noun for text in said for noun in {each.lower() for each in _NOUN.findall(text)})
+    places = _names(modules)
+    for noun, times in sorted(count.items()):
+        if times >= _OFTEN and noun in places:
+            yield Term(term=noun, where=tuple(places[noun][:_PLACES]))
+
+
+def _steps(feature: Feature) -> Iterator[Step]:
+    parts: list[Feature | Rule] = [feature, *feature.rules]
+    for part in parts:
+        yield from part.background.steps if part.background else ()
+        for scenario in part.scenarios:
+            yield from scenario.steps
+
+
+def _names(modules: Mapping[str, ast.Module]) -> Mapping[str, list[str]]:
+    """Names of the code (parameters, attributes, variables), each with the files that use it."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path, tree in modules.items():
+        for name in {_name(node) for node in ast.walk(tree)}:
+            places[name].append(path)
+    return places
+
+
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.arg):
+        return node.arg
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _words(name: str) -> str:
+    """``OrderLine`` and ``order_line`` as ``order line``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).casefold()
+
+
+def _from_code(modules: Mapping[str, ast.Module]) -> Domain:
+    """What modules (path -> tree) say: packages are contexts, public classes are terms.
+
+    What kind of building block a class is shows in its form, where it does: enumerations, named tuples and frozen classes are value
+    objects, classes whose objects have an id of their own are entities, and names that end in Event or Service say it.
+    A leading ``src/`` is no package.
+    """
+    contexts: dict[str, Context] = {}
+    terms: dict[str, Term] = {}
+    for path, tree in modules.items():
+        place = PurePosixPath(path)
+        inside = place.parts[1:] if place.parts[0] == "src" and len(place.parts) > 1 else place.parts
+        package = inside[0] if len(inside) > 1 else place.stem
+        folder = "/".join(place.parts[: 1 - len(inside)])
+        speaks = inside == (package, "__init__.py") or len(inside) == 1
+        summary = _first_line(ast.get_docstring(tree)) if speaks else ""
+        known = contexts.get(package)
+        contexts[package] = Context(
+            name=package,
+            summary=summary or (known.summary if known else ""),
+            paths=(f"{folder}/**",) if len(inside) > 1 else (path,),
+        )
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                meaning = _first_line(ast.get_docstring(node))
+                term = Term(
+                    term=node.name, meaning=meaning, kind=_block_of(node), context=package, where=(path,)
+                )
+                terms.setdefault(node.name, term)
+    return Domain(contexts=tuple(contexts.values()), terms=tuple(terms.values()))
+
+
+def _block_of(node: ast.ClassDef) -> Block | None:
+    for suffix, kind in _SUFFIXES.items():
+        if node.name.endswith(suffix) and node.name != suffix:
+            return kind
+    bases = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
+    if bases & _VALUES or any(_is_frozen(each) for each in node.decorator_list):
+        return "value object"
+    fields = {
+        each.target.id
+        for each in node.body
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+    }
+    return "entity" if "id" in fields or f"{node.name.lower()}_id" in fields else None
+
+
+def _is_frozen(decorator: ast.expr) -> bool:
+    """Whether a class decorator says ``frozen``: ``@dataclass(frozen=True)``, or attrs' ``@frozen``."""
+    if isinstance(decorator, ast.Call):
+        named = {each.arg: each.value for each in decorator.keywords}
+        frozen = named.get("frozen")
+        return (isinstance(frozen, ast.Constant) and frozen.value is True) or _is_frozen(decorator.func)
+    name = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+    return name == "frozen"
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().split("\n")[0]

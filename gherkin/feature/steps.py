@@ -1,0 +1,241 @@
+"""The catalogue of a repository's step definitions, read by `ast`: none of its code is imported or run."""
+
+import ast
+import keyword
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from behave.matchers import StepMatcherFactory
+
+from gherkin.feature.model import Feature, Node, Scenario, Step
+
+_KINDS = ("given", "when", "then", "step")
+_MATCHERS = StepMatcherFactory.make_step_matcher_class_mapping()
+_PLACEHOLDER = re.compile(r"<([^<>]+)>")
+
+
+class StepDefinition(Node):
+    """One step definition; `kind` is given, when, then or step, `line` counts from 1.
+
+    `matcher` is the name given to behave's `use_step_matcher`: parse, cfparse, re, re0 …
+    """
+
+    kind: str
+    pattern: str
+    path: str
+    line: int
+    function: str
+    matcher: str = "parse"
+
+
+def catalogue(files: Mapping[str, str]) -> list[StepDefinition]:
+    """All step definitions in `files` (path -> source); files that are not Python are left out."""
+    found: list[StepDefinition] = []
+    for path, source in sorted(files.items()):
+        try:
+            found += list(definitions(parse_module(source), path))
+        except (SyntaxError, RecursionError):
+            continue
+    return found
+
+
+def parse_module(source: str) -> ast.Module:
+    """The module, or `SyntaxError` for all that Python would not compile."""
+    try:
+        return ast.parse(source)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error)) from None
+
+
+def definitions(tree: ast.Module, path: str) -> Iterator[StepDefinition]:
+    names = _decorator_names(tree)
+    # behave goes back to its default before each step file.
+    matcher = "parse"
+    for node in statements(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            matcher = _chosen_matcher(node.value) or matcher
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        for kind, pattern in _patterns(node, names):
+            yield StepDefinition(
+                kind=kind,
+                pattern=pattern,
+                path=path,
+                line=node.lineno,
+                function=node.name,
+                matcher=matcher,
+            )
+
+
+def statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """The statements that run on import, in order, also those under ``if``, ``try``, ``with`` or a class."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child
+        if not isinstance(child, (ast.expr, ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from statements(child)
+
+
+def _chosen_matcher(call: ast.Call) -> str | None:
+    name = last_name(call.func)
+    if name == "use_step_matcher_for_cucumber_expressions":
+        return "cucumber_expressions"
+    if name not in ("use_step_matcher", "use_default_step_matcher", "step_matcher"):
+        return None
+    return str(_constant(call.args[0]) or "parse") if call.args else "parse"
+
+
+def _patterns(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, names: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    for decorator in node.decorator_list:
+        if not isinstance(decorator, ast.Call) or not decorator.args:
+            continue
+        kind = _kind(decorator.func, names)
+        pattern = _constant(decorator.args[0])
+        if kind is not None and isinstance(pattern, str):
+            yield kind, pattern
+
+
+def _decorator_names(tree: ast.Module) -> dict[str, str]:
+    """Local name -> kind, for ``from behave import given as g``; the plain names always count."""
+    names = {word: kind for kind in _KINDS for word in (kind, kind.capitalize())}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "behave":
+            for alias in node.names:
+                if alias.name.lower() in _KINDS:
+                    names[alias.asname or alias.name] = alias.name.lower()
+    return names
+
+
+def _kind(func: ast.expr, names: Mapping[str, str]) -> str | None:
+    if isinstance(func, ast.Name):
+        return names.get(func.id)
+    if isinstance(func, ast.Attribute) and func.attr.lower() in _KINDS:
+        return func.attr.lower()
+    return None
+
+
+def _constant(node: ast.expr) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def describe(definitions: Sequence[StepDefinition], limit: int) -> str:
+    """At most `limit` definitions as text for a prompt, one line each."""
+    lines = [
+        f"{definition.kind.capitalize()} {' '.join(definition.pattern.split())}  "
+        f"({definition.path}:{definition.line})"
+        for definition in definitions[:limit]
+    ]
+    if len(definitions) > limit:
+        lines.append(f"… and {len(definitions) - limit} more")
+    return "\n".join(lines)
+
+
+def undefined_steps(feature: Feature, definitions: Sequence[StepDefinition]) -> list[Step]:
+    """The steps no definition matches, each text once.
+
+    A step of an outline is tried with the values of every row, and given back as it is written. A type
+    that only the repository's code knows matches any text. Regular expressions of the repository are
+    run as they are: bound the time when the repository is not trusted.
+    """
+    matchers = [(definition.kind, _matcher(definition)) for definition in definitions]
+
+    def defined(step: Step, text: str) -> bool:
+        return any(kind in (step.kind, "step") and matches(text) for kind, matches in matchers)
+
+    missing: dict[tuple[str, str], Step] = {}
+    for step, texts in _all_steps(feature):
+        if not all(defined(step, text) for text in texts):
+            missing.setdefault((step.kind, step.text), step)
+    return list(missing.values())
+
+
+def _all_steps(feature: Feature) -> Iterator[tuple[Step, Sequence[str]]]:
+    """(step, the texts it runs with)."""
+    for background in (feature.background, *(rule.background for rule in feature.rules)):
+        if background is not None:
+            yield from ((step, [step.text]) for step in background.steps)
+    for scenario in feature.all_scenarios():
+        rows = _rows(scenario)
+        yield from ((step, [_filled(step.text, row) for row in rows]) for step in scenario.steps)
+
+
+def _rows(scenario: Scenario) -> list[dict[str, str]]:
+    tables = [examples.table for examples in scenario.examples if examples.table is not None]
+    rows = [dict(zip(table.headings, row, strict=True)) for table in tables for row in table.rows]
+    return rows or [{}]
+
+
+def _filled(text: str, row: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: row.get(found.group(1), found.group()), text)
+
+
+def _matcher(definition: StepDefinition) -> Callable[[str], bool]:
+    """What behave's own matcher says; where it needs the repository's types, the literal parts decide."""
+    pattern = definition.pattern
+    try:
+        own = _MATCHERS[definition.matcher](_never_called, pattern).compile()
+    except Exception:  # whatever the matchers and the libraries under them raise for a strange pattern
+        if definition.matcher in ("re", "re0"):
+            return lambda text: False
+        return lambda text: fits(pattern, text)
+    return lambda text: own.match(text) is not None
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Whether `text` has the literal parts of a pattern (``{n} books``) in their order, and begins and ends with the first and last."""
+    first, *rest = re.split(r"\{[^}]*\}", pattern)
+    if not rest:
+        return text == first
+    *middle, last = rest
+    if not text.startswith(first) or not text[len(first) :].endswith(last):
+        return False
+    left = text[len(first) : len(text) - len(last)]
+    for part in middle:
+        _, found, left = left.partition(part) if part else ("", "x", left)
+        if not found:
+            return False
+    return True
+
+
+def then_texts(feature: Feature) -> list[str]:
+    """The texts of all Then steps, of outlines with the values of each row."""
+    return [text for step, texts in _all_steps(feature) if step.kind == "then" for text in texts]
+
+
+def _never_called() -> None:
+    """Stands for the step function: nothing of the repository is imported."""
+
+
+def skeletons(steps: Sequence[Step]) -> str:
+    """Python source of step definitions that raise NotImplementedError, for steps that have none.
+
+    Placeholders of outlines become parameters: ``<count>`` is ``{count}``.
+    """
+    if not steps:
+        return ""
+    parts = [f"from behave import {', '.join(sorted({step.kind for step in steps}))}\n"]
+    for number, step in enumerate(steps, start=1):
+        names = [_parameter(name) for name in _PLACEHOLDER.findall(step.text)]
+        braces = step.text.replace("{", "{{").replace("}", "}}")
+        pattern = _PLACEHOLDER.sub(lambda found: f"{{{_parameter(found.group(1))}}}", braces)
+        words = "_".join(re.findall(r"[a-z0-9]+", step.text.lower()))[:50].strip("_")
+        parts.append(
+            f"\n\n@{step.kind}({pattern!r})\n"
+            f"def {'_'.join(filter(None, (step.kind, words, str(number))))}"
+            f"({', '.join(dict.fromkeys(['context', *names]))}):\n"
+            f"    raise NotImplementedError({f'STEP: {step.kind.capitalize()} {step.text}'!r})\n"
+        )
+    return "".join(parts)
+
+
+def _parameter(name: str) -> str:
+    word = re.sub(r"\W+", "_", name.replace("{", "").replace("}", "").strip(), flags=re.ASCII).lower()
+    if not word.isidentifier() or keyword.iskeyword(word) or word == "context":
+        word = f"p_{word}"
+    return word

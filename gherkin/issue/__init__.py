@@ -1,0 +1,3 @@
+"""The issue: its story, kind, quality and size.
+
+Reads Markdown as people write it."""

@@ -1,0 +1,141 @@
+"""Whether an issue says enough to be made into scenarios, and what to ask when it does not.
+
+What makes a story good: https://agilealliance.org/glossary/invest/
+"""
+
+import re
+from collections.abc import Iterator
+
+from gherkin.feature.model import Node
+from gherkin.issue.slicing import is_large, size
+from gherkin.issue.story import Story
+
+_OUTCOME = re.compile(
+    r"\b(should|shall|must|needs? to|has to|expect(?:ed|s)?|instead(?: of)?|becomes?|returns?|shows?|displays?|prints?|raises?|"
+    r"rejects?|refuses?|accepts?|allows?|costs?|contains?|is (?:not )?(?:sent|saved|stored|shown|charged|free|allowed|"
+    r"refused|rejected)|when|wenn|soll(?:te|en)?|muss|statt)\b",
+    re.IGNORECASE,
+)
+_CONCRETE = re.compile(
+    r"\d|\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|`[^`\n]{1,200}`|\bfor example\b|\be\.g\.|\bz\. ?B\.",
+    re.IGNORECASE,
+)
+_WHY = re.compile(
+    r"\bas an? [^\n,]{1,200}|\bso that\b|\bbecause\b|\bin order to\b|\bdamit\b|\bweil\b|\bals [^\n,]{1,80} möchte\b",
+    re.IGNORECASE,
+)
+_VAGUE = re.compile(
+    r"\b(etc|and so on|some(?:how|thing)?|various|several|nice(?:r|ly)?|better|improve[ds]?|improvements?|optimi[sz]e[ds]?|"
+    r"fast(?:er)?|user[- ]?friendly|intuitive|robust|flexible|modern|clean(?:er)?|proper(?:ly)?|appropriate(?:ly)?|as needed|"
+    r"if possible|maybe|perhaps|tbd|to be (?:defined|decided)|stuff|things?)\b",
+    re.IGNORECASE,
+)
+_CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_MAX_QUESTIONS = 5
+
+
+class Part(Node):
+    """One aspect of a story: `points` of `most`, and why."""
+
+    name: str
+    points: int
+    most: int
+    why: str
+
+
+class Advice(Node):
+    """What the coach says of a story; `score` is from 0 to 100."""
+
+    parts: tuple[Part, ...]
+    questions: tuple[str, ...]
+    wording: str
+
+    @property
+    def score(self) -> int:
+        return sum(part.points for part in self.parts)
+
+
+def coach(story: Story) -> Advice:
+    """Look at a story that has no scenarios of its own."""
+    text = _CODE_BLOCK.sub(" 1 ", f"{story.title}\n{story.text}")
+    parts = (
+        _testable(story, text),
+        _concrete(text),
+        _clear(text),
+        _small(story, text),
+        _valuable(story, text),
+    )
+    questions = tuple(_questions(story, text, parts))[:_MAX_QUESTIONS]
+    return Advice(parts=parts, questions=questions, wording=_wording(story))
+
+
+def _testable(story: Story, text: str) -> Part:
+    if story.acceptance_criteria:
+        return Part(name="testable", points=35, most=35, why="It has acceptance criteria.")
+    found = _OUTCOME.findall(text)
+    if found:
+        points = min(35, 20 + 5 * len(found))
+        return Part(name="testable", points=points, most=35, why=f"It speaks of outcomes (“{found[0]}”).")
+    return Part(name="testable", points=0, most=35, why="It names nothing that can be observed.")
+
+
+def _concrete(text: str) -> Part:
+    found = len(_CONCRETE.findall(text))
+    points = min(25, 10 * found)
+    return Part(
+        name="concrete",
+        points=points,
+        most=25,
+        why="It has values and examples." if found else "It has no value and no example.",
+    )
+
+
+def _clear(text: str) -> Part:
+    found = sorted({word.lower() for word in _VAGUE.findall(text)})
+    points = max(0, 20 - 7 * len(found))
+    why = f"Words that everybody reads in another way: {', '.join(found)}." if found else "It is unambiguous."
+    return Part(name="clear", points=points, most=20, why=why)
+
+
+def _small(story: Story, text: str) -> Part:
+    words, criteria = size(story, text)
+    if is_large(words, criteria):
+        return Part(name="small", points=0, most=10, why=f"It is large: {words} words, {criteria} criteria.")
+    return Part(name="small", points=10, most=10, why="It is small enough for one change.")
+
+
+def _valuable(story: Story, text: str) -> Part:
+    if story.narrative or _WHY.search(text):
+        return Part(name="valuable", points=10, most=10, why="It says for whom or why.")
+    return Part(name="valuable", points=0, most=10, why="It does not say for whom, or why.")
+
+
+def _questions(story: Story, text: str, parts: tuple[Part, ...]) -> Iterator[str]:
+    points = {part.name: part.points for part in parts}
+    if not points["testable"]:
+        yield "What does somebody do, and what do they see then that they do not see today?"
+    if not points["concrete"]:
+        yield "Can you give one example with values: this goes in, that comes out?"
+    for word in sorted({word.lower() for word in _VAGUE.findall(text)})[:2]:
+        yield f"What exactly does “{word}” mean here: how would one tell that it is so?"
+    if not points["small"]:
+        yield "Which part of it is to be done first? The others are better as issues of their own."
+    if not points["valuable"]:
+        yield "Who needs it, and what for?"
+
+
+def _wording(story: Story) -> str:
+    """The story in the form that leaves least open, with gaps where the issue says nothing."""
+    lines = [
+        story.narrative.strip() or f"As a …, I want {_as_wish(story.title)}, so that …",
+        "",
+        "Acceptance criteria",
+        "",
+    ]
+    lines += [f"- {criterion}" for criterion in story.acceptance_criteria] or ["- When …, then …"]
+    return "\n".join(lines)
+
+
+def _as_wish(title: str) -> str:
+    words = title.strip().rstrip(".!?")
+    return words[:1].lower() + words[1:] if words[1:2].islower() else words

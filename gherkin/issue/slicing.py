@@ -1,0 +1,91 @@
+"""Cutting a story that is too large into several that are not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gherkin.feature.model import Node
+from gherkin.issue.story import Story
+
+_LONG_WORDS = 900
+_MANY_CRITERIA = 10
+# Criteria in one slice, where no model proposes any.
+_TOGETHER = 5
+_MOST = 8
+
+SLICES_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "stories": {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": _MOST,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "title": {"type": "string", "description": "At most twelve words."},
+                    "narrative": {"type": "string", "description": "As a …, I want …, so that …"},
+                    "acceptance_criteria": {"type": "array", "items": {"type": "string"}, "maxItems": 8},
+                },
+                "required": ["title", "narrative", "acceptance_criteria"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["stories"],
+    "additionalProperties": False,
+}
+
+
+class Slice(Node):
+    """One of the stories that a large one is cut into."""
+
+    title: str
+    narrative: str = ""
+    acceptance_criteria: tuple[str, ...] = ()
+
+
+def size(story: Story, text: str) -> tuple[int, int]:
+    """(words, criteria) of a story whose whole text is `text`."""
+    return len(text.split()), len(story.acceptance_criteria)
+
+
+def is_large(words: int, criteria: int) -> bool:
+    """Whether a story of this size is too much for one change that somebody reads."""
+    return words > _LONG_WORDS or criteria > _MANY_CRITERIA
+
+
+def slices_from(given: Any) -> list[Slice]:
+    """The slices of a model's answer to `SLICES_SCHEMA`. Raises `ValueError` when there are not at least two with titles."""
+    try:
+        slices = [
+            Slice(
+                title=" ".join(str(each["title"]).split())[:200],
+                narrative=str(each["narrative"]).strip(),
+                acceptance_criteria=tuple(
+                    " ".join(str(one).split()) for one in each["acceptance_criteria"] if str(one).strip()
+                ),
+            )
+            for each in given["stories"][:_MOST]
+        ]
+    except (KeyError, TypeError):
+        raise ValueError("the answer is not a list of stories") from None
+    titles = [each.title.lower() for each in slices]
+    if len(slices) < 2 or not all(titles) or len(set(titles)) < len(titles):
+        raise ValueError("there are not two stories with titles of their own")
+    return slices
+
+
+def by_criteria(story: Story) -> list[Slice]:
+    """The story's criteria in their order, a few a slice; none when there are too few to cut."""
+    criteria: Sequence[str] = story.acceptance_criteria
+    parts = [criteria[at : at + _TOGETHER] for at in range(0, len(criteria), _TOGETHER)]
+    if len(parts) < 2 or len(parts) > _MOST:
+        return []
+    return [
+        Slice(
+            title=f"{story.title} ({number} of {len(parts)})",
+            narrative=story.narrative,
+            acceptance_criteria=tuple(part),
+        )
+        for number, part in enumerate(parts, start=1)
+    ]

@@ -1,0 +1,186 @@
+"""What a runner reports while it works; `bot.log.events` adds the run's life around it."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from gherkin.issue.kinds import Kind
+from gherkin.issue.slicing import Slice
+from runners.models.chat import Frozen, Reply, ToolCall
+from runners.policy.quota import Usage
+from runners.verify.verdict import Verdict
+
+ModelPhase = Literal["specify", "implement", "review", "condense", "navigate", "split", "glossary"]
+
+
+class SpecWritten(Frozen):
+    """The feature file is committed and from now on locked by `sha256` (of its bytes, hex).
+
+    `kind` says how the change will be proven; a chore has no feature (`path` is empty). With `shadow` the feature and its steps are
+    not part of the change. `findings` is what the linter says of it, `questions` what the model would ask the author, and `told` how many of the
+    run's instructions are in it.
+    """
+
+    type: Literal["SpecWritten"] = "SpecWritten"
+    path: str
+    sha256: str
+    source: Literal["issue", "model"]
+    scenarios: tuple[str, ...]
+    commit: str
+    kind: Kind = "feature"
+    shadow: bool = False
+    findings: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    told: int = 0
+
+
+class SplitProposed(Frozen):
+    """The issue is too large for one change; these could be done instead."""
+
+    type: Literal["SplitProposed"] = "SplitProposed"
+    stories: tuple[Slice, ...]
+
+
+class PromptSent(Frozen):
+    """A message that was put to the model outside of replies and tool results."""
+
+    type: Literal["PromptSent"] = "PromptSent"
+    reason: Literal["verdict", "nudge", "switch", "comment", "review"]
+    text: str
+
+
+class Instructed(Frozen):
+    """Somebody with rights wrote on the issue or pull request while the run was on; the model hears of it before its next turn.
+
+    With `corrects` it is what they made of the scenarios in the bot's own comment: it says how they should be, and not yet that
+    they are approved.
+    """
+
+    type: Literal["Instructed"] = "Instructed"
+    comment: int
+    by: str
+    text: str
+    corrects: bool = False
+
+
+class ModelReplied(Frozen):
+    """One turn: the model's answer. `seconds` is the wall time of the request.
+
+    `runtime` is the name of the model's runtime and `cost` what the reply cost, in US dollars. Where calls had to be found
+    in the answer, or mended, `rescued` is the format they were written in, and `said` the text as it came.
+    """
+
+    type: Literal["ModelReplied"] = "ModelReplied"
+    phase: ModelPhase
+    reply: Reply
+    seconds: float
+    runtime: str = ""
+    cost: float = 0.0
+    rescued: str = ""
+    said: str = ""
+
+
+class ModelSwitched(Frozen):
+    """From now on the runtime `to` does the work of `role`."""
+
+    type: Literal["ModelSwitched"] = "ModelSwitched"
+    role: Literal["driver"]
+    to: str
+    reason: str
+
+
+class Condensed(Frozen):
+    """What is older than the newest `kept` messages was shortened, in the way of `step`, for want of room.
+
+    `tokens` is how long the conversation was taken to be. `summary` is the model's own of what gave way; without one, `problem` says why
+    a list of the calls stands in its place.
+    """
+
+    type: Literal["Condensed"] = "Condensed"
+    step: Literal["results", "digest"]
+    kept: int
+    tokens: int
+    summary: str = ""
+    problem: str = ""
+
+
+class Advised(Frozen):
+    """What the navigator told the driver, or the `problem` that was in the way of it."""
+
+    type: Literal["Advised"] = "Advised"
+    reason: Literal["stuck", "red"]
+    model: str = ""
+    text: str = ""
+    problem: str = ""
+
+
+class ToolCalled(Frozen):
+    """One tool call and its result: an entry of the audit trail (`runners/policy/audit.py`).
+
+    The arguments of `call` are without secrets. `text` is what the model was told, `data` the structured part;
+    `seconds` is the wall time of the call. `capability` is what it needed and `denied` whether the policy refused it.
+    """
+
+    type: Literal["ToolCalled"] = "ToolCalled"
+    call: ToolCall
+    ok: bool
+    text: str
+    files_changed: tuple[str, ...] = ()
+    seconds: float
+    role: str = ""
+    capability: str = ""
+    denied: bool = False
+    data: dict[str, Any] = Field(default_factory=dict)
+    usage: Usage = Usage()
+    prev: str = ""
+    hash: str = ""
+
+
+class Committed(Frozen):
+    """The work in hand was committed on the run's branch; `audit` is the hash of the audit trail's newest entry."""
+
+    type: Literal["Committed"] = "Committed"
+    commit: str
+    summary: str
+    audit: str = ""
+    answers: dict[int, str] = {}
+
+
+class VerdictReached(Frozen):
+    type: Literal["VerdictReached"] = "VerdictReached"
+    verdict: Verdict
+
+
+class Remark(Frozen):
+    """What a reviewing model says of a place; `line` counts from 1 on the head, 0: none in particular."""
+
+    path: str
+    line: int
+    text: str
+    serious: bool
+
+
+class Reviewed(Frozen):
+    """A second model has read a proven change, or `problem` says why it has not."""
+
+    type: Literal["Reviewed"] = "Reviewed"
+    head: str
+    model: str = ""
+    remarks: tuple[Remark, ...] = ()
+    problem: str = ""
+
+
+RunnerEvent = (
+    SpecWritten
+    | SplitProposed
+    | PromptSent
+    | Instructed
+    | ModelReplied
+    | ModelSwitched
+    | Condensed
+    | Advised
+    | ToolCalled
+    | Committed
+    | VerdictReached
+    | Reviewed
+)

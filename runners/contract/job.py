@@ -1,0 +1,193 @@
+"""What a phase is given and what it gives back: plain values, so that it can run on another machine."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
+
+from pydantic import Field
+
+from runners.contract.budget import Budget, Spent
+from runners.contract.events import Instructed, ModelPhase, ModelReplied, RunnerEvent, SpecWritten
+from runners.contract.operator_limits import OperatorLimits, ScopedQuotas
+from runners.contract.workorder import WorkOrder
+from runners.environment.prepare import Environments
+from runners.git.workspaces import SHADOW, Workspaces
+from runners.loop.asking import ask
+from runners.models.chat import Frozen, Message
+from runners.models.roster import Roster
+from runners.models.runtimes import Role
+from runners.policy.capabilities import Grants
+from runners.policy.redact import Redactor
+from runners.sandbox.bubblewrap import Limits
+from runners.verify.diff import DiffLimits
+from runners.verify.foreign import TestSuite
+from runners.verify.mutation import MutationSettings
+
+PROTECTED = (".github/workflows/**", ".gitlab-ci.yml", ".scenarist.yml", ".git/**")
+
+WORK = "work.bundle"
+CHECKPOINT = "checkpoint.bundle"
+BASE = "base.bundle"
+FEATURE = "feature"
+
+
+class ToolSettings(Grants):
+    """What the model that implements may call; `docs/policy.md` lists the capabilities."""
+
+    role: Literal["edit", "full"] = Field(
+        default="edit", description="`edit`: few tools, better for small models; `full`: every tool."
+    )
+
+
+class RunSettings(Frozen):
+    """What a repository may set for its runs; each has a default that works."""
+
+    features: Literal["auto", "commit", "shadow"] = Field(
+        default="auto",
+        description="Whether scenarios and steps are part of the pull request (`commit`), or run beside a change that brings tests in the "
+        "repository's own style (`shadow`); `auto`: commit where the repository has features already.",
+    )
+    features_folder: str = Field(
+        default="features",
+        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
+        description="Folder of the behave features, relative to the repository.",
+    )
+    setup: tuple[str, ...] = Field(
+        default=(),
+        description="Commands that install dependencies into the virtual environment /env/venv; "
+        "empty: found by looking at requirements files, pyproject.toml (also of Hatch and Poetry), uv.lock, poetry.lock, Pipfile.lock, tox.ini, package.json (npm), go.mod and Cargo.toml. Only these may use the network.",
+    )
+    commands: tuple[str, ...] = Field(
+        default=(), description="The repository's own checks; each must exit with 0 on the result."
+    )
+    tests: tuple[
+        Annotated[
+            Literal["pytest", "unittest", "jest", "vitest", "go", "cargo", "cucumber-js"] | TestSuite,
+            Field(union_mode="left_to_right"),
+        ],
+        ...,
+    ] = Field(
+        default=(),
+        description="The repository's own tests: names of known tools, or `{name, command, format}`; empty: pytest. "
+        "behave runs besides, where there are features.",
+    )
+    edited: dict[str, str] | None = Field(
+        default=None,
+        description="Commands (by glob of the path, with `{path}` in it) that are run on a file as soon as a model has changed it; what they say when "
+        "they fail goes to the model. Not set: `ruff check`, where pyproject.toml configures ruff.",
+    )
+    protected: tuple[str, ...] = Field(
+        default=(), description="More paths (globs) that a run must not change."
+    )
+    changed_tests: Literal["report", "fail"] = Field(
+        default="report",
+        description="What happens when a change edits an existing test that fails as it was before: the pull request names it, "
+        "or the verdict is red.",
+    )
+    diff: DiffLimits = DiffLimits()
+    mutation: MutationSettings = MutationSettings()
+    approval: Literal["none", "required"] = Field(
+        default="none", description="Whether somebody approves a model's scenarios before code is written."
+    )
+    min_story_score: int = Field(
+        default=35,
+        ge=0,
+        le=100,
+        description="What an issue without scenarios must at least score with the coach, or the bot asks before it begins; 0: never.",
+    )
+    max_scenarios: int = Field(
+        default=8, ge=1, le=50, description="Scenarios a model may write for an issue."
+    )
+    budget: Budget = Budget()
+    tools: ToolSettings = ToolSettings()
+    quotas: ScopedQuotas = ScopedQuotas()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One phase of one run. `events` is the run's log so far, as far as runners wrote it."""
+
+    run_id: str
+    forge: str
+    repo: str
+    order: WorkOrder
+    base: str
+    settings: RunSettings
+    events: tuple[RunnerEvent, ...]
+    spent: Spent
+
+    @property
+    def spec(self) -> SpecWritten:
+        """The locked specification. Only phases after `specify` may ask."""
+        return next(event for event in reversed(self.events) if isinstance(event, SpecWritten))
+
+
+def scenarios_folder(job: Job) -> str:
+    """Where the run's feature lies, with its steps in a folder below."""
+    return SHADOW if job.spec.shadow else job.settings.features_folder
+
+
+E = TypeVar("E", bound=Frozen, covariant=True)
+
+
+@dataclass(frozen=True)
+class PhaseResult(Generic[E]):
+    """How a phase ended, with the events and artifacts to store in one transaction with its end."""
+
+    outcome: Literal["done", "approval", "needs_info", "gave_up", "red"]
+    reason: str = ""
+    events: Sequence[E] = ()
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Log(Protocol):
+    """Stores events (and artifacts, by name) durably before it returns; raises to stop the phase."""
+
+    def __call__(
+        self, events: Sequence[RunnerEvent], artifacts: Mapping[str, bytes] | None = None
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a phase may use: this machine's workspaces and models, the run's log and artifacts.
+
+    `earlier` gives an artifact of another run on the same repository. `instructions` gives what people wrote while the run was on. When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
+    tools may do, `redactor` knows this process's secrets, and `resources` are for tools that need this machine's
+    databases or container engine.
+    """
+
+    workspaces: Workspaces
+    models: Roster
+    log: Log
+    artifact: Callable[[str], bytes | None]
+    limits: Limits
+    environments: Environments
+    cancel: threading.Event
+    earlier: Callable[[str, str], bytes | None] = lambda _run, _name: None
+    instructions: Callable[[], Sequence[Instructed]] = tuple
+    unsafe_no_sandbox: bool = False
+    operator: OperatorLimits = field(default_factory=OperatorLimits)
+    redactor: Redactor = field(default_factory=Redactor)
+    resources: tuple[object, ...] = ()
+
+    def ask(
+        self,
+        role: Role,
+        phase: ModelPhase,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 0,
+    ) -> ModelReplied:
+        """What the model of `role` answers, not logged yet; see `asking.ask`."""
+        return ask(
+            self.models.engine(role),
+            phase,
+            messages,
+            schema=schema,
+            max_tokens=max_tokens,
+            cancel=self.cancel,
+            redactor=self.redactor,
+        )

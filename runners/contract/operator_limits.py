@@ -1,0 +1,119 @@
+"""What the operator of a machine lets runs do on it, whatever a repository asks for."""
+
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import Field, field_validator, model_validator
+
+from runners.models.chat import Frozen
+from runners.policy.capabilities import Grants, Pattern
+from runners.policy.quota import Quotas
+
+
+class ScopedQuotas(Frozen):
+    """Quotas of a run, and of each of its implementing phases."""
+
+    run: Quotas = Field(default=Quotas(), description="Bounds of a run.")
+    phase: Quotas = Field(default=Quotas(), description="Bounds of one round of implementing.")
+
+    def within(self, other: "ScopedQuotas") -> "ScopedQuotas":
+        """The smaller of both, bound by bound."""
+        return ScopedQuotas(run=self.run.within(other.run), phase=self.phase.within(other.phase))
+
+
+class Source(Frozen):
+    """Where a secret text is found: an environment variable or a file."""
+
+    env: str = Field(default="", description="Name of an environment variable.")
+    file: Path | None = Field(default=None, description="A file that holds nothing else.")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Source":
+        if bool(self.env) == bool(self.file):
+            raise ValueError("give either `env` or `file`")
+        return self
+
+
+class Consumed(Protocol):
+    """What runs have used."""
+
+    @property
+    def runs(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def cost(self) -> float: ...
+    @property
+    def minutes(self) -> float: ...
+
+
+class Allowance(Frozen):
+    """What runs may use together; what is not set is not bounded. A day is the last 24 hours."""
+
+    runs_at_once: int | None = Field(
+        default=None, ge=1, description="Runs that are worked on at the same time."
+    )
+    runs_a_day: int | None = Field(default=None, ge=0, description="Runs begun in a day.")
+    tokens_a_day: int | None = Field(default=None, ge=0, description="Tokens, prompts and replies together.")
+    cost_a_day: float | None = Field(default=None, ge=0, description="What models cost, in US dollars.")
+    minutes_a_day: float | None = Field(
+        default=None, ge=0, description="Minutes of model requests and tool calls."
+    )
+
+    def reached(self, used: Consumed) -> str | None:
+        """The bound that `used` has reached, in words."""
+        for limit, value, what in (
+            (self.runs_a_day, used.runs, "runs"),
+            (self.tokens_a_day, used.tokens, "tokens"),
+            (self.cost_a_day, used.cost, "US dollars"),
+            (self.minutes_a_day, used.minutes, "minutes"),
+        ):
+            if limit is not None and value >= limit:
+                return f"{limit:,g} {what}"
+        return None
+
+
+class Allowances(Frozen):
+    """Allowances of each repository, of each installation of the App, and of all runs."""
+
+    repository: Allowance = Field(default=Allowance(), description="For each repository.")
+    installation: Allowance = Field(default=Allowance(), description="For each installation of the App.")
+    total: Allowance = Field(default=Allowance(), description="For all runs.")
+
+
+class OperatorLimits(Frozen):
+    """The operator's limits file. Without one a run may work in its workspace, and reach nothing beyond it."""
+
+    allow: tuple[Pattern, ...] = Field(
+        default=("files.*", "git.*", "shell.*", "tests.*"),
+        description="Capabilities that a run may have at most; those that reach beyond the workspace "
+        "(http, database, docker) must also be granted by the repository.",
+    )
+    deny: tuple[Pattern, ...] = Field(default=(), description="Capabilities no run may have.")
+    protected: tuple[str, ...] = Field(
+        default=(), description="Globs of paths that no run may change, whatever its repository grants."
+    )
+    quotas: ScopedQuotas = Field(
+        default=ScopedQuotas(), description="Bounds that a repository's own cannot exceed."
+    )
+    databases: dict[str, Source] = Field(
+        default={}, description="Names of databases, and where their connection URLs are found."
+    )
+    allowances: Allowances = Field(
+        default=Allowances(), description="What runs may use at once and in a day."
+    )
+    container_engine: tuple[str, ...] = Field(
+        default=(),
+        description="docker or podman with its global options, such as `[podman, --runtime=runc]`; empty: none.",
+    )
+
+    @field_validator("container_engine")
+    @classmethod
+    def _known(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        if words and Path(words[0]).name not in ("docker", "podman"):
+            raise ValueError("the first word must be docker or podman")
+        return words
+
+    @property
+    def grants(self) -> Grants:
+        return Grants(allow=self.allow, deny=self.deny)

@@ -1,0 +1,101 @@
+"""Running the calls of one reply: reading ones side by side, writing ones in order, each metered and audited."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from runners.contract.events import ToolCalled
+from runners.models.chat import Cancelled, ToolCall
+from runners.policy.audit import Trail
+from runners.policy.quota import Meter
+from runners.tools.base import Toolbox, ToolContext, ToolResult
+
+_SIDE_BY_SIDE = 4
+
+
+class Caller:
+    """The tools of one phase with what they work on; every call ends as an entry of the audit trail.
+
+    `edited` is asked what there is to say of changed files; that is part of the answer.
+    """
+
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        context: ToolContext,
+        trail: Trail,
+        meter: Meter,
+        edited: Callable[[Sequence[str]], str] = lambda _paths: "",
+    ) -> None:
+        self.toolbox = toolbox
+        self._edited = edited
+        self._context = context
+        self._trail = trail
+        self._meter = meter
+
+    @property
+    def audit_head(self) -> str:
+        """The hash of the trail's newest entry."""
+        return self._trail.last
+
+    @property
+    def over(self) -> str | None:
+        """The quota that is used up, in words, or None."""
+        return self._meter.over()
+
+    def run(self, calls: Sequence[ToolCall], cancel: threading.Event | None) -> list[ToolCalled]:
+        """Run `calls`; returns their entries in the same order. Raises `Cancelled` between them."""
+        entries: list[ToolCalled] = []
+        for group in _groups(calls, self.toolbox.writing):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled
+            if len(group) == 1:
+                results = [self._timed(group[0])]
+            else:
+                with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+                    results = list(pool.map(self._timed, group))
+            entries += [self.entry(call, *result) for call, result in zip(group, results, strict=True)]
+        return entries
+
+    def entry(self, call: ToolCall, result: ToolResult, seconds: float = 0.0) -> ToolCalled:
+        """The trail's entry for a call that was answered with `result`; a quota's warning is part of the answer."""
+        usage = self._meter.close(seconds)
+        warning = self._meter.warning()
+        return self._trail.entry(
+            ToolCalled(
+                call=call,
+                ok=result.ok,
+                text=f"{result.text}\n{warning}" if warning else result.text,
+                files_changed=result.files_changed,
+                seconds=round(seconds, 3),
+                capability=self.toolbox.capability(call.name),
+                denied=result.denied,
+                data=result.data,
+                usage=usage,
+            )
+        )
+
+    def _timed(self, call: ToolCall) -> tuple[ToolResult, float]:
+        if self._meter.over() is not None:
+            return ToolResult(ok=False, text="Not run: a quota of this run is used up."), 0.0
+        started = time.monotonic()
+        result = self.toolbox.call(self._context, call)
+        if result.files_changed and (said := self._edited(result.files_changed)):
+            result = result.model_copy(update={"text": f"{result.text}\n{said}"})
+        return result, time.monotonic() - started
+
+
+def _groups(calls: Sequence[ToolCall], writing: frozenset[str]) -> Iterator[list[ToolCall]]:
+    """Runs of calls that only read; each writing one alone."""
+    group: list[ToolCall] = []
+    for call in calls:
+        if call.name in writing:
+            if group:
+                yield group
+            yield [call]
+            group = []
+        else:
+            group.append(call)
+    if group:
+        yield group

@@ -1,0 +1,60 @@
+"""A second model beside the driver: asked for advice when the driver gets nowhere, and never for a change."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from gherkin.errors import ScenaristError
+from runners.contract.events import Advised, ModelReplied, RunnerEvent
+from runners.contract.job import Job, Services
+from runners.loop.prompting import Background, navigate_prompt
+from runners.models.chat import Message
+from runners.models.xml import as_text
+
+# Advice in one run, where the operator sets no `turns`: each costs a prompt with half of the driver's conversation in it.
+_TIMES = 4
+_MAX_TOKENS = 1000
+_MAX_TEXT = 3000
+_NEWEST = 24
+
+_WHY = {
+    "stuck": "The driver goes round in circles: it makes the same calls, or takes its own edits back.",
+    "red": "The driver said that it was done, and it was not: the last message says what is missing.",
+}
+
+
+def advise(
+    job: Job,
+    services: Services,
+    background: Background,
+    why: Literal["stuck", "red"],
+    work: Sequence[Message],
+    diff: str,
+    so_far: Sequence[RunnerEvent],
+) -> list[RunnerEvent]:
+    """What the navigator says to the driver's conversation `work` and its `diff`, as events that are not logged yet.
+
+    None, when there is no navigator or it has advised as often as it may (`so_far` is the run's log). A navigator that cannot be asked is an event
+    with its `problem`, and no reason to stop. Raises `Cancelled`.
+    """
+    if not services.models.has("navigator"):
+        return []
+    times = services.models.agent("navigator").turns or _TIMES
+    if sum(isinstance(event, Advised) for event in so_far) >= times:
+        return []
+    feature = (services.artifact("feature") or b"").decode(errors="replace")
+    record = "\n\n".join(f"{each.role}:\n{each.text}" for each in as_text(work[-_NEWEST:], ()))
+    messages = navigate_prompt(
+        job.run_id, job.order, background, why=_WHY[why], diff=diff, feature=feature, record=record
+    )
+    try:
+        replied = services.ask("navigator", "navigate", messages, max_tokens=_MAX_TOKENS)
+    except ScenaristError as error:
+        return [Advised(reason=why, problem=error.message)]
+    return [replied, _advice(why, replied)]
+
+
+def _advice(why: Literal["stuck", "red"], replied: ModelReplied) -> Advised:
+    text = replied.reply.text.strip()[:_MAX_TEXT]
+    return Advised(
+        reason=why, model=replied.reply.model, text=text, problem="" if text else "It said nothing."
+    )

@@ -1,0 +1,212 @@
+"""Assembles what a model is told: a fixed head of instructions, then the task with its data fenced."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+import jinja2
+
+from gherkin.issue.kinds import Kind
+from runners.contract.workorder import WorkOrder
+from runners.models.chat import Frozen, Message
+from runners.tools.base import cut_middle
+
+# Characters, at roughly four a token: the head must leave most of a 32k context to the work.
+_MAX_BLOCK = 24_000
+_MAX_FILES = 6_000
+_MAX_DIFF = 12_000
+_MAX_REVIEWED = 60_000
+_MAX_RECORD = 30_000
+_MAX_DRAFT = 16_000
+_MAX_SHOWN = 48_000
+
+
+class Background(Frozen):
+    """What is known of the repository before the first turn, all of it text from the repository itself."""
+
+    files: tuple[str, ...] = ()
+    steps: str = ""
+    domain: str = ""
+    instructions: str = ""
+
+
+def fence(run_id: str) -> str:
+    """The line that delimits data from strangers in this run's prompts.
+
+    It follows from the run's id, whose random part nobody who writes an issue can know beforehand.
+    """
+    return "=====" + hashlib.sha256(f"fence {run_id}".encode()).hexdigest()[:24]
+
+
+def specify_prompt(
+    run_id: str,
+    order: WorkOrder,
+    background: Background,
+    *,
+    max_scenarios: int,
+    kind: Kind = "feature",
+    drafted: str = "",
+    told: Sequence[tuple[str, str]] = (),
+) -> list[Message]:
+    """The conversation that asks for the scenarios of a work order.
+
+    `drafted` is the feature that was not approved, and `told` what people (name, text) said of it.
+    """
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("specify.md.j2").render(fence=mark, max_scenarios=max_scenarios, kind=kind)
+    messages = [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
+    if drafted or told:
+        again = env.get_template("respecify.md.j2").render(fence=mark, drafted=drafted, told=told)
+        messages.append(Message(role="user", text=again))
+    return messages
+
+
+def split_prompt(run_id: str, order: WorkOrder, background: Background) -> list[Message]:
+    """The conversation that asks for a large issue to be cut into stories."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("split.md.j2").render(fence=mark)
+    return [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
+
+
+def implement_prompt(
+    run_id: str,
+    order: WorkOrder,
+    background: Background,
+    *,
+    feature_path: str,
+    feature: str,
+    steps_folder: str,
+    kind: Kind = "feature",
+    shadow: bool = False,
+) -> list[Message]:
+    """The fixed head of the implementing conversation."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("implement.md.j2").render(
+        fence=mark,
+        feature_path=feature_path,
+        steps_folder=steps_folder,
+        revise=order.kind == "revise",
+        kind=kind,
+        shadow=shadow,
+    )
+    return [
+        Message(role="system", text=system),
+        _task(env, mark, order, background, feature_path, feature),
+    ]
+
+
+def review_prompt(
+    run_id: str, order: WorkOrder, background: Background, *, diff: str, feature: str, most: int
+) -> list[Message]:
+    """The conversation that asks for at most `most` remarks on a change."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("review.md.j2").render(fence=mark, most=most)
+    task = _task(env, mark, order, background, "the scenarios", feature)
+    shown = f"## The change\n{_block(mark, diff, _MAX_REVIEWED)}"
+    return [Message(role="system", text=system), task, Message(role="user", text=shown)]
+
+
+def navigate_prompt(
+    run_id: str,
+    order: WorkOrder,
+    background: Background,
+    *,
+    why: str,
+    diff: str,
+    feature: str,
+    record: str,
+) -> list[Message]:
+    """The conversation that asks for advice: the driver's task, its `diff` so far and the `record` of its newest turns."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("navigate.md.j2").render(fence=mark, why=why)
+    task = _task(env, mark, order, background, "the scenarios", feature)
+    shown = (
+        f"## The change so far\n{_block(mark, diff or '(nothing)', _MAX_DIFF)}\n"
+        f"## What the driver did last\n{_block(mark, record, _MAX_RECORD)}"
+    )
+    return [Message(role="system", text=system), task, Message(role="user", text=shown)]
+
+
+def summary_prompt(secret: str, record: str) -> list[Message]:
+    """The conversation that asks for a summary of `record`; its delimiter follows from `secret`."""
+    mark = fence(secret)
+    system = _environment(mark).get_template("summary.md.j2").render(fence=mark)
+    shown = f"## The record\n{_block(mark, record, len(record))}"
+    return [Message(role="system", text=system), Message(role="user", text=shown)]
+
+
+def domain_prompt(secret: str, draft: str, shown: str) -> list[Message]:
+    """The conversation that asks to complete the `draft` of a domain language, from what of the repository is `shown`."""
+    mark = fence(secret)
+    system = _environment(mark).get_template("domain.md.j2").render(fence=mark)
+    text = f"## The draft\n{_block(mark, draft, _MAX_DRAFT)}\n## The repository\n{_block(mark, shown, _MAX_SHOWN)}"
+    return [Message(role="system", text=system), Message(role="user", text=text)]
+
+
+def instruction(run_id: str, by: str, text: str) -> str:
+    """What a model is told that somebody with rights wrote while it was at work."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    return env.get_template("instruction.md.j2").render(fence=mark, by=by, text=text)
+
+
+def checklist(diff: str) -> str:
+    """What a model is answered that says for the first time that it is done: its work, and what to look for."""
+    env = _environment("")
+    return env.get_template("checklist.md.j2").render(diff=cut_middle(diff, _MAX_DIFF))
+
+
+def _task(
+    env: jinja2.Environment,
+    mark: str,
+    order: WorkOrder,
+    background: Background,
+    feature_path: str,
+    feature: str,
+) -> Message:
+    text = env.get_template("task.md.j2").render(
+        fence=mark,
+        order=order,
+        feature_path=feature_path,
+        feature=feature,
+        steps=background.steps,
+        domain=background.domain,
+        instructions=background.instructions,
+        files=_shorten_list(background.files),
+    )
+    return Message(role="user", text=text)
+
+
+def _block(mark: str, text: str, most: int) -> str:
+    return f"{mark}\n{cut_middle(text.replace(mark, '====='), most)}\n{mark} end\n"
+
+
+@lru_cache(maxsize=64)
+def _environment(mark: str) -> jinja2.Environment:
+    env = jinja2.Environment(
+        loader=jinja2.PackageLoader("runners", "prompts"),
+        autoescape=False,  # noqa: S701 - plain text for a model; strangers' text goes through `fenced`
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    env.filters["fenced"] = lambda text: cut_middle(str(text).replace(mark, "====="), _MAX_BLOCK)
+    env.filters["oneline"] = lambda text: " ".join(str(text).split())
+    return env
+
+
+def _shorten_list(files: Sequence[str]) -> str:
+    lines: list[str] = []
+    used = 0
+    for path in files:
+        used += len(path) + 1
+        if used > _MAX_FILES:
+            lines.append(f"… and {len(files) - len(lines)} more")
+            break
+        lines.append(path)
+    return "\n".join(lines)

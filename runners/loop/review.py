@@ -1,0 +1,83 @@
+"""A second model reads a proven change. What it says stands beside the proof, and can send the change back once."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from gherkin.errors import ScenaristError
+from runners.contract.events import Remark, Reviewed
+from runners.contract.job import FEATURE, Job, Services
+from runners.git.command import PLAIN, git, read_blob
+from runners.git.workspaces import Mirror
+from runners.loop.prompting import Background, review_prompt
+from runners.policy.plaintext import one_line
+from runners.verify.claim import Claim
+
+_MOST = 8
+_MAX_TEXT = 1000
+
+REVIEW_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "remarks": {
+            "type": "array",
+            "maxItems": _MOST,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "path": {"type": "string", "description": "A file of the change."},
+                    "line": {"type": "integer", "description": "A line of it with the change; 0: none."},
+                    "text": {"type": "string", "description": "One to three sentences."},
+                    "serious": {"type": "boolean"},
+                },
+                "required": ["path", "line", "text", "serious"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["remarks"],
+    "additionalProperties": False,
+}
+
+
+def review(job: Job, services: Services, mirror: Mirror, claim: Claim, background: Background) -> Reviewed:
+    """Have the reviewer read the change; whatever is in the way of that is its `problem`, and no reason to stop."""
+    diff = git("diff", *PLAIN, claim.base, claim.head, git_dir=mirror.path)
+    feature = (services.artifact(FEATURE) or b"").decode(errors="replace")
+    try:
+        messages = review_prompt(job.run_id, job.order, background, diff=diff, feature=feature, most=_MOST)
+        replied = services.ask("reviewer", "review", messages, schema=REVIEW_SCHEMA)
+    except ScenaristError as error:
+        return Reviewed(head=claim.head, problem=error.message)
+    services.log([replied])
+    reply = replied.reply
+    try:
+        given = json.loads(reply.text, strict=False)["remarks"]
+        remarks = tuple(_remark(each, mirror, claim.head) for each in given[:_MOST])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Reviewed(head=claim.head, model=reply.model, problem="Its answer could not be read.")
+    return Reviewed(head=claim.head, model=reply.model, remarks=remarks)
+
+
+def _remark(given: Any, mirror: Mirror, head: str) -> Remark:
+    """A remark whose place exists; otherwise it is about none in particular."""
+    path, line = str(given["path"]), int(given["line"])
+    text = read_blob(mirror.path, head, path) if path and not path.startswith("-") else None
+    if text is None or not 0 < line <= text.count(b"\n") + 1:
+        line = 0
+    return Remark(
+        path=path if text is not None else "",
+        line=line,
+        text=one_line(str(given["text"]))[:_MAX_TEXT],
+        serious=bool(given["serious"]),
+    )
+
+
+def as_feedback(remarks: Sequence[Remark]) -> str:
+    """The serious remarks, for the model that made the change."""
+    lines = ["The verification passed. A reviewer says that this must be mended first, where it is right:"]
+    for each in remarks:
+        place = f"{each.path}:{each.line}: " if each.line else f"{each.path}: " if each.path else ""
+        lines.append(f"- {place}{each.text}")
+    lines.append("Mend it, or say in your summary why it is not so. Then call `finish` again.")
+    return "\n".join(lines)

@@ -1,0 +1,108 @@
+"""What tools may use, in a run and in each of its phases, and what they have used."""
+
+import threading
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from runners.models.chat import Frozen
+from runners.sandbox.process import CommandResult
+
+_SOFT = 0.8
+
+
+class Quotas(Frozen):
+    """Bounds of all tool calls together. A model is warned at four fifths of one; reaching one ends the work."""
+
+    tool_calls: int = Field(default=500, ge=1, description="Tool calls.")
+    tool_seconds: float = Field(default=3600, gt=0, description="Wall time of tool calls, in seconds.")
+    cpu_seconds: float = Field(default=7200, gt=0, description="Processor time of commands, in seconds.")
+    output_mb: float = Field(default=1000, gt=0, description="Output of commands, in MiB.")
+    disk_mb: float = Field(default=4096, gt=0, description="What commands add to the workspace, in MiB.")
+    memory_mb: float = Field(default=16384, gt=0, description="Largest process of a command, in MiB.")
+
+    def within(self, other: "Quotas") -> "Quotas":
+        """The smaller of both, bound by bound."""
+        mine, theirs = self.model_dump(), other.model_dump()
+        return Quotas.model_validate({name: min(mine[name], theirs[name]) for name in mine})
+
+
+class Usage(Frozen):
+    """What was used, in the units of `Quotas`; `memory_mb` and `disk_mb` are the largest seen."""
+
+    tool_calls: int = 0
+    tool_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    output_mb: float = 0.0
+    disk_mb: float = 0.0
+    memory_mb: float = 0.0
+
+    def plus(self, other: "Usage") -> "Usage":
+        return Usage(
+            tool_calls=self.tool_calls + other.tool_calls,
+            tool_seconds=round(self.tool_seconds + other.tool_seconds, 3),
+            cpu_seconds=round(self.cpu_seconds + other.cpu_seconds, 3),
+            output_mb=round(self.output_mb + other.output_mb, 4),
+            disk_mb=max(self.disk_mb, other.disk_mb),
+            memory_mb=max(self.memory_mb, other.memory_mb),
+        )
+
+    def over(self, quotas: Quotas, share: float = 1.0) -> list[str]:
+        """The bounds of which at least `share` is used, in words."""
+        limits = quotas.model_dump()
+        return [
+            f"{limit:g} {name.replace('_mb', ' MiB').replace('_', ' ')}"
+            for name, limit in limits.items()
+            if getattr(self, name) >= share * limit
+        ]
+
+
+class Meter:
+    """Counts what one phase uses, on top of what its run has used before. Commands may end in several threads."""
+
+    def __init__(self, quotas: Quotas, phase: Quotas, before: Iterable[Usage] = ()) -> None:
+        self._quotas = {"run": quotas, "phase": phase}
+        self._used = {"run": Usage(), "phase": Usage()}
+        for usage in before:
+            self._used["run"] = self._used["run"].plus(usage)
+        self._open = Usage()
+        self._warned: set[str] = set()
+        self._lock = threading.Lock()
+
+    def command(self, result: CommandResult) -> None:
+        """Take in a command that has ended; it counts for the call that is closed next."""
+        with self._lock:
+            self._open = self._open.plus(
+                Usage(
+                    cpu_seconds=result.cpu_s,
+                    output_mb=result.output_bytes / (1 << 20),
+                    memory_mb=result.memory_mb,
+                    disk_mb=result.disk_mb,
+                )
+            )
+
+    def close(self, seconds: float) -> Usage:
+        """Count a call that took so many seconds; returns what it used."""
+        with self._lock:
+            usage = self._open.plus(Usage(tool_calls=1, tool_seconds=seconds))
+            self._open = Usage()
+            self._used = {scope: used.plus(usage) for scope, used in self._used.items()}
+        return usage
+
+    def warning(self) -> str | None:
+        """What the model should be told of quotas that are nearly used up; each is told once."""
+        near = {
+            f"{bound} of this {scope}"
+            for scope, used in self._used.items()
+            for bound in used.over(self._quotas[scope], _SOFT)
+        }
+        new = sorted(near - self._warned)
+        self._warned |= near
+        return f"[quota: four fifths of the {', '.join(new)} are used. Come to an end.]" if new else None
+
+    def over(self) -> str | None:
+        """The quota that is used up, in words, or None."""
+        for scope, used in self._used.items():
+            for bound in used.over(self._quotas[scope]):
+                return f"quota of {bound} a {scope}"
+        return None

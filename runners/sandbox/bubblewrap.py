@@ -1,0 +1,446 @@
+"""Bubblewrap: the only place where a command chosen by a model, or code of a repository, ever runs.
+
+Inside there is the workspace, a read-only toolchain, an empty home, and neither network nor secret. The
+options are those of bwrap(1), https://github.com/containers/bubblewrap.
+"""
+
+import contextlib
+import json
+import os
+import posixpath
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from io import FileIO
+from pathlib import Path
+
+from pydantic import Field
+
+from gherkin.errors import ScenaristError
+from runners.models.chat import Frozen
+from runners.sandbox import seccomp
+from runners.sandbox.cgroups import Group, control_group
+from runners.sandbox.disk import DiskWatch
+from runners.sandbox.process import Capture, CommandResult, Running
+
+__all__ = ["CommandResult", "Limits", "Sandbox", "SandboxFailed", "SandboxMissing", "available"]
+
+WORKSPACE = "/workspace"
+HOME = "/home/agent"
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+# No key, no password, no host name: only what programs need to load, to speak TLS and to know names.
+_ETC = (
+    "alternatives",
+    "ca-certificates",
+    "fonts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "mime.types",
+    "nsswitch.conf",
+    "os-release",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "protocols",
+    "services",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "terminfo",
+)
+_USERS = "root:x:0:0:root:/:/usr/sbin/nologin\nagent:x:1000:1000:agent:/home/agent:/bin/bash\n"
+_GROUPS = "root:x:0:\nagent:x:1000:\n"
+_HOSTS = "127.0.0.1 localhost sandbox\n::1 localhost\n"
+
+
+class SandboxMissing(ScenaristError):
+    """There is no working sandbox on this machine."""
+
+    code = "SCN-3001"
+    next_step = "Install Debian's or Ubuntu's package `bubblewrap` and allow user namespaces on this machine."
+
+
+class SandboxFailed(ScenaristError):
+    """The sandbox could not be set up around a command."""
+
+    code = "SCN-3002"
+    next_step = "Check that the folders the run needs exist on the runner, then retry the run."
+
+
+class Limits(Frozen):
+    """What one command may use.
+
+    `wall_s` and `cpu_s` are seconds (`cpu_s` for each process); `memory_mb` (MiB) bounds the private memory of
+    each process, and of all together where a delegated cgroup v2 is there; `processes` counts threads too;
+    `file_mb` (MiB) bounds each file and each of the private /tmp, home and /dev/shm; `output_bytes` is how much
+    output is kept. `disk_mb` (MiB) bounds the workspace with what else is writable.
+    """
+
+    wall_s: float = Field(default=120.0, gt=0)
+    cpu_s: float = Field(default=300.0, gt=0)
+    memory_mb: int = Field(default=4096, gt=0)
+    processes: int = Field(default=512, gt=0)
+    file_mb: int = Field(default=1024, gt=0)
+    open_files: int = Field(default=1024, gt=0)
+    output_bytes: int = Field(default=1_000_000, gt=0)
+    disk_mb: float = Field(default=4096, gt=0)
+
+
+class Sandbox:
+    """One workspace and what commands beside it may see.
+
+    `workspace` is mounted at `/workspace`, read-write unless `workspace_read_only`; its `.git` is hidden and
+    cannot be replaced. `read_only` and `writable` map a path inside to a path on the host; the ones below
+    `/workspace` must not lead through a link. `env` is added to the fixed environment. `network` keeps the host's.
+
+    `ended` is told of each command that has ended.
+
+    With `unsafe` there is no sandbox at all, but a plain process with the same limits, a cleared environment
+    and the host's file system: for machines that are thrown away afterwards. Raises `SandboxMissing` when the
+    sandbox does not work here and `unsafe` is not set.
+    """
+
+    def __init__(
+        self,
+        workspace: Path,
+        *,
+        read_only: Mapping[str, Path] | None = None,
+        writable: Mapping[str, Path] | None = None,
+        env: Mapping[str, str] | None = None,
+        network: bool = False,
+        limits: Limits | None = None,
+        workspace_read_only: bool = False,
+        unsafe: bool = False,
+        ended: Callable[[CommandResult], None] | None = None,
+    ) -> None:
+        self.workspace = workspace.resolve()
+        self.read_only = dict(read_only or {})
+        self.writable = dict(writable or {})
+        self.env = dict(env or {})
+        self.network = network
+        self.limits = limits or Limits()
+        self.workspace_read_only = workspace_read_only
+        self.unsafe = unsafe
+        self._ended = ended
+        # Words that put what follows into a network of its own that several commands share (`background.py`).
+        self.enter: tuple[str, ...] = ()
+        if not unsafe and (reason := available()):
+            raise SandboxMissing(f"Commands cannot be run safely here: {reason}.")
+
+    def path(self, inside: str) -> str:
+        """Where commands find the path `inside`: the same, or its place on the host when `unsafe`."""
+        if not self.unsafe:
+            return inside
+        mounts = {WORKSPACE: self.workspace, **self.read_only, **self.writable}
+        for mount in sorted(mounts, key=len, reverse=True):
+            if inside == mount or inside.startswith(mount.rstrip("/") + "/"):
+                return str(mounts[mount]) + inside[len(mount.rstrip("/")) :]
+        return inside
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = ".",
+        env: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        cancel: threading.Event | None = None,
+        capture: Capture | None = None,
+    ) -> CommandResult:
+        """Run `argv` and wait for it; when this returns, every process it started is gone.
+
+        `cwd` is relative to the workspace, or an absolute path inside. `limits` replaces the sandbox's own.
+        Setting `cancel` stops the command. The output goes to `capture`, if given, as it comes. A command that is
+        not there ends with exit code 127. Raises `SandboxFailed` when the sandbox cannot be set up, for one because
+        `cwd` does not exist.
+        """
+        result = self._run(argv, cwd, env or {}, limits or self.limits, cancel, capture)
+        if self._ended is not None:
+            self._ended(result)
+        return result
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        cwd: str,
+        env: Mapping[str, str],
+        limits: Limits,
+        cancel: threading.Event | None,
+        capture: Capture | None,
+    ) -> CommandResult:
+        if cancel is not None and cancel.is_set():
+            return CommandResult(exit_code=None, output="", cancelled=True)
+        environment = {**_environment(), **self.env, **env}
+        directory = posixpath.normpath(posixpath.join(WORKSPACE, cwd))
+        kept = capture or Capture(limits.output_bytes)
+        disk = DiskWatch([self.workspace, *self.writable.values()], limits.disk_mb)
+        with contextlib.ExitStack() as stack:
+            group = stack.enter_context(control_group(limits.processes, limits.memory_mb))
+            try:
+                if self.unsafe:
+                    home = stack.enter_context(tempfile.TemporaryDirectory(prefix="scenarist-"))
+                    plain = Running(
+                        [*group.words, *_prlimit(limits), *argv],
+                        cwd=self.path(directory),
+                        env=environment | {"HOME": home},
+                    )
+                    running = stack.enter_context(plain)
+                    return running.wait(limits.wall_s, kept, cancel, disk)
+                options = _Options(stack)
+                self._options(options, environment, directory, limits)
+                words = [*self.enter, _bwrap()]
+                return _run_bwrap(words, options, argv, limits, group, (kept, cancel, disk))
+            except OSError as error:
+                raise SandboxFailed(f"The command could not be started: {error}.") from None
+            except ValueError:
+                raise SandboxFailed("The command holds a character that no command line can hold.") from None
+
+    def _options(
+        self, args: "_Options", environment: Mapping[str, str], directory: str, limits: Limits
+    ) -> None:
+        """Fill in the options of bwrap; their order is the order of mounting."""
+        sized = ("--size", str(limits.file_mb << 20)) if "--size" in _bwrap_help(_bwrap()) else ()
+        tmpfs = (*sized, "--perms")
+        # New namespaces of every kind; `--unshare-all` would do without one for users where it must.
+        args.add("--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-pid", "--unshare-ipc")
+        args.add("--unshare-uts", "--hostname", "sandbox", "--unshare-cgroup-try")
+        args.add("--die-with-parent", "--new-session")
+        args.add(*(() if self.network or self.enter else ("--unshare-net",)))
+        args.add(*(("--disable-userns",) if "--disable-userns" in _bwrap_help(_bwrap()) else ()))
+        for name, value in environment.items():
+            args.add("--setenv", name, value)
+        # /proc/sys of a new /proc is writable to the host's root, whom uid 1000 is when root starts us.
+        args.add("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev")
+        args.add(*tmpfs, "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev")  # noqa: S108
+        args.add(*tmpfs, "1777", "--tmpfs", "/tmp", *tmpfs, "0700", "--tmpfs", HOME)  # noqa: S108
+        for system in map(Path, _SYSTEM):
+            if system.is_symlink():
+                args.add("--symlink", str(system.readlink()), str(system))
+            elif system.exists():
+                args.add("--ro-bind", str(system), str(system))
+        for name in (*_ETC, *(("resolv.conf",) if self.network else ())):
+            args.add("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+        args.add_file("/etc/passwd", _USERS)
+        args.add_file("/etc/group", _GROUPS)
+        args.add_file("/etc/hosts", Path("/etc/hosts").read_text() if self.network else _HOSTS)
+        for prefix in _toolchain():
+            args.add("--ro-bind", prefix, prefix)
+        args.add("--ro-bind" if self.workspace_read_only else "--bind", str(self.workspace), WORKSPACE)
+        for folder in self._above_read_only():
+            args.add("--bind", str(self.workspace / folder), f"{WORKSPACE}/{folder}")
+        for option, mounts in (("--ro-bind", self.read_only), ("--bind", self.writable)):
+            for inside, host in mounts.items():
+                self._refuse_links(inside)
+                args.add(option, str(host), inside)
+        self._hide_git(args)
+        args.add("--remount-ro", "/", "--chdir", directory)
+
+    def _above_read_only(self) -> list[Path]:
+        """The folders of the workspace above read-only files, outermost first.
+
+        Mounted on themselves they cannot be renamed, which would take the read-only file out of the way.
+        """
+        inside = [
+            Path(place).relative_to(WORKSPACE)
+            for place in self.read_only
+            if place.startswith(f"{WORKSPACE}/")
+        ]
+        folders = {folder for place in inside for folder in place.parents if folder != Path()}
+        for folder in folders:
+            self._refuse_links(f"{WORKSPACE}/{folder}")
+        return [] if self.workspace_read_only else sorted(folders)
+
+    def _refuse_links(self, inside: str) -> None:
+        """A link in the workspace would lead a mount elsewhere: the workspace is from strangers."""
+        below = posixpath.relpath(inside, WORKSPACE)
+        if below.startswith(".."):
+            return
+        place = self.workspace
+        for part in Path(below).parts:
+            place = place / part
+            if place.is_symlink():
+                raise SandboxFailed(f"Nothing can be mounted at {inside}, because it leads through a link.")
+
+    def _hide_git(self, args: "_Options") -> None:
+        """Cover `.git` with something empty and read-only; a mount point can be neither renamed nor removed."""
+        self._refuse_links(f"{WORKSPACE}/.git")
+        git = self.workspace / ".git"
+        if git.is_dir():
+            args.add("--perms", "0555", "--tmpfs", f"{WORKSPACE}/.git", "--remount-ro", f"{WORKSPACE}/.git")
+        elif git.exists():
+            args.add_file(f"{WORKSPACE}/.git", "")
+
+
+# Programs that have made a sandbox in this process: it is not tried again.
+_PROVEN: set[str] = set()
+
+
+def available() -> str | None:
+    """None if commands can be sandboxed here, else one clause that says why not. It really tries."""
+    if not _bwrap():
+        return "bubblewrap (`bwrap`) is not installed"
+    if shutil.which("prlimit") is None:
+        return "`prlimit` of util-linux is not installed"
+    if _bwrap() in _PROVEN:
+        return None
+    args = ["--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "--proc", "/proc"]
+    tried = subprocess.run(
+        [_bwrap(), *args, "--", "true"],
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        timeout=30,
+        check=False,
+    )
+    if tried.returncode == 0:
+        _PROVEN.add(_bwrap())
+        return None
+    said = (tried.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+    return f"bubblewrap does not work on this machine ({said.rstrip('.')})"
+
+
+def _bwrap() -> str:
+    return shutil.which("bwrap") or ""
+
+
+@cache
+def _bwrap_help(bwrap: str) -> str:
+    """The options it has: those of Debian 12 and of Ubuntu 22.04 differ."""
+    return subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
+
+
+def _toolchain() -> list[str]:
+    """The running Python's virtual environment and the installation behind it, as named and as they really lie."""
+    prefixes = dict.fromkeys((sys.prefix, sys.base_prefix))
+    places = dict.fromkeys(place for p in prefixes for place in (p, str(Path(p).resolve())))
+    return [place for place in places if Path(place).parts[:2] != ("/", "usr")]
+
+
+def _environment() -> dict[str, str]:
+    search = (f"{sys.prefix}/bin", "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
+    return {
+        "PATH": ":".join(dict.fromkeys(search)),
+        "HOME": HOME,
+        "USER": "agent",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _rlimits(limits: Limits) -> dict[str, tuple[int, int]]:
+    """The limits of each process: name -> (number, value).
+
+    RLIMIT_DATA and not RLIMIT_AS: address space that is only reserved, as many runtimes do, costs nothing.
+    """
+    wanted = {
+        "cpu": (resource.RLIMIT_CPU, max(1, round(limits.cpu_s))),
+        "data": (resource.RLIMIT_DATA, limits.memory_mb << 20),
+        "fsize": (resource.RLIMIT_FSIZE, limits.file_mb << 20),
+        "nofile": (resource.RLIMIT_NOFILE, limits.open_files),
+        "core": (resource.RLIMIT_CORE, 0),
+    }
+    return {name: (number, _at_most(number, value)) for name, (number, value) in wanted.items()}
+
+
+def _at_most(number: int, value: int) -> int:
+    hard = resource.getrlimit(number)[1]
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+def _prlimit(limits: Limits) -> list[str]:
+    """Words that, put before a command, limit it: where there is nobody who could do it from outside."""
+    options = [f"--{name}={value}" for name, (_, value) in _rlimits(limits).items()]
+    return [shutil.which("prlimit") or "prlimit", *options]
+
+
+def _limit(pid: int, limits: Limits) -> None:
+    """Limit a process that has not begun yet, and with it all that it starts. Raises `OSError`.
+
+    The kernel counts processes for the user namespace alone it lives in (Linux 5.14; before, for the whole account).
+    """
+    processes = _at_most(resource.RLIMIT_NPROC, limits.processes)
+    for number, value in (*_rlimits(limits).values(), (resource.RLIMIT_NPROC, processes)):
+        resource.prlimit(pid, number, (value, value))
+
+
+class _Options:
+    """Options of bwrap, with the files it makes inside; `stack` closes what was opened for them."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self.words: list[str] = []
+        self.fds: list[int] = []
+
+    def add(self, *words: str) -> None:
+        self.words.extend(words)
+
+    def add_file(self, inside: str, text: str) -> None:
+        self.add("--ro-bind-data", str(self.memory_file(text)), inside)
+
+    def memory_file(self, content: str | bytes) -> int:
+        number = os.memfd_create("scenarist")
+        self._stack.callback(os.close, number)
+        self.fds.append(number)
+        os.write(number, os.fsencode(content))
+        os.lseek(number, 0, os.SEEK_SET)
+        return number
+
+
+def _run_bwrap(
+    launcher: list[str],
+    options: _Options,
+    argv: Sequence[str],
+    limits: Limits,
+    group: Group,
+    watched: tuple[Capture, threading.Event | None, DiskWatch],
+) -> CommandResult:
+    """Run `argv` under bwrap; it starts only once we hold its pid namespace and it is limited."""
+    with contextlib.ExitStack() as stack:
+        status, status_end = _pipe(stack)
+        block_end, block = _pipe(stack)
+        if (filtering := seccomp.program()) is not None:
+            options.add("--seccomp", str(options.memory_file(filtering)))
+        options.add("--json-status-fd", str(status_end.fileno()), "--block-fd", str(block_end.fileno()))
+        # The options go through memory: command lines can be read by others, /proc/1/cmdline inside among them.
+        words_fd = options.memory_file("\0".join(options.words))
+        words = [*launcher, "--args", str(words_fd), "--", *argv]
+        fds = (*options.fds, status_end.fileno(), block_end.fileno())
+        # The environment of bwrap itself can be read inside, in /proc/1/environ: it is empty.
+        running = stack.enter_context(Running(words, cwd="/", env={}, pass_fds=fds))
+        status_end.close()
+        if select.select([status], [], [], limits.wall_s)[0] and (line := status.readline()):
+            with contextlib.suppress(ProcessLookupError):  # it has failed already, and will say why
+                pid = int(json.loads(line)["child-pid"])
+                running.init, running.init_pid = os.pidfd_open(pid), pid
+                group.add(pid)
+                _limit(pid, limits)
+        block.write(b"1")
+        result = running.wait(limits.wall_s, *watched)
+        # "exit-code" is reported of a command that was started and ended by itself.
+        if result.exit_code is None or b"exit-code" in status.read():
+            return result
+        if result.output.startswith("bwrap: execvp "):
+            return result.model_copy(
+                update={"exit_code": 127, "output": result.output.removeprefix("bwrap: ")}
+            )
+        if result.output.startswith("bwrap: "):
+            reason = result.output.strip().splitlines()[-1].rstrip(".")
+            raise SandboxFailed(f"The sandbox could not be set up: {reason}.")
+        return result.model_copy(update={"exit_code": 128 + signal.SIGKILL})  # memory ran out, bwrap went too
+
+
+def _pipe(stack: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
+    read, write = os.pipe()
+    return stack.enter_context(FileIO(read, "r")), stack.enter_context(FileIO(write, "w"))

@@ -1,0 +1,214 @@
+"""One child process: a bounded memory of its output, and an end that leaves nothing of it behind."""
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import TracebackType
+from typing import Self
+
+from runners.models.chat import Frozen
+from runners.sandbox.disk import DiskWatch
+
+_POLL_S = 0.05
+_GRACE_S = 2.0
+_CHUNK = 65_536
+
+
+class CommandResult(Frozen):
+    """How a command ended.
+
+    `exit_code` is None when it was stopped (timed out, cancelled, disk full), and 128 + n when signal n ended it. `output`
+    is stdout and stderr as they came, cut in the middle when `truncated`, and `output_bytes` how much there was.
+    `duration_s` and `cpu_s` are in seconds, the second one of all its processes that have been waited for.
+    `memory_mb` (MiB) is the largest resident size of one of them, `disk_mb` the size of the workspace when it was
+    last looked at (0: it was not), and `disk_full` whether it was stopped for that.
+    """
+
+    exit_code: int | None
+    output: str
+    truncated: bool = False
+    timed_out: bool = False
+    cancelled: bool = False
+    duration_s: float = 0.0
+    cpu_s: float = 0.0
+    memory_mb: float = 0.0
+    output_bytes: int = 0
+    disk_mb: float = 0.0
+    disk_full: bool = False
+
+
+class Capture:
+    """The first and the last bytes of a stream, `limit` of them in all."""
+
+    def __init__(self, limit: int) -> None:
+        self._head_limit = limit - limit // 2
+        self._tail_limit = limit // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self.lost = 0
+
+    @property
+    def total(self) -> int:
+        """How many bytes there were."""
+        return len(self._head) + len(self._tail) + self.lost
+
+    def add(self, data: bytes) -> None:
+        room = self._head_limit - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:]
+        excess = len(self._tail) - self._tail_limit
+        if excess > 0:
+            del self._tail[:excess]
+            self.lost += excess
+
+    def text(self) -> str:
+        """What was kept, as UTF-8 with replacement; a line in the middle says how much is missing."""
+        if not self.lost:
+            return (self._head + self._tail).decode(errors="replace")
+        note = f"\n[… {self.lost:,} bytes cut from the middle …]\n"
+        return self._head.decode(errors="replace") + note + self._tail.decode(errors="replace")
+
+
+@cache
+def _adopt_orphans() -> None:
+    """Become the parent of orphaned descendants (PR_SET_CHILD_SUBREAPER, prctl(2)), to learn what they used."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+class Running:
+    """A started command, as a context manager: on leaving, its whole process group is dead.
+
+    `init` and `init_pid` may be set to a pidfd and the number of the first process of a pid namespace the command
+    lives in: the kernel ends everything in that namespace with it. The pidfd is closed at the end. Raises `OSError` when `argv` cannot be started.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], pass_fds: Sequence[int] = ()
+    ) -> None:
+        self._started = time.monotonic()
+        self.init: int | None = None
+        self.init_pid = 0
+        _adopt_orphans()
+        # `--die-with-parent` follows the thread that started the process: it is the caller's, which waits.
+        self._process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            pass_fds=pass_fds,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self._exit = os.pidfd_open(self._process.pid)
+        stdout = self._process.stdout
+        assert stdout is not None  # noqa: S101 - it is a pipe, asked for above
+        self._stdout = stdout
+        os.set_blocking(stdout.fileno(), False)
+
+    def wait(
+        self, wall_s: float, capture: Capture, cancel: threading.Event | None, disk: DiskWatch | None = None
+    ) -> CommandResult:
+        """Wait for the end, at most `wall_s` seconds since the start, and end what is left of it."""
+        ended = self._watch(capture, self._started + wall_s, cancel, disk)
+        self._kill()
+        self._drain(capture, time.monotonic() + _GRACE_S)
+        code, cpu_s, memory_mb = self._reap()
+        stopped = ended != "exited"
+        return CommandResult(
+            exit_code=None if stopped else code if code >= 0 else 128 - code,
+            output=capture.text(),
+            truncated=capture.lost > 0,
+            timed_out=ended == "timed out",
+            cancelled=ended == "cancelled",
+            disk_full=ended == "disk full",
+            disk_mb=round(disk.used_mb, 1) if disk else 0.0,
+            duration_s=round(time.monotonic() - self._started, 3),
+            cpu_s=round(cpu_s, 3),
+            memory_mb=round(memory_mb, 1),
+            output_bytes=capture.total,
+        )
+
+    def _reap(self) -> tuple[int, float, float]:
+        """Wait for what was started: the exit code, and the processor seconds and MiB it used."""
+        _, status, own = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        used = [own]
+        if self.init is not None:
+            # The launcher leaves without waiting for it, so it has become our child.
+            with contextlib.suppress(ChildProcessError):
+                used.append(os.wait4(self.init_pid, 0)[2])
+        seconds = sum(usage.ru_utime + usage.ru_stime for usage in used)
+        # A process begins with the size of its parent: that of a launcher we started is ours.
+        return self._process.returncode, seconds, used[-1].ru_maxrss / 1024
+
+    def _watch(
+        self, capture: Capture, deadline: float, cancel: threading.Event | None, disk: DiskWatch | None
+    ) -> str:
+        poll = select.poll()
+        poll.register(self._exit, select.POLLIN)
+        poll.register(self._stdout, select.POLLIN)
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            ready = {fd for fd, _ in poll.poll(1000 * (min(left, _POLL_S) if cancel or disk else left))}
+            if self._stdout.fileno() in ready and not self._read(capture):
+                poll.unregister(self._stdout)
+            if self._exit in ready:
+                return "exited"
+            if cancel is not None and cancel.is_set():
+                return "cancelled"
+            if disk is not None and disk.full():
+                return "disk full"
+            if time.monotonic() >= deadline:
+                return "timed out"
+
+    def _read(self, capture: Capture) -> bool:
+        """Take what is there; False at the end of the stream."""
+        try:
+            data = os.read(self._stdout.fileno(), _CHUNK)
+        except BlockingIOError:
+            return True
+        capture.add(data)
+        return bool(data)
+
+    def _drain(self, capture: Capture, deadline: float) -> None:
+        """Take what is left in the pipe; a process that escaped the group may hold it open, so not for long."""
+        poll = select.poll()
+        poll.register(self._stdout, select.POLLIN)
+        while (left := deadline - time.monotonic()) > 0:
+            if not poll.poll(1000 * left) or not self._read(capture):
+                return
+
+    def _kill(self) -> None:
+        if self.init is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.init, signal.SIGKILL)
+        if self._process.returncode is None:  # not reaped, so the number is still its own
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        if self.init is not None:
+            # Readable once the namespace is empty: nothing writes to the workspace after that.
+            poll = select.poll()
+            poll.register(self.init, select.POLLIN)
+            poll.poll(10_000)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._kill()
+        self._process.wait()
+        self._stdout.close()
+        os.close(self._exit)
+        if self.init is not None:
+            os.close(self.init)

@@ -1,0 +1,131 @@
+"""What the model that implements gets to work with: its tools, policy, quotas and audit trail, on one worktree."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from runners.contract.events import ToolCalled
+from runners.contract.job import PROTECTED, Job, Services, scenarios_folder
+from runners.git.command import read_blob
+from runners.git.model_git import TreeGit
+from runners.git.workspaces import Worktree
+from runners.loop.calls import Caller
+from runners.policy.audit import GENESIS, Trail
+from runners.policy.capabilities import Policy
+from runners.policy.globs import is_protected
+from runners.policy.quota import Meter
+from runners.sandbox.bubblewrap import WORKSPACE, Sandbox
+from runners.sandbox.process import CommandResult
+from runners.tools import tools_for
+from runners.tools.backends.containers import Containers
+from runners.tools.backends.processes import Background
+from runners.tools.base import Toolbox, ToolContext
+from runners.tools.edited import EditChecks, detected
+from runners.tools.test_runs import Project, Testing
+from runners.verify.suites import Suites
+
+# Each one is a mount of its own; more would make every command slow.
+_MAX_COVERED = 200
+
+
+class MakeSandbox(Protocol):
+    """Makes a sandbox of a checkout with mounts (path inside -> path on the host); `ended` is told of commands."""
+
+    def __call__(
+        self,
+        root: Path,
+        read_only: Mapping[str, Path],
+        writable: Mapping[str, Path],
+        ended: Callable[[CommandResult], None] | None = None,
+    ) -> Sandbox: ...
+
+
+def policy_of(job: Job, services: Services) -> Policy:
+    """What the model may do: the repository's grants within the operator's limits."""
+    role = job.settings.tools.role
+    if services.models.agent("driver").tools == "edit":
+        role = "edit"
+    return Policy(
+        role=role,
+        repository=job.settings.tools,
+        operator=services.operator.grants,
+        protected=(*PROTECTED, *job.settings.protected),
+        locked=(*filter(None, [job.spec.path]), *services.operator.protected),
+    )
+
+
+def opened_paths(job: Job, services: Services) -> tuple[str, ...]:
+    """The globs of protected paths that the repository opens to a run and the operator lets it open."""
+    named = [
+        pattern.partition(":")[2]
+        for pattern in job.settings.tools.allow
+        if pattern.startswith("files.write:")
+    ]
+    policy = policy_of(job, services)
+    return tuple(glob for glob in named if policy.refusal("files.write", glob) is None)
+
+
+@contextlib.contextmanager
+def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSandbox) -> Iterator[Caller]:
+    """The tools for one round of implementing; on leaving, what they started is stopped."""
+    policy = policy_of(job, services)
+    called = [event for event in job.events if isinstance(event, ToolCalled)]
+    quotas = job.settings.quotas.within(services.operator.quotas)
+    meter = Meter(quotas.run, quotas.phase, (call.usage for call in called))
+    trail = Trail(policy.role, services.redactor, called[-1].hash or GENESIS if called else GENESIS)
+
+    def metered(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
+        return make_sandbox(root, read_only, writable, meter.command)
+
+    suites = Suites(metered, features=scenarios_folder(job), tests=job.settings.tests, cancel=services.cancel)
+    testing = Testing(tree.root, suites)
+    covered = _covered(tree, policy)
+    sandbox = metered(tree.root, covered, {})
+    engine = services.operator.container_engine
+    with contextlib.ExitStack() as stack:
+        background = stack.enter_context(Background(sandbox, services.limits.wall_s))
+        more = services.resources
+        if engine and not all(policy.refusal(each) for each in ("docker.run", "docker.build")):
+            containers = Containers(engine, job.run_id, sandbox, services.limits, covered)
+            more = (*more, stack.enter_context(containers))
+        project = Project(job.settings.commands, scenarios_folder(job))
+        context = ToolContext(
+            root=tree.root,
+            sandbox=sandbox,
+            git=TreeGit(tree.git, tree.stage, job.base),
+            run_tests=testing.run,
+            policy=policy,
+            cancel=services.cancel,
+            redactor=services.redactor,
+            resources=(testing, project, background, *more),
+        )
+        rules = job.settings.edited
+        if rules is None:
+            settings = read_blob(tree.mirror.path, job.base, "pyproject.toml") or b""
+            rules = detected(settings.decode(errors="replace"))
+        caller = Caller(Toolbox(tools_for(policy)), context, trail, meter, EditChecks(sandbox, rules))
+        yield caller
+
+
+def _covered(tree: Worktree, policy: Policy) -> dict[str, Path]:
+    """The files that must not be written, as read-only mounts: commands cannot change them either.
+
+    New files at such paths, and more than fit, are left to the verdict.
+    """
+    globs = (*policy.locked, *policy.protected)
+    paths = [p for p in tree.git("ls-files", "-z").split("\0") if p and is_protected(p, globs)]
+    return {
+        f"{WORKSPACE}/{path}": tree.root / path
+        for path in paths[:_MAX_COVERED]
+        if policy.write_refusal(path) and (tree.root / path).is_file() and not _through_link(tree.root, path)
+    }
+
+
+def _through_link(root: Path, path: str) -> bool:
+    place = root
+    for part in Path(path).parts:
+        place = place / part
+        if place.is_symlink():
+            return True
+    return False

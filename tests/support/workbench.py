@@ -1,0 +1,149 @@
+"""Small repositories made by tests, and the gate's verdicts on work done in them."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runners.git.command import TreeEntry, commit_on, git, store_blob
+from runners.git.workspaces import Workspaces
+from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.verify.claim import Claim
+from runners.verify.gate import Gate
+from runners.verify.known import KnownRuns
+from runners.verify.look import look
+from runners.verify.mutation import MutationSettings
+from runners.verify.suites import Suites
+from runners.verify.verdict import Verdict
+
+FEATURE = "features/issue_1_double.feature"
+
+BASE: dict[str, str] = {
+    "calc.py": "def add(a, b):\n    return a + b\n",
+    "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
+    "features/add.feature": "Feature: Add\n  Scenario: Adding\n    When I add 1 and 2\n    Then I get 3\n",
+    "features/steps/steps.py": (
+        "from behave import then, when\n\nfrom calc import add\n\n\n"
+        '@when("I add {a:d} and {b:d}")\ndef adding(context, a, b):\n    context.result = add(a, b)\n\n\n'
+        '@then("I get {n:d}")\ndef get(context, n):\n    assert context.result == n, context.result\n'
+    ),
+}
+
+SPEC = {FEATURE: "@issue-1\nFeature: Double\n\n  Scenario: Doubling\n    When I double 4\n    Then I get 8\n"}
+
+STEPS = (
+    "from behave import when\n\nimport calc\n\n\n"
+    '@when("I double {n:d}")\ndef doubling(context, n):\n    context.result = calc.double(n)\n'
+)
+
+WORK = {
+    "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return 2 * n\n",
+    "features/steps/double_steps.py": STEPS,
+}
+
+Files = Mapping[str, str | None]
+
+
+def sandboxed_suites(wall_s: float = 30) -> Suites:
+    """behave and pytest, in sandboxes, each run for at most so many seconds."""
+    return Suites(
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=wall_s)),
+        features="features",
+    )
+
+
+class Workbench:
+    """Makes commits in a mirror and takes verdicts on them."""
+
+    known: KnownRuns | None = None
+    wall_s: float = 30
+
+    def __init__(self, root: Path) -> None:
+        self.workspaces = Workspaces(root)
+        self.mirror = self.workspaces.mirror("local", "o/r")
+        with self.mirror.lock():
+            pass
+        self._files: dict[str, str] = {}
+        self._tip = ""
+
+    def commit(self, files: Files) -> str:
+        """A commit with `files` changed (None: deleted) on top of the last one."""
+        for path, text in files.items():
+            if text is None:
+                del self._files[path]
+            else:
+                self._files[path] = text
+        tree = self.workspaces.state_dir / "tree"
+        for path, text in self._files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(text)
+        for path in [path for path, text in files.items() if text is None]:
+            (tree / path).unlink()
+        git("add", "--all", git_dir=self.mirror.path, work_tree=tree)
+        written = git("write-tree", git_dir=self.mirror.path)
+        parent = ["-p", self._tip] if self._tip else []
+        self._tip = git("commit-tree", written, *parent, "-m", "x", git_dir=self.mirror.path)
+        return self._tip
+
+    def verdict(
+        self,
+        work: Files,
+        *,
+        base: Files = BASE,
+        spec: Mapping[str, str] = SPEC,
+        shadow: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> Verdict:
+        """The verdict on `work` on top of `spec` on top of `base`; `more` goes into the claim.
+
+        With `shadow` these files are the proof, beside the change and not in it. No mutants, unless `more` says so.
+        """
+        claim = self._claim(work, base, spec, shadow, more)
+        suites = sandboxed_suites(self.wall_s)
+        verdict = Gate(self.workspaces, self.mirror, suites, "run", self.known).verify(claim)
+        assert not list((self.workspaces.state_dir / "work").iterdir()), "no worktree is left"
+        return verdict
+
+    def seen(self, work: Files, *, base: Files = BASE, spec: Mapping[str, str] = SPEC) -> set[str]:
+        """The codes of the problems that show without anything being run; cheaper than a verdict, of which they are part."""
+        claim = self._claim(work, base, spec, None, {})
+        return {
+            problem.code for problem in look(self.mirror.path, claim, sandboxed_suites().features).problems
+        }
+
+    def _claim(
+        self,
+        work: Files,
+        base: Files,
+        spec: Mapping[str, str],
+        shadow: Mapping[str, str] | None,
+        more: Mapping[str, Any],
+    ) -> Claim:
+        base_commit = self.commit(base)
+        self.commit(spec)
+        head = self.commit(work)
+        feature, content = next(iter((shadow or spec).items()), ("", ""))
+        return Claim(
+            **{
+                "base": base_commit,
+                "head": head,
+                "feature": feature,
+                "feature_sha256": hashlib.sha256(content.encode()).hexdigest(),
+                "protected": (".github/workflows/**", ".scenarist.yml"),
+                "proof": self._beside(head, shadow) if shadow else "",
+                "mutation": MutationSettings(mutants=0),
+                **more,
+            }
+        )
+
+    def _beside(self, head: str, files: Mapping[str, str]) -> str:
+        git_dir = self.mirror.path
+        added = [
+            TreeEntry("100644", store_blob(git_dir, text.encode()), path) for path, text in files.items()
+        ]
+        return commit_on(git_dir, head, "x", added=added)
+
+
+def codes(verdict: Verdict) -> set[str]:
+    """The codes of its problems."""
+    return {problem.code for problem in verdict.problems}

@@ -1,0 +1,109 @@
+"""`scenarist doctor` on machines that lack something."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli.app import app
+from bot.cli.doctor import Finding, examine
+from bot.config.settings import Settings
+from bot.storage.database import connect, migrate
+from tests.standins.chat_server import ChatServer
+from tests.standins.github_server import APP_ID, GitHubServer
+
+
+def findings(settings: Settings) -> dict[str, Finding]:
+    return {each.name: each for each in examine(settings)}
+
+
+def settings(folder: Path, **changes: object) -> Settings:
+    closed = "redis://127.0.0.1:1/0"
+    return Settings.model_validate({"state_dir": folder / "state", "broker_url": closed, **changes})
+
+
+def test_a_fresh_machine_is_told_what_to_do(tmp_path: Path, closed_port: int) -> None:
+    found = findings(settings(tmp_path, model_url=f"http://127.0.0.1:{closed_port}/v1"))
+    assert {name for name, each in found.items() if each.state == "failed"} == {"database", "models"}
+    assert found["database"].todo == "Run `scenarist migrate`."
+    assert "SCN-4001" in found["models"].said
+    assert found["broker"].state == found["GitHub"].state == found["public URL"].state == "warning"
+    assert (
+        found["sandbox"].state
+        == found["git"].state
+        == found["disk"].state
+        == found["limits file"].state
+        == "ok"
+    )
+
+
+def test_one_where_all_is_well(tmp_path: Path) -> None:
+    with ChatServer([], []) as server:
+        made = settings(tmp_path, model_url=server.url)
+        made.state_dir.mkdir()
+        engine = connect(made.database)
+        migrate(engine)
+        engine.dispose()
+        found = findings(made)
+        assert found["database"].state == "ok"
+        assert (
+            found["models"].state == "ok"
+            and "analyst: scripted (local); driver: scripted" in found["models"].said
+        )
+
+
+def test_an_older_schema_is_noticed(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    made.state_dir.mkdir()
+    engine = connect(made.database)
+    migrate(engine, "0001")
+    engine.dispose()
+    assert findings(made)["database"].todo == "Run `scenarist migrate`."
+
+
+def test_passwords_are_not_shown(tmp_path: Path, closed_port: int) -> None:
+    url = f"postgresql://me:secret-word@127.0.0.1:{closed_port}/x"
+    database = findings(settings(tmp_path, database_url=url))["database"]
+    assert database.state == "failed" and "secret-word" not in database.said + database.todo
+
+
+def test_what_an_app_lacks_is_named(tmp_path: Path) -> None:
+    with GitHubServer(tmp_path, {"a.txt": "a\n"}, "http://127.0.0.1:1/", "s") as github:
+        key = tmp_path / "app.pem"
+        key.write_text(github.private_key)
+        app_settings = {
+            "github_api_url": github.api_url,
+            "github_app_id": str(APP_ID),
+            "github_private_key_file": key,
+        }
+        assert findings(settings(tmp_path, **app_settings))["GitHub"].said == "The webhook secret is not set."
+        app_settings["github_webhook_secret"] = "s"
+        github.card = {
+            "permissions": {"contents": "read", "issues": "write", "metadata": "read"},
+            "events": [],
+        }
+        found = findings(settings(tmp_path, **app_settings))["GitHub"]
+        assert found.state == "failed"
+        assert (
+            found.said == "The App lacks permissions: contents: write, pull_requests: write, checks: write."
+        )
+        granted = {
+            "contents": "write",
+            "issues": "write",
+            "pull_requests": "write",
+            "checks": "write",
+            "metadata": "read",
+        }
+        github.card = {"permissions": granted, "events": ["issues"]}
+        found = findings(settings(tmp_path, **app_settings))["GitHub"]
+        assert found.state == "warning" and "issue_comment, pull_request, " in found.said
+        key.write_text("no key")
+        assert findings(settings(tmp_path, **app_settings))["GitHub"].state == "failed"
+
+
+def test_the_command_ends_with_1_when_something_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCENARIST_STATE_DIR", str(tmp_path / "state"))
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 1 and "✘ database: " in done.output and "✔ git: " in done.output

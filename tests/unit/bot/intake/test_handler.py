@@ -1,0 +1,155 @@
+"""Deliveries become runs or cancellations, whatever goes wrong on the way."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.forges.forge import Forge, ForgeUnavailable
+from bot.forges.local import LocalForge
+from bot.intake.deliveries import Deliveries, Delivery
+from bot.intake.handler import IntakeHandler
+from bot.log.events import Controlled
+from bot.storage.database import connect, migrate
+from bot.storage.store import Store, new_id
+from bot.storage.tables import deliveries
+from tests.unit.bot.storage.test_store import Clock
+
+REPO = "octo/shop"
+
+
+class Inbox:
+    """An intake worker's parts on the local forge, whose deliveries are stored and not yet handled."""
+
+    def __init__(self, folder: Path) -> None:
+        engine = connect(f"sqlite:///{folder / 'bot.db'}")
+        migrate(engine)
+        self.clock = Clock()
+        self.store = Store(engine, self.clock)
+        self.deliveries = Deliveries(engine, self.clock)
+        self.forge = LocalForge(engine, folder / "forge", send=self._stored)
+        self.forge.create_repo(REPO, {"ada": "admin"})
+        self.ids: list[str] = []
+        self.started: list[str] = []
+        self.controlled: list[str] = []
+
+    def _stored(self, headers: "dict[str, str]", body: bytes) -> None:  # type: ignore[misc]
+        made = Delivery(
+            id=new_id(),
+            forge="local",
+            guid=headers["X-GitHub-Delivery"],
+            event=headers["X-GitHub-Event"],
+            body=body,
+        )
+        self.deliveries.add([made])
+        self.ids.append(made.id)
+
+    def handler(self, forge: Callable[[str], Forge] | None = None) -> IntakeHandler:
+        return IntakeHandler(
+            self.store,
+            self.deliveries,
+            forge or (lambda _name: self.forge),
+            ("agent:implement", "agent:spec"),
+            self.started.append,
+            self.controlled.append,
+        )
+
+    def row(self, delivery: str) -> "sa.Row[tuple[str, str, int]]":
+        query = sa.select(deliveries.c.state, deliveries.c.outcome, deliveries.c.attempts)
+        with self.store.engine.connect() as db:
+            return db.execute(query.where(deliveries.c.id == delivery)).one()
+
+    def labelled(self) -> int:
+        number = self.forge.open_issue(REPO, "ada", "Add a thing", "Please").number
+        self.forge.add_label(REPO, number, "agent:implement", "ada")
+        return number
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    inbox = Inbox(tmp_path)
+    yield inbox
+    inbox.store.engine.dispose()
+
+
+def test_a_defect_is_met_a_few_times_and_then_the_delivery_is_closed(inbox: Inbox) -> None:
+    inbox.labelled()
+
+    def broken(_name: str) -> Forge:
+        raise ZeroDivisionError("a secret")
+
+    delivery = inbox.ids[-1]
+    for attempt in range(1, 8):
+        assert inbox.handler(broken).handle(delivery) is None
+        assert inbox.row(delivery) == ("stored", "SCN-0000: ZeroDivisionError", attempt)
+        assert delivery not in inbox.deliveries.due(0), "not at once"
+        inbox.clock.now += 601
+        assert delivery in inbox.deliveries.due(0)
+    assert inbox.handler(broken).handle(delivery) is None
+    assert inbox.row(delivery)[:2] == ("handled", "SCN-0000: ZeroDivisionError, after 8 attempts")
+
+
+def test_a_defect_that_passes_loses_nothing(inbox: Inbox) -> None:
+    inbox.labelled()
+
+    def broken(_name: str) -> Forge:
+        raise ZeroDivisionError
+
+    assert inbox.handler(broken).handle(inbox.ids[-1]) is None
+    run_id = inbox.handler().handle(inbox.ids[-1])
+    assert run_id is not None and inbox.started == [run_id]
+
+
+def test_a_forge_that_is_away_is_waited_for_longer(inbox: Inbox) -> None:
+    inbox.labelled()
+
+    def away(_name: str) -> Forge:
+        raise ForgeUnavailable("It is away.")
+
+    for _ in range(20):
+        inbox.handler(away).handle(inbox.ids[-1])
+    assert inbox.row(inbox.ids[-1])[0] == "stored"
+    assert inbox.handler().handle(inbox.ids[-1]) is not None
+
+
+def test_one_run_that_resists_does_not_keep_the_others_from_being_cancelled(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = inbox.labelled()
+    first = inbox.handler().handle(inbox.ids[-1])
+    assert first is not None
+    assert inbox.store.control(first, Controlled(control="cancel", by="ada"))
+    inbox.forge.add_label(REPO, number, "agent:implement", "ada")
+    second = inbox.handler().handle(inbox.ids[-1])
+    assert second is not None, "a cancelled run keeps no other away"
+    inbox.forge.remove_label(REPO, number, "agent:implement", "ada")
+    control = inbox.store.control
+    resist = True
+
+    def resisting(run_id: str, event: Controlled) -> bool:
+        if run_id == first and resist:
+            raise sa.exc.OperationalError("x", {}, Exception())
+        return control(run_id, event)
+
+    monkeypatch.setattr(inbox.store, "control", resisting)
+    inbox.controlled.clear()
+    inbox.handler().handle(inbox.ids[-1])
+    assert inbox.controlled == [second]
+    assert inbox.row(inbox.ids[-1])[0] == "stored"
+    resist = False
+    inbox.handler().handle(inbox.ids[-1])
+    assert inbox.row(inbox.ids[-1])[0] == "handled"
+
+
+def test_a_comment_where_no_run_would_hear_it_asks_nothing_of_the_forge(inbox: Inbox) -> None:
+    def untouched(_name: str) -> Forge:
+        raise AssertionError("the forge was asked")
+
+    number = inbox.forge.open_issue(REPO, "ada", "Add a thing", "Please").number
+    inbox.forge.add_comment(REPO, number, "ada", "Nice idea, /agent cancel that.")
+    assert inbox.handler(untouched).handle(inbox.ids[-1]) is None
+    assert inbox.row(inbox.ids[-1]).outcome == "no run to tell"
+    inbox.forge.add_comment(REPO, number, "ada", "/agent cancel")
+    inbox.handler(untouched).handle(inbox.ids[-1])
+    assert inbox.row(inbox.ids[-1]).state != "handled", "a command is looked at"

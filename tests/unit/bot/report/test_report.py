@@ -1,0 +1,107 @@
+"""The status comment is one, whoever edits it and however slowly; and what a pull request says of the sandbox."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.forges.forge import Repo
+from bot.forges.local import LocalForge
+from bot.log.events import PhaseStarted, RunEnded, RunRequested
+from bot.log.state import RunState, fold
+from bot.report.poster import StatusPoster
+from bot.report.reporter import Reporter
+from bot.storage.database import connect, migrate
+from bot.storage.store import Store
+from runners.contract.events import SpecWritten, VerdictReached
+from runners.verify.verdict import Verdict
+from tests.unit.bot.storage.test_store import request
+
+REPO = "o/r"
+
+
+class SlowForge(LocalForge):
+    """Answers a request for a comment when it is told to."""
+
+    def __init__(self, store: Store, root: Path) -> None:
+        super().__init__(store.engine, root)
+        self.asked, self.answer = threading.Event(), threading.Event()
+
+    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+        self.asked.set()
+        assert self.answer.wait(30)
+        return super().upsert_comment(repo, number, marker, body, known)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    engine = connect(f"sqlite:///{tmp_path / 'bot.db'}")
+    migrate(engine)
+    yield Store(engine)
+    engine.dispose()
+
+
+def test_a_slow_edit_is_not_begun_a_second_time(store: Store, tmp_path: Path) -> None:
+    forge = SlowForge(store, tmp_path / "forge")
+    run_id = store.request_run(request("k"), target="t", exclusive=False)
+    assert run_id is not None
+    first = StatusPoster(store, lambda _name: forge, Reporter(), hold_seconds=0.4)
+    thread = threading.Thread(target=first.post, args=[run_id])
+    thread.start()
+    assert forge.asked.wait(30)
+    held = store.reports.stale()
+    for _ in range(3):  # longer than the right to post lasts by itself
+        assert not threading.Event().wait(0.4)
+        assert store.reports.begin(run_id, 60) is None
+    forge.answer.set()
+    thread.join()
+    assert held == [] and store.reports.stale() == []
+    assert len(forge.comments(Repo(full_name=REPO), 1)) == 1
+    assert fold(store.entries(run_id)).status_comment == 1
+
+
+class CountingForge(LocalForge):
+    """Counts edits of comments."""
+
+    edits = 0
+
+    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+        self.edits += 1
+        return super().upsert_comment(repo, number, marker, body, known)
+
+
+def test_a_comment_is_edited_at_a_pace_that_forges_allow(store: Store, tmp_path: Path) -> None:
+    forge = CountingForge(store.engine, tmp_path / "forge")
+    run_id = store.request_run(request("k"), target="t", exclusive=False)
+    assert run_id is not None
+    poster = StatusPoster(store, lambda _name: forge, Reporter(), pace_seconds=300)
+    for _ in range(5):
+        store.note(run_id, PhaseStarted(phase="prepare", worker="w"))
+        poster.post(run_id)
+    assert forge.edits == 1 and store.reports.stale() == [run_id], "the reaper goes on asking"
+    held = store.claim(run_id, ["prepare"], 30)
+    assert held is not None
+    store.finish_phase(held, [], {}, phase="specify")
+    poster.post(run_id)
+    assert forge.edits == 2, "another phase is shown at once"
+    held = store.claim(run_id, ["specify"], 30)
+    assert held is not None
+    store.finish_phase(held, [RunEnded(status="gave_up")], {}, phase="specify", status="gave_up")
+    poster.post(run_id)
+    assert forge.edits == 3 and store.reports.is_current(run_id), "and so is the end"
+
+
+@pytest.mark.parametrize("sandboxed", [True, False])
+def test_a_pull_request_says_when_a_runner_had_no_sandbox(store: Store, sandboxed: bool) -> None:
+    run_id = store.request_run(request("k"), target="t", exclusive=False)
+    assert run_id is not None
+    for phase, inside in (("prepare", True), ("implement", sandboxed), ("verify", True)):
+        store.note(run_id, PhaseStarted.model_validate({"phase": phase, "worker": "w", "sandboxed": inside}))
+    spec = SpecWritten(path="f", sha256="0", source="issue", scenarios=(), commit="c")
+    store.note(run_id, spec)
+    store.note(run_id, VerdictReached(verdict=Verdict(base_sha="a" * 40, head_sha="b" * 40)))
+    state: RunState = fold(store.entries(run_id))
+    assert isinstance(state.requested, RunRequested)
+    _title, body = Reporter().pull_text(run_id, state)
+    assert ("were not sandboxed" in body) is not sandboxed

@@ -1,0 +1,225 @@
+"""The web app over a real socket: what is accepted, refused and dropped."""
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+import uvicorn
+
+from bot.intake.deliveries import Deliveries
+from bot.storage.database import connect, migrate
+from bot.storage.store import Store
+from bot.storage.tables import deliveries
+from bot.web.app import WebApp
+from bot.worker.processes import free_port
+
+SECRET = b"a-webhook-secret"
+
+
+class Running:
+    """The app under uvicorn in a thread of its own."""
+
+    def __init__(self, store: Store, ring: Any) -> None:
+        port = free_port()
+        web = WebApp(
+            store,
+            ring,
+            secrets={"github": SECRET, "local": b""},
+            labels=("agent:implement", "agent:spec"),
+            max_body_bytes=100_000,
+        )
+        self._server = uvicorn.Server(
+            uvicorn.Config(web, host="127.0.0.1", port=port, log_level="critical", loop="uvloop")
+        )
+        self._thread = threading.Thread(target=self._server.run)
+        self.url = f"http://127.0.0.1:{port}"
+
+    def __enter__(self) -> "Running":
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@pytest.fixture
+def rung() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    engine = connect(f"sqlite:///{tmp_path / 'web.db'}")
+    migrate(engine)
+    yield Store(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def web(sqlite_store: Store, rung: list[str]) -> Iterator[Running]:
+    def ring(ids: Sequence[str]) -> None:
+        rung.extend(ids)
+
+    with Running(sqlite_store, ring) as running:
+        yield running
+
+
+def labelled(label: str = "agent:implement", **more: Any) -> dict[str, Any]:
+    return {
+        "action": "labeled",
+        "sender": {"id": 5, "login": "ada"},
+        "repository": {"full_name": "octo/shop"},
+        "label": {"name": label},
+        "issue": {"number": 7, "title": "A title", "body": None, "updated_at": "2026-11-01T10:00:00Z"},
+        **more,
+    }
+
+
+def post(
+    web: Running, payload: Any, event: str = "issues", guid: str = "g-1", **headers: str
+) -> httpx.Response:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    signed = "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest()
+    sent = {"X-GitHub-Event": event, "X-GitHub-Delivery": guid, "X-Hub-Signature-256": signed, **headers}
+    return httpx.post(f"{web.url}/webhooks/github", content=body, headers=sent)
+
+
+def stored(store: Store) -> list[str]:
+    with store.engine.connect() as db:
+        return list(db.execute(sa.select(deliveries.c.id)).scalars())
+
+
+def test_a_labelled_issue_is_stored_and_rung_for(web: Running, sqlite_store: Store, rung: list[str]) -> None:
+    answer = post(web, labelled())
+    assert (answer.status_code, answer.json()) == (202, {"status": "stored"})
+    ids = stored(sqlite_store)
+    assert len(ids) == 1
+    delivery = Deliveries(sqlite_store.engine).get(ids[0])
+    assert delivery is not None and json.loads(delivery.body) == labelled()
+    web.__exit__()
+    assert rung == ids
+
+
+def test_a_redelivery_is_known(web: Running, sqlite_store: Store) -> None:
+    assert post(web, labelled()).json() == {"status": "stored"}
+    assert post(web, labelled()).json() == {"status": "known"}
+    assert post(web, labelled(), guid="g-2").json() == {"status": "stored"}
+    assert len(stored(sqlite_store)) == 2
+
+
+@pytest.mark.parametrize(
+    ("payload", "event"),
+    [
+        (labelled("bug"), "issues"),
+        ({**labelled(), "action": "opened"}, "issues"),
+        ({"zen": "Keep it logically awesome."}, "ping"),
+        ({"anything": [1, 2]}, "an_event_of_tomorrow"),
+        ([], "push"),
+    ],
+)
+def test_what_is_not_for_us_is_acknowledged_and_dropped(
+    web: Running, sqlite_store: Store, payload: Any, event: str
+) -> None:
+    answer = post(web, payload, event)
+    assert (answer.status_code, answer.json()) == (202, {"status": "ignored"})
+    assert stored(sqlite_store) == []
+
+
+@pytest.mark.parametrize("signature", ["", "sha256=", "sha256=" + "0" * 64, "sha1=abc", "x", "ä"])
+def test_a_wrong_signature_is_refused(web: Running, sqlite_store: Store, signature: str) -> None:
+    answer = httpx.post(
+        f"{web.url}/webhooks/github",
+        content=json.dumps(labelled()),
+        headers={"X-GitHub-Event": b"issues", "X-Hub-Signature-256": signature.encode()},
+    )
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "SCN-1201"
+    assert stored(sqlite_store) == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "event"),
+    [
+        (b"", "issues"),
+        (b"{", "issues"),
+        (b"\xff\xfe", "push"),
+        (b"not json", "an_event_of_tomorrow"),
+        (b"[" * 50_000, "issues"),
+        (b"[" * 50_000, "ping"),
+        ({"action": "labeled"}, "issues"),
+        ({**labelled(), "issue": 5}, "issues"),
+        ({**labelled(), "issue": None}, "issues"),
+        ({**labelled(), "sender": {"id": "x"}}, "issues"),
+        ({**labelled(), "action": "submitted"}, "pull_request_review"),
+        ({**labelled(), "action": "created"}, "pull_request_review_comment"),
+    ],
+)
+def test_what_cannot_be_read_is_a_bad_request(
+    web: Running, sqlite_store: Store, payload: Any, event: str
+) -> None:
+    answer = post(web, payload, event)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["code"] == "SCN-1202"
+    assert "Traceback" not in answer.text
+    assert stored(sqlite_store) == []
+
+
+def test_a_delivery_needs_its_headers(web: Running) -> None:
+    assert post(web, labelled(), guid="").json()["error"]["code"] == "SCN-1204"
+
+
+def test_a_large_body_is_refused_announced_or_not(web: Running) -> None:
+    big = b'{"a":"' + b"x" * 100_000 + b'"}'
+    assert post(web, big).status_code == 413
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 10_000
+
+    answer = httpx.post(f"{web.url}/webhooks/github", content=pieces())
+    assert answer.status_code == 413
+    assert post(web, labelled()).status_code == 202, "and the next one is taken"
+
+
+def test_a_forge_without_a_secret_takes_nothing(web: Running) -> None:
+    empty = hmac.new(b"", b"{}", hashlib.sha256).hexdigest()
+    headers = {"X-Hub-Signature-256": f"sha256={empty}", "X-GitHub-Event": "ping"}
+    for forge in ("local", "gitlab", ""):
+        answer = httpx.post(f"{web.url}/webhooks/{forge}", content=b"{}", headers=headers)
+        assert answer.status_code == 404
+
+
+def test_without_a_database_the_forge_is_asked_to_redeliver(tmp_path: Path) -> None:
+    store = Store(connect(f"sqlite:///{tmp_path / 'unmigrated.db'}"))
+    with Running(store, lambda ids: None) as web:
+        answer = post(web, labelled())
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] == "SCN-1205"
+
+
+def test_a_broker_that_is_away_loses_nothing(sqlite_store: Store) -> None:
+    def broken(_ids: Sequence[str]) -> None:
+        raise ConnectionError("no broker")
+
+    with Running(sqlite_store, broken) as web:
+        assert post(web, labelled()).status_code == 202
+        assert post(web, labelled(), guid="g-2").status_code == 202
+    assert len(stored(sqlite_store)) == 2
+
+
+def test_health_and_unknown_pages(web: Running) -> None:
+    assert httpx.get(f"{web.url}/healthz").json() == {"status": "ok"}
+    assert httpx.get(f"{web.url}/readyz").json() == {"status": "ok"}
+    assert httpx.get(f"{web.url}/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV").status_code == 404
+    assert httpx.get(f"{web.url}/nothing").status_code == 404
+    assert httpx.get(f"{web.url}/webhooks/github").status_code == 405

@@ -1,0 +1,154 @@
+"""What other tools say of their tests, read from what they really wrote (`tests/corpus/test_reports`), and runs in a sandbox."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.verify.foreign import PRESETS, TestSuite, Unreadable, read_results
+from runners.verify.suites import SuiteRun, Suites
+
+REPORTS = Path(__file__).parents[3] / "corpus" / "test_reports"
+
+
+def _read(name: str, report: str = "", printed: str = "") -> dict[str, str]:
+    results = read_results(
+        PRESETS[name],
+        (REPORTS / printed).read_text() if printed else "",
+        (REPORTS / report).read_bytes() if report else b"",
+        1,
+    )
+    assert {each.test for each in results.failures} == {
+        test for test, outcome in results.outcomes.items() if outcome in ("failed", "error")
+    }
+    return dict(results.outcomes)
+
+
+def test_vitest() -> None:
+    assert _read("vitest", "vitest.xml") == {
+        "v/broken.test.ts::v/broken.test.ts": "failed",
+        "v/sum.test.ts::sum > adds": "passed",
+        "v/sum.test.ts::sum > doubles": "failed",
+        "v/sum.test.ts::sum > later": "skipped",
+        "v/sum.test.ts::alone": "passed",
+    }
+
+
+def test_jest() -> None:
+    assert _read("jest", "jest.json") == {
+        "test/broken.test.cjs": "error",
+        "test/sum.test.cjs::sum adds": "passed",
+        "test/sum.test.cjs::sum doubles": "failed",
+        "test/sum.test.cjs::sum later": "skipped",
+        "test/sum.test.cjs::alone": "passed",
+    }
+
+
+def test_cucumber_js() -> None:
+    assert _read("cucumber-js", "cucumber-js.xml") == {
+        "Sum::Adding": "passed",
+        "Sum::Wrong": "failed",
+        "Sum::Undefined": "failed",
+    }
+
+
+def test_cargo() -> None:
+    assert _read("cargo", printed="cargo.txt") == {
+        "src/lib.rs::tests::adds": "passed",
+        "src/lib.rs::tests::doubles": "failed",
+        "src/lib.rs::tests::later": "skipped",
+        "tests/outer.rs::adds": "passed",
+        "calc::src/lib.rs - add": "passed",
+    }
+
+
+def test_go() -> None:
+    assert _read("go", printed="go.txt") == {
+        "example.org/calc::TestAdds": "passed",
+        "example.org/calc::TestDoubles/four": "failed",
+        "example.org/calc::TestDoubles": "failed",
+        "example.org/calc::TestLater": "skipped",
+        "example.org/calc/sub": "error",
+    }
+
+
+@pytest.mark.parametrize("name", ["vitest", "jest"])
+@pytest.mark.parametrize("report", [b"", b"nonsense", b'{"testResults": 1}', b"[" * 100_000])
+def test_a_report_that_is_none(name: str, report: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read_results(PRESETS[name], "", report, 1)
+
+
+def test_an_exit_code_is_one_test() -> None:
+    suite = TestSuite(name="smoke", command="true", format="exit-code")
+    assert read_results(suite, "", b"", 0).outcomes == {"smoke": "passed"}
+    assert read_results(suite, "boom", b"", 2).failures[0].message == "boom"
+
+
+# -- in a sandbox ------------------------------------------------------------------------------------------
+
+Run = Callable[[TestSuite], SuiteRun]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    root = tmp_path / "tree"
+    root.mkdir()
+    (root / "test_sum.py").write_text(
+        "import unittest\n\n\nclass TestSum(unittest.TestCase):\n    def test_adds(self):\n        self.assertEqual(1 + 2, 3)\n\n"
+        '    def test_doubles(self):\n        """It says what it does."""\n        print("noise")\n'
+        "        self.assertEqual(2 * 4, 9)\n\n    @unittest.skip('later')\n    def test_later(self):\n        pass\n"
+    )
+    (root / "test_broken.py").write_text("import nowhere\n")
+    suites = Suites(
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=20)),
+        features="features",
+    )
+    return lambda suite: suites.foreign(suite, root)
+
+
+def test_unittest_is_run_and_read(run: Run) -> None:
+    done = run(PRESETS["unittest"])
+    assert done.outcomes == {
+        "test_sum.TestSum::test_adds": "passed",
+        "test_sum.TestSum::test_doubles": "failed",
+        "test_sum.TestSum::test_later": "skipped",
+        "unittest.loader._FailedTest::test_broken": "error",
+    }
+    assert done.broken is None
+    assert done.command == "python scenarist_unittest.py {report} discover"
+    assert "8 != 9" in next(each.message for each in done.failures if "doubles" in each.test)
+
+
+@pytest.mark.parametrize(
+    ("command", "fault", "words"),
+    [
+        ("echo '<testsuite/>' > {report}; echo no compiler; exit 1", "unusable", "no compiler"),
+        ("exit 0", "unusable", "not JUnit XML"),
+        ("ln -s /etc/passwd {report}", "unusable", "not JUnit XML"),
+        ("mkfifo {report}", "unusable", "not JUnit XML"),
+        ("sleep 60", "timed-out", "did not end"),
+        (
+            "echo '<testsuite><testcase name=\"a\"><failure/></testcase></testsuite>' > {report}",
+            "untrusted",
+            "ended well",
+        ),
+    ],
+)
+def test_results_that_mean_nothing_are_told(
+    run: Run, command: str, fault: str, words: str, tmp_path: Path
+) -> None:
+    suites = Suites(
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=5)),
+        features="features",
+    )
+    done = suites.foreign(TestSuite(name="own", command=command), tmp_path / "tree")
+    assert done.fault == fault
+    assert done.broken is not None and words in done.broken
+
+
+def test_a_suite_of_ones_own_takes_the_place_of_pytest() -> None:
+    own = TestSuite(name="smoke", command="true", format="exit-code")
+    suites = Suites(lambda *_: pytest.fail("nothing is run"), features="features", tests=["unittest", own])
+    assert [name for name, _ in suites.all()] == ["behave", "unittest", "smoke"]
