@@ -40,6 +40,7 @@ lint: setup ## Linter, formatter, types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@$(PYTHON) -m scripts.folder_graph --check
 	@$(PYTHON) -m scripts.make_docs --check
 
 bench: setup ## Measure, beside peers, in one run

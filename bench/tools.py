@@ -12,9 +12,9 @@ from rich.table import Table
 from runners.contract.events import ToolCalled
 from runners.git.command import git
 from runners.git.model_git import TreeGit
+from runners.loop.audit import Trail, verify
 from runners.loop.calls import Caller
 from runners.models.chat import ToolCall
-from runners.policy.audit import Trail, verify
 from runners.policy.capabilities import Policy
 from runners.policy.quota import Meter, Quotas
 from runners.policy.redact import Redactor

@@ -3,6 +3,10 @@
 from typing import ClassVar
 
 
+class Cancelled(Exception):
+    """The work was cancelled from outside. It is an end, not an error."""
+
+
 class ScenaristError(Exception):
     """An error with a stable code and a next step.
 

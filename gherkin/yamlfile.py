@@ -1,11 +1,13 @@
 """Reading a YAML file of keys and values into a model, with errors that name the place and what is valid."""
 
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from gherkin.errors import ScenaristError
+from gherkin.values import Frozen
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -75,3 +77,16 @@ def _line(text: str, place: tuple[int | str, ...]) -> int | None:
         else:
             break
     return line
+
+
+class Source(Frozen):
+    """Where a secret text is found: an environment variable or a file."""
+
+    env: str = Field(default="", description="Name of an environment variable.")
+    file: Path | None = Field(default=None, description="A file that holds nothing else.")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Source":
+        if bool(self.env) == bool(self.file):
+            raise ValueError("give either `env` or `file`")
+        return self

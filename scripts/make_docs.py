@@ -22,7 +22,7 @@ from bot.config.repository import RepoConfig
 from bot.config.settings import Settings
 from bot.web.app import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
-from gherkin.feature.lint import RULES
+from gherkin.lint.linter import RULES
 from runners.contract.job import PROTECTED
 
 DOCS = Path(__file__).parents[1] / "docs"

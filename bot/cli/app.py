@@ -169,7 +169,7 @@ def worker(
 @app.command()
 def up(host: Host = "127.0.0.1", port: Port = 8080) -> None:
     """Run everything on one machine: embedded Redis, web app, one worker a queue. Ctrl-C ends it."""
-    from bot.cli.up import run_up
+    from bot.worker.machine import run_up
 
     _log()
     run_up(load_settings(), host, port)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from bot.log.events import Entry
 from gherkin.errors import ScenaristError
 from runners.contract.events import Committed, ToolCalled
-from runners.policy.audit import head, verify
+from runners.loop.audit import head, verify
 from runners.policy.plaintext import without_controls
 
 _SHOWN = 200

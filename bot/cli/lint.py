@@ -7,8 +7,8 @@ from pathlib import Path
 from gherkin.domain.language import Domain
 from gherkin.domain.language import load as load_domain
 from gherkin.errors import ScenaristError
-from gherkin.feature.lint import Finding, lint
 from gherkin.feature.steps import StepDefinition, catalogue
+from gherkin.lint.linter import Finding, lint
 
 
 class FeatureUnreadable(ScenaristError):

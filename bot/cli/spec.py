@@ -13,11 +13,12 @@ from bot.config.settings import Settings
 from gherkin.errors import ScenaristError
 from runners.contract.budget import Spent
 from runners.contract.events import RunnerEvent, SpecWritten
-from runners.contract.job import FEATURE, Job, Services
+from runners.contract.job import FEATURE, Job
 from runners.contract.workorder import WorkOrder
 from runners.environment.prepare import Environments
 from runners.git.command import GitFailed, git, read_blob
 from runners.git.workspaces import Workspaces
+from runners.loop.services import Services
 from runners.models.roster import Roster
 from runners.phases.specify import specify
 from runners.sandbox.bubblewrap import Limits

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from gherkin.errors import ScenaristError
-from gherkin.yamlfile import read_yaml
-from runners.contract.operator_limits import OperatorLimits, Source
+from gherkin.yamlfile import Source, read_yaml
+from runners.contract.operator_limits import OperatorLimits
 
 
 class LimitsInvalid(ScenaristError):

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.syntax import Syntax
 
-from bot.cli.up import environment, start_all
 from bot.config.settings import Settings, SettingsInvalid
 from bot.demo.check import check_branch
 from bot.demo.watch import watch
@@ -23,6 +22,7 @@ from bot.forges.local import LocalForge, http_sender
 from bot.log.state import RunState
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
+from bot.worker.machine import environment, start_all
 from bot.worker.processes import free_port, processes, start_redis, wait_for
 from gherkin.errors import ScenaristError
 from runners.git.command import git

@@ -8,35 +8,30 @@ import re
 from collections.abc import Sequence
 from typing import Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gherkin.errors import ScenaristError
+from gherkin.values import Frozen
 
 Permission = Literal["none", "read", "write", "admin"]
 CheckState = Literal["queued", "in_progress", "success", "failure", "neutral", "cancelled"]
 
 
-class Neutral(BaseModel):
-    """Base of the neutral forge types: immutable, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Account(Neutral):
+class Account(Frozen):
     """Who did something. `id` is the forge's number for the account: names can be reused, ids cannot."""
 
     id: int
     login: str
 
 
-class Repo(Neutral):
+class Repo(Frozen):
     """A repository as the forge addresses it; `installation` is GitHub's installation id (0: none)."""
 
     full_name: str
     installation: int = 0
 
 
-class Issue(Neutral):
+class Issue(Frozen):
     number: int
     title: str
     body: str
@@ -46,7 +41,7 @@ class Issue(Neutral):
     is_pull: bool = False
 
 
-class Comment(Neutral):
+class Comment(Frozen):
     id: int
     author: Account
     body: str
@@ -54,7 +49,7 @@ class Comment(Neutral):
     updated_at: str = ""
 
 
-class Pull(Neutral):
+class Pull(Frozen):
     """A pull (merge) request of the repository itself; `head_repo` differs for forks."""
 
     number: int
@@ -69,7 +64,7 @@ class Pull(Neutral):
     head_repo: str = ""
 
 
-class ReviewComment(Neutral):
+class ReviewComment(Frozen):
     """One comment of a review thread. `thread` is the id of the thread's first comment."""
 
     id: int
@@ -83,7 +78,7 @@ class ReviewComment(Neutral):
     review: int | None = None
 
 
-class Review(Neutral):
+class Review(Frozen):
     id: int
     author: Account
     body: str
@@ -91,7 +86,7 @@ class Review(Neutral):
     submitted_at: str = ""
 
 
-class Annotation(Neutral):
+class Annotation(Frozen):
     """One line-anchored finding of a check run; `line` counts from 1."""
 
     path: str
@@ -101,7 +96,7 @@ class Annotation(Neutral):
     message: str
 
 
-class Check(Neutral):
+class Check(Frozen):
     """A check run (GitHub) or commit status (elsewhere), found again by `name` on `head_sha`."""
 
     name: str
@@ -114,7 +109,7 @@ class Check(Neutral):
     annotations: tuple[Annotation, ...] = ()
 
 
-class GitAccess(Neutral):
+class GitAccess(Frozen):
     """How to reach a repository over git for one phase.
 
     `header` is the whole ``Authorization: …`` line or empty; it goes to git through the environment,

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from bot.forges.forge import Backlog, Repo
 from gherkin.errors import ScenaristError
-from gherkin.feature.model import FeatureInvalid, Node
+from gherkin.feature.model import FeatureInvalid
 from gherkin.issue.story import StoryInvalid, story_from_issue
+from gherkin.values import Frozen
 from gherkin.yamlfile import read_yaml
 
 
@@ -21,7 +22,7 @@ class BacklogInvalid(ScenaristError):
     next_step = "Correct the file; docs/backlog.md shows what it holds."
 
 
-class BacklogStory(Node):
+class BacklogStory(Frozen):
     """One story of a backlog, in the words of an issue."""
 
     id: str = Field(
@@ -43,7 +44,7 @@ class BacklogStory(Node):
     labels: tuple[str, ...] = Field(default=(), description="Labels besides those of the command.")
 
 
-class BacklogFile(Node):
+class BacklogFile(Frozen):
     """What the file holds."""
 
     stories: tuple[BacklogStory, ...] = Field(min_length=1, description="The stories.")

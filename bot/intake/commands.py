@@ -20,9 +20,9 @@ from bot.intake.events import (
 from bot.log.events import PHASES_TO_RETRY, Control, Phase, RunRequested
 from gherkin.issue.kinds import told_kind
 from gherkin.issue.markdown import split
+from gherkin.values import Frozen
 from runners.contract.events import Instructed
 from runners.contract.workorder import OrderComment, OrderThread, WorkOrder
-from runners.models.chat import Frozen
 
 _MAY_TRIGGER: frozenset[Permission] = frozenset({"write", "admin"})
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot.storage.database import add_row, passed, reading
 from bot.storage.tables import deliveries
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 
 
 class Delivery(Frozen):

@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from bot.forges.forge import Account, Neutral, Repo
+from bot.forges.forge import Account, Repo
+from gherkin.values import Frozen
 
 
-class IssueLabelled(Neutral):
+class IssueLabelled(Frozen):
     """A label was put on an issue whose text, at that moment (`at`, ISO 8601), was `title` and `body`.
 
     With `approval` it is the one that asks for scenarios which somebody approves.
@@ -21,7 +22,7 @@ class IssueLabelled(Neutral):
     approval: bool = False
 
 
-class ReviewSubmitted(Neutral):
+class ReviewSubmitted(Frozen):
     """A review was submitted, with `body`, on a pull request of the repository itself."""
 
     repo: Repo
@@ -34,7 +35,7 @@ class ReviewSubmitted(Neutral):
     sender: Account
 
 
-class ReviewCommented(Neutral):
+class ReviewCommented(Frozen):
     """A comment was made in a review thread; `review` is the review it belongs to, if the forge says so."""
 
     repo: Repo
@@ -47,7 +48,7 @@ class ReviewCommented(Neutral):
     sender: Account
 
 
-class Commented(Neutral):
+class Commented(Frozen):
     """Somebody wrote on an issue or a pull request; `title` and `text` are the issue's as it is now, and `label` is the trigger."""
 
     repo: Repo
@@ -62,7 +63,7 @@ class Commented(Neutral):
     text: str
 
 
-class Withdrawn(Neutral):
+class Withdrawn(Frozen):
     """What a run was asked for is gone: the label, the issue, or the open pull request; `reason` says what."""
 
     repo: Repo
@@ -72,7 +73,7 @@ class Withdrawn(Neutral):
     sender: Account
 
 
-class CommentEdited(Neutral):
+class CommentEdited(Frozen):
     """Somebody edited the text of a comment of `author` on an issue."""
 
     repo: Repo
@@ -83,7 +84,7 @@ class CommentEdited(Neutral):
     sender: Account
 
 
-class AccessLost(Neutral):
+class AccessLost(Frozen):
     """The bot may do nothing more in `repos`, or in all of an installation."""
 
     repos: tuple[str, ...] = ()
@@ -92,7 +93,7 @@ class AccessLost(Neutral):
     by: str
 
 
-class Ignored(Neutral):
+class Ignored(Frozen):
     """Nothing for us, and why (one of few fixed sentences, for logs and metrics)."""
 
     reason: str

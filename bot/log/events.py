@@ -4,14 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from gherkin.values import Frozen
 from runners.contract.events import RunnerEvent
 from runners.contract.job import RunSettings
 from runners.contract.workorder import WorkOrder
-from runners.models.chat import Frozen
 
 Phase = Literal["prepare", "specify", "implement", "verify", "publish", "conclude"]
 Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
 Control = Literal["pause", "resume", "cancel", "retry", "respecify"]
+# A run whose phase ends with this outcome is paused until somebody approves its scenarios.
+APPROVAL = "approval"
 PHASES_TO_RETRY: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from bot.log.events import (
+    APPROVAL,
     Controlled,
     Entry,
     Event,
@@ -17,10 +18,9 @@ from bot.log.events import (
     Status,
     StatusPosted,
 )
-from bot.runs.workflow import APPROVAL
+from gherkin.values import Frozen
 from runners.contract.budget import Spent
 from runners.contract.events import Committed, ModelReplied, Reviewed, SpecWritten, ToolCalled, VerdictReached
-from runners.models.chat import Frozen
 from runners.verify.verdict import Verdict
 
 

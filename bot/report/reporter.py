@@ -4,10 +4,9 @@ from typing import get_args
 
 import jinja2
 
-from bot.log.events import Phase
+from bot.log.events import APPROVAL, Phase
 from bot.log.state import RunState
 from bot.report.escape import block, inline, prose
-from bot.runs.workflow import APPROVAL
 from gherkin.issue.kinds import Kind
 from runners.policy.plaintext import one_line
 from runners.verify.verdict import Counts, Outcome, Verdict

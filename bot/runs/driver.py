@@ -12,6 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from bot.forges.forge import ForgeUnavailable
 from bot.log.events import (
+    APPROVAL,
     Controlled,
     Entry,
     Event,
@@ -24,13 +25,13 @@ from bot.log.events import (
 from bot.log.state import RunState, fold
 from bot.runs.draining import Draining
 from bot.runs.heartbeat import beating
-from bot.runs.workflow import APPROVAL, FAILED, end_status, next_phase
+from bot.runs.workflow import FAILED, end_status, next_phase
 from bot.storage.run_log import ArtifactTooLarge
 from bot.storage.store import Claim, LeaseLost, Store
-from gherkin.errors import ScenaristError
+from gherkin.errors import Cancelled, ScenaristError
 from runners.contract.job import PhaseResult
 from runners.git.command import GitFailed, GitUnavailable
-from runners.models.chat import Cancelled, ModelUnavailable
+from runners.models.chat import ModelUnavailable
 
 log = logging.getLogger(__name__)
 

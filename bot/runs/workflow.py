@@ -41,8 +41,6 @@ EDGES: Mapping[tuple[Phase, str], Phase | None] = {
 # Edges that a bound limits: without them the graph must have no cycle.
 BOUNDED: frozenset[tuple[Phase, str]] = frozenset({("verify", "red")})  # budget.rounds
 
-# A run whose phase ends so is paused: somebody is to look at its scenarios.
-APPROVAL = "approval"
 
 # Any phase may fail: the failure is told to the people and the run ends.
 FAILED = "failed"

@@ -24,9 +24,9 @@ from bot.storage.run_log import append, instructions, put
 from bot.storage.tables import artifacts, deliveries, events, runs
 from bot.storage.usage import RUNNER_PHASES, count_alone, too_many_at_once
 from gherkin.errors import ScenaristError
+from gherkin.values import Frozen
 from runners.contract.events import Instructed
 from runners.contract.operator_limits import Allowances
-from runners.models.chat import Frozen
 
 
 class LeaseLost(ScenaristError):

@@ -9,9 +9,9 @@ from bot.log.events import Event, Phase, RunRequested
 from bot.storage.database import reading
 from bot.storage.tables import runs
 from gherkin.errors import ScenaristError
+from gherkin.values import Frozen
 from runners.contract.events import ModelReplied, ToolCalled
 from runners.contract.operator_limits import Allowance, Allowances
-from runners.models.chat import Frozen
 
 # A number of our own among the advisory locks of a database.
 _COUNTING = 5_107_112_001

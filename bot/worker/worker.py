@@ -28,9 +28,10 @@ from bot.storage.usage import check_day
 from bot.worker.celery_app import Bell
 from gherkin.errors import ScenaristError
 from runners.contract.events import RunnerEvent
-from runners.contract.job import Job, PhaseResult, Services
+from runners.contract.job import Job, PhaseResult
 from runners.environment.prepare import Environments
 from runners.git.workspaces import Workspaces
+from runners.loop.services import Services
 from runners.models.roster import Roster
 from runners.phases.implement import implement
 from runners.phases.specify import specify

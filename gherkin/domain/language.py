@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from gherkin.errors import ScenaristError
-from gherkin.feature.model import Node
+from gherkin.values import Frozen
 
 
 class DomainInvalid(ScenaristError):
@@ -18,7 +18,7 @@ class DomainInvalid(ScenaristError):
     next_step = "Correct the file on the default branch."
 
 
-class _Entry(Node):
+class _Entry(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _without_empty_keys(cls, data: Any) -> Any:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from behave import model as behave_model
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from gherkin.errors import ScenaristError
 from gherkin.feature.strict import NotGherkin, read
+from gherkin.values import Frozen
 
 
 class FeatureInvalid(ScenaristError):
@@ -21,18 +22,12 @@ class FeatureInvalid(ScenaristError):
     next_step = "Correct the Gherkin at the place named."
 
 
-class Node(BaseModel):
-    """Base of the parts of a feature: immutable, compared by content."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Table(Node):
+class Table(Frozen):
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...] = ()
 
 
-class Step(Node):
+class Step(Frozen):
     """One step; `kind` is what an And or But stands for."""
 
     keyword: str
@@ -42,14 +37,14 @@ class Step(Node):
     doc_string: str | None = None
 
 
-class Examples(Node):
+class Examples(Frozen):
     keyword: str
     name: str = ""
     tags: tuple[str, ...] = ()
     table: Table | None = None
 
 
-class Scenario(Node):
+class Scenario(Frozen):
     """A scenario, or an outline when it has examples."""
 
     keyword: str
@@ -60,14 +55,14 @@ class Scenario(Node):
     examples: tuple[Examples, ...] = ()
 
 
-class Background(Node):
+class Background(Frozen):
     keyword: str
     name: str = ""
     description: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
 
 
-class Rule(Node):
+class Rule(Frozen):
     keyword: str
     name: str
     tags: tuple[str, ...] = ()
@@ -76,7 +71,7 @@ class Rule(Node):
     scenarios: tuple[Scenario, ...] = ()
 
 
-class Feature(Node):
+class Feature(Frozen):
     keyword: str
     name: str
     language: str = "en"
@@ -257,35 +252,35 @@ def _rows(table: Table | None, indent: str) -> list[str]:
 # -- a model's draft -------------------------------------------------------------------------------------
 
 
-class _DraftTable(Node):
+class _DraftTable(Frozen):
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-class _DraftStep(Node):
+class _DraftStep(Frozen):
     keyword: Literal["Given", "When", "Then", "And", "But"]
     text: str
     table: _DraftTable | None = None
     doc_string: str | None = None
 
 
-class _DraftScenario(Node):
+class _DraftScenario(Frozen):
     name: str
     steps: tuple[_DraftStep, ...]
 
 
-class _Narrative(Node):
+class _Narrative(Frozen):
     as_a: str
     i_want: str
     so_that: str
 
 
-class _DraftTerm(Node):
+class _DraftTerm(Frozen):
     term: str
     meaning: str
 
 
-class _Draft(Node):
+class _Draft(Frozen):
     name: str
     narrative: _Narrative
     scenarios: tuple[_DraftScenario, ...]

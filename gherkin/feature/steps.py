@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from behave.matchers import StepMatcherFactory
 
-from gherkin.feature.model import Feature, Node, Scenario, Step
+from gherkin.feature.model import Feature, Scenario, Step
+from gherkin.values import Frozen
 
 _KINDS = ("given", "when", "then", "step")
 _MATCHERS = StepMatcherFactory.make_step_matcher_class_mapping()
 _PLACEHOLDER = re.compile(r"<([^<>]+)>")
 
 
-class StepDefinition(Node):
+class StepDefinition(Frozen):
     """One step definition; `kind` is given, when, then or step, `line` counts from 1.
 
     `matcher` is the name given to behave's `use_step_matcher`: parse, cfparse, re, re0 …

@@ -6,9 +6,9 @@ What makes a story good: https://agilealliance.org/glossary/invest/
 import re
 from collections.abc import Iterator
 
-from gherkin.feature.model import Node
 from gherkin.issue.slicing import is_large, size
 from gherkin.issue.story import Story
+from gherkin.values import Frozen
 
 _OUTCOME = re.compile(
     r"\b(should|shall|must|needs? to|has to|expect(?:ed|s)?|instead(?: of)?|becomes?|returns?|shows?|displays?|prints?|raises?|"
@@ -34,7 +34,7 @@ _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _MAX_QUESTIONS = 5
 
 
-class Part(Node):
+class Part(Frozen):
     """One aspect of a story: `points` of `most`, and why."""
 
     name: str
@@ -43,7 +43,7 @@ class Part(Node):
     why: str
 
 
-class Advice(Node):
+class Advice(Frozen):
     """What the coach says of a story; `score` is from 0 to 100."""
 
     parts: tuple[Part, ...]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gherkin.feature.model import Node
 from gherkin.issue.story import Story
+from gherkin.values import Frozen
 
 _LONG_WORDS = 900
 _MANY_CRITERIA = 10
@@ -36,7 +36,7 @@ SLICES_SCHEMA: dict[str, Any] = {
 }
 
 
-class Slice(Node):
+class Slice(Frozen):
     """One of the stories that a large one is cut into."""
 
     title: str

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from gherkin.errors import ScenaristError
-from gherkin.feature.model import Feature, FeatureInvalid, Node, Scenario, Step, parse, render
+from gherkin.feature.model import Feature, FeatureInvalid, Scenario, Step, parse, render
 from gherkin.issue.markdown import Block, split
+from gherkin.values import Frozen
 
 
 class StoryInvalid(ScenaristError):
@@ -18,7 +19,7 @@ class StoryInvalid(ScenaristError):
     next_step = "Correct the block in the issue and set the label again."
 
 
-class Story(Node):
+class Story(Frozen):
     """What an issue asks for. `scenarios` is there when the author wrote them; `text` is the raw body."""
 
     id: int

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from runners.models.chat import Frozen, Usage
+from gherkin.values import Frozen
+from runners.models.chat import Usage
 
 
 class Budget(Frozen):

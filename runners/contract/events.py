@@ -6,7 +6,8 @@ from pydantic import Field
 
 from gherkin.issue.kinds import Kind
 from gherkin.issue.slicing import Slice
-from runners.models.chat import Frozen, Reply, ToolCall
+from gherkin.values import Frozen
+from runners.models.chat import Reply, ToolCall
 from runners.policy.quota import Usage
 from runners.verify.verdict import Verdict
 
@@ -115,7 +116,7 @@ class Advised(Frozen):
 
 
 class ToolCalled(Frozen):
-    """One tool call and its result: an entry of the audit trail (`runners/policy/audit.py`).
+    """One tool call and its result: an entry of the audit trail (`runners/loop/audit.py`).
 
     The arguments of `call` are without secrets. `text` is what the model was told, `data` the structured part;
     `seconds` is the wall time of the call. `capability` is what it needed and `denied` whether the policy refused it.

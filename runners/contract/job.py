@@ -1,25 +1,18 @@
 """What a phase is given and what it gives back: plain values, so that it can run on another machine."""
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field
 
+from gherkin.values import Frozen
 from runners.contract.budget import Budget, Spent
-from runners.contract.events import Instructed, ModelPhase, ModelReplied, RunnerEvent, SpecWritten
-from runners.contract.operator_limits import OperatorLimits, ScopedQuotas
+from runners.contract.events import RunnerEvent, SpecWritten
+from runners.contract.operator_limits import ScopedQuotas
 from runners.contract.workorder import WorkOrder
-from runners.environment.prepare import Environments
-from runners.git.workspaces import SHADOW, Workspaces
-from runners.loop.asking import ask
-from runners.models.chat import Frozen, Message
-from runners.models.roster import Roster
-from runners.models.runtimes import Role
+from runners.git.workspaces import SHADOW
 from runners.policy.capabilities import Grants
-from runners.policy.redact import Redactor
-from runners.sandbox.bubblewrap import Limits
 from runners.verify.diff import DiffLimits
 from runners.verify.foreign import TestSuite
 from runners.verify.mutation import MutationSettings
@@ -139,55 +132,3 @@ class PhaseResult(Generic[E]):
     reason: str = ""
     events: Sequence[E] = ()
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
-
-
-class Log(Protocol):
-    """Stores events (and artifacts, by name) durably before it returns; raises to stop the phase."""
-
-    def __call__(
-        self, events: Sequence[RunnerEvent], artifacts: Mapping[str, bytes] | None = None
-    ) -> None: ...
-
-
-@dataclass(frozen=True)
-class Services:
-    """What a phase may use: this machine's workspaces and models, the run's log and artifacts.
-
-    `earlier` gives an artifact of another run on the same repository. `instructions` gives what people wrote while the run was on. When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
-    tools may do, `redactor` knows this process's secrets, and `resources` are for tools that need this machine's
-    databases or container engine.
-    """
-
-    workspaces: Workspaces
-    models: Roster
-    log: Log
-    artifact: Callable[[str], bytes | None]
-    limits: Limits
-    environments: Environments
-    cancel: threading.Event
-    earlier: Callable[[str, str], bytes | None] = lambda _run, _name: None
-    instructions: Callable[[], Sequence[Instructed]] = tuple
-    unsafe_no_sandbox: bool = False
-    operator: OperatorLimits = field(default_factory=OperatorLimits)
-    redactor: Redactor = field(default_factory=Redactor)
-    resources: tuple[object, ...] = ()
-
-    def ask(
-        self,
-        role: Role,
-        phase: ModelPhase,
-        messages: Sequence[Message],
-        *,
-        schema: dict[str, Any] | None = None,
-        max_tokens: int = 0,
-    ) -> ModelReplied:
-        """What the model of `role` answers, not logged yet; see `asking.ask`."""
-        return ask(
-            self.models.engine(role),
-            phase,
-            messages,
-            schema=schema,
-            max_tokens=max_tokens,
-            cancel=self.cancel,
-            redactor=self.redactor,
-        )

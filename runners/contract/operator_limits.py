@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
+from gherkin.yamlfile import Source
 from runners.policy.capabilities import Grants, Pattern
 from runners.policy.quota import Quotas
 
@@ -19,19 +20,6 @@ class ScopedQuotas(Frozen):
     def within(self, other: "ScopedQuotas") -> "ScopedQuotas":
         """The smaller of both, bound by bound."""
         return ScopedQuotas(run=self.run.within(other.run), phase=self.phase.within(other.phase))
-
-
-class Source(Frozen):
-    """Where a secret text is found: an environment variable or a file."""
-
-    env: str = Field(default="", description="Name of an environment variable.")
-    file: Path | None = Field(default=None, description="A file that holds nothing else.")
-
-    @model_validator(mode="after")
-    def _one(self) -> "Source":
-        if bool(self.env) == bool(self.file):
-            raise ValueError("give either `env` or `file`")
-        return self
 
 
 class Consumed(Protocol):

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Literal
 
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 
 # The git trailer that names the order a commit was made for.
 ORDER_TRAILER = "Work-Order"

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gherkin.errors import ScenaristError
+from gherkin.values import Frozen
 from runners.environment.dependencies import CACHE, CARGO, FILES, GO, INSIDE, NODE, plan
 from runners.git.command import list_files, read_blob
 from runners.git.removal import remove_tree
 from runners.git.workspaces import Mirror, Workspaces
-from runners.models.chat import Frozen
 from runners.sandbox.bubblewrap import WORKSPACE, Limits, Sandbox
 
 # Node looks for packages in the folders above a file, so they have to appear in the workspace itself.

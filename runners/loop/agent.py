@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field, ValidationError
 
+from gherkin.values import Frozen
 from runners.contract.budget import Budget, Spent
 from runners.contract.events import Advised, Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.loop.asking import ask
@@ -16,7 +17,6 @@ from runners.loop.summary import summarise
 from runners.models.chat import (
     Choice,
     ContextTooLong,
-    Frozen,
     Message,
     ModelRefusedRequest,
     Reply,

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from gherkin.errors import Cancelled
 from runners.contract.events import ToolCalled
-from runners.models.chat import Cancelled, ToolCall
-from runners.policy.audit import Trail
+from runners.loop.audit import Trail
+from runners.models.chat import ToolCall
 from runners.policy.quota import Meter
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 

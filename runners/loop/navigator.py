@@ -5,8 +5,9 @@ from typing import Literal
 
 from gherkin.errors import ScenaristError
 from runners.contract.events import Advised, ModelReplied, RunnerEvent
-from runners.contract.job import Job, Services
+from runners.contract.job import Job
 from runners.loop.prompting import Background, navigate_prompt
+from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.models.xml import as_text
 

@@ -7,9 +7,10 @@ from functools import lru_cache
 import jinja2
 
 from gherkin.issue.kinds import Kind
+from gherkin.values import Frozen
 from runners.contract.workorder import WorkOrder
-from runners.models.chat import Frozen, Message
-from runners.tools.base import cut_middle
+from runners.models.chat import Message
+from runners.policy.plaintext import cut_middle
 
 # Characters, at roughly four a token: the head must leave most of a 32k context to the work.
 _MAX_BLOCK = 24_000

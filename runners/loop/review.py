@@ -6,10 +6,11 @@ from typing import Any
 
 from gherkin.errors import ScenaristError
 from runners.contract.events import Remark, Reviewed
-from runners.contract.job import FEATURE, Job, Services
+from runners.contract.job import FEATURE, Job
 from runners.git.command import PLAIN, git, read_blob
 from runners.git.workspaces import Mirror
 from runners.loop.prompting import Background, review_prompt
+from runners.loop.services import Services
 from runners.policy.plaintext import one_line
 from runners.verify.claim import Claim
 

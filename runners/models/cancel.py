@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from runners.models.chat import Cancelled
+from gherkin.errors import Cancelled
 
 T = TypeVar("T")
 _LOOK_S = 0.1

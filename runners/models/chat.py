@@ -2,33 +2,20 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gherkin.errors import ScenaristError
-
-
-class Frozen(BaseModel):
-    """Base of the immutable values that pass between the layers and are stored in run logs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _storable(text: str) -> str:
-    return text.encode(errors="replace").decode()
-
-
-# JSON can hold halves of surrogate pairs, which neither a database nor a request can.
-Text = Annotated[str, AfterValidator(_storable)]
+from gherkin.values import Frozen, StorableText
 
 
 class ToolCall(Frozen):
     """One call a model asked for. `arguments` is the raw JSON text as the model wrote it."""
 
-    id: Text
-    name: Text
-    arguments: Text
+    id: StorableText
+    name: StorableText
+    arguments: StorableText
 
 
 class Message(Frozen):
@@ -66,8 +53,8 @@ class Reply(Frozen):
     limit) or ``refusal``.
     """
 
-    text: Text = ""
-    reasoning: Text = ""
+    text: StorableText = ""
+    reasoning: StorableText = ""
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
     stop: Literal["end", "tools", "length", "refusal"] = "end"
@@ -100,10 +87,6 @@ class ChatModel(Protocol):
         `Cancelled` soon after `cancel` is set; the connection is closed then, so that the server stops too.
         """
         ...
-
-
-class Cancelled(Exception):
-    """The work was cancelled from outside: an end, not an error."""
 
 
 class ModelUnavailable(ScenaristError):

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from runners.models.chat import ChatModel, Frozen, Message, ModelRefusedRequest, Reply, ToolSchema
+from gherkin.values import Frozen
+from runners.models.chat import ChatModel, Message, ModelRefusedRequest, Reply, ToolSchema
 from runners.models.rescue import rescue
 from runners.models.xml import XmlTools
 

@@ -5,10 +5,11 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from pydantic import BaseModel
 
 from gherkin.errors import ScenaristError
-from runners.contract.events import ModelReplied
 from runners.models.chat import Choice, Message, Reply, ToolSchema
 from runners.policy.plaintext import one_line
 
@@ -29,6 +30,22 @@ class ReplayDiverged(ScenaristError):
     next_step = "Record the run again with a real model, or replay it on the commit it was recorded on."
 
 
+class RecordedReply(Protocol):
+    """A reply, and the phase that asked for it."""
+
+    @property
+    def phase(self) -> str: ...
+    @property
+    def reply(self) -> Reply: ...
+
+
+class _LoggedReply(BaseModel):
+    """The part of a logged `ModelReplied` that is replayed."""
+
+    phase: str
+    reply: Reply
+
+
 class ReplayModel:
     """Gives a recorded run's replies, one a turn.
 
@@ -37,7 +54,7 @@ class ReplayModel:
 
     name = "replay"
 
-    def __init__(self, replies: Iterable[ModelReplied], results: Mapping[str, str] | None = None) -> None:
+    def __init__(self, replies: Iterable[RecordedReply], results: Mapping[str, str] | None = None) -> None:
         """`results` are the recorded results by the ids of their calls, to tell a divergence by."""
         recorded = list(replies)
         self._specify = [event.reply for event in recorded if event.phase == "specify"]
@@ -52,7 +69,7 @@ class ReplayModel:
             entries = [json.loads(line) for line in lines if line.strip()]
             events = [entry.get("event", entry) for entry in entries]
             replies = [
-                ModelReplied.model_validate(event) for event in events if event.get("type") == "ModelReplied"
+                _LoggedReply.model_validate(event) for event in events if event.get("type") == "ModelReplied"
             ]
             results = {
                 event["call"]["id"]: event["text"] for event in events if event.get("type") == "ToolCalled"

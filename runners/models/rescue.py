@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runners.models.chat import Frozen, Reply, ToolCall, ToolSchema
+from gherkin.values import Frozen
+from runners.models.chat import Reply, ToolCall, ToolSchema
 from runners.models.formats import MAX_CALLS, FoundCall, calls_in
 from runners.models.lenient import Lenient, NotJson, read
 

@@ -5,8 +5,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from runners.contract.operator_limits import Source
-from runners.models.chat import Frozen, Usage
+from gherkin.values import Frozen
+from gherkin.yamlfile import Source
+from runners.models.chat import Usage
 
 Mode = Literal["local", "anthropic", "hybrid", "replay"]
 Role = Literal["analyst", "driver", "navigator", "reviewer"]

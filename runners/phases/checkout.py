@@ -10,14 +10,15 @@ from gherkin.domain.language import load as load_domain
 from gherkin.feature.steps import StepDefinition, catalogue
 from gherkin.feature.steps import describe as describe_steps
 from runners.contract.events import Instructed
-from runners.contract.job import BASE, Job, Services
+from runners.contract.job import BASE, Job
 from runners.environment.prepare import Environment
 from runners.git.command import list_files, read_blob
 from runners.git.workspaces import Mirror, WorkLost, work_ref
 from runners.loop.prompting import Background
+from runners.loop.services import Services
+from runners.phases.toolkit import MakeSandbox
 from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.process import CommandResult
-from runners.tools.assemble import MakeSandbox
 
 _INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 DOMAIN_FILE = ".scenarist/domain.yml"

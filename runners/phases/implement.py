@@ -14,7 +14,7 @@ from runners.contract.events import (
     RunnerEvent,
     ToolCalled,
 )
-from runners.contract.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, Services, scenarios_folder
+from runners.contract.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, scenarios_folder
 from runners.contract.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
 from runners.git.command import commit_on, git, tree_entries
 from runners.git.workspaces import SHADOW, Worktree, work_ref
@@ -24,10 +24,11 @@ from runners.loop.conversation import conversation_from_log
 from runners.loop.escalation import TAKEN_OVER, level_of, too_many_reds
 from runners.loop.navigator import advise
 from runners.loop.prompting import Background, checklist, implement_prompt, instruction
+from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
+from runners.phases.toolkit import tools_of
 from runners.policy.plaintext import defuse, one_line
-from runners.tools.assemble import tools_of
 
 
 def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, get_args
 
 from gherkin.domain.language import Domain, DomainInvalid, Term, extended
-from gherkin.feature.lint import Finding, lint
 from gherkin.feature.model import (
     FEATURE_SCHEMA,
     Feature,
@@ -21,18 +20,20 @@ from gherkin.feature.model import (
 from gherkin.issue.coach import Advice, coach
 from gherkin.issue.kinds import Kind, kind_of, told_kind
 from gherkin.issue.story import StoryInvalid, is_empty, story_from_issue
+from gherkin.lint.linter import Finding, lint
 from runners.contract.events import (
     Instructed,
     ModelReplied,
     RunnerEvent,
     SpecWritten,
 )
-from runners.contract.job import FEATURE, WORK, Job, PhaseResult, Services
+from runners.contract.job import FEATURE, WORK, Job, PhaseResult
 from runners.contract.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
 from runners.git.command import TreeEntry, commit_on, git, list_files, read_blob, store_blob, tree_entries
 from runners.git.workspaces import SHADOW, Mirror, branch_slug, work_ref
 from runners.loop.conversation import as_message
 from runners.loop.prompting import Background, specify_prompt
+from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.phases.checkout import (
     DOMAIN_FILE,

@@ -5,8 +5,9 @@ import json
 from gherkin.issue.slicing import SLICES_SCHEMA, Slice, by_criteria, is_large, size, slices_from
 from gherkin.issue.story import Story
 from runners.contract.events import ModelReplied, RunnerEvent, SplitProposed
-from runners.contract.job import Job, PhaseResult, Services
+from runners.contract.job import Job, PhaseResult
 from runners.loop.prompting import Background, split_prompt
+from runners.loop.services import Services
 from runners.models.chat import Reply
 
 

@@ -10,10 +10,11 @@ from runners.contract.events import (
     RunnerEvent,
     VerdictReached,
 )
-from runners.contract.job import PROTECTED, WORK, Job, PhaseResult, Services
+from runners.contract.job import PROTECTED, WORK, Job, PhaseResult
 from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
 from runners.loop.review import as_feedback, review
+from runners.loop.services import Services
 from runners.phases.checkout import (
     asked_of,
     background_of,
@@ -22,7 +23,7 @@ from runners.phases.checkout import (
     sandboxes_of,
     unbundled,
 )
-from runners.tools.assemble import opened_paths
+from runners.phases.toolkit import opened_paths
 from runners.verify.claim import Claim
 from runners.verify.feedback import feedback
 from runners.verify.gate import Gate

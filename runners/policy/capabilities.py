@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 from runners.policy.globs import is_protected, matches
 
 Role = Literal["read", "edit", "full"]

@@ -1,4 +1,4 @@
-"""Strangers' text in places that a forge acts on: commit messages, titles, comments."""
+"""Strangers' text made harmless for forges and terminals, or shortened."""
 
 import re
 
@@ -8,6 +8,17 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u20
 # mentions, references that link and close issues, addresses (which close issues as well).
 _ACTIVE = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)|!(?=\d)|:(?=//)", re.IGNORECASE)
 _JOINER = "\u2060"  # WORD JOINER: no width, and no part of a name or number
+
+MAX_TEXT = 16_000  # characters of a tool's answer that a model is shown
+
+
+def cut_middle(text: str, limit: int = MAX_TEXT) -> str:
+    """Return `text` in at most about `limit` characters: its beginning, a note on what is missing, its end."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    note = f"\n[… {len(text) - 2 * half:,} characters cut from the middle …]\n"
+    return text[:half] + note + text[-half:]
 
 
 def without_controls(text: str) -> str:

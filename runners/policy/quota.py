@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 from runners.sandbox.process import CommandResult
 
 _SOFT = 0.8

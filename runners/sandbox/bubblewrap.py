@@ -24,7 +24,7 @@ from pathlib import Path
 from pydantic import Field
 
 from gherkin.errors import ScenaristError
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 from runners.sandbox import seccomp
 from runners.sandbox.cgroups import Group, control_group
 from runners.sandbox.disk import DiskWatch

@@ -13,7 +13,7 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 from runners.sandbox.disk import DiskWatch
 
 _POLL_S = 0.05

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from gherkin.errors import ScenaristError
+from gherkin.values import Frozen
 from runners.git.model_git import TreeGit
-from runners.models.chat import Frozen, ToolCall, ToolSchema
+from runners.models.chat import ToolCall, ToolSchema
 from runners.policy.capabilities import Policy
+from runners.policy.plaintext import cut_middle
 from runners.policy.redact import Redactor
 from runners.policy.refused import Denied, Refused
 from runners.sandbox.bubblewrap import Sandbox
@@ -26,11 +28,8 @@ __all__ = [
     "ToolContext",
     "ToolResult",
     "Toolbox",
-    "cut_middle",
     "tool",
 ]
-
-MAX_TEXT = 16_000
 
 
 class ToolResult(Frozen):
@@ -48,10 +47,8 @@ class ToolResult(Frozen):
     denied: bool = False
 
 
-class Arguments(BaseModel):
-    """Base of the arguments of a tool: no unknown ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Arguments(Frozen):
+    """Base of the arguments of a tool."""
 
 
 A = TypeVar("A", bound=Arguments)
@@ -181,15 +178,6 @@ class Toolbox:
         if refusal is not None:
             raise Denied(refusal)
         return found(ctx, checked)
-
-
-def cut_middle(text: str, limit: int = MAX_TEXT) -> str:
-    """`text` in at most about `limit` characters: the beginning, a note on what is missing, the end."""
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    note = f"\n[… {len(text) - 2 * half:,} characters cut from the middle …]\n"
-    return text[:half] + note + text[-half:]
 
 
 def _failed(text: str) -> ToolResult:

@@ -3,10 +3,10 @@
 from pydantic import Field
 
 from runners.tools.base import Arguments, Denied, Refused, ToolContext, ToolResult, tool
-from runners.tools.paths import Missing, normalise, read_bytes, write_bytes
-from runners.tools.replace import numbered, replace_once
-from runners.tools.syntax import problem
-from runners.tools.text import MAX_BYTES, Text, decode, encode
+from runners.tools.editing.paths import Missing, normalise, read_bytes, write_bytes
+from runners.tools.editing.replace import numbered, replace_once
+from runners.tools.editing.syntax import problem
+from runners.tools.editing.text import MAX_BYTES, Text, decode, encode
 
 _MAX_LINE = 2_000
 # Below what the toolbox would cut from the middle: a page of a file is cut at its end.

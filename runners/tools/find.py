@@ -12,14 +12,15 @@ from runners.policy import globs
 from runners.policy.globs import matches
 from runners.sandbox.bubblewrap import WORKSPACE
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
-from runners.tools.paths import normalise, open_folder
+from runners.tools.editing import search_script
+from runners.tools.editing.paths import normalise, open_folder
 
 SKIPPED = (".git", ".venv", "__pycache__", "node_modules")
 _MAX_ENTRIES = 300
 _MAX_VISITED = 200_000
 _MAX_MATCHES = 200
 _SEARCH_S = 20.0
-_SCRIPT = Path(globs.__file__).read_text() + Path(__file__).with_name("search_script.py").read_text()
+_SCRIPT = Path(globs.__file__).read_text() + Path(search_script.__file__).read_text()
 
 
 class ListFiles(Arguments):

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from runners.git.model_git import GitRefused
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
+from runners.tools.editing.paths import normalise
 from runners.tools.files import refuse_protected
-from runners.tools.paths import normalise
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pydantic import Field
 
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
+from runners.tools.editing.paths import make_folder_at, move, normalise, read_bytes, remove, status_of
+from runners.tools.editing.text import MAX_BYTES, decode
 from runners.tools.files import read_text, refuse_protected
 from runners.tools.git import GitDiff, git_diff
-from runners.tools.paths import make_folder_at, move, normalise, read_bytes, remove, status_of
-from runners.tools.text import MAX_BYTES, decode
 
 _MAX_NAMED = 20
 

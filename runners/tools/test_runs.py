@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 from runners.tools.base import Refused, ToolContext, ToolResult
-from runners.tools.paths import read_bytes
+from runners.tools.editing.paths import read_bytes
 from runners.verify.diff import added_lines
 from runners.verify.suites import SuiteRun, Suites, describe_failure, summarise
 from runners.verify.verdict import Failure

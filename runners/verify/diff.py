@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
+from gherkin.values import Frozen
 from runners.git.command import git
-from runners.models.chat import Frozen
 from runners.policy.redact import looks_secret
 from runners.verify.verdict import Problem
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from runners.tools.base import cut_middle
+from runners.policy.plaintext import cut_middle
 from runners.verify.suites import describe_failure
 from runners.verify.verdict import Failure, Verdict
 

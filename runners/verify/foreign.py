@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 from runners.verify.verdict import Failure, Outcome
 
 Format = Literal["junit", "jest", "go", "cargo", "exit-code"]

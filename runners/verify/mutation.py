@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 
 _COMPARE: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,

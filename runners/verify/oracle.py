@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from gherkin.feature.hollow import always_true
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 
 _TEST_SUFFIXES = (
     "_test.py",

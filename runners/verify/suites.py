@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from runners.models.chat import Cancelled
+from gherkin.errors import Cancelled
 from runners.sandbox.bubblewrap import CommandResult, Sandbox
 from runners.verify.collector import Collector
 from runners.verify.foreign import PLUGINS, PRESETS, REPORT, Results, TestSuite, Unreadable, read_results

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from gherkin.issue.kinds import Kind
-from runners.models.chat import Frozen
+from gherkin.values import Frozen
 from runners.verify.mutation import Bite
 
 Outcome = Literal["passed", "failed", "error", "skipped", "undefined", "missing"]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.up import environment
 from bot.log.state import RunState
+from bot.worker.machine import environment
 from bot.worker.processes import free_port
 from tests.chaos.test_kill import sandboxes
 from tests.standins.chat_server import call

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import httpx
 
-from bot.cli.up import environment, start_all
 from bot.config.settings import Settings
 from bot.forges.forge import Repo
 from bot.forges.local import LocalForge
@@ -19,6 +18,7 @@ from bot.intake.deliveries import Deliveries
 from bot.log.state import RunState, fold
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
+from bot.worker.machine import environment, start_all
 from bot.worker.processes import Processes, free_port, processes, start_redis, wait_for
 from runners.git.command import git
 from runners.models.chat import Reply, ToolCall, Usage

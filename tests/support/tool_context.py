@@ -6,9 +6,9 @@ from typing import Any
 
 from runners.git.command import git
 from runners.git.model_git import TreeGit
+from runners.loop.audit import Trail
 from runners.loop.calls import Caller
 from runners.models.chat import ToolCall
-from runners.policy.audit import Trail
 from runners.policy.quota import Meter, Quotas
 from runners.sandbox.bubblewrap import Sandbox
 from runners.tools import FAR_TOOLS, FULL_TOOLS

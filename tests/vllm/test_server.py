@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from bot.cli.app import app
 from bot.cli.serve_model import _NAMES, _TEMPLATES, _THINKS
+from gherkin.errors import Cancelled
 from gherkin.feature.model import FEATURE_SCHEMA, FeatureInvalid, from_draft, parse, render
 from runners.contract.budget import Budget, Spent
 from runners.contract.events import Condensed, ModelReplied, RunnerEvent, ToolCalled
 from runners.loop.agent import ENDINGS, Agent, Ended
 from runners.models.anthropic import AnthropicModel
-from runners.models.chat import Cancelled, ContextTooLong, Message, ModelUnavailable, Reply
+from runners.models.chat import ContextTooLong, Message, ModelUnavailable, Reply
 from runners.models.rescue import rescue
 from runners.models.roster import Engine, Roster
 from runners.models.runtimes import ModelsConfig, RuntimeSpec

@@ -4,7 +4,8 @@ import pytest
 
 from bot.config.limits import LimitsInvalid, load_limits, secret
 from bot.config.repository import ConfigInvalid, parse_config
-from runners.contract.operator_limits import OperatorLimits, Source
+from gherkin.yamlfile import Source
+from runners.contract.operator_limits import OperatorLimits
 
 EXAMPLE = """
 allow: [files.*, git.*, shell.run, "http.get:*.example.com", "database.read:main"]

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from gherkin.errors import Cancelled
+from runners.loop.audit import Trail, verify
 from runners.loop.calls import Caller
-from runners.models.chat import Cancelled, ToolCall
-from runners.policy.audit import Trail, verify
+from runners.models.chat import ToolCall
 from runners.policy.capabilities import Grants, Policy
 from runners.policy.quota import Meter, Quotas, Usage
 from runners.sandbox.bubblewrap import Sandbox

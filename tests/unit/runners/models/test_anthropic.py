@@ -6,17 +6,10 @@ import time
 
 import pytest
 
+from gherkin.errors import Cancelled
 from runners.loop.conversation import as_message
 from runners.models.anthropic import AnthropicModel
-from runners.models.chat import (
-    Cancelled,
-    Message,
-    ModelRefusedRequest,
-    Reply,
-    ToolCall,
-    ToolSchema,
-    Usage,
-)
+from runners.models.chat import Message, ModelRefusedRequest, Reply, ToolCall, ToolSchema, Usage
 from tests.standins.messages_server import MessagesServer
 
 HEAD = [Message(role="system", text="You are an engineer."), Message(role="user", text="Do it.")]

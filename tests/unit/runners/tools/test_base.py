@@ -7,9 +7,10 @@ from pydantic import Field
 
 from gherkin.errors import ScenaristError
 from runners.models.chat import ToolCall
+from runners.policy.plaintext import cut_middle
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.tools import EDIT_TOOLS, FULL_TOOLS, READ_TOOLS
-from runners.tools.base import Arguments, Toolbox, ToolContext, ToolResult, cut_middle, tool
+from runners.tools.base import Arguments, Toolbox, ToolContext, ToolResult, tool
 from tests.support.tool_context import call, context
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from runners.contract.events import ToolCalled
+from runners.loop.audit import GENESIS, Trail, verify
 from runners.models.chat import ToolCall
-from runners.policy.audit import GENESIS, Trail, verify
 from runners.policy.redact import GONE, redactor
 
 

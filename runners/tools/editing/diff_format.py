@@ -7,8 +7,8 @@ headers are believed only when they fit: models get them wrong more often than t
 import re
 from dataclasses import dataclass, field
 
-from runners.tools.base import Refused
-from runners.tools.replace import closest
+from runners.policy.refused import Refused
+from runners.tools.editing.replace import closest
 
 _HUNK = re.compile(r"@@ -(?P<old>\d+)(?:,(?P<olds>\d+))? \+(?P<new>\d+)(?:,(?P<news>\d+))? @@")
 _NOTHING = "/dev/null"

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from bot.cli.app import app
 from gherkin.domain.language import Domain, Term
-from gherkin.feature.lint import RULES, Finding, lint
 from gherkin.feature.steps import StepDefinition, catalogue
+from gherkin.lint.linter import RULES, Finding, lint
 
 GOOD = """Feature: Delivery
 
@@ -147,6 +147,6 @@ def test_the_command_reads_steps_and_domain_of_the_project(tmp_path: Path) -> No
 def test_every_code_has_a_rule() -> None:
     from typing import get_args
 
-    from gherkin.feature.lint import Code
+    from gherkin.lint.linter import Code
 
     assert set(RULES) == set(get_args(Code))

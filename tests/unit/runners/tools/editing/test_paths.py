@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runners.tools import paths
 from runners.tools.base import Refused
-from runners.tools.paths import normalise, open_folder, read_bytes, write_bytes
+from runners.tools.editing import paths
+from runners.tools.editing.paths import normalise, open_folder, read_bytes, write_bytes
 
 
 @pytest.fixture

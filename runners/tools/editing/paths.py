@@ -15,8 +15,8 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from runners.policy.refused import Refused
 from runners.sandbox.bubblewrap import WORKSPACE
-from runners.tools.base import Refused
 
 _OPENAT2 = 437
 _RESOLVE_NO_MAGICLINKS = 0x02

@@ -4,7 +4,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from runners.tools.base import Refused
+from runners.policy.refused import Refused
 
 MAX_BYTES = 5_000_000
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

@@ -3,7 +3,7 @@
 import difflib
 from dataclasses import dataclass
 
-from runners.tools.base import Refused
+from runners.policy.refused import Refused
 
 _CONTEXT = 3
 _NAMED = 10

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from behave.i18n import languages
 
 from gherkin.domain.language import Domain
-from gherkin.feature.model import Node
 from gherkin.feature.steps import StepDefinition
 from gherkin.feature.strict import NotGherkin, read
+from gherkin.values import Frozen
 
 Level = Literal["error", "warning"]
 Code = Literal[
@@ -175,7 +175,7 @@ _TRACED = 0.4
 _MAX_SCENARIOS = 20
 
 
-class Finding(Node):
+class Finding(Frozen):
     """One finding; `line` counts from 1, 0 for the file as a whole."""
 
     code: Code

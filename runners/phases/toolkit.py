@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Protocol
 
 from runners.contract.events import ToolCalled
-from runners.contract.job import PROTECTED, Job, Services, scenarios_folder
+from runners.contract.job import PROTECTED, Job, scenarios_folder
 from runners.git.command import read_blob
 from runners.git.model_git import TreeGit
 from runners.git.workspaces import Worktree
+from runners.loop.audit import GENESIS, Trail
 from runners.loop.calls import Caller
-from runners.policy.audit import GENESIS, Trail
+from runners.loop.services import Services
 from runners.policy.capabilities import Policy
 from runners.policy.globs import is_protected
 from runners.policy.quota import Meter

@@ -9,8 +9,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from gherkin.values import Frozen
 from runners.contract.events import ToolCalled
-from runners.models.chat import Frozen
 from runners.policy.capabilities import Role
 from runners.policy.redact import Redactor
 

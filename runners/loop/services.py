@@ -1,0 +1,69 @@
+"""What a phase may use: this machine's workspaces and models, the run's log and its artifacts."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from runners.contract.events import Instructed, ModelPhase, ModelReplied, RunnerEvent
+from runners.contract.operator_limits import OperatorLimits
+from runners.environment.prepare import Environments
+from runners.git.workspaces import Workspaces
+from runners.loop.asking import ask
+from runners.models.chat import Message
+from runners.models.roster import Roster
+from runners.models.runtimes import Role
+from runners.policy.redact import Redactor
+from runners.sandbox.bubblewrap import Limits
+
+
+class Log(Protocol):
+    """Stores events (and artifacts, by name) durably before it returns; raises to stop the phase."""
+
+    def __call__(
+        self, events: Sequence[RunnerEvent], artifacts: Mapping[str, bytes] | None = None
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a phase may use: this machine's workspaces and models, the run's log and artifacts.
+
+    `earlier` gives an artifact of another run on the same repository. `instructions` gives what people wrote while the run was on. When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
+    tools may do, `redactor` knows this process's secrets, and `resources` are for tools that need this machine's
+    databases or container engine.
+    """
+
+    workspaces: Workspaces
+    models: Roster
+    log: Log
+    artifact: Callable[[str], bytes | None]
+    limits: Limits
+    environments: Environments
+    cancel: threading.Event
+    earlier: Callable[[str, str], bytes | None] = lambda _run, _name: None
+    instructions: Callable[[], Sequence[Instructed]] = tuple
+    unsafe_no_sandbox: bool = False
+    operator: OperatorLimits = field(default_factory=OperatorLimits)
+    redactor: Redactor = field(default_factory=Redactor)
+    resources: tuple[object, ...] = ()
+
+    def ask(
+        self,
+        role: Role,
+        phase: ModelPhase,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 0,
+    ) -> ModelReplied:
+        """What the model of `role` answers, not logged yet; see `asking.ask`."""
+        return ask(
+            self.models.engine(role),
+            phase,
+            messages,
+            schema=schema,
+            max_tokens=max_tokens,
+            cancel=self.cancel,
+            redactor=self.redactor,
+        )
