@@ -1,8 +1,8 @@
 """Turns what models really emit into calls, or into one short corrective answer.
 
-Servers without the right parser hand calls on as text, in the format of the model's family; models damage their own
-formats. A call is made of what is beyond doubt. What had to be guessed about a call that writes is asked for again, and
-what a model only quotes is no call.
+A server without the right parser passes calls on as text, in the format of the model's family, and models
+damage their own formats. What can be read in one way only becomes a call. If anything about a writing call
+had to be guessed, the model is asked to send it again. What a model only quotes is not a call.
 """
 
 import json
@@ -12,16 +12,21 @@ from typing import Any
 
 from gherkin.values import Frozen
 from runners.models.chat import Reply, ToolCall, ToolSchema
-from runners.models.formats import MAX_CALLS, FoundCall, calls_in
-from runners.models.lenient import Lenient, NotJson, read
+from runners.models.text_calls.formats import calls_in
+from runners.models.text_calls.found import MAX_CALLS, FoundCall
+from runners.models.text_calls.lenient import GEMMA, JSON, Lenient, NotJson, read
 
 _MAX_TEXT = 2_000_000
+# Special tokens that a server left in what it passes on.
+_TOKEN = re.compile(r"<\|[\w\"]{1,30}\|?>|<[\w\"]{1,30}\|>")
+_RECIPIENT = re.compile(r"\bto=([\w.:/-]{1,100})")
 
 
 class Rescued(Frozen):
-    """What came of a reply: `calls` to run, with the `family` they were written in, or a `correction` for the model.
+    """What a reply asks for: `calls` to run, a `correction` to send to the model, or neither if it is prose.
 
-    Neither: the reply is prose, or its calls were all right. `text` is what is left of the reply's text.
+    `family` names the format of calls that were found or mended, and is empty if there was nothing to do.
+    `text` is the reply's text without its calls.
     """
 
     calls: tuple[ToolCall, ...] = ()
@@ -31,7 +36,10 @@ class Rescued(Frozen):
 
 
 def rescue(reply: Reply, tools: Sequence[ToolSchema], writing: frozenset[str], turn: int) -> Rescued:
-    """Find the calls of `reply`, for `tools` of which `writing` change something; their ids are unique with `turn`."""
+    """Find the calls of `reply` to `tools`.
+
+    `writing` are the names of the tools that change something. `turn` makes the ids of found calls unique.
+    """
     known = {tool.name: tool for tool in tools}
     if reply.tool_calls:
         return _native(reply, known, writing)
@@ -59,7 +67,7 @@ def rescue(reply: Reply, tools: Sequence[ToolSchema], writing: frozenset[str], t
 
 
 def _native(reply: Reply, known: Mapping[str, ToolSchema], writing: frozenset[str]) -> Rescued:
-    """Calls that the server found: their names and arguments are mended where that is beyond doubt."""
+    """Mend the names and arguments of calls that the server found, where there is one way to read them."""
     mended: list[ToolCall] = []
     for call in reply.tool_calls[:MAX_CALLS]:
         name = _canonical(call.name, known)
@@ -71,10 +79,10 @@ def _native(reply: Reply, known: Mapping[str, ToolSchema], writing: frozenset[st
             sure = Lenient(call.arguments, len(call.arguments), strict)
         except (ValueError, RecursionError):
             try:
-                sure = read(call.arguments)
+                sure = read(call.arguments, 0, GEMMA if GEMMA.quote in call.arguments else JSON)
             except NotJson:
                 sure = Lenient(call.arguments, 0, None, guessed=True)
-        rest = call.arguments[sure.end :].strip()
+        rest = _TOKEN.sub("", call.arguments[sure.end :]).strip()
         each = FoundCall(name, sure.value, "native", 0, 0, not sure.guessed and not rest, not sure.truncated)
         fixed = _arguments(sure.value, known[name])
         doubt = _doubt(each, fixed is not None, fixed, known[name], name in writing)
@@ -111,17 +119,22 @@ def _doubt(
 
 
 def _again(name: str, why: str) -> str:
-    return f"Your call of `{name}` was not run: {why}. Send it again as one tool call with a JSON object of arguments."
+    return (
+        f"Your call of `{name}` was not run: {why}. "
+        "Send it again as one tool call with a JSON object of arguments."
+    )
 
 
 def _canonical(name: str, known: Mapping[str, ToolSchema]) -> str | None:
     """The tool that is meant: the same letters and digits, whatever the case, prefix and separators."""
     if name in known:
         return name
-    bare = re.sub(r":\d+$", "", name.strip().strip("`'\""))
+    recipient = _RECIPIENT.search(name)
+    meant = recipient[1] if recipient else _TOKEN.split(name)[0] or _TOKEN.sub("", name)
+    bare = re.sub(r":\d+$", "", meant.strip().strip("`'\""))
     bare = re.split(r"[.:/]|__", bare)[-1] if bare not in known else bare
     plain = {_plain(each): each for each in known}
-    return plain.get(_plain(bare))
+    return plain.get(_plain(bare)) or plain.get(_plain((bare.split() or [""])[0]))
 
 
 def _plain(name: str) -> str:

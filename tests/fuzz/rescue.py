@@ -9,7 +9,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["runners.models"]):
-    from runners.models import formats, lenient, rescue, shown  # noqa: F401
+    from runners.models import rescue
 
 from runners.models.chat import Reply, ToolCall, ToolSchema
 

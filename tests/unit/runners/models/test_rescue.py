@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runners.models.chat import Reply, ToolCall
-from runners.models.lenient import NotJson, read
 from runners.models.rescue import rescue
+from runners.models.text_calls.lenient import NotJson, read
 from runners.tools import FULL_TOOLS
 from runners.tools.base import Toolbox
 
@@ -68,7 +68,10 @@ def test_the_corpus_is_large_enough() -> None:
 PIECES = [
     "<tool_call>", "</tool_call>", '{"name": "read_file", "arguments": ', '{"path": "a"}', "}", "[TOOL_CALLS]", "<|python_tag|>", "<function=read_file>",
     "<parameter=path>", "</parameter>", "<arg_key>", "</arg_key><arg_value>", "<think>", "</think>", "```json\n", "```", "\n", "`", "> ", "Action: read_file\n",
-    "Action Input: ", "<｜tool▁call▁begin｜>", "<|channel|>commentary to=functions.read_file <|message|>", "<name>", "</name>", '"', "'", "\\", "[", "]", "{", ",", ":", "a", " ", "ä", "\ud800",
+    "Action Input: ", "<｜tool▁call▁begin｜>", "<|channel|>commentary to=functions.read_file <|message|>", "<name>", "</name>",
+    "<|tool_call>call:read_file{path:", '<|"|>', "<tool_call|>", "<｜DSML｜invoke name=\"read_file\">", "<｜DSML｜parameter name=\"path\" string=\"true\">", "</｜DSML｜invoke>",
+    "]<]minimax[>[", "<invoke name=\"read_file\">", "<path>", "</path>", "</invoke>", "[TOOL_CALL]", "[/TOOL_CALL]", "{tool => ", "--path ", " to=functions.read_file", "<|message|>", ". ",
+    "<|channel>thought", "<channel|>", "[THINK]", '"', "'", "\\", "[", "]", "{", ",", ":", "a", " ", "ä", "\ud800",
 ]  # fmt: skip
 
 

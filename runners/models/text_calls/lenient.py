@@ -25,11 +25,29 @@ class NotJson(ValueError):
     """There is no JSON, not even damaged, at that place."""
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """What a family of models writes instead of JSON.
+
+    `quote` opens and closes a string in which nothing is escaped. With `names` the keys of objects need no
+    quotes. With `arrows` ``=>`` may stand for the colon, and ``--key`` for a key without one.
+    """
+
+    quote: str = ""
+    names: bool = False
+    arrows: bool = False
+
+
+JSON = Dialect()
+GEMMA = Dialect(quote='<|"|>', names=True)
+ARROWS = Dialect(arrows=True)
+
+
 @dataclass
 class Lenient:
     """What was read from `text` at `start`: the `value`, where it ends, and what had to be mended.
 
-    `truncated` is whether the text ended before the value did; `guessed` whether another reading was possible.
+    `truncated` says that the text ended before the value did, `guessed` that another reading was possible.
     """
 
     text: str
@@ -37,16 +55,18 @@ class Lenient:
     value: Any = None
     truncated: bool = False
     guessed: bool = False
+    dialect: Dialect = JSON
     _depth: int = field(default=0, repr=False)
 
 
-def read(text: str, start: int = 0) -> Lenient:
+def read(text: str, start: int = 0, dialect: Dialect = JSON) -> Lenient:
     """Read one value of `text` from `start` on; what follows it is left alone. Raises `NotJson`.
 
-    It takes linear time. Mended without a guess: raw line ends in strings, trailing commas, Python's words for
-    true, false and null. A guess: single quotes, names without quotes, a missing end.
+    It takes linear time. Raw line ends in strings, trailing commas, Python's words for true, false and null,
+    and what is usual in `dialect` are mended without a guess. Single quotes, names without quotes, a missing
+    end and everything with arrows count as guessed.
     """
-    found = Lenient(text, start)
+    found = Lenient(text, start, dialect=dialect, guessed=dialect.arrows)
     try:
         found.value, found.end = json.JSONDecoder(strict=False).raw_decode(text, _visible(text, start))
     except (ValueError, RecursionError):
@@ -76,6 +96,8 @@ def _value(found: Lenient) -> Any:
         value = _object(found) if mark == "{" else _array(found)
         found._depth -= 1
         return value
+    if found.dialect.quote and found.text.startswith(found.dialect.quote, found.end):
+        return _raw_string(found)
     if mark in ('"', "'"):
         return _string(found, mark)
     number = _NUMBER.match(found.text, found.end)
@@ -110,12 +132,15 @@ def _object(found: Lenient) -> dict[str, Any]:
         if found.truncated:
             return value
         mark = _skip(found)
-        if mark != ":":
-            if not mark:
-                found.truncated = True
-                return value
+        if mark == ":":
+            found.end += 1
+        elif found.dialect.arrows and found.text.startswith("=>", found.end):
+            found.end += 2
+        elif not mark:
+            found.truncated = True
+            return value
+        elif not found.dialect.arrows:
             raise NotJson(f"no colon behind the name {key!r}")
-        found.end += 1
         value[key] = _value(found)
         if found.truncated:
             return value
@@ -124,10 +149,14 @@ def _object(found: Lenient) -> dict[str, Any]:
 def _key(found: Lenient, mark: str) -> str:
     if mark in ('"', "'"):
         return _string(found, mark)
+    if found.dialect.quote and found.text.startswith(found.dialect.quote, found.end):
+        return _raw_string(found)
+    if found.dialect.arrows and found.text.startswith("--", found.end):
+        found.end += 2
     word = _WORD.match(found.text, found.end)
     if word is None:
         raise NotJson(f"{mark!r} at {found.end} begins no name")
-    found.guessed = True
+    found.guessed = found.guessed or not found.dialect.names
     found.end = word.end()
     return word[0]
 
@@ -149,6 +178,17 @@ def _array(found: Lenient) -> list[Any]:
         value.append(_value(found))
         if found.truncated:
             return value
+
+
+def _raw_string(found: Lenient) -> str:
+    """A string between two of the dialect's quotes."""
+    start = found.end + len(found.dialect.quote)
+    end = found.text.find(found.dialect.quote, start)
+    if end < 0:
+        found.truncated, found.end = True, len(found.text)
+        return found.text[start:]
+    found.end = end + len(found.dialect.quote)
+    return found.text[start:end]
 
 
 def _string(found: Lenient, quote: str) -> str:

@@ -3,7 +3,12 @@
 import re
 from collections.abc import Iterator
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>")
+# How thoughts begin, each with how it ends: tags, Mistral's, Gemma 4's and gpt-oss's tokens.
+_THINKING = re.compile(
+    r"<(?P<tag>(?:\w{1,20}:)?think|thinking|reasoning)>"
+    r"|(?P<mistral>\[THINK\])|(?P<gemma><\|channel>thought\b)|(?P<harmony><\|channel\|>analysis<\|message\|>)"
+)
+_THOUGHT_ENDS = {"mistral": "[/THINK]", "gemma": "<channel|>", "harmony": "<|end|>"}
 _FENCE = re.compile(r"^[ \t]*(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[\w+.-]*+)[^\n]*\n", re.MULTILINE)
 _INLINE = re.compile(r"(?<!`)`[^`\n]+`(?!`)")
 # DeepSeek's own format has a block of code inside.
@@ -13,8 +18,9 @@ _DEEPSEEK_FENCE = re.compile(
 _QUOTE = re.compile(r"^[ \t]*>[ \t].*$", re.MULTILINE)
 # Words right before a call that is only shown.
 _EXAMPLE = re.compile(
-    r"\b(for example|for instance|e\.g\.|example|such as|like this|looks? like|would be|the format|syntax|says?|contains?"
-    r"|contents?|quoted?|reads|injected|documentation|documented|literally|string)\b[^\n.!?]{0,60}\s*\Z",
+    r"\b(for example|for instance|e\.g\.|example|such as|like this|looks? like|would be|the format|syntax"
+    r"|says?|contains?|contents?|quoted?|reads|injected|documentation|documented|literally|string)\b"
+    r"[^\n.!?]{0,60}\s*\Z",
     re.IGNORECASE,
 )
 
@@ -30,14 +36,14 @@ def masked(text: str, *, fences: bool) -> str:
         lambda found: (found["before"] or "") + (" " * 7 + "\n" if found["fence"] else "\n   "), text
     )
     if fences:
-        text = _withoutfences_of(text)
+        text = _without_fences(text)
     return _INLINE.sub(_blank, text)
 
 
 def _without_thinking(text: str) -> str:
     parts, at = [], 0
     while (opened := _THINKING.search(text, at)) is not None:
-        closing = f"</{opened[1]}>"
+        closing = f"</{opened['tag']}>" if opened["tag"] else _THOUGHT_ENDS[opened.lastgroup or ""]
         end = text.find(closing, opened.end())
         end = len(text) if end < 0 else end + len(closing)
         parts += [text[at : opened.start()], _blanked(text[opened.start() : end])]
@@ -53,7 +59,7 @@ def _blanked(text: str) -> str:
     return "\n".join(" " * len(line) for line in text.split("\n"))
 
 
-def _withoutfences_of(text: str) -> str:
+def _without_fences(text: str) -> str:
     parts, at = [], 0
     for start, _, _, end in fences_of(text):
         if start >= at:
@@ -76,7 +82,18 @@ def fences_of(text: str) -> Iterator[tuple[int, str, str, int]]:
         at = end
 
 
+# A call in the middle of a sentence, whose words go on behind it.
+_SENTENCE_BEFORE = re.compile(r"[^\W_],?[ \t]{1,3}\Z")
+_SENTENCE_AFTER = re.compile(r"(?:</?[^<>\n]{1,60}>){0,5},?[ \t]{1,3}[a-zäöü]")
+
+
+def is_in_a_sentence(text: str, start: int, end: int) -> bool:
+    """Whether words of the same sentence stand before and behind what is between `start` and `end`."""
+    before = text[max(0, start - 10) : start]
+    return bool(_SENTENCE_BEFORE.search(before)) and bool(_SENTENCE_AFTER.match(text, end))
+
+
 def is_shown(text: str, start: int) -> bool:
-    """Whether what begins at `start` is announced as an example or a quotation, or stands in quotation marks."""
+    """Whether what begins at `start` is announced as an example or quotation, or stands in quotation marks."""
     before = text[max(0, start - 200) : start]
     return bool(_EXAMPLE.search(before)) or before.rstrip(" ")[-1:] in ('"', "“", "'", "«")
