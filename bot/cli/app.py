@@ -1,5 +1,6 @@
 """The `scenarist` command."""
 
+import contextlib
 import logging
 import os
 import shutil
@@ -100,8 +101,16 @@ def migrate() -> None:
 
 
 @app.command()
-def serve(host: Host = "127.0.0.1", port: Port = 8080) -> None:
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    fd: Annotated[
+        int | None, typer.Option(help="Serve a listening socket that is inherited under this number instead.")
+    ] = None,
+) -> None:
     """Run the web app: webhooks, health, run pages."""
+    import socket
+
     import uvicorn
 
     from bot.storage.database import connect
@@ -122,9 +131,21 @@ def serve(host: Host = "127.0.0.1", port: Port = 8080) -> None:
         control_token=settings.control_token.get_secret_value(),
         max_body_bytes=settings.max_body_bytes,
     )
-    uvicorn.run(
-        web, host=host, port=port, log_level="warning", access_log=False, loop="uvloop", http="httptools"
+    server = uvicorn.Server(
+        uvicorn.Config(
+            web,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            loop="uvloop",
+            http="httptools",
+        )
     )
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+    if not server.started:
+        raise typer.Exit(1)  # the address was in use; uvicorn has said so
 
 
 @app.command()

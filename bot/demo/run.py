@@ -23,7 +23,15 @@ from bot.log.state import RunState
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from bot.worker.machine import environment, start_all
-from bot.worker.processes import free_port, processes, start_redis, wait_for
+from bot.worker.processes import (
+    is_ready,
+    listen,
+    processes,
+    sigterm_interrupts,
+    start_redis,
+    url_of,
+    wait_for,
+)
 from gherkin.errors import ScenaristError
 from runners.git.command import git
 from runners.models.roster import RuntimeIncomplete
@@ -33,7 +41,8 @@ _HERE = Path(__file__).parent
 _REPO = "demo/bookshop"
 _MAINTAINER = "ada"
 _SECRET = "demo-webhook-secret"  # noqa: S105 - a loopback demo's own
-_PATIENCE_S = 55.0
+# The run takes seconds; this only ends one that hangs.
+_PATIENCE_S = 600.0
 _MODEL_PATIENCE_S = 3600.0
 
 
@@ -63,21 +72,21 @@ def run_demo(options: DemoOptions) -> int:
     if problem:
         raise DemoFailed(f"The sandbox does not work here: {problem}")
     started = time.monotonic()
-    with _state_dir(options.keep) as state_dir:
+    with sigterm_interrupts(), _state_dir(options.keep) as state_dir:
         settings = _settings(options, state_dir)
         store = Store(connect(settings.database))
         migrate(store.engine)
-        with processes(state_dir / "logs") as group:
-            port = free_port()
+        with listen("127.0.0.1", 0) as listener, processes(state_dir / "logs") as group:
+            url = url_of(listener)
             console.print("Starting Redis, the web app and three workers …", style="dim")
             env = environment(settings, start_redis(group, state_dir / "redis"))
-            env["SCENARIST_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
-            start_all(group, env, "127.0.0.1", port)
-            wait_for(lambda: _up(port), group, "The web app")
+            env["SCENARIST_PUBLIC_URL"] = url
+            start_all(group, env, listener)
+            wait_for(lambda: is_ready(url), group, "The web app")
             forge = LocalForge(
                 store.engine,
                 state_dir / "forge",
-                send=http_sender(f"http://127.0.0.1:{port}/webhooks/local"),
+                send=http_sender(f"{url}/webhooks/local"),
                 secret=_SECRET.encode(),
             )
             number = _open_issue(forge, console)
@@ -129,15 +138,6 @@ def _settings(options: DemoOptions, state_dir: Path) -> Settings:
         changes["model_name"] = options.model
     settings = base.model_copy(update=changes)
     return Settings(**{**settings.model_dump(), "local_webhook_secret": _SECRET})
-
-
-def _up(port: int) -> bool:
-    import httpx
-
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).is_success
-    except httpx.HTTPError:
-        return False
 
 
 def _open_issue(forge: LocalForge, console: Console) -> int:

@@ -4,11 +4,10 @@ import contextlib
 import fcntl
 import logging
 import os
-import signal
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import FrameType
 
 import typer
 
@@ -16,7 +15,17 @@ from bot.config.limits import load_limits
 from bot.config.models import read_models
 from bot.config.settings import Settings
 from bot.storage.database import connect, migrate
-from bot.worker.processes import Processes, processes, scenarist, start_redis, wait_for
+from bot.worker.processes import (
+    Processes,
+    is_ready,
+    listen,
+    processes,
+    scenarist,
+    sigterm_interrupts,
+    start_redis,
+    url_of,
+    wait_for,
+)
 from gherkin.errors import ScenaristError
 
 log = logging.getLogger(__name__)
@@ -64,21 +73,25 @@ def named_secrets(settings: Settings) -> dict[str, str]:
 
 
 def run_up(settings: Settings, host: str, port: int) -> None:
-    """Run until Ctrl-C or SIGTERM; what ends by itself is started again. Raises `ProcessDied` when that is no use."""
+    """Run until Ctrl-C or SIGTERM, and start again what ends by itself; `port` 0 is any free port.
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, leave)
+    Raises `PortTaken`, `AlreadyUp`, and `ProcessDied` when a process ends again and again.
+    """
     state = settings.state_dir.resolve()
     state.mkdir(parents=True, exist_ok=True)
-    with _alone(state), processes(state / "logs", settings.stop_seconds + 5) as group:
-        migrate(connect(settings.database))
-        env = environment(settings, start_redis(group, state / "redis"))
-        start_all(group, env, host, port, named_secrets(settings))
-        wait_for(lambda: True, group, "Scenarist")
-        typer.echo(f"Scenarist listens on http://{host}:{port}; logs are in {state / 'logs'}.")
+    with (
+        sigterm_interrupts(),
+        _alone(state),
+        listen(host, port) as listener,
+        processes(state / "logs", settings.stop_seconds + 5) as group,
+    ):
         try:
+            migrate(connect(settings.database))
+            env = environment(settings, start_redis(group, state / "redis"))
+            start_all(group, env, listener, named_secrets(settings))
+            wait_for(lambda: is_ready(url_of(listener)), group, "The web app")
+            port = listener.getsockname()[1]
+            typer.echo(f"Scenarist listens on http://{host}:{port}; logs are in {state / 'logs'}.")
             while True:
                 for name in group.revive():
                     log.warning("%s had ended and was started again", name)
@@ -107,18 +120,21 @@ def _alone(state: Path) -> Iterator[None]:
 def start_all(
     group: Processes,
     env: dict[str, str],
-    host: str,
-    port: int,
+    web: socket.socket | int,
     runner_env: Mapping[str, str] | None = None,
 ) -> None:
-    """Start the web app and one worker a queue, each with no more secrets than it needs.
+    """Start the web app and one worker for each queue, each with no more secrets than it needs.
 
+    `web` is the listening socket that the web app serves (see `listen`), or a port on 127.0.0.1 that it opens itself.
     `runner_env` is laid over the environment of the `runs` worker.
     """
     without_model = {name: value for name, value in env.items() if name not in MODEL_KEYS}
-    web = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS}
+    web_env = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS}
     without_forge = {name: value for name, value in env.items() if name not in CREDENTIALS}
-    group.start("web", scenarist("serve", "--host", host, "--port", str(port)), web)
+    if isinstance(web, int):
+        group.start("web", scenarist("serve", "--port", str(web)), web_env)
+    else:
+        group.start("web", scenarist("serve", "--fd", str(web.fileno())), web_env, pass_fds=(web.fileno(),))
     for queue in ("intake", "publish"):
         group.start(queue, scenarist("worker", "--queues", queue), without_model)
     at_once = env.get("SCENARIST_RUNS_AT_ONCE", "1")

@@ -1,17 +1,20 @@
-"""Processes the bot starts for itself: Redis on a private socket, the web app, the workers."""
+"""The processes that the bot starts itself: Redis on a private socket, the web app, the workers."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 
 from gherkin.errors import ScenaristError
 
@@ -19,6 +22,17 @@ from gherkin.errors import ScenaristError
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "VIRTUAL_ENV")
 _GRACE_S = 10.0
 _MAX_DEATHS = 5
+# Starting takes seconds; this only ends a wait for something that hangs.
+_START_S = 180.0
+# Starts "$@" as the leader of its own process group, with a guard in the same group. The guard reads from a pipe that only
+# the parent holds open. When the parent ends, however it ends, the guard reads end-of-file and kills the whole group.
+_GUARDED = (
+    "exec 3<&0 </dev/null; "
+    "( (trap '' HUP INT TERM; read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 & ); "
+    'exec 3<&-; exec "$@"'
+)
+# The shell above uses the descriptors below this one for itself.
+_FIRST_FREE_FD = 10
 
 
 class RedisMissing(ScenaristError):
@@ -29,10 +43,17 @@ class RedisMissing(ScenaristError):
 
 
 class ProcessDied(ScenaristError):
-    """A process of the bot's own ended by itself."""
+    """A process that the bot started has ended, or did not become ready."""
 
     code = "SCN-6102"
-    next_step = "Read its log, named above, and start again."
+    next_step = "Read the log files in the `logs` folder of the state folder, and start again."
+
+
+class PortTaken(ScenaristError):
+    """The web app's address cannot be used."""
+
+    code = "SCN-6103"
+    next_step = "Choose another port with --port, or stop the program that uses this one."
 
 
 def redis_binary() -> str:
@@ -56,38 +77,84 @@ def free_port() -> int:
         return port
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket on `host` and `port` (0: any free port), for a child process to serve.
+
+    Raises `PortTaken` when the address is in use, not ours to use, or not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family, backlog=2048) as made:
+            return socket.socket(fileno=fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD))
+    except OSError as error:
+        raise PortTaken(
+            f"Scenarist cannot listen on {host}, port {port}: {error.strerror or error}."
+        ) from None
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL under which this machine reaches a listening socket, without a slash at the end."""
+    host, port = listener.getsockname()[:2]
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a comparison
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
 @dataclass
 class _Child:
     name: str
     argv: list[str]
     env: dict[str, str]
+    pass_fds: tuple[int, ...]
     process: subprocess.Popen[bytes]
     deaths: list[float] = field(default_factory=list)
 
+    def kill_group(self) -> None:
+        """Kill the process, all that it started, and its guard (SIGKILL)."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
 
 class Processes:
-    """Child processes, each in its own group; all end with the context, whatever happens."""
+    """Child processes, each in a process group of its own.
+
+    They end with the context. They also end when this process is killed: each group has a guard that notices.
+    """
 
     def __init__(self, log_dir: Path, grace_s: float) -> None:
         self._log_dir = log_dir
         self._grace_s = grace_s
         self._children: list[_Child] = []
 
-    def start(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> None:
-        """Start a child whose output goes to ``<name>.log``; it sees `env` and a few harmless variables."""
+    def start(
+        self,
+        name: str,
+        argv: list[str],
+        env: Mapping[str, str] | None = None,
+        pass_fds: tuple[int, ...] = (),
+    ) -> None:
+        """Start a child whose output goes to ``<name>.log``.
+
+        It sees `env` and a few harmless variables, and inherits the file descriptors `pass_fds` (each 10 or above).
+        """
         base = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         full = {**base, **(env or {})}
-        self._children.append(_Child(name, argv, full, self._spawn(name, argv, full)))
+        process = self._spawn(name, argv, full, pass_fds)
+        self._children.append(_Child(name, argv, full, pass_fds, process))
 
-    def _spawn(self, name: str, argv: list[str], env: dict[str, str]) -> "subprocess.Popen[bytes]":
+    def _spawn(
+        self, name: str, argv: list[str], env: dict[str, str], pass_fds: tuple[int, ...]
+    ) -> "subprocess.Popen[bytes]":
         with (self._log_dir / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                argv,
+                ["/bin/sh", "-c", _GUARDED, "sh", *argv],
                 env=env,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
 
     def check(self) -> None:
@@ -109,8 +176,8 @@ class Processes:
             child.deaths = [moment for moment in child.deaths if moment > now - 60] + [now]
             if len(child.deaths) >= _MAX_DEATHS:
                 raise self._died(child)
-            self._kill_group(child)
-            child.process = self._spawn(child.name, child.argv, child.env)
+            child.kill_group()
+            child.process = self._spawn(child.name, child.argv, child.env, child.pass_fds)
             revived.append(child.name)
         return revived
 
@@ -123,7 +190,7 @@ class Processes:
         """Kill a child and all it started, as a crash would (SIGKILL)."""
         for child in self._children:
             if child.name == name:
-                self._kill_group(child)
+                child.kill_group()
                 child.process.wait()
 
     def pid(self, name: str) -> int:
@@ -144,14 +211,9 @@ class Processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(timeout=max(0.1, deadline - time.monotonic()))
             # The group too: a worker's pool processes must not outlive it.
-            self._kill_group(child)
+            child.kill_group()
             child.process.wait()
         self._children.clear()
-
-    @staticmethod
-    def _kill_group(child: _Child) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.process.pid, signal.SIGKILL)
 
     def _died(self, child: _Child) -> ProcessDied:
         log = self._log_dir / f"{child.name}.log"
@@ -167,6 +229,23 @@ def processes(log_dir: Path, grace_s: float = _GRACE_S) -> Iterator[Processes]:
         yield group
     finally:
         group.stop()
+
+
+@contextlib.contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Within the context SIGTERM raises `KeyboardInterrupt`, as Ctrl-C does, so that contexts are left properly."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread gets signals
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def start_redis(group: Processes, folder: Path) -> str:
@@ -190,7 +269,7 @@ def start_redis(group: Processes, folder: Path) -> str:
 def _answers(path: Path) -> bool:
     try:
         with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(1)
+            probe.settimeout(10)
             probe.connect(str(path))
             probe.sendall(b"PING\r\n")
             return probe.recv(16).startswith(b"+PONG")
@@ -198,13 +277,23 @@ def _answers(path: Path) -> bool:
         return False
 
 
-def wait_for(ready: Callable[[], bool], group: Processes, what: str, seconds: float = 30) -> None:
-    """Wait until `ready` says yes. Raises `ProcessDied` when a child ends or `seconds` are over."""
+def is_ready(url: str) -> bool:
+    """Whether the web app at `url` says that it is ready."""
+    import httpx
+
+    try:
+        return httpx.get(f"{url}/readyz", timeout=10).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def wait_for(ready: Callable[[], bool], group: Processes, what: str, seconds: float = _START_S) -> None:
+    """Wait until `ready` returns true. Raises `ProcessDied` when a child ends, or after `seconds`."""
     deadline = time.monotonic() + seconds
     while not ready():
         group.check()
         if time.monotonic() > deadline:
-            raise ProcessDied(f"{what} did not come up within {seconds:.0f} s.")
+            raise ProcessDied(f"{what} did not become ready within {seconds:.0f} s.")
         time.sleep(0.05)
 
 

@@ -5,27 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.harness import wait_until
+from tests.support.processes import processes_of
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "bot", "demo"]
-
-
-def children_of(folder: Path) -> list[str]:
-    """Command lines of processes that work for a demo below `folder`."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            environ = (entry / "environ").read_bytes()
-            command = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if str(folder).encode() in environ + command and entry.name != str(os.getpid()):
-            found.append(command.replace(b"\0", b" ").decode(errors="replace"))
-    return found
 
 
 def test_it_ends_with_a_pull_request_that_holds(tmp_path: Path) -> None:
@@ -35,7 +25,6 @@ def test_it_ends_with_a_pull_request_that_holds(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout)
@@ -45,7 +34,7 @@ def test_it_ends_with_a_pull_request_that_holds(tmp_path: Path) -> None:
     }
     assert all(line.startswith("✔") for line in result["independent"]["lines"])
     assert (tmp_path / "kept" / "scenarist.db").exists()
-    assert children_of(tmp_path) == []
+    assert processes_of(tmp_path) == {}
 
 
 def test_a_claim_that_does_not_hold_is_found(tmp_path: Path) -> None:
@@ -78,26 +67,58 @@ def test_a_claim_that_does_not_hold_is_found(tmp_path: Path) -> None:
     assert not check_branch(bare, "bad", "features/double.feature").ok
 
 
-@pytest.mark.parametrize("after", [0.5, 4.0])
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, after: float) -> None:
-    env = {**os.environ, "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(
+def is_loading(process: "subprocess.Popen[str]", _folder: Path) -> bool:
+    """Whether the command is still importing what it needs."""
+    return "pydantic_core" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+def is_working(_process: "subprocess.Popen[str]", folder: Path) -> bool:
+    """Whether the last of its processes has been started."""
+    return any("--queues runs" in command for command in processes_of(folder).values())
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [(is_loading, signal.SIGINT), (is_working, signal.SIGINT), (is_working, signal.SIGTERM)],
+)
+def test_when_it_is_told_to_end_it_leaves_nothing_behind(
+    tmp_path: Path, moment: Callable[["subprocess.Popen[str]", Path], bool], number: signal.Signals
+) -> None:
+    with begun(tmp_path) as process:
+        wait_until(lambda: moment(process, tmp_path), moment.__name__)
+        process.send_signal(number)
+        _, errors = process.communicate()
+    assert process.returncode != 0
+    assert "Traceback" not in errors
+    assert processes_of(tmp_path) == {}
+    assert not list(tmp_path.glob("scenarist-demo-*"))
+
+
+def test_when_it_is_killed_its_processes_end_too(tmp_path: Path) -> None:
+    with begun(tmp_path) as process:
+        wait_until(lambda: is_working(process, tmp_path), "the start of its processes")
+        process.kill()
+        process.communicate()
+        wait_until(lambda: not processes_of(tmp_path), "the end of all its processes")
+
+
+@contextmanager
+def begun(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A demo that keeps its temporary files below `folder`; it ends with the context at the latest."""
+    with subprocess.Popen(
         COMMAND,
         cwd=ROOT,
-        env=env,
+        env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         # Whoever runs the tests in the background has it ignored, and a child would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    time.sleep(after)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode != 0
-    assert "Traceback" not in errors
-    assert children_of(tmp_path) == []
-    assert not list(tmp_path.glob("scenarist-demo-*"))
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +128,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, after: float) -> None:
 def test_a_wrong_option_is_one_clear_line(arguments: list[str], code: str) -> None:
     env = {key: value for key, value in os.environ.items() if "ANTHROPIC" not in key}
     done = subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60
+        [*COMMAND, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode != 0
     assert code in done.stderr and "Traceback" not in done.stderr + done.stdout

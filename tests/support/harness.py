@@ -132,7 +132,7 @@ class BotUnderTest:
         migrate(self.store.engine)
         self.group: Processes = self._stack.enter_context(processes(self.state_dir / "logs"))
         env = environment(self.settings, start_redis(self.group, self.state_dir / "redis"))
-        start_all(self.group, env, "127.0.0.1", self.port, self._runner_env)
+        start_all(self.group, env, self.port, self._runner_env)
         wait_for(self.is_up, self.group, "The web app")
         self.sent: list[tuple[Mapping[str, str], bytes]] = []
         self.forge = LocalForge(

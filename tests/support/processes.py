@@ -1,0 +1,25 @@
+"""Which processes of this machine belong to a folder."""
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def processes_of(folder: Path) -> dict[int, str]:
+    """Ids and command lines of the processes that work for a bot whose state is below `folder`.
+
+    They name the folder in their environment or command line, or write into a log below it; Redis overwrites the first two.
+    """
+    found = {}
+    name = str(folder).encode()
+    for place in Path("/proc").glob("[0-9]*"):
+        if place.name == str(os.getpid()):
+            continue
+        with contextlib.suppress(OSError):
+            command = (place / "cmdline").read_bytes()
+            known = (place / "environ").read_bytes() + command
+            with contextlib.suppress(FileNotFoundError):
+                known += bytes((place / "fd" / "1").readlink())
+            if name in known:
+                found[int(place.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+    return found
