@@ -345,7 +345,8 @@ def serve_model(
     from bot.cli.serve_model import serving
 
     made = serving(model, python=python, host=host, port=port, context=context_length, more=context.args)
-    typer.echo(f"# {made.why}", err=True)
+    for line in (made.why, *made.notes):
+        typer.echo(f"# {line}", err=True)
     typer.echo(shlex.join(made.command))
     if not only_print:
         raise typer.Exit(run_server(made, f"http://{host}:{port}", typer.echo))

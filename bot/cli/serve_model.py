@@ -1,8 +1,7 @@
-"""`scenarist models serve`: vLLM with the flags that a model's family needs."""
+"""`scenarist models serve`: starts vLLM with the flags that a model's family needs."""
 
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -15,10 +14,13 @@ from pathlib import Path
 import httpx
 
 from gherkin.errors import ScenaristError
+from runners.models.vllm_families import Family, family_of
 
 _START_S = 1800.0
 _ANSWER_TOKENS = 128
 _SIDE_BY_SIDE = 8
+# Weights may take this share of a GPU's memory; the rest is for the cache and activations.
+_SHARE = 0.65
 
 
 class ServeFailed(ScenaristError):
@@ -29,57 +31,12 @@ class ServeFailed(ScenaristError):
 
 
 @dataclass(frozen=True)
-class Family:
-    """How a family writes calls and thoughts; the names of vLLM's parsers."""
-
-    tools: str
-    reasoning: str = ""
-
-
-# What a chat template that can call tools holds, the most telling first.
-# https://docs.vllm.ai/en/latest/features/tool_calling.html
-_TEMPLATES: tuple[tuple[str, Family], ...] = (
-    ("<|tool_calls_section_begin|>", Family("kimi_k2", "kimi_k2")),
-    ("<minimax:tool_call>", Family("minimax_m2", "minimax_m2")),
-    ("｜DSML｜", Family("deepseek_v32", "deepseek_v3")),
-    ("<｜tool▁calls▁begin｜>function", Family("deepseek_v3", "deepseek_r1")),
-    ("<｜tool▁calls▁begin｜>", Family("deepseek_v31", "deepseek_v3")),
-    ("<|channel|>", Family("openai", "openai_gptoss")),
-    ("<arg_key>", Family("glm45", "glm45")),
-    ("<seed:tool_call>", Family("seed_oss", "seed_oss")),
-    ("[TOOL_CALLS]", Family("mistral")),
-    ("<function=", Family("qwen3_coder")),
-    ("<|python_tag|>", Family("llama3_json")),
-    ("<|tool_call|>", Family("granite")),
-    ("<tool_call>", Family("hermes")),
-)
-# For models that are not on this machine yet: by name, which can be wrong.
-_NAMES: tuple[tuple[str, Family], ...] = (
-    (r"qwen3.*coder", Family("qwen3_coder")),
-    (r"qwen3.*thinking|qwq", Family("hermes", "qwen3")),
-    (r"qwen|hermes", Family("hermes")),
-    (r"gpt-oss", Family("openai", "openai_gptoss")),
-    (r"deepseek.*v3\.2", Family("deepseek_v32", "deepseek_v3")),
-    (r"deepseek.*v3\.1", Family("deepseek_v31", "deepseek_v3")),
-    (r"deepseek.*(v3|r1)", Family("deepseek_v3", "deepseek_r1")),
-    (r"(mistral|mixtral|codestral|devstral|magistral)", Family("mistral")),
-    (r"llama-?4", Family("llama4_pythonic")),
-    (r"llama-?3", Family("llama3_json")),
-    (r"kimi-?k2", Family("kimi_k2", "kimi_k2")),
-    (r"minimax-?m2", Family("minimax_m2", "minimax_m2")),
-    (r"glm-?4\.[5-9]", Family("glm45", "glm45")),
-    (r"seed-?oss", Family("seed_oss", "seed_oss")),
-    (r"granite", Family("granite")),
-)
-_THINKS = {"hermes": "qwen3", "qwen3_coder": "qwen3"}
-
-
-@dataclass(frozen=True)
 class Serving:
-    """The command, and in words what its flags come from."""
+    """The command, in words what its flags follow from, and what the operator should know of it."""
 
     command: list[str]
     why: str
+    notes: tuple[str, ...] = ()
 
 
 def serving(
@@ -91,44 +48,58 @@ def serving(
     context: int = 0,
     more: Sequence[str] = (),
 ) -> Serving:
-    """How to serve `model`, a folder or a name on Hugging Face's hub; `context` in tokens, 0 for the model's own."""
-    template = chat_template(model)
-    family, why = family_of(model, template)
+    """How to serve `model`, a folder or a name on Hugging Face's hub.
+
+    `context` is in tokens; with 0 vLLM takes as much of the model's own as fits into memory. `more` are
+    further flags, which come last, so that they win.
+    """
+    family, why = family_of(model, chat_template(model))
     start = [python, "-m", "vllm.entrypoints.openai.api_server", "--model"] if python else ["vllm", "serve"]
-    # What a cache served is in the usage only if it is asked for.
+    # Without the last flag the usage does not say what a cache served.
     flags = ["--host", host, "--port", str(port), "--enable-prefix-caching", "--enable-prompt-tokens-details"]
+    flags += ["--max-model-len", str(context or "auto")]
+    notes: list[str] = []
     if family is not None:
         flags += ["--enable-auto-tool-choice", "--tool-call-parser", family.tools]
         if family.reasoning:
             flags += ["--reasoning-parser", family.reasoning]
-        if family.tools == "mistral" and template is None:
-            flags += ["--tokenizer-mode", "mistral"]
-    if context:
-        flags += ["--max-model-len", str(context)]
+        if family.images:
+            flags += ["--language-model-only"]
+        if not _is_converted(model, family):
+            flags += family.flags
+        if family.template and "--chat-template" not in more:
+            found = _vllm_template(family.template)
+            flags += ["--chat-template", str(found)] if found else []
+            notes += [] if found else [_NO_TEMPLATE.format(family.template)]
     cards = gpus()
-    if cards > 1:
-        flags += ["--tensor-parallel-size", str(1 << (cards.bit_length() - 1))]
-    return Serving(
-        [*start, model, *flags, *more], f"{why}; {cards or 'no'} GPU{'s' if cards > 1 else ''} here"
-    )
+    needed = cards_needed(cards, _weights_mb(model))
+    if needed > 1:
+        flags += ["--tensor-parallel-size", str(needed)]
+    here = f"{needed} of {len(cards)} GPUs" if len(cards) > 1 else f"{len(cards) or 'no'} GPU here"
+    return Serving([*start, model, *flags, *more], f"{why}; {here}", tuple(notes))
 
 
-def family_of(model: str, template: str | None) -> tuple[Family | None, str]:
-    """The family by what the chat template holds, or by the name where there is no template; and what it was found by."""
-    if template is not None:
-        for mark, family in _TEMPLATES:
-            if mark in template:
-                thinks = family.reasoning or (_THINKS.get(family.tools, "") if "<think>" in template else "")
-                return Family(family.tools, thinks), f"its chat template holds {mark}"
-        return None, "its chat template knows no tools, so that calls come as text"
-    for pattern, family in _NAMES:
-        if re.search(pattern, model, re.IGNORECASE):
-            return family, "by its name, as it is not on this machine yet"
-    return None, "its family is not known, so that calls come as text"
+# Where vLLM's source tree and its container image have their examples.
+_EXAMPLES = (Path("examples"), Path("/vllm-workspace/examples"))
+_NO_TEMPLATE = (
+    "vLLM's recipe for this model uses the chat template examples/{0}, which vLLM's wheel does not have. "
+    "Take it from vLLM's source tree and add `--chat-template FILE`; without it the model's own is used."
+)
+
+
+def _vllm_template(name: str) -> Path | None:
+    return next((folder / name for folder in _EXAMPLES if (folder / name).is_file()), None)
+
+
+def _is_converted(model: str, family: Family) -> bool:
+    """Whether it is a Mistral model in Hugging Face's format, without the files that Mistral's flags need."""
+    folders = _folders(model)
+    own = any((folder / "params.json").exists() for folder in folders)
+    return "--config-format" in family.flags and bool(folders) and not own
 
 
 def chat_template(model: str) -> str | None:
-    """The chat template of a model that is on this machine: in a folder, or in the cache of Hugging Face's hub."""
+    """The chat template of a model in a folder or in the hub's cache; None if it is in neither."""
     for folder in _folders(model):
         for name in ("chat_template.jinja", "chat_template.json", "tokenizer_config.json"):
             try:
@@ -156,17 +127,45 @@ def _folders(model: str) -> list[Path]:
     return sorted((hub / f"models--{model.replace('/', '--')}" / "snapshots").glob("*"), reverse=True)
 
 
-def gpus() -> int:
-    """How many NVIDIA GPUs this machine has."""
+def gpus() -> list[int]:
+    """The memory of each NVIDIA GPU of this machine, in MB."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return 0
-    listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, timeout=30, check=False)
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+        return []
+    query = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    listed = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
+    return [int(line) for line in listed.stdout.split() if line.isdigit()]
+
+
+def cards_needed(cards: Sequence[int], weights_mb: int) -> int:
+    """How many GPUs to split a model over: the smallest power of two whose memory holds it with a cache.
+
+    It is the largest power of two if the size is not known (0), or if even that is too small.
+    """
+    most = 1 << (len(cards).bit_length() - 1) if cards else 0
+    count = 1
+    while weights_mb and count < most:
+        if count * min(cards) * _SHARE >= weights_mb:
+            return count
+        count *= 2
+    return most
+
+
+def _weights_mb(model: str) -> int:
+    """The size of a model's weights on this machine, 0 if they are not here."""
+    for folder in _folders(model):
+        for kind in ("*.safetensors", "*.bin", "*.gguf"):
+            size = sum(path.stat().st_size for path in folder.glob(kind))
+            if size:
+                return max(1, size // 1_000_000)
+    return 0
 
 
 def serve(made: Serving, url: str, say: Callable[[str], None]) -> int:
-    """Run the server until it ends, which is its exit status; says when it is up and how fast it is. Raises `ServeFailed`."""
+    """Run the server until it ends, and return its exit status. Raises `ServeFailed`.
+
+    `say` is told when the server is up, and how fast it is.
+    """
     try:
         process = subprocess.Popen(made.command)
     except OSError as error:

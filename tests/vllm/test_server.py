@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import app
-from bot.cli.serve_model import _NAMES, _TEMPLATES, _THINKS
 from gherkin.errors import Cancelled
 from gherkin.feature.model import FEATURE_SCHEMA, FeatureInvalid, from_draft, parse, render
 from runners.contract.budget import Budget, Spent
@@ -23,6 +22,7 @@ from runners.models.rescue import rescue
 from runners.models.roster import Engine, Roster
 from runners.models.runtimes import ModelsConfig, RuntimeSpec
 from runners.models.vllm import VllmModel
+from runners.models.vllm_families import BY_NAME, BY_TEMPLATE
 from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.base import ToolContext, ToolResult
 from tests.support.tool_context import caller, tree_git
@@ -77,10 +77,12 @@ def test_serving_names_parsers_that_this_vllm_has_and_says_how_fast_it_is(vllm: 
     )
     out = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout
     tools, reasoning = out.strip().splitlines()[-2:]
-    for _, family in (*_TEMPLATES, *_NAMES):
+    for _, family in BY_NAME:
         assert f"'{family.tools}'" in tools, family
         assert not family.reasoning or f"'{family.reasoning}'" in reasoning, family
-    assert all(f"'{each}'" in reasoning for each in _THINKS.values())
+    for mark in BY_TEMPLATE:
+        assert all(f"'{each}'" in tools for each in mark.tools), mark
+        assert all(f"'{each}'" in reasoning for each in (mark.thinking, mark.else_by) if each), mark
     assert "its chat template holds <tool_call>" in vllm.log() and "tokens/s for 8 at once" in vllm.log()
 
 

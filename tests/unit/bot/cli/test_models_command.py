@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import app
-from bot.cli.serve_model import ServeFailed, Serving, chat_template, family_of, serve, serving
+from bot.cli.serve_model import ServeFailed, Serving, chat_template, serve, serving
 from tests.standins.chat_server import ChatServer
 
 
@@ -66,45 +66,6 @@ def test_check_prints_what_each_model_does(
     assert "claude: SCN-4005: The runtime claude has no key" in text
 
 
-@pytest.mark.parametrize(
-    ("template", "tools", "reasoning"),
-    [
-        ("{% for t in tools %}<tool_call>\n{{ t }}</tool_call>{% endfor %}", "hermes", ""),
-        ("<tool_call> <think>", "hermes", "qwen3"),
-        ("<tool_call><function=name>", "qwen3_coder", ""),
-        ("[AVAILABLE_TOOLS] [TOOL_CALLS]", "mistral", ""),
-        ("<|python_tag|>", "llama3_json", ""),
-        ("<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>", "deepseek_v31", "deepseek_v3"),
-        ("<｜tool▁calls▁begin｜>function<｜tool▁sep｜>", "deepseek_v3", "deepseek_r1"),
-        ("<|start|>assistant<|channel|>commentary", "openai", "openai_gptoss"),
-        ("<tool_call>{name}<arg_key>", "glm45", "glm45"),
-    ],
-)
-def test_a_family_is_known_by_its_chat_template(template: str, tools: str, reasoning: str) -> None:
-    family, _ = family_of("no/matter", template)
-    assert family is not None and (family.tools, family.reasoning) == (tools, reasoning)
-
-
-@pytest.mark.parametrize(
-    ("name", "tools"),
-    [
-        ("Qwen/Qwen3-Coder-30B-A3B-Instruct", "qwen3_coder"),
-        ("Qwen/Qwen2.5-Coder-32B-Instruct", "hermes"),
-        ("openai/gpt-oss-120b", "openai"),
-        ("mistralai/Devstral-Small-2507", "mistral"),
-        ("meta-llama/Llama-3.3-70B-Instruct", "llama3_json"),
-    ],
-)
-def test_one_that_is_not_here_is_known_by_its_name(name: str, tools: str) -> None:
-    family, why = family_of(name, None)
-    assert family is not None and family.tools == tools and "by its name" in why
-
-
-def test_a_template_without_tools_and_an_unknown_name_get_no_parser() -> None:
-    assert family_of("Qwen/Qwen3", "{{ messages }}")[0] is None
-    assert family_of("who/knows", None)[0] is None
-
-
 def test_the_template_is_found_in_a_folder_and_in_the_cache(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -126,7 +87,7 @@ def test_the_template_is_found_in_a_folder_and_in_the_cache(
 
 def fake_gpus(monkeypatch: pytest.MonkeyPatch, folder: Path, count: int) -> None:
     tool = folder / "nvidia-smi"
-    tool.write_text("#!/bin/sh\n" + "".join(f"echo 'GPU {at}: H200 (UUID: x)'\n" for at in range(count)))
+    tool.write_text("#!/bin/sh\n" + "echo 81559\n" * count)
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
 
@@ -142,6 +103,58 @@ def test_the_flags_follow_from_family_and_gpus(
     assert given["--tool-call-parser"] == "qwen3_coder" and "--enable-auto-tool-choice" in command
     assert given["--max-model-len"] == "65536" and "--enable-prompt-tokens-details" in command
     assert given.get("--tensor-parallel-size") == parallel
+
+
+def model_of(folder: Path, gigabytes: float, template: str = "<tool_call><function=name>") -> Path:
+    """A folder that looks like a model of that size (a sparse file)."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "chat_template.jinja").write_text(template)
+    with (folder / "model.safetensors").open("wb") as weights:
+        weights.truncate(int(gigabytes * 1e9))
+    return folder
+
+
+@pytest.mark.parametrize(("gigabytes", "parallel"), [(28, None), (60, "2"), (150, "4"), (2000, "4")])
+def test_a_model_that_is_here_is_split_over_as_many_gpus_as_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gigabytes: float, parallel: str | None
+) -> None:
+    fake_gpus(monkeypatch, tmp_path, 4)
+    made = serving(str(model_of(tmp_path / "model", gigabytes)))
+    assert dict(pairwise(made.command)).get("--tensor-parallel-size") == parallel
+    assert f"{parallel or 1} of 4 GPUs" in made.why
+
+
+def test_a_context_is_what_fits_unless_one_is_given() -> None:
+    assert dict(pairwise(serving("Qwen/Qwen3.6-27B").command))["--max-model-len"] == "auto"
+
+
+def test_the_encoder_for_images_is_left_out() -> None:
+    assert "--language-model-only" in serving("Qwen/Qwen3.6-27B-FP8").command
+    assert "--language-model-only" not in serving("openai/gpt-oss-120b").command
+
+
+def test_a_chat_template_that_the_wheel_lacks_is_named_and_taken_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = serving("google/gemma-4-31B-it")
+    assert "--chat-template" not in made.command
+    assert "examples/tool_chat_template_gemma4.jinja, which vLLM's wheel does not have" in made.notes[0]
+    assert serving("google/gemma-4-31B-it", more=["--chat-template", "own.jinja"]).notes == ()
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "tool_chat_template_gemma4.jinja").write_text("")
+    made = serving("google/gemma-4-31B-it")
+    assert dict(pairwise(made.command))["--chat-template"] == "examples/tool_chat_template_gemma4.jinja"
+    assert made.notes == ()
+
+
+def test_mistrals_own_format_is_asked_for_unless_the_model_here_has_another(tmp_path: Path) -> None:
+    assert "--config-format" in serving("mistralai/Devstral-2-123B-Instruct").command
+    folder = model_of(tmp_path / "devstral-copy", 1, "[AVAILABLE_TOOLS] [TOOL_CALLS]")
+    assert "--config-format" not in serving(str(folder)).command
+    (folder / "params.json").write_text("{}")
+    assert "--config-format" in serving(str(folder)).command
 
 
 def test_print_shows_the_command_and_starts_nothing(tmp_path: Path) -> None:
