@@ -52,7 +52,7 @@ def describe(entry: Entry) -> list[str]:
             return [f"  {mark} {_plain(event.call.name)} [dim]{_plain(_short(event.call.arguments))}[/]"]
         case VerdictReached():
             lines = [
-                f"  {'[green]✔[/]' if proof.proven else '[red]✘[/]'} {_plain(proof.name)}: "
+                f"  {'[green]✔[/]' if proof.proven or proof.unchanged else '[red]✘[/]'} {_plain(proof.name)}: "
                 f"{proof.base} before, {proof.head} after"
                 for proof in event.verdict.scenarios
             ]

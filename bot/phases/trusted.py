@@ -15,7 +15,7 @@ from runners.contract.job import BASE, FEATURE, WORK, PhaseResult, RunSettings
 from runners.contract.workorder import WorkOrder
 from runners.git.command import GitFailed, conflicts, git, is_ancestor, push, read_blob, remote_heads
 from runners.git.workspaces import Workspaces, branch_slug, work_ref
-from runners.verify.verdict import Verdict
+from runners.verify.verdict import ScenarioProof, Verdict
 
 CHECK_NAME = "scenarist"
 _MAX_BRANCHES = 50
@@ -210,8 +210,8 @@ def annotations(verdict: Verdict) -> tuple[Annotation, ...]:
         Annotation(
             path=proof.path,
             line=proof.line,
-            level="notice" if proof.proven else "failure",
-            title=f"{'Proven' if proof.proven else 'Not proven'}: {proof.name}"[:255],
+            level="notice" if proof.proven or proof.unchanged else "failure",
+            title=f"{_standing(proof)}: {proof.name}"[:255],
             message=f"{proof.base} on the base commit, {proof.head} on this one."
             + (f"\n{proof.head_message[-2000:]}" if proof.head_message else ""),
         )
@@ -230,6 +230,12 @@ def annotations(verdict: Verdict) -> tuple[Annotation, ...]:
         if failure.path and failure.path not in proven
     ]
     return tuple(notes)
+
+
+def _standing(proof: ScenarioProof) -> str:
+    if proof.unchanged:
+        return "Unchanged"
+    return "Proven" if proof.proven else "Not proven"
 
 
 def _free_branch(forge: Forge, repo: Repo, access: GitAccess, order: WorkOrder) -> str:

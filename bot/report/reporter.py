@@ -68,7 +68,7 @@ class Reporter:
         headline = _HEADLINES[state.status]
         if done is not None:
             verb = "revised" if requested.order.kind == "revise" else "opened"
-            headline = f"{verb} #{done.pull}: {_PROVEN[state.spec.kind if state.spec else 'feature']}."
+            headline = f"{verb} #{done.pull}: {_proven(state)}."
         if state.waits_for_approval:
             headline = "asks you to approve its scenarios."
         ended = state.status not in ("active", "done")
@@ -128,6 +128,16 @@ class Reporter:
         marker = f"<!-- scenarist:thread:{run_id}:{thread} -->"
         said = prose(answer) if answer else "The branch was revised for this review."
         return marker, f"{marker}\n{said}\n\n<sub>in {commit}</sub>"
+
+
+def _proven(state: RunState) -> str:
+    """What was proven, as a clause."""
+    scenarios = state.verdict.scenarios if state.verdict else ()
+    unchanged = sum(proof.unchanged for proof in scenarios)
+    if unchanged:
+        proven = sum(proof.proven for proof in scenarios)
+        return f"{proven} of {len(scenarios)} scenarios failed before the change; all pass now"
+    return _PROVEN[state.spec.kind if state.spec else "feature"]
 
 
 def spent_text(state: RunState) -> str:

@@ -46,7 +46,7 @@ class PromptSent(Frozen):
     """A message that was put to the model outside of replies and tool results."""
 
     type: Literal["PromptSent"] = "PromptSent"
-    reason: Literal["verdict", "nudge", "switch", "comment", "review"]
+    reason: Literal["verdict", "nudge", "switch", "comment", "review", "respecify"]
     text: str
 
 

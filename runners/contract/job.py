@@ -128,7 +128,7 @@ E = TypeVar("E", bound=Frozen, covariant=True)
 class PhaseResult(Generic[E]):
     """How a phase ended, with the events and artifacts to store in one transaction with its end."""
 
-    outcome: Literal["done", "approval", "needs_info", "gave_up", "red"]
+    outcome: Literal["done", "approval", "needs_info", "gave_up", "red", "respecify"]
     reason: str = ""
     events: Sequence[E] = ()
     artifacts: Mapping[str, bytes] = field(default_factory=dict)

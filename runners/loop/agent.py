@@ -29,6 +29,8 @@ from runners.policy.redact import Redactor
 from runners.tools.base import ToolResult
 
 _SILENT_REPLIES = 3
+# How often in a row a `finish` is not accepted before the loop ends.
+_REFUSALS = 3
 _ENDING = ("finish", "give_up", "ask")
 _NUDGE = "Go on with a tool call. When the task is done, call `finish`; if it cannot be done, call `give_up`."
 _LAST = (
@@ -103,7 +105,7 @@ class Agent:
     `log` gets each event before anything is built on it: a reply before its calls are run, a turn's
     results together. It may raise to end the loop (a cancelled run does so). The first `finish` is answered with what
     `checklist` gives, and only the next one ends the loop. `inbox` gives what came in since it was last asked, `navigator` advice
-    when the model goes round in circles.
+    when the model goes round in circles. `refusal` gives the reason why a `finish` is not accepted, or nothing.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class Agent:
         checklist: Callable[[], str] | None = None,
         inbox: Callable[[], Sequence[str]] = tuple,
         navigator: Navigator = lambda _messages: (),
+        refusal: Callable[[], str] = str,
     ) -> None:
         self._engine = engine
         self._tools = tools
@@ -127,6 +130,8 @@ class Agent:
         self._checklist = checklist
         self._inbox = inbox
         self._navigator = navigator
+        self._refusal = refusal
+        self._refused = 0
         self._called: list[ToolCalled] = []
         self._advised = False
         self._schemas = [*tools.toolbox.schemas(), *ENDINGS]
@@ -266,7 +271,15 @@ class Agent:
                 result = ToolResult(ok=False, text="Not run: the task was ended before.")
             elif call.name in _ENDING:
                 ended, result = _ending(call)
-                if ended is not None and ended.reason == "finish" and self._unchecked(messages):
+                refusal = self._refusal() if ended is not None and ended.reason == "finish" else ""
+                self._refused = self._refused + 1 if refusal else 0
+                if refusal:
+                    stuck = Ended(
+                        reason="stuck", text=f"The model called `finish` {_REFUSALS} times. {refusal}"
+                    )
+                    ended = stuck if self._refused == _REFUSALS else None
+                    result = ToolResult(ok=False, text=refusal)
+                elif ended is not None and ended.reason == "finish" and self._unchecked(messages):
                     ended, result = None, ToolResult(ok=True, text=CHECK + (self._checklist or str)())
             else:
                 result = ToolResult(ok=False, text=f"Not run: `{calls[last].name}` must be the last call.")

@@ -48,17 +48,19 @@ def specify_prompt(
     kind: Kind = "feature",
     drafted: str = "",
     told: Sequence[tuple[str, str]] = (),
+    fact: str = "",
 ) -> list[Message]:
     """The conversation that asks for the scenarios of a work order.
 
-    `drafted` is the feature that was not approved, and `told` what people (name, text) said of it.
+    `drafted` is the feature that was written before, `told` what people (name, text) said of it, and `fact` what the
+    verifier found out about it.
     """
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("specify.md.j2").render(fence=mark, max_scenarios=max_scenarios, kind=kind)
     messages = [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
     if drafted or told:
-        again = env.get_template("respecify.md.j2").render(fence=mark, drafted=drafted, told=told)
+        again = env.get_template("respecify.md.j2").render(fence=mark, drafted=drafted, told=told, fact=fact)
         messages.append(Message(role="user", text=again))
     return messages
 

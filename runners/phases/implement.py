@@ -12,7 +12,9 @@ from runners.contract.events import (
     ModelSwitched,
     PromptSent,
     RunnerEvent,
+    SpecWritten,
     ToolCalled,
+    VerdictReached,
 )
 from runners.contract.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, scenarios_folder
 from runners.contract.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
@@ -30,12 +32,15 @@ from runners.phases.checkout import background_of, environment_of, mirror_of, sa
 from runners.phases.toolkit import tools_of
 from runners.policy.plaintext import defuse, one_line
 
+_MAX_ASKED = 10
+
 
 def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Let the model work until it says that it is done; commit what it made on top of the specification."""
     mirror = mirror_of(job, services)
-    tip = unbundled(job, services, mirror, WORK)
-    if services.artifact(CHECKPOINT) is not None:
+    work = tip = unbundled(job, services, mirror, WORK)
+    events = since_spec(job.events)
+    if services.artifact(CHECKPOINT) is not None and any(isinstance(each, ToolCalled) for each in events):
         tip = unbundled(job, services, mirror, CHECKPOINT)
     with services.workspaces.worktree(mirror, tip, job.run_id, "implement") as tree:
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
@@ -54,7 +59,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         with tools_of(
             job, services, tree, sandboxes_of(job, services, environment_of(job, services))
         ) as tools:
-            ended = _work(job, services, tree, tools, head, background)
+            ended = _work(job, services, tree, tools, head, background, work)
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
@@ -71,10 +76,11 @@ def _work(
     tools: Caller,
     head: Sequence[Message],
     background: Background,
+    work: str,
 ) -> Ended:
-    """The loop, with one model after the other as far as the driver's escalation goes."""
+    """The loop, with one model after the other as far as the driver's escalation goes; `work` is the last commit of it."""
     log = _checkpointing(job, services, tree, tools.toolbox.writing)
-    events: list[RunnerEvent] = list(job.events)
+    events: list[RunnerEvent] = list(since_spec(job.events))
 
     def logged(new: Sequence[RunnerEvent]) -> None:
         log(new)
@@ -106,6 +112,7 @@ def _work(
             lambda: checklist(tree.diff(job.spec.commit)),
             inbox,
             partial(navigated, "stuck"),
+            lambda: _still_red(events, changed=bool(tree.diff(work))),
         )
         conversation = conversation_from_log(head, events)
         agent.spent = spent
@@ -116,6 +123,21 @@ def _work(
             return ended
         reason, spent = ended.text, agent.spent
         logged([PromptSent(reason="switch", text=TAKEN_OVER)])
+
+
+def since_spec(events: Sequence[RunnerEvent]) -> Sequence[RunnerEvent]:
+    """The events that belong to the scenarios as they are now: those since they were last written."""
+    last = max((at for at, event in enumerate(events) if isinstance(event, SpecWritten)), default=-1)
+    return events[last + 1 :]
+
+
+def _still_red(events: Sequence[RunnerEvent], *, changed: bool) -> str:
+    """Why work that has not `changed` since a red verdict is not verified again; empty if it may be."""
+    verdicts = [event.verdict for event in events if isinstance(event, VerdictReached)]
+    if changed or not verdicts or verdicts[-1].green:
+        return ""
+    asked = "\n".join(f"- {problem.message}" for problem in verdicts[-1].problems[:_MAX_ASKED])
+    return f"Nothing was changed since the verification failed, so it would fail again. It asks for this:\n{asked}"
 
 
 def _sent_back(events: Sequence[RunnerEvent]) -> bool:

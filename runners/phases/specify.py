@@ -24,6 +24,7 @@ from gherkin.lint.linter import Finding, lint
 from runners.contract.events import (
     Instructed,
     ModelReplied,
+    PromptSent,
     RunnerEvent,
     SpecWritten,
 )
@@ -103,6 +104,12 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         criteria=story.acceptance_criteria,
         max_scenarios=job.settings.max_scenarios,
     )
+    if story.scenarios is not None and _fact(job):
+        return PhaseResult(
+            "needs_info",
+            "Every scenario of the issue passes on the code as it is, so none of them says what is new. Say what should be "
+            "different, or add a scenario that fails today.",
+        )
     if story.scenarios is not None:
         # What people wrote is taken as it is; the linter's word stands beside it.
         drafted = _Draft(story.scenarios, findings=tuple(each.message for each in check(story.scenarios)))
@@ -165,6 +172,7 @@ def _draft(
         max_scenarios=job.settings.max_scenarios,
         drafted=(services.artifact(FEATURE) or b"").decode() if drafted else "",
         told=[(each.by, each.text) for each in told],
+        fact=_fact(job),
     )
     # A run that was interrupted here uses the replies it has paid for, since it was last told something.
     latest = max(
@@ -204,6 +212,14 @@ def _draft(
             problem = error.message if isinstance(error, FeatureInvalid) else "The answer is not JSON."
             messages = [*messages, as_message(reply), Message(role="user", text=f"{problem} Answer again.")]
     return _Draft(None, problem)
+
+
+def _fact(job: Job) -> str:
+    """What the verifier found out about the scenarios that were drafted before; empty if it has not sent them back."""
+    facts = [
+        event.text for event in job.events if isinstance(event, PromptSent) and event.reason == "respecify"
+    ]
+    return facts[-1] if facts else ""
 
 
 def _language(job: Job, mirror: Mirror) -> Domain:

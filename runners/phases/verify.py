@@ -31,6 +31,10 @@ from runners.verify.known import KnownRuns
 from runners.verify.suites import Suites
 from runners.verify.verdict import Verdict
 
+_NOTHING_NEW = "Every one of these scenarios passes on the code as it is, so none of them says what is new."
+# With one of these, scenarios that hold without the change may be the fault of their steps.
+_FAULTS = frozenset({"step-asserts-nothing", "scenario-blind", "scenario-unrelated", "feature-changed"})
+
 
 def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Take the verdict on the committed work; a red one goes back to the model."""
@@ -73,6 +77,8 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     verdict = Gate(services.workspaces, mirror, suites, job.run_id, known).verify(claim)
     reached = VerdictReached(verdict=verdict)
     rounds = 1 + sum(isinstance(event, VerdictReached) for event in job.events)
+    if _nothing_new(verdict) and not _respecified(job):
+        return PhaseResult("respecify", events=[reached, PromptSent(reason="respecify", text=_NOTHING_NEW)])
     if not verdict.green and rounds >= job.settings.budget.rounds:
         return PhaseResult("gave_up", f"The verification failed {rounds} times.", events=[reached])
     if not verdict.green:
@@ -81,6 +87,19 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if not services.models.has("reviewer"):
         return PhaseResult("done", events=[reached])
     return _reviewed(job, services, mirror, claim, reached, last=rounds >= job.settings.budget.rounds)
+
+
+def _nothing_new(verdict: Verdict) -> bool:
+    """Whether the scenarios hold without the change, which is no fault of whoever made it."""
+    return (
+        bool(verdict.scenarios)
+        and all(proof.unchanged for proof in verdict.scenarios)
+        and not ({problem.code for problem in verdict.problems} & _FAULTS)
+    )
+
+
+def _respecified(job: Job) -> bool:
+    return any(isinstance(event, PromptSent) and event.reason == "respecify" for event in job.events)
 
 
 def _earlier(job: Job) -> list[Verdict]:

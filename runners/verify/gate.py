@@ -11,7 +11,7 @@ from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob,
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
-from runners.verify.judging import floor, judge, red_tests, regressions, tampered, unasked
+from runners.verify.judging import floor, judge, none_red, red_tests, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
 from runners.verify.mutation import Bite, mutants, try_mutants
@@ -279,7 +279,8 @@ class Gate:
                     kept=claim.kind == "refactoring",
                 )
             )
-        return tuple(proofs), [problem for proof in proofs for problem in judge(proof, claim.kind)]
+        problems = [problem for proof in proofs for problem in judge(proof, claim.kind)]
+        return tuple(proofs), [*problems, *none_red(proofs)]
 
     def _no_regression(
         self, claim: Claim, base: Path, head: Path

@@ -95,11 +95,16 @@ def judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
         if proof.base != "passed":
             message = f"“{proof.name}” is {proof.base} without the change: it does not describe what is there today."
             problems.append(Problem(code="scenario-not-kept", message=message))
-    elif proof.base not in ("failed", "error"):
-        problems.append(
-            Problem(
-                code="scenario-not-red",
-                message=f"“{proof.name}” already is {proof.base} without the change: it proves nothing.",
-            )
-        )
+    elif proof.base not in ("failed", "error", "passed"):
+        message = f"“{proof.name}” is {proof.base} without the change. It must be run there, and fail."
+        problems.append(Problem(code="scenario-not-red", message=message))
     return problems
+
+
+def none_red(proofs: Sequence[ScenarioProof]) -> list[Problem]:
+    """The problem of scenarios that are all green on both sides; as long as one is red, the others are only unchanged."""
+    if not proofs or not all(proof.unchanged for proof in proofs):
+        return []
+    names = ", ".join(f"“{proof.name}”" for proof in proofs)
+    message = f"No scenario fails without the change, so nothing is proven: {names}."
+    return [Problem(code="scenario-not-red", message=message)]

@@ -36,6 +36,11 @@ class ScenarioProof(Frozen):
         """Green on the head, and red on the base; or, where it is to be `kept`, green there too."""
         return self.head == "passed" and self.base in (("passed",) if self.kept else ("failed", "error"))
 
+    @property
+    def unchanged(self) -> bool:
+        """Green on both sides although it is not to be `kept`: it proves nothing, and nobody did anything wrong."""
+        return self.head == "passed" and self.base == "passed" and not self.kept
+
 
 class Counts(Frozen):
     passed: int = 0
@@ -95,6 +100,9 @@ class Problem(Frozen):
         "no-scenario",
         "scenario-not-red",
         "scenario-not-green",
+        "scenario-blind",
+        "scenario-unrelated",
+        "held-out-failed",
         "step-undefined",
         "step-asserts-nothing",
         "equals-everything",
