@@ -20,8 +20,8 @@ from bot.demo.watch import watch
 from bot.forges.forge import Repo
 from bot.forges.local import LocalForge, http_sender
 from bot.log.state import RunState
-from bot.storage.database import connect, migrate
-from bot.storage.store import Store
+from bot.storage.database import migrate
+from bot.storage.store import open_store
 from bot.worker.machine import environment, start_all
 from bot.worker.processes import (
     is_ready,
@@ -74,7 +74,7 @@ def run_demo(options: DemoOptions) -> int:
     started = time.monotonic()
     with sigterm_interrupts(), _state_dir(options.keep) as state_dir:
         settings = _settings(options, state_dir)
-        store = Store(connect(settings.database))
+        store = open_store(settings.database)
         migrate(store.engine)
         with listen("127.0.0.1", 0) as listener, processes(state_dir / "logs") as group:
             url = url_of(listener)

@@ -18,7 +18,7 @@ from bot.log.events import (
     Status,
     event_adapter,
 )
-from bot.storage.database import add_row, passed, reading
+from bot.storage.database import add_row, connect, passed, reading
 from bot.storage.reports import Reports
 from bot.storage.run_log import append, instructions, put
 from bot.storage.tables import artifacts, deliveries, events, runs
@@ -84,6 +84,11 @@ def _next_place(target: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
     other = runs.alias()
     newest = sa.func.coalesce(sa.func.max(other.c.place), 0) + 1
     return sa.select(newest).where(other.c.target == target).correlate(runs).scalar_subquery()
+
+
+def open_store(database_url: str) -> "Store":
+    """Return the store in the database at a SQLAlchemy URL; nothing is connected yet."""
+    return Store(connect(database_url))
 
 
 class Store:

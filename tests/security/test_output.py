@@ -5,7 +5,8 @@ import json
 import pytest
 from rich.console import Console
 
-from bot.cli.audit import audit_lines, log_line
+from bot.cli.runs.audit import audit_lines
+from bot.cli.runs.log import log_line
 from bot.demo.watch import describe
 from bot.log.events import Entry
 from bot.report.escape import block, inline, prose

@@ -3,12 +3,17 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from bot.cli.options import AsJson
 from gherkin.domain.language import Domain
 from gherkin.domain.language import load as load_domain
 from gherkin.errors import ScenaristError
 from gherkin.feature.steps import StepDefinition, catalogue
-from gherkin.lint.linter import Finding, lint
+from gherkin.lint.linter import Finding
+from gherkin.lint.linter import lint as lint_feature
 
 
 class FeatureUnreadable(ScenaristError):
@@ -16,6 +21,22 @@ class FeatureUnreadable(ScenaristError):
 
     code = "SCN-7012"
     next_step = "Give feature files, or folders with feature files in them."
+
+
+def lint(
+    paths: Annotated[list[Path], typer.Argument(help="Feature files, or folders with feature files.")],
+    strict: Annotated[bool, typer.Option(help="Exit status 1 for warnings, too.")] = False,
+    max_scenarios: Annotated[int, typer.Option(min=1, help="Scenarios a file may have.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Check the scenarios in feature files.
+
+    Exit status 1 when there is an error.
+    """
+    found = lint_files(paths, max_scenarios)
+    typer.echo(lint_text(found, as_json=as_json))
+    every = [each for findings in found.values() for each in findings]
+    raise typer.Exit(1 if any(strict or each.level == "error" for each in every) else 0)
 
 
 def lint_files(paths: Sequence[Path], max_scenarios: int) -> dict[str, list[Finding]]:
@@ -31,7 +52,7 @@ def lint_files(paths: Sequence[Path], max_scenarios: int) -> dict[str, list[Find
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise FeatureUnreadable(f"{path} cannot be read: {error}.") from None
-        found[str(path)] = lint(
+        found[str(path)] = lint_feature(
             text, definitions=_definitions(path), domain=_domain(path), max_scenarios=max_scenarios
         )
     return found

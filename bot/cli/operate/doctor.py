@@ -1,4 +1,4 @@
-"""`scenarist doctor`: whether this machine can do its part, and what to do where it cannot."""
+"""`scenarist doctor`: check whether this machine can do its part, and say what to do where it cannot."""
 
 import re
 import shutil
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import sqlalchemy as sa
+import typer
 
 from bot.config.limits import database_urls, load_limits
 from bot.config.models import load_models
-from bot.config.settings import Settings
+from bot.config.settings import Settings, load_settings
 from bot.storage.database import connect, is_current
 from gherkin.errors import ScenaristError
 from runners.models.roster import Roster
@@ -40,6 +41,18 @@ class Finding:
     state: State
     said: str
     todo: str = ""
+
+
+def doctor() -> None:
+    """Check whether this machine can do its part.
+
+    Says what to do where it cannot. Exit status 1 if a check fails.
+    """
+    failed = False
+    for finding in examine(load_settings()):
+        typer.echo(finding_text(finding))
+        failed = failed or finding.state == "failed"
+    raise typer.Exit(1 if failed else 0)
 
 
 def examine(settings: Settings) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import app
-from bot.cli.serve_model import ServeFailed, Serving, chat_template, serve, serving
+from bot.cli.models.serve import ServeFailed, Serving, chat_template, serve, serving
 from tests.standins.chat_server import ChatServer
 
 

@@ -10,9 +10,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import httpx
+import typer
 
+from bot.cli.options import Host, Port
 from gherkin.errors import ScenaristError
 from runners.models.vllm_families import Family, family_of
 
@@ -37,6 +40,27 @@ class Serving:
     command: list[str]
     why: str
     notes: tuple[str, ...] = ()
+
+
+def serve_model(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A folder, or a name on Hugging Face's hub.")],
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    context_length: Annotated[int, typer.Option(min=0, help="In tokens; 0: the model's own.")] = 0,
+    python: Annotated[str, typer.Option(help="The Python that has vLLM; left out: `vllm` on the PATH.")] = "",
+    only_print: Annotated[bool, typer.Option("--print", help="Print the command only.")] = False,
+) -> None:
+    """Start `vllm serve` with the flags that the model's family needs.
+
+    Further flags are passed on.
+    """
+    made = serving(model, python=python, host=host, port=port, context=context_length, more=context.args)
+    for line in (made.why, *made.notes):
+        typer.echo(f"# {line}", err=True)
+    typer.echo(shlex.join(made.command))
+    if not only_print:
+        raise typer.Exit(serve(made, f"http://{host}:{port}", typer.echo))
 
 
 def serving(

@@ -4,8 +4,13 @@ import hashlib
 import json
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from bot.cli.process import require_sandbox
 from bot.config.repository import FILE, parse_config
+from bot.config.settings import load_settings
 from bot.report.reporter import Reporter
 from gherkin.errors import ScenaristError
 from runners.contract.job import PROTECTED
@@ -25,6 +30,26 @@ class VerifyRefused(ScenaristError):
 
     code = "SCN-7008"
     next_step = "Give a git repository, two commits of it, and the path of a feature file in the second one."
+
+
+def verify(
+    base: Annotated[str, typer.Option(help="The commit before the change.")],
+    feature: Annotated[str, typer.Option(help="Path of the feature file, in the head commit.")],
+    head: Annotated[str, typer.Option(help="The commit with the change.")] = "HEAD",
+    repo: Annotated[Path, typer.Option(help="A git repository.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole verdict.")] = False,
+) -> None:
+    """Take the verdict on a change in any repository.
+
+    Exit status 0 when the change is proven, 1 when it is not.
+    """
+    settings = load_settings()
+    require_sandbox(settings)
+    limits = Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+    unsafe = settings.unsafe_no_sandbox
+    verdict = verify_repository(repo, base, head, feature, limits=limits, unsafe=unsafe)
+    typer.echo(verdict_text(verdict, as_json=as_json))
+    raise typer.Exit(0 if verdict.green else 1)
 
 
 def verify_repository(

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from bot.config.models import load_models
 from bot.config.repository import FILE, parse_config
-from bot.config.settings import Settings
+from bot.config.settings import Settings, load_settings
 from gherkin.errors import ScenaristError
 from runners.contract.budget import Spent
 from runners.contract.events import RunnerEvent, SpecWritten
@@ -39,6 +42,23 @@ class Specified:
     reason: str = ""
     questions: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+
+
+def spec(
+    issue: Annotated[Path, typer.Argument(help="A text file: the issue's title, then its text.")],
+    repo: Annotated[Path, typer.Option(help="A git repository.")] = Path(),
+    base: Annotated[str, typer.Option(help="The commit to start from.")] = "HEAD",
+    number: Annotated[int, typer.Option(min=1, help="The issue's number, for its tag.")] = 1,
+) -> None:
+    """Print the scenarios for an issue, and write no code.
+
+    Exit status 0 when there are scenarios, 1 when the issue says too little.
+    """
+    made = specify_issue(issue, repo, base, number, load_settings())
+    typer.echo(made.feature or made.reason, nl=not made.feature, err=not made.feature)
+    for note in (*made.questions, *made.findings):
+        typer.echo(f"- {note}", err=True)
+    raise typer.Exit(0 if made.feature else 1)
 
 
 def specify_issue(issue: Path, repo: Path, base: str, number: int, settings: Settings) -> Specified:

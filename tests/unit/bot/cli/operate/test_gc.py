@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from bot.cli.app import app
-from bot.cli.gc import Removed, collect
+from bot.cli.operate.gc import Removed, collect
 from bot.config.settings import Settings
 from bot.log.events import RunRequested
 from bot.storage.database import connect, migrate

@@ -1,4 +1,4 @@
-"""`scenarist gc`: removes what ended runs left behind, by age and by size."""
+"""`scenarist gc`: remove what ended runs left behind, by age and by size."""
 
 import contextlib
 import fcntl
@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import sqlalchemy as sa
+import typer
 
-from bot.config.settings import Settings
+from bot.config.settings import Settings, load_settings
 from bot.storage.database import reading
-from bot.storage.store import Store
+from bot.storage.store import Store, open_store
 from bot.storage.tables import artifacts, deliveries, runs
 from runners.git.removal import remove_tree
 from runners.git.workspaces import Mirror, Workspaces
@@ -27,6 +29,18 @@ class Removed:
     kind: str
     count: int
     size: int
+
+
+def gc(dry_run: Annotated[bool, typer.Option(help="Only print what would be removed.")] = False) -> None:
+    """Remove what ended runs left on this machine and in the database.
+
+    Age and size decide; see docs/operating.md.
+    """
+    settings = load_settings()
+    for removed in collect(settings, open_store(settings.database), dry_run=dry_run):
+        verb = "would be removed" if dry_run else "removed"
+        size = f", {removed.size / 1e6:,.1f} MB" if removed.size else ""
+        typer.echo(f"{removed.kind}: {removed.count} {verb}{size}")
 
 
 def collect(settings: Settings, store: Store, *, dry_run: bool) -> Iterator[Removed]:

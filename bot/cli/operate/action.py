@@ -4,13 +4,16 @@ The same phases as everywhere, without server and broker; the log lives in a SQL
 https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 """
 
+import os
 import time
 from collections.abc import MutableMapping
 from pathlib import Path
 
+import typer
 from pydantic import SecretStr
 
-from bot.config.settings import Settings
+from bot.cli.process import start_logging
+from bot.config.settings import Settings, load_settings
 from bot.forges.registry import Forges
 from bot.intake.commands import StartRun, decide
 from bot.intake.events import Ignored, ReviewCommented
@@ -19,8 +22,8 @@ from bot.log.state import RunState, fold
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
 from bot.runs.driver import Driver
-from bot.storage.database import connect, migrate
-from bot.storage.store import Store
+from bot.storage.database import migrate
+from bot.storage.store import Store, open_store
 from bot.worker.worker import make_reporter, trusted_handlers, untrusted_handlers
 from gherkin.errors import ScenaristError
 from runners.contract.job import FEATURE
@@ -38,6 +41,15 @@ class NotInAction(ScenaristError):
     )
 
 
+def action() -> None:
+    """Do one event's whole run in this process, as a CI job.
+
+    The GitHub Actions workflow calls it.
+    """
+    start_logging()
+    raise typer.Exit(run_action(load_settings(), os.environ))
+
+
 def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
     """Handle the job's event; returns the exit status: 0 for a pull request or nothing to do, else 1.
 
@@ -50,7 +62,7 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
         raise NotInAction(f"{', '.join(missing)} is not set.")
     settings = _settings(settings, environ, token)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    store = Store(connect(settings.database))
+    store = open_store(settings.database)
     migrate(store.engine)
     forges = Forges(settings, store)
     try:

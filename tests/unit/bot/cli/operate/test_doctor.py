@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import app
-from bot.cli.doctor import Finding, examine
+from bot.cli.operate.doctor import Finding, examine
 from bot.config.settings import Settings
 from bot.storage.database import connect, migrate
 from tests.standins.chat_server import ChatServer

@@ -1,9 +1,16 @@
-"""`scenarist log` and `scenarist audit`: a run's log and its tool calls in lines, and whether the trail holds."""
+"""`scenarist audit`: the tool calls of a run, and whether their trail is unbroken."""
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
+import typer
+
+from bot.cli.options import RunId
+from bot.config.settings import load_settings
 from bot.log.events import Entry
+from bot.runs.control import RunUnknown
+from bot.storage.store import open_store
 from gherkin.errors import ScenaristError
 from runners.contract.events import Committed, ToolCalled
 from runners.loop.audit import head, verify
@@ -21,8 +28,32 @@ class AuditBroken(ScenaristError):
     )
 
 
+def audit(
+    run: RunId,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check that no entry was removed or altered.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print every tool call of a run: who, what, and its result."""
+    entries = entries_of(run)
+    if verify:
+        typer.echo(check_audit(entries))
+        return
+    for line in audit_lines(entries, as_json=as_json):
+        typer.echo(line)
+
+
+def entries_of(run: str) -> list[Entry]:
+    """Return the log of the run with this id. Raises `RunUnknown`."""
+    entries = open_store(load_settings().database).entries(run)
+    if not entries:
+        raise RunUnknown(f"There is no run {run}.")
+    return list(entries)
+
+
 def audit_lines(entries: Sequence[Entry], *, as_json: bool) -> Iterator[str]:
-    """The tool calls of a run's log, each in one line of plain text or as one JSON object."""
+    """Yield each tool call of a run's log as one line of text, or as one JSON object."""
     for entry in entries:
         event = entry.event
         if not isinstance(event, ToolCalled):
@@ -40,17 +71,11 @@ def audit_lines(entries: Sequence[Entry], *, as_json: bool) -> Iterator[str]:
         ]
         who = f"{event.role or '-'} {event.capability or '-'}"
         line = f"{entry.seq:4} {entry.at[11:19]} {who:16} {event.call.name} {event.call.arguments}"
-        yield f"{_plain(line)[:_SHOWN]}  [{_plain('; '.join(details))}]"
-
-
-def log_line(entry: Entry) -> str:
-    """An entry of a run's log in one line that does nothing to a terminal."""
-    text = json.dumps(entry.event.model_dump(mode="json", exclude={"type"}), ensure_ascii=False)
-    return _plain(f"{entry.seq:4} {entry.at[11:19]} {entry.event.type:14} {text}")[:190]
+        yield f"{on_one_line(line)[:_SHOWN]}  [{on_one_line('; '.join(details))}]"
 
 
 def check_audit(entries: Sequence[Entry]) -> str:
-    """A sentence on the trail that holds. Raises `AuditBroken` with the first place where it does not.
+    """Return a sentence on the unbroken trail. Raises `AuditBroken` with the first place where it breaks.
 
     The trail must contain every hash that the log's commits have noted of it.
     """
@@ -65,6 +90,6 @@ def check_audit(entries: Sequence[Entry]) -> str:
     return f"{len(calls)} tool calls, and the trail holds. Its newest entry is {head(calls)}."
 
 
-def _plain(text: str) -> str:
-    """`text` on one line, without what a terminal would act on."""
+def on_one_line(text: str) -> str:
+    """Return `text` on one line, without control characters."""
     return without_controls(text.replace("\n", " ").replace("\t", " "))

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import typer
+
 from bot.config.models import load_models
-from bot.config.settings import Settings
+from bot.config.settings import Settings, load_settings
 from gherkin.errors import ScenaristError
 from runners.models.probe import PROBE, Profile, probe
 from runners.models.roster import Roster
@@ -23,6 +25,16 @@ class Checked:
     profile: Profile | None
     context_length: int
     problem: str
+
+
+def check() -> None:
+    """Ask each configured model for one tool call and one JSON answer.
+
+    Exit status 1 if one cannot be worked with.
+    """
+    checked = check_models(load_settings())
+    typer.echo(table(checked))
+    raise typer.Exit(1 if any(each.problem for each in checked) else 0)
 
 
 def check_models(settings: Settings) -> list[Checked]:

@@ -1,11 +1,14 @@
 """`scenarist domain`: a first draft of a repository's domain language, from its code and, if wanted, from the model."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from bot.config.models import load_models
-from bot.config.settings import Settings
+from bot.config.settings import Settings, load_settings
 from gherkin.domain.drawing import draw
-from gherkin.domain.language import Domain
+from gherkin.domain.language import Domain, dump
 from gherkin.errors import ScenaristError
 from runners.loop.glossary import complete
 from runners.models.roster import Roster
@@ -21,6 +24,17 @@ class LanguageUnusable(ScenaristError):
 
     code = "SCN-7016"
     next_step = "Run the command again, with another model, or without `--model`."
+
+
+def domain(
+    repo: Annotated[Path, typer.Option(help="The repository.", exists=True, file_okay=False)] = Path(),
+    model: Annotated[bool, typer.Option(help="Have the model complete it.")] = False,
+) -> None:
+    """Print a first draft of `.scenarist/domain.yml`.
+
+    It is drawn from the repository's Python code, features and steps.
+    """
+    typer.echo(dump(draft(repo, load_settings() if model else None)), nl=False)
 
 
 def draft(repo: Path, settings: Settings | None) -> Domain:

@@ -1,0 +1,59 @@
+"""A command group whose commands are imported when they are called: `--help` stays quick."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """One command of a group.
+
+    `target` is ``module:attribute``: the function of a command, or the `typer.Typer` of a group. `help` is the
+    first line of its docstring (a test compares them). With `passes_on` unknown options reach the function.
+    """
+
+    target: str
+    help: str
+    passes_on: bool = False
+
+    def load(self, name: str) -> Any:
+        """Import the target and return it as a command called `name`."""
+        module, _, attribute = self.target.partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            return typer.main.get_command(found)
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        settings = {"allow_extra_args": True, "ignore_unknown_options": True} if self.passes_on else {}
+        single.command(name, context_settings=settings)(found)
+        return typer.main.get_command(single)
+
+
+class LazyCommand(TyperCommand):
+    """Stands for a command in lists and help; the real one takes over when its arguments are read."""
+
+    def __init__(self, name: str, lazy: Lazy) -> None:
+        super().__init__(name=name, help=lazy.help)
+        self.lazy = lazy
+
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
+        """Return the real command's context."""
+        return self.lazy.load(self.name or "").make_context(info_name, args, *more, **extra)
+
+
+class LazyGroup(TyperGroup):
+    """A group of the commands in `table`, by name; subclasses set it."""
+
+    table: ClassVar[Mapping[str, Lazy]] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, in the order of the table."""
+        return list(self.table)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> LazyCommand | None:
+        """Return the command called `cmd_name`, not loaded yet."""
+        return LazyCommand(cmd_name, self.table[cmd_name]) if cmd_name in self.table else None

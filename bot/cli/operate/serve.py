@@ -1,0 +1,53 @@
+"""`scenarist serve`."""
+
+import contextlib
+import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from bot.cli.options import Host, Port
+from bot.cli.process import start_logging
+from bot.config.settings import load_settings
+from bot.storage.store import open_store
+from bot.web.app import WebApp
+from bot.worker.celery_app import Bell, make_celery
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    fd: Annotated[
+        int | None, typer.Option(help="Serve a listening socket that is inherited under this number instead.")
+    ] = None,
+) -> None:
+    """Run the web app: webhooks, health and run pages."""
+    settings = load_settings()
+    start_logging()
+    web = WebApp(
+        open_store(settings.database),
+        Bell(make_celery(settings.broker_url)).deliveries,
+        secrets={
+            "github": settings.github_webhook_secret.get_secret_value().encode(),
+            "local": settings.local_webhook_secret.get_secret_value().encode(),
+        },
+        labels=(settings.trigger_label, settings.spec_label),
+        control_token=settings.control_token.get_secret_value(),
+        max_body_bytes=settings.max_body_bytes,
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            web,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            loop="uvloop",
+            http="httptools",
+        )
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+    if not server.started:
+        raise typer.Exit(1)  # the address was in use; uvicorn has said so

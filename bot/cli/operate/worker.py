@@ -1,0 +1,63 @@
+"""`scenarist worker`."""
+
+import os
+import shutil
+from typing import Annotated
+
+import typer
+
+from bot.cli.process import require_sandbox, start_logging
+from bot.config.limits import database_urls, load_limits
+from bot.config.settings import load_settings
+from bot.runs.draining import Draining
+from bot.worker.celery_app import make_celery, register_tasks
+from runners.sandbox.scratch import use_private_tmp
+
+_QUEUES = ("intake", "publish", "runs")
+
+
+def worker(
+    queues: Annotated[str, typer.Option(help="Comma-separated: intake, publish, runs.")] = ",".join(_QUEUES),
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+) -> None:
+    """Run a Celery worker.
+
+    The queues `intake` and `publish` need the forge's credentials; `runs` must not have them.
+    """
+    settings = load_settings()
+    start_logging()
+    names = [name.strip() for name in queues.split(",") if name.strip()]
+    unknown = set(names) - set(_QUEUES)
+    if unknown or not names:
+        raise typer.BadParameter(f"unknown queue: {', '.join(sorted(unknown)) or '(none)'}")
+    if "runs" in names:
+        require_sandbox(settings)
+        database_urls(load_limits(settings.limits_file))
+    celery = make_celery(settings.broker_url, settings.reap_seconds)
+    scratch = use_private_tmp(settings.state_dir)
+    register_tasks(celery, settings, names, Draining(scratch / "stopping", settings.stop_seconds))
+    if concurrency > 1:
+        _preload()
+    arguments = [
+        *("worker", "--queues", ",".join(names), "--concurrency", str(concurrency)),
+        *("--pool", "prefork", "--loglevel", "WARNING", "--hostname", f"{'-'.join(names)}-{os.getpid()}@%h"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
+    if "intake" in names:
+        arguments += ["--beat", "--schedule", str(scratch / "beat")]
+    try:
+        celery.worker_main(arguments)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _preload() -> None:
+    """Import what each process needs before they are forked, so that they share its memory."""
+    import gc
+
+    import bot.worker.worker  # noqa: F401
+    from runners.models.vllm import preload
+
+    preload()
+    gc.collect()
+    gc.freeze()

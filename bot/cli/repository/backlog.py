@@ -1,0 +1,38 @@
+"""`scenarist backlog`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.config.settings import load_settings
+from bot.forges.forge import Repo
+from bot.forges.registry import Forges
+from bot.intake.backlog import BacklogInvalid, import_backlog, read_backlog
+from bot.storage.store import open_store
+
+
+def backlog(
+    file: Annotated[Path, typer.Argument(help="Stories as YAML; see docs/backlog.md.")],
+    repo: Annotated[str, typer.Option(help="OWNER/NAME.")],
+    forge: Annotated[str, typer.Option(help="github or local.")] = "github",
+    label: Annotated[list[str] | None, typer.Option(help="Labels of the new issues.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only print what would be created.")] = False,
+) -> None:
+    """Create an issue for each story in a file, once.
+
+    The issues come in the order of the stories' priority; a story that has its issue is left alone.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BacklogInvalid(f"{file} cannot be read: {error}.") from None
+    stories = read_backlog(text, file.name)
+    settings = load_settings()
+    adapter = Forges(settings, open_store(settings.database)).backlog(forge)
+    for story, number, new in import_backlog(
+        adapter, Repo(full_name=repo), stories, label or [], dry_run=dry_run
+    ):
+        typer.echo(
+            f"{'new' if new else 'there'}  {f'#{number}' if number else '-':6} {story.id}: {story.title}"
+        )

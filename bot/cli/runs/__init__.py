@@ -1,0 +1,3 @@
+"""Commands that list runs, show one, and control it.
+
+One file for each command; `app.py` lists them."""

@@ -1,0 +1,51 @@
+"""Commands are listed without being imported, and are what the list says."""
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+from typer.testing import CliRunner
+
+from bot import __version__
+from bot.cli.app import Commands, app
+from bot.cli.lazy import Lazy, LazyGroup
+from bot.cli.models import ModelCommands
+
+EVERY = [(group, name) for group in (Commands, ModelCommands) for name in group.table]
+
+
+@pytest.mark.parametrize(("group", "name"), EVERY)
+def test_the_list_says_what_the_command_says(group: type[LazyGroup], name: str) -> None:
+    lazy: Lazy = group.table[name]
+    assert lazy.load(name).name == name
+    module, _, attribute = lazy.target.partition(":")
+    found = getattr(import_module(module), attribute)
+    documented = found.info.help if hasattr(found, "info") else inspect.getdoc(found)
+    assert documented.splitlines()[0] == lazy.help
+    if name != "version":
+        shown = CliRunner().invoke(app, [*(["models"] if group is ModelCommands else []), name, "--help"])
+        assert shown.exit_code == 0
+        assert "Usage" in shown.output
+
+
+def test_help_imports_no_command() -> None:
+    script = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom bot.cli.app import app\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "print([name for name in sys.modules if name in ('pydantic', 'sqlalchemy', 'celery', 'bot.cli.runs.log')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_version_is_an_option_and_a_command() -> None:
+    for arguments in (["--version"], ["version"]):
+        assert CliRunner().invoke(app, arguments).output.strip() == __version__
+
+
+def test_an_unknown_command_is_named() -> None:
+    done = CliRunner().invoke(app, ["lnit"])
+    assert done.exit_code == 2
+    assert "lnit" in done.output
