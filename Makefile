@@ -3,6 +3,8 @@ ARGS ?=
 PYTHON = .venv/bin/python
 # Tools of the environment (ripgrep) are found by the programs under test as well.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# With it in the environment each process would compile the whole bot anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test test-vllm corpus fuzz chaos lint bench docs clean
 
@@ -44,6 +46,7 @@ lint: setup ## Linter, formatter, types
 	@$(PYTHON) -m scripts.make_docs --check
 
 bench: setup ## Measure, beside peers, in one run
+	@sh scripts/bootstrap.sh bench
 	@$(PYTHON) -m bench $(ARGS)
 
 docs: setup ## Write the generated documents

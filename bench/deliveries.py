@@ -20,9 +20,8 @@ from bot.storage.database import connect, migrate
 from bot.storage.tables import deliveries
 from bot.worker.processes import Processes, free_port, processes, scenarist, start_redis, wait_for
 from tests.standins.emulator import make_key
-from tests.standins.npm import node, npm_package
+from tests.standins.npm import PROBOT, node
 
-PROBOT = "14.3.2"
 _ROUNDS = 3
 _SECONDS = 4
 
@@ -171,12 +170,11 @@ def _bare(group: Processes) -> str:
 
 def _probot(group: Processes) -> str:
     port = free_port()
-    home = npm_package("probot", PROBOT)
     env = {
         "BENCH_SECRET": SECRET,
         "BENCH_KEY": make_key(),
         "PORT": str(port),
-        "PROBOT_HOME": str(home.parents[1]),
+        "PROBOT_HOME": str(PROBOT.home),
         "NODE_ENV": "production",
     }
     group.start("probot", [node(), str(Path(__file__).parent / "peers" / "probot.mjs")], env)

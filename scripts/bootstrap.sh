@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up all that `make demo` needs; with the argument `tests`, what `make test` needs besides.
+# Sets up all that `make demo` needs; with the argument `tests` or `bench`, what `make test` or `make bench` needs besides.
 # Nothing is done when it is done already. Debian's packages are installed as root or through sudo without a password.
 set -eu
 
@@ -117,10 +117,20 @@ containers() {
         say "set-up: going on without podman." >&2
 }
 
+# Packages that tests or benches run against, from npm's registry, once. Without them the tests that need them fail at once.
+npm() { .venv/bin/python -m tests.standins.npm "$1" || say "set-up: going on without it." >&2; }
+
+load_generator() {
+    command -v wrk >/dev/null 2>&1 || apt_install "The benches need wrk: install Debian's package wrk." wrk
+}
+
 cd -P "$(dirname "$0")/.."
 # The environment is never built from itself, be it on the PATH through make or activated by hand.
 PATH=$(printf %s "$PATH" | tr : '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
 environment
 sandbox
 redis
-[ "${1:-}" != tests ] || { postgres; containers; }
+case ${1:-} in
+tests) postgres; containers; npm tests ;;
+bench) load_generator; npm bench ;;
+esac

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,18 @@ import pytest
 
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
+from tests.support.machine import skip_without
 from tests.support.postgres import PostgresServer
+
+# Processes that tests start inherit this; with it each would compile the whole bot anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """See `tests.support.machine`."""
+    skip_without(item)
 
 
 @pytest.fixture(scope="session")

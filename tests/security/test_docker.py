@@ -11,12 +11,12 @@ from runners.policy.capabilities import Grants, Policy
 from runners.sandbox.bubblewrap import Limits
 from runners.tools.backends.containers import Containers
 from runners.tools.base import ToolContext
-from tests.support.containers import BUSYBOX, DOCKERFILE, missing, own_engine
+from tests.support.containers import BUSYBOX, DOCKERFILE, own_engine
 from tests.support.tool_context import call, context
 
 pytestmark = [
     pytest.mark.xdist_group("podman"),
-    pytest.mark.skipif(missing() is not None, reason=str(missing())),
+    pytest.mark.needs("containers"),
 ]
 SH = ["/bin/busybox", "sh", "-c"]
 CONFINED = ["--network=none", "--ulimit=nofile=100:100", "--ulimit=nproc=50:50"]

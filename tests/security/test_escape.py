@@ -18,7 +18,7 @@ from runners.tools.base import ToolContext
 from tests.security.conftest import Attack
 from tests.support.tool_context import call, context
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="the control needs root")
+ROOT = pytest.mark.needs("root")  # for the control
 PATCH = "--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n"
 WRITERS: dict[str, Callable[[str], dict[str, object]]] = {
     "write_file": lambda path: {"path": path, "content": "x"},
@@ -345,10 +345,9 @@ def test_attack_a_system_call_that_no_test_needs(
         assert bare != "-1 1\n", bare
 
 
+@pytest.mark.needs("x86_64")
 def test_attack_calls_of_another_architecture(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The x32 numbers of x86_64 lead to the same calls; a filter of plain numbers alone does not see them."""
-    if os.uname().machine != "x86_64":
-        pytest.skip("other machines have no second set of numbers")
     program = "import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.syscall(0x40000000 + 39), ctypes.get_errno())"
     assert Sandbox(workspace).run([sys.executable, "-c", program]).output == "-1 38\n"
 

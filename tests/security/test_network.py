@@ -12,7 +12,7 @@ import pytest
 
 from runners.sandbox.bubblewrap import Sandbox
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="the control needs root")
+ROOT = pytest.mark.needs("root")  # for the control
 
 
 def python(workspace: Path, program: str, *, guarded: bool) -> str:

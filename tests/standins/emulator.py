@@ -20,9 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from bot.worker.processes import free_port
 from runners.git.command import git
 from tests.standins.git_http import GitServer
-from tests.standins.npm import node, npm_package
+from tests.standins.npm import EMULATE, node
 
-VERSION = "0.12.2"
 OWNER, REPO, READER = "ada", "calc", "tri"
 APP_ID, SLUG, INSTALLATION = 12345, "scenarist", 777
 # Like GitHub it allows each token 5,000 requests an hour; long tests take more.
@@ -71,7 +70,7 @@ class Emulator:
     def __enter__(self) -> "Emulator":
         seed = self._folder / "seed.yaml"
         seed.write_text(yaml.safe_dump(self._seed()))
-        entry = npm_package("emulate", VERSION) / "dist" / "index.js"
+        entry = EMULATE.folder / "dist" / "index.js"
         self._process = subprocess.Popen(
             [
                 node(),

@@ -4,15 +4,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.standins.npm import npm_package
+from tests.standins.npm import PAYLOADS
 
-VERSION = "7.6.1"
 COUNT = 329  # of api.github.com
 
 
 def payloads() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(server, event, payload) of every recorded delivery."""
-    root = npm_package("@octokit/webhooks-examples", VERSION)
+    root = PAYLOADS.folder
     for index in sorted(root.glob("*/index.json")):
         for event in json.loads(index.read_text()):
             for payload in event["examples"]:

@@ -10,9 +10,7 @@ from typing import Any
 from jsonschema import Draft7Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from tests.standins.npm import npm_package
-
-VERSION = "23.0.2"
+from tests.standins.npm import OPENAPI
 
 
 def _nullable_type(validator: Any, types: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
@@ -47,7 +45,7 @@ class Description:
     """Finds operations, checks requests and answers, and gives GitHub's own examples as templates."""
 
     def __init__(self) -> None:
-        path = npm_package("@octokit/openapi", VERSION) / "generated" / "api.github.com.json"
+        path = OPENAPI.folder / "generated" / "api.github.com.json"
         self._spec: dict[str, Any] = json.loads(path.read_text())
         self._paths = [
             (re.compile("^" + re.sub(r"\{[^}]+\}", "[^/]+", template) + "$"), template)

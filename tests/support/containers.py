@@ -1,22 +1,30 @@
-"""A container engine for tests: podman with a storage of its own, and whether this machine lets it start containers."""
+"""A container engine for tests: podman with a storage of its own. Nothing is started before a test asks for it."""
 
 import contextlib
-import functools
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 BUSYBOX = Path("/bin/busybox")
 DOCKERFILE = "FROM scratch\nCOPY busybox /bin/busybox\nENTRYPOINT []\n"
+# A container of the probe, with the limits that the tools set.
+_RUN = [
+    *("run", "--rm", "--network=none", "--ulimit=nofile=100:100", "--ulimit=nproc=50:50", "--memory=50m"),
+    *("localhost/probe", "/bin/busybox", "true"),
+]
 
 
 @contextlib.contextmanager
 def own_engine() -> Iterator[tuple[str, ...]]:
     """An engine with a fresh storage, by a path that is short enough for podman (50 characters)."""
-    with tempfile.TemporaryDirectory(prefix="podman-") as made:
-        yield engine(Path(made))
+    storage = Path(tempfile.mkdtemp(prefix="podman-"))
+    try:
+        yield engine(storage)
+    finally:
+        _remove(storage)
 
 
 def engine(storage: Path) -> tuple[str, ...]:
@@ -34,36 +42,30 @@ def engine(storage: Path) -> tuple[str, ...]:
     )
 
 
-@functools.cache
-def missing() -> str | None:
-    """None if containers can be started here, else what keeps them."""
+def problem() -> str | None:
+    """None if containers can be started here, else the reason why not. It takes seconds."""
     for program in ("podman", "runc"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
     if not BUSYBOX.exists():
         return "busybox-static is not installed"
-    with tempfile.TemporaryDirectory(prefix="scenarist-podman-") as made:
+    with own_engine() as words, tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "Dockerfile").write_text(DOCKERFILE)
         shutil.copy(BUSYBOX, folder / "busybox")
-        words = engine(folder / "storage")
-        for command in (
-            ["build", "--network=none", "--tag=probe", made],
-            [
-                "run",
-                "--rm",
-                "--network=none",
-                "--ulimit=nofile=100:100",
-                "--ulimit=nproc=50:50",
-                "--memory=50m",
-                "localhost/probe",
-                "/bin/busybox",
-                "true",
-            ],
-        ):
+        for command in (["build", "--network=none", "--tag=probe", made], _RUN):
             done = subprocess.run(
-                [*words, *command], capture_output=True, text=True, timeout=120, check=False
+                [*words, *command], capture_output=True, text=True, timeout=300, check=False
             )
             if done.returncode:
                 return f"podman {command[0]} fails here: {done.stderr.strip()[-300:]}"
     return None
+
+
+def _remove(storage: Path) -> None:
+    """Remove an engine's storage. podman cleans up in the background after a container has ended, and makes files again."""
+    deadline = time.monotonic() + 60
+    while storage.exists() and time.monotonic() < deadline:
+        shutil.rmtree(storage, ignore_errors=True)
+        if storage.exists():
+            time.sleep(0.1)

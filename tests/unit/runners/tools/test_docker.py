@@ -11,12 +11,12 @@ from runners.policy.capabilities import Grants, Policy
 from runners.sandbox.bubblewrap import Limits
 from runners.tools.backends.containers import Containers, sweep
 from runners.tools.base import ToolContext
-from tests.support.containers import BUSYBOX, DOCKERFILE, missing, own_engine
+from tests.support.containers import BUSYBOX, DOCKERFILE, own_engine
 from tests.support.tool_context import call, context
 
 pytestmark = [
     pytest.mark.xdist_group("podman"),
-    pytest.mark.skipif(missing() is not None, reason=str(missing())),
+    pytest.mark.needs("containers"),
 ]
 RUN = "01J0000000000000000000RUN1"
 SH = ["/bin/busybox", "sh", "-c"]

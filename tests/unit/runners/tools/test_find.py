@@ -1,5 +1,6 @@
 import os
 import shutil
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -87,11 +88,8 @@ def engine(request: pytest.FixtureRequest, ctx: ToolContext, tmp_path: Path) -> 
     """The context with a sandbox that has ripgrep, or has not."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    ripgrep = shutil.which("rg")
     if request.param == "ripgrep":
-        if ripgrep is None:
-            pytest.skip("ripgrep is not installed")
-        shutil.copy(ripgrep, programs / "rg")
+        shutil.copy(Path(sysconfig.get_path("scripts")) / "rg", programs / "rg")
     sandbox = Sandbox(ctx.root, read_only={"/programs": programs}, env={"PATH": "/programs"})
     return context_with(ctx, sandbox)
 
