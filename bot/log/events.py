@@ -97,6 +97,14 @@ class StatusPosted(Frozen):
     comment: int
 
 
+class Asked(Frozen):
+    """A comment of its own asks somebody for an answer or an approval; `key` says which of the run's questions it is."""
+
+    type: Literal["Asked"] = "Asked"
+    comment: int
+    key: str
+
+
 class Published(Frozen):
     """The verified commit is pushed and its pull request open."""
 
@@ -122,6 +130,7 @@ Event = Annotated[
     | Controlled
     | RunnerEvent
     | StatusPosted
+    | Asked
     | Published
     | RunEnded,
     Field(discriminator="type"),

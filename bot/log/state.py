@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from bot.log.events import (
     APPROVAL,
+    Asked,
     Controlled,
     Entry,
     Event,
@@ -24,12 +25,21 @@ from runners.contract.events import Committed, ModelReplied, Reviewed, SpecWritt
 from runners.verify.verdict import Verdict
 
 
+class PhaseTime(Frozen):
+    """One time that a phase was begun; times are UTC in ISO 8601, `ended` is empty while it is on."""
+
+    phase: Phase
+    started: str
+    ended: str = ""
+
+
 class RunState(Frozen):
     """Everything known of a run. Fields are None until the log has said them."""
 
     requested: RunRequested | None = None
     requested_at: str = ""
     phase: Phase | None = None
+    times: tuple[PhaseTime, ...] = ()
     finished: tuple[PhaseFinished, ...] = ()
     delayed: PhaseDelayed | None = None
     prepared: Prepared | None = None
@@ -43,6 +53,7 @@ class RunState(Frozen):
     models: tuple[str, ...] = ()
     sandboxed: bool = True
     status_comment: int | None = None
+    asked: tuple[str, ...] = ()
     published: Published | None = None
     status: Status = "active"
     reason: str = ""
@@ -65,9 +76,21 @@ def fold(entries: Iterable[Entry], state: RunState | None = None) -> RunState:
         changes = {"seq": entry.seq, "updated_at": entry.at, **_apply(current, entry.event)}
         if isinstance(entry.event, RunRequested):
             changes["requested_at"] = entry.at
+        elif isinstance(entry.event, (PhaseStarted, PhaseFinished, PhaseDelayed)):
+            changes["times"] = _timed(current.times, entry.event, entry.at)
         # Nobody else has this copy yet; one more of it an event would be most of the time.
         current.__dict__.update(changes)
     return current
+
+
+def _timed(
+    times: tuple[PhaseTime, ...], event: PhaseStarted | PhaseFinished | PhaseDelayed, at: str
+) -> tuple[PhaseTime, ...]:
+    if isinstance(event, PhaseStarted):
+        return (*times, PhaseTime(phase=event.phase, started=at))
+    if not times or times[-1].phase != event.phase:
+        return times
+    return (*times[:-1], times[-1].model_copy(update={"ended": at}))
 
 
 def _apply(state: RunState, event: Event) -> dict[str, object]:
@@ -108,6 +131,8 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return _controlled(state, event)
         case StatusPosted():
             return {"status_comment": event.comment}
+        case Asked():
+            return {"asked": (*state.asked, event.key)}
         case Published():
             return {"published": event}
         case RunEnded():

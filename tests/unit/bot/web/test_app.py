@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -14,11 +14,13 @@ import sqlalchemy as sa
 import uvicorn
 
 from bot.intake.deliveries import Deliveries
+from bot.log.events import Event, RunRequested
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from bot.storage.tables import deliveries
 from bot.web.app import WebApp
 from bot.worker.processes import free_port
+from tests.support.logs import STATES
 
 SECRET = b"a-webhook-secret"
 
@@ -223,3 +225,28 @@ def test_health_and_unknown_pages(web: Running) -> None:
     assert httpx.get(f"{web.url}/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV").status_code == 404
     assert httpx.get(f"{web.url}/nothing").status_code == 404
     assert httpx.get(f"{web.url}/webhooks/github").status_code == 405
+
+
+def test_the_page_of_a_run_opens_in_every_state(web: Running, sqlite_store: Store) -> None:
+    for name, (requested, *events) in STATES.items():
+        assert isinstance(requested, RunRequested)
+        asked = requested.model_copy(update={"key": name})
+        run_id = sqlite_store.request_run(asked, target=name, exclusive=False)
+        assert run_id is not None
+        for event in events:
+            sqlite_store.note(run_id, event)
+        page = httpx.get(f"{web.url}/runs/{run_id}")
+        assert page.status_code == 200, f"{name}: {page.text}"
+        assert page.text.count("<tr><td>") >= len(events) and "Free delivery for large orders" in page.text
+        assert httpx.get(f"{web.url}/runs/{run_id}?format=json").json()["seq"] == len(events) + 1
+
+
+def test_the_states_above_hold_every_kind_of_event() -> None:
+    kinds = {entry.type for events in STATES.values() for entry in events}
+    assert kinds == {kind.__name__ for kind in every_event()}
+
+
+def every_event() -> Iterator[type]:
+    (union, _field) = get_args(Event)
+    for kind in get_args(union):
+        yield from get_args(kind) or (kind,)
