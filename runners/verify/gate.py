@@ -11,7 +11,7 @@ from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob,
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
-from runners.verify.judging import floor, judge, none_red, red_tests, regressions, tampered, unasked
+from runners.verify.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
 from runners.verify.mutation import Bite, mutants, try_mutants
@@ -92,7 +92,7 @@ class Gate:
                 tests, found = self._own_tests(claim, before, after)
                 problems += found
             for line in claim.commands:
-                run = self._note(claim.head, self._suites.command(head, line))
+                run = self._note(claim.head, self._suites.command(head, line), "the repository's own command")
                 if run.broken:
                     problems.append(Problem(code="command-failed", message=run.broken))
             bite = None
@@ -123,8 +123,10 @@ class Gate:
         tree = git("rev-parse", f"{commit}^{{tree}}", git_dir=self._mirror.path)
         return self._known.once(suite, tree, run)
 
-    def _note(self, commit: str, run: SuiteRun) -> SuiteRun:
-        self._evidence.append(run.evidence(commit))
+    def _note(self, commit: str, run: SuiteRun, purpose: str) -> SuiteRun:
+        """Keep what was run for `purpose` as evidence, unless the repository has no such suite; returns the run."""
+        if run.outcomes or run.broken or purpose.endswith("command"):
+            self._evidence.append(run.evidence(commit, purpose))
         self._replaced[commit].update(run.replaced)
         return run
 
@@ -132,7 +134,8 @@ class Gate:
         """The scenarios once more, with the others, and alone with the last one first: what passed once may not fail then."""
         runs = [suite]
         if suite.seconds < _QUICK_S:
-            runs.append(self._note(claim.head, self._suites.behave(proof, [claim.feature], backwards=True)))
+            again = self._suites.behave(proof, [claim.feature], backwards=True)
+            runs.append(self._note(claim.head, again, "scenarios on the new code, in another order"))
         unsteady = {
             test
             for run in runs
@@ -157,12 +160,12 @@ class Gate:
         failing: list[Failure] = []
         with self._workspaces.worktree(self._mirror, commit, self._run_id, "before") as tree:
             for name, run in self._suites.all():
-                now = self._note(claim.head, run(tree.root))
+                now = self._note(claim.head, run(tree.root), "old tests on the new code")
                 kept = {test for test, outcome in before[name].outcomes.items() if outcome == "passed"}
                 failing += [
                     each for each in regressions(before[name], now, but=claim.feature) if each.test in kept
                 ]
-        return ChangedTests(paths=(*seen.edited, *seen.added), failing=tuple(failing))
+        return ChangedTests(paths=tuple(seen.edited), added=tuple(seen.added), failing=tuple(failing))
 
     def _own_tests(
         self, claim: Claim, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]
@@ -182,10 +185,10 @@ class Gate:
                 for name, run in self._suites.all():
                     if name == "behave" or not after[name].outcomes:
                         continue
-                    then = self._note(claim.base, run(tree.root))
+                    then = self._note(claim.base, run(tree.root), "new tests on the old code")
                     if then.fault in ("timed-out", "untrusted"):
                         continue
-                    proofs += red_tests(then, after[name])
+                    proofs += new_tests(before[name], then, after[name], paths)
         if not proofs and any(run.outcomes for name, run in before.items() if name != "behave"):
             message = "The repository has tests, and the change brings none that fails without it. Add one in their style."
             return (), [Problem(code="no-new-test", message=message)]
@@ -253,8 +256,9 @@ class Gate:
         red = self._once(
             f"behave {claim.feature}", laid_commit, lambda: self._suites.behave(laid, [claim.feature])
         )
-        before = self._note(claim.base, red)
-        after = self._note(claim.head, self._suites.behave(head, [claim.feature]))
+        before = self._note(claim.base, red, "scenarios on the old code")
+        green = self._suites.behave(head, [claim.feature])
+        after = self._note(claim.head, green, "scenarios on the new code")
         if after.broken:
             return (), [Problem(code=_CODES.get(after.fault, "no-scenario"), message=after.broken)]
         if before.fault in ("timed-out", "untrusted"):
@@ -293,8 +297,9 @@ class Gate:
         runs: dict[str, SuiteRun] = {}
         heads: dict[str, SuiteRun] = {}
         for name, run in self._suites.all():
-            before = self._note(claim.base, self._once(name, claim.base, partial(run, base)))
-            after = self._note(claim.head, run(head))
+            before = self._once(name, claim.base, partial(run, base))
+            before = self._note(claim.base, before, "all tests on the old code")
+            after = self._note(claim.head, run(head), "all tests on the new code")
             for side, found in (("base", before), ("head", after)):
                 if found.broken:
                     code = _CODES.get(found.fault, "environment-broken")
@@ -302,7 +307,7 @@ class Gate:
             runs[name], heads[name] = before, after
             worse = unasked(claim, regressions(before, after, but=claim.feature))
             if worse:
-                again = self._note(claim.head, run(head))
+                again = self._note(claim.head, run(head), "once more, since tests failed")
                 still = {failure.test for failure in regressions(before, again, but=claim.feature)}
                 worse = [failure for failure in worse if failure.test in still]
             if before.outcomes or after.outcomes:

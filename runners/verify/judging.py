@@ -46,13 +46,27 @@ def floor(claim: Claim, bite: Bite | None) -> list[Problem]:
     return [Problem(code="tests-do-not-bite", message=message)]
 
 
-def red_tests(then: SuiteRun, after: SuiteRun) -> list[ScenarioProof]:
-    """Tests that pass with the change and do not without it."""
+def new_tests(
+    before: SuiteRun, then: SuiteRun, after: SuiteRun, changed: Collection[str]
+) -> list[ScenarioProof]:
+    """Tests of the change that fail without it and pass with it.
+
+    `before` is the suite on the base, `then` on the base with the test files (`changed`) of the change, `after` on the change.
+    A test that the base has too counts only where the change edits its file. What `then` could not load is one row a file.
+    """
     reasons = {failure.test: failure.message for failure in then.failures}
-    found = []
+    found: list[ScenarioProof] = []
+    unloaded: dict[str, int] = {}
     for test, outcome in after.outcomes.items():
-        was = then.outcomes.get(test, "error" if then.broken or then.failures else "missing")
-        if outcome == "passed" and was in ("failed", "error"):
+        if outcome != "passed":
+            continue
+        file = _file_of(test, changed)
+        existed = test in before.outcomes
+        was = then.outcomes.get(test)
+        if was is None and (then.broken or then.failures) and (file or not existed):
+            place = file or test.rpartition("::")[0]
+            unloaded[place] = unloaded.get(place, 0) + (not existed)
+        elif was in ("failed", "error") and (file or not existed):
             path, _, name = test.rpartition("::")
             found.append(
                 ScenarioProof(
@@ -62,9 +76,23 @@ def red_tests(then: SuiteRun, after: SuiteRun) -> list[ScenarioProof]:
                     base=was,
                     head=outcome,
                     base_message=reasons.get(test, ""),
+                    existed=existed,
                 )
             )
+    for file, tests in unloaded.items():
+        reason = reasons.get(file) or then.broken or next(iter(reasons.values()), "")
+        found.append(
+            ScenarioProof(
+                name="", path=file, line=0, base="error", head="passed", base_message=reason, tests=tests
+            )
+        )
     return found
+
+
+def _file_of(test: str, changed: Collection[str]) -> str:
+    """The changed file that a test's id begins with; empty for ids that do not name their file."""
+    path = test.partition("::")[0]
+    return path if path in changed else ""
 
 
 def regressions(before: SuiteRun, after: SuiteRun, *, but: str) -> list[Failure]:

@@ -77,9 +77,11 @@ class SuiteRun:
         passed, skipped = values.count("passed"), values.count("skipped")
         return Counts(passed=passed, skipped=skipped, failed=len(values) - passed - skipped)
 
-    def evidence(self, commit: str) -> Evidence:
+    def evidence(self, commit: str, purpose: str) -> Evidence:
+        """The run as a row of the verdict's evidence; `purpose` is what it was for."""
         return Evidence(
             commit=commit,
+            purpose=purpose,
             command=self.command,
             exit_code=self.exit_code,
             seconds=round(self.seconds, 2),

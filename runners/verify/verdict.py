@@ -19,7 +19,11 @@ class Failure(Frozen):
 
 
 class ScenarioProof(Frozen):
-    """One scenario on both sides: it must be red on the base commit and green on the head commit."""
+    """One scenario on both sides: it must be red on the base commit and green on the head commit.
+
+    For tests of the change itself, `tests` is how many of a file's tests the row stands for: a file that the base cannot
+    load is one row. With `existed` the base has a test of this name too, and the change edits it.
+    """
 
     name: str
     path: str
@@ -30,6 +34,8 @@ class ScenarioProof(Frozen):
     head_message: str = ""
 
     kept: bool = False
+    tests: int = 1
+    existed: bool = False
 
     @property
     def proven(self) -> bool:
@@ -71,15 +77,17 @@ class OracleChange(Frozen):
 class ChangedTests(Frozen):
     """Existing tests that the change edits, and what comes of them as they were before.
 
-    `paths` are the edited files; `failing` the tests that passed on the base and, as they were there, fail on the head.
+    `paths` are the edited files, `added` new files that configure tests; `failing` the tests that passed on the base and,
+    as they were there, fail on the head.
     """
 
     paths: tuple[str, ...]
+    added: tuple[str, ...] = ()
     failing: tuple[Failure, ...] = ()
 
 
 class Evidence(Frozen):
-    """One command the verifier ran: where, what came of it, how long (seconds) it took.
+    """One command the verifier ran: where, what for, what came of it, how long (seconds) it took.
 
     With `known` it was run for an earlier verdict, on the very same files.
     """
@@ -90,6 +98,7 @@ class Evidence(Frozen):
     seconds: float
     log_sha256: str
     known: bool = False
+    purpose: str = ""
 
 
 class Problem(Frozen):

@@ -1,6 +1,7 @@
 """The prompts, whole, as a model gets them: `UPDATE_SNAPSHOTS=1` writes them anew, and the diff is to be read."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,12 @@ def test_delimiters_differ_between_runs_and_cannot_be_forged() -> None:
     text = specify_prompt(RUN, forged, BACKGROUND, max_scenarios=8)[1].text
     inside = text.split("## Issue\n")[1].split("## Comment")[0]
     assert inside.count(f"{fence(RUN)} end") == 1, "only the real end of the block is one"
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_every_delimiter_stands_on_a_line_of_its_own(name: str) -> None:
+    for message in PROMPTS[name]:
+        for line in message.text.split("\n"):
+            shown = re.search(r"=====[0-9a-f]{24}(?: end)?", line)
+            # The instructions name the delimiters, in code marks.
+            assert shown is None or shown.group() == line or f"`{shown.group()}`" in line, line
