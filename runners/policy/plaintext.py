@@ -2,11 +2,14 @@
 
 import re
 
-# Terminal escapes and other control characters, and the marks that reverse the direction of text.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Terminal escapes and other control characters, marks that reverse the direction of text, other line ends, and
+# halves of characters (a file name that is not UTF-8), which no forge takes.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 # Forges look for these in the rendered text, so that neither entities nor backslashes keep them away:
 # mentions, references that link and close issues, addresses (which close issues as well).
-_ACTIVE = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)|!(?=\d)|:(?=//)", re.IGNORECASE)
+_ACTIVE = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)|!(?=\d)|:(?=//)|\bw(?=ww\.)", re.IGNORECASE)
 _JOINER = "\u2060"  # WORD JOINER: no width, and no part of a name or number
 
 MAX_TEXT = 16_000  # characters of a tool's answer that a model is shown

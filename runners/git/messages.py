@@ -1,0 +1,111 @@
+"""Subjects and bodies of commits, and titles of pull requests, in the habit of a repository's log."""
+
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from gherkin.issue.kinds import Kind
+from runners.policy.plaintext import defuse, one_line
+
+# https://git-scm.com/docs/git-commit#_discussion asks for fewer than 50 characters; most tools show 72.
+MAX_SUBJECT = 72
+_WIDTH = 72
+# https://www.conventionalcommits.org
+_TYPED = re.compile(
+    r"(?:build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(?:\([^)]{1,40}\))?!?:\s+",
+    re.IGNORECASE,
+)
+_TYPES: Mapping[Kind, str] = {"feature": "feat", "bug": "fix", "refactoring": "refactor", "chore": "docs"}
+# A prefix with an issue's number in it: "Fixed #12 -- ", "gh-12: ", "[#12] ".
+_NUMBERED = re.compile(r"\W{0,2}(?:[A-Za-z]{1,12} )?(?:#|gh-)(\d+)[\]):]*\s*(?:--|[-:])?\s*", re.IGNORECASE)
+# What people put before an issue's title and that says nothing in a log.
+_LABEL = re.compile(
+    r"(?:\[[^\]]{1,30}\]\s*:?|(?:bug(?: report)?|feature(?: request)?|enhancement|task|docs?)\s*:)\s*",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,2}[.)])[ \t]+")
+_HALF = 0.5
+_ENOUGH = 4  # subjects, below which nothing is taken for a habit
+
+
+def habitual(text: str, kind: Kind, number: int, log: Sequence[str], limit: int = 200) -> str:
+    """A title that says `text` (a stranger's) in the way of the subjects in `log`, at most `limit` characters long.
+
+    It takes over their prefix (the type of a conventional commit, or the number of an issue), the case of their first letter,
+    and whether they end in a full stop. `number` is the issue, 0 if there is none.
+    """
+    plain = " ".join(text.split())
+    plain = _LABEL.sub("", plain, count=1) if _LABEL.match(plain) else plain
+    subjects = [line for line in log if line and not line.startswith(("Merge ", "Revert "))]
+    prefix = ""
+    if len(subjects) >= _ENOUGH:
+        prefix = _prefix(subjects, kind, number)
+        rests = [_without_prefix(line) for line in subjects]
+        plain = _without_prefix(plain) or plain
+        if _share(rests, lambda rest: rest[:1].islower()):
+            plain = plain[:1].lower() + plain[1:] if not plain[1:2].isupper() else plain
+        elif _share(rests, lambda rest: rest[:1].isupper()) and plain.partition(" ")[0].isalpha():
+            plain = plain[:1].upper() + plain[1:]
+        plain = plain.rstrip(".")
+        plain += "." if _share(rests, lambda rest: rest.endswith(".")) else ""
+    return prefix + shortened(plain, limit - len(prefix))
+
+
+def shortened(text: str, limit: int = MAX_SUBJECT) -> str:
+    """A stranger's `text` defused, on one line of at most `limit` characters, cut between words where that is possible."""
+    flat = one_line(text, 10 * limit)
+    if len(flat) <= limit:
+        return flat
+    cut = flat[: limit - 1].rpartition(" ")[0]
+    return f"{cut if len(cut) > limit // 2 else flat[: limit - 1]}…"
+
+
+def message(subject: str, body: str, trailers: Mapping[str, str]) -> str:
+    """A commit's message: `subject` as it is, the stranger's `body` wrapped and defused, and `trailers`."""
+    parts = [
+        subject,
+        *(_wrapped(part) for part in re.split(r"\n\s*\n", defuse(body).strip()) if part.strip()),
+    ]
+    return "\n\n".join([*parts, "\n".join(f"{name}: {value}" for name, value in trailers.items())]) + "\n"
+
+
+def _prefix(subjects: Sequence[str], kind: Kind, number: int) -> str:
+    if _share(subjects, lambda line: _TYPED.match(line) is not None):
+        return f"{_TYPES[kind]}: "
+    if not number:
+        return ""
+    found = [match for line in subjects if (match := _NUMBERED.match(line))]
+    shapes = Counter(re.sub(r"\d+", "{}", match.group()) for match in found)
+    shape, count = shapes.most_common(1)[0] if shapes else ("", 0)
+    return shape.format(number) if count > _HALF * len(subjects) else ""
+
+
+def _without_prefix(line: str) -> str:
+    found = _TYPED.match(line) or _NUMBERED.match(line)
+    return line[found.end() :] if found else line
+
+
+def _share(lines: Sequence[str], holds: Callable[[str], bool]) -> bool:
+    """Whether something `holds` of more than half of the `lines`."""
+    return sum(holds(line) for line in lines) > _HALF * len(lines)
+
+
+def _wrapped(paragraph: str) -> str:
+    """A paragraph, or a list, in lines of at most 72 characters; longer words stay whole."""
+    lines: list[str] = []
+    for line in paragraph.split("\n"):
+        if lines and not _ITEM.match(line):
+            lines[-1] = f"{lines[-1]} {line.strip()}"
+        else:
+            lines.append(line.rstrip())
+    return "\n".join(
+        textwrap.fill(
+            line,
+            _WIDTH,
+            subsequent_indent=" " * len(found.group()) if (found := _ITEM.match(line)) else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in lines
+    )
