@@ -96,6 +96,12 @@ class Settings(BaseSettings):
         description="`scenarist gc` keeps mirrors and environments below this size together.",
     )
 
+    registries: str = Field(
+        default="",
+        description="More hosts that the set-up of environments may reach (`NAME`, `NAME:PORT`, `*.NAME`; separated by commas), besides public "
+        "registries and those that pip, uv and npm are set to.",
+    )
+
     redeliver_seconds: float = Field(
         default=600, gt=0, description="How often GitHub is asked for deliveries that did not arrive."
     )
@@ -120,6 +126,11 @@ class Settings(BaseSettings):
         description="Trouble that may pass is waited for so long, and twice as long each time.",
     )
     reap_seconds: float = Field(default=5, ge=0.5, description="How often unfinished work is looked for.")
+
+    @property
+    def registry_hosts(self) -> list[str]:
+        """The hosts in `registries`."""
+        return [each.strip() for each in self.registries.split(",") if each.strip()]
 
     @property
     def secrets(self) -> list[str]:

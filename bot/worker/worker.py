@@ -234,7 +234,9 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 artifact=hold.artifact,
                 earlier=partial(store.artifact_of, state.requested.forge, state.requested.repo),
                 limits=limits,
-                environments=Environments(workspaces, limits, unsafe=unsafe),
+                environments=Environments(
+                    workspaces, limits, unsafe=unsafe, registries=settings.registry_hosts
+                ),
                 cancel=hold.cancel,
                 instructions=partial(store.instructions, run_id),
                 unsafe_no_sandbox=unsafe,

@@ -48,8 +48,24 @@ class RunSettings(Frozen):
     )
     setup: tuple[str, ...] = Field(
         default=(),
-        description="Commands that install dependencies into the virtual environment /env/venv; "
-        "empty: found by looking at requirements files, pyproject.toml (also of Hatch and Poetry), uv.lock, poetry.lock, Pipfile.lock, tox.ini, package.json (npm), go.mod and Cargo.toml. Only these may use the network.",
+        description="Commands that install dependencies into the virtual environment /env/venv, which is active; only "
+        "they may reach package registries. Empty: found by trying what the repository's files say "
+        "([environments.md](environments.md)).",
+    )
+    env: dict[str, str] = Field(
+        default={},
+        description="Environment variables for tests and all other commands, such as `DJANGO_SETTINGS_MODULE`. They can be "
+        "read by anybody: no secrets.",
+    )
+    behave: str = Field(
+        default="",
+        pattern=r"^(python3? \S.* behave.*)?$",
+        description="The command that runs behave where `python -m behave` is not enough, such as `python manage.py behave`.",
+    )
+    services: tuple[Literal["postgres", "redis"], ...] = Field(
+        default=(),
+        description="Services that are started, empty, for each run of a suite: PostgreSQL on 127.0.0.1:5432 (account and "
+        "password `postgres`; `DATABASE_URL`, `PGHOST`, … are set), Redis on 127.0.0.1:6379 (`REDIS_URL`).",
     )
     commands: tuple[str, ...] = Field(
         default=(), description="The repository's own checks; each must exit with 0 on the result."

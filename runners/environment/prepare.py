@@ -1,7 +1,7 @@
-"""The repository's own dependencies: installed once per lock file, before a model takes part, then read-only.
+"""The repository's own dependencies: installed once, before a model takes part, then read-only.
 
-This is the only step whose commands may reach the network. It works on the base commit alone, so that
-nothing a model wrote is ever run with a network.
+This is the only step whose commands reach a network, and of that only package registries. It works on the base
+commit alone, so that nothing a model wrote is ever run with a network.
 """
 
 import fcntl
@@ -9,136 +9,262 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gherkin.errors import ScenaristError
-from gherkin.values import Frozen
-from runners.environment.dependencies import CACHE, CARGO, FILES, GO, INSIDE, NODE, plan
-from runners.git.command import list_files, read_blob
-from runners.git.removal import remove_tree
-from runners.git.workspaces import Mirror, Workspaces
-from runners.sandbox.bubblewrap import WORKSPACE, Limits, Sandbox
+from pydantic import ValidationError
 
-# Node looks for packages in the folders above a file, so they have to appear in the workspace itself.
-_MODULES = "node_modules"
-# An operator's own index and proxies; they are there in this step only.
-_PASSED = (
-    "NPM_CONFIG_REGISTRY",
-    "UV_DEFAULT_INDEX",
-    "UV_INDEX",
-    "UV_INDEX_URL",
-    "UV_EXTRA_INDEX_URL",
-    "PIP_INDEX_URL",
-    "PIP_EXTRA_INDEX_URL",
-    "GOPROXY",
-    "GOPRIVATE",
-    "GONOSUMDB",
-    "GOSUMDB",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-)
+from runners.environment.built import collect, sources_digest
+from runners.environment.finding.interpreters import Interpreter, interpreters
+from runners.environment.finding.parts import Package
+from runners.environment.finding.plan import Plan, as_seed, plan
+from runners.environment.finding.python_projects import COMPILED
+from runners.environment.finding.sources import Sources
+from runners.environment.install import CACHE, INSIDE, EnvironmentBroken, Installer
+from runners.environment.made import Environment, Made
+from runners.environment.registries import Proxy, hosts_of, operator_settings
+from runners.git.command import tree_entries
+from runners.git.removal import remove_tree
+from runners.git.versions import version_of
+from runners.git.workspaces import Mirror, Workspaces, Worktree
+from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.process import CommandResult
+
+__all__ = ["Environment", "EnvironmentBroken", "Environments"]
+
+_SCRIPTS = "/opt/scenarist-setup"
+_SCRIPTS_HERE = Path(__file__).parent / "inside"
+_PROXY = "/run/scenarist"
 _SECONDS = 900.0
 # With the packages of other environments, which are kept beside it.
 _DISK_MB = 100_000.0
-_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-
-
-class EnvironmentBroken(ScenaristError):
-    """The repository's dependencies cannot be installed on its default branch."""
-
-    code = "SCN-3201"
-    next_step = "Correct the dependencies, or set `setup:` in .scenarist.yml, and set the label again."
-
-
-class Environment(Frozen):
-    """What commands get besides the workspace: `folder` at ``/env`` (None: nothing), and variables."""
-
-    folder: Path | None = None
-    variables: dict[str, str] = {}
-
-    @property
-    def mounts(self) -> dict[str, Path]:
-        if self.folder is None:
-            return {}
-        modules = self.folder / "node" / _MODULES
-        shown = {f"{WORKSPACE}/{_MODULES}": modules} if modules.is_dir() else {}
-        return {INSIDE: self.folder, **shown}
+# Written anew when environments are made in another way.
+_FORMAT = 2
 
 
 class Environments:
-    """Builds and keeps environments below the state folder, one a repository and set of dependencies."""
+    """Builds and keeps environments below the state folder, one for each repository and set of dependencies.
 
-    def __init__(self, workspaces: Workspaces, limits: Limits, *, unsafe: bool) -> None:
+    `registries` are hosts that the set-up step may reach besides the public registries and those that this machine's
+    package managers are configured for.
+    """
+
+    def __init__(
+        self, workspaces: Workspaces, limits: Limits, *, unsafe: bool, registries: Sequence[str] = ()
+    ) -> None:
         self._workspaces = workspaces
         self._limits = limits
         self._unsafe = unsafe
+        self._registries = tuple(registries)
 
-    def prepare(self, mirror: Mirror, base: str, setup: Sequence[str]) -> Environment:
-        """The environment of the base commit, built if it is not there. Raises `EnvironmentBroken`."""
-        present = set(list_files(mirror.path, base))
-        names = [name for name in FILES if name in present]
-        if any(path.startswith(f"{_MODULES}/") for path in present):
-            names = [name for name in names if name not in NODE]  # it brings its packages itself
-        if "vendor/modules.txt" in present:
-            names = [name for name in names if name not in GO]
-        if ".cargo/config.toml" in present and any(path.startswith("vendor/") for path in present):
-            names = [name for name in names if name not in CARGO]
-        files = {name: (read_blob(mirror.path, base, name) or b"").decode(errors="replace") for name in names}
-        variables = {"PYTHONPATH": "src"} if any(path.startswith("src/") for path in present) else {}
-        commands = plan(files, setup)
-        if not commands:
-            return Environment(variables=variables)
-        seed = json.dumps([sys.version, files, commands], sort_keys=True)
-        key = hashlib.sha256(seed.encode()).hexdigest()[:24]
+    def prepare(
+        self,
+        mirror: Mirror,
+        base: str,
+        setup: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        services: Sequence[str] = (),
+        touched: Sequence[str] = (),
+    ) -> Environment:
+        """The environment of the commit `base`, built if it is not there.
+
+        `setup`, `env` and `services` are the keys of the repository's configuration. `touched` are paths that the
+        task is about, for repositories of several packages. Raises `EnvironmentBroken` and `NoFittingPython`.
+        """
+        sources = Sources.of_commit(mirror.path, base)
+        source_folder = (
+            {"PYTHONPATH": "src"} if any(path.startswith("src/") for path in sources.paths) else {}
+        )
+        planned = plan(sources, interpreters(), setup, touched)
+        own = {**(env or {})}
+        if planned.empty:
+            return Environment(variables={**source_folder, **own}, services=tuple(services))
+        seed = (
+            f"{_FORMAT}\0{sys.version}\0{as_seed(planned, sources)}\0{self._compiled(planned, mirror, base)}"
+        )
+        key = hashlib.sha256(seed.encode(errors="replace")).hexdigest()[:24]
         home = self._workspaces.state_dir / "environments" / mirror.path.stem / key
         home.mkdir(parents=True, exist_ok=True)
         with (home / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            if not (home / "done").exists():
-                self._build(mirror, base, commands, home)
+            made = _read(home / "done")
+            if made is None:
+                made = self._build(mirror, base, planned, sources, home)
         os.utime(home / "done")  # for whoever removes what was not used for long
-        inside = home / "env" if self._unsafe else INSIDE
-        if (home / "env" / "go").exists():
-            variables |= {"GOMODCACHE": f"{inside}/go", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
-        if (home / "env" / "cargo").exists():
-            variables |= {"CARGO_HOME": f"{inside}/cargo", "CARGO_NET_OFFLINE": "true"}
-        if not (home / "env" / "venv").exists():
-            return Environment(folder=home / "env", variables=variables)
-        venv = f"{inside}/venv"
-        search = f"{venv}/bin:{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
-        return Environment(folder=home / "env", variables={**variables, "VIRTUAL_ENV": venv, "PATH": search})
+        inside = str(home / "env") if self._unsafe else INSIDE
+        variables = {
+            **source_folder,
+            **made.variables,
+            **_variables(home / "env", inside, planned.python),
+            **own,
+        }
+        return Environment(
+            folder=home / "env",
+            variables=variables,
+            services=tuple(services),
+            notes=made.notes,
+            python=planned.python,
+            built=made.built,
+            sources=made.sources,
+            packages=tuple(each for each in planned.packages if each.compiled),
+        )
 
-    def _build(self, mirror: Mirror, base: str, commands: Sequence[str], home: Path) -> None:
+    @staticmethod
+    def _compiled(planned: Plan, mirror: Mirror, base: str) -> str:
+        """What stands for the commit where its environment holds something that was compiled from it."""
+        folders = [each.folder or "." for each in planned.packages if each.compiled]
+        if not folders:
+            return ""
+        entries = tree_entries(mirror.path, base, *folders)
+        return json.dumps([(each.path, each.blob) for each in entries if each.path.endswith(COMPILED)])
+
+    def _build(self, mirror: Mirror, base: str, planned: Plan, sources: Sources, home: Path) -> Made:
         remove_tree(home / "env")
-        (home / "env").mkdir()
+        (home / "done").unlink(missing_ok=True)
+        (home / "env" / "built").mkdir(parents=True)
         cache = home.parent / "cache"
         cache.mkdir(exist_ok=True)
-        with self._workspaces.worktree(mirror, base, f"setup-{home.name}", "tree") as tree:
-            sandbox = Sandbox(
-                tree.root,
-                writable={INSIDE: home / "env", CACHE: cache},
-                # Sandboxes see it read-only and could keep no bytecode: each start of a test runner would compile it anew.
-                env={"UV_LINK_MODE": "copy", "UV_COMPILE_BYTECODE": "1", **_passed()},
-                network=True,
-                limits=self._limits.model_copy(update={"wall_s": _SECONDS, "disk_mb": _DISK_MB}),
-                unsafe=self._unsafe,
+        compiled: list[Package] = [each for each in planned.packages if each.compiled]
+        settings = operator_settings()
+        hosts = [*self._registries, *hosts_of(settings)]
+        with (
+            self._workspaces.worktree(mirror, base, f"setup-{home.name}", "tree") as tree,
+            tempfile.TemporaryDirectory(prefix="scenarist-proxy-") as folder,
+            Proxy(Path(folder) / "proxy", hosts) as proxy,
+        ):
+            Path(folder).chmod(0o755)
+            online = self._online(tree, planned.python, home / "env", cache, settings, Path(folder))
+            offline = self._offline(tree, planned.python, home / "env")
+
+            def run(line: str) -> CommandResult:
+                words = ["bash", "-c", line] if self._unsafe else _behind_proxy(["bash", "-c", line])
+                line_there = (
+                    [word.replace(f"{INSIDE}/", f"{online.path(INSIDE)}/") for word in words]
+                    if self._unsafe
+                    else words
+                )
+                if self._unsafe:
+                    line_there = [word.replace(f"{CACHE}/", f"{online.path(CACHE)}/") for word in line_there]
+                return online.run(line_there)
+
+            installer = Installer(
+                planned,
+                run,
+                lambda line: offline.run(["bash", "-c", line]),
+                version_of(mirror.path, base, sources.glance("PKG-INFO")),
+                own_modules(sources),
             )
-            sandbox.env["UV_CACHE_DIR"] = sandbox.path(CACHE)
-            for command in commands:
-                line = command.replace(f"{INSIDE}/", f"{sandbox.path(INSIDE)}/")
-                line = line.replace(f"{CACHE}/", f"{sandbox.path(CACHE)}/")
-                result = sandbox.run(["bash", "-c", line])
-                if result.exit_code != 0:
-                    lines = [line.strip() for line in result.output.splitlines() if line.strip()]
-                    cause = " / ".join(lines[-4:])[:600] or "it printed nothing"
-                    raise EnvironmentBroken(f"`{command[:200]}` failed: {cause}.")
-        (home / "done").touch()
+            try:
+                installer.install()
+            except EnvironmentBroken as error:
+                raise _with_refused(error, proxy) from None
+            made = Made(
+                notes=(*installer.notes, *_refused(proxy)),
+                variables=installer.variables,
+                sources=sources_digest(tree.root, compiled) if compiled else "",
+                built=tuple(collect(tree, home / "env" / "built")),
+            )
+        (home / "done").write_text(made.model_dump_json())
+        return made
+
+    def _online(
+        self,
+        tree: Worktree,
+        python: Interpreter | None,
+        env: Path,
+        cache: Path,
+        settings: Mapping[str, str],
+        proxy: Path,
+    ) -> Sandbox:
+        """The set-up sandbox: it reaches the proxy, and may write the environment."""
+        sandbox = Sandbox(
+            tree.root,
+            read_only={**(python.mounts if python else {}), _SCRIPTS: _SCRIPTS_HERE, _PROXY: proxy},
+            writable={INSIDE: env, CACHE: cache},
+            # Later sandboxes see it read-only and could keep no bytecode: each start would compile it anew.
+            env={
+                "UV_LINK_MODE": "copy",
+                "UV_COMPILE_BYTECODE": "1",
+                "UV_PYTHON_DOWNLOADS": "never",
+                **settings,
+            },
+            limits=self._limits.model_copy(
+                update={"wall_s": _SECONDS, "cpu_s": _SECONDS, "disk_mb": _DISK_MB}
+            ),
+            unsafe=self._unsafe,
+        )
+        inside = sandbox.path(INSIDE)
+        sandbox.env["UV_CACHE_DIR"] = sandbox.path(CACHE)
+        sandbox.env["PIP_CACHE_DIR"] = f"{sandbox.path(CACHE)}/pip"
+        # So that a plain `pip install` or `python` means the environment.
+        sandbox.env |= {"VIRTUAL_ENV": f"{inside}/venv", "PATH": _search(f"{inside}/venv")}
+        return sandbox
+
+    def _offline(self, tree: Worktree, python: Interpreter | None, env: Path) -> Sandbox:
+        """A sandbox as tests have it, to see whether they can be collected."""
+        inside = str(env) if self._unsafe else INSIDE
+        return Sandbox(
+            tree.root,
+            read_only={**(python.mounts if python else {}), INSIDE: env},
+            env={
+                **({"PYTHONPATH": "src"} if (tree.root / "src").is_dir() else {}),
+                **_variables(env, inside, python),
+            },
+            limits=self._limits,
+            unsafe=self._unsafe,
+        )
 
 
-def _passed() -> dict[str, str]:
-    found = {name: os.environ[name] for name in _PASSED if name in os.environ}
-    if Path(_CERTIFICATES).exists():
-        found["SSL_CERT_FILE"] = found["NODE_EXTRA_CA_CERTS"] = _CERTIFICATES
+def _behind_proxy(command: list[str]) -> list[str]:
+    return [sys.executable, f"{_SCRIPTS}/scenarist_setup.py", f"{_PROXY}/proxy", *command]
+
+
+def _search(venv: str) -> str:
+    return f"{venv}/bin:{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
+
+
+def _variables(env: Path, inside: str, python: Interpreter | None) -> dict[str, str]:
+    """What commands are told of the folder `env`, which they find at `inside`."""
+    found: dict[str, str] = {}
+    if (env / "go").exists():
+        found |= {"GOMODCACHE": f"{inside}/go", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+    if (env / "cargo").exists():
+        found |= {"CARGO_HOME": f"{inside}/cargo", "CARGO_NET_OFFLINE": "true"}
+    if python is not None:
+        found |= {"VIRTUAL_ENV": f"{inside}/venv", "PATH": _search(f"{inside}/venv")}
     return found
+
+
+def own_modules(sources: Sources) -> frozenset[str]:
+    """The names under which modules of the repository itself may be imported."""
+    found: set[str] = set()
+    for path in sources.paths:
+        if path.endswith((".py", ".pyx", ".pyi")):
+            found |= {part.partition(".")[0] for part in path.split("/")}
+    return frozenset(found)
+
+
+def _refused(proxy: Proxy) -> list[str]:
+    if not proxy.refused:
+        return []
+    hosts = ", ".join(sorted(proxy.refused)[:5])
+    return [f"The set-up wanted to reach {hosts}, which is none of the package registries that it may reach."]
+
+
+def _with_refused(error: EnvironmentBroken, proxy: Proxy) -> EnvironmentBroken:
+    more = _refused(proxy)
+    if not more:
+        return error
+    return EnvironmentBroken(
+        f"{error.message} {more[0]} The operator may allow it with SCENARIST_REGISTRIES."
+    )
+
+
+def _read(done: Path) -> Made | None:
+    """What is known of an environment that was made to its end; None if there is none."""
+    try:
+        return Made.model_validate_json(done.read_text())
+    except (OSError, ValidationError):
+        return None

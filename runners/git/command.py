@@ -20,7 +20,6 @@ _HARDENED = (
     "core.fsmonitor=false",
     "core.symlinks=true",
     "core.attributesFile=/dev/null",
-    "core.excludesFile=/dev/null",
     "credential.helper=",
     "diff.ignoreSubmodules=all",
     "submodule.recurse=false",
@@ -99,6 +98,7 @@ def git(
     timeout: float = 600,
     strip: bool = True,
     stdin: bytes | None = None,
+    exclude: Path = Path("/dev/null"),
 ) -> str:
     """Run ``git args…`` on `git_dir` (never discovering one) and return its standard output.
 
@@ -122,7 +122,8 @@ def git(
             "GIT_CONFIG_KEY_0": "http.extraHeader",
             "GIT_CONFIG_VALUE_0": header,
         }
-    options = [part for setting in _HARDENED for part in ("-c", setting)]
+    settings = (*_HARDENED, f"core.excludesFile={exclude}")
+    options = [part for setting in settings for part in ("-c", setting)]
     try:
         with tempfile.TemporaryFile() as given:
             given.write(stdin or b"")

@@ -153,6 +153,11 @@ class Mirror:
             return packed.read_bytes()
 
 
+def exclude_file(root: Path) -> Path:
+    """The file with patterns of what the worktree at `root` holds and no commit of it may: it lies outside of it."""
+    return root.parent / "exclude"
+
+
 class Worktree:
     """A checkout of one commit, on its own branchless HEAD; git's directory for it lies outside of it."""
 
@@ -165,7 +170,7 @@ class Worktree:
 
     def git(self, *args: str) -> str:
         """Run git on this worktree, whatever its `.git` link says by now."""
-        return git(*args, git_dir=self.git_dir, work_tree=self.root)
+        return git(*args, git_dir=self.git_dir, work_tree=self.root, exclude=exclude_file(self.root))
 
     @property
     def head(self) -> str:

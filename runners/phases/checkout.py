@@ -89,7 +89,10 @@ def definitions_of(job: Job, mirror: Mirror) -> list[StepDefinition]:
 
 def environment_of(job: Job, services: Services) -> Environment:
     mirror = services.workspaces.mirror(job.forge, job.repo)
-    return services.environments.prepare(mirror, job.base, job.settings.setup)
+    settings = job.settings
+    return services.environments.prepare(
+        mirror, job.base, settings.setup, env=settings.env, services=settings.services
+    )
 
 
 def sandboxes_of(job: Job, services: Services, environment: Environment) -> MakeSandbox:
@@ -101,11 +104,10 @@ def sandboxes_of(job: Job, services: Services, environment: Environment) -> Make
         writable: Mapping[str, Path],
         ended: Callable[[CommandResult], None] | None = None,
     ) -> Sandbox:
-        return Sandbox(
+        return environment.sandbox(
             root,
-            read_only={**environment.mounts, **read_only},
-            writable=writable,
-            env=environment.variables,
+            read_only,
+            writable,
             limits=services.limits,
             unsafe=services.unsafe_no_sandbox,
             ended=ended,

@@ -79,7 +79,13 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
     def metered(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
         return make_sandbox(root, read_only, writable, meter.command)
 
-    suites = Suites(metered, features=scenarios_folder(job), tests=job.settings.tests, cancel=services.cancel)
+    suites = Suites(
+        metered,
+        features=scenarios_folder(job),
+        tests=job.settings.tests,
+        behave=job.settings.behave,
+        cancel=services.cancel,
+    )
     testing = Testing(tree.root, suites)
     covered = _covered(tree, policy)
     sandbox = metered(tree.root, covered, {})

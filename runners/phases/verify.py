@@ -45,7 +45,11 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     environment = environment_of(job, services)
     make = sandboxes_of(job, services, environment)
     suites = Suites(
-        make, features=job.settings.features_folder, tests=job.settings.tests, cancel=services.cancel
+        make,
+        features=job.settings.features_folder,
+        tests=job.settings.tests,
+        behave=job.settings.behave,
+        cancel=services.cancel,
     )
     surroundings = [
         sys.version,
@@ -54,6 +58,8 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         environment.variables,
         job.settings.features_folder,
         [str(each) for each in job.settings.tests],
+        job.settings.behave,
+        job.settings.services,
         services.limits.model_dump(),
     ]
     known = KnownRuns(

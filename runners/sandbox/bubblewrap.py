@@ -131,6 +131,10 @@ class Sandbox:
         self._ended = ended
         # Words that put what follows into a network of its own that several commands share (`background.py`).
         self.enter: tuple[str, ...] = ()
+        # Words that are put before each command, inside: a program that starts what the command needs.
+        self.launcher: tuple[str, ...] = ()
+        # Called before each command; what it returns, if anything, is the result in the command's place.
+        self.before: Callable[[], CommandResult | None] | None = None
         if not unsafe and (reason := available()):
             raise SandboxMissing(f"Commands cannot be run safely here: {reason}.")
 
@@ -177,6 +181,9 @@ class Sandbox:
     ) -> CommandResult:
         if cancel is not None and cancel.is_set():
             return CommandResult(exit_code=None, output="", cancelled=True)
+        if self.before is not None and (failed := self.before()) is not None:
+            return failed
+        argv = [*self.launcher, *argv]
         environment = {**_environment(), **self.env, **env}
         directory = posixpath.normpath(posixpath.join(WORKSPACE, cwd))
         kept = capture or Capture(limits.output_bytes)

@@ -94,7 +94,8 @@ class Suites:
     """The two suites of a repository, run in the sandbox `make_sandbox` gives for a checkout.
 
     `make_sandbox(root, read_only, writable)` mounts the two mappings (path inside -> path on the host)
-    besides the checkout `root`. `features` is the folder of the feature files, relative to the repository.
+    besides the checkout `root`. `features` is the folder of the feature files, relative to the repository. `behave` is the
+    repository's own command for behave, ``python SCRIPT …``; empty: behave itself.
     """
 
     def __init__(
@@ -103,9 +104,11 @@ class Suites:
         *,
         features: str,
         tests: Sequence[str | TestSuite] = (),
+        behave: str = "",
         cancel: threading.Event | None = None,
     ) -> None:
         self._tests = tests
+        self._behave = shlex.split(behave)
         self._make_sandbox = make_sandbox
         self._cancel = cancel
         self._wall_s: float | None = None
@@ -163,7 +166,8 @@ class Suites:
         `backwards`: the last scenario of each file first.
         """
         targets = [*paths] or [self.features]
-        command = ["python", "-m", "behave", "--no-color", "--no-source", *targets]
+        started = self._behave or ["python", "-m", "behave"]
+        command = [*started, "--no-color", "--no-source", *targets]
         if not paths and not any((root / self.features).rglob("*.feature")):
             return SuiteRun(command=shlex.join(command))
         result, entries, problem, other = self._run(
@@ -171,7 +175,8 @@ class Suites:
             lambda report, plugins: [
                 *("python", f"{plugins}/scenarist_behave.py", report),
                 "reversed" if backwards else "as-written",
-                *(*command[3:], "-f", "plain"),
+                *(("--through", str(len(started) - 1), *started[1:]) if self._behave else ()),
+                *(*command[len(started) :], "-f", "plain"),
             ],
             _SCENARIO,
         )

@@ -1,12 +1,10 @@
 """A repository's dependencies: installed from its own files, once, and only on the base commit."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from runners.environment.dependencies import plan
 from runners.environment.prepare import EnvironmentBroken, Environments
 from runners.git.workspaces import Workspaces
 from runners.sandbox.bubblewrap import Limits, Sandbox
@@ -22,39 +20,6 @@ def bench(tmp_path: Path) -> Workbench:
 
 def environments(workspaces: Workspaces) -> Environments:
     return Environments(workspaces, Limits(wall_s=120), unsafe=False)
-
-
-def test_what_is_installed_follows_from_the_files() -> None:
-    assert plan({}, ()) == []
-    assert plan({"pyproject.toml": "[tool.ruff]\n"}, ()) == []
-    assert plan({"pyproject.toml": "not toml ["}, ()) == []
-    assert "-r requirements.txt -r requirements-dev.txt" in " ".join(
-        plan({"requirements.txt": "", "requirements-dev.txt": ""}, ())
-    )
-    assert "--all-extras --group test" in " ".join(
-        plan({"pyproject.toml": "[dependency-groups]\ntest = ['six']\nlint = ['ruff']\n"}, ())
-    )
-    assert "uv export --quiet --frozen" in " ".join(plan({"uv.lock": "", "pyproject.toml": ""}, ()))
-    node = {"package.json": '{"devDependencies": {"vitest": "^3"}}'}
-    assert "npm install --no-package-lock" in " ".join(plan(node, ()))
-    [command] = plan({**node, "package-lock.json": "{}"}, ())
-    assert "npm ci --ignore-scripts" in command and "cp package.json package-lock.json /env/node/" in command
-    assert (
-        plan({"package.json": "{}"}, ())
-        == plan({"package.json": "[1]"}, ())
-        == plan({"package.json": "{"}, ())
-        == []
-    )
-    assert len(plan({**node, "requirements.txt": ""}, ())) > 2, "both, where there is both"
-    go = "module x\n\ngo 1.19\n\nrequire (\n\texample.org/dep v1.0.0\n)\n"
-    assert "GOMODCACHE=/env/go" in " ".join(plan({"go.mod": go}, ()))
-    assert plan({"go.mod": "module x\n// require nothing\n"}, ()) == []
-    crate = '[package]\nname = "x"\n\n[dev-dependencies]\nproptest = "1"\n'
-    assert plan({"Cargo.toml": crate}, ()) == ["CARGO_HOME=/env/cargo cargo fetch --quiet"]
-    assert "--locked" in " ".join(plan({"Cargo.toml": "[workspace]\n", "Cargo.lock": ""}, ()))
-    assert plan({"Cargo.toml": '[package]\nname = "dependencies"\n'}, ()) == []
-    assert plan({"Cargo.toml": "[target.'cfg(unix)'.dependencies]\nlibc = '0.2'\n"}, ()) != []
-    assert "make deps" in plan({"requirements.txt": ""}, ("make deps",))
 
 
 def test_dependencies_are_installed_once_and_can_be_used_without_a_network(bench: Workbench) -> None:
@@ -151,17 +116,6 @@ def test_a_lock_that_does_not_fit_is_the_first_cause(bench: Workbench) -> None:
     stale = {**POETRY, "poetry.lock": POETRY["poetry.lock"].replace("2da7811", "2da7812")}
     with pytest.raises(EnvironmentBroken, match=r"poetry\.lock"):
         environments(bench.workspaces).prepare(bench.mirror, bench.commit(stale), ())
-
-
-def test_files_that_say_nothing_of_use_are_left_alone() -> None:
-    assert plan({"tox.ini": "[tox\n"}, ()) == plan({"tox.ini": "[testenv]\ncommands = x\n"}, ()) == []
-    assert plan({"pyproject.toml": "tool = 3\nproject = 4\ndependency-groups = 5\n"}, ()) == []
-    assert plan({"pyproject.toml": "[tool.hatch.envs]\ntest = 3\n"}, ()) == []
-    _, install, *_ = plan({"tox.ini": "[testenv]\ndeps = six; echo $(id)\n"}, ())
-    assert shlex.split(install)[-1] == "six; echo $(id)", "one word, whatever is in it"
-    assert "uv pip install --quiet --python /env/venv/bin/python ." in plan(
-        {"pyproject.toml": '[tool.poetry]\nname = "x"\n'}, ()
-    )
 
 
 JAVASCRIPT = {

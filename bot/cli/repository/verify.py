@@ -17,7 +17,7 @@ from runners.contract.job import PROTECTED
 from runners.environment.prepare import Environments
 from runners.git.command import GitFailed, git, read_blob
 from runners.git.workspaces import Workspaces
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Limits
 from runners.verify.claim import Claim
 from runners.verify.feedback import feedback
 from runners.verify.gate import Gate
@@ -81,21 +81,15 @@ def verify_repository(
         with mirror.lock():
             for number, commit in enumerate(commits):
                 ref = f"{commit}:refs/scenarist/{number}"
-                git("fetch", "--quiet", "--no-tags", str(git_dir.resolve()), ref, git_dir=mirror.path)
+                git("fetch", "--quiet", str(git_dir.resolve()), ref, git_dir=mirror.path)
         environment = Environments(workspaces, limits, unsafe=unsafe).prepare(
-            mirror, commits[0], settings.setup
+            mirror, commits[0], settings.setup, env=settings.env, services=settings.services
         )
         suites = Suites(
-            lambda root, ro, rw: Sandbox(
-                root,
-                read_only={**environment.mounts, **ro},
-                writable=rw,
-                env=environment.variables,
-                limits=limits,
-                unsafe=unsafe,
-            ),
+            lambda root, ro, rw: environment.sandbox(root, ro, rw, limits=limits, unsafe=unsafe),
             features=settings.features_folder,
             tests=settings.tests,
+            behave=settings.behave,
         )
         claim = Claim(
             base=commits[0],

@@ -1,7 +1,9 @@
 """Runs behave and reports one JSON line a scenario. It runs inside the sandbox, beside the repository's code, and imports
 nothing of Scenarist.
 
-    python /opt/scenarist/scenarist_behave.py REPORT as-written|reversed ARGUMENTS…
+    python /opt/scenarist/scenarist_behave.py REPORT as-written|reversed [--through COUNT SCRIPT…] ARGUMENTS…
+
+With `--through` it runs a script that runs behave itself, such as Django's manage.py: COUNT words, the script first.
 
 With `reversed` the last scenario of each feature runs first: one that needs another before it fails then. The report is opened, and greeted, before any code of the repository is loaded. behave's own JSON formatter mixes up
 statuses when a Rule inherits a Background.
@@ -13,6 +15,7 @@ import json
 import linecache
 import os
 import reprlib
+import runpy
 import sys
 from typing import Any
 
@@ -121,6 +124,19 @@ def values(line: str, frame: Any) -> list[str]:
     return [f"  {name} = {value}" for name, value in list(shown.items())[:8]]
 
 
+def through(words: list[str], arguments: list[str]) -> int:
+    """Run a script with more arguments, as ``python SCRIPT …`` would; returns its exit code."""
+    sys.argv = [*words, *arguments]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(words[0])))
+    try:
+        runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
 def main() -> int:
     global _report, _reversed
     # behave imports the formatter by its name: it must be this very module.
@@ -133,7 +149,12 @@ def main() -> int:
     # Held here, where code under test does not look for them.
     look, compare = parts, replaced
     before = look("behave", "scenarist_behave")
-    code = behave(["-f", "scenarist_behave:ReportFormatter", "-o", "/dev/null", *sys.argv[3:]])
+    ours, arguments = ["-f", "scenarist_behave:ReportFormatter", "-o", "/dev/null"], sys.argv[3:]
+    if arguments[:1] == ["--through"]:
+        count = int(arguments[1])
+        code = through(arguments[2 : 2 + count], [*ours, *arguments[2 + count :]])
+    else:
+        code = behave([*ours, *arguments])
     write({"end": _written, "replaced": compare(before, look("behave", "scenarist_behave"))})
     return int(code or 0)
 

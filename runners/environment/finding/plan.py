@@ -1,0 +1,168 @@
+"""The plan for a repository's environment, made from the files of one commit."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from gherkin.values import Frozen
+from runners.environment.finding.ci_steps import agent_steps, ci_steps
+from runners.environment.finding.interpreters import Interpreter, choose
+from runners.environment.finding.other_languages import language_steps
+from runners.environment.finding.parts import Package, Part, Step
+from runners.environment.finding.python_projects import (
+    dynamic_files,
+    hatch_members,
+    lock_steps,
+    package_of,
+    project_parts,
+)
+from runners.environment.finding.requirement_files import included, requirement_parts
+from runners.environment.finding.sources import Sources, join, parent
+from runners.environment.finding.test_runners import has_tox, nox_parts
+
+_MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg", "Pipfile")
+_NOT_OURS = re.compile(
+    r"(^|/)(docs?|examples?|samples?|demos?|templates?|fixtures|testdata|vendor|node_modules|third[-_]party|\.\w+)(/|$)|(^|/)tests?/"
+)
+_MAX_PACKAGES = 20
+_MAX_DEPTH = 3
+
+
+class Plan(Frozen):
+    """What is done to make an environment, in this order: `locks`, `parts`, `packages`, `commands`.
+
+    `later` are parts and commands that are only tried when tests miss modules. `tox`: its configuration is read too.
+    `setup` are the repository's own commands, which replace all of that. `python` is None where nothing of
+    Python is installed.
+    """
+
+    python: Interpreter | None = None
+    setup: tuple[str, ...] = ()
+    locks: tuple[Step, ...] = ()
+    parts: tuple[Part, ...] = ()
+    packages: tuple[Package, ...] = ()
+    commands: tuple[Step, ...] = ()
+    tox: bool = False
+    later_parts: tuple[Part, ...] = ()
+    later_steps: tuple[Step, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.setup or self.parts or self.packages or self.commands or self.tox)
+
+
+def plan(
+    sources: Sources, machine: Sequence[Interpreter], setup: Sequence[str] = (), touched: Sequence[str] = ()
+) -> Plan:
+    """How the environment of a commit is made.
+
+    `setup` are the commands of the repository's own configuration. `touched` are paths that the task is about: in a
+    repository of several packages those that hold them come first. Raises `NoFittingPython`.
+    """
+    if setup:
+        _named_files(sources, setup)
+        return Plan(python=choose(sources, machine), setup=tuple(setup))
+    commands = tuple(language_steps(sources))
+    found = _python(sources, machine, touched)
+    return found.model_copy(update={"commands": commands})
+
+
+def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[str]) -> Plan:
+    if not any(path.endswith(".py") for path in sources.paths) and not looks_like_dependencies(sources):
+        return Plan()
+    python = choose(sources, machine)
+    version = python.version[:2]
+    locks, parts = lock_steps(sources)
+    locked = bool(parts)
+    wanted, others = requirement_parts(sources, version)
+    if not locked:
+        parts += project_parts(sources)
+    parts += nox_parts(sources)
+    root = package_of(sources)
+    dynamic_files(sources)
+    # A lock file names what the root's own requirement files do; theirs are taken where they are for tests alone.
+    parts += [part.model_copy(update={"needed": part.needed and not locked}) for part in wanted]
+    members = hatch_members(sources)
+    packages = [package for package in [root, *(package_of(sources, each) for each in members)] if package]
+    nested_parts, nested = _nested(sources, touched, [*members, ""])
+    ci_parts, ci_commands = ci_steps(sources)
+    agent_parts, agent_commands = agent_steps(sources)
+    later = [*ci_parts, *agent_parts, *others]
+    tox = has_tox(sources)
+    if not parts and not packages and not tox:
+        parts, packages, later = nested_parts, nested, [*later]
+        parts += [] if parts or packages else ci_parts
+    elif "[tool.uv.workspace" in sources.text("pyproject.toml"):
+        packages += nested
+    else:
+        later = [*nested_parts, *later]
+    return Plan(
+        python=python if parts or packages or tox or locks else None,
+        locks=tuple(locks),
+        parts=tuple(parts),
+        packages=tuple(packages),
+        tox=tox,
+        later_parts=tuple(later),
+        later_steps=(*ci_commands, *agent_commands),
+    )
+
+
+def _nested(
+    sources: Sources, touched: Sequence[str], known: Sequence[str]
+) -> tuple[list[Part], list[Package]]:
+    """The parts and packages of folders below the root, those that hold what is touched first."""
+    folders = sorted(
+        {
+            parent(path)
+            for path in sources.paths
+            if PurePosixPath(path).name in (*_MANIFESTS, "requirements.txt", "requirements.in")
+        }
+        - set(known),
+        key=lambda folder: (not any(path.startswith(f"{folder}/") for path in touched), folder),
+    )
+    parts: list[Part] = []
+    packages: list[Package] = []
+    for folder in [
+        each for each in folders if not _NOT_OURS.search(f"{each}/") and each.count("/") < _MAX_DEPTH
+    ][:_MAX_PACKAGES]:
+        parts += project_parts(sources, folder)
+        below = [path for path in sources.below(folder) if re.search(r"requirements.*\.(txt|in)$", path)]
+        for path in sorted(below):
+            sources.text(path)
+            parts.append(Part(source=path, words=("-r", path), needed=path.endswith("/requirements.txt")))
+        if package := package_of(sources, folder):
+            packages.append(package)
+    return parts, packages
+
+
+def _named_files(sources: Sources, setup: Sequence[str]) -> None:
+    """Read the files that commands name, so that another content makes another environment."""
+    for word in {word.strip("\"'") for line in setup for word in re.split(r"[\s=;&|]+", line)}:
+        path = join("", re.sub(r"^-[rc]", "", word))
+        if path in sources:
+            included(sources, path)
+    for name in (
+        "pyproject.toml",
+        "setup.cfg",
+        "setup.py",
+        "uv.lock",
+        "poetry.lock",
+        "pdm.lock",
+        "Pipfile.lock",
+    ):
+        sources.text(name)
+
+
+def looks_like_dependencies(sources: Sources) -> list[str]:
+    """The files that may name dependencies, wherever they lie: what a message tells a maintainer."""
+    pattern = re.compile(
+        r"(^|/)([^/]*requirements?[^/]*\.(txt|in)|pyproject\.toml|setup\.(cfg|py)|Pipfile|environment\.ya?ml|[^/]*\.lock)$"
+    )
+    return [path for path in sources.paths if pattern.search(path)][:8]
+
+
+def as_seed(plan: Plan, sources: Sources) -> str:
+    """A text that is another one for another environment: the plan, and all files that it was made from."""
+    return json.dumps([plan.model_dump(), sources.used], sort_keys=True, default=str)

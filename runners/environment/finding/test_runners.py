@@ -1,0 +1,217 @@
+"""What tox and nox install before they run a project's tests."""
+
+import ast
+import configparser
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gherkin.values import Frozen
+from runners.environment.finding.parts import Part
+from runners.environment.finding.sources import Sources, table
+from runners.sandbox.bubblewrap import WORKSPACE
+
+# tox itself resolves its configuration; the plugins are those that change how dependencies are named.
+READ_TOX = (
+    "uv tool run --quiet --from tox --with tox-uv tox config "
+    "-k env_name deps extras dependency_groups set_env base_python commands skip_install"
+)
+_NO_TESTS = re.compile(
+    r"lint|flake8|ruff|style|format|fmt|doc|mypy|typing|type|pre-?commit|build|release|publish|pkg|package|"
+    r"check|isort|black|clean|coverage|manifest|changelog|changes|bandit|twine|dev$|devel|main$|master|nightly|latest|pypy|min|oldest"
+)
+_TESTS = re.compile(
+    r"\b(pytest|py\.test|unittest|behave|nose2?|trial|stestr|zope-testrunner|manage\.py|django-admin|runtests|test)\b"
+)
+# tox sets these for each environment; they say nothing of the project.
+_OWN = re.compile(
+    r"PIP_|TOX|VIRTUALENV|PYTHONHASHSEED|PYTHONIOENCODING|UV_|COLUMNS|LINES|CI$|GITHUB_|HOME$|PATH$|TMP|TEMP|COVERAGE_"
+)
+
+
+class ToxEnvironment(Frozen):
+    """An environment of tox, as ``tox config`` shows it."""
+
+    name: str
+    parts: tuple[Part, ...]
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+    variables: dict[str, str]
+    commands: tuple[str, ...]
+
+
+def has_tox(sources: Sources) -> bool:
+    """Whether the root has a configuration of tox."""
+    return (
+        "tox.toml" in sources
+        or sources.ini("tox.ini").has_section("tox")
+        or sources.ini("tox.ini").has_section("testenv")
+        or sources.ini("setup.cfg").has_section("tox:tox")
+        or bool(table(sources.toml("pyproject.toml"), "tool", "tox"))
+    )
+
+
+def tox_environment(said: str, version: Sequence[int]) -> ToxEnvironment | None:
+    """The environment that runs the tests with Python `version`, from the output of `READ_TOX`; None if none does."""
+    parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    start = said.find("[testenv:")
+    try:
+        parser.read_string(said[start:] if start >= 0 else "")
+    except configparser.Error:
+        return None
+    best: tuple[tuple[int, ...], str] | None = None
+    for number, section in enumerate(parser.sections()):
+        name = section.removeprefix("testenv:")
+        if not section.startswith("testenv:") or _NO_TESTS.search(name):
+            continue
+        if not _is_for(name, parser.get(section, "base_python", fallback=""), version):
+            continue
+        commands = parser.get(section, "commands", fallback="")
+        place = "http" in parser.get(section, "deps", fallback="") or "git+" in parser.get(
+            section, "deps", fallback=""
+        )
+        rank = (int(bool(_TESTS.search(commands))), int(not place), number)
+        best = max(best, (rank, section)) if best else (rank, section)
+    if best is None:
+        return None
+    section = best[1]
+
+    def lines(key: str) -> list[str]:
+        return [line.strip() for line in parser.get(section, key, fallback="").splitlines() if line.strip()]
+
+    name = section.removeprefix("testenv:")
+    words = [tuple(_absolute(shlex.split(line, comments=True))) for line in lines("deps")]
+    parts = tuple(Part(source=f"tox's `{name}`", words=each) for each in words if each)
+    pairs = (line.partition("=") for line in lines("set_env"))
+    variables = {
+        key.strip(): value.strip() for key, _, value in pairs if key.strip() and not _OWN.match(key.strip())
+    }
+    extras = [each for line in lines("extras") for each in re.split(r"[,\s]+", line)]
+    return ToxEnvironment(
+        name=name,
+        parts=parts,
+        extras=tuple(extras),
+        groups=tuple(lines("dependency_groups")),
+        variables=variables,
+        commands=tuple(lines("commands")),
+    )
+
+
+def _is_for(name: str, base: str, version: Sequence[int]) -> bool:
+    """Whether an environment is one for this Python: by its factor, else by its base."""
+    factor = re.search(r"(?:^|-)py(?:thon)?3?\.?(\d{1,2})?(?=-|$)", name)
+    if factor and factor[1]:
+        return int(factor[1].removeprefix("3") or 3) == version[1]
+    asked = re.findall(r"(?:py|python)?3\.?(\d{1,2})\b", base)
+    return not asked or version[1] in map(int, asked) or bool(factor)
+
+
+def _absolute(words: Sequence[str]) -> list[str]:
+    """The words of one line of `deps` for ``uv pip install``; none for the project itself."""
+    if not words:
+        return []
+    first = words[0]
+    for flag in ("-r", "-c"):
+        if first == flag and len(words) > 1:
+            return [flag, words[1]]
+        if first.startswith(flag) and len(first) > len(flag) and not first.startswith("--"):
+            return [flag, first.removeprefix(flag)]
+    if first in ("-e", "--editable") or first.startswith((".", "/", "-e", WORKSPACE)):
+        return []
+    return [] if first.startswith("-") else [" ".join(words)]
+
+
+def nox_parts(sources: Sources) -> list[Part]:
+    """What the sessions of noxfile.py that run tests install, as far as that is written as literals."""
+    try:
+        tree = ast.parse(sources.text("noxfile.py"))
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    parts = []
+    for function in tree.body:
+        if (
+            not isinstance(function, ast.FunctionDef)
+            or not function.decorator_list
+            or _NO_TESTS.search(function.name)
+        ):
+            continue
+        for node in ast.walk(function):
+            if (
+                not isinstance(node, ast.Call)
+                or not isinstance(node.func, ast.Attribute)
+                or node.func.attr != "install"
+            ):
+                continue
+            words = [word for each in node.args for word in _literals(each, constants)]
+            if found := pip_words(words):
+                parts.append(Part(source=f"nox's session `{function.name}`", words=tuple(found)))
+    return parts
+
+
+def _literals(node: ast.AST, constants: Mapping[str, ast.AST]) -> list[str]:
+    """The strings that an argument stands for."""
+    if isinstance(node, ast.Starred):
+        return _literals(node.value, constants)
+    if isinstance(node, ast.Name) and node.id in constants:
+        return _literals(constants[node.id], {})
+    try:
+        value: Any = ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError):
+        return []
+    return (
+        [value]
+        if isinstance(value, str)
+        else [each for each in value if isinstance(each, str)]
+        if isinstance(value, (list, tuple))
+        else []
+    )
+
+
+_WITH_VALUE = (
+    "-r",
+    "--requirement",
+    "-c",
+    "--constraint",
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
+    "--group",
+)
+
+
+def pip_words(words: Iterable[str]) -> list[str]:
+    """The arguments of ``pip install`` that name packages and files; without options and the project itself.
+
+    Of the project itself (``.[test]``) the extras remain, as ``.[test]``.
+    """
+    found: list[str] = []
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        if word in _WITH_VALUE:
+            value = waiting.pop(0) if waiting else ""
+            if word in ("-r", "--requirement", "-c", "--constraint", "--group") and value:
+                found += [
+                    "-c" if word in ("-c", "--constraint") else "-r" if word != "--group" else word,
+                    value,
+                ]
+        elif re.match(r"-[rc].", word):
+            found += [word[:2], word[2:]]
+        elif word in ("-e", "--editable") or word.startswith("-") or word in (".", "./"):
+            continue
+        elif not re.match(
+            r"(?:pip|setuptools|wheel|uv|tox|nox|virtualenv|build|twine)(?:[<>=!~ ].*)?$", word
+        ):
+            found.append(word)
+    return found if any(not word.startswith("-") for word in found) else []

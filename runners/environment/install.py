@@ -1,0 +1,251 @@
+"""Makes an environment by a plan: each thing is tried, and what cannot be done is an error or is named."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+
+from gherkin.errors import ScenaristError
+from runners.environment.finding.interpreters import Interpreter
+from runners.environment.finding.parts import Package, Part, Step
+from runners.environment.finding.plan import Plan
+from runners.environment.finding.python_projects import LOCKS, normal
+from runners.environment.finding.test_runners import READ_TOX, tox_environment
+from runners.environment.missing import Missing, missing_from
+from runners.sandbox.process import CommandResult
+
+INSIDE = "/env"
+CACHE = "/cache"
+VENV = f"{INSIDE}/venv"
+BUILD = f"{INSIDE}/build"
+_PYTHON = f"{VENV}/bin/python"
+_NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)")
+# setuptools finds several folders at the root that could be packages: nobody can install such a project.
+_NO_PACKAGE = re.compile(
+    r"Multiple top-level (packages|modules) discovered|Unable to determine which files to ship"
+)
+COLLECT = "python -m pytest --collect-only -q --continue-on-collection-errors -o cache_dir=/tmp/pytest-cache"
+# pytest rewrites its plugins' asserts when it loads them, and keeps the result where it may write: here, and not in later sandboxes.
+_PRIME = (
+    "nothing=$(mktemp -d); env -u PYTHONDONTWRITEBYTECODE "
+    f'{_PYTHON} -m pytest --collect-only -p no:cacheprovider -c /dev/null --rootdir "$nothing" "$nothing" >/dev/null 2>&1 || true'
+)
+_MAX_TRIES = 12
+
+
+class EnvironmentBroken(ScenaristError):
+    """The repository's dependencies cannot be installed on its default branch."""
+
+    code = "SCN-3201"
+    next_step = "Correct the dependencies, or set `setup:` in .scenarist.yml, and set the label again."
+
+
+class Installer:
+    """Carries out one plan.
+
+    `run` runs a bash command line in the set-up sandbox, at the root of the checkout; `offline` one in a sandbox as
+    tests have it. `version` is the version that packages get which take theirs from git, `own_modules` are names of the repository's own modules. What could not be done
+    is in `notes`, one sentence each; `variables` are those that tox sets for the tests.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        run: Callable[[str], CommandResult],
+        offline: Callable[[str], CommandResult],
+        version: str,
+        own_modules: frozenset[str] = frozenset(),
+    ) -> None:
+        self._plan = plan
+        self._run = run
+        self._offline = offline
+        self._version = version
+        self._modules = own_modules
+        self._own = {normal(package.name) for package in plan.packages if package.name}
+        self.notes: list[str] = []
+        self.variables: dict[str, str] = {}
+
+    def install(self) -> None:
+        """Do all of the plan. Raises `EnvironmentBroken` for what nothing works without."""
+        plan = self._plan
+        if plan.python is not None:
+            self._must("uv", self._venv(plan.python, VENV, "--seed"))
+        for line in plan.setup:
+            self._must("setup", line)
+        if plan.python is not None and not plan.setup:
+            self._python(plan)
+        for step in plan.commands:
+            self._step(step)
+        if plan.python is not None:
+            self._must("pytest and behave", _runners())
+            if not plan.setup:
+                self._complete(plan)
+            self._run(_PRIME)
+
+    def _python(self, plan: Plan) -> None:
+        if plan.locks:
+            self._must("uv", f"mkdir -p {LOCKS}")
+        for step in plan.locks:
+            self._step(step)
+        parts = [*plan.parts, *(self._tox(plan.python) if plan.tox and plan.python else ())]
+        self._parts([self._without_own(part) for part in parts])
+        for package in plan.packages:
+            self._package(package)
+        if any(package.compiled for package in plan.packages) and plan.python:
+            self._builder(plan.python)
+
+    def _tox(self, python: Interpreter) -> list[Part]:
+        """What tox installs for the tests. A configuration that tox cannot read is named."""
+        result = self._run(READ_TOX)
+        if result.exit_code != 0:
+            self.notes.append(f"tox's configuration could not be read: {cause(result)}.")
+            return []
+        found = tox_environment(result.output, python.version)
+        if found is None:
+            return []
+        self.variables = found.variables
+        return list(found.parts)
+
+    def _without_own(self, part: Part) -> Part:
+        """A part without the packages of this repository: those on a registry are others."""
+        kept = [
+            word
+            for word in part.words
+            if not ((match := _NAME.match(word)) and normal(match[1]) in self._own)
+        ]
+        return part.model_copy(update={"words": tuple(kept)})
+
+    def _parts(self, parts: Sequence[Part]) -> None:
+        """Install all at once, so that versions fit each other; else what is needed, then each of the others."""
+        parts = [part for part in parts if part.words]
+        if not parts or self._pip([word for part in parts for word in part.words]).exit_code == 0:
+            return
+        needed = [part for part in parts if part.needed]
+        if needed:
+            line = [word for part in needed for word in part.words]
+            result = self._pip(line)
+            if result.exit_code != 0:
+                raise EnvironmentBroken(
+                    f"{', '.join(part.source for part in needed)} cannot be installed: {cause(result)}."
+                )
+        for part in parts:
+            if not part.needed:
+                self._optional(part)
+
+    def _optional(self, part: Part) -> bool:
+        """Install a part beside what is there already; whether that was possible. What was not is named."""
+        held = f"{INSIDE}/held.txt"
+        self._run(f"uv pip freeze --quiet --exclude-editable --python {_PYTHON} > {held}")
+        result = self._pip([*part.words, "-c", held])
+        if result.exit_code != 0:
+            self.notes.append(f"{part.source} was left out, because it cannot be installed: {cause(result)}.")
+        return result.exit_code == 0
+
+    def _package(self, package: Package) -> None:
+        """Install a package of the repository, editable: it lies at the same place in every sandbox."""
+        place = f"./{package.folder}" if package.folder else "."
+        flags = "" if package.with_dependencies else "--no-deps "
+        extras = f"[{','.join(package.extras)}]" if package.extras else ""
+        result = self._editable(flags, f"{place}{extras}")
+        if result.exit_code != 0 and extras:
+            result = self._editable(flags, place)
+            for extra in package.extras if result.exit_code == 0 else ():
+                self._optional(Part(source=f"extra `{extra}`", words=("--editable", f"{place}[{extra}]")))
+        if result.exit_code == 0:
+            return
+        told = f"The package in {package.folder or 'the root'} cannot be installed: {cause(result)}."
+        if _NO_PACKAGE.search(result.output) or not package.needed:
+            self.notes.append(told)
+        else:
+            raise EnvironmentBroken(told)
+
+    def _editable(self, flags: str, what: str) -> CommandResult:
+        """`--refresh`: a build that uv remembers leaves nothing in a new checkout, where its files have to be."""
+        names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSION")
+        version = " ".join(f"{name}={shlex.quote(self._version)}" for name in names) if self._version else ""
+        words = f"uv pip install --quiet --refresh {flags}--python {_PYTHON} --editable {shlex.quote(what)}"
+        return self._run(f"env {version} {words}" if version else words)
+
+    def _builder(self, python: Interpreter) -> None:
+        """A second virtual environment, with what builds the package: for changes of its sources."""
+        script = (
+            "import tomllib, pathlib; p = pathlib.Path('pyproject.toml'); "
+            "d = tomllib.loads(p.read_text()) if p.exists() else {}; "
+            "print('\\n'.join(d.get('build-system', {}).get('requires', ['setuptools', 'wheel'])))"
+        )
+        line = (
+            f"{self._venv(python, BUILD)} && python3 -c {shlex.quote(script)} > {INSIDE}/build.txt && "
+            f"uv pip install --quiet --python {BUILD}/bin/python -r {INSIDE}/build.txt setuptools"
+        )
+        if (result := self._run(line)).exit_code != 0:
+            self.notes.append(f"What builds the compiled parts cannot be installed: {cause(result)}.")
+
+    def _complete(self, plan: Plan) -> None:
+        """Where tests miss modules, try what else names dependencies, until none is missing."""
+        missing = self.missing()
+        for plugin in missing.plugins:
+            self._optional(Part(source=f"{plugin}, whose options pytest is given,", words=(plugin,)))
+        if missing.plugins:
+            missing = self.missing()
+        for part in plan.later_parts[:_MAX_TRIES]:
+            if not missing.modules:
+                break
+            before = len(self.notes)
+            if self._optional(self._without_own(part)):
+                missing = self.missing()
+            else:
+                del self.notes[before:]  # it was an attempt and nothing that the tests are known to need
+        for step in plan.later_steps:
+            if not missing.modules and not missing.own:
+                break
+            if self._run(step.line).exit_code == 0:
+                missing = self.missing()
+
+    def missing(self) -> Missing:
+        """What the tests cannot import when they are collected."""
+        return missing_from(self._offline(COLLECT).output, self._modules)
+
+    def _step(self, step: Step) -> None:
+        if step.needed:
+            self._must(step.source, step.line)
+        elif (result := self._run(step.line)).exit_code != 0:
+            self.notes.append(f"`{step.line[:200]}` of {step.source} failed: {cause(result)}.")
+
+    def _must(self, source: str, line: str) -> None:
+        result = self._run(line)
+        if result.exit_code != 0:
+            told = f"`{line[:200]}` failed" if source == "setup" else f"{source} cannot be installed"
+            raise EnvironmentBroken(f"{told}: {cause(result)}.")
+
+    def _pip(self, words: Iterable[str]) -> CommandResult:
+        return self._run(f"uv pip install --quiet --python {_PYTHON} {shlex.join(words)}")
+
+    @staticmethod
+    def _venv(python: Interpreter, place: str, flags: str = "") -> str:
+        return f"uv venv --quiet {flags} --python {shlex.quote(python.path)} {place}"
+
+
+def _runners() -> str:
+    """behave and pytest are brought where the repository does not have them; its own versions stay."""
+    return (
+        f'for name in behave pytest coverage; do {_PYTHON} -c "import $name" 2>/dev/null || '
+        f"uv pip install --quiet --python {_PYTHON} $name; done"
+    )
+
+
+def cause(result: CommandResult) -> str:
+    """Why a command failed, in one line: the lines that name an error, else the last ones."""
+    if result.timed_out:
+        return f"it did not end within {result.duration_s:.0f} s"
+    lines = [line.strip(" \t│├╰─▶×") for line in result.output.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("hint:", "[stdout]", "[stderr]"))]
+    telling = [
+        line
+        for line in lines
+        if re.search(
+            r"error|fatal|not found|no such|because|cannot|failed|unsatisfiable|mismatch", line, re.I
+        )
+    ]
+    shown = (
+        telling[:2] + [line for line in telling[-2:] if line not in telling[:2]] if telling else lines[-4:]
+    )
+    return " / ".join(shown)[:600].rstrip(".") or "it printed nothing"

@@ -1,0 +1,47 @@
+"""What test runs say about modules and plugins that are not installed."""
+
+import re
+
+from gherkin.values import Frozen
+
+_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named ['\"]?([\w.]+)")
+_REQUIRED = re.compile(r"Missing required plugins: ([^\n]+)")
+_UNKNOWN = re.compile(r"unrecognized arguments: ([^\n]+)")
+# Options of well-known plugins, which many projects put into `addopts`.
+_OPTIONS = (
+    (r"--(no-)?cov\b|--cov-", "pytest-cov"),
+    (r"-n\b|--numprocesses|--dist\b|--maxprocesses", "pytest-xdist"),
+    (r"--timeout", "pytest-timeout"),
+    (r"--asyncio-mode", "pytest-asyncio"),
+    (r"--benchmark", "pytest-benchmark"),
+    (r"--ds\b|--reuse-db|--nomigrations|--no-migrations|--create-db|--dc\b", "pytest-django"),
+    (r"--reruns", "pytest-rerunfailures"),
+    (r"--mypy", "pytest-mypy"),
+    (r"--randomly", "pytest-randomly"),
+    (r"--html", "pytest-html"),
+    (r"--disable-socket|--allow-hosts", "pytest-socket"),
+    (r"--doctest-plus|--doctest-rst", "pytest-doctestplus"),
+)
+
+
+class Missing(Frozen):
+    """Modules that cannot be imported, by their whole names, and plugins of pytest that its options need."""
+
+    modules: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+
+
+def missing_from(said: str, own: frozenset[str] = frozenset()) -> Missing:
+    """What the output of a test runner says is missing. Names that begin with one of `own` are the repository's."""
+    names = list(dict.fromkeys(_MODULE.findall(said)))
+    plugins: list[str] = []
+    for match in _REQUIRED.finditer(said):
+        plugins += [re.split(r"[<>=! ]", each.strip())[0] for each in match[1].split(",")]
+    for match in _UNKNOWN.finditer(said):
+        plugins += [plugin for option, plugin in _OPTIONS if re.search(rf"(?:^|\s)(?:{option})", match[1])]
+    return Missing(
+        modules=tuple(name for name in names if name.split(".")[0] not in own),
+        own=tuple(name for name in names if name.split(".")[0] in own),
+        plugins=tuple(dict.fromkeys(filter(None, plugins))),
+    )

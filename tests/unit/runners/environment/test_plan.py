@@ -1,0 +1,290 @@
+"""What is to be installed follows from what a repository's files say."""
+
+import pytest
+
+from runners.environment.finding.interpreters import Interpreter, NoFittingPython, choose, from_caret
+from runners.environment.finding.parts import Package
+from runners.environment.finding.plan import Plan, as_seed, looks_like_dependencies, plan
+from runners.environment.finding.sources import Sources
+
+CODE = {"pkg/__init__.py": ""}
+MACHINE = tuple(
+    Interpreter(path=f"/opt/python3.{minor}", version=(3, minor, 1), prefix=f"/opt/{minor}")
+    for minor in (13, 12, 11, 10, 9)
+)
+
+
+def planned(files: dict[str, str], **more: object) -> Plan:
+    return plan(Sources.of_files({**CODE, **files}), MACHINE, **more)  # type: ignore[arg-type]
+
+
+def words(files: dict[str, str]) -> set[str]:
+    """All that is installed at first, as words of ``uv pip install``."""
+    return {word for part in planned(files).parts for word in part.words} - {"-r"}
+
+
+def test_nothing_is_installed_where_no_file_says_so() -> None:
+    assert planned({}).empty and planned({"pyproject.toml": "[tool.ruff]\n"}).empty
+    assert planned({"pyproject.toml": "not toml ["}).empty
+    assert planned({"pyproject.toml": "tool = 3\nproject = 4\ndependency-groups = 5\n"}).empty
+    assert planned({"pyproject.toml": "[tool.hatch.envs]\ntest = 3\n"}).empty
+    assert planned({"package.json": "[1]"}).empty and planned({"package.json": "{"}).empty
+    assert planned({"go.mod": "module x\n// require nothing\n"}).empty
+
+
+def test_requirement_files_and_the_dependencies_of_the_project_are_both_installed() -> None:
+    found = planned(
+        {
+            "requirements.txt": "inflection\n",
+            "pyproject.toml": '[build-system]\nrequires=["setuptools"]\n[project]\nname="pkg"\nversion="1"\ndependencies=["roman"]\n',
+        }
+    )
+    assert [part.words for part in found.parts] == [("roman",), ("-r", "requirements.txt")]
+    assert all(part.needed for part in found.parts)
+    assert found.packages == (Package(name="pkg"),)
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        pytest.param(
+            {"setup.cfg": "[options]\ninstall_requires =\n    roman\n"}, {"roman"}, id="setup.cfg only"
+        ),
+        pytest.param(
+            {"Pipfile": '[packages]\nroman = "*"\n[dev-packages]\nsix = {version = ">=1", extras = ["a"]}\n'},
+            {"roman", "six[a]>=1"},
+            id="Pipfile without a lock",
+        ),
+        pytest.param(
+            {
+                "pyproject.toml": '[tool.poetry]\nname="x"\n[tool.poetry.group.dev.dependencies]\nroman = "^4.1"\n'
+            },
+            {"roman>=4.1,<5"},
+            id="Poetry's group without a lock",
+        ),
+        pytest.param(
+            {
+                "pyproject.toml": '[tool.poetry]\nname="x"\n[tool.poetry.dev-dependencies]\nroman = {version="~4.1", markers="os_name"}\n'
+            },
+            {"roman>=4.1,<4.2 ; os_name"},
+            id="Poetry's older dev-dependencies",
+        ),
+        pytest.param(
+            {"pyproject.toml": "[dependency-groups]\ntesting = ['roman']\n"}, {"roman"}, id="any group"
+        ),
+        pytest.param(
+            {"pyproject.toml": "[dependency-groups]\na = [{include-group = 'B'}]\nb = ['roman']\n"},
+            {"roman"},
+            id="a group in a group",
+        ),
+        pytest.param(
+            {
+                "pyproject.toml": "[project]\nname='pkg'\n[project.optional-dependencies]\nall=['pkg[x]']\nx=['roman']\n"
+            },
+            {"roman"},
+            id="an extra in an extra",
+        ),
+        pytest.param(
+            {"tests/requirements.txt": "roman\n"}, {"tests/requirements.txt"}, id="beside the tests"
+        ),
+        pytest.param({"backend/requirements.txt": "roman\n"}, {"backend/requirements.txt"}, id="in a folder"),
+        pytest.param(
+            {"requirements/dev.in": "roman\n"}, {"requirements/dev.in"}, id="sources of pip-compile"
+        ),
+        pytest.param(
+            {"requirements/dev.in": "roman\n", "requirements/dev.txt": "roman==1\n"},
+            {"requirements/dev.txt"},
+            id="results of pip-compile",
+        ),
+        pytest.param(
+            {"requirements/dev.txt": "", "requirements/docs.txt": "", "requirements/production.txt": ""},
+            {"requirements/dev.txt"},
+            id="not those for other uses",
+        ),
+        pytest.param(
+            {"requirements-py3.9.txt": "", "requirements-py3.11.txt": ""},
+            {"requirements-py3.11.txt"},
+            id="not those for another Python",
+        ),
+        pytest.param(
+            {"pyproject.toml": '[tool.hatch.envs.test]\nextra-dependencies=["roman", "{root:uri}/plugin"]\n'},
+            {"roman"},
+            id="Hatch's environments",
+        ),
+        pytest.param(
+            {"hatch.toml": '[envs.hatch-test]\nextra-dependencies=["roman"]\n'}, {"roman"}, id="hatch.toml"
+        ),
+        pytest.param(
+            {"pyproject.toml": '[tool.pdm.dev-dependencies]\ntest=["roman"]\n'}, {"roman"}, id="PDM"
+        ),
+        pytest.param(
+            {
+                "noxfile.py": "import nox\nT = ['roman']\n\n@nox.session\ndef tests(session):\n    session.install('-r', 'dev.txt', *T)\n"
+            },
+            {"dev.txt", "roman"},
+            id="nox",
+        ),
+        pytest.param(
+            {"setup.py": "from setuptools import setup\nsetup(tests_require=['roman'])\n"},
+            {"roman"},
+            id="tests_require",
+        ),
+        pytest.param(
+            {
+                "pyproject.toml": "[project]\nname='x'\ndependencies=['a', 'b', 'c']\n[tool.uv.sources]\n"
+                "a={workspace=true}\nb={git='https://e.org/b', rev='1'}\n"
+            },
+            {"b @ git+https://e.org/b@1", "c"},
+            id="uv's sources",
+        ),
+    ],
+)
+def test_what_each_tool_declares_is_found(files: dict[str, str], wanted: set[str]) -> None:
+    assert words(files) == wanted
+
+
+def test_the_packages_of_a_repository_of_several_are_installed_that_of_the_task_first() -> None:
+    manifest = '[build-system]\nrequires=["hatchling"]\n[project]\nname="{}"\ndependencies=["six"]\n'
+    files = {f"packages/{name}/pyproject.toml": manifest.format(name) for name in "abc"}
+    files |= {"docs/pyproject.toml": manifest.format("docs"), "tests/fixtures/x/setup.py": "setup()"}
+    found = planned(files, touched=["packages/b/b.py"])
+    assert [package.folder for package in found.packages] == ["packages/b", "packages/a", "packages/c"]
+    assert not any(package.needed for package in found.packages)
+    assert planned({**files, "requirements.txt": ""}).packages == (), "the root says what is needed"
+
+
+def test_extras_that_conflict_are_not_installed_together() -> None:
+    pyproject = (
+        "[project]\nname='x'\n[project.optional-dependencies]\ngpu=['a']\ncpu=['b']\nz=['c']\n"
+        "[tool.uv]\nconflicts=[[{extra='gpu'}, {extra='cpu'}]]\n"
+    )
+    assert words({"pyproject.toml": pyproject}) == {"b", "c"}
+    [step] = planned({"pyproject.toml": pyproject, "uv.lock": "version = 1"}).locks
+    assert "--extra cpu" in step.line and "--extra z" in step.line and "gpu" not in step.line
+
+
+def test_extras_of_a_package_that_only_its_build_knows_are_named() -> None:
+    [package] = planned(
+        {"setup.py": "E = {'test': ['six'], ':os_name': []}\nsetup(extras_require=E)\n"}
+    ).packages
+    assert package.extras == ("test",) and package.with_dependencies
+    assert planned({"pyproject.toml": "[build-system]\nrequires=[]\n"}).packages == ()
+    assert planned({"setup.py": "", "pyproject.toml": "[tool.uv]\npackage = false\n"}).packages == ()
+
+
+def test_what_the_ci_installs_is_tried_later() -> None:
+    workflow = (
+        "jobs:\n  test:\n    steps:\n    - run: pip install -e '.[x]' roman\n    - run: |\n        python -m pip install \\\n"
+        "          -r ci.txt\n        sudo apt install x\n        make build\n    - run: pytest\n    - run: pip install twine\n"
+        "  lint:\n    steps:\n    - run: pip install ruff\n"
+    )
+    found = planned({".github/workflows/ci.yml": workflow, "requirements.txt": ""})
+    assert [part.words for part in found.later_parts] == [(".[x]", "roman"), ("-r", "ci.txt")]
+    assert [step.line for step in found.later_steps] == ["make build"]
+    alone = planned({".github/workflows/ci.yml": workflow})
+    assert [part.words for part in alone.parts] == [(".[x]", "roman"), ("-r", "ci.txt")]
+
+
+def test_what_is_written_for_other_agents_is_tried_later() -> None:
+    found = planned(
+        {
+            "requirements.txt": "",
+            ".devcontainer/devcontainer.json": '{ // a comment\n"postCreateCommand": "pip install a && make x", }',
+            ".cursor/environment.json": '{"install": "pip install b"}',
+            "AGENTS.md": "# About\n\n    pip install never\n\n## Set-up\n\n    $ pip install c\n",
+            ".github/workflows/copilot-setup-steps.yml": "jobs:\n  x:\n    steps:\n    - run: pip install d\n",
+        }
+    )
+    assert [part.words for part in found.later_parts] == [("d",), ("a",), ("b",), ("c",)]
+    assert [step.line for step in found.later_steps] == ["make x"]
+
+
+def test_other_languages_are_installed_by_their_own_tools() -> None:
+    node = {"package.json": '{"devDependencies": {"vitest": "^3"}}'}
+    assert "npm install --no-package-lock" in planned(node).commands[0].line
+    [step] = planned({**node, "package-lock.json": "{}"}).commands
+    assert (
+        "npm ci --ignore-scripts" in step.line and "cp package.json package-lock.json /env/node/" in step.line
+    )
+    assert planned({**node, "node_modules/x/index.js": ""}).empty, "it brings its packages itself"
+    both = planned({**node, "requirements.txt": ""})
+    assert both.commands and both.parts
+    go = "module x\n\ngo 1.19\n\nrequire (\n\texample.org/dep v1.0.0\n)\n"
+    assert "GOMODCACHE=/env/go" in planned({"go.mod": go}).commands[0].line
+    crate = '[package]\nname = "x"\n\n[dev-dependencies]\nproptest = "1"\n'
+    assert planned({"Cargo.toml": crate}).commands[0].line == "CARGO_HOME=/env/cargo cargo fetch --quiet"
+    assert "--locked" in planned({"Cargo.toml": "[workspace]\n", "Cargo.lock": ""}).commands[0].line
+    assert planned({"Cargo.toml": '[package]\nname = "dependencies"\n'}).empty
+    assert planned({"Cargo.toml": "[target.'cfg(unix)'.dependencies]\nlibc = '0.2'\n"}).commands
+
+
+def test_the_repositorys_own_commands_replace_all_of_that() -> None:
+    found = planned(
+        {"requirements.txt": "", "package.json": '{"dependencies": {"x": "1"}}'}, setup=["make deps"]
+    )
+    assert found.setup == ("make deps",) and not found.parts and not found.commands
+
+
+def seed(files: dict[str, str], setup: tuple[str, ...] = ()) -> str:
+    sources = Sources.of_files({**CODE, **files})
+    return as_seed(plan(sources, MACHINE, setup), sources)
+
+
+def test_files_that_others_include_are_part_of_the_environment() -> None:
+    files = {
+        "requirements.txt": "-r requirements/base.txt\n",
+        "requirements/base.txt": "--constraint=../c.txt\nsix\n",
+        "c.txt": "six<2\n",
+        "README.md": "pip install six\n",
+    }
+    assert seed(files) == seed({**files, "README.md": "other\n"})
+    assert seed(files) != seed({**files, "requirements/base.txt": "--constraint=../c.txt\nroman\n"})
+    assert seed(files) != seed({**files, "c.txt": "six<3\n"})
+    command = ("uv pip install -r dev.txt && sh setup.sh",)
+    for name in ("dev.txt", "setup.sh", "uv.lock"):
+        named = {"dev.txt": "", "setup.sh": "", "uv.lock": "", name: "more"}
+        assert seed(named, command) != seed({**named, name: ""}, command), name
+
+
+def test_a_message_names_the_files_that_look_like_dependencies() -> None:
+    sources = Sources.of_files({"deep/down/here/env/requirements.in": "", "environment.yml": "", "a.py": ""})
+    assert looks_like_dependencies(sources) == ["deep/down/here/env/requirements.in", "environment.yml"]
+
+
+def chosen(files: dict[str, str], machine: tuple[Interpreter, ...] = MACHINE) -> int:
+    return choose(Sources.of_files(files), machine).version[1]
+
+
+def test_a_python_that_fits_is_chosen() -> None:
+    assert chosen({}) == 11, "ours, where nothing is said"
+    assert chosen({"pyproject.toml": '[project]\nrequires-python=">=3.12"\n'}) == 13
+    assert (
+        chosen({"pyproject.toml": '[project]\nrequires-python=">=3.12"\n', ".python-version": "3.12.99\n"})
+        == 12
+    )
+    assert chosen({".python-version": "3.9\n"}) == 9
+    assert chosen({"pyproject.toml": '[tool.poetry.dependencies]\npython="^3.8,<3.10"\n'}) == 9
+    assert chosen({"setup.cfg": "[options]\npython_requires = <3.11\n"}) == 10
+    assert chosen({"setup.py": "setup(python_requires='<3.10')"}) == 9
+    assert chosen({"tox.ini": "[tox]\nenvlist = py{39,310}, lint\n"}) == 10
+    assert chosen({"tox.ini": "[tox]\nenvlist = py3{9-14}\n"}) == 11, "ours is tested with"
+    assert chosen({"setup.cfg": "Programming Language :: Python :: 3.9\n"}) == 9
+
+
+def test_a_python_that_is_not_here_is_named_with_those_that_are() -> None:
+    files = {"pyproject.toml": '[project]\nrequires-python=">=3.14"\n'}
+    with pytest.raises(NoFittingPython, match=r"Python >=3\.14.*has 3\.13\.1, 3\.12\.1"):
+        chosen(files)
+
+
+def test_poetrys_constraints_are_read() -> None:
+    given = {
+        "^1.2": ">=1.2,<2",
+        "^0.3": ">=0.3,<0.4",
+        "~1.2": ">=1.2,<1.3",
+        "1.0": "==1.0",
+        "*": "",
+        ">=1 || <3": ">=1",
+        "~=1.1": "~=1.1",
+    }
+    assert {each: from_caret(each) for each in given} == given
