@@ -148,7 +148,7 @@ def _yaml(text: str) -> Any:
 
 def _json(text: str) -> dict[str, Any]:
     """What a JSON file with comments holds; nothing if it cannot be read."""
-    plain = re.sub(r"(?:^|(?<=[\s,{\[]))//.*$|/\*.*?\*/|,(?=\s*[}\]])", "", text, flags=re.M | re.S)
+    plain = re.sub(r"(?:^|(?<=[\s,{\[]))//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])", "", text, flags=re.M | re.S)
     try:
         data = json.loads(plain)
     except (ValueError, RecursionError):
