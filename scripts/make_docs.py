@@ -23,7 +23,7 @@ from bot.config.settings import Settings
 from bot.web.app import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
 from gherkin.lint.linter import RULES
-from runners.contract.job import PROTECTED
+from runners.policy.protected import GROUPS
 
 DOCS = Path(__file__).parents[1] / "docs"
 _NOTE = "<!-- Written by `make docs`; do not edit. -->\n"
@@ -108,7 +108,14 @@ def config() -> str:
         "```",
         "",
         "In globs `*`, `?` and `[…]` stay within a folder or file name, and `**` stands for any number of folders; "
-        f"one that ends in `/` means all below. Always protected: {', '.join(f'`{glob}`' for glob in PROTECTED)}.",
+        "one that ends in `/` means all below. Case does not count.",
+        "",
+        "These are always protected, and the lines of `.gitattributes` that say more than how lines end. "
+        '`tools: {allow: ["files.write:GLOB"]}` opens a path, within the operator\'s limits.',
+        "",
+        "| read or run by | paths |",
+        "|---|---|",
+        *(f"| {name} | {', '.join(f'`{glob}`' for glob in globs)} |" for name, globs in GROUPS.items()),
     ]
     return "\n".join(lines) + "\n"
 

@@ -17,8 +17,6 @@ from runners.verify.diff import DiffLimits
 from runners.verify.foreign import TestSuite
 from runners.verify.mutation import MutationSettings
 
-PROTECTED = (".github/workflows/**", ".gitlab-ci.yml", ".scenarist.yml", ".git/**")
-
 WORK = "work.bundle"
 CHECKPOINT = "checkpoint.bundle"
 BASE = "base.bundle"

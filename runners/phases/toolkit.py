@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runners.contract.events import ToolCalled
-from runners.contract.job import PROTECTED, Job, scenarios_folder
+from runners.contract.job import Job, scenarios_folder
 from runners.git.command import read_blob
 from runners.git.model_git import TreeGit
 from runners.git.workspaces import Worktree
@@ -15,6 +15,7 @@ from runners.loop.calls import Caller
 from runners.loop.services import Services
 from runners.policy.capabilities import Policy
 from runners.policy.globs import is_protected
+from runners.policy.protected import PROTECTED
 from runners.policy.quota import Meter
 from runners.sandbox.bubblewrap import WORKSPACE, Sandbox
 from runners.sandbox.process import CommandResult

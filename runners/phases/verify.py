@@ -10,7 +10,7 @@ from runners.contract.events import (
     RunnerEvent,
     VerdictReached,
 )
-from runners.contract.job import PROTECTED, WORK, Job, PhaseResult
+from runners.contract.job import WORK, Job, PhaseResult
 from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
 from runners.loop.review import as_feedback, review
@@ -24,6 +24,7 @@ from runners.phases.checkout import (
     unbundled,
 )
 from runners.phases.toolkit import opened_paths
+from runners.policy.protected import PROTECTED
 from runners.verify.claim import Claim
 from runners.verify.feedback import feedback
 from runners.verify.gate import Gate

@@ -5,8 +5,12 @@ from fnmatch import fnmatchcase
 
 
 def is_protected(path: str, globs: Iterable[str]) -> bool:
-    """Whether `path` (relative, with ``/``) matches one of `globs`; one that ends in ``/`` means all below."""
-    return any(matches(path, glob + "**" if glob.endswith("/") else glob) for glob in globs)
+    """Whether `path` (relative, with ``/``) matches one of `globs`; one that ends in ``/`` means all below.
+
+    Case does not count: some file systems take `.GitHub` and `.github` for the same folder.
+    """
+    lower = path.lower()
+    return any(matches(lower, (glob + "**" if glob.endswith("/") else glob).lower()) for glob in globs)
 
 
 def matches(path: str, glob: str) -> bool:

@@ -17,7 +17,7 @@ class Claim:
     `.scenarist/shadow`, and the change has to bring a test of its own. `commands` are the repository's own checks;
     `protected` are globs of files the change must not touch, `granted` of those among them that it may. With
     `changed_tests` ``fail`` an existing test may not be edited so that it hides a failure; `diff` bounds the change's
-    size. `asked` is what people wrote: tests and their configuration that it names may be changed.
+    size. `asked` is what people wrote: tests and their configuration that it names may be changed. `installed` are top-level modules of the repository's environment.
     """
 
     base: str
@@ -33,3 +33,4 @@ class Claim:
     diff: DiffLimits = field(default_factory=DiffLimits)
     mutation: MutationSettings = field(default_factory=MutationSettings)
     asked: str = ""
+    installed: frozenset[str] = frozenset()

@@ -2,10 +2,10 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob, tree_entries
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
@@ -15,7 +15,7 @@ from runners.verify.judging import floor, judge, new_tests, none_red, regression
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
 from runners.verify.mutation import Bite, mutants, try_mutants
-from runners.verify.oracle import is_test
+from runners.verify.rules.purposes import is_judge, is_product
 from runners.verify.suites import Fault, SuiteRun, Suites
 from runners.verify.verdict import (
     ChangedTests,
@@ -57,8 +57,11 @@ class Gate:
         """Run everything, in worktrees and sandboxes of its own, and say what holds."""
         self._evidence, self._replaced = [], {claim.base: set(), claim.head: set()}
         git_dir = self._mirror.path
-        seen = look(git_dir, claim, self._suites.features)
+        seen = look(git_dir, claim, self._suites.features, self._suites.command_lines)
         problems = [*seen.problems, *diff_problems(git_dir, claim.base, claim.head, claim.diff)]
+        if problems:
+            # The change must be mended anyway: running it would cost minutes and show nothing.
+            return self._verdict(claim, problems, oracle=tuple(seen.oracle))
         with contextlib.ExitStack() as stack:
 
             def checkout(commit: str, name: str) -> Path:
@@ -99,21 +102,28 @@ class Gate:
             if not problems:
                 bite = self._bite(claim, head, proof)
                 problems += floor(claim, bite)
+        return self._verdict(
+            claim,
+            problems,
+            scenarios=proofs,
+            tests=tests,
+            suites=suites,
+            failures=failures,
+            changed_tests=changed,
+            oracle=tuple(seen.oracle),
+            bite=bite,
+        )
+
+    def _verdict(self, claim: Claim, problems: Sequence[Problem], **found: Any) -> Verdict:
         return Verdict(
             base_sha=claim.base,
             head_sha=claim.head,
             kind=claim.kind,
             shadow=bool(claim.proof),
-            scenarios=proofs,
-            tests=tests,
-            suites=suites,
-            failures=failures,
             problems=tuple(problems),
-            changed_tests=changed,
-            dependency_files=dependency_files(git_dir, claim.base, claim.head),
-            oracle=tuple(seen.oracle),
-            bite=bite,
+            dependency_files=dependency_files(self._mirror.path, claim.base, claim.head),
             evidence=tuple(self._evidence),
+            **found,
         )
 
     def _once(self, suite: str, commit: str, run: Callable[[], SuiteRun]) -> SuiteRun:
@@ -175,7 +185,7 @@ class Gate:
         paths = [
             path
             for status, path in changed_files(git_dir, claim.base, claim.head)
-            if status in ("A", "M") and is_test(path, self._suites.features)
+            if status in ("A", "M") and is_judge(path, self._suites.features)
         ]
         proofs: list[ScenarioProof] = []
         if paths:
@@ -201,7 +211,7 @@ class Gate:
         candidates = [
             mutant
             for path, numbers in sorted(lines.items())
-            if path.endswith(".py") and not is_test(path, self._suites.features)
+            if path.endswith(".py") and is_product(path, self._suites.features)
             for mutant in mutants(
                 path, (read_blob(git_dir, claim.head, path) or b"").decode(errors="replace"), numbers
             )
@@ -237,17 +247,21 @@ class Gate:
         return commit_on(self._mirror.path, claim.head, "The head with the scenarios", added=added)
 
     def _laid(self, claim: Claim) -> str:
-        """The base commit with only the feature and the step definitions of the head."""
-        git_dir = self._mirror.path
-        steps = f"{SHADOW if claim.proof else self._suites.features}/steps"
-        head = tree_entries(git_dir, claim.proof or claim.head, claim.feature, steps)
-        gone = {entry.path for entry in tree_entries(git_dir, claim.base, steps)}
+        """The base commit with the feature, its steps, and all that the change brings to help them.
+
+        An implementation that hides among helpers of steps and tests is then there on the base as well.
+        """
+        git_dir, features = self._mirror.path, self._suites.features
+        folder = SHADOW if claim.proof else features
+        laid = tree_entries(git_dir, claim.proof or claim.head, claim.feature, f"{folder}/steps")
+        changed = changed_files(git_dir, claim.base, claim.head)
+        helping = [path for status, path in changed if status != "D" and is_judge(path, features)]
+        laid += tree_entries(git_dir, claim.head, *helping) if helping else []
+        there = {entry.path for entry in laid}
+        gone = {entry.path for entry in tree_entries(git_dir, claim.base, f"{folder}/steps")}
+        gone |= {path for status, path in changed if status == "D" and is_judge(path, features)}
         return commit_on(
-            git_dir,
-            claim.base,
-            "The base with the scenarios",
-            added=head,
-            removed=sorted(gone - {entry.path for entry in head}),
+            git_dir, claim.base, "The base with the scenarios", added=laid, removed=sorted(gone - there)
         )
 
     def _red_green(

@@ -1,116 +1,293 @@
-"""What the trees of a change show without running anything: what it touches, and whether it touches what decides about it."""
+"""What the trees of a change show without a run: whether it touches what decides about it."""
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from gherkin.feature.hollow import assertionless, equal_to_all
 from gherkin.feature.model import FeatureInvalid, parse
+from gherkin.feature.reading import source_reads
 from gherkin.feature.steps import StepDefinition, fits, then_texts
-from runners.git.command import changed_files, read_blob
+from runners.git.command import list_files, read_blob
 from runners.policy.globs import is_protected
+from runners.policy.protected import ATTRIBUTES, active_attributes
 from runners.verify.claim import Claim
-from runners.verify.oracle import asked_for, configures, is_test, weakened
-from runners.verify.verdict import OracleChange, Problem
-
-_PROSE = frozenset([".md", ".rst", ".adoc", ".txt", ".svg", ".png", ".jpg", ".gif"])
-_PROSE_NAMES = frozenset(["LICENSE", "NOTICE", "AUTHORS", "CODEOWNERS", ".gitignore", ".editorconfig"])
+from runners.verify.rules.asked import asked_for
+from runners.verify.rules.configuration import configures, configures_pytest
+from runners.verify.rules.links import LINK, SUBMODULE, Change, changes_between, leaving_links
+from runners.verify.rules.moves import moved_files
+from runners.verify.rules.purposes import is_code, is_judge, is_product, purpose_of
+from runners.verify.rules.shadowing import shadowing
+from runners.verify.rules.weakening import weakened
+from runners.verify.verdict import Code, OracleChange, Problem
 
 
 @dataclass
 class Look:
-    """What was seen: `problems`, the changes of the oracle that were asked for, and the existing files of it that changed."""
+    """What was seen.
+
+    `problems` are the rules that the change breaks, `oracle` the changes of tests and their configuration
+    that were asked for. `edited` and `added` are the existing and new files of that kind, `moved` where
+    existing ones went.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     oracle: list[OracleChange] = field(default_factory=list)
     edited: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
 
 
-def look(git_dir: Path, claim: Claim, features: str) -> Look:
-    """Look at a change; `features` is the folder of the repository's features."""
-    seen = Look()
-    if claim.feature:
-        feature = read_blob(git_dir, claim.proof or claim.head, claim.feature)
+def look(git_dir: Path, claim: Claim, features: str, test_commands: Sequence[str] = ()) -> Look:
+    """Look at a change.
+
+    `features` is the folder of the repository's features, `test_commands` the lines by which its suites are
+    run.
+    """
+    return _Looking(git_dir, claim, features, test_commands).look()
+
+
+class _Looking:
+    """One look at one change, and what its rules need to know of both trees."""
+
+    def __init__(self, git_dir: Path, claim: Claim, features: str, test_commands: Sequence[str]) -> None:
+        self._git_dir = git_dir
+        self._claim = claim
+        self._features = features
+        self._commands = (*claim.commands, *test_commands)
+        self._seen = Look()
+        self._changes = [
+            each for each in changes_between(git_dir, claim.base, claim.head) if each.path != claim.feature
+        ]
+        self._before = list_files(git_dir, claim.base)
+        self._after = list_files(git_dir, claim.head)
+        self._has_settings: bool | None = None
+        self._folders = {str(PurePosixPath(path).parent) for path in self._before}
+
+    def look(self) -> Look:
+        claim, seen = self._claim, self._seen
+        if claim.feature:
+            self._locked()
+        if not self._changes:
+            self._problem("no-change", "Nothing but the feature file was changed.")
+        for change in self._changes:
+            if self._is_protected(change):
+                self._problem("protected-changed", f"{change.path} is protected and must not be changed.")
+        open_to_change = [each for each in self._changes if not self._is_protected(each)]
+        self._links()
+        self._shadowed()
+        seen.moved = self._moved(open_to_change)
+        for change in open_to_change:
+            self._change(change)
+        if claim.proof:
+            for change in changes_between(self._git_dir, claim.head, claim.proof):
+                self._steps(claim.proof, change.path)
+        return seen
+
+    def _problem(self, code: Code, message: str) -> None:
+        self._seen.problems.append(Problem(code=code, message=message))
+
+    def _blob(self, commit: str, path: str) -> bytes | None:
+        return read_blob(self._git_dir, commit, path)
+
+    def _locked(self) -> None:
+        claim = self._claim
+        feature = self._blob(claim.proof or claim.head, claim.feature)
         if feature is None or hashlib.sha256(feature).hexdigest() != claim.feature_sha256:
             message = f"{claim.feature} is not what was approved. Restore it and change the code instead."
-            seen.problems.append(Problem(code="feature-changed", message=message))
-    changes = [
-        (status, path)
-        for status, path in changed_files(git_dir, claim.base, claim.head)
-        if path != claim.feature
-    ]
-    if not changes:
-        seen.problems.append(Problem(code="no-change", message="Nothing but the feature file was changed."))
-    for status, path in changes:
-        _look_at(git_dir, claim, features, status, path, seen)
-    if claim.proof:
-        for _, path in changed_files(git_dir, claim.head, claim.proof):
-            if path.endswith(".py"):
-                seen.problems += _hollow(git_dir, claim, claim.proof, path)
-    return seen
+            self._problem("feature-changed", message)
 
+    def _is_protected(self, change: Change) -> bool:
+        path, claim = change.path, self._claim
+        if is_protected(path, claim.granted):
+            return False
+        if is_protected(path, claim.protected):
+            return True
+        if PurePosixPath(path).name != ATTRIBUTES:
+            return False
+        old, new = (
+            active_attributes((self._blob(commit, path) or b"").decode(errors="replace"))
+            for commit in (claim.base, claim.head)
+        )
+        return old != new
 
-def _look_at(git_dir: Path, claim: Claim, features: str, status: str, path: str, seen: Look) -> None:
-    before = read_blob(git_dir, claim.base, path)
-    after = read_blob(git_dir, claim.head, path)
-    if is_protected(path, claim.protected) and not is_protected(path, claim.granted):
-        seen.problems.append(
-            Problem(code="protected-changed", message=f"{path} is protected and must not be changed.")
-        )
-        return
-    if claim.kind == "chore" and not _is_prose(path, before, after):
-        message = f"{path} is more than documentation, so this is no chore. Leave it as it is, or give up."
-        seen.problems.append(Problem(code="not-a-chore", message=message))
-    if configures(path, before, after, features):
-        (seen.edited if before is not None else seen.added).append(path)
-        _asked(
-            claim,
-            seen,
-            [path, PurePosixPath(path).name],
-            OracleChange(path=path, what="it configures how tests are run or judged"),
-            Problem(
-                code="test-config-changed",
-                message=f"{path} configures how tests are run, and the issue does not name it. Restore it; put what new tests "
-                "need into their own files.",
-            ),
-        )
-    elif status == "D" and is_test(path, features):
-        seen.edited.append(path)
-        _asked(
-            claim,
-            seen,
-            [path, PurePosixPath(path).name],
-            OracleChange(path=path, what="it was deleted"),
-            Problem(code="test-removed", message=f"{path} is a test of the repository and was deleted."),
-        )
-    elif status == "M" and is_test(path, features):
-        seen.edited.append(path)
-        _weakened(claim, seen, path, before or b"", after or b"")
-    if path.endswith(".py") and not is_test(path, features):
-        seen.problems += _agreeable(path, before or b"", after or b"")
-    if status in ("A", "M") and path.startswith(f"{features}/steps/") and path.endswith(".py"):
-        seen.problems += _hollow(git_dir, claim, claim.head, path)
+    def _links(self) -> None:
+        """Links and submodules that the change brings."""
+        if not any(LINK in (each.old_mode, each.new_mode) for each in self._changes) and not any(
+            each.new_mode == SUBMODULE for each in self._changes
+        ):
+            return
+        claim = self._claim
+        leaving = leaving_links(self._git_dir, claim.head) - leaving_links(self._git_dir, claim.base)
+        for path in sorted(leaving):
+            self._problem("unsafe-link", f"{path} is a link that leads out of the repository. Remove it.")
+        for change in self._changes:
+            if change.path in leaving:
+                continue
+            if change.new_mode == SUBMODULE and change.old_mode != SUBMODULE:
+                self._problem(
+                    "unsafe-link",
+                    f"{change.path} is a repository of its own. Add its files, or leave it out.",
+                )
+            elif change.status == "T":
+                self._problem(
+                    "unsafe-link", f"{change.path} was turned from a file into a link, or back. Restore it."
+                )
+            elif change.new_mode == LINK and purpose_of(change.path, self._features) != "product":
+                self._problem(
+                    "unsafe-link", f"{change.path} is a link in the place of a test or step. Write a file."
+                )
 
+    def _shadowed(self) -> None:
+        new = [each.path for each in self._changes if each.status == "A"]
+        if not new:
+            return
+        for path, what in shadowing(self._before, self._after, self._features, self._claim.installed).items():
+            if path in new:
+                message = f"{path} would be imported in the place of {what}. Give it another name."
+                self._problem("module-shadowed", message)
 
-def _weakened(claim: Claim, seen: Look, path: str, before: bytes, after: bytes) -> None:
-    if claim.kind == "refactoring":
-        message = f"{path} is an existing test: a refactoring leaves those as they are. Restore it."
-        seen.problems.append(Problem(code="test-changed", message=message))
-        return
-    for name, how in weakened(path, before.decode(errors="replace"), after.decode(errors="replace")):
-        _asked(
-            claim,
-            seen,
-            [path, PurePosixPath(path).name, *_test_names(name)],
-            OracleChange(path=path, what=f"{name}: {how}"),
-            Problem(
-                code="test-weakened",
-                message=f"{path}: {name} demands less than before ({how}). Restore it, or add what it lacks.",
-            ),
+    def _moved(self, changes: Sequence[Change]) -> dict[str, str]:
+        judges = [each for each in changes if is_judge(each.path, self._features)]
+        gone = {
+            each.path: self._blob(self._claim.base, each.path) or b"" for each in judges if each.status == "D"
+        }
+        if not gone:
+            return {}
+        new = {
+            each.path: self._blob(self._claim.head, each.path) or b"" for each in judges if each.status == "A"
+        }
+        return moved_files(gone, new)
+
+    def _change(self, change: Change) -> None:
+        claim, seen, path = self._claim, self._seen, change.path
+        before, after = self._blob(claim.base, path), self._blob(claim.head, path)
+        if claim.kind == "chore" and not _is_documentation(path, before, after, self._features):
+            message = (
+                f"{path} is more than documentation, so this is no chore. Leave it as it is, or give up."
+            )
+            self._problem("not-a-chore", message)
+        judge = is_judge(path, self._features)
+        if self._configures(path, before, after):
+            (seen.edited if before is not None else seen.added).append(path)
+            self._asked(
+                [path, PurePosixPath(path).name],
+                OracleChange(path=path, what="it configures how tests are run or judged"),
+                Problem(
+                    code="test-config-changed",
+                    message=f"{path} configures how tests or checks are run, and no sentence of the issue "
+                    "asks for that. Restore it; put what new tests need into their own files.",
+                ),
+            )
+        elif change.status == "D" and judge and path not in seen.moved:
+            seen.edited.append(path)
+            self._asked(
+                [path, PurePosixPath(path).name],
+                OracleChange(path=path, what="it was deleted"),
+                Problem(code="test-removed", message=f"{path} is a test of the repository and was deleted."),
+            )
+        elif change.status in ("M", "T") and judge:
+            seen.edited.append(path)
+            self._weakened(path, before or b"", after or b"")
+        if path.endswith(".py") and is_product(path, self._features):
+            self._agreeable(path, before or b"", after or b"")
+        if change.status in ("A", "M") and path.endswith(".py") and path.startswith(f"{self._features}/"):
+            self._steps(claim.head, path)
+
+    def _configures(self, path: str, before: bytes | None, after: bytes | None) -> bool:
+        return configures(
+            path,
+            before,
+            after,
+            self._features,
+            commands=self._commands,
+            new_folder=str(PurePosixPath(path).parent) not in self._folders,
+            configured=self._configured(),
         )
+
+    def _configured(self) -> bool:
+        """Whether the base has settings of pytest."""
+        if self._has_settings is None:
+            names = (
+                "pytest.ini",
+                ".pytest.ini",
+                "pytest.toml",
+                ".pytest.toml",
+                "pyproject.toml",
+                "tox.ini",
+                "setup.cfg",
+            )
+            self._has_settings = any(
+                configures_pytest(path, self._blob(self._claim.base, path) or b"")
+                for path in self._before
+                if PurePosixPath(path).name in names
+            )
+        return self._has_settings
+
+    def _weakened(self, path: str, before: bytes, after: bytes) -> None:
+        if self._claim.kind == "refactoring":
+            message = f"{path} is an existing test: a refactoring leaves those as they are. Restore it."
+            self._problem("test-changed", message)
+            return
+        for name, how in weakened(path, before.decode(errors="replace"), after.decode(errors="replace")):
+            self._asked(
+                [path, PurePosixPath(path).name, *_test_names(name)],
+                OracleChange(path=path, what=f"{name}: {how}"),
+                Problem(
+                    code="test-weakened",
+                    message=f"{path}: {name} demands less than before ({how}). "
+                    "Restore it, or add what it lacks.",
+                ),
+            )
+
+    def _asked(self, names: Sequence[str], change: OracleChange, problem: Problem) -> None:
+        """What people asked for by name is shown to reviewers; what nobody asked for is a problem."""
+        if asked_for(self._claim.asked, *names) or is_protected(change.path, self._claim.granted):
+            self._seen.oracle.append(change)
+        else:
+            self._seen.problems.append(problem)
+
+    def _agreeable(self, path: str, before: bytes, after: bytes) -> None:
+        """New classes of the product that say they equal everything: no assertion on them can fail."""
+        old, new = (equal_to_all(each.decode(errors="replace")) for each in (before, after))
+        for name in sorted(new - old):
+            message = f"{path}: {name} says that it equals everything. Compare what it stands for."
+            self._problem("equals-everything", message)
+
+    def _steps(self, commit: str, path: str) -> None:
+        """Steps of the change that cannot fail, or that read the program's source instead of running it."""
+        source = self._source(commit, path)
+        before = self._source(self._claim.base, path)
+        if source is None:
+            return
+        known = {each.pattern for each in _without_assertion(before or "", path)}
+        found = [each for each in _without_assertion(source, path) if each.pattern not in known]
+        outcomes = self._outcomes(commit) if found else []
+        for each in found:
+            # What is a step of any kind is one of outcomes where the scenarios use it so.
+            if each.kind == "then" or any(fits(each.pattern, text) for text in outcomes):
+                where = f"{path}:{each.line}: “{each.pattern}”"
+                message = f"{where} is a Then step that cannot fail. Assert the outcome."
+                self._problem("step-asserts-nothing", message)
+        product = [each for each in self._after if is_code(each) and is_product(each, self._features)]
+        old = {what for _, what in _reads(before or "", product)}
+        for line, what in _reads(source, product):
+            if what not in old:
+                message = f"{path}:{line} reads the program's source ({what}). Run the program instead."
+                self._problem("step-reads-source", message)
+
+    def _source(self, commit: str, path: str) -> str | None:
+        content = self._blob(commit, path) if path.endswith(".py") else None
+        return None if content is None else content.decode(errors="replace")
+
+    def _outcomes(self, commit: str) -> list[str]:
+        feature = (self._blob(commit, self._claim.feature) or b"").decode(errors="replace")
+        try:
+            return then_texts(parse(feature, self._claim.feature))
+        except FeatureInvalid:
+            return []
 
 
 def _test_names(name: str) -> list[str]:
@@ -119,66 +296,27 @@ def _test_names(name: str) -> list[str]:
     return [own] if own.startswith("test") else []
 
 
-def _asked(claim: Claim, seen: Look, names: list[str], change: OracleChange, problem: Problem) -> None:
-    """What people asked for by name is shown to reviewers; what nobody asked for is a problem."""
-    if asked_for(claim.asked, *names) or is_protected(change.path, claim.granted):
-        seen.oracle.append(change)
-    else:
-        seen.problems.append(problem)
-
-
-def _agreeable(path: str, before: bytes, after: bytes) -> Iterator[Problem]:
-    """Classes beside the tests that say they equal everything, and were not there before: no assertion on them can fail."""
-    old, new = (equal_to_all(each.decode(errors="replace")) for each in (before, after))
-    for name in sorted(new - old):
-        message = f"{path}: {name} says that it equals everything. Compare what it stands for."
-        yield Problem(code="equals-everything", message=message)
-
-
-def _hollow(git_dir: Path, claim: Claim, head: str, path: str) -> Iterator[Problem]:
-    """Steps of outcomes that cannot fail, and were not there before."""
-    before = {each.pattern for each in _assertionless(git_dir, claim.base, path)}
-    found = [each for each in _assertionless(git_dir, head, path) if each.pattern not in before]
-    outcomes = _outcomes(git_dir, head, claim.feature) if found else []
-    for each in found:
-        # What is a step of any kind is one of outcomes where the scenarios use it so.
-        if each.kind == "then" or any(fits(each.pattern, text) for text in outcomes):
-            where = f"{path}:{each.line}: “{each.pattern}”"
-            yield Problem(
-                code="step-asserts-nothing",
-                message=f"{where} is a Then step that cannot fail. Assert the outcome.",
-            )
-
-
-def _outcomes(git_dir: Path, commit: str, feature: str) -> list[str]:
-    try:
-        return then_texts(
-            parse((read_blob(git_dir, commit, feature) or b"").decode(errors="replace"), feature)
-        )
-    except FeatureInvalid:
-        return []
-
-
-def _assertionless(git_dir: Path, commit: str, path: str) -> list[StepDefinition]:
-    source = (read_blob(git_dir, commit, path) or b"").decode(errors="replace")
+def _without_assertion(source: str, path: str) -> list[StepDefinition]:
     try:
         return assertionless(source, path)
     except SyntaxError:
         return []
 
 
-def _is_prose(path: str, before: bytes | None, after: bytes | None) -> bool:
-    """Whether the change of a file can change no behaviour: documentation, or comments and docstrings of Python."""
-    place = PurePosixPath(path)
-    if place.name.startswith("requirements") or place.name in ("CMakeLists.txt", "robots.txt"):
-        return False
-    if (
-        place.suffix.lower() in _PROSE
-        or place.name.partition(".")[0] in _PROSE_NAMES
-        or place.name in _PROSE_NAMES
-    ):
+def _reads(source: str, product: Collection[str]) -> list[tuple[int, str]]:
+    try:
+        return source_reads(source, product)
+    except SyntaxError:
+        return []
+
+
+def _is_documentation(path: str, before: bytes | None, after: bytes | None, features: str) -> bool:
+    """Whether the change of a file can change no behaviour: a document, or comments and docstrings of
+    Python.
+    """
+    if purpose_of(path, features) == "documentation" or path == ".gitignore":
         return True
-    if place.suffix != ".py" or before is None or after is None:
+    if not path.endswith(".py") or before is None or after is None:
         return False
     try:
         return _code_of(before) == _code_of(after)

@@ -120,6 +120,11 @@ class Suites:
         bounded._wall_s = seconds
         return bounded
 
+    @property
+    def command_lines(self) -> tuple[str, ...]:
+        """The lines by which the repository has its own suites run."""
+        return tuple(each.command for each in self._tests if isinstance(each, TestSuite))
+
     def all(self) -> list[tuple[str, Callable[[Path], "SuiteRun"]]]:
         """The suites of the repository: name, and what runs it on a checkout."""
         runs: dict[str, Callable[[Path], SuiteRun]] = {"behave": self.behave}

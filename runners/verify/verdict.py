@@ -101,40 +101,46 @@ class Evidence(Frozen):
     purpose: str = ""
 
 
+Code = Literal[
+    "feature-changed",
+    "no-scenario",
+    "scenario-not-red",
+    "scenario-not-green",
+    "scenario-blind",
+    "scenario-unrelated",
+    "held-out-failed",
+    "step-undefined",
+    "step-asserts-nothing",
+    "equals-everything",
+    "regression",
+    "environment-broken",
+    "no-change",
+    "protected-changed",
+    "test-removed",
+    "test-changed",
+    "test-config-changed",
+    "test-weakened",
+    "scenario-not-kept",
+    "scenario-flaky",
+    "no-new-test",
+    "not-a-chore",
+    "tests-do-not-bite",
+    "command-failed",
+    "timed-out",
+    "untrusted",
+    "diff-too-large",
+    "binary-added",
+    "secret-added",
+    "unsafe-link",
+    "module-shadowed",
+    "step-reads-source",
+]
+
+
 class Problem(Frozen):
     """One reason why a verdict is not green. `code` is stable: see `docs/verdict.md`."""
 
-    code: Literal[
-        "feature-changed",
-        "no-scenario",
-        "scenario-not-red",
-        "scenario-not-green",
-        "scenario-blind",
-        "scenario-unrelated",
-        "held-out-failed",
-        "step-undefined",
-        "step-asserts-nothing",
-        "equals-everything",
-        "regression",
-        "environment-broken",
-        "no-change",
-        "protected-changed",
-        "test-removed",
-        "test-changed",
-        "test-config-changed",
-        "test-weakened",
-        "scenario-not-kept",
-        "scenario-flaky",
-        "no-new-test",
-        "not-a-chore",
-        "tests-do-not-bite",
-        "command-failed",
-        "timed-out",
-        "untrusted",
-        "diff-too-large",
-        "binary-added",
-        "secret-added",
-    ]
+    code: Code
     message: str
 
 

@@ -81,7 +81,7 @@ def test_what_decides_may_not_be_changed_unasked(bench: Workbench, change: Files
             "Drop the useless half of `test_add`.",
             "2 assertions before, 1 now",
         ),
-        ({"conftest.py": "X = 1\n"}, "Doubling, with a fixture in conftest.py", "how tests are run"),
+        ({"conftest.py": "X = 1\n"}, "Doubling. Put its fixture into conftest.py", "how tests are run"),
         (
             {"test_calc.py": TESTS[: TESTS.index("def test_near")].rstrip() + "\n"},
             "Remove test_near, it is of no use.",
@@ -90,7 +90,7 @@ def test_what_decides_may_not_be_changed_unasked(bench: Workbench, change: Files
         (
             {"test_calc.py": None, "test_more.py": TESTS},
             "Rename test_calc.py to test_more.py",
-            "it was deleted",
+            None,
         ),
     ],
 )

@@ -138,7 +138,7 @@ def test_the_same_failure_is_told_once(bench: Workbench) -> None:
 def test_what_must_not_pass(bench: Workbench, work: Files, code: str) -> None:
     if code == "timed-out":
         bench.wall_s = 6
-    verdict = bench.verdict(work)
+    verdict = bench.verdict(work, asked="Add features/environment.py.")
     assert not verdict.green
     assert code in codes(verdict), verdict.problems
 
@@ -220,7 +220,8 @@ def test_a_link_in_the_base_leads_no_write_outside(bench: Workbench, tmp_path: P
         features="features",
     )
     sha = hashlib.sha256(SPEC[FEATURE].encode()).hexdigest()
-    claim = Claim(base=linked, head=head, feature=FEATURE, feature_sha256=sha)
+    asked = "Replace features/steps by a folder."
+    claim = Claim(base=linked, head=head, feature=FEATURE, feature_sha256=sha, asked=asked)
     verdict = Gate(bench.workspaces, bench.mirror, suites, "run").verify(claim)
     assert [path.name for path in outside.iterdir()] == ["keep.txt"]
     assert verdict.scenarios[0].proven, verdict.problems

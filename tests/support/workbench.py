@@ -101,7 +101,7 @@ class Workbench:
         claim = self._claim(work, base, spec, shadow, more)
         suites = sandboxed_suites(self.wall_s)
         verdict = Gate(self.workspaces, self.mirror, suites, "run", self.known).verify(claim)
-        assert not list((self.workspaces.state_dir / "work").iterdir()), "no worktree is left"
+        assert not list((self.workspaces.state_dir / "work").glob("*")), "no worktree is left"
         return verdict
 
     def seen(self, work: Files, *, base: Files = BASE, spec: Mapping[str, str] = SPEC) -> set[str]:

@@ -13,10 +13,10 @@ from bot.config.repository import FILE, parse_config
 from bot.config.settings import load_settings
 from bot.report.reporter import Reporter
 from gherkin.errors import ScenaristError
-from runners.contract.job import PROTECTED
 from runners.environment.prepare import Environments
 from runners.git.command import GitFailed, git, read_blob
 from runners.git.workspaces import Workspaces
+from runners.policy.protected import PROTECTED
 from runners.sandbox.bubblewrap import Limits
 from runners.verify.claim import Claim
 from runners.verify.feedback import feedback
