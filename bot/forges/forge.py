@@ -62,6 +62,7 @@ class Pull(Frozen):
     state: Literal["open", "closed", "merged"]
     author: Account
     head_repo: str = ""
+    draft: bool = False
 
 
 class ReviewComment(Frozen):
@@ -158,8 +159,12 @@ class Forge(Protocol):
 
     def pull(self, repo: Repo, number: int) -> Pull: ...
 
-    def ensure_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> Pull:
+    def ensure_pull(
+        self, repo: Repo, *, head: str, base: str, title: str, body: str, draft: bool = False
+    ) -> Pull:
         """Open the pull request for `head`, or adopt the open one and bring its title and body up to date.
+
+        A new one is opened as a `draft` where the forge lets repositories like this have drafts.
 
         Raises `PullClosed` when the only one for this head is closed: it is never opened anew.
         """

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from githubkit import GitHub
 from githubkit.exception import RequestError, RequestFailed
+from githubkit.utils import UNSET
 
 from bot.config.settings import Settings
 from bot.forges import github_payloads as payloads
@@ -195,16 +196,29 @@ class GitHubForge:
             answer = github.rest.pulls.get(owner, name, number).json()
         return payloads.PullRequest.model_validate(answer).neutral()
 
-    def ensure_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> Pull:
+    def ensure_pull(
+        self, repo: Repo, *, head: str, base: str, title: str, body: str, draft: bool = False
+    ) -> Pull:
         known = self._open_pull(repo, head)
         with self._api(repo, {"pull_requests": "write"}) as (github, owner, name):
             if known is None:
-                number = self._create(
-                    lambda: github.rest.pulls.create(
-                        owner, name, data={"title": title, "body": body, "head": head, "base": base}
-                    ).json()["number"],
-                    lambda: getattr(self._open_pull(repo, head), "number", None),
-                )
+
+                def opened(as_draft: bool) -> int:
+                    made = github.rest.pulls.create(
+                        owner, name, title=title, body=body, head=head, base=base, draft=as_draft or UNSET
+                    )
+                    return int(made.json()["number"])
+
+                def create() -> int:
+                    try:
+                        return opened(draft)
+                    except RequestFailed as error:
+                        # Private repositories have no drafts in some plans.
+                        if not draft or "draft" not in error.response.text.lower():
+                            raise
+                        return opened(False)
+
+                number = self._create(create, lambda: getattr(self._open_pull(repo, head), "number", None))
                 return self.pull(repo, number)
             if (known.title, known.body) != (title, body):
                 github.rest.pulls.update(owner, name, known.number, data={"title": title, "body": body})

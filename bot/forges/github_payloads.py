@@ -85,6 +85,7 @@ class PullRequest(BaseModel):
     state: str
     merged_at: str | None = None
     user: User | None = None
+    draft: bool = False
 
     def neutral(self) -> forge.Pull:
         return forge.Pull(
@@ -98,6 +99,7 @@ class PullRequest(BaseModel):
             state="open" if self.state == "open" else "merged" if self.merged_at else "closed",
             author=(self.user or _GHOST).neutral(),
             head_repo=self.head.repo.full_name if self.head.repo else "",
+            draft=self.draft,
         )
 
 

@@ -253,7 +253,9 @@ class LocalForge:
             }
         )
 
-    def ensure_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> Pull:
+    def ensure_pull(
+        self, repo: Repo, *, head: str, base: str, title: str, body: str, draft: bool = False
+    ) -> Pull:
         known = self.pulls_by_head(repo, head)
         if known and known[0].state != "open":
             raise PullClosed(f"Pull request #{known[0].number} for {head} is {known[0].state}.")
@@ -268,7 +270,7 @@ class LocalForge:
         if known:
             number = self._put(repo.full_name, "pull", known[0].number, 0, data)
         else:
-            number = self._put(repo.full_name, "pull", None, 0, data)
+            number = self._put(repo.full_name, "pull", None, 0, {**data, "draft": draft})
         return self.pull(repo, number)
 
     def upsert_check(self, repo: Repo, check: Check) -> int:

@@ -93,8 +93,16 @@ class Trusted:
         drift = self._drift(run_id, repo, forge, prepared, target, verdict.head_sha, bundle)
         feature = (hold.artifact(FEATURE) or b"").decode(errors="replace")
         title, body = self.reporter.pull_text(run_id, state, feature, drift)
-        pull = forge.ensure_pull(repo, head=prepared.branch, base=target, title=title, body=body)
-        forge.upsert_check(repo, self._check(run_id, verdict, "success"))
+        pull = forge.ensure_pull(
+            repo,
+            head=prepared.branch,
+            base=target,
+            title=title,
+            body=body,
+            draft=verdict.status == "warning",
+        )
+        state_of_check: CheckState = "success" if verdict.status == "green" else "neutral"
+        forge.upsert_check(repo, self._check(run_id, verdict, state_of_check))
         answers = state.committed.answers if state.committed else {}
         for thread in requested.order.threads:
             marker, text = self.reporter.thread_text(

@@ -37,12 +37,17 @@ PRESETS: Mapping[str, TestSuite] = {
     for suite in (
         TestSuite(name="unittest", command=f"python {PLUGINS}/scenarist_unittest.py {REPORT} discover"),
         TestSuite(
-            name="jest", command=f"npx --no-install jest --ci --json --outputFile={REPORT}", format="jest"
+            name="jest",
+            command="npx --no-install jest --ci --bail=false --onlyChanged=false --coverage=false --json "
+            f"--outputFile={REPORT}",
+            format="jest",
         ),
         TestSuite(
-            name="vitest", command=f"npx --no-install vitest run --reporter=junit --outputFile={REPORT}"
+            name="vitest",
+            command="npx --no-install vitest run --bail=0 --coverage.enabled=false --reporter=junit "
+            f"--outputFile={REPORT}",
         ),
-        TestSuite(name="go", command="go test -json ./...", format="go"),
+        TestSuite(name="go", command="go test -failfast=false -json ./...", format="go"),
         TestSuite(name="cargo", command="cargo test --offline --no-fail-fast", format="cargo"),
         TestSuite(name="cucumber-js", command=f"npx --no-install cucumber-js --format junit:{REPORT}"),
     )

@@ -11,6 +11,7 @@ from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob,
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
+from runners.verify.incomplete import doubts, renamed
 from runners.verify.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
@@ -19,6 +20,7 @@ from runners.verify.rules.purposes import is_judge, is_product
 from runners.verify.suites import Fault, SuiteRun, Suites
 from runners.verify.verdict import (
     ChangedTests,
+    Doubt,
     Evidence,
     Failure,
     Outcome,
@@ -51,11 +53,13 @@ class Gate:
         self._suites = suites
         self._run_id = run_id
         self._evidence: list[Evidence] = []
+        self._doubts: list[Doubt] = []
         self._replaced: dict[str, set[str]] = {}
 
     def verify(self, claim: Claim) -> Verdict:
         """Run everything, in worktrees and sandboxes of its own, and say what holds."""
-        self._evidence, self._replaced = [], {claim.base: set(), claim.head: set()}
+        self._evidence, self._doubts = [], []
+        self._replaced = {claim.base: set(), claim.head: set()}
         git_dir = self._mirror.path
         seen = look(git_dir, claim, self._suites.features, self._suites.command_lines)
         problems = [*seen.problems, *diff_problems(git_dir, claim.base, claim.head, claim.diff)]
@@ -121,6 +125,7 @@ class Gate:
             kind=claim.kind,
             shadow=bool(claim.proof),
             problems=tuple(problems),
+            doubts=tuple(self._doubts),
             dependency_files=dependency_files(self._mirror.path, claim.base, claim.head),
             evidence=tuple(self._evidence),
             **found,
@@ -313,29 +318,36 @@ class Gate:
         for name, run in self._suites.all():
             before = self._once(name, claim.base, partial(run, base))
             before = self._note(claim.base, before, "all tests on the old code")
-            after = self._note(claim.head, run(head), "all tests on the new code")
+            # What does not end without the change can say nothing about it.
+            ends = before.fault != "timed-out"
+            after = self._note(claim.head, run(head), "all tests on the new code") if ends else before
+            self._doubts += doubts(name, before, after, self._suites.files(name, base))
+            runs[name], heads[name] = before, after
+            if not ends:
+                continue
             for side, found in (("base", before), ("head", after)):
                 if found.broken:
                     code = _CODES.get(found.fault, "environment-broken")
                     problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
-            runs[name], heads[name] = before, after
             worse = unasked(claim, regressions(before, after, but=claim.feature))
             if worse:
                 again = self._note(claim.head, run(head), "once more, since tests failed")
                 still = {failure.test for failure in regressions(before, again, but=claim.feature)}
+                still -= renamed(before, after, again)
                 worse = [failure for failure in worse if failure.test in still]
             if before.outcomes or after.outcomes:
                 suites.append(
                     Suite(name=name, base=before.counts, head=after.counts, regressions=tuple(worse))
                 )
             failures += after.failures
-            problems += [
-                Problem(
-                    code="regression", message=f"{failure.test} passed before the change and does not now."
-                )
-                for failure in worse
-            ]
+            problems += [Problem(code="regression", message=_worse(each, before)) for each in worse]
         return tuple(suites), tuple(failures), runs, heads, problems
+
+
+def _worse(failure: Failure, before: SuiteRun) -> str:
+    if failure.test in before.outcomes:
+        return f"{failure.test} passed before the change and does not now."
+    return f"{failure.test} is new and fails."
 
 
 def _suite(suites: Suites, *, name: str, root: Path) -> SuiteRun:

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import itertools
 import os
 import shlex
 import stat
@@ -25,6 +26,9 @@ _INSIDE = Path(__file__).parent / "inside"
 _PLUGINS = "/opt/scenarist"
 _REPORTS = "/reports"
 _MAX_REPORT = 50_000_000
+_MAX_FILES = 1000
+# Each run has a `/tmp` of its own, so nothing of one run is remembered by the next.
+_PYTEST_CACHE = "/tmp/pytest-cache"  # noqa: S108 - inside the sandbox
 
 # What a record of each harness holds.
 _SCENARIO: Mapping[str, tuple[type, ...]] = {
@@ -136,6 +140,19 @@ class Suites:
                 runs[suite.name] = partial(self.foreign, suite)
         return list(runs.items())
 
+    def files(self, name: str, root: Path) -> list[str]:
+        """Files below `root` that look like tests of the suite `name`; paths are relative, at most a few are named."""
+        patterns = {
+            "behave": f"{self.features}/**/*.feature",
+            "pytest": "**/test_*.py",
+            "unittest": "**/test_*.py",
+        }
+        if name not in patterns:
+            return []
+        found = (path.relative_to(root) for path in root.glob(patterns[name]))
+        shown = (path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+        return sorted(itertools.islice(shown, _MAX_FILES))
+
     def foreign(self, suite: TestSuite, root: Path) -> SuiteRun:
         """Run a suite that is neither behave nor pytest, and read its report."""
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
@@ -221,7 +238,7 @@ class Suites:
 
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
-        command = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+        command = ["python", "-m", "pytest", "-q", "-o", f"cache_dir={_PYTEST_CACHE}", *paths]
         result, entries, problem, other = self._run(
             root,
             lambda report, plugins: ["python", f"{plugins}/scenarist_pytest.py", report, *command[3:]],
@@ -247,11 +264,11 @@ class Suites:
                 "untrusted",
                 "pytest's results cannot be trusted: it ended well, but reported failures",
             )
-        elif not failures and (result.exit_code not in (0, 1, 5) or (result.exit_code == 1 and not outcomes)):
-            fault, broken = (
-                "unusable",
-                f"pytest could not run (exit {result.exit_code}): {_tail(result.output)}",
-            )
+        elif result.exit_code not in (0, 1, 5):
+            ran = "stopped before it had run everything" if outcomes else "could not run"
+            fault, broken = "unusable", f"pytest {ran} (exit {result.exit_code}): {_tail(result.output)}"
+        elif result.exit_code == 1 and not outcomes:
+            fault, broken = "unusable", f"pytest could not run (exit 1): {_tail(result.output)}"
         return replace(
             _suite_run(command, result, outcomes, failures, {}, broken, fault), replaced=tuple(other)
         )

@@ -144,8 +144,18 @@ class Problem(Frozen):
     message: str
 
 
+class Doubt(Frozen):
+    """Why the runs of one `suite` say less than they seem to: nobody's fault, and for reviewers to weigh."""
+
+    code: Literal["suite-timed-out", "no-test-ran", "nothing-passes", "many-fail"]
+    suite: str
+    message: str
+
+
 class Verdict(Frozen):
     """The verifier's word on one head commit. Green means that `problems` is empty.
+
+    `doubts` make a green verdict a warning: most of a suite could not run, on either side.
 
     `dependency_files` are the changed files that name other people's code, `oracle` the changes of tests and their
     configuration that the work order asks for by name. Where the scenarios are not part of the change (`shadow`), `tests` are those
@@ -161,6 +171,7 @@ class Verdict(Frozen):
     suites: tuple[Suite, ...] = ()
     failures: tuple[Failure, ...] = ()
     problems: tuple[Problem, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     changed_tests: ChangedTests | None = None
     dependency_files: tuple[str, ...] = ()
     oracle: tuple[OracleChange, ...] = ()
@@ -170,3 +181,10 @@ class Verdict(Frozen):
     @property
     def green(self) -> bool:
         return not self.problems
+
+    @property
+    def status(self) -> Literal["green", "warning", "red"]:
+        """Red with problems; a warning where most of a suite could not run; else green."""
+        if self.problems:
+            return "red"
+        return "warning" if self.doubts else "green"

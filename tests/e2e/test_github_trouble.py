@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from bot.forges.forge import Repo
+from bot.forges.github import github_forge
 from bot.log.events import PhaseDelayed
 from bot.worker.processes import free_port
-from runners.git.command import git
+from runners.git.command import TreeEntry, commit_on, git, store_blob
 from tests.e2e.test_github import SECRET, Both, end, own_comments, pull_of
-from tests.standins.github_server import GitHubServer
+from tests.standins.github_server import INSTALLATION, GitHubServer
 from tests.support.harness import CALC, BotUnderTest, doubling, draft, wait_until
 
 pytestmark = pytest.mark.xdist_group("github-trouble")  # one server and one bot for all
@@ -227,3 +229,25 @@ def test_a_branch_that_is_protected_from_the_bot_can_be_pushed_later(both: Both)
 
 def _run(both: Both, number: int) -> str:
     return both[1].store.list_runs(target=f"github:octo/calc:issue:{number}")[0].id
+
+
+@pytest.mark.parametrize("drafts", [True, False])
+def test_a_draft_is_opened_where_the_repository_may_have_one(both: Both, drafts: bool) -> None:
+    github, bot = both
+    branch = f"draft-{drafts}".lower()
+    tip = commit_on(
+        github.bare, "main", "Something", added=[TreeEntry("100644", store_blob(github.bare, b"x"), branch)]
+    )
+    git("update-ref", f"refs/heads/{branch}", tip, git_dir=github.bare)
+    github.drafts = drafts
+    try:
+        forge = github_forge(bot.settings)
+        words = {"head": branch, "base": "main", "title": "t", "body": "b"}
+        made = [
+            forge.ensure_pull(Repo(full_name="octo/calc", installation=INSTALLATION), **words, draft=True)
+            for _ in range(2)
+        ]
+    finally:
+        github.drafts = True
+    assert [each.draft for each in made] == [drafts] * 2
+    assert made[0].number == made[1].number

@@ -114,6 +114,7 @@ class GitHubServer(LoopbackServer):
         self.issues: dict[int, dict[str, Any]] = {}
         self.comments: dict[int, dict[str, Any]] = {}
         self.pulls: dict[int, dict[str, Any]] = {}
+        self.drafts = True  # whether the repository's plan has draft pull requests
         self.checks: dict[int, dict[str, Any]] = {}
         self.reviews: dict[int, dict[str, Any]] = {}
         self.review_comments: dict[int, dict[str, Any]] = {}
@@ -694,6 +695,7 @@ class GitHubServer(LoopbackServer):
             "head": head,
             "base": {**template["base"], "ref": pull["base"]},
             "merged_at": None,
+            "draft": pull["draft"],
         }
 
     def _list_pulls(self, call: Call) -> tuple[int, Any]:
@@ -720,6 +722,8 @@ class GitHubServer(LoopbackServer):
             )
         if sha == self._ref(base):
             raise Refusal(422, "Validation Failed", [{"message": f"No commits between {base} and {head}"}])
+        if call.body.get("draft") and not self.drafts:
+            raise Refusal(422, "Draft pull requests are not supported in this repository.")
         number = len(self.issues) + len(self.pulls) + 1
         self.pulls[number] = {
             "title": call.body["title"],
@@ -729,6 +733,7 @@ class GitHubServer(LoopbackServer):
             "sha": sha,
             "state": "open",
             "user": call.user,
+            "draft": call.body.get("draft", False),
         }
         template = self._template("post", R + "/pulls", 201)
         return 201, self._pull_answer(number, template)

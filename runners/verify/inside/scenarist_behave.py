@@ -5,8 +5,10 @@ nothing of Scenarist.
 
 With `--through` it runs a script that runs behave itself, such as Django's manage.py: COUNT words, the script first.
 
-With `reversed` the last scenario of each feature runs first: one that needs another before it fails then. The report is opened, and greeted, before any code of the repository is loaded. behave's own JSON formatter mixes up
-statuses when a Rule inherits a Background.
+With `reversed` the last scenario of each feature runs first: a scenario that needs another one before it fails then.
+The repository's own configuration holds, but for `stop` and `dry_run`: every scenario runs. The report is opened, and
+greeted, before any code of the repository is loaded. behave's own JSON formatter mixes up statuses when a Rule
+inherits a Background.
 """
 
 import ast
@@ -26,6 +28,12 @@ scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.format
 
 from behave.formatter.base import Formatter  # noqa: E402
 
+# behave makes these anew when it ends.
+_REMADE = tuple(
+    f"behave.step_registry.{name}"
+    for word in ("given", "when", "then", "step")
+    for name in (word, word.title())
+)
 _PLAIN = (str, bytes, int, float, bool, type(None), list, tuple, dict, set)
 _report: Any = None
 _reversed = False
@@ -39,6 +47,8 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
     def __init__(self, stream_opener: Any, config: Any) -> None:
         super().__init__(stream_opener, config)
         self.current: Any = None
+        # behave asks its configuration for these when it comes to a scenario.
+        config.stop = config.dry_run = False
 
     def feature(self, feature: Any) -> None:
         self.current = feature
@@ -155,7 +165,7 @@ def main() -> int:
         code = through(arguments[2 : 2 + count], [*ours, *arguments[2 + count :]])
     else:
         code = behave([*ours, *arguments])
-    write({"end": _written, "replaced": compare(before, look("behave", "scenarist_behave"))})
+    write({"end": _written, "replaced": compare(before, look("behave", "scenarist_behave"), _REMADE)})
     return int(code or 0)
 
 

@@ -2,6 +2,9 @@
 nothing of Scenarist.
 
     python /opt/scenarist/scenarist_pytest.py REPORT ARGUMENTS…
+
+The repository's own configuration and plugins hold, but for what makes pytest stop before it has run everything, or
+makes two runs differ: see `pytest_cmdline_main`.
 """
 
 import json
@@ -22,6 +25,18 @@ import pytest  # noqa: E402
 _report: Any = None
 _RANK = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 _seen: dict[str, dict[str, Any]] = {}
+# Options that make pytest leave tests out, and what they are without: after the first failures, after errors of collection,
+# or because of what another run remembered.
+_WHOLE = {
+    "maxfail": 0,
+    "continue_on_collection_errors": True,
+    "stepwise": False,
+    "stepwise_skip": False,
+    "lf": False,
+    "usepdb": False,
+}
+# The seeds of plugins that run tests in a random order (pytest-randomly, pytest-random-order).
+_SEEDS = {"randomly_seed": 1, "random_order_seed": "1"}
 
 
 def _note(test: str, outcome: str, path: str = "", line: "int | None" = None, message: str = "") -> None:
@@ -34,6 +49,14 @@ def _note(test: str, outcome: str, path: str = "", line: "int | None" = None, me
             "line": line,
             "message": message[-4000:],
         }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: Any) -> None:
+    """Have every test run, in an order that is the same in each run, whatever the repository's options say."""
+    for name, value in {**_WHOLE, **_SEEDS}.items():
+        if hasattr(config.option, name):
+            setattr(config.option, name, value)
 
 
 def _crash(report: Any) -> "tuple[str, int | None]":

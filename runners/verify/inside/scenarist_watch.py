@@ -26,10 +26,17 @@ def marks(value: Any) -> "tuple[Any, ...]":
     return (inner, inner.__code__) if isinstance(inner, FunctionType) else ()
 
 
-def replaced(before: "dict[str, tuple[Any, ...]]", now: "dict[str, tuple[Any, ...]]") -> "list[str]":
-    """Names of what is another function than it was, or none."""
+def replaced(
+    before: "dict[str, tuple[Any, ...]]", now: "dict[str, tuple[Any, ...]]", remade: "tuple[str, ...]" = ()
+) -> "list[str]":
+    """Names of functions that are not the ones they were, or no functions any more.
+
+    The runner itself makes the functions `remade` anew: of these only the code has to be the same.
+    """
     return sorted(
         name
         for name, was in before.items()
-        if len(now.get(name, ())) != len(was) or any(a is not b for a, b in zip(was, now[name]))  # noqa: B905
+        if len(now.get(name, ())) != len(was)
+        or was[1] is not now[name][1]
+        or (was[0] is not now[name][0] and name not in remade)
     )

@@ -1,0 +1,79 @@
+"""The two changes each project is tried with: a right one, which is proven, and one that breaks a test."""
+
+import ast
+from pathlib import Path, PurePosixPath
+
+from tests.real.projects import Project
+
+FEATURE = "issue_1_probe.feature"
+SCENARIO = """@issue-1
+Feature: Probe
+
+  Scenario: A number is doubled
+    When I probe 4
+    Then the probe says 8
+"""
+_STEPS = """from behave import then, when
+
+from {module} import scenarist_probe
+
+
+@when("I probe {{number:d}}")
+def probe(context, number):
+    context.probed = scenarist_probe(number)
+
+
+@then("the probe says {{number:d}}")
+def says(context, number):
+    assert context.probed == number, context.probed
+"""
+_ADDED = '''
+
+def scenarist_probe(number):
+    """Twice the number."""
+    return 2 * number
+'''
+_TEST = """import unittest
+
+from {module} import scenarist_probe
+
+
+class ProbeTest(unittest.TestCase):
+    def test_doubles(self):
+        self.assertEqual(scenarist_probe(4), 8)
+"""
+
+
+def right(project: Project, folder: Path) -> None:
+    """Add a function, with a test of its own in the place where the project keeps its tests."""
+    path = folder / project.module
+    path.write_text(path.read_text() + _ADDED)
+    (folder / project.test).write_text(_TEST.format(module=import_name(project)))
+
+
+def steps(project: Project) -> str:
+    """The step definitions of the scenario; they import what the change adds, as most people would write it."""
+    return _STEPS.format(module=import_name(project))
+
+
+def import_name(project: Project) -> str:
+    """The name under which the changed module is imported."""
+    parts = list(PurePosixPath(project.module).with_suffix("").parts)
+    parts = parts[1:] if parts[0] == "src" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def wrong(project: Project, folder: Path) -> None:
+    """Make the function that the list names raise."""
+    name, _, function = project.breaks.partition("::")
+    path = folder / name
+    text = path.read_text()
+    node: ast.AST = ast.parse(text)
+    for part in function.split("."):
+        node = next(each for each in ast.walk(node) if getattr(each, "name", "") == part)
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        raise ValueError(f"{project.breaks} is not a function.")
+    first = node.body[0]
+    lines = text.splitlines(keepends=True)
+    lines.insert(first.lineno - 1, f'{" " * first.col_offset}raise RuntimeError("broken on purpose")\n')
+    path.write_text("".join(lines))

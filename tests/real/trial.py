@@ -1,0 +1,164 @@
+"""One project, tried as a run would: environment, base suites, and the verdicts on a right and on a wrong change."""
+
+import hashlib
+import shutil
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+from gherkin.errors import ScenaristError
+from gherkin.values import Frozen
+from runners.contract.budget import Spent
+from runners.contract.events import SpecWritten, VerdictReached
+from runners.contract.job import WORK, Job, RunSettings
+from runners.contract.workorder import WorkOrder
+from runners.environment.prepare import Environments
+from runners.git.command import TreeEntry, commit_on, git, store_blob
+from runners.git.workspaces import SHADOW, Workspaces, work_ref
+from runners.loop.services import Services
+from runners.models.roster import Roster
+from runners.models.runtimes import ModelsConfig, RuntimeSpec
+from runners.phases.checkout import environment_of
+from runners.phases.verify import verify
+from runners.sandbox.bubblewrap import Limits
+from runners.verify.mutation import MutationSettings
+from runners.verify.verdict import Counts, Verdict
+from tests.real import changes
+from tests.real.projects import Project, commit, repository
+
+_ORDER = WorkOrder(
+    kind="implement",
+    number=1,
+    title="Probe",
+    body="Somebody who probes 4 sees 8.",
+    requested_by="ada",
+    requested_at="2026-01-01T00:00:00Z",
+)
+
+# The phases ask whether there is a reviewer; nobody is asked anything here.
+_NO_MODEL = ModelsConfig(runtimes={"none": RuntimeSpec(provider="replay")})
+
+
+class Trial(Frozen):
+    """What came of trying a project. Times are in seconds; `problem` says why it ended early."""
+
+    name: str
+    version: str
+    shape: str
+    environment_s: float = 0.0
+    base: dict[str, Counts] = {}
+    base_s: float = 0.0
+    right: str = ""
+    right_s: float = 0.0
+    wrong: str = ""
+    wrong_s: float = 0.0
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+
+
+def attempt(project: Project, folder: Path, limits: Limits) -> Trial:
+    """Try a project, with all that is written below `folder`; never raises for what a project does."""
+    begun = Trial(name=project.name, version=project.version, shape=project.shape)
+    try:
+        return _attempt(project, folder, limits, begun)
+    except ScenaristError as error:
+        return begun.model_copy(update={"problem": f"{error.code}: {error.message} {error.next_step}"})
+    except Exception:
+        return begun.model_copy(update={"problem": "It broke.", "details": (traceback.format_exc()[-3000:],)})
+
+
+def _attempt(project: Project, folder: Path, limits: Limits, trial: Trial) -> Trial:
+    shutil.rmtree(folder, ignore_errors=True)
+    source = folder / "source"
+    base = repository(project, source)
+    changes.right(project, source)
+    right = commit(source, "Right")
+    changes.wrong(project, source)
+    wrong = commit(source, "Wrong")
+    workspaces = Workspaces(folder / "state")
+    mirror = workspaces.mirror("local", project.name)
+    mirror.fetch(str(source), "", ["main"])
+    artifacts: dict[str, bytes] = {}
+    services = Services(
+        workspaces=workspaces,
+        models=Roster(_NO_MODEL, "replay", {}, folder / "profiles"),
+        log=lambda events, blobs=None: artifacts.update(blobs or {}),
+        artifact=artifacts.get,
+        limits=limits,
+        environments=Environments(workspaces, limits, unsafe=False),
+        cancel=threading.Event(),
+    )
+    settings = RunSettings(mutation=MutationSettings(mutants=0))
+    job = Job(
+        run_id="real",
+        forge="local",
+        repo=project.name,
+        order=_ORDER,
+        base=base,
+        settings=settings,
+        events=(),
+        spent=Spent(),
+    )
+    began = time.monotonic()
+    environment_of(job, services)
+    trial = trial.model_copy(update={"environment_s": time.monotonic() - began})
+    for name, head in (("right", right), ("wrong", wrong)):
+        began = time.monotonic()
+        verdict = _verdict(project, job, services, head)
+        codes = sorted({problem.code for problem in verdict.problems})
+        word = "green" if verdict.green else f"red ({', '.join(codes)})"
+        trial = trial.model_copy(
+            update={
+                name: word,
+                f"{name}_s": time.monotonic() - began,
+                "base": {suite.name: suite.base for suite in verdict.suites},
+                "base_s": trial.base_s
+                + sum(each.seconds for each in verdict.evidence if each.commit == base and not each.known),
+                "details": (
+                    *trial.details,
+                    *(f"{name}: {each.code}: {each.message[:600]}" for each in verdict.problems[:8]),
+                ),
+            }
+        )
+    return trial
+
+
+def _verdict(project: Project, job: Job, services: Services, head: str) -> Verdict:
+    """The verdict of the verify phase on a head, with the scenario and its steps beside it."""
+    mirror = services.workspaces.mirror(job.forge, job.repo)
+    path = f"{SHADOW}/{changes.FEATURE}"
+    files = {path: changes.SCENARIO, f"{SHADOW}/steps/probe_steps.py": changes.steps(project)}
+    added = [
+        TreeEntry("100644", store_blob(mirror.path, text.encode()), name) for name, text in files.items()
+    ]
+    change = commit_on(
+        mirror.path, job.base, "Change", tree=git("rev-parse", f"{head}^{{tree}}", git_dir=mirror.path)
+    )
+    proof = commit_on(mirror.path, change, "Proof", added=added)
+    bundle = mirror.bundle_commit(proof, work_ref(job.run_id), base=job.base)
+    written = SpecWritten(
+        path=path,
+        sha256=hashlib.sha256(changes.SCENARIO.encode()).hexdigest(),
+        source="issue",
+        scenarios=("A number is doubled",),
+        commit=job.base,
+        shadow=True,
+    )
+    events = (written,)
+    artifact = services.artifact
+    here = Job(**{**job.__dict__, "events": events})
+    done = verify(
+        here,
+        Services(
+            **{**services.__dict__, "artifact": lambda name: bundle if name == WORK else artifact(name)}
+        ),
+    )
+    return next(event.verdict for event in done.events if isinstance(event, VerdictReached))
+
+
+if __name__ == "__main__":
+    chosen = Project.model_validate_json(sys.argv[1])
+    print(attempt(chosen, Path(sys.argv[2]), Limits(wall_s=float(sys.argv[3]))).model_dump_json())
