@@ -20,10 +20,11 @@ from rich.table import Table
 
 from bot.log.events import Entry
 from bot.log.state import RunState, fold
+from tests.chaos.moments import LONG, moment
 from tests.chaos.places import Place, Task, place
-from tests.chaos.test_kill import LONG, moment
-from tests.support.harness import BotUnderTest, wait_until
+from tests.support.harness import BotUnderTest
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import dawdle, wait_until
 
 VICTIMS = ("runs", "publish", "intake", "web", "redis")
 
@@ -87,12 +88,14 @@ class Chaos:
         else:
             self.bot.group.kill(victim)
         self.bot.group.forgive()
-        while True:  # others may go down with it, and come back
-            self.bot.group.revive()
+
+        def goes_on() -> bool:
+            self.bot.group.revive()  # others may go down with it, and come back
             with contextlib.suppress(Exception):
-                if self._work(task) > seen or fold(self.entries(task)).status != "active":
-                    break
-            time.sleep(0.05)
+                return self._work(task) > seen or fold(self.entries(task)).status != "active"
+            return False
+
+        wait_until(goes_on, "the next event", 600)
         row = self.rows.setdefault(victim, Row())
         row.kills += 1
         row.seconds.append(time.monotonic() - killed)
@@ -146,8 +149,7 @@ def run(database: str, forge: str, moments: int, seed: int, only: str, console: 
         usual = time.monotonic() - begun
         victims = (*VICTIMS, "postgresql") if chaos.server else VICTIMS
         chosen = [each for each in victims if only in ("", each)]
-        kinds = list(dict.fromkeys((kind, phase) for kind, phase, _ in LONG))
-        for kind, phase, victim in ((*each, victim) for each in kinds for victim in chosen):
+        for kind, phase, victim in ((*each, victim) for each in LONG for victim in chosen):
 
             def arrived(task: Task, kind: str = kind, phase: str = phase) -> None:
                 wait_until(lambda: moment(chaos.entries(task), kind, phase), f"{kind} {phase}")
@@ -155,7 +157,7 @@ def run(database: str, forge: str, moments: int, seed: int, only: str, console: 
             chaos.once(victim, arrived)
         for _ in range(moments):
             delay = choose.uniform(0, usual)
-            chaos.once(choose.choice(chosen), lambda _task, delay=delay: time.sleep(delay))  # type: ignore[misc]
+            chaos.once(choose.choice(chosen), lambda _task, delay=delay: dawdle(delay))  # type: ignore[misc]
         return _print(
             console, chaos.rows, f"{forge}, {database}, seed {seed}, {usual:.1f} s a run undisturbed"
         )

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from bot.forges.forge import Repo
 from bot.storage.tables import deliveries
 from bot.worker.processes import free_port
-from tests.chaos.test_kill import assert_exactly_one, sandboxes
+from tests.chaos.moments import assert_exactly_one
 from tests.standins.emulator import OWNER, REPO, Emulator
 from tests.standins.github_server import SLUG, GitHubServer
-from tests.support.harness import CALC, BotUnderTest, doubling, draft, wait_until
+from tests.support.harness import CALC, BotUnderTest, doubling, draft
+from tests.support.processes import sandboxes
+from tests.support.waiting import wait_until
 
 SECRET = "the-hook-secret"
 EMULATED = f"{OWNER}/{REPO}"
@@ -96,7 +98,7 @@ class OnEmulator:
         text = {"title": "Double numbers", "body": "It should double numbers: 4 becomes 8."}
         number: int = self._github.api("POST", "/issues", text)["number"]
         self._github.api("POST", f"/issues/{number}/labels", {"labels": ["agent:implement"]})
-        wait_until(lambda: self._accepted() >= before + 2, "the deliveries", 10)
+        wait_until(lambda: self._accepted() >= before + 2, "the deliveries")
         return Task(f"github:{EMULATED}:issue:{number}", lambda: self._exactly_one(number))
 
     def _accepted(self) -> int:
@@ -115,8 +117,8 @@ class OnEmulator:
 
 
 def _nothing_left(bot: BotUnderTest) -> None:
-    wait_until(lambda: not list((bot.state_dir / "work").glob("*")), "an empty work folder", 30)
-    wait_until(lambda: not sandboxes(bot.state_dir), "the end of every sandbox", 10)
+    wait_until(lambda: not list((bot.state_dir / "work").glob("*")), "an empty work folder")
+    wait_until(lambda: not sandboxes(bot.state_dir), "the end of every sandbox")
 
 
 @contextlib.contextmanager

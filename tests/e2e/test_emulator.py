@@ -10,7 +10,8 @@ import pytest
 
 from bot.worker.processes import free_port
 from tests.standins.emulator import OWNER, REPO, SLUG, Emulator
-from tests.support.harness import CALC, BotUnderTest, doubling, draft, wait_until
+from tests.support.harness import CALC, BotUnderTest, doubling, draft
+from tests.support.waiting import wait_until
 
 SECRET = "the-emulators-secret"
 
@@ -37,7 +38,7 @@ def test_from_the_label_to_a_pull_request(github: tuple[Emulator, BotUnderTest])
     emulator.api("POST", f"/issues/{number}/comments", {"body": "Please keep `add` as it is."})
     emulator.api("POST", f"/issues/{number}/labels", {"labels": ["agent:implement"]})
 
-    wait_until(lambda: len(comments(emulator, number)) == 2, "a first status comment", 10)
+    wait_until(lambda: len(comments(emulator, number)) == 2, "a first status comment")
     target = f"github:{OWNER}/{REPO}:issue:{number}"
     run = wait_until(lambda: bot.store.list_runs(target=target), "a run")[0]
     wait_until(

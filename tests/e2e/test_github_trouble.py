@@ -11,9 +11,10 @@ from bot.forges.github import github_forge
 from bot.log.events import PhaseDelayed
 from bot.worker.processes import free_port
 from runners.git.command import TreeEntry, commit_on, git, store_blob
-from tests.e2e.test_github import SECRET, Both, end, own_comments, pull_of
 from tests.standins.github_server import INSTALLATION, GitHubServer
-from tests.support.harness import CALC, BotUnderTest, doubling, draft, wait_until
+from tests.support.harness import CALC, BotUnderTest, doubling, draft
+from tests.support.on_github import SECRET, Both, end, own_comments, pull_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("github-trouble")  # one server and one bot for all
 

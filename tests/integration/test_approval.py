@@ -7,7 +7,8 @@ import pytest
 
 from bot.forges.forge import Repo
 from runners.models.chat import Reply
-from tests.support.harness import CALC, BotUnderTest, doubling, draft, wait_until
+from tests.support.harness import CALC, BotUnderTest, doubling, draft
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("approval")  # one bot for all
 

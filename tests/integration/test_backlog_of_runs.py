@@ -10,7 +10,7 @@ from bot.storage.store import Store
 from bot.worker.celery_app import Bell, make_celery
 from bot.worker.processes import processes, start_redis
 from bot.worker.worker import Worker
-from tests.unit.bot.storage.test_store import start
+from tests.support.stores import start
 
 
 def test_a_run_that_was_begun_is_told_of_before_new_ones(tmp_path: Path) -> None:

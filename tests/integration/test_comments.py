@@ -12,7 +12,8 @@ from bot.storage.tables import deliveries
 from runners.contract.events import Instructed, PromptSent
 from runners.models.chat import Reply
 from tests.standins.chat_server import call
-from tests.support.harness import BotUnderTest, doubling, draft, says, wait_until
+from tests.support.harness import BotUnderTest, doubling, draft, says
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("comments")  # one bot for all
 

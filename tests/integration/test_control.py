@@ -16,9 +16,10 @@ from bot.log.state import RunState
 from bot.worker.celery_app import CONTROL, make_celery
 from runners.git.command import git
 from runners.models.chat import Reply
-from tests.chaos.test_kill import sandboxes
 from tests.standins.chat_server import call
-from tests.support.harness import BotUnderTest, doubling, draft, says, wait_until
+from tests.support.harness import BotUnderTest, doubling, draft, says
+from tests.support.processes import sandboxes
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("control")  # one bot for all
 

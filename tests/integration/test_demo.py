@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import wait_until
 from tests.support.processes import processes_of
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "bot", "demo"]

@@ -13,7 +13,7 @@ from bot.intake.github import parse
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from tests.standins.octokit_payloads import COUNT, payloads
-from tests.unit.bot.web.test_app import SECRET, Running
+from tests.support.web_app import SECRET, Running
 
 
 def test_every_recorded_payload_is_taken(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from bot.worker.processes import free_port
-from tests.support.harness import wait_until
 from tests.support.processes import processes_of
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 

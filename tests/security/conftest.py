@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -6,9 +5,8 @@ import pytest
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.sandbox.process import CommandResult
 from runners.tools.base import ToolContext
+from tests.support.attacks import Attack
 from tests.support.tool_context import context
-
-Attack = Callable[..., CommandResult]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from runners.git.workspaces import Mirror, Workspaces, Worktree
 from runners.policy.capabilities import Policy
 from runners.sandbox.bubblewrap import Sandbox, SandboxFailed
 from runners.tools.base import ToolContext
-from tests.security.conftest import Attack
+from tests.support.attacks import Attack
 from tests.support.tool_context import call, context
 
 ROOT = pytest.mark.needs("root")  # for the control

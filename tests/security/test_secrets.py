@@ -11,7 +11,7 @@ import pytest
 
 from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.base import ToolContext
-from tests.security.conftest import Attack
+from tests.support.attacks import Attack
 from tests.support.tool_context import call
 
 ROOT = pytest.mark.needs("root")  # for the control

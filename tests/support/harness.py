@@ -1,13 +1,11 @@
 """A whole bot under test: embedded Redis, the web app and a worker a queue, all processes of their own."""
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
-from typing import TypeVar
 
 import httpx
 
@@ -19,14 +17,14 @@ from bot.log.state import RunState, fold
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from bot.worker.machine import environment, start_all
-from bot.worker.processes import Processes, free_port, processes, start_redis, wait_for
+from bot.worker.processes import Processes, free_port, is_ready, processes, start_redis, wait_for
 from runners.git.command import git
 from runners.models.chat import Reply, ToolCall, Usage
 from tests.standins.chat_server import ChatServer, Turn, call
+from tests.support.waiting import HANG_S, wait_until
 
 SECRET = "a-webhook-secret"
 REPO = "octo/calc"
-T = TypeVar("T")
 
 CALC: dict[str, str] = {
     # Faults are put into changes by the tests of that, and by the demo: they cost seconds a run.
@@ -80,18 +78,6 @@ def draft(name: str = "Doubling", *steps: tuple[str, str]) -> Reply:
     return Reply(text=json.dumps(feature), usage=Usage(prompt_tokens=500, completion_tokens=80))
 
 
-def wait_until(ready: Callable[[], T | None], what: str, seconds: float = 60) -> T:
-    """Poll until `ready` gives something; fails with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = ready()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
-        time.sleep(0.05)
-
-
 class BotUnderTest:
     """Started with ``with``; the model is a scripted server whose turns tests set on `chat`."""
 
@@ -123,7 +109,7 @@ class BotUnderTest:
                 "reap_seconds": 1.0,
                 "lease_seconds": 6.0,
                 "retry_seconds": 0.3,
-                "command_seconds": 30.0,
+                "command_seconds": 300.0,
                 **self._changes,
             }
         )
@@ -147,16 +133,13 @@ class BotUnderTest:
 
     def is_up(self) -> bool:
         """Whether the web app answers."""
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=2).is_success
-        except httpx.HTTPError:
-            return False
+        return is_ready(f"http://127.0.0.1:{self.port}")
 
     def deliver(self, headers: Mapping[str, str], body: bytes) -> None:
         """Post a delivery of the local forge; it is kept in `sent`."""
         self.sent.append((headers, body))
         url = f"http://127.0.0.1:{self.port}/webhooks/local"
-        answer = httpx.post(url, content=body, headers=dict(headers), timeout=10)
+        answer = httpx.post(url, content=body, headers=dict(headers), timeout=60)
         assert answer.status_code == 202, answer.text
 
     def make_repo(self, name: str = REPO, files: Mapping[str, str] = CALC) -> Repo:
@@ -183,7 +166,7 @@ class BotUnderTest:
     def state(self, run_id: str) -> RunState:
         return fold(self.store.entries(run_id))
 
-    def finished(self, repo: Repo, kind: str, number: int, seconds: float = 90) -> RunState:
+    def finished(self, repo: Repo, kind: str, number: int, seconds: float = HANG_S) -> RunState:
         """The end of the newest run on a target, its status comment being up to date."""
 
         def ended() -> RunState | None:

@@ -23,3 +23,13 @@ def processes_of(folder: Path) -> dict[int, str]:
             if name in known:
                 found[int(place.name)] = command.replace(b"\0", b" ").decode(errors="replace")
     return found
+
+
+def sandboxes(state_dir: Path) -> list[str]:
+    """Ids of the processes that have a worktree of this bot mounted."""
+    found = []
+    for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
+        with contextlib.suppress(OSError):
+            if f"{state_dir}/work" in mounts.read_text():
+                found.append(mounts.parent.name)
+    return found

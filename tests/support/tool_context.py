@@ -55,3 +55,8 @@ def caller(ctx: ToolContext, quotas: Quotas | None = None, **more: Any) -> Calle
 def call(ctx: ToolContext, name: str, /, **arguments: Any) -> ToolResult:
     request = ToolCall(id="1", name=name, arguments=json.dumps(arguments))
     return Toolbox((*FULL_TOOLS, *FAR_TOOLS)).call(ctx, request)
+
+
+def asked(name: str, **arguments: Any) -> ToolCall:
+    """A model's call of a tool, by its arguments."""
+    return ToolCall(id=name, name=name, arguments=json.dumps(arguments))

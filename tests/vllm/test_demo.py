@@ -11,7 +11,7 @@ import pytest
 
 import bot.demo
 from tests.standins.chat_server import ChatServer, recorded_turns
-from tests.vllm.conftest import PYTHON, ROOT, Vllm
+from tests.support.vllm_server import PYTHON, ROOT, Vllm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

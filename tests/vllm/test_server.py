@@ -26,7 +26,7 @@ from runners.models.vllm_families import BY_NAME, BY_TEMPLATE
 from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.base import ToolContext, ToolResult
 from tests.support.tool_context import caller, tree_git
-from tests.vllm.conftest import CONTEXT, PYTHON, Vllm
+from tests.support.vllm_server import CONTEXT, PYTHON, Vllm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -14,7 +14,7 @@ from bot.log.events import Controlled
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store, new_id
 from bot.storage.tables import deliveries
-from tests.unit.bot.storage.test_store import Clock
+from tests.support.stores import Clock
 
 REPO = "octo/shop"
 

@@ -16,7 +16,7 @@ from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from runners.contract.events import SpecWritten, VerdictReached
 from runners.verify.verdict import Verdict
-from tests.unit.bot.storage.test_store import request
+from tests.support.stores import request
 
 REPO = "o/r"
 

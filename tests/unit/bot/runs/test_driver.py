@@ -18,8 +18,8 @@ from bot.runs.holders import holder, is_gone
 from bot.storage.store import Claim, Store
 from runners.contract.job import PhaseResult
 from runners.git.command import GitFailed
-from tests.support.harness import wait_until
-from tests.unit.bot.storage.test_store import Clock, claim, start
+from tests.support.stores import Clock, claim, start
+from tests.support.waiting import wait_until
 
 PHASES: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish", "conclude")
 

@@ -15,15 +15,7 @@ from bot.storage.database import connect, migrate
 from bot.storage.run_log import ArtifactTooLarge
 from bot.storage.store import Claim, LeaseLost, Store, new_id
 from bot.storage.tables import metadata
-from runners.contract.workorder import WorkOrder
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.stores import Clock, claim, request, start
 
 
 @pytest.fixture
@@ -36,23 +28,6 @@ def clock(store: Store) -> Clock:
 @pytest.fixture
 def inbox(store: Store, clock: Clock) -> Deliveries:
     return Deliveries(store.engine, clock)
-
-
-def request(key: str, number: int = 1) -> RunRequested:
-    order = WorkOrder(
-        kind="implement", number=number, title="A title", body="", requested_by="ada", requested_at=""
-    )
-    return RunRequested(forge="local", repo="o/r", order=order, order_sha256=order.digest, key=key)
-
-
-def start(store: Store, key: str = "k", target: str = "t", *, exclusive: bool = False) -> str | None:
-    return store.request_run(request(key), target=target, exclusive=exclusive)
-
-
-def claim(store: Store, run_id: str, seconds: float = 30) -> Claim:
-    found = store.claim(run_id, ["prepare"], seconds)
-    assert found is not None
-    return found
 
 
 def delivery(body: bytes = b"{}", guid: str = "g") -> Delivery:

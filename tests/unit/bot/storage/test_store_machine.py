@@ -15,7 +15,7 @@ from bot.runs.workflow import EDGES, QUEUES, end_status, next_phase
 from bot.storage.database import connect, migrate
 from bot.storage.store import Claim, LeaseLost, Store, new_id
 from runners.contract.workorder import WorkOrder
-from tests.unit.bot.storage.test_store import Clock
+from tests.support.stores import Clock
 
 LEASE = 30.0
 Control = Literal["pause", "resume", "cancel", "retry"]

@@ -13,7 +13,7 @@ from runners.contract.operator_limits import Allowance, Allowances
 from runners.contract.workorder import WorkOrder
 from runners.models.chat import Reply, ToolCall
 from runners.models.chat import Usage as Tokens
-from tests.unit.bot.storage.test_store import Clock
+from tests.support.stores import Clock
 
 ORDER = WorkOrder(kind="implement", number=1, title="t", body="", requested_by="ada", requested_at="")
 

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -11,47 +10,14 @@ from typing import Any, get_args
 import httpx
 import pytest
 import sqlalchemy as sa
-import uvicorn
 
 from bot.intake.deliveries import Deliveries
 from bot.log.events import Event, RunRequested
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from bot.storage.tables import deliveries
-from bot.web.app import WebApp
-from bot.worker.processes import free_port
 from tests.support.logs import STATES
-
-SECRET = b"a-webhook-secret"
-
-
-class Running:
-    """The app under uvicorn in a thread of its own."""
-
-    def __init__(self, store: Store, ring: Any) -> None:
-        port = free_port()
-        web = WebApp(
-            store,
-            ring,
-            secrets={"github": SECRET, "local": b""},
-            labels=("agent:implement", "agent:spec"),
-            max_body_bytes=100_000,
-        )
-        self._server = uvicorn.Server(
-            uvicorn.Config(web, host="127.0.0.1", port=port, log_level="critical", loop="uvloop")
-        )
-        self._thread = threading.Thread(target=self._server.run)
-        self.url = f"http://127.0.0.1:{port}"
-
-    def __enter__(self) -> "Running":
-        self._thread.start()
-        while not self._server.started:
-            assert self._thread.is_alive()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+from tests.support.web_app import SECRET, Running
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from runners.git.command import GitFailed, changed_files, git, push, read_blob, remote_heads
 from runners.git.workspaces import Mirror, Workspaces, branch_slug, work_ref
-from tests.support.harness import wait_until
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -1,25 +1,18 @@
 """Side by side and in order, quotas, and what reaches the audit trail."""
 
-import json
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gherkin.errors import Cancelled
 from runners.loop.audit import Trail, verify
 from runners.loop.calls import Caller
-from runners.models.chat import ToolCall
 from runners.policy.capabilities import Grants, Policy
 from runners.policy.quota import Meter, Quotas, Usage
 from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.base import Arguments, Tool, Toolbox, ToolContext, ToolResult
-from tests.support.tool_context import caller, context
-
-
-def asked(name: str, **arguments: Any) -> ToolCall:
-    return ToolCall(id=name, name=name, arguments=json.dumps(arguments))
+from tests.support.tool_context import asked, caller, context
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from runners.tools.edited import RUFF, EditChecks, detected
-from tests.support.tool_context import caller, context
-from tests.unit.runners.loop.test_calls import asked
+from tests.support.tool_context import asked, caller, context
 
 
 def test_ruff_is_found_where_it_is_configured() -> None:

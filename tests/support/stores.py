@@ -1,0 +1,35 @@
+"""Runs in a store without a bot: a clock that stands still, requests and leases."""
+
+from bot.log.events import RunRequested
+from bot.storage.store import Claim, Store
+from runners.contract.workorder import WorkOrder
+
+
+class Clock:
+    """Stands still unless a test moves `now` (seconds)."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def request(key: str, number: int = 1) -> RunRequested:
+    """The event that begins a run on issue `number` of ``o/r``; `key` makes it unique."""
+    order = WorkOrder(
+        kind="implement", number=number, title="A title", body="", requested_by="ada", requested_at=""
+    )
+    return RunRequested(forge="local", repo="o/r", order=order, order_sha256=order.digest, key=key)
+
+
+def start(store: Store, key: str = "k", target: str = "t", *, exclusive: bool = False) -> str | None:
+    """Request a run; returns its id, or None if there is one already."""
+    return store.request_run(request(key), target=target, exclusive=exclusive)
+
+
+def claim(store: Store, run_id: str, seconds: float = 30) -> Claim:
+    """Take the lease of a run that is to be prepared."""
+    found = store.claim(run_id, ["prepare"], seconds)
+    assert found is not None
+    return found

@@ -1,0 +1,41 @@
+"""The web app under uvicorn in a thread, over a real socket."""
+
+import threading
+from typing import Any
+
+import uvicorn
+
+from bot.storage.store import Store
+from bot.web.app import WebApp
+from bot.worker.processes import free_port
+
+SECRET = b"a-webhook-secret"
+
+
+class Running:
+    """The app under uvicorn in a thread of its own."""
+
+    def __init__(self, store: Store, ring: Any) -> None:
+        port = free_port()
+        web = WebApp(
+            store,
+            ring,
+            secrets={"github": SECRET, "local": b""},
+            labels=("agent:implement", "agent:spec"),
+            max_body_bytes=100_000,
+        )
+        self._server = uvicorn.Server(
+            uvicorn.Config(web, host="127.0.0.1", port=port, log_level="critical", loop="uvloop")
+        )
+        self._thread = threading.Thread(target=self._server.run)
+        self.url = f"http://127.0.0.1:{port}"
+
+    def __enter__(self) -> "Running":
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
