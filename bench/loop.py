@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from rich.console import Console
 
-from runners.models.chat import Reply, Usage
+from runners.models.chat import Reply, TokenUsage
 from tests.standins.chat_server import call
 from tests.support.harness import BotUnderTest, draft, says
 
@@ -35,12 +35,12 @@ def run(console: Console) -> None:
 
 def _reading(number: int) -> Reply:
     made = call("read_file", path="calc.py", start_line=1 + number % 2, end_line=2 + number)
-    return Reply(tool_calls=(made,), usage=Usage(prompt_tokens=10), stop="tools")
+    return Reply(tool_calls=(made,), usage=TokenUsage(prompt_tokens=10), stop="tools")
 
 
 def _writing(number: int) -> Reply:
     made = call("write_file", path="notes.txt", content=f"turn {number}\n")
-    return Reply(tool_calls=(made,), usage=Usage(prompt_tokens=10), stop="tools")
+    return Reply(tool_calls=(made,), usage=TokenUsage(prompt_tokens=10), stop="tools")
 
 
 def _seconds(at: str) -> float:

@@ -15,7 +15,7 @@ from pathlib import Path
 import bot.demo.run as demo
 from bot.storage.database import connect
 from bot.storage.store import Store
-from runners.models.chat import Reply, Usage
+from runners.models.chat import Reply, TokenUsage
 from tests.standins.chat_server import ChatServer, call
 
 TARGET = Path(demo.__file__).parent / "recording.jsonl"
@@ -179,14 +179,14 @@ def turns() -> list[Reply]:
     replies = []
     for text, made in calls:
         completion = sum(len(item.arguments) for item in made) // 4 + 20
-        usage = Usage(prompt_tokens=prompt, completion_tokens=completion)
+        usage = TokenUsage(prompt_tokens=prompt, completion_tokens=completion)
         replies.append(Reply(text=text, tool_calls=tuple(made), usage=usage, stop="tools", model="scripted"))
         prompt += completion + 400
     return replies
 
 
 def main() -> int:
-    usage = Usage(prompt_tokens=1400, completion_tokens=480)
+    usage = TokenUsage(prompt_tokens=1400, completion_tokens=480)
     specify = Reply(text=SPECIFICATION, usage=usage, model="scripted")
     with ChatServer([specify], turns()) as server, tempfile.TemporaryDirectory() as tmp:
         keep = Path(tmp) / "state"

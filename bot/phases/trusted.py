@@ -9,7 +9,7 @@ from bot.log.events import Event, Prepared, Published, RunRequested
 from bot.log.state import RunState
 from bot.report.escape import inline
 from bot.report.reporter import Reporter
-from bot.runs.driver import Hold
+from bot.runs.driver import ClaimedRun
 from gherkin.errors import ScenaristError
 from runners.contract.job import BASE, FEATURE, WORK, PhaseResult, RunSettings
 from runners.contract.workorder import WorkOrder
@@ -49,7 +49,7 @@ class Trusted:
     forgetful: bool = False
     allowed: Callable[[RunRequested, str], None] = lambda _request, _run: None
 
-    def prepare(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult[Event]:
+    def prepare(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
         """Fetch the repository, read its configuration from the default branch, fix base and branch."""
         requested, repo, forge = self._of(state)
         self.allowed(requested, run_id)
@@ -81,17 +81,17 @@ class Trusted:
         prepared = Prepared(base=base, base_branch=default, branch=branch, head=head, settings=settings)
         return PhaseResult("done", events=[prepared], artifacts=artifacts)
 
-    def publish(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult[Event]:
+    def publish(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
         """Push the verified commit, open or update the pull request, set the check, answer the threads."""
         requested, repo, forge = self._of(state)
         prepared, verdict = state.prepared, state.verdict
-        bundle = hold.artifact(WORK)
+        bundle = claimed.artifact(WORK)
         if prepared is None or verdict is None or bundle is None or not verdict.green:
             return PhaseResult("gave_up", "There is no verified work to publish.")
         self._push(run_id, repo, forge, state, bundle)
         target = self._target(repo, forge, prepared)
         drift = self._drift(run_id, repo, forge, prepared, target, verdict.head_sha, bundle)
-        feature = (hold.artifact(FEATURE) or b"").decode(errors="replace")
+        feature = (claimed.artifact(FEATURE) or b"").decode(errors="replace")
         title, body = self.reporter.pull_text(run_id, state, feature, drift)
         pull = forge.ensure_pull(
             repo,
@@ -112,7 +112,7 @@ class Trusted:
         published = Published(commit=verdict.head_sha, pull=pull.number, url=pull.url)
         return PhaseResult("done", events=[published])
 
-    def conclude(self, run_id: str, state: RunState, hold: Hold) -> PhaseResult[Event]:
+    def conclude(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
         """Nothing to publish: the status comment will say why; a revised pull request gets a failed check."""
         requested, repo, forge = self._of(state)
         prepared, verdict = state.prepared, state.verdict

@@ -52,7 +52,7 @@ class StatusPoster:
             state = fold(self._store.entries(run_id))
             comment = state.status_comment
             try:
-                with self._holding(run_id, fence):
+                with self._report_lease(run_id, fence):
                     comment = self._post(run_id, state)
             except ForgeUnavailable as error:
                 log.warning("run %s: the status could not be posted: %s", run_id, error)
@@ -80,7 +80,7 @@ class StatusPoster:
         self._shown[run_id] = now, time.monotonic()
         return False
 
-    def _holding(self, run_id: str, fence: int) -> AbstractContextManager[None]:
+    def _report_lease(self, run_id: str, fence: int) -> AbstractContextManager[None]:
         """Keep the right to post while the forge takes its time: a second process would make a second comment."""
 
         def beat() -> bool:

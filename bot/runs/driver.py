@@ -27,7 +27,7 @@ from bot.runs.draining import Draining
 from bot.runs.heartbeat import beating
 from bot.runs.workflow import FAILED, end_status, next_phase
 from bot.storage.run_log import ArtifactTooLarge
-from bot.storage.store import Claim, LeaseLost, Store
+from bot.storage.store import LeaseLost, RunClaim, Store
 from gherkin.errors import Cancelled, ScenaristError
 from runners.contract.job import PhaseResult
 from runners.git.command import GitFailed, GitUnavailable
@@ -84,13 +84,13 @@ def host_trouble(error: Exception) -> HostTrouble | None:
 # What is waited for.
 _PASSING = (ForgeUnavailable, GitUnavailable, ModelUnavailable, HostTrouble)
 
-Handler = Callable[[str, RunState, "Hold"], PhaseResult[Event]]
+Handler = Callable[[str, RunState, "ClaimedRun"], PhaseResult[Event]]
 
 
-class Hold:
+class ClaimedRun:
     """A claim in use: everything a phase stores on its way goes through it."""
 
-    def __init__(self, store: Store, claim: Claim, draining: Draining | None = None) -> None:
+    def __init__(self, store: Store, claim: RunClaim, draining: Draining | None = None) -> None:
         self._store = store
         self._claim = claim
         self._draining = draining
@@ -146,10 +146,10 @@ class Driver:
         claim = self._store.claim(run_id, self._handlers, self._lease_seconds, self._worker)
         if claim is None:
             return False
-        hold = Hold(self._store, claim, self._draining)
+        claimed = ClaimedRun(self._store, claim, self._draining)
         try:
-            with self._heartbeat(claim, hold.cancel):
-                following = self._do(claim, hold)
+            with self._heartbeat(claim, claimed.cancel):
+                following = self._do(claim, claimed)
         except (OperationalError, InterfaceError) as error:
             log.warning("run %s: the database is away (%s)", run_id, type(error).__name__)
             self._let_go(claim)
@@ -163,7 +163,7 @@ class Driver:
         self._changed(run_id, following)
         return True
 
-    def _let_go(self, claim: Claim) -> None:
+    def _let_go(self, claim: RunClaim) -> None:
         """Give the claim back as soon as the database is there again; nothing was stored since, so nothing is lost.
 
         After as long as a lease it is old anyway. Attempts are further apart each time: the next ones must not be used up within seconds.
@@ -176,15 +176,15 @@ class Driver:
             except (OperationalError, InterfaceError):
                 time.sleep(_AWAY_S)
 
-    def _do(self, claim: Claim, hold: Hold) -> Phase | None:
+    def _do(self, claim: RunClaim, claimed: ClaimedRun) -> Phase | None:
         if claim.attempts > _MAX_ATTEMPTS:
             begun = f"The {claim.phase} phase was begun {claim.attempts - 1} times and never ended."
             return self._fail(claim, PhaseNeverEnded(begun))
-        hold.log([PhaseStarted(phase=claim.phase, worker=self._worker, sandboxed=self._sandboxed)])
+        claimed.log([PhaseStarted(phase=claim.phase, worker=self._worker, sandboxed=self._sandboxed)])
         self._changed(claim.run_id, None)
         state = fold(self._store.entries(claim.run_id))
         try:
-            result = self._handlers[claim.phase](claim.run_id, state, hold)
+            result = self._handlers[claim.phase](claim.run_id, state, claimed)
         except (LeaseLost, OperationalError, InterfaceError):
             raise
         except Cancelled:
@@ -204,17 +204,17 @@ class Driver:
         except ArtifactTooLarge as error:
             return self._fail(claim, error)
 
-    def _broke(self, claim: Claim) -> Phase | None:
+    def _broke(self, claim: RunClaim) -> Phase | None:
         """End a phase that has met a defect of ours; called where the error is being handled."""
         log.exception("run %s: the %s phase broke", claim.run_id, claim.phase)
         reason = f"The {claim.phase} phase broke. {ScenaristError.next_step}"
         return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code)
 
-    def _fail(self, claim: Claim, error: ScenaristError) -> Phase | None:
+    def _fail(self, claim: RunClaim, error: ScenaristError) -> Phase | None:
         reason = f"{error.message} {error.next_step}"
         return self._finish(claim, PhaseResult("gave_up", reason), FAILED, error.code)
 
-    def _finish(self, claim: Claim, result: PhaseResult[Event], outcome: str, code: str) -> Phase | None:
+    def _finish(self, claim: RunClaim, result: PhaseResult[Event], outcome: str, code: str) -> Phase | None:
         following = next_phase(claim.phase, outcome)
         new: list[Event] = [
             *result.events,
@@ -236,21 +236,23 @@ class Driver:
         )
         return None
 
-    def _delay(self, claim: Claim, error: ScenaristError, delays: int) -> Phase:
+    def _delay(self, claim: RunClaim, error: ScenaristError, delays: int) -> Phase:
         backoff = min(self._retry_seconds * 2**delays, _MAX_DELAY_S)
         seconds = max(backoff, min(getattr(error, "wait_s", 0.0), _LONGEST_WAIT_S))
         delayed = PhaseDelayed(phase=claim.phase, code=error.code, reason=error.message, seconds=seconds)
         self._store.finish_phase(claim, [delayed], {}, phase=claim.phase, delay=seconds)
         return claim.phase
 
-    def _heartbeat(self, claim: Claim, cancel: threading.Event) -> AbstractContextManager[None]:
+    def _heartbeat(self, claim: RunClaim, cancel: threading.Event) -> AbstractContextManager[None]:
         """Keep the lease while the phase works; `cancel` is set when it is lost, within about a second."""
         extended = time.monotonic()
 
         def beat() -> bool:
             nonlocal extended
             try:
-                if not self._store.holds(claim) or (self._draining is not None and self._draining.urgent):
+                if not self._store.is_current(claim) or (
+                    self._draining is not None and self._draining.urgent
+                ):
                     raise LeaseLost(claim.run_id)
                 if time.monotonic() - extended > self._lease_seconds / 3:
                     self._store.extend(claim, self._lease_seconds)

@@ -36,7 +36,7 @@ class LeaseLost(ScenaristError):
     next_step = "Nothing to do: the other worker goes on with the run."
 
 
-class Claim(Frozen):
+class RunClaim(Frozen):
     """The right to work on a run until `lease_until`, worth something only while `fence` is the newest."""
 
     run_id: str
@@ -175,7 +175,9 @@ class Store:
         with reading(self.engine) as db:
             return list(db.execute(query).scalars())
 
-    def claim(self, run_id: str, phases: Iterable[Phase], seconds: float, holder: str = "") -> Claim | None:
+    def claim(
+        self, run_id: str, phases: Iterable[Phase], seconds: float, holder: str = ""
+    ) -> RunClaim | None:
         """Take the lease of a run whose next phase is one of `phases`, in the name of `holder`.
 
         None when it has ended, is held by another worker, is not due yet, or has to wait for one before it
@@ -214,22 +216,22 @@ class Store:
             row = db.execute(statement).one_or_none()
         if row is None:
             return None
-        return Claim(run_id=run_id, phase=row.phase, fence=row.fence, attempts=row.attempts)
+        return RunClaim(run_id=run_id, phase=row.phase, fence=row.fence, attempts=row.attempts)
 
-    def extend(self, claim: Claim, seconds: float) -> None:
+    def extend(self, claim: RunClaim, seconds: float) -> None:
         """Heartbeat: keep the lease for `seconds` more. Raises `LeaseLost`."""
         with self.engine.begin() as db:
-            self._hold(db, claim, lease_until=self.clock() + seconds)
+            self._write(db, claim, lease_until=self.clock() + seconds)
 
-    def release(self, claim: Claim) -> bool:
+    def release(self, claim: RunClaim) -> bool:
         """Give a claim back unfinished, as if the phase had not been begun; False when it is not ours any more."""
         return self._give_back(claim, attempts=runs.c.attempts - 1, due_at=self.clock())
 
-    def put_off(self, claim: Claim, seconds: float) -> bool:
+    def put_off(self, claim: RunClaim, seconds: float) -> bool:
         """Give a claim back that came to nothing, for an attempt in some seconds; False when it is not ours any more."""
         return self._give_back(claim, due_at=self.clock() + seconds)
 
-    def _give_back(self, claim: Claim, **values: Any) -> bool:
+    def _give_back(self, claim: RunClaim, **values: Any) -> bool:
         statement = (
             sa.update(runs)
             .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
@@ -238,16 +240,16 @@ class Store:
         with self.engine.begin() as db:
             return bool(db.execute(statement).rowcount)
 
-    def log(self, claim: Claim, new: Sequence[Event], blobs: Mapping[str, bytes] | None = None) -> None:
+    def log(self, claim: RunClaim, new: Sequence[Event], blobs: Mapping[str, bytes] | None = None) -> None:
         """Append events and store artifacts in one transaction, under the claim. Raises `LeaseLost`."""
         with self.engine.begin() as db:
-            self._hold(db, claim)
+            self._write(db, claim)
             append(db, claim.run_id, new, self.clock())
             put(db, claim.run_id, blobs or {})
 
     def finish_phase(
         self,
-        claim: Claim,
+        claim: RunClaim,
         new: Sequence[Event],
         blobs: Mapping[str, bytes],
         *,
@@ -257,7 +259,7 @@ class Store:
     ) -> None:
         """Store a phase's end and let go of the run, which goes on with `phase` after `delay` seconds."""
         with self.engine.begin() as db:
-            self._hold(
+            self._write(
                 db,
                 claim,
                 lease_until=None,
@@ -405,7 +407,7 @@ class Store:
             append(db, run_id, new, self.clock())
         return True
 
-    def holds(self, claim: Claim) -> bool:
+    def is_current(self, claim: RunClaim) -> bool:
         """Whether the claim is still worth something."""
         query = sa.select(runs.c.fence).where(runs.c.id == claim.run_id)
         with reading(self.engine) as db:
@@ -436,7 +438,7 @@ class Store:
 
     # -- inside --------------------------------------------------------------------------------------
 
-    def _hold(self, db: sa.Connection, claim: Claim, **values: Any) -> None:
+    def _write(self, db: sa.Connection, claim: RunClaim, **values: Any) -> None:
         """Fail unless the claim is the newest on its run; `values` are set in the same statement."""
         statement = (
             sa.update(runs)

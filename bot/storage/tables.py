@@ -56,7 +56,7 @@ runs = sa.Table(
     sa.Column("report_fence", sa.Integer, nullable=False, server_default="0"),
     sa.Column("reported_seq", sa.Integer, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
-    # The process that has the lease (`holders.py`).
+    # The process that has the lease (`worker_identity.py`).
     sa.Column("holder", sa.String(200), nullable=False, server_default=""),
     sa.Column("installation", sa.Integer, nullable=False, server_default="0"),
     sa.Column("tokens", sa.BigInteger, nullable=False, server_default="0"),

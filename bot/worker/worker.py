@@ -19,8 +19,8 @@ from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
 from bot.runs.control import control_run
 from bot.runs.draining import Draining
-from bot.runs.driver import Driver, Handler, Hold
-from bot.runs.holders import holder, is_gone
+from bot.runs.driver import ClaimedRun, Driver, Handler
+from bot.runs.worker_identity import is_gone, worker_identity
 from bot.runs.workflow import QUEUES, check
 from bot.storage.database import connect
 from bot.storage.store import Store
@@ -83,7 +83,7 @@ class Worker:
         self._driver = Driver(
             self._store,
             handlers,
-            worker=holder(),
+            worker=worker_identity(),
             lease_seconds=settings.lease_seconds,
             retry_seconds=settings.retry_seconds,
             changed=self._changed,
@@ -207,7 +207,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
         sweep(operator.container_engine, live, Limits())
 
     def handler(work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> Handler:
-        def handle(run_id: str, state: RunState, hold: Hold) -> PhaseResult[RunnerEvent]:
+        def handle(run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[RunnerEvent]:
             if state.requested is None or state.prepared is None:
                 raise ValueError("runner phases come after prepare")
             job = Job(
@@ -230,14 +230,14 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 redactor=redact,
                 resources=resources,
                 models=roster,
-                log=hold.log,
-                artifact=hold.artifact,
+                log=claimed.log,
+                artifact=claimed.artifact,
                 earlier=partial(store.artifact_of, state.requested.forge, state.requested.repo),
                 limits=limits,
                 environments=Environments(
                     workspaces, limits, unsafe=unsafe, registries=settings.registry_hosts
                 ),
-                cancel=hold.cancel,
+                cancel=claimed.cancel,
                 instructions=partial(store.instructions, run_id),
                 unsafe_no_sandbox=unsafe,
             )

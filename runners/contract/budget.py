@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from gherkin.values import Frozen
-from runners.models.chat import Usage
+from runners.models.chat import TokenUsage
 
 
 class Budget(Frozen):
@@ -43,7 +43,7 @@ class Spent(Frozen):
             return f"{budget.cost:.2f} US dollars"
         return None
 
-    def after(self, usage: Usage, seconds: float, cost: float) -> "Spent":
+    def after(self, usage: TokenUsage, seconds: float, cost: float) -> "Spent":
         """What is spent after one more reply."""
         return Spent(
             turns=self.turns + 1,

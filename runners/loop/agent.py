@@ -11,8 +11,16 @@ from runners.contract.budget import Budget, Spent
 from runners.contract.events import Advised, Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.loop.asking import ask
 from runners.loop.calls import Caller
-from runners.loop.conversation import Room, Step, advice, as_message, condensed, giving_way, unanswered
-from runners.loop.stuck import HINTS, circling
+from runners.loop.conversation import (
+    CondenseStep,
+    Room,
+    advice,
+    as_message,
+    condensed,
+    to_condense,
+    unanswered,
+)
+from runners.loop.stuck import HINTS, stuck_pattern
 from runners.loop.summary import summarise
 from runners.models.chat import (
     Choice,
@@ -40,7 +48,7 @@ _LAST = (
 CHECK = "Not passed on yet. Look over what you have changed:\n"
 _MAX_WORDS = 1500
 # What is done when a server says that the conversation is too long, once, twice and three times.
-_REFUSED: tuple[Step, ...] = ("results", "digest", "digest")
+_REFUSED: tuple[CondenseStep, ...] = ("results", "digest", "digest")
 _CUT_OFF = "Your reply was cut off by the length limit. Go on in smaller steps, one tool call at a time."
 
 
@@ -173,7 +181,7 @@ class Agent:
 
     def _advise(self, messages: list[Message]) -> Ended | None:
         """A hint when the calls go round in circles, and the end when a hint was no help."""
-        circle = circling(self._called)
+        circle = stuck_pattern(self._called)
         if circle is None:
             return None
         if self._advised:
@@ -244,11 +252,11 @@ class Agent:
                     raise
                 choice = "auto"
 
-    def _condense(self, messages: list[Message], step: Step, kept: int) -> None:
+    def _condense(self, messages: list[Message], step: CondenseStep, kept: int) -> None:
         tokens = self._room.tokens(messages)
         replied: list[ModelReplied] = []
         summary = problem = ""
-        old = giving_way(messages, kept)
+        old = to_condense(messages, kept)
         if step == "digest" and old:
             if self.spent.is_last(self._budget, tokens):
                 problem = "The budget has no room for it."

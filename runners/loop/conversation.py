@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from runners.contract.events import Advised, Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
-from runners.models.chat import Message, Reply, ToolCall, ToolSchema, Usage
+from runners.models.chat import Message, Reply, TokenUsage, ToolCall, ToolSchema
 from runners.policy.plaintext import one_line
 
 # A stated estimate: source code and English come to three to four characters a token.
@@ -14,11 +14,11 @@ _SHORT = 300
 _MAX_DIGEST = 6000
 _GONE = "\n[… the rest of this result was dropped to save room; make the call again if you need it]"
 
-Step = Literal["results", "digest"]
+CondenseStep = Literal["results", "digest"]
 
 # The newest messages that each step leaves alone: as much of the context as this, or so many if its length is not known.
-_KEPT_SHARE: Mapping[Step, float] = {"results": 0.35, "digest": 0.25}
-_KEPT: Mapping[Step, int] = {"results": 12, "digest": 8}
+_KEPT_SHARE: Mapping[CondenseStep, float] = {"results": 0.35, "digest": 0.25}
+_KEPT: Mapping[CondenseStep, int] = {"results": 12, "digest": 8}
 
 _FULL = 0.9
 # What must be free after the first step, so that the next one is far.
@@ -75,7 +75,7 @@ def advice(event: Advised) -> Message:
     )
 
 
-def condensed(messages: Sequence[Message], step: Step, kept: int, summary: str = "") -> list[Message]:
+def condensed(messages: Sequence[Message], step: CondenseStep, kept: int, summary: str = "") -> list[Message]:
     """`messages` with all but the fixed head and about the newest `kept` shortened.
 
     ``results``: long tool results lose all but their beginning. ``digest``: whole turns give way to `summary`, or else to a list of the
@@ -91,7 +91,7 @@ def condensed(messages: Sequence[Message], step: Step, kept: int, summary: str =
     return [*messages[:head], digest, *messages[cut:]]
 
 
-def giving_way(messages: Sequence[Message], kept: int) -> Sequence[Message]:
+def to_condense(messages: Sequence[Message], kept: int) -> Sequence[Message]:
     """The messages that a ``digest`` which keeps the newest `kept` replaces."""
     head, cut = _old(messages, kept)
     return messages[head:cut]
@@ -162,7 +162,7 @@ class Room:
             return self._counted + estimate(messages[self._messages :])
         return self._tools + estimate(messages)
 
-    def measured(self, messages: Sequence[Message], usage: Usage) -> None:
+    def measured(self, messages: Sequence[Message], usage: TokenUsage) -> None:
         """Take over what the server counted for `messages` and its reply, which is not among them yet."""
         if usage.prompt_tokens:
             self._counted, self._messages = usage.prompt_tokens, len(messages)
@@ -171,15 +171,15 @@ class Room:
         """The conversation is another one now."""
         self._counted = self._messages = 0
 
-    def step(self, messages: Sequence[Message]) -> Step | None:
+    def step(self, messages: Sequence[Message]) -> CondenseStep | None:
         """What is to be done before the next request; None while there is room."""
         return "results" if self._known and self.tokens(messages) >= self._limit * _FULL else None
 
-    def next_step(self, messages: Sequence[Message]) -> Step | None:
+    def next_step(self, messages: Sequence[Message]) -> CondenseStep | None:
         """What is to be done besides, after old results were shortened."""
         return "digest" if self._known and self.tokens(messages) >= self._limit * _ROOMY else None
 
-    def kept(self, messages: Sequence[Message], step: Step) -> int:
+    def kept(self, messages: Sequence[Message], step: CondenseStep) -> int:
         """How many of the newest messages `step` leaves alone."""
         if not self._known:
             return _KEPT[step]

@@ -6,7 +6,7 @@ from typing import Literal
 from gherkin.errors import ScenaristError
 from runners.contract.events import Advised, ModelReplied, RunnerEvent
 from runners.contract.job import Job
-from runners.loop.prompting import Background, navigate_prompt
+from runners.loop.prompting import RepositoryFacts, navigate_prompt
 from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.models.xml import as_text
@@ -26,7 +26,7 @@ _WHY = {
 def advise(
     job: Job,
     services: Services,
-    background: Background,
+    background: RepositoryFacts,
     why: Literal["stuck", "red"],
     work: Sequence[Message],
     diff: str,

@@ -22,7 +22,7 @@ _MAX_DRAFT = 16_000
 _MAX_SHOWN = 48_000
 
 
-class Background(Frozen):
+class RepositoryFacts(Frozen):
     """What is known of the repository before the first turn, all of it text from the repository itself."""
 
     files: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ def fence(run_id: str) -> str:
 def specify_prompt(
     run_id: str,
     order: WorkOrder,
-    background: Background,
+    background: RepositoryFacts,
     *,
     max_scenarios: int,
     kind: Kind = "feature",
@@ -65,7 +65,7 @@ def specify_prompt(
     return messages
 
 
-def split_prompt(run_id: str, order: WorkOrder, background: Background) -> list[Message]:
+def split_prompt(run_id: str, order: WorkOrder, background: RepositoryFacts) -> list[Message]:
     """The conversation that asks for a large issue to be cut into stories."""
     mark = fence(run_id)
     env = _environment(mark)
@@ -76,7 +76,7 @@ def split_prompt(run_id: str, order: WorkOrder, background: Background) -> list[
 def implement_prompt(
     run_id: str,
     order: WorkOrder,
-    background: Background,
+    background: RepositoryFacts,
     *,
     feature_path: str,
     feature: str,
@@ -102,7 +102,7 @@ def implement_prompt(
 
 
 def review_prompt(
-    run_id: str, order: WorkOrder, background: Background, *, diff: str, feature: str, most: int
+    run_id: str, order: WorkOrder, background: RepositoryFacts, *, diff: str, feature: str, most: int
 ) -> list[Message]:
     """The conversation that asks for at most `most` remarks on a change."""
     mark = fence(run_id)
@@ -116,7 +116,7 @@ def review_prompt(
 def navigate_prompt(
     run_id: str,
     order: WorkOrder,
-    background: Background,
+    background: RepositoryFacts,
     *,
     why: str,
     diff: str,
@@ -168,7 +168,7 @@ def _task(
     env: jinja2.Environment,
     mark: str,
     order: WorkOrder,
-    background: Background,
+    background: RepositoryFacts,
     feature_path: str,
     feature: str,
 ) -> Message:

@@ -9,7 +9,7 @@ from runners.contract.events import Remark, Reviewed
 from runners.contract.job import FEATURE, Job
 from runners.git.command import PLAIN, git, read_blob
 from runners.git.workspaces import Mirror
-from runners.loop.prompting import Background, review_prompt
+from runners.loop.prompting import RepositoryFacts, review_prompt
 from runners.loop.services import Services
 from runners.policy.plaintext import one_line
 from runners.verify.claim import Claim
@@ -41,7 +41,9 @@ REVIEW_SCHEMA: dict[str, Any] = {
 }
 
 
-def review(job: Job, services: Services, mirror: Mirror, claim: Claim, background: Background) -> Reviewed:
+def review(
+    job: Job, services: Services, mirror: Mirror, claim: Claim, background: RepositoryFacts
+) -> Reviewed:
     """Have the reviewer read the change; whatever is in the way of that is its `problem`, and no reason to stop."""
     diff = git("diff", *PLAIN, claim.base, claim.head, git_dir=mirror.path)
     feature = (services.artifact(FEATURE) or b"").decode(errors="replace")

@@ -12,7 +12,7 @@ from runners.git.workspaces import Workspaces
 from runners.loop.asking import ask
 from runners.models.chat import Message
 from runners.models.roster import Roster
-from runners.models.runtimes import Role
+from runners.models.runtimes import ModelRole
 from runners.policy.redact import Redactor
 from runners.sandbox.bubblewrap import Limits
 
@@ -50,7 +50,7 @@ class Services:
 
     def ask(
         self,
-        role: Role,
+        role: ModelRole,
         phase: ModelPhase,
         messages: Sequence[Message],
         *,

@@ -18,13 +18,13 @@ _SAME_RED = 3
 _TAKEN_BACK = 2
 _MOST = 0.7
 
-Advice = Literal["repeats", "fails", "alternates", "unchanged", "oscillates"]
+StuckPattern = Literal["repeats", "fails", "alternates", "unchanged", "oscillates"]
 
 _TESTS = frozenset({"run_tests", "rerun_failed", "run_check"})
 # How long something took says nothing.
 _SECONDS = re.compile(r"\d+(\.\d+)? ?(s|ms|seconds)\b")
 
-HINTS: dict[Advice, str] = {
+HINTS: dict[StuckPattern, str] = {
     "repeats": "You have made the same call with the same result several times. The answer will not change: "
     "use what you know, look elsewhere, or call `finish` or `give_up`.",
     "fails": "The same call has failed several times in the same way. Read its error, check your assumption "
@@ -37,7 +37,7 @@ HINTS: dict[Advice, str] = {
 }
 
 
-def circling(calls: Sequence[ToolCalled]) -> Advice | None:
+def stuck_pattern(calls: Sequence[ToolCalled]) -> StuckPattern | None:
     """What is wrong with the newest calls, if anything: the same call and result four times in a row, the
     same failing call three times, two calls that alternate six times, the same red tests three times without a change
     between, or edits that take each other back."""

@@ -13,9 +13,9 @@ from runners.models.chat import (
     Message,
     ModelUnavailable,
     Reply,
+    TokenUsage,
     ToolCall,
     ToolSchema,
-    Usage,
     refused,
 )
 
@@ -144,7 +144,7 @@ def _reply(answer: Any, model: str, *, forced: bool) -> Reply:
         {
             "text": text,
             "tool_calls": calls,
-            "usage": Usage(
+            "usage": TokenUsage(
                 prompt_tokens=usage.input_tokens + cached + (usage.cache_creation_input_tokens or 0),
                 completion_tokens=usage.output_tokens,
                 cached_tokens=cached,

@@ -38,7 +38,7 @@ class ToolSchema(Frozen):
     parameters: dict[str, Any]
 
 
-class Usage(Frozen):
+class TokenUsage(Frozen):
     """Token counts of one reply, as the server reports them; `cached_tokens` is part of `prompt_tokens`."""
 
     prompt_tokens: int = Field(default=0, ge=0)
@@ -56,7 +56,7 @@ class Reply(Frozen):
     text: StorableText = ""
     reasoning: StorableText = ""
     tool_calls: tuple[ToolCall, ...] = ()
-    usage: Usage = Usage()
+    usage: TokenUsage = TokenUsage()
     stop: Literal["end", "tools", "length", "refusal"] = "end"
     model: str = ""
 

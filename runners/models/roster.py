@@ -7,7 +7,7 @@ from pathlib import Path
 from gherkin.errors import ScenaristError
 from runners.models.chat import ChatModel, ModelUnavailable
 from runners.models.probe import Profile, probe, remembered
-from runners.models.runtimes import AgentSpec, Mode, ModelsConfig, Prices, Role, RuntimeSpec
+from runners.models.runtimes import AgentSpec, Mode, ModelRole, ModelsConfig, Prices, RuntimeSpec
 from runners.models.xml import XmlTools
 
 CLAUDE = "claude-sonnet-5-5"
@@ -48,23 +48,23 @@ class Roster:
         self._profiles = profiles
         self._engines: dict[str, tuple[str, Engine]] = {}
 
-    def agent(self, role: Role) -> AgentSpec:
+    def agent(self, role: ModelRole) -> AgentSpec:
         """Who does `role`. Raises `RuntimeIncomplete`."""
         try:
             return self._config.agent(role, self._mode)
         except ValueError as error:
             raise RuntimeIncomplete(f"The {role} has no model in {self._mode} mode: {error}.") from None
 
-    def has(self, role: Role) -> bool:
+    def has(self, role: ModelRole) -> bool:
         """Whether somebody does `role`."""
         return self._config.has(role, self._mode)
 
-    def levels(self, role: Role) -> tuple[str, ...]:
+    def levels(self, role: ModelRole) -> tuple[str, ...]:
         """The runtimes of `role`: the first, and those that take over, one after the other."""
         agent = self.agent(role)
         return (agent.runtime, *agent.escalate)
 
-    def engine(self, role: Role, level: int = 0) -> Engine:
+    def engine(self, role: ModelRole, level: int = 0) -> Engine:
         """The model of `role` after `level` escalations. Raises as `of` does."""
         levels = self.levels(role)
         return self.of(levels[min(level, len(levels) - 1)])

@@ -7,10 +7,10 @@ from pydantic import Field, model_validator
 
 from gherkin.values import Frozen
 from gherkin.yamlfile import Source
-from runners.models.chat import Usage
+from runners.models.chat import TokenUsage
 
 Mode = Literal["local", "anthropic", "hybrid", "replay"]
-Role = Literal["analyst", "driver", "navigator", "reviewer"]
+ModelRole = Literal["analyst", "driver", "navigator", "reviewer"]
 
 _PER_MILLION = 1_000_000
 
@@ -22,7 +22,7 @@ class Prices(Frozen):
     cached: float = Field(default=0.0, ge=0, description="Prompt tokens that a cache served.")
     output: float = Field(default=0.0, ge=0, description="Completion tokens.")
 
-    def cost(self, usage: Usage) -> float:
+    def cost(self, usage: TokenUsage) -> float:
         """US dollars for one reply."""
         fresh = usage.prompt_tokens - usage.cached_tokens
         spent = fresh * self.input + usage.cached_tokens * self.cached + usage.completion_tokens * self.output
@@ -69,7 +69,7 @@ class ModelsConfig(Frozen):
     """The operator's models file."""
 
     runtimes: dict[str, RuntimeSpec] = Field(min_length=1, description="Models by name.")
-    agents: dict[Role, AgentSpec] = Field(
+    agents: dict[ModelRole, AgentSpec] = Field(
         default={},
         description="Roles: `analyst` writes the scenarios, `driver` the code; `navigator`, if there is one, "
         "advises a driver that gets nowhere; `reviewer`, if there is one, reads the proven change.",
@@ -85,7 +85,7 @@ class ModelsConfig(Frozen):
                     )
         return self
 
-    def agent(self, role: Role, mode: Mode) -> AgentSpec:
+    def agent(self, role: ModelRole, mode: Mode) -> AgentSpec:
         """Who does `role`: whoever the file names, or the first runtime of the kind that `mode` wants.
 
         A reviewer is there when the file names one, and in hybrid mode; a navigator only when the file names one. In hybrid mode the strong model writes the scenarios, where small ones are far weaker than at fixing, and takes over
@@ -100,7 +100,7 @@ class ModelsConfig(Frozen):
             return AgentSpec(runtime=local, escalate=(strong,))
         return AgentSpec(runtime=self._first("vllm" if mode == "local" else mode))
 
-    def has(self, role: Role, mode: Mode) -> bool:
+    def has(self, role: ModelRole, mode: Mode) -> bool:
         """Whether somebody does `role`: the analyst's and the driver's always are."""
         if role in ("analyst", "driver") or role in self.agents:
             return True

@@ -16,9 +16,9 @@ from runners.models.chat import (
     Message,
     ModelUnavailable,
     Reply,
+    TokenUsage,
     ToolCall,
     ToolSchema,
-    Usage,
     refused,
 )
 
@@ -115,12 +115,12 @@ class VllmModel:
         text: list[str] = []
         reasoning: list[str] = []
         calls: dict[int, dict[str, str]] = {}
-        usage = Usage()
+        usage = TokenUsage()
         stop: str | None = None
         for chunk in stream:
             if chunk.usage is not None:
                 details = chunk.usage.prompt_tokens_details
-                usage = Usage(
+                usage = TokenUsage(
                     prompt_tokens=chunk.usage.prompt_tokens,
                     completion_tokens=chunk.usage.completion_tokens,
                     cached_tokens=(details.cached_tokens or 0) if details else 0,

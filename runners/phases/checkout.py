@@ -14,7 +14,7 @@ from runners.contract.job import BASE, Job
 from runners.environment.prepare import Environment
 from runners.git.command import list_files, read_blob
 from runners.git.workspaces import Mirror, WorkLost, work_ref
-from runners.loop.prompting import Background
+from runners.loop.prompting import RepositoryFacts
 from runners.loop.services import Services
 from runners.phases.toolkit import MakeSandbox
 from runners.sandbox.bubblewrap import Sandbox
@@ -42,7 +42,7 @@ def unbundled(job: Job, services: Services, mirror: Mirror, name: str) -> str:
     return mirror.unbundle(bundle, work_ref(job.run_id))
 
 
-def background_of(job: Job, mirror: Mirror) -> Background:
+def background_of(job: Job, mirror: Mirror) -> RepositoryFacts:
     """What the base commit says about the repository."""
     files = list_files(mirror.path, job.base)
 
@@ -54,7 +54,7 @@ def background_of(job: Job, mirror: Mirror) -> Background:
         domain = describe_domain(domain_of(job, mirror), _MAX_DOMAIN, f"{job.order.title}\n{job.order.body}")
     except DomainInvalid as error:
         domain = f"(the repository's domain file cannot be used: {error.message})"
-    return Background(
+    return RepositoryFacts(
         files=tuple(files),
         steps=describe_steps(definitions_of(job, mirror), 100),
         domain=domain,

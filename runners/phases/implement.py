@@ -25,7 +25,7 @@ from runners.loop.calls import Caller
 from runners.loop.conversation import conversation_from_log
 from runners.loop.escalation import TAKEN_OVER, level_of, too_many_reds
 from runners.loop.navigator import advise
-from runners.loop.prompting import Background, checklist, implement_prompt, instruction
+from runners.loop.prompting import RepositoryFacts, checklist, implement_prompt, instruction
 from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
@@ -75,7 +75,7 @@ def _work(
     tree: Worktree,
     tools: Caller,
     head: Sequence[Message],
-    background: Background,
+    background: RepositoryFacts,
     work: str,
 ) -> Ended:
     """The loop, with one model after the other as far as the driver's escalation goes; `work` is the last commit of it."""

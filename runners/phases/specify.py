@@ -33,7 +33,7 @@ from runners.contract.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAI
 from runners.git.command import TreeEntry, commit_on, git, list_files, read_blob, store_blob, tree_entries
 from runners.git.workspaces import SHADOW, Mirror, branch_slug, work_ref
 from runners.loop.conversation import as_message
-from runners.loop.prompting import Background, specify_prompt
+from runners.loop.prompting import RepositoryFacts, specify_prompt
 from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.phases.checkout import (
@@ -155,7 +155,7 @@ def _draft(
     job: Job,
     services: Services,
     kind: Kind,
-    background: Background,
+    background: RepositoryFacts,
     check: Callable[[Feature], list[Finding]],
 ) -> _Draft:
     """Ask the model for scenarios until they parse and the linter finds no error, at most `_DRAFTS` times.

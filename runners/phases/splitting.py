@@ -6,7 +6,7 @@ from gherkin.issue.slicing import SLICES_SCHEMA, Slice, by_criteria, is_large, s
 from gherkin.issue.story import Story
 from runners.contract.events import ModelReplied, RunnerEvent, SplitProposed
 from runners.contract.job import Job, PhaseResult
-from runners.loop.prompting import Background, split_prompt
+from runners.loop.prompting import RepositoryFacts, split_prompt
 from runners.loop.services import Services
 from runners.models.chat import Reply
 
@@ -21,7 +21,7 @@ def too_large(job: Job, story: Story) -> str:
 
 
 def propose(
-    job: Job, services: Services, story: Story, background: Background, why: str
+    job: Job, services: Services, story: Story, background: RepositoryFacts, why: str
 ) -> PhaseResult[RunnerEvent]:
     """Stop with a proposal. Raises what `ChatModel.reply` does."""
     slices = _from_model(job, services, background) or by_criteria(story)
@@ -36,7 +36,7 @@ def propose(
     return PhaseResult("needs_info", reason, events=events)
 
 
-def _from_model(job: Job, services: Services, background: Background) -> list[Slice]:
+def _from_model(job: Job, services: Services, background: RepositoryFacts) -> list[Slice]:
     """What the analyst proposes; none when its answer is of no use."""
     paid = [e.reply for e in job.events if isinstance(e, ModelReplied) and e.phase == "split"]
     reply = paid[-1] if paid else _asked(job, services, background)
@@ -46,7 +46,7 @@ def _from_model(job: Job, services: Services, background: Background) -> list[Sl
         return []
 
 
-def _asked(job: Job, services: Services, background: Background) -> Reply:
+def _asked(job: Job, services: Services, background: RepositoryFacts) -> Reply:
     replied = services.ask(
         "analyst", "split", split_prompt(job.run_id, job.order, background), schema=SLICES_SCHEMA
     )

@@ -9,7 +9,7 @@ import pytest
 
 from bot.log.events import Event
 from runners.contract.events import Advised, ModelReplied
-from runners.models.chat import Reply, Usage
+from runners.models.chat import Reply, TokenUsage
 from tests.standins.chat_server import ChatServer, Turn, call
 from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
 
@@ -63,7 +63,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 
 def _advice() -> Reply:
-    return Reply(text=ADVICE, usage=Usage(prompt_tokens=1000))
+    return Reply(text=ADVICE, usage=TokenUsage(prompt_tokens=1000))
 
 
 def test_a_red_verdict_brings_advice_before_the_drivers_next_turn(pair: Pair) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.log.state import RunState
-from runners.models.chat import Reply, Usage
+from runners.models.chat import Reply, TokenUsage
 from tests.standins.chat_server import ChatServer, Turn, call
 from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
 
@@ -65,7 +65,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 
 def _review(*remarks: dict[str, Any]) -> Reply:
-    return Reply(text=json.dumps({"remarks": remarks}), usage=Usage(prompt_tokens=1000))
+    return Reply(text=json.dumps({"remarks": remarks}), usage=TokenUsage(prompt_tokens=1000))
 
 
 def test_serious_remarks_go_back_once_and_stand_beside_the_proof(pair: Pair) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from bot.forges.forge import Repo
-from runners.models.chat import Reply, Usage
+from runners.models.chat import Reply, TokenUsage
 from tests.support.harness import CALC, BotUnderTest, doubling, draft
 from tests.support.waiting import wait_until
 
@@ -35,7 +35,7 @@ def bot() -> Iterator[BotUnderTest]:
 
 def begin(bot: BotUnderTest, name: str, answer: str) -> tuple[Repo, int]:
     """A large issue that the bot asks to be split, as the model answers."""
-    bot.script([Reply(text=answer, usage=Usage(prompt_tokens=50))], [])
+    bot.script([Reply(text=answer, usage=TokenUsage(prompt_tokens=50))], [])
     repo = bot.make_repo(f"octo/{name}")
     number = bot.forge.open_issue(repo.full_name, "tri", "Double it all", LARGE).number
     bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")

@@ -19,7 +19,7 @@ from bot.storage.store import Store
 from bot.worker.machine import environment, start_all
 from bot.worker.processes import Processes, free_port, is_ready, processes, start_redis, wait_for
 from runners.git.command import git
-from runners.models.chat import Reply, ToolCall, Usage
+from runners.models.chat import Reply, TokenUsage, ToolCall
 from tests.standins.chat_server import ChatServer, Turn, call
 from tests.support.waiting import HANG_S, wait_until
 
@@ -49,7 +49,7 @@ DOUBLE_STEPS = (
 
 def says(*calls: ToolCall, text: str = "") -> Reply:
     """A scripted reply with these calls."""
-    return Reply(text=text, tool_calls=calls, usage=Usage(prompt_tokens=900, completion_tokens=60))
+    return Reply(text=text, tool_calls=calls, usage=TokenUsage(prompt_tokens=900, completion_tokens=60))
 
 
 def doubling(body: str = "return 2 * n") -> list[Turn]:
@@ -75,7 +75,7 @@ def draft(name: str = "Doubling", *steps: tuple[str, str]) -> Reply:
         "scenarios": [{"name": name, "steps": [{"keyword": word, "text": text} for word, text in wanted]}],
         "questions": [],
     }
-    return Reply(text=json.dumps(feature), usage=Usage(prompt_tokens=500, completion_tokens=80))
+    return Reply(text=json.dumps(feature), usage=TokenUsage(prompt_tokens=500, completion_tokens=80))
 
 
 class BotUnderTest:

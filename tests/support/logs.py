@@ -34,7 +34,7 @@ from runners.contract.events import (
 )
 from runners.contract.job import RunSettings
 from runners.contract.workorder import WorkOrder
-from runners.models.chat import Reply, ToolCall, Usage
+from runners.models.chat import Reply, TokenUsage, ToolCall
 from runners.verify.mutation import Bite
 from runners.verify.verdict import Counts, Evidence, Failure, Problem, ScenarioProof, Suite, Verdict
 
@@ -112,7 +112,9 @@ RED = GREEN.model_copy(
 REPLIED = ModelReplied(
     phase="implement",
     reply=Reply(
-        text="I look at the cart first.", model="qwen3", usage=Usage(prompt_tokens=2000, completion_tokens=50)
+        text="I look at the cart first.",
+        model="qwen3",
+        usage=TokenUsage(prompt_tokens=2000, completion_tokens=50),
     ),
     seconds=2.0,
 )

@@ -1,7 +1,7 @@
 """Runs in a store without a bot: a clock that stands still, requests and leases."""
 
 from bot.log.events import RunRequested
-from bot.storage.store import Claim, Store
+from bot.storage.store import RunClaim, Store
 from runners.contract.workorder import WorkOrder
 
 
@@ -28,7 +28,7 @@ def start(store: Store, key: str = "k", target: str = "t", *, exclusive: bool = 
     return store.request_run(request(key), target=target, exclusive=exclusive)
 
 
-def claim(store: Store, run_id: str, seconds: float = 30) -> Claim:
+def claim(store: Store, run_id: str, seconds: float = 30) -> RunClaim:
     """Take the lease of a run that is to be prepared."""
     found = store.claim(run_id, ["prepare"], seconds)
     assert found is not None

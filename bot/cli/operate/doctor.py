@@ -34,7 +34,7 @@ _MARKS: dict[State, str] = {"ok": "✔", "warning": "!", "failed": "✘"}
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at: what was found, and what to do about it if it is not well."""
 
     name: str
@@ -55,9 +55,9 @@ def doctor() -> None:
     raise typer.Exit(1 if failed else 0)
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[CheckResult]:
     """Look at everything that the settings name. Nothing is changed, but for the folder of the state if it is not there."""
-    looks: Sequence[tuple[str, Callable[[Settings], Finding]]] = (
+    looks: Sequence[tuple[str, Callable[[Settings], CheckResult]]] = (
         ("database", _database),
         ("broker", _broker),
         ("disk", _disk),
@@ -72,10 +72,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
         try:
             yield look(settings)
         except ScenaristError as error:
-            yield Finding(name, "failed", f"{error.code}: {error.message}", error.next_step)
+            yield CheckResult(name, "failed", f"{error.code}: {error.message}", error.next_step)
 
 
-def _database(settings: Settings) -> Finding:
+def _database(settings: Settings) -> CheckResult:
     shown = sa.make_url(settings.database).render_as_string(hide_password=True)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     engine = connect(settings.database)
@@ -83,36 +83,38 @@ def _database(settings: Settings) -> Finding:
         current = is_current(engine)
     except sa.exc.SQLAlchemyError as error:
         todo = "Start it, or correct SCENARIST_DATABASE_URL."
-        return Finding("database", "failed", f"{shown} does not answer ({type(error).__name__}).", todo)
+        return CheckResult("database", "failed", f"{shown} does not answer ({type(error).__name__}).", todo)
     finally:
         engine.dispose()
     if not current:
-        return Finding(
+        return CheckResult(
             "database", "failed", f"{shown} has an older schema, or none.", "Run `scenarist migrate`."
         )
-    return Finding("database", "ok", f"{shown} answers, with the newest schema.")
+    return CheckResult("database", "ok", f"{shown} answers, with the newest schema.")
 
 
-def _broker(settings: Settings) -> Finding:
+def _broker(settings: Settings) -> CheckResult:
     import redis
 
     try:
         redis.Redis.from_url(settings.broker_url, socket_timeout=5, socket_connect_timeout=5).ping()
     except (redis.RedisError, ValueError, OSError) as error:
         todo = "Start Redis, or correct SCENARIST_BROKER_URL. `scenarist up` starts a Redis of its own."
-        return Finding("broker", "warning", f"Redis does not answer ({type(error).__name__}).", todo)
-    return Finding("broker", "ok", "Redis answers.")
+        return CheckResult("broker", "warning", f"Redis does not answer ({type(error).__name__}).", todo)
+    return CheckResult("broker", "ok", "Redis answers.")
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(settings: Settings) -> CheckResult:
     free = shutil.disk_usage(settings.state_dir).free / 1e9
     said = f"{free:.0f} GB are free at {settings.state_dir}."
     if free < _MIN_FREE_GB:
-        return Finding("disk", "failed", said, "Make room: mirrors, environments and artifacts lie there.")
-    return Finding("disk", "ok", said)
+        return CheckResult(
+            "disk", "failed", said, "Make room: mirrors, environments and artifacts lie there."
+        )
+    return CheckResult("disk", "ok", said)
 
 
-def _git(settings: Settings) -> Finding:
+def _git(settings: Settings) -> CheckResult:
     tool = shutil.which("git")
     said = (
         subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout
@@ -121,32 +123,32 @@ def _git(settings: Settings) -> Finding:
     )
     version = re.search(r"(\d+)\.(\d+)", said)
     if version is None or (int(version[1]), int(version[2])) < _MIN_GIT:
-        return Finding("git", "failed", said.strip() or "There is no git.", "Install git 2.30 or newer.")
-    return Finding("git", "ok", f"{said.strip()}.")
+        return CheckResult("git", "failed", said.strip() or "There is no git.", "Install git 2.30 or newer.")
+    return CheckResult("git", "ok", f"{said.strip()}.")
 
 
-def _sandbox(settings: Settings) -> Finding:
+def _sandbox(settings: Settings) -> CheckResult:
     problem = available()
     if problem is None:
-        return Finding("sandbox", "ok", "bubblewrap works.")
+        return CheckResult("sandbox", "ok", "bubblewrap works.")
     if settings.unsafe_no_sandbox:
-        return Finding(
+        return CheckResult(
             "sandbox", "warning", f"{problem} Commands run unconfined, and each pull request says so."
         )
     todo = "Install Debian's bubblewrap package, and allow user namespaces. Only `runs` workers need it."
-    return Finding("sandbox", "failed", problem, todo)
+    return CheckResult("sandbox", "failed", problem, todo)
 
 
-def _limits(settings: Settings) -> Finding:
+def _limits(settings: Settings) -> CheckResult:
     if settings.limits_file is None:
-        return Finding("limits file", "ok", "None: nothing leaves the workspace.")
+        return CheckResult("limits file", "ok", "None: nothing leaves the workspace.")
     urls = database_urls(load_limits(settings.limits_file))
-    return Finding(
+    return CheckResult(
         "limits file", "ok", f"{settings.limits_file} is valid; databases: {', '.join(urls) or 'none'}."
     )
 
 
-def _models(settings: Settings) -> Finding:
+def _models(settings: Settings) -> CheckResult:
     config, keys = load_models(settings)
     roster = Roster(config, settings.runtime, keys, settings.state_dir / "profiles")
     said = []
@@ -156,20 +158,20 @@ def _models(settings: Settings) -> Finding:
             said.append(f"{role}: {engine.model.name} ({runtime})")
             if engine.profile is not None and not engine.profile.called:
                 todo = "Serve it with the tool parser of its family: `scenarist models serve MODEL --print` shows the flags."
-                return Finding(
+                return CheckResult(
                     "models", "warning", f"{engine.model.name} made no tool call when asked for one.", todo
                 )
-    return Finding("models", "ok", f"{'; '.join(said)}.")
+    return CheckResult("models", "ok", f"{'; '.join(said)}.")
 
 
-def _github(settings: Settings) -> Finding:
+def _github(settings: Settings) -> CheckResult:
     from bot.forges.github_app import app_card
 
     if not settings.github_app_id:
-        return Finding("GitHub", "warning", "No App is set.", "docs/github.md says how to make one.")
+        return CheckResult("GitHub", "warning", "No App is set.", "docs/github.md says how to make one.")
     if not settings.github_webhook_secret.get_secret_value():
         todo = "Set SCENARIST_GITHUB_WEBHOOK_SECRET on the web app: without it no webhook is taken."
-        return Finding("GitHub", "failed", "The webhook secret is not set.", todo)
+        return CheckResult("GitHub", "failed", "The webhook secret is not set.", todo)
     card = app_card(settings)
     granted = card.get("permissions") or {}
     missing = [
@@ -180,24 +182,24 @@ def _github(settings: Settings) -> Finding:
     unheard = sorted(_EVENTS - set(card.get("events") or ()))
     if missing:
         todo = "Grant them on the App's page, and accept the change on each installation."
-        return Finding("GitHub", "failed", f"The App lacks permissions: {', '.join(missing)}.", todo)
+        return CheckResult("GitHub", "failed", f"The App lacks permissions: {', '.join(missing)}.", todo)
     if unheard:
         todo = "Subscribe to them on the App's page: what they tell is not heard otherwise."
-        return Finding("GitHub", "warning", f"The App is not subscribed to: {', '.join(unheard)}.", todo)
-    return Finding("GitHub", "ok", f"The App {card.get('slug')} has its permissions and events.")
+        return CheckResult("GitHub", "warning", f"The App is not subscribed to: {', '.join(unheard)}.", todo)
+    return CheckResult("GitHub", "ok", f"The App {card.get('slug')} has its permissions and events.")
 
 
-def _public_url(settings: Settings) -> Finding:
+def _public_url(settings: Settings) -> CheckResult:
     import httpx
 
     if not settings.public_url:
         todo = "Set SCENARIST_PUBLIC_URL, so that comments link to the pages of runs."
-        return Finding("public URL", "warning", "It is not set.", todo)
+        return CheckResult("public URL", "warning", "It is not set.", todo)
     try:
         answer = httpx.get(f"{settings.public_url.rstrip('/')}/healthz", timeout=10, follow_redirects=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         said = f"{settings.public_url} does not answer ({type(error).__name__})."
-        return Finding(
+        return CheckResult(
             "public URL",
             "warning",
             said,
@@ -205,16 +207,16 @@ def _public_url(settings: Settings) -> Finding:
         )
     if not answer.is_success:
         said = f"{settings.public_url}/healthz answers {answer.status_code}."
-        return Finding(
+        return CheckResult(
             "public URL",
             "warning",
             said,
             "Something else answers there: look at the proxy before the web app.",
         )
-    return Finding("public URL", "ok", f"{settings.public_url} answers.")
+    return CheckResult("public URL", "ok", f"{settings.public_url} answers.")
 
 
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: CheckResult) -> str:
     """One or two lines for a terminal."""
     line = f"{_MARKS[finding.state]} {finding.name}: {finding.said}"
     return f"{line}\n  {finding.todo}" if finding.todo else line

@@ -13,9 +13,9 @@ from bot.forges.forge import ForgeDenied, ForgeUnavailable
 from bot.log.events import Controlled, Phase, PhaseDelayed
 from bot.log.state import RunState, fold
 from bot.runs.draining import Draining
-from bot.runs.driver import Driver, Handler, Hold
-from bot.runs.holders import holder, is_gone
-from bot.storage.store import Claim, Store
+from bot.runs.driver import ClaimedRun, Driver, Handler
+from bot.runs.worker_identity import is_gone, worker_identity
+from bot.storage.store import RunClaim, Store
 from runners.contract.job import PhaseResult
 from runners.git.command import GitFailed
 from tests.support.stores import Clock, claim, start
@@ -37,7 +37,7 @@ Make = Callable[..., Driver]
 @pytest.fixture
 def make(store: Store, clock: Clock) -> Make:
     def make(draining: Draining | None = None, **handlers: Handler) -> Driver:
-        def done(_run: str, _state: RunState, _hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+        def done(_run: str, _state: RunState, _hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
             return PhaseResult("done")
 
         every: dict[Phase, Handler] = dict.fromkeys(PHASES, done)
@@ -62,7 +62,7 @@ def drive(store: Store, driver: Driver, clock: Clock, run_id: str) -> RunState:
 def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: Clock) -> None:
     done: list[str] = []
 
-    def handler(run_id: str, _state: RunState, _hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+    def handler(run_id: str, _state: RunState, _hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
         done.append(run_id)
         return PhaseResult("red" if len(done) == 4 else "done")
 
@@ -80,7 +80,7 @@ def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: 
 def raising(error: Exception, times: int = 10**9) -> Handler:
     left = [times]
 
-    def handler(_run: str, _state: RunState, _hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+    def handler(_run: str, _state: RunState, _hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
         if left[0] > 0:
             left[0] -= 1
             raise error
@@ -175,7 +175,7 @@ def test_work_that_is_too_large_ends_the_run_with_its_own_code(
     run_id = start(store)
     assert run_id is not None
 
-    def large(_run: str, _state: RunState, _hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+    def large(_run: str, _state: RunState, _hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
         return PhaseResult("done", artifacts={"work.bundle": b"0" * 1001})
 
     state = drive(store, make(implement=large), clock, run_id)
@@ -190,7 +190,7 @@ def test_a_worker_that_stops_gives_its_run_back_unharmed(
     draining = Draining(tmp_path / "stopping", 30)
     begun: list[str] = []
 
-    def prepare(_run: str, _state: RunState, hold: Hold) -> PhaseResult:  # type: ignore[type-arg]
+    def prepare(_run: str, _state: RunState, hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
         begun.append("prepare")
         draining.begin()
         hold.log([Controlled(control="resume", by="")])
@@ -205,7 +205,7 @@ def test_a_worker_that_stops_gives_its_run_back_unharmed(
     for _ in range(8):  # more often than a phase may take its worker down
         other = Draining(tmp_path / f"stopping-{_}", 30)
 
-        def again(_run: str, _state: RunState, hold: Hold, other: Draining = other) -> PhaseResult:  # type: ignore[type-arg]
+        def again(_run: str, _state: RunState, hold: ClaimedRun, other: Draining = other) -> PhaseResult:  # type: ignore[type-arg]
             other.begin()
             hold.log([])
             return PhaseResult("done")
@@ -218,7 +218,11 @@ def test_a_run_whose_worker_is_gone_goes_on_without_waiting_for_its_lease(
     store: Store, make: Make, clock: Clock
 ) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", "from bot.runs.holders import holder; print(holder(), flush=True); input()"],
+        [
+            sys.executable,
+            "-c",
+            "from bot.runs.worker_identity import worker_identity; print(worker_identity(), flush=True); input()",
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -228,7 +232,7 @@ def test_a_run_whose_worker_is_gone_goes_on_without_waiting_for_its_lease(
     run, other, elsewhere = (start(store, key, target=key) for key in "abc")
     assert run and other and elsewhere
     assert store.claim(run, ["prepare"], 3600, name)
-    mine = store.claim(other, ["prepare"], 3600, holder())
+    mine = store.claim(other, ["prepare"], 3600, worker_identity())
     assert mine
     assert store.claim(elsewhere, ["prepare"], 3600, name.replace("@", "@elsewhere."))
     assert store.free_orphans(is_gone) == []
@@ -238,7 +242,7 @@ def test_a_run_whose_worker_is_gone_goes_on_without_waiting_for_its_lease(
     child.communicate()
     assert is_gone(name) and store.free_orphans(is_gone) == []
     assert drive(store, make(), clock, run).status == "done"
-    assert store.holds(mine)
+    assert store.is_current(mine)
 
 
 @pytest.mark.parametrize("name", ["", "host:1", "host:1@place#", "host:x@y#z", "w"])
@@ -269,7 +273,7 @@ def test_a_claim_is_let_go_as_soon_as_the_database_is_back(
     away = OperationalError("SELECT 1", {}, Exception("the connection is gone"))
     put_off, tried = store.put_off, []
 
-    def gone(claim: Claim, seconds: float) -> bool:
+    def gone(claim: RunClaim, seconds: float) -> bool:
         tried.append(seconds)
         if len(tried) < 3:
             raise away

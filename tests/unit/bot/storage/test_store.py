@@ -13,7 +13,7 @@ from bot.log.state import fold
 from bot.runs.workflow import QUEUES
 from bot.storage.database import connect, migrate
 from bot.storage.run_log import ArtifactTooLarge
-from bot.storage.store import Claim, LeaseLost, Store, new_id
+from bot.storage.store import LeaseLost, RunClaim, Store, new_id
 from bot.storage.tables import metadata
 from tests.support.stores import Clock, claim, request, start
 
@@ -82,7 +82,7 @@ def test_requesting_a_run_closes_its_delivery(store: Store, inbox: Deliveries) -
 def test_a_run_is_claimed_by_one_worker(store: Store) -> None:
     run_id = start(store)
     assert run_id is not None
-    found: list[Claim | None] = []
+    found: list[RunClaim | None] = []
     gate = threading.Barrier(8)
 
     def work() -> None:

@@ -13,7 +13,7 @@ from bot.log.events import Controlled, Phase, PhaseFinished, PhaseStarted, RunEn
 from bot.log.state import fold
 from bot.runs.workflow import EDGES, QUEUES, end_status, next_phase
 from bot.storage.database import connect, migrate
-from bot.storage.store import Claim, LeaseLost, Store, new_id
+from bot.storage.store import LeaseLost, RunClaim, Store, new_id
 from runners.contract.workorder import WorkOrder
 from tests.support.stores import Clock
 
@@ -29,7 +29,7 @@ class Run:
     exclusive: bool
     phase: Phase = "prepare"
     status: str = "active"
-    holder: Claim | None = None
+    holder: RunClaim | None = None
     until: float = 0.0
     events: int = 1
     requests: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Machine(RuleBasedStateMachine):
     # -- workers -------------------------------------------------------------------------------------------
 
     @rule(target=claims, data=st.data(), queue=st.sampled_from(["publish", "runs"]))
-    def claim(self, data: st.DataObject, queue: str) -> Claim | None:
+    def claim(self, data: st.DataObject, queue: str) -> RunClaim | None:
         if not self.model:
             return None
         name = data.draw(st.sampled_from(sorted(self.model)))
@@ -98,33 +98,33 @@ class Machine(RuleBasedStateMachine):
             run.holder, run.until = held, self.clock.now + LEASE
         return held
 
-    def _is_good(self, claim: Claim) -> bool:
+    def _is_good(self, claim: RunClaim) -> bool:
         return self.model[claim.run_id].holder is claim
 
     @rule(claim=claims)
-    def extend(self, claim: Claim | None) -> None:
+    def extend(self, claim: RunClaim | None) -> None:
         if claim is None:
             return
-        assert self.store.holds(claim) == self._is_good(claim)
+        assert self.store.is_current(claim) == self._is_good(claim)
         if self._writes(claim, lambda held: self.store.extend(held, LEASE)):
             self.model[claim.run_id].until = self.clock.now + LEASE
 
     @rule(claim=claims)
-    def log(self, claim: Claim | None) -> None:
+    def log(self, claim: RunClaim | None) -> None:
         if claim is not None:
             event = PhaseStarted(phase=claim.phase, worker="w")
             if self._writes(claim, lambda held: self.store.log(held, [event], {"x": b"1"})):
                 self.model[claim.run_id].events += 1
 
     @rule(claim=consumes(claims))
-    def release(self, claim: Claim | None) -> None:
+    def release(self, claim: RunClaim | None) -> None:
         if claim is not None:
             assert self.store.release(claim) == self._is_good(claim)
             if self._is_good(claim):
                 self.model[claim.run_id].holder = None
 
     @rule(claim=consumes(claims), data=st.data())
-    def finish(self, claim: Claim | None, data: st.DataObject) -> None:
+    def finish(self, claim: RunClaim | None, data: st.DataObject) -> None:
         if claim is None:
             return
         outcomes = [outcome for phase, outcome in EDGES if phase == claim.phase and outcome != "approval"]
@@ -143,7 +143,7 @@ class Machine(RuleBasedStateMachine):
         elif self._writes(claim, lambda held: self.store.finish_phase(held, [done], {}, phase=following)):
             run.phase, run.events, run.holder = following, run.events + 1, None
 
-    def _writes(self, claim: Claim, write: object) -> bool:
+    def _writes(self, claim: RunClaim, write: object) -> bool:
         """Whether a write under the claim went through, as it must just when the claim is the newest."""
         good = self._is_good(claim)
         try:

@@ -6,13 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bot.log.events import RunRequested
-from bot.storage.store import Claim, Store
+from bot.storage.store import RunClaim, Store
 from bot.storage.usage import AllowanceUsed, Used, check_day, usage, usage_by_repository
 from runners.contract.events import ModelReplied, ToolCalled
 from runners.contract.operator_limits import Allowance, Allowances
 from runners.contract.workorder import WorkOrder
-from runners.models.chat import Reply, ToolCall
-from runners.models.chat import Usage as Tokens
+from runners.models.chat import Reply, TokenUsage, ToolCall
 from tests.support.stores import Clock
 
 ORDER = WorkOrder(kind="implement", number=1, title="t", body="", requested_by="ada", requested_at="")
@@ -31,7 +30,7 @@ def _request(key: str, repo: str = "o/r", installation: int = 0) -> RunRequested
     )
 
 
-def _run(store: Store, key: str, repo: str = "o/r", installation: int = 0) -> tuple[str, Claim]:
+def _run(store: Store, key: str, repo: str = "o/r", installation: int = 0) -> tuple[str, RunClaim]:
     run = store.request_run(_request(key, repo, installation), target=key, exclusive=False)
     assert run is not None
     claim = store.claim(run, ["prepare"], 30)
@@ -40,7 +39,7 @@ def _run(store: Store, key: str, repo: str = "o/r", installation: int = 0) -> tu
 
 
 def _reply(cost: float = 0.5) -> ModelReplied:
-    reply = Reply(text="x", usage=Tokens(prompt_tokens=900, completion_tokens=100))
+    reply = Reply(text="x", usage=TokenUsage(prompt_tokens=900, completion_tokens=100))
     return ModelReplied(phase="implement", reply=reply, seconds=30, cost=cost)
 
 
@@ -137,7 +136,7 @@ def test_claims_at_the_same_moment_overshoot_nothing(store: Store, clock: Clock)
         for _ in range(25):
             gate = threading.Barrier(len(waiting))
 
-            def claim_it(run: str, gate: threading.Barrier = gate) -> Claim | None:
+            def claim_it(run: str, gate: threading.Barrier = gate) -> RunClaim | None:
                 gate.wait()
                 return store.claim(run, ["specify"], 30)
 

@@ -9,7 +9,7 @@ from runners.contract.budget import Budget, Spent
 from runners.contract.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.loop.agent import Agent, Ended
 from runners.loop.conversation import conversation_from_log
-from runners.models.chat import Message, ModelRefusedRequest, ModelUnavailable, Reply, ToolCall, Usage
+from runners.models.chat import Message, ModelRefusedRequest, ModelUnavailable, Reply, TokenUsage, ToolCall
 from runners.models.roster import Engine
 from runners.models.vllm import VllmModel
 from runners.sandbox.bubblewrap import Sandbox
@@ -21,7 +21,7 @@ HEAD = [Message(role="system", text="You are an engineer."), Message(role="user"
 
 
 def says(*calls: ToolCall, text: str = "", tokens: int = 10) -> Reply:
-    return Reply(text=text, tool_calls=calls, usage=Usage(prompt_tokens=tokens, completion_tokens=1))
+    return Reply(text=text, tool_calls=calls, usage=TokenUsage(prompt_tokens=tokens, completion_tokens=1))
 
 
 Run = Callable[..., Ended]

@@ -20,7 +20,7 @@ from runners.contract.events import (
 from runners.loop.agent import CHECK, Agent, Ended
 from runners.loop.conversation import Room, condensed, conversation_from_log, estimate, unanswered
 from runners.loop.escalation import level_of, too_many_reds
-from runners.models.chat import ContextTooLong, Message, Reply, ToolSchema, Usage
+from runners.models.chat import ContextTooLong, Message, Reply, TokenUsage, ToolSchema
 from runners.models.roster import Engine
 from runners.models.runtimes import Prices
 from runners.models.vllm import VllmModel
@@ -88,7 +88,7 @@ def test_room_is_what_the_server_counted_and_an_estimate_of_the_rest() -> None:
     room = Room(10_000, 1000, [tool])
     messages = turns(1, 3200)
     assert 1000 < room.tokens(messages) < 1400
-    room.measured(messages, Usage(prompt_tokens=5000))
+    room.measured(messages, TokenUsage(prompt_tokens=5000))
     assert room.tokens(messages) == 5000 and room.step(messages) is None
     longer = [*messages, Message(role="user", text="z" * 12_000)]
     assert room.step(longer) == "results"
@@ -177,7 +177,7 @@ def test_old_turns_give_way_to_the_models_own_summary(run: Run, events: list[Run
     def summary(request: dict[str, Any]) -> Reply:
         asked.append(request["messages"][-1]["content"])
         parts = {"done": "Read big.txt.", "found": "It is all y.", "tried": "", "next": "Finish."}
-        return Reply(text=json.dumps(parts), usage=Usage(prompt_tokens=700, completion_tokens=30))
+        return Reply(text=json.dumps(parts), usage=TokenUsage(prompt_tokens=700, completion_tokens=30))
 
     _, model = reading(10)
     budget = Budget(turns=30)
@@ -289,7 +289,8 @@ def test_the_last_turn_is_kept_for_what_is_missing(run: Run, events: list[Runner
 def test_what_a_run_may_cost_bounds_it(run: Run, events: list[RunnerEvent]) -> None:
     look = [
         Reply(
-            tool_calls=(call("read_file", path="big.txt", start_line=at),), usage=Usage(prompt_tokens=100_000)
+            tool_calls=(call("read_file", path="big.txt", start_line=at),),
+            usage=TokenUsage(prompt_tokens=100_000),
         )
         for at in range(1, 9)
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from runners.contract.workorder import OrderComment, OrderThread, WorkOrder
 from runners.loop.prompting import (
-    Background,
+    RepositoryFacts,
     checklist,
     domain_prompt,
     fence,
@@ -41,7 +41,7 @@ REVISION = ORDER.model_copy(
         "threads": (OrderThread(id=3, path="shop/checkout.py", line=4, comments=ORDER.comments),),
     }
 )
-BACKGROUND = Background(
+BACKGROUND = RepositoryFacts(
     files=("shop/cart.py", "features/shop.feature"),
     steps="When I check out  (features/steps/s.py:3)",
     domain="customer (not: client): who buys",

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from runners.contract.events import ToolCalled
-from runners.loop.stuck import circling
+from runners.loop.stuck import stuck_pattern
 from runners.models.chat import ToolCall
 
 
@@ -56,4 +56,4 @@ def edit(old: str, new: str, path: str = "a.py") -> ToolCalled:
     ],
 )
 def test_circling(calls: list[ToolCalled], found: str | None) -> None:
-    assert circling(calls) == found
+    assert stuck_pattern(calls) == found

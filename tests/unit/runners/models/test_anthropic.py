@@ -9,7 +9,7 @@ import pytest
 from gherkin.errors import Cancelled
 from runners.loop.conversation import as_message
 from runners.models.anthropic import AnthropicModel
-from runners.models.chat import Message, ModelRefusedRequest, Reply, ToolCall, ToolSchema, Usage
+from runners.models.chat import Message, ModelRefusedRequest, Reply, TokenUsage, ToolCall, ToolSchema
 from tests.standins.messages_server import MessagesServer
 
 HEAD = [Message(role="system", text="You are an engineer."), Message(role="user", text="Do it.")]
@@ -22,7 +22,7 @@ CALLS = (
     ToolCall(id="toolu_1", name="look", arguments='{"path": "a.py"}'),
     ToolCall(id="toolu_2", name="look", arguments='{"path": "b.py"}'),
 )
-USAGE = Usage(prompt_tokens=120, completion_tokens=30, cached_tokens=100)
+USAGE = TokenUsage(prompt_tokens=120, completion_tokens=30, cached_tokens=100)
 
 
 def model(server: MessagesServer, key: str = "sk-test") -> AnthropicModel:

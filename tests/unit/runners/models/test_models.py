@@ -15,9 +15,9 @@ from runners.models.chat import (
     ModelRefusedRequest,
     ModelUnavailable,
     Reply,
+    TokenUsage,
     ToolCall,
     ToolSchema,
-    Usage,
 )
 from runners.models.probe import PROBE, Profile, probe, remembered
 from runners.models.rescue import rescue
@@ -58,7 +58,7 @@ def test_a_mode_without_its_model_is_an_error_with_a_code(tmp_path: Path) -> Non
 
 def test_costs_follow_from_prices_and_what_a_cache_served() -> None:
     prices = Prices(input=3, cached=0.3, output=15)
-    used = Usage(prompt_tokens=1_000_000, cached_tokens=500_000, completion_tokens=100_000)
+    used = TokenUsage(prompt_tokens=1_000_000, cached_tokens=500_000, completion_tokens=100_000)
     assert prices.cost(used) == pytest.approx(1.5 + 0.15 + 1.5)
 
 

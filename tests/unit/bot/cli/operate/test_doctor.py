@@ -6,14 +6,14 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import app
-from bot.cli.operate.doctor import Finding, examine
+from bot.cli.operate.doctor import CheckResult, examine
 from bot.config.settings import Settings
 from bot.storage.database import connect, migrate
 from tests.standins.chat_server import ChatServer
 from tests.standins.github_server import APP_ID, GitHubServer
 
 
-def findings(settings: Settings) -> dict[str, Finding]:
+def findings(settings: Settings) -> dict[str, CheckResult]:
     return {each.name: each for each in examine(settings)}
 
 

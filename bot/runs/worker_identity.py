@@ -1,4 +1,4 @@
-"""Who holds a run, told so that others on the same machine can see when that process is gone."""
+"""The identity of a worker process, from which others on the same machine can tell whether it still lives."""
 
 import os
 import socket
@@ -8,13 +8,13 @@ from pathlib import Path
 
 @cache
 def _place() -> str:
-    """Where process ids mean the same: this boot of this machine, and this pid namespace."""
+    """Return an id of this boot and pid namespace: process ids are comparable within it only."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")[:12]
     return f"{boot}.{Path('/proc/self/ns/pid').stat().st_ino}"
 
 
 def _started(pid: int) -> str | None:
-    """When a process started, in ticks since boot (field 22 of proc(5)'s stat); None when there is none."""
+    """Return when a process started, in ticks since boot (field 22 of proc(5)'s stat); None when it is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -24,14 +24,17 @@ def _started(pid: int) -> str | None:
     return None if fields[0] == "Z" else fields[19]
 
 
-def holder() -> str:
-    """This process, as ``host:pid@place#start``."""
+def worker_identity() -> str:
+    """Return the identity of this process: ``host:pid@place#start``."""
     pid = os.getpid()
     return f"{socket.gethostname()}:{pid}@{_place()}#{_started(pid)}"
 
 
 def is_gone(name: str) -> bool:
-    """Whether the process of that name was one of this machine, and is no more. Of others nothing is known: False."""
+    """Return whether the process with that identity ran on this machine and has ended.
+
+    False for a process of another machine, since nothing is known of it.
+    """
     where, _, start = name.rpartition("#")
     host_pid, _, place = where.rpartition("@")
     pid = host_pid.rpartition(":")[2]
