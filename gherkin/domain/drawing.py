@@ -1,4 +1,4 @@
-"""A first draft of a repository's domain language, from what is there: its Python, its features and its step definitions."""
+"""A first draft of a repository's domain language, from its Python code, features and step definitions."""
 
 import ast
 import re
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from gherkin.domain.language import Block, Context, Domain, Term, speaks_of
+from gherkin.feature.keywords import language_of
 from gherkin.feature.model import Feature, FeatureInvalid, Rule, Step, parse
 from gherkin.feature.steps import catalogue
 
@@ -25,8 +26,9 @@ _PLACES = 3
 def draw(files: Mapping[str, str]) -> Domain:
     """A first draft from `files` (path -> text), of which Python and features are read.
 
-    Packages are contexts and public classes are terms. From features come the roles of their narratives, and the nouns that their
-    steps and the code both use; a rule's name is an invariant of the terms that it speaks of.
+    Packages are contexts and public classes are terms. From features come the roles of their narratives, and
+    the nouns that their steps and the code both use; a rule's name is an invariant of the terms that it
+    speaks of.
     """
     features = dict(_features(files))
     modules = dict(_modules(files))
@@ -46,7 +48,7 @@ def draw(files: Mapping[str, str]) -> Domain:
 
 
 def _modules(files: Mapping[str, str]) -> Iterator[tuple[str, ast.Module]]:
-    """The repository's own modules, with their paths: no tests, nothing below a folder of features and steps, nothing that Python cannot read."""
+    """The repository's own modules by path, without tests and step definitions."""
     above = {folder for path in files if path.endswith(".feature") for folder in PurePosixPath(path).parents}
     folders = {folder for folder in above if any(path.startswith(f"{folder}/steps/") for path in files)}
     for path, source in sorted(files.items()):
@@ -65,7 +67,7 @@ def _features(files: Mapping[str, str]) -> Iterator[tuple[str, Feature]]:
     for path, text in sorted(files.items()):
         if path.endswith(".feature"):
             try:
-                yield path, parse(text, path)
+                yield path, parse(text, path, language_of(text))
             except FeatureInvalid:
                 continue
 
@@ -124,9 +126,9 @@ def _words(name: str) -> str:
 def _from_code(modules: Mapping[str, ast.Module]) -> Domain:
     """What modules (path -> tree) say: packages are contexts, public classes are terms.
 
-    What kind of building block a class is shows in its form, where it does: enumerations, named tuples and frozen classes are value
-    objects, classes whose objects have an id of their own are entities, and names that end in Event or Service say it.
-    A leading ``src/`` is no package.
+    What kind of building block a class is shows in its form, where it does: enumerations, named tuples and
+    frozen classes are value objects, classes whose objects have an id of their own are entities, and names
+    that end in Event or Service say it. A leading ``src/`` is no package.
     """
     contexts: dict[str, Context] = {}
     terms: dict[str, Term] = {}

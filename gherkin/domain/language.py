@@ -45,7 +45,8 @@ Block = Literal["aggregate", "entity", "value object", "event", "service"]
 class Term(_Entry):
     """A word of the ubiquitous language; `avoid` are words not to be used for it.
 
-    `kind` is the building block it names, `where` the files that hold it, and `invariants` are sentences about it that always hold.
+    `kind` is the building block it names, `where` the files that hold it, and `invariants` are sentences
+    about it that always hold.
     """
 
     term: str
@@ -112,14 +113,14 @@ def describe(domain: Domain, budget_chars: int, about: str = "") -> str:
 
 
 def speaks_of(text: str, term: Term) -> bool:
-    """Whether `text` has the term, as it is or as words (``OrderLine``, ``order line``), or a word to avoid for it."""
+    """Whether `text` has the term (``OrderLine`` or ``order line``), or a word to avoid for it."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", term.term)
     names = (term.term, spaced, *term.avoid)
     return any(re.search(rf"\b{re.escape(name)}", text, re.IGNORECASE) for name in names if name)
 
 
 def extended(text: str, terms: Sequence[Term]) -> str | None:
-    """The file's text with new terms at the end of its list, nothing else changed; None when there are none to add.
+    """The file's text with new terms at the end of its list; None if there are none to add.
 
     Terms that the file knows, as a term or as a word to avoid, are left out. Raises `DomainInvalid`.
     """

@@ -48,9 +48,9 @@ _CATCH_ALL = {"AssertionError", "Exception", "BaseException"}
 def assertionless(source: str, path: str = "") -> list[StepDefinition]:
     """The step definitions of a Python source whose body cannot fail: all kinds but given and when.
 
-    A body can fail where something that is reached asserts what may be false, raises, or calls what is not known to be harmless:
-    functions of the same source are looked into, any other might assert. A comparison or a value that nothing is done with asserts nothing.
-    Raises `SyntaxError` when the source is not Python.
+    A body can fail where something that is reached asserts what may be false, raises, or calls what is not
+    known to be harmless: functions of the same source are looked into, any other might assert. A comparison
+    or a value that nothing is done with asserts nothing. Raises `SyntaxError` when the source is not Python.
     """
     tree = parse_module(source)
     functions = {node.name: node for node in tree.body if isinstance(node, _Function)}

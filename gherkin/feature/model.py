@@ -96,15 +96,19 @@ def scenario_names(feature: Feature) -> tuple[str, ...]:
 # -- reading ---------------------------------------------------------------------------------------------
 
 
-def parse(text: str, filename: str) -> Feature:
+def parse(text: str, filename: str, language: str | None = None) -> Feature:
     """Read a feature file's text; `filename` is only for messages.
 
+    `language` is the code of the language that counts where the text has no ``# language:`` line; None is
+    English.
+
     Raises `FeatureInvalid`, with the line, for what behave refuses and for what it reads without a word and
-    then does not run: no scenario, a scenario without steps, an outline without rows, a mistyped keyword
-    that became description, a doc string without end, a table row without its last pipe.
+    then does not run: no scenario, a scenario without steps, an outline or examples without rows, steps
+    behind the examples, a mistyped keyword that became description, a doc string without end, a row without
+    its last pipe.
     """
     try:
-        return _feature(read(text))
+        return _feature(read(text, language))
     except NotGherkin as error:
         where = f"line {error.line}: " if error.line else ""
         raise FeatureInvalid(f"{filename}: {where}{error.reason}.") from None
@@ -187,13 +191,14 @@ def _table(found: Any) -> Table | None:
 _FENCES = ('"""', "'''")
 
 
-def render(feature: Feature) -> str:
+def render(feature: Feature, default_language: str | None = None) -> str:
     """The canonical text: two spaces a level, aligned tables, one empty line between the parts.
 
+    It names its language if that, or `default_language` (what behave is configured to read), is not English.
     ``parse(render(feature), …) == feature`` for every feature that `parse` or `from_draft` gave.
     """
     lines: list[str] = []
-    if feature.language != "en":
+    if feature.language != "en" or default_language is not None:
         lines.append(f"# language: {feature.language}")
     lines += _head(feature.tags, feature.keyword, feature.name, feature.description, "")
     lines += _body(feature.background, feature.scenarios, "  ")
@@ -322,7 +327,8 @@ FEATURE_SCHEMA: dict[str, Any] = _object(
     terms=_list(
         _object(term=_TEXT, meaning={**_TEXT, "description": "One sentence."}),
         maxItems=5,
-        description="Words of the domain that the scenarios use and the domain language lacks, if there are any.",
+        description="Words of the domain that the scenarios use and the domain language lacks, "
+        "if there are any.",
     ),
 )
 

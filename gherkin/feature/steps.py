@@ -1,7 +1,6 @@
 """The catalogue of a repository's step definitions, read by `ast`: none of its code is imported or run."""
 
 import ast
-import keyword
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -138,11 +137,11 @@ def describe(definitions: Sequence[StepDefinition], limit: int) -> str:
 
 
 def undefined_steps(feature: Feature, definitions: Sequence[StepDefinition]) -> list[Step]:
-    """The steps no definition matches, each text once.
+    """The steps that no definition matches, each text once; behave's own matchers decide.
 
-    A step of an outline is tried with the values of every row, and given back as it is written. A type
-    that only the repository's code knows matches any text. Regular expressions of the repository are
-    run as they are: bound the time when the repository is not trusted.
+    A step of an outline is tried with the values of every row, and given back as it is written. A type that
+    only the repository's code knows matches any text. Regular expressions of the repository are run as they
+    are: bound the time when the repository is not trusted.
     """
     matchers = [(definition.kind, _matcher(definition)) for definition in definitions]
 
@@ -189,7 +188,7 @@ def _matcher(definition: StepDefinition) -> Callable[[str], bool]:
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Whether `text` has the literal parts of a pattern (``{n} books``) in their order, and begins and ends with the first and last."""
+    """Whether `text` has a pattern's literal parts (``{n} books``) in order, the outer ones at its ends."""
     first, *rest = re.split(r"\{[^}]*\}", pattern)
     if not rest:
         return text == first
@@ -211,32 +210,3 @@ def then_texts(feature: Feature) -> list[str]:
 
 def _never_called() -> None:
     """Stands for the step function: nothing of the repository is imported."""
-
-
-def skeletons(steps: Sequence[Step]) -> str:
-    """Python source of step definitions that raise NotImplementedError, for steps that have none.
-
-    Placeholders of outlines become parameters: ``<count>`` is ``{count}``.
-    """
-    if not steps:
-        return ""
-    parts = [f"from behave import {', '.join(sorted({step.kind for step in steps}))}\n"]
-    for number, step in enumerate(steps, start=1):
-        names = [_parameter(name) for name in _PLACEHOLDER.findall(step.text)]
-        braces = step.text.replace("{", "{{").replace("}", "}}")
-        pattern = _PLACEHOLDER.sub(lambda found: f"{{{_parameter(found.group(1))}}}", braces)
-        words = "_".join(re.findall(r"[a-z0-9]+", step.text.lower()))[:50].strip("_")
-        parts.append(
-            f"\n\n@{step.kind}({pattern!r})\n"
-            f"def {'_'.join(filter(None, (step.kind, words, str(number))))}"
-            f"({', '.join(dict.fromkeys(['context', *names]))}):\n"
-            f"    raise NotImplementedError({f'STEP: {step.kind.capitalize()} {step.text}'!r})\n"
-        )
-    return "".join(parts)
-
-
-def _parameter(name: str) -> str:
-    word = re.sub(r"\W+", "_", name.replace("{", "").replace("}", "").strip(), flags=re.ASCII).lower()
-    if not word.isidentifier() or keyword.iskeyword(word) or word == "context":
-        word = f"p_{word}"
-    return word

@@ -6,12 +6,14 @@ The grammar is that of https://cucumber.io/docs/gherkin/reference/ as behave 1.3
 import difflib
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from behave.i18n import languages
 from behave.model import Feature, ScenarioOutline
 from behave.parser import Parser, ParserError, State
+
+from gherkin.feature.keywords import language_of, native_name, step_words
 
 
 class NotGherkin(Exception):
@@ -23,15 +25,20 @@ class NotGherkin(Exception):
         self.reason = reason
 
 
-def read(text: str) -> Feature:
-    """behave's model of a feature file. Raises `NotGherkin`."""
-    parser = _Parser()
+def read(text: str, language: str | None = None) -> Feature:
+    """behave's model of a feature file. Raises `NotGherkin`.
+
+    `language` is the code of the language that counts where the text has no ``# language:`` line; None is
+    English.
+    """
+    parser = _Parser(language)
     try:
         text.encode()
         found = parser.parse(text)
     except UnicodeEncodeError as error:
         raise NotGherkin(text.count("\n", 0, error.start) + 1, "a character is only half of one") from None
     except ParserError as error:
+        _refuse_other_language(text, language)
         raise NotGherkin(error.line or parser.line, _explain(error)) from None
     except KeyError as error:
         raise NotGherkin(parser.line, f"the language {error} is not known") from None
@@ -39,6 +46,7 @@ def read(text: str) -> Feature:
         # Some malformed files make the parser itself fall over.
         raise NotGherkin(parser.line, "this is not Gherkin") from None
     if found is None:
+        _refuse_other_language(text, language)
         raise NotGherkin(0, "there is no feature in it")
     if parser.state is State.MULTILINE_TEXT:
         raise NotGherkin(parser.multiline_start, "the doc string that begins here has no end")
@@ -63,9 +71,22 @@ class _Parser(Parser):  # type: ignore[misc]
 
     def action_table(self, line: str) -> bool:
         row = line.strip()
+        if self.examples is not None and not row.startswith("|") and self.parse_step(row):
+            raise ParserError("a step stands behind the table of examples: move it before them", self.line)
         if row.startswith("|") and not re.search(r".(?<!\\)\|$", row):
             raise ParserError("the table row does not end with a pipe", self.line)
         return bool(super().action_table(line))
+
+
+def _refuse_other_language(text: str, language: str | None) -> None:
+    """Say what to write where the keywords are those of a language that nothing names."""
+    spoken = language_of(text)
+    if spoken is not None and spoken != language:
+        raise NotGherkin(
+            1,
+            f"the keywords are {native_name(spoken)}: write “# language: {spoken}” on the first line"
+            " (or `lang` in behave.ini, for all features)",
+        )
 
 
 def _explain(error: ParserError) -> str:
@@ -94,10 +115,14 @@ def _refuse_unrunnable(found: Feature) -> None:
     for scenario in scenarios:
         if not scenario.steps:
             raise NotGherkin(scenario.line, f"scenario “{_short(scenario.name)}” has no steps")
-        if isinstance(scenario, ScenarioOutline) and not any(
-            each.table and each.table.rows for each in scenario.examples
-        ):
-            raise NotGherkin(scenario.line, f"outline “{_short(scenario.name)}” has no rows of examples")
+        if isinstance(scenario, ScenarioOutline):
+            if not scenario.examples:
+                raise NotGherkin(scenario.line, f"outline “{_short(scenario.name)}” has no rows of examples")
+            for examples in scenario.examples:
+                if not examples.table or not examples.table.rows:
+                    raise NotGherkin(
+                        examples.line, f"these examples of “{_short(scenario.name)}” have no rows"
+                    )
 
 
 def _scenarios(found: Feature) -> Iterator[Any]:
@@ -168,15 +193,15 @@ def _meant_block(line: str, after: str, known: dict[str, Any]) -> str | None:
             return None
         close = difflib.get_close_matches(head.strip().casefold(), blocks, 1, 0.75)
         return f"{blocks[close[0]]}:" if close else None
-    if _first_word(after) not in _step_words(known):
-        return None
+    if _first_word(after) not in step_words(known) or line.endswith((".", "!", "?")):
+        return None  # a sentence is a description, whatever its first word is
     return next((f"{word}:" for low, word in blocks.items() if line.casefold().startswith(f"{low} ")), None)
 
 
 def _meant_step(line: str, known: dict[str, Any]) -> str | None:
     """``Givn …``, ``Given: …``, or a keyword alone on its line."""
     first = _first_word(line)
-    words = _step_words(known)
+    words = step_words(known)
     if first in words:
         return words[first]
     if " " not in line or first in _PROSE:
@@ -188,9 +213,3 @@ def _meant_step(line: str, known: dict[str, Any]) -> str | None:
 
 def _first_word(line: str) -> str:
     return line.partition(" ")[0].rstrip(":,").casefold()
-
-
-def _step_words(known: dict[str, Sequence[str]]) -> dict[str, str]:
-    """Given, When and Then: the first step of a scenario is one of them, and later ones cannot hide."""
-    every = (word.strip() for kind in ("given", "when", "then") for word in known[kind])
-    return {word.casefold(): word for word in every if word != "*"}

@@ -11,9 +11,10 @@ from gherkin.issue.story import Story
 from gherkin.values import Frozen
 
 _OUTCOME = re.compile(
-    r"\b(should|shall|must|needs? to|has to|expect(?:ed|s)?|instead(?: of)?|becomes?|returns?|shows?|displays?|prints?|raises?|"
-    r"rejects?|refuses?|accepts?|allows?|costs?|contains?|is (?:not )?(?:sent|saved|stored|shown|charged|free|allowed|"
-    r"refused|rejected)|when|wenn|soll(?:te|en)?|muss|statt)\b",
+    r"\b(should|shall|must|needs? to|has to|expect(?:ed|s)?|instead(?: of)?|becomes?|returns?|shows?"
+    r"|displays?|prints?|raises?|rejects?|refuses?|accepts?|allows?|costs?|contains?"
+    r"|is (?:not )?(?:sent|saved|stored|shown|charged|free|allowed|refused|rejected)"
+    r"|when|wenn|soll(?:te|en)?|muss|statt)\b",
     re.IGNORECASE,
 )
 _CONCRETE = re.compile(
@@ -21,15 +22,18 @@ _CONCRETE = re.compile(
     re.IGNORECASE,
 )
 _WHY = re.compile(
-    r"\bas an? [^\n,]{1,200}|\bso that\b|\bbecause\b|\bin order to\b|\bdamit\b|\bweil\b|\bals [^\n,]{1,80} möchte\b",
+    r"\bas an? [^\n,]{1,200}|\bso that\b|\bbecause\b|\bin order to\b|\bdamit\b|\bweil\b"
+    r"|\bals [^\n,]{1,80} möchte\b",
     re.IGNORECASE,
 )
 _VAGUE = re.compile(
-    r"\b(etc|and so on|some(?:how|thing)?|various|several|nice(?:r|ly)?|better|improve[ds]?|improvements?|optimi[sz]e[ds]?|"
-    r"fast(?:er)?|user[- ]?friendly|intuitive|robust|flexible|modern|clean(?:er)?|proper(?:ly)?|appropriate(?:ly)?|as needed|"
-    r"if possible|maybe|perhaps|tbd|to be (?:defined|decided)|stuff|things?)\b",
+    r"\b(etc|and so on|some(?:how|thing)?|various|several|nice(?:r|ly)?|better|improve[ds]?|improvements?"
+    r"|optimi[sz]e[ds]?|fast(?:er)?|user[- ]?friendly|intuitive|robust|flexible|modern|clean(?:er)?"
+    r"|proper(?:ly)?|appropriate(?:ly)?|as needed|if possible|maybe|perhaps|tbd|to be (?:defined|decided)"
+    r"|stuff|things?)\b",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n")
 _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _MAX_QUESTIONS = 5
 
@@ -57,7 +61,7 @@ class Advice(Frozen):
 
 def coach(story: Story) -> Advice:
     """Look at a story that has no scenarios of its own."""
-    text = _CODE_BLOCK.sub(" 1 ", f"{story.title}\n{story.text}")
+    text = _CODE_BLOCK.sub(" 1 ", f"{story.title}\n{story.text}\n{story.answers}")
     parts = (
         _testable(story, text),
         _concrete(text),
@@ -72,11 +76,18 @@ def coach(story: Story) -> Advice:
 def _testable(story: Story, text: str) -> Part:
     if story.acceptance_criteria:
         return Part(name="testable", points=35, most=35, why="It has acceptance criteria.")
-    found = _OUTCOME.findall(text)
+    found = [word for sentence in _SENTENCE_END.split(text) for word in _outcomes(sentence)]
     if found:
         points = min(35, 20 + 5 * len(found))
         return Part(name="testable", points=points, most=35, why=f"It speaks of outcomes (“{found[0]}”).")
     return Part(name="testable", points=0, most=35, why="It names nothing that can be observed.")
+
+
+def _outcomes(sentence: str) -> list[str]:
+    """The words of a sentence that speak of an outcome; none if it is only vague (“should be nicer”)."""
+    if _VAGUE.search(sentence) and not _CONCRETE.search(sentence):
+        return []
+    return _OUTCOME.findall(sentence)
 
 
 def _concrete(text: str) -> Part:

@@ -37,8 +37,8 @@ _PREFIXES: dict[str, Kind] = {
 _PREFIX = re.compile(r"^\s*\[?([A-Za-z]{3,12})\]?(?:\([^)]*\))?!?\s*[:\]]")
 _LABEL_LEAD = re.compile(r"^(?:kind|type|t|c)\s*[:/-]\s*", re.IGNORECASE)
 _CHORE = re.compile(
-    r"^(?:fix |correct )?(?:a |the |some )?(?:typos?|spelling)\b|^(?:update|correct|extend|improve) the (?:readme|changelog|"
-    r"documentation|docs)\b",
+    r"^(?:fix |correct )?(?:a |the |some )?(?:typos?|spelling)\b"
+    r"|^(?:update|correct|extend|improve) the (?:readme|changelog|documentation|docs)\b",
     re.IGNORECASE,
 )
 _REFACTORING = re.compile(
@@ -46,8 +46,8 @@ _REFACTORING = re.compile(
     re.IGNORECASE,
 )
 _BUG = re.compile(
-    r"\b(?:steps to reproduce|actual (?:behaviou?r|result)|traceback \(most recent call last\)|crash(?:es|ed)?|"
-    r"throws? an? (?:error|exception)|regression)\b",
+    r"\b(?:steps to reproduce|actual (?:behaviou?r|result)|traceback \(most recent call last\)"
+    r"|crash(?:es|ed)?|throws? an? (?:error|exception)|regression)\b",
     re.IGNORECASE,
 )
 _TOLD = re.compile(r"^\s*/agent\s+kind\s+([a-z]+)\s*$", re.MULTILINE)
@@ -64,7 +64,7 @@ def told_kind(comments: Sequence[str]) -> Kind | None:
 
 
 def kind_of(title: str, body: str, labels: Sequence[str] = ()) -> Kind:
-    """The kind of an issue: by a label if one says it, else by the title's prefix, else by its words; a feature when in doubt."""
+    """The kind of an issue by its labels, its title's prefix or its words; a feature when in doubt."""
     for label in labels:
         named = _LABELS.get(_LABEL_LEAD.sub("", label.strip()).lower())
         if named is not None:

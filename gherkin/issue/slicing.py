@@ -55,7 +55,7 @@ def is_large(words: int, criteria: int) -> bool:
 
 
 def slices_from(given: Any) -> list[Slice]:
-    """The slices of a model's answer to `SLICES_SCHEMA`. Raises `ValueError` when there are not at least two with titles."""
+    """The slices of a model's answer to `SLICES_SCHEMA`. Raises `ValueError` without two that have titles."""
     try:
         slices = [
             Slice(

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from gherkin.errors import ScenaristError
+from gherkin.feature.keywords import feature_keyword, has_header, language_of
 from gherkin.feature.model import Feature, FeatureInvalid, Scenario, Step, parse, render
 from gherkin.issue.markdown import Block, split
 from gherkin.values import Frozen
@@ -20,11 +21,15 @@ class StoryInvalid(ScenaristError):
 
 
 class Story(Frozen):
-    """What an issue asks for. `scenarios` is there when the author wrote them; `text` is the raw body."""
+    """What an issue asks for. `scenarios` is there when the author wrote them.
+
+    `text` is the raw body, `answers` the raw text of the comments that belong to it.
+    """
 
     id: int
     title: str
     text: str = ""
+    answers: str = ""
     narrative: str = ""
     acceptance_criteria: tuple[str, ...] = ()
     scenarios: Feature | None = None
@@ -36,7 +41,8 @@ _HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)$")
 _BOLD_LINE = re.compile(r"^\*\*([^*]+)\*\*:?\s*$")
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?(\S.*)$")
 _NARRATIVE = re.compile(
-    r"\bAs an? [^\n]{1,200}?(?:\n[^\n]{0,200}?)?\bI (?:want|need|would like)\b[^\n]*(?:\n[ \t]*[^\n\s#>*+-][^\n]*){0,2}"
+    r"\bAs an? [^\n]{1,200}?(?:\n[^\n]{0,200}?)?\bI (?:want|need|would like)\b[^\n]*"
+    r"(?:\n[ \t]*[^\n\s#>*+-][^\n]*){0,2}"
 )
 _NOTHING = {"", "_no response_", "n/a", "none", "-"}
 _SECTIONS = {
@@ -46,20 +52,19 @@ _SECTIONS = {
 }
 _YAML_KEYS = (*_SECTIONS, "scenarios")
 _GHERKIN_KINDS = ("gherkin", "feature", "cucumber")
-_HAS_HEADER = re.compile(
-    r"^[ \t]*(?:(?:Feature|Ability|Business Need)[ \t]*:|#[ \t]*language[ \t]*:)", re.I | re.M
-)
 
 
 def story_from_issue(number: int, title: str, body: str, comments: Sequence[str] = ()) -> Story:
     """Read an issue and the comments that belong to it; the last one that has scenarios wins.
 
-    Several Gherkin blocks in one text are one feature; without a `Feature:` line the title names it. What
-    stands in HTML comments does not count: nobody sees it.
+    Several Gherkin blocks in one text are one feature; without a `Feature:` line the title names it. The
+    keywords tell the language where no line names it. Empty blocks and HTML comments do not count: nobody
+    sees them.
 
     Raises `StoryInvalid`, with the line, when a Gherkin or YAML block cannot be read.
     """
-    story = Story(id=number, title=" ".join(title.split()), text=body)
+    answers = "\n\n".join(comments)
+    story = Story(id=number, title=" ".join(title.split()), text=body, answers=answers)
     for place, text in enumerate((body, *comments)):
         where = f"comment {place}" if place else "the issue"
         prose, blocks = split(text)
@@ -67,7 +72,7 @@ def story_from_issue(number: int, title: str, body: str, comments: Sequence[str]
         for block in blocks:
             if block.kind in ("yaml", "yml"):
                 story = _with_yaml(story, block.text, block.line, where)
-        gherkin = [block for block in blocks if block.kind in _GHERKIN_KINDS]
+        gherkin = [block for block in blocks if block.kind in _GHERKIN_KINDS and not _is_blank(block)]
         if gherkin:
             story = story.model_copy(update={"scenarios": _gherkin(story, gherkin, where)})
         if not blocks and _is_yaml(prose):
@@ -76,14 +81,14 @@ def story_from_issue(number: int, title: str, body: str, comments: Sequence[str]
 
 
 def is_empty(story: Story) -> bool:
-    """Whether there is nothing to work on: no scenarios, no criteria, fewer than three words of text.
+    """Whether there is nothing to work on: no scenarios, no criteria, under three words in body and comments.
 
-    Headings, "_No response_" and HTML comments are no text. A title alone is enough when it has at least
-    six words.
+    Headings, "_No response_" and HTML comments are no text. A title alone is enough when it has at least six
+    words.
     """
     if story.scenarios is not None or story.acceptance_criteria:
         return False
-    prose, blocks = split(story.text)
+    prose, blocks = split(f"{story.text}\n\n{story.answers}")
     lines = [line for line in prose.split("\n") if not _HEADING.match(line)]
     lines += [line for block in blocks for line in block.text.split("\n")]
     said = [word for line in lines if line.strip().lower() not in _NOTHING for word in line.split()]
@@ -146,12 +151,21 @@ def _gherkin(story: Story, blocks: Sequence[Block], where: str) -> Feature:
     for block in blocks:
         written = block.text.split("\n")
         lines[block.line - 1 : block.line - 1 + len(written)] = written
-    if not _HAS_HEADER.search("\n".join(lines)):
-        lines[0] = f"Feature: {story.title}"  # no block begins here: its fence comes first
+    text = "\n".join(lines)
+    language = language_of(text)
+    if not has_header(text, language):
+        # No block begins in the first line: its fence comes first.
+        text = f"{feature_keyword(language)}: {story.title}{text}"
     try:
-        return _tagged(parse("\n".join(lines), where), story.id)
+        return _tagged(parse(text, where, language), story.id)
     except FeatureInvalid as error:
         raise StoryInvalid(error.message) from None
+
+
+def _is_blank(block: Block) -> bool:
+    """Whether a block has nothing in it but comments."""
+    lines = (line.strip() for line in block.text.split("\n"))
+    return all(not line or line.startswith("#") for line in lines)
 
 
 def _tagged(feature: Feature, number: int) -> Feature:

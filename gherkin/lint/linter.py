@@ -1,4 +1,4 @@
-"""What is wrong with scenarios that parse: vague outcomes, several actions in one, steps that exist already under other words.
+"""What is wrong with scenarios that parse: vague outcomes, several actions, steps that exist in other words.
 
 The rules follow what writers of Gherkin agree on: https://cucumber.io/docs/bdd/better-gherkin/
 """
@@ -11,7 +11,8 @@ from typing import Any, Literal
 from behave.i18n import languages
 
 from gherkin.domain.language import Domain
-from gherkin.feature.steps import StepDefinition
+from gherkin.feature.model import parse
+from gherkin.feature.steps import StepDefinition, undefined_steps
 from gherkin.feature.strict import NotGherkin, read
 from gherkin.values import Frozen
 
@@ -42,10 +43,16 @@ RULES: dict[Code, tuple[Level, str]] = {
         "error",
         "A scenario with several When steps (not counting And) tests several behaviours.",
     ),
-    "vague-outcome": ("error", "A Then that names no outcome one could check, such as “works correctly”."),
+    "vague-outcome": (
+        "error",
+        "A Then that names no outcome one could check, such as “works correctly” or “the result is correct”.",
+    ),
     "duplicate-name": ("error", "Two scenarios of a file have the same name."),
     "too-many-scenarios": ("error", "More scenarios in a file than are read with care."),
-    "near-duplicate-step": ("error", "A new step that says nearly what an existing step definition says."),
+    "near-duplicate-step": (
+        "error",
+        "A step without a definition that says nearly what an existing definition says.",
+    ),
     "conjunction-step": ("warning", "A step that does two things, joined by “and”."),
     "ui-words": (
         "warning",
@@ -53,7 +60,8 @@ RULES: dict[Code, tuple[Level, str]] = {
     ),
     "implementation-words": (
         "warning",
-        "Classes, functions, tables, status codes: say what can be observed.",
+        "Classes, functions, loops, status codes: say what can be observed. Words that the project itself speaks "
+        "of (its domain language, its steps, the feature's head) are fine, such as “SQL” in a parser of SQL.",
     ),
     "unused-column": ("warning", "A column of the examples that no step uses."),
     "single-row-outline": ("warning", "An outline with one row is a scenario."),
@@ -66,19 +74,27 @@ _VAGUE = re.compile(
     r"\b(works?|behaves?|functions?|is (?:handled|processed|done|displayed|shown|updated))\s+"
     r"(?:correctly|properly|as expected|fine|well|successfully)\b"
     r"|\bas expected\b|\b(?:everything|it|all) (?:works|is (?:ok|okay|fine|good|correct))\b"
-    r"|\b(?:should|must) (?:work|be (?:ok|okay|fine|good|correct))$|^(?:it )?(?:succeeds|works)$",
+    r"|\b(?:is|are|looks?|stays?|be) (?:all )?(?:correct|right|ok|okay|fine|good|proper|sane|sensible)\.?$"
+    r"|\b(?:should|must) work$|^(?:it )?(?:succeeds|works)$",
     re.IGNORECASE,
 )
 _UI = re.compile(
-    r"\b(clicks?|taps?|double-clicks?|presse?s? the|scrolls?|hovers?|drags?|drop-?down|checkbox|radio button|text ?box|"
-    r"input field|submit button|the \w+ button|css|xpath)\b",
+    r"\b(clicks?|taps?|double-clicks?|presse?s? the|scrolls?|hovers?|drags?|drop-?down|checkbox|radio button"
+    r"|text ?box|input field|submit button|the \w+ button|css|xpath)\b",
     re.IGNORECASE,
 )
+# Words about code that may as well be the domain's: a parser of SQL speaks of SQL.
 _CODE = re.compile(
-    r"\b(database|sql|table row|json|http (?:status )?\d{3}|status code|endpoint|api call|function|method|class|module|"
-    r"exception|null|boolean|stack ?trace|variable|dict(?:ionary)?|instance)\b"
-    r"|\b\w+\.\w+\(|\b[a-z]+_[a-z_]+\(|\b\w+\(\)",
+    r"\b(database|sql|table row|json|http (?:status )?\d{3}|status code|endpoint|api call|function|method"
+    r"|class|module|exception|null|boolean|stack ?trace|variable|dict(?:ionary)?|instance|callbacks?"
+    r"|recursi(?:on|ve|vely)|iterators?)\b",
     re.IGNORECASE,
+)
+# Names of the code itself, and how it goes about its work.
+_INTERNALS = re.compile(
+    r"\b\w+\.\w+\(|\b\w+\(\)|\b[a-z]+_[a-z_]+\(|\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[a-z]{3,}[A-Z][a-z]\w*\b"
+    r"|\b(?i:(?:while|for|inner|outer|main)[ -]loops?|the loop (?:pops|pushes|runs|ends|appends|breaks)"
+    r"|pops (?!up\b)|iterates? (?:over|through))",
 )
 _AND = re.compile(
     r"\b(?:and|und)\b\s+(?:then\s+|also\s+)?(?:I|he|she|it|they|the \w+|we|a \w+|an \w+)\s+\w+", re.IGNORECASE
@@ -191,20 +207,24 @@ def lint(
     domain: Domain | None = None,
     criteria: Sequence[str] = (),
     max_scenarios: int = _MAX_SCENARIOS,
+    language: str | None = None,
 ) -> list[Finding]:
     """What is wrong with a feature file's text, by line.
 
-    `definitions` are the repository's steps, `domain` its language and `criteria` the acceptance criteria of the story.
+    `definitions` are the repository's steps, `domain` its language, `criteria` the acceptance criteria of
+    the story. `language` is the code of the language that counts where the text names none; None is English.
     """
     try:
-        feature = read(text)
+        feature = read(text, language)
     except NotGherkin as error:
         return [_finding("not-gherkin", error.line or 0, f"{error.reason}.")]
+    domain = domain or Domain()
+    words = _domain_words(feature, definitions, domain, criteria)
     found = [
         *_names(feature, max_scenarios),
         *(each for scenario in _scenarios(feature) for each in _scenario(scenario, _whens(feature))),
-        *(each for step in _steps(feature) for each in _step(step, domain or Domain())),
-        *_near_duplicates(feature, definitions),
+        *(each for step in _steps(feature) for each in _step(step, domain, words)),
+        *_near_duplicates(feature, _undefined(text, definitions, language), definitions),
         *_traces(feature, criteria),
     ]
     return sorted(found, key=lambda each: (each.line, each.code))
@@ -279,7 +299,27 @@ def _whole(step: Any) -> str:
     return "\n".join([step.name, str(step.text or ""), *cells])
 
 
-def _step(step: Any, domain: Domain) -> Iterator[Finding]:
+def _domain_words(
+    feature: Any, definitions: Sequence[StepDefinition], domain: Domain, criteria: Sequence[str]
+) -> str:
+    """What the project itself speaks of: its terms, its steps, the criteria, and the feature's own head."""
+    narrative = [feature.name, *(feature.description or ())]
+    terms = [word for term in domain.terms for word in (term.term, term.meaning)]
+    return "\n".join([*narrative, *terms, *criteria, *(each.pattern for each in definitions)]).lower()
+
+
+def _code_word(text: str, words: str) -> str:
+    """The first word about code in a step's text that the domain's `words` lack; empty if there is none."""
+    internal = _INTERNALS.search(text)
+    if internal and not re.search(rf"\b{re.escape(internal[0].lower())}", words):
+        return internal[0].strip()
+    for found in _CODE.finditer(text):
+        if not re.search(rf"\b{re.escape(found[0].lower())}", words):
+            return found[0]
+    return ""
+
+
+def _step(step: Any, domain: Domain, words: str) -> Iterator[Finding]:
     bare = _QUOTED.sub("…", step.name)
     if step.step_type == "then" and (vague := _VAGUE.search(bare)):
         yield _finding(
@@ -291,9 +331,9 @@ def _step(step: Any, domain: Domain) -> Iterator[Finding]:
         )
     if ui := _UI.search(bare):
         yield _finding("ui-words", step.line, f"“{ui[0]}” is about the screen: say what the user wants.")
-    if code := _CODE.search(bare):
+    if code := _code_word(bare, words):
         yield _finding(
-            "implementation-words", step.line, f"“{code[0]}” is about the code: say what can be observed."
+            "implementation-words", step.line, f"“{code}” is about the code: say what can be observed."
         )
     for term in domain.terms:
         for word in term.avoid:
@@ -303,14 +343,27 @@ def _step(step: Any, domain: Domain) -> Iterator[Finding]:
                 )
 
 
-def _near_duplicates(feature: Any, definitions: Sequence[StepDefinition]) -> Iterator[Finding]:
+def _undefined(
+    text: str, definitions: Sequence[StepDefinition], language: str | None
+) -> set[tuple[str, str]]:
+    """(kind, text) of the steps that behave would find no definition for."""
+    if not definitions:
+        return set()
+    return {(step.kind, step.text) for step in undefined_steps(parse(text, "", language), definitions)}
+
+
+def _near_duplicates(
+    feature: Any, undefined: set[tuple[str, str]], definitions: Sequence[StepDefinition]
+) -> Iterator[Finding]:
     """Steps that no definition matches and one nearly does."""
     known = [(_shape(each.pattern), each) for each in definitions]
     seen: set[tuple[str, str]] = set()
     for step in _steps(feature):
+        if (step.step_type, step.name) not in undefined:
+            continue
         shape = _shape(step.name)
         mine = [(other, each) for other, each in known if each.kind in (step.step_type, "step")]
-        if (step.step_type, shape) in seen or any(other == shape for other, _ in mine):
+        if (step.step_type, shape) in seen:
             continue
         seen.add((step.step_type, shape))
         scored = [(_likeness(shape, other), each) for other, each in mine]
@@ -339,7 +392,7 @@ def _likeness(shape: str, other: str) -> float:
 
 
 def _traces(feature: Any, criteria: Sequence[str]) -> Iterator[Finding]:
-    """Criteria and scenarios that share too few words with any of the other side. `@ac-N` says it outright."""
+    """Criteria and scenarios that share too few words with any of the other side; `@ac-N` overrules that."""
     if not criteria:
         return
     scenarios = [

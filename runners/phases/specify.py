@@ -5,9 +5,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 from gherkin.domain.language import Domain, DomainInvalid, Term, extended
+from gherkin.feature.behave_config import CONFIG_FILES, configured_language
 from gherkin.feature.model import (
     FEATURE_SCHEMA,
     Feature,
@@ -20,7 +21,7 @@ from gherkin.feature.model import (
 from gherkin.issue.coach import Advice, coach
 from gherkin.issue.kinds import Kind, kind_of, told_kind
 from gherkin.issue.story import StoryInvalid, is_empty, story_from_issue
-from gherkin.lint.linter import Finding, lint
+from gherkin.lint.linter import Finding
 from runners.contract.events import (
     Instructed,
     ModelReplied,
@@ -44,6 +45,7 @@ from runners.phases.checkout import (
     mirror_of,
     unbundled,
 )
+from runners.phases.linting import Known, lint_within
 from runners.phases.splitting import propose, too_large
 from runners.policy.plaintext import one_line
 
@@ -92,17 +94,19 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             "they should see then, or write the scenarios yourself in a ```gherkin block: in a comment, or in the issue, whose "
             "label is then to be taken off and set again.",
         )
-    advice = coach(story.model_copy(update={"text": "\n\n".join([job.order.body, *comments, *texts])}))
+    advice = coach(story)
     if story.scenarios is None and advice.score < job.settings.min_story_score:
         return PhaseResult("needs_info", _asking(advice))
     if why := too_large(job, story):
         return propose(job, services, story, background_of(job, mirror), why)
     check = partial(
         _lint,
-        definitions=definitions_of(job, mirror),
-        domain=_language(job, mirror),
-        criteria=story.acceptance_criteria,
-        max_scenarios=job.settings.max_scenarios,
+        known=Known(
+            definitions=tuple(definitions_of(job, mirror)),
+            domain=_language(job, mirror),
+            criteria=story.acceptance_criteria,
+            max_scenarios=job.settings.max_scenarios,
+        ),
     )
     if story.scenarios is not None and _fact(job):
         return PhaseResult(
@@ -146,9 +150,9 @@ class _Draft:
     terms: tuple[Term, ...] = ()
 
 
-def _lint(feature: Feature, **known: Any) -> list[Finding]:
-    """What the linter says of a feature as it will be written; `known` are its other arguments."""
-    return lint(render(feature), **known)
+def _lint(feature: Feature, known: Known) -> list[Finding]:
+    """What the linter says of a feature as it will be written."""
+    return lint_within(render(feature), known)
 
 
 def _draft(
@@ -230,6 +234,13 @@ def _language(job: Job, mirror: Mirror) -> Domain:
         return Domain()
 
 
+def _configured_language(job: Job, mirror: Mirror) -> str | None:
+    """The language that behave reads features in where these name none; None for English."""
+    blobs = {name: read_blob(mirror.path, job.base, name) for name in CONFIG_FILES}
+    texts = {name: blob.decode(errors="replace") for name, blob in blobs.items() if blob is not None}
+    return configured_language(texts)
+
+
 def _grown(job: Job, mirror: Mirror, terms: Sequence[Term]) -> list[TreeEntry]:
     """The repository's own domain file with the new words of the draft, where it keeps one."""
     text = read_blob(mirror.path, job.base, DOMAIN_FILE)
@@ -269,7 +280,7 @@ def _commit_spec(
     beside = _beside(job, mirror)
     folder = SHADOW if beside else job.settings.features_folder
     path = f"{folder}/issue_{job.order.number}_{branch_slug(job.order.title).replace('-', '_')}.feature"
-    content = render(feature).encode()
+    content = render(feature, _configured_language(job, mirror)).encode()
     if read_blob(mirror.path, job.base, path) == content:
         return PhaseResult("gave_up", f"{path} is already in the repository, word for word.")
     message = (

@@ -11,6 +11,7 @@ from bot.cli.options import AsJson
 from gherkin.domain.language import Domain
 from gherkin.domain.language import load as load_domain
 from gherkin.errors import ScenaristError
+from gherkin.feature.behave_config import CONFIG_FILES, configured_language
 from gherkin.feature.steps import StepDefinition, catalogue
 from gherkin.lint.linter import Finding
 from gherkin.lint.linter import lint as lint_feature
@@ -53,7 +54,11 @@ def lint_files(paths: Sequence[Path], max_scenarios: int) -> dict[str, list[Find
         except (OSError, UnicodeDecodeError) as error:
             raise FeatureUnreadable(f"{path} cannot be read: {error}.") from None
         found[str(path)] = lint_feature(
-            text, definitions=_definitions(path), domain=_domain(path), max_scenarios=max_scenarios
+            text,
+            definitions=_definitions(path),
+            domain=_domain(path),
+            max_scenarios=max_scenarios,
+            language=_language(path),
         )
     return found
 
@@ -71,6 +76,17 @@ def _definitions(feature: Path) -> list[StepDefinition]:
         if (folder / ".git").exists():
             break
     return []
+
+
+def _language(feature: Path) -> str | None:
+    """The language that behave is configured to read, in the nearest folder above that configures it."""
+    for folder in feature.resolve().parents:
+        there = [folder / name for name in CONFIG_FILES if (folder / name).is_file()]
+        texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in there}
+        found = configured_language(texts)
+        if found is not None or (folder / ".git").exists():
+            return found
+    return None
 
 
 def _domain(feature: Path) -> Domain:

@@ -220,7 +220,15 @@ REFUSED = {
     "outline without examples": ("Feature: f\n  Scenario Outline: s\n    Given <x>\n", "line 2: outline “s”"),
     "outline without rows": (
         "Feature: f\n  Scenario Outline: s\n    Given <x>\n    Examples:\n      | x |\n",
-        "line 2: outline “s” has no rows",
+        "line 4: these examples of “s” have no rows",
+    ),
+    "second examples without a table": (
+        "Feature: f\n  Scenario Outline: s\n    Given <x>\n    Examples:\n      | x |\n      | 1 |\n    Examples: two\n",
+        "line 7: these examples of “s” have no rows",
+    ),
+    "steps behind the examples": (
+        "Feature: f\n  Scenario Outline: s\n    Given <x>\n    Examples:\n      | x |\n      | 1 |\n    Then y\n",
+        "line 7: a step stands behind the table of examples",
     ),
     "mistyped step": ("Feature: f\n  Scenario: s\n    Givn x\n    When y\n", "line 3: .*“Given”"),
     "step with a colon": ("Feature: f\n  Scenario: s\n    Given: x\n    When y\n", "line 3: .*“Given”"),
@@ -282,7 +290,16 @@ def test_prose_is_left_alone(prose: str) -> None:
     assert parse(f"Feature: f\n  {prose}\n{_OK}", "f.feature").description == (prose,)
 
 
-@pytest.mark.parametrize("prose", ["They meet here.", "There is more: see below.", "- given that, fine"])
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "They meet here.",
+        "There is more: see below.",
+        "- given that, fine",
+        "Example values come from the price list.",
+        "Background music plays meanwhile.",
+    ],
+)
 def test_prose_of_a_scenario_is_left_alone(prose: str) -> None:
     feature = parse(f"Feature: f\n  Scenario: s\n    {prose}\n    Given x\n", "f.feature")
     assert feature.scenarios[0].description == (prose,)

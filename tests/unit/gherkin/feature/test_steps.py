@@ -1,9 +1,5 @@
 """The catalogue of step definitions, what it lacks, and Then steps that prove nothing."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from gherkin.feature.model import Feature, Step, parse
@@ -12,7 +8,6 @@ from gherkin.feature.steps import (
     catalogue,
     describe,
     fits,
-    skeletons,
     then_texts,
     undefined_steps,
 )
@@ -155,39 +150,6 @@ def test_matchers(matcher: str, pattern: str, text: str, defined: bool) -> None:
         kind="given", pattern=pattern, path="b.py", line=1, function="f", matcher=matcher
     )
     assert (undefined_steps(_feature(f"Given {text}"), [definition]) == []) is defined
-
-
-def test_skeletons_are_steps_that_behave_finds_and_that_fail(tmp_path: Path) -> None:
-    feature = """\
-Feature: f
-  Scenario Outline: s
-    Given 3 "apples" {for} <a name>, <class> and <context>
-    When nobody comes
-    Then it's gut – für alle
-    And nothing else
-
-    Examples:
-      | a name | class | context |
-      | Ann    | x     | y       |
-"""
-    parsed = parse(feature, "f.feature")
-    source = skeletons(undefined_steps(parsed, []))
-    assert undefined_steps(parsed, catalogue({"b.py": source})) == []
-    (tmp_path / "features/steps").mkdir(parents=True)
-    (tmp_path / "features/f.feature").write_text(feature, encoding="utf-8")
-    (tmp_path / "features/steps/b.py").write_text(source, encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-B", "-m", "behave", "--no-color", "features"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert "0 steps passed, 0 failed, 1 error, 3 skipped" in run.stdout
-    assert "NotImplementedError: STEP: Given 3 " in run.stdout
-
-
-def test_no_steps_need_no_skeleton() -> None:
-    assert skeletons([]) == ""
 
 
 @pytest.mark.parametrize("source", ["def", "\0", "-" * 200_000 + "1", "if a: b\n" + "elif a: b\n" * 5_000])

@@ -18,6 +18,8 @@ NOT_ENOUGH = [
     ("Improve performance", "Make everything faster and more robust, etc."),
     ("Refactor", "Clean up the code and make it nicer."),
     ("Better UI", "The UI is not user-friendly."),
+    ("Make it better", "It should be nicer."),
+    ("Search", "It must be fast and should be modern. It should also be robust."),
 ]
 
 
@@ -32,6 +34,20 @@ def test_one_that_does_not_gets_concrete_questions(title: str, body: str) -> Non
     assert advice.score < 35
     assert 2 <= len(advice.questions) <= 5 and all(each.endswith("?") for each in advice.questions)
     assert "When …, then …" in advice.wording
+
+
+def test_a_vague_wish_with_a_value_is_an_outcome() -> None:
+    vague = coach(story_from_issue(1, "Search", "Search should be faster."))
+    clear = coach(story_from_issue(1, "Search", "Search should be faster: 2 seconds instead of 10."))
+    points = [next(part.points for part in each.parts if part.name == "testable") for each in (vague, clear)]
+    assert points[0] == 0 < points[1]
+
+
+def test_answers_in_comments_count_as_the_issue_does() -> None:
+    asked = coach(story_from_issue(1, "Add CSV export", ""))
+    answer = "When I click Export, a file `orders.csv` with 3 columns should be saved, so that I can open it."
+    answered = coach(story_from_issue(1, "Add CSV export", "", [answer]))
+    assert asked.score < 35 <= answered.score and len(answered.questions) < len(asked.questions)
 
 
 def test_each_vague_word_is_asked_for() -> None:

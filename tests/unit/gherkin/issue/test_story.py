@@ -190,7 +190,7 @@ def test_yaml_that_is_about_something_else_is_left_alone(body: str) -> None:
             "```gherkin\nFeature: a\nScenario: b\nGiven x\n```\n```gherkin\nFeature: c\n```",
             "line 7: Multiple features",
         ),
-        ("```gherkin\n```", "the feature has no scenario"),
+        ("```gherkin\nFeature: a\n```", "the feature has no scenario"),
         ("Hi\n```yaml\nscenarios:\n- name: a\n  when: x: y\n```", "line 5: mapping values .* Quote"),
         (
             "```yml\nscenarios: a\n```",
@@ -223,6 +223,27 @@ def test_what_cannot_be_read_is_named_with_its_line(body: str, says: str) -> Non
 def test_a_bad_comment_is_named() -> None:
     with pytest.raises(StoryInvalid, match="comment 2: line 4: “oops” is no keyword"):
         _story("Sums please.", "fine", "```gherkin\nScenario: a\nGiven x\noops\n```")
+
+
+@pytest.mark.parametrize("block", ["", "\n\n", "   ", "# Your scenarios here\n"])
+def test_an_empty_gherkin_block_is_as_if_it_were_not_there(block: str) -> None:
+    body = "Orders over 50 euros are free.\n\n```gherkin\n{}\n```\n"
+    assert _story(body.format(block)).scenarios is None
+    assert _story(body.format("Scenario: a\nWhen b\nThen 3")).scenarios is not None
+
+
+def test_a_block_in_a_language_that_nothing_names_is_read_in_it() -> None:
+    steps = "Szenario: Groß\n  Angenommen ein Korb\n  Wenn ich zahle\n  Dann kostet es 3 Euro\n"
+    for head, name in ((f"Funktionalität: Versand\n{steps}", "Versand"), (steps, "Add two numbers")):
+        found = _story(f"```gherkin\n{head}```").scenarios
+        assert found is not None and (found.language, found.name) == ("de", name)
+        assert render(found).startswith("# language: de\n")
+
+
+def test_an_answer_by_comment_ends_the_emptiness() -> None:
+    assert is_empty(_story("", title="Add CSV export"))
+    assert not is_empty(_story("", "The orders, with date and total.", title="Add CSV export"))
+    assert is_empty(_story("", "ok", title="Add CSV export"))
 
 
 @pytest.mark.parametrize(

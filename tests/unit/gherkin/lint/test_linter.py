@@ -47,7 +47,13 @@ def test_a_good_feature_has_no_findings() -> None:
         (feature("When I pay", "Then the receipt is shown as expected"), ("vague-outcome", 5)),
         (feature("When I pay", "Then everything is fine"), ("vague-outcome", 5)),
         (feature("When I pay and I leave", "Then 3"), ("conjunction-step", 4)),
+        (feature("When I pay", "Then the result is correct"), ("vague-outcome", 5)),
+        (feature("When I pay", "Then my totals are right."), ("vague-outcome", 5)),
         (feature("When I click the buy button", "Then 3"), ("ui-words", 4)),
+        (feature("When parse_date reads the text", "Then 3"), ("implementation-words", 4)),
+        (feature("When parseDate reads the text", "Then 3"), ("implementation-words", 4)),
+        (feature("When the while loop pops", "Then 3"), ("implementation-words", 4)),
+        (feature("When the SQL is run", "Then 3"), ("implementation-words", 4)),
         (feature("When I pay", "Then the database holds 3 orders"), ("implementation-words", 5)),
         (feature("When I call pay_now(3)", "Then 3"), ("implementation-words", 4)),
         (
@@ -81,6 +87,12 @@ def test_a_finding_has_its_code_and_line(text: str, found: tuple[str, int]) -> N
         feature("When I pay", "Then bread and butter cost 3 euros"),
         feature("Given a class of 30 pupils at school", "When I pay", "Then 3").replace("class", "course"),
         feature("When I order from the menu", "Then my order is shipped within 2 days"),
+        feature("When I turn right", "Then the right answer costs 3 euros"),
+        feature("When I sell my iPhone on macOS", "Then 3"),
+        feature("When I format the SQL", "Then 3").replace("Shop", "Formatting SQL"),
+        feature("When I read 3 JSON files", "Then 3").replace(
+            "Feature: Shop\n", "Feature: Shop\n  So that JSON files are read\n"
+        ),
     ],
 )
 def test_what_is_fine_is_left_alone(text: str) -> None:
@@ -94,6 +106,51 @@ def test_a_step_that_exists_under_other_words_is_an_error() -> None:
     assert "features/steps/shop.py:2" in found[0].message
     other = [StepDefinition(kind="when", pattern="a cart with {x}", path="s.py", line=1, function="f")]
     assert lint(GOOD, definitions=other) == [], "another kind of step is another step"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "step"),
+    [
+        ("the day is {day}", "the day is 2026-03-01"),
+        ("I pay in {cur}", "I pay in EUR"),
+        ("a cart for {n:d} people", "a cart for 12 people"),
+        ("the day is {day:Date}", "the day is 2026-03-01"),
+    ],
+)
+def test_a_step_that_a_definition_matches_is_no_near_duplicate(pattern: str, step: str) -> None:
+    steps = catalogue({"s.py": f"@given({pattern!r})\ndef f(context): ...\n"})
+    assert lint(feature(f"Given {step}", "When I go", "Then 3"), definitions=steps) == []
+    near = feature(f"Given {step} now", "When I go", "Then 3")
+    if not pattern.endswith("}"):
+        assert codes(lint(near, definitions=steps)) == [("near-duplicate-step", 4)]
+
+
+def test_the_steps_of_an_outline_are_matched_with_the_values_of_their_rows() -> None:
+    steps = catalogue({"s.py": "@given('I pay {sum:d} euros')\ndef f(context): ...\n"})
+    outline = (
+        "Feature: x\n\n  Scenario Outline: y\n    Given I pay <sum> euros\n    Then 3\n\n"
+        "    Examples:\n      | sum |\n      | 1 |\n      | {} |\n"
+    )
+    assert lint(outline.format("2"), definitions=steps) == []
+    assert codes(lint(outline.format("two"), definitions=steps)) == [("near-duplicate-step", 4)]
+
+
+def test_words_about_code_are_fine_where_the_project_speaks_of_them() -> None:
+    text = feature("When the SQL is read", "Then 3")
+    assert codes(lint(text)) == [("implementation-words", 4)]
+    assert lint(text, domain=Domain(terms=(Term(term="SQL statement"),))) == []
+    assert (
+        lint(text, definitions=catalogue({"s.py": "@when('the SQL is read')\ndef f(context): ...\n"})) == []
+    )
+
+
+def test_features_are_read_in_the_language_behave_is_configured_for(tmp_path: Path) -> None:
+    path = tmp_path / "f.feature"
+    path.write_text("Funktionalität: x\n\n  Szenario: y\n    Wenn z\n    Dann 3\n", encoding="utf-8")
+    done = CliRunner().invoke(app, ["lint", str(path)])
+    assert done.exit_code == 1 and "write “# language: de” on the first line" in done.output
+    (tmp_path / "behave.ini").write_text("[behave]\nlang = de\n")
+    assert CliRunner().invoke(app, ["lint", str(path)]).exit_code == 0
 
 
 def test_the_domain_language_is_kept() -> None:
