@@ -25,9 +25,9 @@ from runners.environment.install import CACHE, INSIDE, EnvironmentBroken, Instal
 from runners.environment.made import Environment, Made
 from runners.environment.registries import Proxy, hosts_of, operator_settings
 from runners.git.command import tree_entries
-from runners.git.removal import remove_tree
 from runners.git.versions import version_of
 from runners.git.workspaces import Mirror, Workspaces, Worktree
+from runners.sandbox.beneath import remove_tree
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.sandbox.process import CommandResult
 

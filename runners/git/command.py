@@ -99,11 +99,14 @@ def git(
     strip: bool = True,
     stdin: bytes | None = None,
     exclude: Path = Path("/dev/null"),
+    launcher: Sequence[str] = (),
 ) -> str:
     """Run ``git args…`` on `git_dir` (never discovering one) and return its standard output.
 
     `header` (an ``Authorization: …`` line) reaches git through the environment only. Output that is not
-    UTF-8 keeps its bytes as surrogates. Raises `GitFailed` with git's own last line; `timeout` is in seconds.
+    UTF-8 keeps its bytes as surrogates. `launcher` are words put before the command; where they lead into another
+    mount namespace, `git_dir` and `work_tree` are paths in it. Raises `GitFailed` with git's own last line; `timeout`
+    is in seconds.
     """
     environment = {
         **_ENVIRONMENT,
@@ -128,8 +131,8 @@ def git(
         with tempfile.TemporaryFile() as given:
             given.write(stdin or b"")
             given.seek(0)
-            status, out, err = Git(str(work_tree or git_dir)).execute(
-                ["git", *options, *args],
+            status, out, err = Git("/" if launcher else str(work_tree or git_dir)).execute(
+                [*launcher, "git", *options, *args],
                 istream=given,
                 env=environment,
                 with_extended_output=True,

@@ -15,7 +15,8 @@ from typing import TextIO
 
 from gherkin.errors import ScenaristError
 from runners.git.command import PLAIN, GitFailed, git
-from runners.git.removal import remove_tree
+from runners.git.tree import git_in_tree, prepare_for_git
+from runners.sandbox.beneath import is_folder, remove_tree
 
 # The file in a mirror that says that it was made to the end.
 _MADE = "scenarist-mirror"
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # Written anew before each use, so that nothing a past run may have put there is ever read.
 _MIRROR_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+# What a repository's `.gitattributes` may not ask for, because git fails where it is wrong: git stores files as they are.
+_ATTRIBUTES = "* !working-tree-encoding !filter\n"
 _EXCLUDE = "__pycache__/\n*.pyc\n.pytest_cache/\n.hypothesis/\n.mypy_cache/\n.ruff_cache/\n"
 
 
@@ -75,6 +78,7 @@ class Mirror:
         (self.path / "config").write_text(_MIRROR_CONFIG)
         (self.path / "info").mkdir(exist_ok=True)
         (self.path / "info" / "exclude").write_text(_EXCLUDE)
+        (self.path / "info" / "attributes").write_text(_ATTRIBUTES)
 
     def fetch(self, url: str, header: str, branches: Sequence[str]) -> dict[str, str]:
         """Bring the named branches up to date (only new objects travel); returns branch -> commit id."""
@@ -169,8 +173,12 @@ class Worktree:
         self.git_dir = Path(link.removeprefix("gitdir:").strip())
 
     def git(self, *args: str) -> str:
-        """Run git on this worktree, whatever its `.git` link says by now."""
-        return git(*args, git_dir=self.git_dir, work_tree=self.root, exclude=exclude_file(self.root))
+        """Run git on this worktree, whatever its `.git` link says by now.
+
+        Commands may be changing the tree meanwhile: git sees nothing else of this machine.
+        """
+        places = {"mirror": self.mirror.path, "git_dir": self.git_dir, "root": self.root}
+        return git_in_tree(*args, **places, exclude=exclude_file(self.root))
 
     @property
     def head(self) -> str:
@@ -178,9 +186,9 @@ class Worktree:
 
     def stage(self) -> None:
         """Add everything to the index. Nested repositories become plain files first: git would read their settings."""
-        self._drop_nested_repositories()
+        prepare_for_git(self.root)
         self.git("add", "--all")
-        if (self.root / SHADOW).is_dir():
+        if is_folder(self.root, SHADOW):
             self.git("add", "--all", "--force", "--", SHADOW)  # whatever the repository ignores
 
     def commit(self, message: str) -> str | None:
@@ -208,17 +216,6 @@ class Worktree:
         """The run's commits after `base`, ready for the artifact store."""
         self.git("update-ref", self.ref, "HEAD")
         return self.mirror.bundle(self.ref, base=base)
-
-    def _drop_nested_repositories(self) -> None:
-        for folder, names, files in os.walk(self.root):
-            if Path(folder) == self.root:
-                names[:] = [name for name in names if name != ".git"]
-                continue
-            for name in [name for name in (*names, *files) if name.lower() == ".git"]:
-                nested = Path(folder) / name
-                if name in names:
-                    names.remove(name)
-                remove_tree(nested)
 
 
 class Workspaces:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,6 @@ _BOUND = r"(?<![A-Za-z0-9_-])"
 _PATTERNS = re.compile(
     "|".join(
         (
-            r"-----BEGIN (?P<kind>[A-Z ]{0,30}PRIVATE KEY)-----.{0,20000}?-----END (?P=kind)-----",
             _BOUND + r"gh[pousr]_[A-Za-z0-9_.-]{30,1000}",
             _BOUND + r"github_pat_[A-Za-z0-9_]{40,255}",
             _BOUND + r"gl(?:pat|cbt|rt|dt|soat|ptt|ft)-[A-Za-z0-9_.-]{20,255}",
@@ -24,9 +24,10 @@ _PATTERNS = re.compile(
             _BOUND + r"pypi-AgE[A-Za-z0-9_-]{50,1000}",
             _BOUND + r"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])",
         )
-    ),
-    re.DOTALL,
+    )
 )
+_KEY_MARK = re.compile(r"-----(?P<end>BEGIN|END) (?P<kind>[A-Z ]{0,30}PRIVATE KEY)-----")
+_LONGEST_KEY = 20_000
 _NAMES = r"(?:password|passwd|secret|api[_-]?key|access[_-]?token|authorization)"
 _NAME = re.compile(_NAMES, re.IGNORECASE)
 _PASSWORD = re.compile(
@@ -41,7 +42,35 @@ GONE = "[redacted]"
 
 def looks_secret(text: str) -> bool:
     """Whether a private key or a token of a well-known maker stands in `text`."""
-    return _PATTERNS.search(text) is not None
+    return _PATTERNS.search(text) is not None or next(_private_keys(text), None) is not None
+
+
+def _private_keys(text: str) -> Iterator[tuple[int, int]]:
+    """Where private keys in PEM form begin and end in `text`.
+
+    Each is the longest that fits between a beginning and an end of its kind. It takes linear time: a beginning is
+    looked at twice at most, however many there are without an end.
+    """
+    begins: dict[str, deque[re.Match[str]]] = {}
+    for mark in _KEY_MARK.finditer(text):
+        waiting = begins.setdefault(mark["kind"], deque())
+        if mark["end"] == "BEGIN":
+            waiting.append(mark)
+            continue
+        while waiting and mark.start() - waiting[0].end() > _LONGEST_KEY:
+            waiting.popleft()
+        if waiting:
+            yield waiting[0].start(), mark.end()
+            waiting.clear()
+
+
+def _without_keys(text: str) -> str:
+    kept, at = [], 0
+    for begin, end in sorted(_private_keys(text)):
+        if end > at:  # one kind of key may stand inside of another
+            kept += [text[at:begin], GONE]
+            at = end
+    return "".join([*kept, text[at:]]) if kept else text
 
 
 @dataclass(frozen=True)
@@ -59,7 +88,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` without the values, private keys and tokens of well-known makers."""
-        return _PATTERNS.sub(GONE, self.known(text))
+        return _PATTERNS.sub(GONE, _without_keys(self.known(text)))
 
     def audit(self, text: str) -> str:
         """`text` (JSON, or any other) also without passwords in URLs and behind names like `password=`.

@@ -27,34 +27,15 @@ from gherkin.errors import ScenaristError
 from gherkin.values import Frozen
 from runners.sandbox import seccomp
 from runners.sandbox.cgroups import Group, control_group
-from runners.sandbox.disk import DiskWatch
+from runners.sandbox.mounts import system_mounts, toolchain
 from runners.sandbox.process import Capture, CommandResult, Running
+from runners.sandbox.watch import DiskWatch, MemoryWatch
 
 __all__ = ["CommandResult", "Limits", "Sandbox", "SandboxFailed", "SandboxMissing", "available"]
 
 WORKSPACE = "/workspace"
 HOME = "/home/agent"
 
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-# No key, no password, no host name: only what programs need to load, to speak TLS and to know names.
-_ETC = (
-    "alternatives",
-    "ca-certificates",
-    "fonts",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "mime.types",
-    "nsswitch.conf",
-    "os-release",
-    "pki/ca-trust",
-    "pki/tls/certs",
-    "protocols",
-    "services",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "terminfo",
-)
 _USERS = "root:x:0:0:root:/:/usr/sbin/nologin\nagent:x:1000:1000:agent:/home/agent:/bin/bash\n"
 _GROUPS = "root:x:0:\nagent:x:1000:\n"
 _HOSTS = "127.0.0.1 localhost sandbox\n::1 localhost\n"
@@ -77,10 +58,11 @@ class SandboxFailed(ScenaristError):
 class Limits(Frozen):
     """What one command may use.
 
-    `wall_s` and `cpu_s` are seconds (`cpu_s` for each process); `memory_mb` (MiB) bounds the private memory of
-    each process, and of all together where a delegated cgroup v2 is there; `processes` counts threads too;
-    `file_mb` (MiB) bounds each file and each of the private /tmp, home and /dev/shm; `output_bytes` is how much
-    output is kept. `disk_mb` (MiB) bounds the workspace with what else is writable.
+    `wall_s` and `cpu_s` are seconds (`cpu_s` for each process). `memory_mb` (MiB) bounds the private memory of each
+    process, and the private and shared memory of all of them together. `processes` counts threads too. `file_mb` (MiB)
+    bounds each file, and each of the private /tmp, home and /dev/shm. `output_bytes` is how much output is kept.
+    `disk_mb` (MiB) bounds the workspace with what else is writable, and `files` the number of files and folders there
+    and in the private folders.
     """
 
     wall_s: float = Field(default=120.0, gt=0)
@@ -91,6 +73,7 @@ class Limits(Frozen):
     open_files: int = Field(default=1024, gt=0)
     output_bytes: int = Field(default=1_000_000, gt=0)
     disk_mb: float = Field(default=4096, gt=0)
+    files: int = Field(default=500_000, gt=0)
 
 
 class Sandbox:
@@ -187,9 +170,10 @@ class Sandbox:
         environment = {**_environment(), **self.env, **env}
         directory = posixpath.normpath(posixpath.join(WORKSPACE, cwd))
         kept = capture or Capture(limits.output_bytes)
-        disk = DiskWatch([self.workspace, *self.writable.values()], limits.disk_mb)
+        disk = DiskWatch([self.workspace, *self.writable.values()], limits.disk_mb, limits.files)
         with contextlib.ExitStack() as stack:
             group = stack.enter_context(control_group(limits.processes, limits.memory_mb))
+            memory = None if group.bounds_memory else MemoryWatch(limits.memory_mb)
             try:
                 if self.unsafe:
                     home = stack.enter_context(tempfile.TemporaryDirectory(prefix="scenarist-"))
@@ -203,7 +187,7 @@ class Sandbox:
                 options = _Options(stack)
                 self._options(options, environment, directory, limits)
                 words = [*self.enter, _bwrap()]
-                return _run_bwrap(words, options, argv, limits, group, (kept, cancel, disk))
+                return _run_bwrap(words, options, argv, limits, group, (kept, cancel, disk, memory))
             except OSError as error:
                 raise SandboxFailed(f"The command could not be started: {error}.") from None
             except ValueError:
@@ -227,17 +211,11 @@ class Sandbox:
         args.add("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev")
         args.add(*tmpfs, "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev")  # noqa: S108
         args.add(*tmpfs, "1777", "--tmpfs", "/tmp", *tmpfs, "0700", "--tmpfs", HOME)  # noqa: S108
-        for system in map(Path, _SYSTEM):
-            if system.is_symlink():
-                args.add("--symlink", str(system.readlink()), str(system))
-            elif system.exists():
-                args.add("--ro-bind", str(system), str(system))
-        for name in (*_ETC, *(("resolv.conf",) if self.network else ())):
-            args.add("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+        args.add(*system_mounts(network=self.network))
         args.add_file("/etc/passwd", _USERS)
         args.add_file("/etc/group", _GROUPS)
         args.add_file("/etc/hosts", Path("/etc/hosts").read_text() if self.network else _HOSTS)
-        for prefix in _toolchain():
+        for prefix in toolchain():
             args.add("--ro-bind", prefix, prefix)
         args.add("--ro-bind" if self.workspace_read_only else "--bind", str(self.workspace), WORKSPACE)
         for folder in self._above_read_only():
@@ -325,13 +303,6 @@ def _bwrap_help(bwrap: str) -> str:
     return subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
 
 
-def _toolchain() -> list[str]:
-    """The running Python's virtual environment and the installation behind it, as named and as they really lie."""
-    prefixes = dict.fromkeys((sys.prefix, sys.base_prefix))
-    places = dict.fromkeys(place for p in prefixes for place in (p, str(Path(p).resolve())))
-    return [place for place in places if Path(place).parts[:2] != ("/", "usr")]
-
-
 def _environment() -> dict[str, str]:
     search = (f"{sys.prefix}/bin", "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
     return {
@@ -411,13 +382,13 @@ def _run_bwrap(
     argv: Sequence[str],
     limits: Limits,
     group: Group,
-    watched: tuple[Capture, threading.Event | None, DiskWatch],
+    watched: tuple[Capture, threading.Event | None, DiskWatch, MemoryWatch | None],
 ) -> CommandResult:
     """Run `argv` under bwrap; it starts only once we hold its pid namespace and it is limited."""
     with contextlib.ExitStack() as stack:
         status, status_end = _pipe(stack)
         block_end, block = _pipe(stack)
-        if (filtering := seccomp.program()) is not None:
+        if (filtering := seccomp.program(shared_bytes=limits.memory_mb << 8)) is not None:
             options.add("--seccomp", str(options.memory_file(filtering)))
         options.add("--json-status-fd", str(status_end.fileno()), "--block-fd", str(block_end.fileno()))
         # The options go through memory: command lines can be read by others, /proc/1/cmdline inside among them.

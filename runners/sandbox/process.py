@@ -14,21 +14,23 @@ from types import TracebackType
 from typing import Self
 
 from gherkin.values import Frozen
-from runners.sandbox.disk import DiskWatch
+from runners.sandbox.watch import DiskWatch, MemoryWatch, Watch
 
 _POLL_S = 0.05
 _GRACE_S = 2.0
 _CHUNK = 65_536
+_UMASK = 0o022
 
 
 class CommandResult(Frozen):
     """How a command ended.
 
-    `exit_code` is None when it was stopped (timed out, cancelled, disk full), and 128 + n when signal n ended it. `output`
-    is stdout and stderr as they came, cut in the middle when `truncated`, and `output_bytes` how much there was.
-    `duration_s` and `cpu_s` are in seconds, the second one of all its processes that have been waited for.
-    `memory_mb` (MiB) is the largest resident size of one of them, `disk_mb` the size of the workspace when it was
-    last looked at (0: it was not), and `disk_full` whether it was stopped for that.
+    `exit_code` is None when it was stopped (timed out, cancelled, too much disk or memory), and 128 + n when signal n
+    ended it. `output` is stdout and stderr as they came, cut in the middle when `truncated`, and `output_bytes` how
+    much there was. `duration_s` and `cpu_s` are in seconds, the second one of all its processes that have been waited
+    for. `memory_mb` (MiB) is the largest resident size of one of them. `disk_mb` (MiB) and `disk_files` are what the
+    workspace took when it was last measured (0: it was not). `disk_full` and `memory_full` say that it was stopped
+    because it took more than it may.
     """
 
     exit_code: int | None
@@ -41,7 +43,9 @@ class CommandResult(Frozen):
     memory_mb: float = 0.0
     output_bytes: int = 0
     disk_mb: float = 0.0
+    disk_files: int = 0
     disk_full: bool = False
+    memory_full: bool = False
 
 
 class Capture:
@@ -86,7 +90,9 @@ class Running:
     """A started command, as a context manager: on leaving, its whole process group is dead.
 
     `init` and `init_pid` may be set to a pidfd and the number of the first process of a pid namespace the command
-    lives in: the kernel ends everything in that namespace with it. The pidfd is closed at the end. Raises `OSError` when `argv` cannot be started.
+    lives in: the kernel ends everything in that namespace with it. The pidfd is closed at the end. What the command
+    makes has the usual permissions, whatever the umask of this process is. Raises `OSError` when `argv` cannot be
+    started.
     """
 
     def __init__(
@@ -107,6 +113,7 @@ class Running:
             stderr=subprocess.STDOUT,
             bufsize=0,
             start_new_session=True,
+            umask=_UMASK,
         )
         self._exit = os.pidfd_open(self._process.pid)
         stdout = self._process.stdout
@@ -115,10 +122,22 @@ class Running:
         os.set_blocking(stdout.fileno(), False)
 
     def wait(
-        self, wall_s: float, capture: Capture, cancel: threading.Event | None, disk: DiskWatch | None = None
+        self,
+        wall_s: float,
+        capture: Capture,
+        cancel: threading.Event | None,
+        disk: DiskWatch | None = None,
+        memory: MemoryWatch | None = None,
     ) -> CommandResult:
         """Wait for the end, at most `wall_s` seconds since the start, and end what is left of it."""
-        ended = self._watch(capture, self._started + wall_s, cancel, disk)
+        watches: dict[str, Watch] = {}
+        if disk is not None:
+            watches["disk full"] = disk
+        if memory is not None:
+            watches["memory full"] = memory
+        for watch in watches.values():
+            watch.root_pid = self.init_pid or None
+        ended = self._watch(capture, self._started + wall_s, cancel, watches)
         self._kill()
         self._drain(capture, time.monotonic() + _GRACE_S)
         code, cpu_s, memory_mb = self._reap()
@@ -131,6 +150,8 @@ class Running:
             cancelled=ended == "cancelled",
             disk_full=ended == "disk full",
             disk_mb=round(disk.used_mb, 1) if disk else 0.0,
+            disk_files=disk.files if disk else 0,
+            memory_full=ended == "memory full",
             duration_s=round(time.monotonic() - self._started, 3),
             cpu_s=round(cpu_s, 3),
             memory_mb=round(memory_mb, 1),
@@ -151,22 +172,28 @@ class Running:
         return self._process.returncode, seconds, used[-1].ru_maxrss / 1024
 
     def _watch(
-        self, capture: Capture, deadline: float, cancel: threading.Event | None, disk: DiskWatch | None
+        self,
+        capture: Capture,
+        deadline: float,
+        cancel: threading.Event | None,
+        watches: Mapping[str, Watch],
     ) -> str:
+        """Wait until something ends it; returns what, in words."""
         poll = select.poll()
         poll.register(self._exit, select.POLLIN)
         poll.register(self._stdout, select.POLLIN)
         while True:
             left = max(0.0, deadline - time.monotonic())
-            ready = {fd for fd, _ in poll.poll(1000 * (min(left, _POLL_S) if cancel or disk else left))}
+            ready = {fd for fd, _ in poll.poll(1000 * (min(left, _POLL_S) if cancel or watches else left))}
             if self._stdout.fileno() in ready and not self._read(capture):
                 poll.unregister(self._stdout)
             if self._exit in ready:
                 return "exited"
             if cancel is not None and cancel.is_set():
                 return "cancelled"
-            if disk is not None and disk.full():
-                return "disk full"
+            for what, watch in watches.items():
+                if watch.exceeded():
+                    return what
             if time.monotonic() >= deadline:
                 return "timed out"
 

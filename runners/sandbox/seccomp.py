@@ -77,9 +77,31 @@ _FAMILIES = (1, 2, 10, 16)
 # Put characters into the terminal's input: TIOCSTI and TIOCLINUX.
 _TYPING = (0x5412, 0x541C)
 
+# Calls that set a file's permissions: numbers on x86_64 and aarch64, and which argument holds them.
+_PERMISSIONS: dict[str, tuple[tuple[int | None, int | None], int]] = {
+    "chmod": ((90, None), 1),
+    "fchmod": ((91, 52), 1),
+    "fchmodat": ((268, 53), 2),
+    "fchmodat2": ((452, 452), 2),
+    "creat": ((85, None), 1),
+    "mknod": ((133, None), 1),
+    "mknodat": ((259, 33), 2),
+}
+# The same for those whose argument before it says whether a file may be made.
+_OPENING: dict[str, tuple[tuple[int | None, int | None], int]] = {
+    "open": ((2, None), 2),
+    "openat": ((257, 56), 3),
+}
+# Its flags and permissions lie in memory, too; programs then fall back to openat.
+_OPENAT2 = (437, 437)
+_SHMGET = (29, 194)
+_SET_USER_ID = 0o4000
+_MAKING = 0x40 | 0x40_0000  # O_CREAT, and the part of O_TMPFILE that is its own
+
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO = 0x7FFF_0000, 0x0005_0000
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_EINVAL = 22
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 
 
@@ -101,9 +123,18 @@ def _block(number: int, body: bytes) -> bytes:
     return _step(_EQUAL, number, 0, len(body) // 8) + body
 
 
+def _argument(number: int) -> bytes:
+    """Load the lower half of an argument, counted from 0."""
+    return _step(_LOAD, _FIRST_ARGUMENT + 8 * number)
+
+
 @cache
-def program(machine: str = platform.machine()) -> bytes | None:
-    """The filter for this kind of machine (as `uname -m` names it), None where none is known."""
+def program(machine: str = platform.machine(), *, shared_bytes: int = 1 << 20) -> bytes | None:
+    """The filter for this kind of machine (as `uname -m` names it), None where none is known.
+
+    `shared_bytes` is the size of the largest System V shared memory segment. A segment that nobody has mapped belongs
+    to no process, so no other limit finds it; there may be 4,096 of them (SHMMNI, shmget(2)).
+    """
     if machine not in _ARCHITECTURES:
         return None
     column, architecture = _ARCHITECTURES[machine]
@@ -131,4 +162,16 @@ def program(machine: str = platform.machine()) -> bytes | None:
     steps.append(_block(_SOCKET[column], _step(_LOAD, _FIRST_ARGUMENT) + known + _refuse(_EAFNOSUPPORT)))
     typing = b"".join(_when(_EQUAL, request, _EPERM) for request in _TYPING)
     steps.append(_block(_IOCTL[column], _step(_LOAD, _SECOND_ARGUMENT) + typing + allow))
+    unset = _when(_ANY_BIT, _SET_USER_ID, _EPERM) + allow
+    for calls, argument in _PERMISSIONS.values():
+        if (number := calls[column]) is not None:
+            steps.append(_block(number, _argument(argument) + unset))
+    for calls, argument in _OPENING.values():
+        if (number := calls[column]) is not None:
+            making = _step(_ANY_BIT, _MAKING, 1, 0) + allow
+            steps.append(_block(number, _argument(argument - 1) + making + _argument(argument) + unset))
+    steps.append(_when(_EQUAL, _OPENAT2[column], _ENOSYS))
+    large = _step(_LOAD, _SECOND_ARGUMENT + 4) + _when(_AT_LEAST, 1, _EINVAL)
+    large += _step(_LOAD, _SECOND_ARGUMENT) + _when(_AT_LEAST, shared_bytes + 1, _EINVAL)
+    steps.append(_block(_SHMGET[column], large + allow))
     return b"".join([*steps, allow])

@@ -16,7 +16,7 @@ from runners.verify.verdict import Failure
 
 _MAX_REPORT = 5_000_000
 _FAILED = re.compile(
-    r"^\s*(?:--- FAIL|FAIL\b|FAILED\b|not ok\b|error(?:\[\w+\])?:|E\s{2,}|\u2715|\u25cf|thread '.*' panicked)",
+    r"^[ \t]*(?:--- FAIL|FAIL\b|FAILED\b|not ok\b|error(?:\[\w+\])?:|E\s{2,}|\u2715|\u25cf|thread '.*' panicked)",
     re.M,
 )
 

@@ -57,11 +57,12 @@ class Collector:
         if self._size > _MAX_BYTES:
             self.problem = "its report is too long"
             return
-        self._buffer += data
-        *lines, rest = bytes(self._buffer).split(b"\n")
-        self._buffer = bytearray(rest)
-        for line in lines:
-            self._record(line)
+        # Only the new data is searched for line ends: one line may come in a thousand parts.
+        first, *more = data.split(b"\n")
+        self._buffer += first
+        for part in more:
+            self._record(bytes(self._buffer))
+            self._buffer = bytearray(part)
 
     def _record(self, line: bytes) -> None:
         try:

@@ -144,13 +144,17 @@ def _tail_of(path: str) -> str:
 
 
 _GO_BROKEN = re.compile(r"FAIL\s+(\S+) \[(?:build|setup) failed\]")
+_GO_OUTCOMES: Mapping[str, Outcome] = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 
 
 def _go(output: str) -> list[tuple[str, Outcome, str]]:
-    """The events of test2json, https://pkg.go.dev/cmd/test2json; a package that does not build is one failing test."""
-    outcomes: Mapping[str, Outcome] = {"pass": "passed", "fail": "failed", "skip": "skipped"}
+    """The events of test2json, https://pkg.go.dev/cmd/test2json.
+
+    A package that fails without a failing test, for one because it does not build, is one failing test itself.
+    """
     found: list[tuple[str, Outcome, str]] = []
     said: dict[str, list[str]] = {}
+    failed: set[str] = set()
     for line in output.splitlines():
         try:
             event = json.loads(line)
@@ -162,29 +166,43 @@ def _go(output: str) -> list[tuple[str, Outcome, str]]:
         name = f"{package}::{test}" if test else package or str(event.get("ImportPath", ""))
         if action in ("output", "build-output"):
             said.setdefault(name, []).append(str(event.get("Output", "")))
-        elif action in outcomes and test:
-            found.append((name, outcomes[action], "".join(said.get(name, ()))))
-        elif action == "fail":
-            inside = any(each.startswith(f"{package}::") and what == "failed" for each, what, _ in found)
-            if not inside:
-                found.append((name, "error", "".join(said.get(name, ()))))
+        elif action in _GO_OUTCOMES and test:
+            found.append((name, _GO_OUTCOMES[action], "".join(said.pop(name, ()))))
+            if action == "fail":
+                failed.add(str(package))
+        elif action == "fail" and str(package) not in failed:
+            found.append((name, "error", "".join(said.pop(name, ()))))
     return found
 
 
-_CARGO = re.compile(r"^test (\S.*?) \.\.\. (ok|FAILED|ignored)", re.M)
-_CARGO_TARGET = re.compile(r"^\s*(?:Running (?:unittests )?(\S+)|Doc-tests (\S+))", re.M)
+_CARGO = re.compile(r"test (\S.*?) \.\.\. (ok|FAILED|ignored)")
+_CARGO_TARGET = re.compile(r"\s*(?:Running (?:unittests )?(\S+)|Doc-tests (\S+))")
 _CARGO_LINE = re.compile(r" \(line \d+\)$")
-_CARGO_SAID = re.compile(r"^---- (\S.*?) stdout ----\n(.*?)(?=^---- |^failures:|\Z)", re.M | re.S)
+_CARGO_SAID = re.compile(r"---- (\S.*) stdout ----$")
+_CARGO_OUTCOMES: Mapping[str, Outcome] = {"ok": "passed", "FAILED": "failed", "ignored": "skipped"}
 
 
 def _cargo(output: str) -> list[tuple[str, Outcome, str]]:
-    outcomes: Mapping[str, Outcome] = {"ok": "passed", "FAILED": "failed", "ignored": "skipped"}
-    said = dict(_CARGO_SAID.findall(output))
-    marks = [(match.start(), match[1] or match[2]) for match in _CARGO_TARGET.finditer(output)]
+    """What `cargo test` prints, line by line: https://doc.rust-lang.org/rustc/tests/."""
+    target = ""
+    tests: list[tuple[str, str, Outcome]] = []
+    said: dict[str, list[str]] = {}
+    saying: list[str] | None = None
+    for line in output.split("\n"):
+        if heading := _CARGO_SAID.match(line):
+            saying = said.setdefault(heading[1], [])
+        elif line.startswith(("---- ", "failures:")):
+            saying = None
+        elif saying is not None:
+            saying.append(line)
+        # What a test prints may look like a result, so this is not the other branch of the above.
+        if running := _CARGO_TARGET.match(line):
+            target = running[1] or running[2]
+        elif result := _CARGO.match(line):
+            tests.append((target, result[1], _CARGO_OUTCOMES[result[2]]))
     found: list[tuple[str, Outcome, str]] = []
-    for match in _CARGO.finditer(output):
-        target = next((name for at, name in reversed(marks) if at < match.start()), "")
-        test = _CARGO_LINE.sub("", match[1])  # an example in documentation moves with the lines above it
-        name = f"{target}::{test}" if target else test
-        found.append((name, outcomes[match[2]], said.get(match[1], "")))
+    for target, test, outcome in tests:
+        name = _CARGO_LINE.sub("", test)  # an example in documentation moves with the lines above it
+        message = "\n".join(said.pop(test, ()))
+        found.append((f"{target}::{name}" if target else name, outcome, message))
     return found

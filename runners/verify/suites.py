@@ -203,10 +203,11 @@ class Suites:
             _SCENARIO,
         )
         outcomes: dict[str, Outcome] = {}
+        numbers: dict[str, int] = {}
         failures: list[Failure] = []
         lines: dict[str, int] = {}
         for entry in entries:
-            name = _unique(f"{entry['path']}::{entry['name']}", outcomes)
+            name = _unique(f"{entry['path']}::{entry['name']}", outcomes, numbers)
             outcome = _behave_outcome(entry)
             outcomes[name] = outcome
             lines[name] = entry["line"]
@@ -361,12 +362,17 @@ def _behave_outcome(entry: dict[str, Any]) -> Outcome:
     return _BEHAVE.get(entry["status"], "error")
 
 
-def _unique(name: str, taken: Mapping[str, object]) -> str:
-    number = 1
+def _unique(name: str, taken: Mapping[str, object], numbers: dict[str, int]) -> str:
+    """`name`, or with the first number behind it that makes it differ from all that is `taken`.
+
+    `numbers` remembers the last number of each name, so that many equal names take linear time.
+    """
     unique = name
+    number = numbers.get(name, 1)
     while unique in taken:
         number += 1
         unique = f"{name} ({number})"
+    numbers[name] = number
     return unique
 
 

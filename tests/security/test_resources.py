@@ -14,7 +14,7 @@ import pytest
 from runners.git.command import GitFailed
 from runners.git.workspaces import Workspaces
 from runners.sandbox.bubblewrap import Limits, Sandbox
-from runners.sandbox.disk import size_of
+from runners.sandbox.watch import size_of
 
 SOON = Limits(wall_s=2)
 
@@ -210,7 +210,7 @@ def test_attack_a_tree_too_deep_to_remove(tmp_path: Path) -> None:
 def test_attack_folders_that_cannot_be_removed(tmp_path: Path) -> None:
     """Without rights on its own folders, as an ordinary user's clean-up meets them."""
     program = (
-        "from pathlib import Path\nfrom runners.git.removal import remove_tree\nimport sys\n"
+        "from pathlib import Path\nfrom runners.sandbox.beneath import remove_tree\nimport sys\n"
         "remove_tree(Path(sys.argv[1])); print(Path(sys.argv[1]).exists())"
     )
     tree = tmp_path / "tree"

@@ -1,37 +1,26 @@
-"""Opening files beneath the workspace, and nowhere else, while commands may be moving things around in it.
+"""Reading, writing, moving and removing files beneath the workspace, and nowhere else.
 
-With openat2(2) (Linux 5.6, https://man7.org/linux/man-pages/man2/openat2.2.html) the kernel follows links as long
-as they stay beneath; without it no link is followed at all.
+Commands may be moving things around in it meanwhile, so nothing is looked up twice: see `runners.sandbox.beneath`.
 """
 
 import contextlib
-import ctypes
 import errno
 import os
 import posixpath
 import secrets
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runners.policy.refused import Refused
+from runners.sandbox.beneath import FOLDER, open_beneath, remove_at
 from runners.sandbox.bubblewrap import WORKSPACE
 
-_OPENAT2 = 437
-_RESOLVE_NO_MAGICLINKS = 0x02
-_RESOLVE_BENEATH = 0x08
-_LIBC = ctypes.CDLL(None, use_errno=True)
 Check = Callable[[str], None]
-_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Missing(Refused):
     """There is nothing at that path."""
-
-
-class _How(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
 def normalise(path: str) -> str:
@@ -75,7 +64,7 @@ def open_file(root: Path, path: str) -> Iterator[int]:
 @contextlib.contextmanager
 def open_folder(root: Path, path: str) -> Iterator[tuple[int, str]]:
     """A descriptor (O_PATH) of the folder `path`, and where it really lies. Raises `Refused`."""
-    with _opened(root, path, _DIRECTORY) as found:
+    with _opened(root, path, FOLDER) as found:
         yield found
 
 
@@ -130,7 +119,7 @@ def remove(root: Path, path: str, check: Check, *, recursive: bool) -> list[str]
             if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
                 os.unlink(name, dir_fd=fd)
             elif recursive:
-                shutil.rmtree(name, dir_fd=fd)
+                remove_at(fd, name)
             else:
                 os.rmdir(name, dir_fd=fd)
         except OSError as error:
@@ -242,10 +231,10 @@ def _make_folders(root: Path, folder: str) -> None:
 @contextlib.contextmanager
 def _opened(root: Path, path: str, flags: int) -> Iterator[tuple[int, str]]:
     """Open `path` beneath `root`; yields the descriptor and the real path, which is checked for `.git` as well."""
-    root_fd = os.open(root, _DIRECTORY)
+    root_fd = os.open(root, FOLDER)
     try:
         try:
-            fd = _open_beneath(root_fd, path, flags | os.O_CLOEXEC)
+            fd = open_beneath(root_fd, path, flags)
         except OSError as error:
             raise _refusal(path, error) from None
         try:
@@ -260,31 +249,6 @@ def _opened(root: Path, path: str, flags: int) -> Iterator[tuple[int, str]]:
 
 def _place(fd: int) -> str:
     return str(Path(f"/proc/self/fd/{fd}").readlink())
-
-
-def _open_beneath(root_fd: int, path: str, flags: int) -> int:
-    how = _How(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
-    fd = int(_LIBC.syscall(_OPENAT2, root_fd, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how)))
-    if fd >= 0:
-        return fd
-    number = ctypes.get_errno()
-    if number in (errno.ENOSYS, errno.EPERM):  # an older kernel, or a seccomp filter that does not know it
-        return open_without_links(root_fd, path, flags)
-    raise OSError(number, os.strerror(number))
-
-
-def open_without_links(root_fd: int, path: str, flags: int) -> int:
-    """Open `path` beneath `root_fd` folder by folder; any link on the way ends in `OSError`."""
-    *folders, name = path.split("/")
-    here = os.dup(root_fd)
-    try:
-        for folder in folders:
-            below = os.open(folder, _DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-            os.close(here)
-            here = below
-        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=here)
-    finally:
-        os.close(here)
 
 
 def _refusal(path: str, error: OSError) -> Refused:

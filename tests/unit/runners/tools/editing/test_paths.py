@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runners.sandbox.beneath import open_without_links
 from runners.tools.base import Refused
 from runners.tools.editing import paths
 from runners.tools.editing.paths import normalise, open_folder, read_bytes, write_bytes
@@ -24,7 +25,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture(params=["openat2", "walk"])
 def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "walk":
-        monkeypatch.setattr(paths, "_open_beneath", paths.open_without_links)
+        monkeypatch.setattr(paths, "open_beneath", open_without_links)
     return str(request.param)
 
 
