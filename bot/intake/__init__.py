@@ -1,1 +1,3 @@
-"""Delivery -> Event -> Command. `events`, `github` and `commands` are pure; `inbox` and `handler` do the I/O."""
+"""From delivery to event to decision.
+
+The deciding modules are pure; `deliveries`, `inbox` and `handler` do the I/O."""

@@ -1,4 +1,4 @@
-"""Events after which the bot can do nothing more in a repository: the App uninstalled, the repository archived, and the like."""
+"""Events that end the bot's access to a repository: App uninstalled, repository archived or removed."""
 
 from pydantic import BaseModel
 

@@ -92,9 +92,10 @@ def issue_body(story: BacklogStory) -> str:
 def import_backlog(
     forge: Backlog, repo: Repo, stories: Sequence[BacklogStory], labels: Sequence[str], *, dry_run: bool
 ) -> list[tuple[BacklogStory, int, bool]]:
-    """Make an issue of each story that has none yet: (story, number of its issue, whether it is new); 0 in a dry run.
+    """Create an issue for each story that has none yet.
 
-    Raises the forge's errors; what was made until then stays, and the next import goes on from there.
+    Returns (story, number of its issue, whether it is new) for each; the number is 0 in a dry run. Raises the forge's
+    errors; issues created until then stay, and the next import continues from there.
     """
     known = forge.marked_issues(repo, "scenarist:backlog:")
     done = []

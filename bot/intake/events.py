@@ -49,7 +49,10 @@ class ReviewCommented(Frozen):
 
 
 class Commented(Frozen):
-    """Somebody wrote on an issue or a pull request; `title` and `text` are the issue's as it is now, and `label` is the trigger."""
+    """Somebody commented on an issue or pull request.
+
+    `title` and `text` are the issue's as it is now, `label` is the trigger label.
+    """
 
     repo: Repo
     kind: Literal["issue", "pull"]
@@ -64,7 +67,7 @@ class Commented(Frozen):
 
 
 class Withdrawn(Frozen):
-    """What a run was asked for is gone: the label, the issue, or the open pull request; `reason` says what."""
+    """The request of a run was withdrawn: label removed, issue or pull request closed; `reason` says which."""
 
     repo: Repo
     kind: Literal["issue", "pull"]

@@ -1,4 +1,4 @@
-"""GitHub's webhook payloads, read by tolerant models of our own: only the fields we use, unknown ones ignored.
+"""Reads GitHub's webhook payloads with tolerant models: only the fields we use, unknown ones ignored.
 
 githubkit's typed payloads refuse a third of GitHub's recorded ones.
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
@@ -131,7 +131,11 @@ def signature_valid(secret: bytes, body: bytes, header: bytes | None) -> bool:
 
 
 def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> Event | Ignored:
-    """Read one delivery; `spec_label` starts a run that waits for an approval of its scenarios. Raises `PayloadInvalid` when the body is not what `event` must be."""
+    """Read one delivery.
+
+    `spec_label` starts a run whose scenarios wait for approval. Raises `PayloadInvalid` when the body does not fit
+    `event`.
+    """
     if event in ACCESS_EVENTS:
         return _read(lambda: access_event(event, body))
     if event not in _WANTED:

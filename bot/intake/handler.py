@@ -30,7 +30,8 @@ from runners.contract.job import FEATURE
 log = logging.getLogger(__name__)
 
 _MAX_DELAY_S = 600.0
-# A defect is met again: after some ten minutes of attempts the delivery is closed. A forge that is away is waited for.
+# A defect fails each time: after about ten minutes of attempts the delivery is closed. While the forge does not
+# answer, attempts go on.
 _MAX_ATTEMPTS = 8
 
 
@@ -211,7 +212,7 @@ class IntakeHandler:
         return None
 
     def _cancel(self, decision: CancelRuns | CancelAll, found: Sequence[str]) -> None:
-        """Cancel the runs that were found; one that resists keeps no other from it. Raises its error at the end."""
+        """Cancel all the runs given, even if cancelling one fails; raises that error at the end."""
         cancel = Controlled(control="cancel", by=decision.by, reason=f"{decision.reason} by {decision.by}.")
         failed: Exception | None = None
         for run_id in found:

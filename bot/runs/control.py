@@ -1,4 +1,4 @@
-"""Pausing, resuming, cancelling and retrying a run from outside: one way for the command line, HTTP and Celery."""
+"""Pause, resume, cancel or retry a run; the command line, HTTP and Celery all call this."""
 
 from bot.log.events import PHASES_TO_RETRY, Controlled
 from bot.storage.store import Store

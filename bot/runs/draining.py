@@ -3,12 +3,15 @@
 import time
 from pathlib import Path
 
-# This share of the grace time a turn in hand may take to its end; then it is broken off, and taken up again elsewhere.
+# A turn in progress may use this share of the grace time; then it is stopped, and another worker continues it.
 _TURN_SHARE = 0.7
 
 
 class Draining:
-    """Whether the worker is to stop; `path` is a file of its own that is not there yet, `grace_s` what it has, in seconds."""
+    """Whether the worker is to stop.
+
+    `path` is a file of its own that does not exist yet, `grace_s` the grace time in seconds.
+    """
 
     def __init__(self, path: Path, grace_s: float) -> None:
         self._path = path

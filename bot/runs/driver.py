@@ -49,14 +49,14 @@ class PhaseNeverEnded(ScenaristError):
     """A phase took its worker down each time it was begun."""
 
     code = "SCN-6004"
-    next_step = "Read the worker's log of that time; it may need more memory. `scenarist retry` begins the phase again."
+    next_step = "Read the worker's log of that time; it may need more memory. `scenarist retry` starts the phase again."
 
 
 class HostTrouble(ScenaristError):
-    """The machine lacks something that it may have again: room on the disk, a writable disk, memory, open files."""
+    """The machine lacks something temporarily: free or writable disk, memory, open files."""
 
     code = "SCN-6005"
-    next_step = "Make room (`scenarist gc`), or look at the disk and the limits of the worker; the run is tried again meanwhile."
+    next_step = "Free disk space (`scenarist gc`), or check the disk and the worker's limits; the run is tried again by itself."
 
 
 _LACKING = {
@@ -81,14 +81,14 @@ def host_trouble(error: Exception) -> HostTrouble | None:
     return HostTrouble(f"On this worker's machine {said}.") if said else None
 
 
-# What is waited for.
+# Temporary errors, after which the phase is tried again.
 _PASSING = (ForgeUnavailable, GitUnavailable, ModelUnavailable, HostTrouble)
 
 Handler = Callable[[str, RunState, "ClaimedRun"], PhaseResult[Event]]
 
 
 class ClaimedRun:
-    """A claim in use: everything a phase stores on its way goes through it."""
+    """A run under a claim. A phase stores its events and artifacts through it."""
 
     def __init__(self, store: Store, claim: RunClaim, draining: Draining | None = None) -> None:
         self._store = store
@@ -98,7 +98,10 @@ class ClaimedRun:
         self.cancel = threading.Event()
 
     def log(self, events: Sequence[Event], artifacts: Mapping[str, bytes] | None = None) -> None:
-        """Append events and artifacts durably. Raises `LeaseLost`, also when the worker is to stop: afterwards, then."""
+        """Append events and artifacts durably.
+
+        Raises `LeaseLost` when the claim is lost, and after appending when the worker is to stop.
+        """
         self._store.log(self._claim, events, artifacts)
         if self._draining is not None and self._draining.begun:
             raise LeaseLost(f"This worker stops; run {self._claim.run_id} goes on elsewhere.")
@@ -110,7 +113,8 @@ class ClaimedRun:
 class Driver:
     """Does the phases it has handlers for. `changed(run_id, next_phase)` is called after each step.
 
-    What may pass is tried again after `retry_seconds`, and each time after twice as long. `sandboxed` is what the log says of the phases: whether this process runs commands in a sandbox.
+    A phase that failed for a temporary reason is tried again after `retry_seconds`, then after twice as long each
+    time. `sandboxed` says whether this process runs commands in a sandbox; the log records it for each phase.
     """
 
     def __init__(
@@ -135,7 +139,7 @@ class Driver:
         self._sandboxed = sandboxed
 
     def work(self, run_id: str) -> None:
-        """Do phase after phase of a run while they are ours: one that was begun comes before those that wait."""
+        """Do the run's phases, one after the other, while this worker has handlers for them."""
         while self.advance(run_id):
             pass
 
@@ -164,9 +168,10 @@ class Driver:
         return True
 
     def _let_go(self, claim: RunClaim) -> None:
-        """Give the claim back as soon as the database is there again; nothing was stored since, so nothing is lost.
+        """Release the claim as soon as the database answers again; nothing was stored since, so nothing is lost.
 
-        After as long as a lease it is old anyway. Attempts are further apart each time: the next ones must not be used up within seconds.
+        The lease ends by itself after its time. The waits between attempts grow, so that the attempts of the phase
+        are not used up within seconds.
         """
         until = time.monotonic() + self._lease_seconds
         while time.monotonic() < until and not (self._draining is not None and self._draining.begun):

@@ -63,7 +63,7 @@ def _alembic(connection: sa.Connection) -> "Config":
     return config
 
 
-# Seconds. Nothing is put off for longer, and no lease is: what lies further ahead was written before the clock was set back.
+# Seconds. No delay or lease is longer, so a later time was written before the clock was set back.
 LONGEST_WAIT = 4000.0
 
 

@@ -41,7 +41,7 @@ class Reports:
             return self._reporting(db, run_id, fence, report_until=self._clock() + seconds)
 
     def end(self, run_id: str, fence: int, seq: int, posted: StatusPosted | None = None) -> bool:
-        """Let go of the right to report, having shown the log up to `seq`; False, and nothing, without the right.
+        """Release the right to report after showing the log up to `seq`; return False without that right.
 
         `posted` is appended to the log, when the comment is new.
         """

@@ -224,11 +224,11 @@ class Store:
             self._write(db, claim, lease_until=self.clock() + seconds)
 
     def release(self, claim: RunClaim) -> bool:
-        """Give a claim back unfinished, as if the phase had not been begun; False when it is not ours any more."""
+        """Release a claim as if the phase had not been started; return False when the claim is lost."""
         return self._give_back(claim, attempts=runs.c.attempts - 1, due_at=self.clock())
 
     def put_off(self, claim: RunClaim, seconds: float) -> bool:
-        """Give a claim back that came to nothing, for an attempt in some seconds; False when it is not ours any more."""
+        """Release a claim whose phase failed, and try again in some seconds; return False when the claim is lost."""
         return self._give_back(claim, due_at=self.clock() + seconds)
 
     def _give_back(self, claim: RunClaim, **values: Any) -> bool:
@@ -277,7 +277,7 @@ class Store:
             append(db, run_id, [event], self.clock())
 
     def free_orphans(self, is_gone: Callable[[str], bool]) -> list[tuple[str, Phase]]:
-        """Take the leases of workers that are gone, by their names; (id, phase) of the runs that can go on."""
+        """End the leases of workers that are gone, by identity; return (id, phase) of the runs that can continue."""
         held = sa.select(runs.c.id, runs.c.phase, runs.c.fence, runs.c.holder).where(
             runs.c.status == "active", runs.c.lease_until >= self.clock()
         )
@@ -296,7 +296,7 @@ class Store:
         return freed
 
     def due_runs(self, older_than: float, phases: Iterable[Phase], limit: int) -> list[tuple[str, Phase]]:
-        """(id, phase) of active runs before one of `phases` that nobody holds and that should have gone on `older_than` seconds ago."""
+        """Return (id, phase) of unclaimed active runs before one of `phases` that were due `older_than` seconds ago."""
         now = self.clock()
         query = (
             sa.select(runs.c.id, runs.c.phase)
@@ -380,7 +380,7 @@ class Store:
             return False  # another run on its target has begun in the meantime
 
     def instruct(self, run_id: str, event: Instructed) -> bool:
-        """Add what somebody wrote to an open run's log, once a comment; False when the run has ended or is being concluded."""
+        """Append a comment to an open run's log, once; return False when the run has ended or is being concluded."""
         query = sa.select(runs.c.id).where(
             runs.c.id == run_id, runs.c.status.in_(["active", "paused"]), runs.c.phase != "conclude"
         )

@@ -29,7 +29,7 @@ class AllowanceUsed(ScenaristError):
 
 
 class Used(Frozen):
-    """What some runs have used: how many they were and how many reached a pull request, tokens, US dollars, minutes of work."""
+    """What some runs have used: runs, runs with a pull request, tokens, US dollars, minutes of work."""
 
     runs: int = 0
     done: int = 0
@@ -48,7 +48,10 @@ def used_by(new: Sequence[Event]) -> tuple[int, float, float]:
 
 
 def usage(engine: sa.Engine, since: float, *, but: str = "", **where: object) -> Used:
-    """What the runs requested after `since` (seconds since the epoch) have used, without the run `but`; `where` are columns."""
+    """Return what runs requested after `since` (seconds since the epoch) have used, without the run `but`.
+
+    `where` are conditions on columns.
+    """
     query = sa.select(*_SUMS).where(runs.c.created_at > since, runs.c.id != but)
     query = query.where(*(runs.c[name] == value for name, value in where.items()))
     with reading(engine) as db:
@@ -110,7 +113,10 @@ def check_day(
 
 
 def count_alone(db: sa.Connection) -> None:
-    """Let nobody else claim by a count until the transaction ends: two would find the same room. SQLite has one writer anyway."""
+    """Keep others from claiming by a count until the transaction ends, so that two do not take the same place.
+
+    SQLite has one writer anyway.
+    """
     if db.dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(_COUNTING)))
 

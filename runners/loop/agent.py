@@ -1,4 +1,4 @@
-"""THE tool loop: ask the model, run its calls, log, repeat, until it finishes or a bound is reached."""
+"""The tool loop: ask the model, run its calls, log, repeat, until it finishes or reaches a limit."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -42,8 +42,8 @@ _REFUSALS = 3
 _ENDING = ("finish", "give_up", "ask")
 _NUDGE = "Go on with a tool call. When the task is done, call `finish`; if it cannot be done, call `give_up`."
 _LAST = (
-    "Your budget allows one more reply. If the task is done, call `finish`. If not, call `give_up` and say what is done and "
-    "what is missing."
+    "Your budget allows one more reply. If the task is done, call `finish`. If not, call `give_up` and say "
+    "what is done and what is missing."
 )
 CHECK = "Not passed on yet. Look over what you have changed:\n"
 _MAX_WORDS = 1500
@@ -94,7 +94,7 @@ ENDINGS = (
 
 
 class Ended(Frozen):
-    """How a loop ended: the model finished, gave up or asked, a budget was used up, or it was stuck."""
+    """Why a loop ended: the model finished, gave up, asked, used up its budget, or was stuck."""
 
     reason: Literal["finish", "give_up", "ask", "budget", "stuck"]
     text: str
@@ -102,7 +102,7 @@ class Ended(Frozen):
 
 
 class Navigator(Protocol):
-    """Advises a driver who is stuck with the conversation so far: events that are not logged yet. Raises `Cancelled`."""
+    """Returns advice on the conversation so far, as events that are not logged yet. Raises `Cancelled`."""
 
     def __call__(self, messages: Sequence[Message]) -> Sequence[RunnerEvent]: ...
 
@@ -110,10 +110,11 @@ class Navigator(Protocol):
 class Agent:
     """One conversation with one model and one set of tools.
 
-    `log` gets each event before anything is built on it: a reply before its calls are run, a turn's
-    results together. It may raise to end the loop (a cancelled run does so). The first `finish` is answered with what
-    `checklist` gives, and only the next one ends the loop. `inbox` gives what came in since it was last asked, `navigator` advice
-    when the model goes round in circles. `refusal` gives the reason why a `finish` is not accepted, or nothing.
+    `log` stores events before anything depends on them: a reply before its calls are run, the results of a turn
+    together. It may raise to end the loop, as it does for a cancelled run. The first `finish` is answered with the
+    text of `checklist`; the second one ends the loop. `inbox` returns the messages that came in since it was last
+    called. `navigator` is asked for advice when the model repeats itself. `refusal` returns the reason why a
+    `finish` is not accepted, or an empty text.
     """
 
     def __init__(
@@ -147,7 +148,7 @@ class Agent:
         self.spent = Spent()
 
     def run(self, conversation: Sequence[Message], spent: Spent) -> Ended:
-        """Go on with `conversation` until it ends; `spent` is what the run has used before."""
+        """Continue `conversation` until it ends; `spent` is what the run has used before."""
         messages = list(conversation)
         self.spent = spent
         silent = 0
@@ -180,19 +181,19 @@ class Agent:
                 silent = 0
 
     def _advise(self, messages: list[Message]) -> Ended | None:
-        """A hint when the calls go round in circles, and the end when a hint was no help."""
+        """Give a hint when the model repeats itself, and end the loop when it still does after a hint."""
         circle = stuck_pattern(self._called)
         if circle is None:
             return None
         if self._advised:
-            return Ended(reason="stuck", text="The model went round in circles, also after a hint.")
+            return Ended(reason="stuck", text="The model repeated itself, even after a hint.")
         self._advised, self._called = True, []
         self._nudge(HINTS[circle], messages)
         self.advised(self._navigator(messages), messages)
         return None
 
     def advised(self, events: Sequence[RunnerEvent], messages: list[Message]) -> None:
-        """Log a navigator's `events` and hand its advice over."""
+        """Log a navigator's `events` and add its advice to the conversation."""
         if events:
             self._log(events)
         for event in events:
@@ -224,7 +225,10 @@ class Agent:
         return reply, found.correction
 
     def _fitting(self, messages: list[Message], choice: Choice) -> ModelReplied:
-        """The model's reply; the conversation is condensed when it has grown too long. Raises as `ChatModel.reply` does."""
+        """Return the model's reply, condensing a conversation that is too long first.
+
+        Raises what `ChatModel.reply` raises.
+        """
         step = self._room.step(messages)
         refusals = 0
         while True:

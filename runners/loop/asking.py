@@ -1,4 +1,4 @@
-"""One request to a model as an event: what it answered, how long that took, what it cost; without this process's secrets."""
+"""One request to a model as an event: the answer, the seconds it took and its cost, with secrets removed."""
 
 import threading
 import time
@@ -23,7 +23,10 @@ def ask(
     cancel: threading.Event | None = None,
     redactor: Redactor | None = None,
 ) -> ModelReplied:
-    """The model's answer to `messages`, not logged yet. `max_tokens` 0: the engine's own bound. Raises as `ChatModel.reply` does."""
+    """Ask the model and return its answer as an event that is not logged yet.
+
+    With `max_tokens` 0 the engine's own limit holds. Raises what `ChatModel.reply` raises.
+    """
     started = time.monotonic()
     reply = engine.model.reply(
         messages,
@@ -43,7 +46,7 @@ def ask(
 
 
 def _without_secrets(reply: Reply, redactor: Redactor) -> Reply:
-    """`reply` without the secrets this process knows, before anything is done with it or stored."""
+    """Return `reply` with the secrets of this process removed."""
     if not redactor.values:
         return reply
     known = redactor.known

@@ -1,8 +1,8 @@
-"""The audit trail: every tool call of a run, who made it and what came of it, each entry linked to the one before.
+"""The audit trail: every tool call of a run, with its role and result, each entry linked to the one before.
 
-An entry holds the hash of its own content and of the entry before it, so one that is altered, left out, added or
-moved breaks the chain from there on. The hash of the last entry stands in the commit's event and in the pull request,
-where whoever can write the database cannot change it: that is what a shortened trail is noticed by.
+An entry holds the hash of its own content and of the entry before it. An entry that is altered, removed, added or
+moved breaks the chain. The hash of the last entry is also in the commit's event and in the pull request, where
+somebody who can write to the database cannot change it. A shortened trail is noticed by that hash.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ GENESIS = "0" * 64
 
 
 class Broken(Frozen):
-    """Where a trail does not hold: the entry's number from 1, and what is wrong with it in a sentence."""
+    """Where a trail is broken: the number of the entry, from 1, and one sentence on what is wrong."""
 
     entry: int
     reason: str
 
 
 class Trail:
-    """Makes the entries of one run. `last` is the hash of the newest one there is."""
+    """Makes the entries of one run. `last` is the hash of the newest entry."""
 
     def __init__(self, role: Role, redactor: Redactor, last: str = GENESIS) -> None:
         self._role = role
@@ -33,7 +33,7 @@ class Trail:
         self.last = last
 
     def entry(self, call: ToolCalled) -> ToolCalled:
-        """`call` as the trail's next entry: with who, without secrets in its arguments, linked and sealed."""
+        """Return `call` as the next entry: with its role and hashes, and without secrets in its arguments."""
         arguments = self._redactor.audit(call.call.arguments)
         bare = call.model_copy(
             update={
@@ -49,18 +49,18 @@ class Trail:
 
 
 def digest(entry: ToolCalled) -> str:
-    """The SHA-256 of an entry without its own hash, in hex. Fields that are not set do not count."""
+    """Return the SHA-256 of an entry, in hex, without its own hash and without fields that are not set."""
     content = entry.model_dump(mode="json", exclude={"hash"}, exclude_defaults=True)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def head(entries: Sequence[ToolCalled]) -> str:
-    """The hash of the newest entry."""
+    """Return the hash of the newest entry."""
     return entries[-1].hash if entries else GENESIS
 
 
 def verify(entries: Sequence[ToolCalled], anchor: str | None = None) -> Broken | None:
-    """The first place where the trail does not hold, None if all of it does.
+    """Return the first place where the trail is broken, or None.
 
     `anchor` is a hash noted elsewhere, which must be among the entries' own.
     """

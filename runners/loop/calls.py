@@ -1,4 +1,4 @@
-"""Running the calls of one reply: reading ones side by side, writing ones in order, each metered and audited."""
+"""Runs the calls of one reply: reading ones in parallel, writing ones in order. Each is metered and audited."""
 
 import threading
 import time
@@ -37,16 +37,16 @@ class Caller:
 
     @property
     def audit_head(self) -> str:
-        """The hash of the trail's newest entry."""
+        """Return the hash of the newest entry of the trail."""
         return self._trail.last
 
     @property
     def over(self) -> str | None:
-        """The quota that is used up, in words, or None."""
+        """Return the quota that is used up, in words, or None."""
         return self._meter.over()
 
     def run(self, calls: Sequence[ToolCall], cancel: threading.Event | None) -> list[ToolCalled]:
-        """Run `calls`; returns their entries in the same order. Raises `Cancelled` between them."""
+        """Run `calls` and return their entries in the same order. Raises `Cancelled` between two calls."""
         entries: list[ToolCalled] = []
         for group in _groups(calls, self.toolbox.writing):
             if cancel is not None and cancel.is_set():
@@ -60,7 +60,7 @@ class Caller:
         return entries
 
     def entry(self, call: ToolCall, result: ToolResult, seconds: float = 0.0) -> ToolCalled:
-        """The trail's entry for a call that was answered with `result`; a quota's warning is part of the answer."""
+        """Return the trail's entry for a call and its `result`, with the warning of a quota added to the answer."""
         usage = self._meter.close(seconds)
         warning = self._meter.warning()
         return self._trail.entry(

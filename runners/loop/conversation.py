@@ -1,4 +1,4 @@
-"""The implementing conversation: made from a run's log, and kept within what its model can take."""
+"""The conversation of implement: rebuilt from a run's log, and kept within its model's context."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from runners.contract.events import Advised, Condensed, ModelReplied, PromptSent
 from runners.models.chat import Message, Reply, TokenUsage, ToolCall, ToolSchema
 from runners.policy.plaintext import one_line
 
-# A stated estimate: source code and English come to three to four characters a token.
+# An estimate: source code and English have three to four characters a token.
 _CHARS_A_TOKEN = 3.2
 _SHORT = 300
 _MAX_DIGEST = 6000
@@ -16,22 +16,22 @@ _GONE = "\n[… the rest of this result was dropped to save room; make the call 
 
 CondenseStep = Literal["results", "digest"]
 
-# The newest messages that each step leaves alone: as much of the context as this, or so many if its length is not known.
+# How many of the newest messages each step keeps: a share of the context, or a number if its length is unknown.
 _KEPT_SHARE: Mapping[CondenseStep, float] = {"results": 0.35, "digest": 0.25}
 _KEPT: Mapping[CondenseStep, int] = {"results": 12, "digest": 8}
 
 _FULL = 0.9
-# What must be free after the first step, so that the next one is far.
+# After the first step at most this share may be used; otherwise the second step follows at once.
 _ROOMY = 0.6
 
 
 def as_message(reply: Reply) -> Message:
-    """The assistant message that stands for a reply in the conversation; reasoning is not sent back."""
+    """Return the assistant message for a reply. Its reasoning is not sent back."""
     return Message(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
 
 
 def unanswered(messages: Sequence[Message]) -> list[ToolCall]:
-    """The calls of the last assistant message that have no result yet."""
+    """Return the calls of the last assistant message that have no result yet."""
     answered: set[str | None] = set()
     for message in reversed(messages):
         if message.role == "assistant":
@@ -43,7 +43,7 @@ def unanswered(messages: Sequence[Message]) -> list[ToolCall]:
 
 
 def conversation_from_log(head: Sequence[Message], events: Sequence[RunnerEvent]) -> list[Message]:
-    """The implementing conversation as a run's log has it: what a resumed run goes on from."""
+    """Rebuild the conversation of implement from a run's log; a resumed run continues from it."""
     messages = list(head)
     for event in events:
         if isinstance(event, ModelReplied) and event.phase == "implement":
@@ -60,7 +60,7 @@ def conversation_from_log(head: Sequence[Message], events: Sequence[RunnerEvent]
 
 
 def estimate(messages: Sequence[Message]) -> int:
-    """About how many tokens the messages are."""
+    """Return an estimate of the messages' length in tokens."""
     chars = sum(
         len(message.text) + sum(len(call.name) + len(call.arguments) + 20 for call in message.tool_calls) + 20
         for message in messages
@@ -69,17 +69,18 @@ def estimate(messages: Sequence[Message]) -> int:
 
 
 def advice(event: Advised) -> Message:
-    """The message that hands the navigator's advice to the driver."""
+    """Return the message that gives the navigator's advice to the driver."""
     return Message(
         role="user", text=f"Your navigator, who sees your work and cannot act, says:\n{event.text}"
     )
 
 
 def condensed(messages: Sequence[Message], step: CondenseStep, kept: int, summary: str = "") -> list[Message]:
-    """`messages` with all but the fixed head and about the newest `kept` shortened.
+    """Return `messages` with all but the fixed head and about the newest `kept` shortened.
 
-    ``results``: long tool results lose all but their beginning. ``digest``: whole turns give way to `summary`, or else to a list of the
-    calls that were made in them; what the model was told stays listed. The same messages always come to the same result.
+    With ``results`` long tool results keep only their beginning. With ``digest`` whole turns are replaced by
+    `summary`, or by a list of their calls when it is empty; messages from people stay listed. The same messages
+    always give the same result.
     """
     head, cut = _old(messages, kept)
     old = messages[head:cut]
@@ -92,13 +93,13 @@ def condensed(messages: Sequence[Message], step: CondenseStep, kept: int, summar
 
 
 def to_condense(messages: Sequence[Message], kept: int) -> Sequence[Message]:
-    """The messages that a ``digest`` which keeps the newest `kept` replaces."""
+    """Return the messages that a ``digest`` replaces when it keeps the newest `kept`."""
     head, cut = _old(messages, kept)
     return messages[head:cut]
 
 
 def _old(messages: Sequence[Message], kept: int) -> tuple[int, int]:
-    """Where the head ends, and where the newest messages begin."""
+    """Return the index where the head ends, and the index where the newest messages begin."""
     head = next((at for at, each in enumerate(messages) if each.role == "assistant"), len(messages))
     cut = max(head, len(messages) - kept)
     while cut < len(messages) and messages[cut].role == "tool":
@@ -144,7 +145,7 @@ def _arguments(call: ToolCall) -> str:
 
 
 class Room:
-    """How much of a model's context a conversation takes: what the server counted, and an estimate of what came since.
+    """How much of a model's context a conversation uses: the server's count plus an estimate of what came since.
 
     `context_length` and `max_tokens` (of a reply) are in tokens; 0 means that the length is not known.
     """
@@ -157,30 +158,30 @@ class Room:
         self._messages = 0
 
     def tokens(self, messages: Sequence[Message]) -> int:
-        """How long the next prompt will be, in tokens."""
+        """Return how long the next prompt will be, in tokens."""
         if self._messages:
             return self._counted + estimate(messages[self._messages :])
         return self._tools + estimate(messages)
 
     def measured(self, messages: Sequence[Message], usage: TokenUsage) -> None:
-        """Take over what the server counted for `messages` and its reply, which is not among them yet."""
+        """Remember the server's count for `messages`, to which the reply is not added yet."""
         if usage.prompt_tokens:
             self._counted, self._messages = usage.prompt_tokens, len(messages)
 
     def forget(self) -> None:
-        """The conversation is another one now."""
+        """Forget the server's count, because the conversation was changed."""
         self._counted = self._messages = 0
 
     def step(self, messages: Sequence[Message]) -> CondenseStep | None:
-        """What is to be done before the next request; None while there is room."""
+        """Return the step to take before the next request; None while there is room."""
         return "results" if self._known and self.tokens(messages) >= self._limit * _FULL else None
 
     def next_step(self, messages: Sequence[Message]) -> CondenseStep | None:
-        """What is to be done besides, after old results were shortened."""
+        """Return the step to take after old results were shortened; None if there is room now."""
         return "digest" if self._known and self.tokens(messages) >= self._limit * _ROOMY else None
 
     def kept(self, messages: Sequence[Message], step: CondenseStep) -> int:
-        """How many of the newest messages `step` leaves alone."""
+        """Return how many of the newest messages `step` keeps."""
         if not self._known:
             return _KEPT[step]
         left, count = self._limit * _KEPT_SHARE[step], 0

@@ -1,4 +1,4 @@
-"""When the next model up takes over."""
+"""Decides when the next, stronger model takes over."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,15 @@ TAKEN_OVER = (
 
 
 def level_of(events: Sequence[RunnerEvent]) -> int:
-    """How often the driver's work went over to another model."""
+    """Return how often another model took over the driver's work."""
     return sum(isinstance(event, ModelSwitched) for event in events)
 
 
 def too_many_reds(events: Sequence[RunnerEvent], bound: int) -> str:
-    """Why the next model takes over: as many red verdicts as `bound` since the last switch; empty if there are not."""
+    """Return why the next model takes over, or an empty text.
+
+    The reason is `bound` red verdicts since the last switch.
+    """
     reds = 0
     for event in events:
         if isinstance(event, ModelSwitched):

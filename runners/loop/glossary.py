@@ -1,4 +1,4 @@
-"""What a model adds to the first draft of a domain language: meanings, words to avoid, invariants, terms that the code does not show."""
+"""Lets a model complete the first draft of a domain language: meanings, words to avoid, invariants, terms."""
 
 import json
 import secrets
@@ -45,7 +45,7 @@ GLOSSARY_SCHEMA: dict[str, Any] = {
 
 
 def complete(drawn: Domain, files: Mapping[str, str], engine: Engine) -> Domain:
-    """`drawn` with what the model says where the draft is silent; nothing that was drawn is changed.
+    """Return `drawn` with the model's additions; nothing in the draft is changed.
 
     `files` (path -> text) is what the model is shown. A new term has to stand somewhere in them. Raises what `ChatModel.reply` does, and
     `ValueError` when the answer is of no use.

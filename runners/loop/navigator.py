@@ -1,4 +1,4 @@
-"""A second model beside the driver: asked for advice when the driver gets nowhere, and never for a change."""
+"""A second model that advises the driver when it makes no progress, and changes nothing itself."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,14 +11,15 @@ from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.models.xml import as_text
 
-# Advice in one run, where the operator sets no `turns`: each costs a prompt with half of the driver's conversation in it.
+# How often it may advise in one run, unless the operator sets `turns`. Each prompt holds half of the driver's
+# conversation.
 _TIMES = 4
 _MAX_TOKENS = 1000
 _MAX_TEXT = 3000
 _NEWEST = 24
 
 _WHY = {
-    "stuck": "The driver goes round in circles: it makes the same calls, or takes its own edits back.",
+    "stuck": "The driver repeats itself: it makes the same calls, or undoes its own edits.",
     "red": "The driver said that it was done, and it was not: the last message says what is missing.",
 }
 
@@ -32,7 +33,7 @@ def advise(
     diff: str,
     so_far: Sequence[RunnerEvent],
 ) -> list[RunnerEvent]:
-    """What the navigator says to the driver's conversation `work` and its `diff`, as events that are not logged yet.
+    """Ask the navigator about the driver's conversation `work` and its `diff`; events that are not logged yet.
 
     None, when there is no navigator or it has advised as often as it may (`so_far` is the run's log). A navigator that cannot be asked is an event
     with its `problem`, and no reason to stop. Raises `Cancelled`.

@@ -23,7 +23,7 @@ _MAX_SHOWN = 48_000
 
 
 class RepositoryFacts(Frozen):
-    """What is known of the repository before the first turn, all of it text from the repository itself."""
+    """What the prompts say about the repository; all of it is text from the repository itself."""
 
     files: tuple[str, ...] = ()
     steps: str = ""
@@ -32,7 +32,7 @@ class RepositoryFacts(Frozen):
 
 
 def fence(run_id: str) -> str:
-    """The line that delimits data from strangers in this run's prompts.
+    """Return the line that delimits strangers' text in this run's prompts.
 
     It follows from the run's id, whose random part nobody who writes an issue can know beforehand.
     """
@@ -50,10 +50,10 @@ def specify_prompt(
     told: Sequence[tuple[str, str]] = (),
     fact: str = "",
 ) -> list[Message]:
-    """The conversation that asks for the scenarios of a work order.
+    """Return the conversation that asks for the scenarios of a work order.
 
-    `drafted` is the feature that was written before, `told` what people (name, text) said of it, and `fact` what the
-    verifier found out about it.
+    `drafted` is the feature that was written before, `told` what people (name, text) said about it, and `fact`
+    what the verifier found.
     """
     mark = fence(run_id)
     env = _environment(mark)
@@ -123,7 +123,10 @@ def navigate_prompt(
     feature: str,
     record: str,
 ) -> list[Message]:
-    """The conversation that asks for advice: the driver's task, its `diff` so far and the `record` of its newest turns."""
+    """Return the conversation that asks for advice.
+
+    It holds the driver's task, its `diff` so far and the `record` of its newest turns.
+    """
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("navigate.md.j2").render(fence=mark, why=why)
@@ -144,10 +147,16 @@ def summary_prompt(secret: str, record: str) -> list[Message]:
 
 
 def domain_prompt(secret: str, draft: str, shown: str) -> list[Message]:
-    """The conversation that asks to complete the `draft` of a domain language, from what of the repository is `shown`."""
+    """Return the conversation that asks to complete the `draft` of a domain language.
+
+    `shown` is the part of the repository that the model sees.
+    """
     mark = fence(secret)
     system = _environment(mark).get_template("domain.md.j2").render(fence=mark)
-    text = f"## The draft\n{_block(mark, draft, _MAX_DRAFT)}\n## The repository\n{_block(mark, shown, _MAX_SHOWN)}"
+    text = (
+        f"## The draft\n{_block(mark, draft, _MAX_DRAFT)}\n"
+        f"## The repository\n{_block(mark, shown, _MAX_SHOWN)}"
+    )
     return [Message(role="system", text=system), Message(role="user", text=text)]
 
 
@@ -159,7 +168,7 @@ def instruction(run_id: str, by: str, text: str) -> str:
 
 
 def checklist(diff: str) -> str:
-    """What a model is answered that says for the first time that it is done: its work, and what to look for."""
+    """Return the answer to a model's first `finish`: its diff, and what to check in it."""
     env = _environment("")
     return env.get_template("checklist.md.j2").render(diff=cut_middle(diff, _MAX_DIFF))
 

@@ -1,4 +1,4 @@
-"""A second model reads a proven change. What it says stands beside the proof, and can send the change back once."""
+"""A second model reviews a proven change. Its remarks are published with the proof; serious ones return it once."""
 
 import json
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ REVIEW_SCHEMA: dict[str, Any] = {
 def review(
     job: Job, services: Services, mirror: Mirror, claim: Claim, background: RepositoryFacts
 ) -> Reviewed:
-    """Have the reviewer read the change; whatever is in the way of that is its `problem`, and no reason to stop."""
+    """Have the reviewer read the change. A failure to do so is recorded as its `problem` and stops nothing."""
     diff = git("diff", *PLAIN, claim.base, claim.head, git_dir=mirror.path)
     feature = (services.artifact(FEATURE) or b"").decode(errors="replace")
     try:
@@ -63,7 +63,7 @@ def review(
 
 
 def _remark(given: Any, mirror: Mirror, head: str) -> Remark:
-    """A remark whose place exists; otherwise it is about none in particular."""
+    """Return the remark, without its place if that does not exist."""
     path, line = str(given["path"]), int(given["line"])
     text = read_blob(mirror.path, head, path) if path and not path.startswith("-") else None
     if text is None or not 0 < line <= text.count(b"\n") + 1:
@@ -77,7 +77,7 @@ def _remark(given: Any, mirror: Mirror, head: str) -> Remark:
 
 
 def as_feedback(remarks: Sequence[Remark]) -> str:
-    """The serious remarks, for the model that made the change."""
+    """Return the serious remarks, for the model that made the change."""
     lines = ["The verification passed. A reviewer says that this must be mended first, where it is right:"]
     for each in remarks:
         place = f"{each.path}:{each.line}: " if each.line else f"{each.path}: " if each.path else ""

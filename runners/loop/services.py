@@ -18,7 +18,7 @@ from runners.sandbox.bubblewrap import Limits
 
 
 class Log(Protocol):
-    """Stores events (and artifacts, by name) durably before it returns; raises to stop the phase."""
+    """Stores events, and artifacts by name, durably before it returns. Raises to stop the phase."""
 
     def __call__(
         self, events: Sequence[RunnerEvent], artifacts: Mapping[str, bytes] | None = None
@@ -29,9 +29,10 @@ class Log(Protocol):
 class Services:
     """What a phase may use: this machine's workspaces and models, the run's log and artifacts.
 
-    `earlier` gives an artifact of another run on the same repository. `instructions` gives what people wrote while the run was on. When `cancel` is set, commands and model requests under way end within a moment. `operator` bounds what the model's
-    tools may do, `redactor` knows this process's secrets, and `resources` are for tools that need this machine's
-    databases or container engine.
+    `earlier` returns an artifact of another run on the same repository, `instructions` what people wrote while the
+    run was on. When `cancel` is set, running commands and model requests end within a moment. `operator` limits
+    what the model's tools may do, `redactor` knows this process's secrets, and `resources` are the databases and
+    the container engine of this machine.
     """
 
     workspaces: Workspaces
@@ -57,7 +58,7 @@ class Services:
         schema: dict[str, Any] | None = None,
         max_tokens: int = 0,
     ) -> ModelReplied:
-        """What the model of `role` answers, not logged yet; see `asking.ask`."""
+        """Ask the model of `role` and return its answer, not logged yet; see `asking.ask`."""
         return ask(
             self.models.engine(role),
             phase,

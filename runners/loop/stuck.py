@@ -1,4 +1,4 @@
-"""Notices that a model goes round in circles: from the calls it made and what came of them."""
+"""Notices from its calls and their results that a model repeats itself."""
 
 import hashlib
 import json
@@ -29,18 +29,20 @@ HINTS: dict[StuckPattern, str] = {
     "use what you know, look elsewhere, or call `finish` or `give_up`.",
     "fails": "The same call has failed several times in the same way. Read its error, check your assumption "
     "with another tool, and do something different.",
-    "unchanged": "The same tests fail as before, and you have changed no file since. Read the failure again, and change the code "
-    "before you run the tests another time.",
-    "oscillates": "Your last edits take each other back. Decide which of the two is right, by reading what fails and why, and "
-    "change something else.",
-    "alternates": "You are going back and forth between two calls. Decide on one way and follow it to its end.",
+    "unchanged": "The same tests fail as before, and you have changed no file since. Read the failure again, and "
+    "change the code before you run the tests another time.",
+    "oscillates": "Your last edits undo each other. Read what fails and why, decide which of the two is right, "
+    "and change something else.",
+    "alternates": "You are alternating between two calls. Decide on one way and follow it to its end.",
 }
 
 
 def stuck_pattern(calls: Sequence[ToolCalled]) -> StuckPattern | None:
-    """What is wrong with the newest calls, if anything: the same call and result four times in a row, the
-    same failing call three times, two calls that alternate six times, the same red tests three times without a change
-    between, or edits that take each other back."""
+    """Return the pattern in which the newest calls repeat, or None.
+
+    The patterns: the same call and result four times in a row; the same failing call three times; two calls that
+    alternate six times; the same failing tests three times without a change between; edits that undo each other.
+    """
     marks = [_mark(call) for call in calls[-_ALTERNATING:]]
     last = calls[-1] if calls else None
     if last is None:

@@ -1,4 +1,4 @@
-"""A model's own summary of the older part of its work, for when that has to give way."""
+"""Asks a model to summarise the older part of its work before that part is removed from the conversation."""
 
 import json
 import secrets
@@ -35,7 +35,7 @@ _HEADINGS = {"done": "Done", "found": "Found out", "tried": "Tried in vain", "ne
 def summarise(
     engine: Engine, old: Sequence[Message], cancel: threading.Event | None, redactor: Redactor
 ) -> tuple[list[ModelReplied], str, str]:
-    """(the request as events, the summary, why there is none). Raises `Cancelled`; nothing else is in the way of the work."""
+    """Return (the request as events, the summary, why there is none). Raises `Cancelled` and nothing else."""
     transcript = "\n\n".join(f"{each.role}:\n{each.text}" for each in as_text(old, ()))
     try:
         replied = ask(

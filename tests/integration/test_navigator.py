@@ -1,4 +1,4 @@
-"""A navigator beside the driver: asked when the driver is red or goes round in circles, and never in the way of the work."""
+"""A navigator beside the driver: asked when the driver is red or repeats itself; a failing navigator stops nothing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -98,7 +98,7 @@ def test_a_driver_that_goes_round_in_circles_is_advised_with_the_hint(pair: Pair
     status, events = pair.run([*again, *doubling()], _advice)
     assert status == "done"
     assert [event.reason for event in events if isinstance(event, Advised)] == ["stuck"]
-    assert "goes round in circles" in pair.asked[0]
+    assert "repeats itself" in pair.asked[0]
 
 
 def test_a_navigator_that_cannot_be_asked_is_noted_and_stops_nothing(pair: Pair) -> None:

@@ -1,4 +1,4 @@
-"""Going round in circles is noticed, working is not."""
+"""A model that repeats itself is noticed, one that works is not."""
 
 import json
 
