@@ -13,9 +13,9 @@ from rich.console import Console
 
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify.claim import Claim
+from runners.verify.experiments.mutants import MutationSettings
 from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
-from runners.verify.mutation import MutationSettings
 from runners.verify.suites import Suites
 from tests.support.workbench import BASE, FEATURE, SPEC, WORK, Workbench
 

@@ -14,8 +14,8 @@ from runners.contract.workorder import WorkOrder
 from runners.git.workspaces import SHADOW
 from runners.policy.capabilities import Grants
 from runners.verify.diff import DiffLimits
+from runners.verify.experiments.mutants import MutationSettings
 from runners.verify.foreign import TestSuite
-from runners.verify.mutation import MutationSettings
 
 WORK = "work.bundle"
 CHECKPOINT = "checkpoint.bundle"

@@ -5,7 +5,7 @@ from typing import Literal
 
 from gherkin.issue.kinds import Kind
 from runners.verify.diff import DiffLimits
-from runners.verify.mutation import MutationSettings
+from runners.verify.experiments.mutants import MutationSettings
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,10 @@ class Claim:
     `.scenarist/shadow`, and the change has to bring a test of its own. `commands` are the repository's own checks;
     `protected` are globs of files the change must not touch, `granted` of those among them that it may. With
     `changed_tests` ``fail`` an existing test may not be edited so that it hides a failure; `diff` bounds the change's
-    size. `asked` is what people wrote: tests and their configuration that it names may be changed. `installed` are top-level modules of the repository's environment.
+    size. `experiments`: whether scenarios are tried with other values and broken code; `examples` are held-out
+    examples, as a feature file, and `failed_examples` the steps of those that failed in the verdict before. `asked` is
+    what people wrote: tests and their configuration that it names may be changed. `installed` are top-level modules of
+    the repository's environment.
     """
 
     base: str
@@ -34,3 +37,6 @@ class Claim:
     mutation: MutationSettings = field(default_factory=MutationSettings)
     asked: str = ""
     installed: frozenset[str] = frozenset()
+    experiments: bool = True
+    examples: str = ""
+    failed_examples: frozenset[str] = frozenset()

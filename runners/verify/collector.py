@@ -5,6 +5,8 @@ its last record does not count. Code under test runs in the same interpreter and
 docs/verdict.md.
 """
 
+import contextlib
+import errno
 import json
 import os
 import select
@@ -15,6 +17,7 @@ from typing import Any, Self
 
 _MAX_BYTES = 64_000_000
 _POLL_MS = 50
+_RETRY_S = 0.01
 
 
 class Collector:
@@ -90,3 +93,40 @@ class Collector:
         self._thread.join()
         os.close(self._fd)
         self.path.unlink(missing_ok=True)
+
+
+class Pipe:
+    """A pipe at `path` that gives `content` to the first process that opens it, and then is gone."""
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        self._path = path
+        self._content = content
+        self._stop = threading.Event()
+        os.mkfifo(path, 0o600)
+        self._thread = threading.Thread(target=self._feed, daemon=True)
+
+    def _feed(self) -> None:
+        while not self._stop.is_set():
+            try:
+                fd = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    return
+                self._stop.wait(_RETRY_S)  # nobody reads it yet
+                continue
+            self._path.unlink(missing_ok=True)
+            os.set_blocking(fd, True)
+            with os.fdopen(fd, "wb") as pipe, contextlib.suppress(BrokenPipeError):
+                pipe.write(self._content)
+            return
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._path.unlink(missing_ok=True)

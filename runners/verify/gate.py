@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -11,11 +12,13 @@ from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob,
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
+from runners.verify.experiment import Experimented, Lab, experiment
+from runners.verify.experiments.findings import HeldOut
+from runners.verify.experiments.mutants import Bite, mutants, try_mutants
 from runners.verify.incomplete import doubts, renamed
 from runners.verify.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
-from runners.verify.mutation import Bite, mutants, try_mutants
 from runners.verify.rules.purposes import is_judge, is_product
 from runners.verify.suites import Fault, SuiteRun, Suites
 from runners.verify.verdict import (
@@ -32,6 +35,10 @@ from runners.verify.verdict import (
 
 # Scenarios are run a third time where that costs no more than a few seconds.
 _QUICK_S = 10.0
+
+# What a batch of experiments may take: this many seconds, or so many times as long as the scenarios themselves.
+_EXPERIMENTS_S = 30.0
+_EXPERIMENTS = 4
 
 _CODES: dict[Fault, Literal["timed-out", "untrusted"]] = {"timed-out": "timed-out", "untrusted": "untrusted"}
 
@@ -80,6 +87,9 @@ class Gate:
                 laid = self._laid(claim)
                 proofs, found = self._red_green(claim, laid, checkout(laid, "laid"), proof)
                 problems += found
+            # Beside the suites, on what would be an idle core.
+            pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+            experiments = pool.submit(self._experiments, claim, seen, proofs)
             suites, failures, before, after, found = self._no_regression(claim, base, head)
             problems += found
             problems += tampered(self._replaced[claim.head] - self._replaced[claim.base])
@@ -102,6 +112,8 @@ class Gate:
                 run = self._note(claim.head, self._suites.command(head, line), "the repository's own command")
                 if run.broken:
                     problems.append(Problem(code="command-failed", message=run.broken))
+            found, proofs, held_out = self._experimented(experiments.result(), proofs)
+            problems += found
             bite = None
             if not problems:
                 bite = self._bite(claim, head, proof)
@@ -110,6 +122,7 @@ class Gate:
             claim,
             problems,
             scenarios=proofs,
+            held_out=held_out,
             tests=tests,
             suites=suites,
             failures=failures,
@@ -300,10 +313,43 @@ class Gate:
                     base_message=reasons_before.get(test, before.broken or ""),
                     head_message=reasons_after.get(test, ""),
                     kept=claim.kind == "refactoring",
+                    loaded=not before.broken,
                 )
             )
-        problems = [problem for proof in proofs for problem in judge(proof, claim.kind)]
-        return tuple(proofs), [*problems, *none_red(proofs)]
+        return tuple(proofs), [problem for proof in proofs for problem in judge(proof, claim.kind)]
+
+    def _experiments(self, claim: Claim, seen: Look, proofs: Sequence[ScenarioProof]) -> Experimented | None:
+        """What the experiments show, where all scenarios pass and nothing else about the change is wrong at sight."""
+        if not claim.experiments or seen.problems or not proofs:
+            return None
+        if any(proof.head != "passed" for proof in proofs):
+            return None
+        scenarios = [item for item in self._evidence if item.command.endswith(claim.feature)]
+        seconds = max(_EXPERIMENTS_S, _EXPERIMENTS * max((item.seconds for item in scenarios), default=0))
+
+        @contextlib.contextmanager
+        def checkout(commit: str, name: str) -> Iterator[Path]:
+            with self._workspaces.worktree(self._mirror, commit, self._run_id, name) as tree:
+                yield tree.root
+
+        lab = Lab(
+            git_dir=self._mirror.path,
+            claim=claim,
+            commit=self._beside(claim) if claim.proof else claim.head,
+            features=self._suites.features,
+            suites=self._suites.within(seconds),
+            checkout=checkout,
+        )
+        return experiment(lab, proofs)
+
+    def _experimented(
+        self, done: Experimented | None, proofs: tuple[ScenarioProof, ...]
+    ) -> tuple[list[Problem], tuple[ScenarioProof, ...], tuple[HeldOut, ...]]:
+        """The problems that experiments found, the proofs with their findings, and the held-out examples."""
+        if done is None:
+            return none_red(proofs), proofs, ()
+        self._evidence += done.evidence
+        return [*done.problems, *none_red(done.proofs)], done.proofs, done.held_out
 
     def _no_regression(
         self, claim: Claim, base: Path, head: Path

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from gherkin.issue.kinds import Kind
 from runners.verify.claim import Claim
-from runners.verify.mutation import Bite
+from runners.verify.experiments.mutants import Bite
 from runners.verify.rules.asked import asked_for
 from runners.verify.suites import SuiteRun
 from runners.verify.verdict import Failure, Problem, ScenarioProof

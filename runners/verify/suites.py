@@ -1,5 +1,6 @@
 """Runs behave and pytest in a sandbox and reads what came of every single scenario and test."""
 
+import contextlib
 import copy
 import hashlib
 import itertools
@@ -16,7 +17,7 @@ from typing import Any, Literal, cast
 
 from gherkin.errors import Cancelled
 from runners.sandbox.bubblewrap import CommandResult, Sandbox
-from runners.verify.collector import Collector
+from runners.verify.collector import Collector, Pipe
 from runners.verify.foreign import PLUGINS, PRESETS, REPORT, Results, TestSuite, Unreadable, read_results
 from runners.verify.verdict import Counts, Evidence, Failure, Outcome
 
@@ -25,6 +26,7 @@ Fault = Literal["", "timed-out", "untrusted", "unusable"]
 _INSIDE = Path(__file__).parent / "inside"
 _PLUGINS = "/opt/scenarist"
 _REPORTS = "/reports"
+_SWITCH = "/switch"
 _MAX_REPORT = 50_000_000
 _MAX_FILES = 1000
 # Each run has a `/tmp` of its own, so nothing of one run is remembered by the next.
@@ -237,6 +239,36 @@ class Suites:
             _suite_run(shown, result, outcomes, failures, lines, broken, fault), replaced=tuple(other)
         )
 
+    def switch_path(self, folder: Path) -> str:
+        """Where instrumented code finds the switch of experiments, which lies in `folder` on the host."""
+        return self._make_sandbox(folder, {}, {_SWITCH: folder}).path(f"{_SWITCH}/state")
+
+    def trials(self, root: Path, feature: str, wanted: bytes, switch: Path) -> SuiteRun:
+        """Run variants of scenarios on a checkout in one process; the outcomes bear the ids of the variants.
+
+        `feature` is the path of the feature file whose place they take, `wanted` what the harness
+        `scenarist_trials.py` reads, and `switch` the folder of the switch. A run that does not end in time gives what it
+        had until then.
+        """
+        result, entries, problem, _ = self._run(
+            root,
+            lambda report, plugins: [
+                *("python", f"{plugins}/scenarist_trials.py", report, f"{report}-trials"),
+                *(self.switch_path(switch), feature, "--no-color", "--no-source"),
+            ],
+            _SCENARIO,
+            wanted=wanted,
+            writable={_SWITCH: switch},
+        )
+        outcomes = {f"{entry['path']}::{entry['name']}": _behave_outcome(entry) for entry in entries}
+        broken, fault = None, ""
+        if result.timed_out:
+            fault, broken = "timed-out", "the variants did not all end in time"
+        elif problem:
+            fault, broken = "untrusted", f"the results of the variants cannot be trusted: {problem}"
+        command = ["python", "-m", "behave", feature, f"({len(entries)} variants)"]
+        return _suite_run(command, result, outcomes, [], {}, broken, cast("Fault", fault))
+
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
         command = ["python", "-m", "pytest", "-q", "-o", f"cache_dir={_PYTEST_CACHE}", *paths]
@@ -299,14 +331,24 @@ class Suites:
         return result
 
     def _run(
-        self, root: Path, argv: Callable[[str, str], list[str]], shape: Mapping[str, tuple[type, ...]]
+        self,
+        root: Path,
+        argv: Callable[[str, str], list[str]],
+        shape: Mapping[str, tuple[type, ...]],
+        *,
+        wanted: bytes | None = None,
+        writable: Mapping[str, Path] | None = None,
     ) -> tuple[CommandResult, Sequence[dict[str, Any]], str | None, Sequence[str]]:
         """Run `argv(report, plugins)`: its result, and of its report the records (of the `shape`), what is wrong with it, and what was replaced."""
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
             reports = Path(tmp) / "reports"
             reports.mkdir()
-            with Collector(reports / "report") as report:
-                sandbox = self._make_sandbox(root, {_PLUGINS: _INSIDE, _REPORTS: reports}, {})
+            with contextlib.ExitStack() as pipes:
+                report = pipes.enter_context(Collector(reports / "report"))
+                if wanted is not None:
+                    pipes.enter_context(Pipe(reports / "report-trials", wanted))
+                mounts = {_PLUGINS: _INSIDE, _REPORTS: reports}
+                sandbox = self._make_sandbox(root, mounts, writable or {})
                 command = argv(sandbox.path(f"{_REPORTS}/report"), sandbox.path(_PLUGINS))
                 result = self._run_in(sandbox, command)
             problem = report.problem

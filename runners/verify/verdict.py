@@ -4,7 +4,8 @@ from typing import Literal
 
 from gherkin.issue.kinds import Kind
 from gherkin.values import Frozen
-from runners.verify.mutation import Bite
+from runners.verify.experiments.findings import Findings, HeldOut
+from runners.verify.experiments.mutants import Bite
 
 Outcome = Literal["passed", "failed", "error", "skipped", "undefined", "missing"]
 
@@ -23,6 +24,9 @@ class ScenarioProof(Frozen):
 
     For tests of the change itself, `tests` is how many of a file's tests the row stands for: a file that the base cannot
     load is one row. With `existed` the base has a test of this name too, and the change edits it.
+    `kept`: it is to be green on both sides. `loaded`: its steps could be loaded on the base. `held`: it is red on the base
+    only because they could not, and experiments show that it holds without the code of the change. `findings` is what the
+    experiments on it found.
     """
 
     name: str
@@ -36,16 +40,23 @@ class ScenarioProof(Frozen):
     kept: bool = False
     tests: int = 1
     existed: bool = False
+    loaded: bool = True
+    held: bool = False
+    findings: Findings = Findings()
 
     @property
     def proven(self) -> bool:
         """Green on the head, and red on the base; or, where it is to be `kept`, green there too."""
-        return self.head == "passed" and self.base in (("passed",) if self.kept else ("failed", "error"))
+        return (
+            not self.unchanged
+            and self.head == "passed"
+            and self.base in (("passed",) if self.kept else ("failed", "error"))
+        )
 
     @property
     def unchanged(self) -> bool:
         """Green on both sides although it is not to be `kept`: it proves nothing, and nobody did anything wrong."""
-        return self.head == "passed" and self.base == "passed" and not self.kept
+        return self.head == "passed" and (self.base == "passed" or self.held) and not self.kept
 
 
 class Counts(Frozen):
@@ -158,7 +169,7 @@ class Verdict(Frozen):
     `doubts` make a green verdict a warning: most of a suite could not run, on either side.
 
     `dependency_files` are the changed files that name other people's code, `oracle` the changes of tests and their
-    configuration that the work order asks for by name. Where the scenarios are not part of the change (`shadow`), `tests` are those
+    configuration that the work order asks for by name. `held_out` are the further examples that were tried. Where the scenarios are not part of the change (`shadow`), `tests` are those
     of its own that prove it. `bite` is how many faults put into the change were noticed.
     """
 
@@ -167,6 +178,7 @@ class Verdict(Frozen):
     kind: Kind = "feature"
     shadow: bool = False
     scenarios: tuple[ScenarioProof, ...] = ()
+    held_out: tuple[HeldOut, ...] = ()
     tests: tuple[ScenarioProof, ...] = ()
     suites: tuple[Suite, ...] = ()
     failures: tuple[Failure, ...] = ()

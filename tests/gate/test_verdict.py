@@ -30,7 +30,7 @@ def test_honest_work_is_proven(bench: Workbench) -> None:
         "pytest": (1, 1),
     }
     assert {item.exit_code for item in verdict.evidence} == {0, 1}
-    assert len(verdict.evidence) == 9
+    assert len(verdict.evidence) == 10
 
 
 def test_a_failing_assertion_is_red_too(bench: Workbench) -> None:

@@ -23,7 +23,7 @@ from runners.models.runtimes import ModelsConfig, RuntimeSpec
 from runners.phases.checkout import environment_of
 from runners.phases.verify import verify
 from runners.sandbox.bubblewrap import Limits
-from runners.verify.mutation import MutationSettings
+from runners.verify.experiments.mutants import MutationSettings
 from runners.verify.verdict import Counts, Verdict
 from tests.real import changes
 from tests.real.projects import Project, commit, repository

@@ -9,10 +9,10 @@ from runners.git.command import TreeEntry, commit_on, git, store_blob
 from runners.git.workspaces import Workspaces
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify.claim import Claim
+from runners.verify.experiments.mutants import MutationSettings
 from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
 from runners.verify.look import look
-from runners.verify.mutation import MutationSettings
 from runners.verify.suites import Suites
 from runners.verify.verdict import Verdict
 

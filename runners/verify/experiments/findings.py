@@ -1,0 +1,45 @@
+"""What the experiments on one scenario found."""
+
+from gherkin.values import Frozen
+
+
+class Tally(Frozen):
+    """How many of the variants that could be tried made the scenario come out as they should."""
+
+    good: int = 0
+    tried: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.good}/{self.tried}"
+
+
+class Findings(Frozen):
+    """The experiments on one scenario.
+
+    `flips` and `sabotage` count the variants that the scenario noticed, `held_out` the further examples that passed.
+    `untried` says in sentences what could not be tried, and why.
+    """
+
+    flips: Tally = Tally()
+    sabotage: Tally = Tally()
+    held_out: Tally = Tally()
+    untried: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """One line for people, such as ``flips 3/3 · sabotage 2/2``; empty when nothing could be tried."""
+        parts = [("flips", self.flips), ("sabotage", self.sabotage), ("held-out", self.held_out)]
+        return " · ".join(f"{name} {tally}" for name, tally in parts if tally.tried)
+
+
+class HeldOut(Frozen):
+    """One further example of a scenario, and what came of it: ``passed``, ``failed`` or ``unmatched``.
+
+    `scenario` is the name of the scenario it belongs to, `behaviour` the sentence that states what is to hold (the rule's,
+    or else the scenario's name), `text` the example's steps.
+    """
+
+    scenario: str
+    behaviour: str
+    text: str
+    outcome: str

@@ -1,0 +1,204 @@
+"""The flip experiment: with another expected value in a Then step, the scenario must fail."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gherkin.feature.model import Step, Table, render
+from runners.verify.experiments.scenarios import Single
+
+_PER_STEP = 3
+_PER_SCENARIO = 6
+_ARGUMENTS = 2
+
+_QUOTED = re.compile(r""""([^"]*)"|(?<!\w)'([^']*)'(?!\w)|“([^”]*)”|«([^»]*)»|`([^`]*)`""")
+_NUMBER = re.compile(r"(?<![\w.,:-])-?\d+(?:[.,:-]\d+)*(?![\w]|[.,:-]\d)")
+_DATE = re.compile(r"(\d{4}-\d{2}-)(\d{2})")
+_TIME = re.compile(r"(\d{1,2}:)(\d{2})((?::\d{2})?)")
+_WHOLE_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
+# A negated step goes on holding with most other values: that it stays green shows nothing.
+_NEGATED = re.compile(
+    r"\b(?:no|not|never|none|nothing|nobody|without|neither|nor|cannot|\w+n['’]t|unchanged|absent|missing|"
+    r"nicht|nichts|kein\w*|nie|niemand|ohne|pas|aucun\w*|jamais|sans|rien|ningun\w*|ningún|nunca|sin|nada|"
+    r"não|nenhum\w*|sem|non|nessun\w*|mai|senza|niente)\b",
+    re.IGNORECASE,
+)
+_OPPOSITES = [
+    ("true", "false"),
+    ("yes", "no"),
+    ("on", "off"),
+    ("enabled", "disabled"),
+    ("valid", "invalid"),
+    ("ja", "nein"),
+    ("wahr", "falsch"),
+    ("oui", "non"),
+    ("si", "no"),
+]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One change of what a Then step expects.
+
+    `step` counts the scenario's own steps from 0. The values are changed in `text`, a whole feature file; or, where the
+    step's text shows no value, the harness changes the `argument` (from 0) that its definition takes, or inverts the
+    assertions that the step reaches (`inverted`). `reference`: the value stands in an earlier step too, so that it may name
+    what the step looks at. `more` are files with still other values, for a step that compares with a tolerance.
+    """
+
+    step: int
+    text: str
+    what: str
+    reference: bool = False
+    argument: int | None = None
+    inverted: bool = False
+    more: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value in the text of a step: where it stands, and what it is."""
+
+    start: int
+    end: int
+    text: str
+
+
+def flips(single: Single) -> list[Flip]:
+    """The changes to try on a scenario, at most six: those of values that no earlier step names come first."""
+    known = _words(single)
+    scenario = single.scenario
+    steps: list[list[Flip]] = []
+    for number, step in enumerate(scenario.steps):
+        if step.kind == "then":
+            found = sorted(_of_step(single, number, step, known), key=lambda flip: flip.reference)
+            steps.append(found[:_PER_STEP])
+    # One of each step, then the second of each, and so on.
+    ordered = [found[place] for place in range(_PER_STEP + 1) for found in steps if place < len(found)]
+    return ordered[:_PER_SCENARIO]
+
+
+def negated(step: Step) -> bool:
+    """Whether a step says that something is not so."""
+    return bool(_NEGATED.search(_QUOTED.sub("", step.text)))
+
+
+def _of_step(single: Single, number: int, step: Step, known: Sequence[str]) -> Iterator[Flip]:
+    scenario = single.scenario
+
+    def file(changed: Step) -> str:
+        steps = (*scenario.steps[:number], changed, *scenario.steps[number + 1 :])
+        return render(single.having(scenario.model_copy(update={"steps": steps})))
+
+    def flip(value: str, versions: Sequence[Step], others: Sequence[str]) -> Flip:
+        files = [file(version) for version in versions]
+        what = f"“{value[:60]}” → “{others[0][:60]}”"
+        return Flip(number, files[0], what, value in known, more=tuple(files[1:]))
+
+    found = False
+    for value in _values(step.text):
+        found = True
+        others = _others(value.text, known)
+        texts = [step.text[: value.start] + other + step.text[value.end :] for other in others]
+        yield flip(value.text, [step.model_copy(update={"text": text}) for text in texts], others)
+    for row, column in _cells(step.table):
+        found = True
+        cell = step.table.rows[row][column] if step.table else ""
+        others = _others(cell, known)
+        yield flip(cell, [_with_cell(step, row, column, other) for other in others], others)
+    if step.doc_string and (changed := _other_text(step.doc_string)) != step.doc_string:
+        found = True
+        yield flip("the text", [step.model_copy(update={"doc_string": changed})], ["another text"])
+    if not found:
+        same = render(single.feature)
+        for argument in range(_ARGUMENTS):
+            yield Flip(number, same, f"argument {argument + 1} of “{step.text[:60]}”", argument=argument)
+        yield Flip(number, same, f"the assertions of “{step.text[:60]}”", inverted=True)
+
+
+def _words(single: Single) -> list[str]:
+    """The values that the steps before the first Then name, in their order."""
+    words: list[str] = []
+    for step in single.given():
+        words += [value.text for value in _values(step.text)]
+        words += [cell for row in (step.table.rows if step.table else ()) for cell in row if cell]
+    return list(dict.fromkeys(words))
+
+
+def _values(text: str) -> list[_Value]:
+    """Quoted words and numbers, in the order of the text."""
+    found: list[_Value] = []
+    taken: list[tuple[int, int]] = []
+    for match in _QUOTED.finditer(text):
+        group = next(number for number in range(1, 6) if match.group(number) is not None)
+        taken.append(match.span())
+        found.append(_Value(match.start(group), match.end(group), match.group(group)))
+    for match in _NUMBER.finditer(text):
+        if not any(start <= match.start() < end for start, end in taken):
+            found.append(_Value(match.start(), match.end(), match.group()))
+    return sorted(found, key=lambda value: value.start)
+
+
+def _cells(table: Table | None) -> list[tuple[int, int]]:
+    """The cells to change: the last one of the first and of the last row, and the first one of the first row."""
+    if table is None or not table.rows:
+        return []
+    last = len(table.headings) - 1
+    places = dict.fromkeys([(0, last), (len(table.rows) - 1, last), (0, 0)])
+    return [(row, column) for row, column in places if table.rows[row][column]]
+
+
+def _with_cell(step: Step, row: int, column: int, value: str) -> Step:
+    table = step.table
+    if table is None:
+        return step
+    rows = [list(cells) for cells in table.rows]
+    rows[row][column] = value
+    changed = Table(headings=table.headings, rows=tuple(map(tuple, rows)))
+    return step.model_copy(update={"table": changed})
+
+
+def _others(value: str, known: Sequence[str]) -> list[str]:
+    """Other values in the place of `value`, the likeliest to be noticed first."""
+    if _DATE.fullmatch(value):
+        return [_DATE.sub(lambda found: found[1] + _turned(found[2], 28), value)]
+    if _TIME.fullmatch(value):
+        return [_TIME.sub(lambda found: found[1] + _turned(found[2], 59) + found[3], value)]
+    if _WHOLE_NUMBER.fullmatch(value):
+        digits = value.lstrip("-")
+        whole = re.match(r"\d+", digits)
+        first = whole.group() if whole else "0"
+        rest, sign = digits[len(first) :], value[: len(value) - len(digits)]
+        more = str(int(first) + 1).zfill(len(first))
+        large = f"{int(first) + 7}000"
+        # Tolerances and limits ("at least 3", "within 5 seconds") notice a value that is far off on one side.
+        return [sign + more + rest, large + rest, f"-{large}{rest}", "0"]
+    for one, other in _OPPOSITES:
+        for known_word, opposite in ((one, other), (other, one)):
+            if value.lower() == known_word:
+                return [opposite.title() if value.istitle() else opposite]
+    alike = [word for word in known if word != value and not _WHOLE_NUMBER.fullmatch(word)]
+    return [_other_text(value), *alike[:2]]
+
+
+def _turned(digits: str, most: int) -> str:
+    """One more, or one less from `most` on, with as many digits."""
+    number = int(digits)
+    return str(number - 1 if number >= most else number + 1).zfill(len(digits))
+
+
+def _other_text(text: str) -> str:
+    """`text` with another number in its longest line, or, if that has none, other letters."""
+    if not text:
+        return "x"
+    lines = text.split("\n")
+    place = max(range(len(lines)), key=lambda number: len(lines[number]))
+    line = lines[place]
+    numbers = list(_NUMBER.finditer(line))
+    if len(lines) > 1 and numbers:
+        last = numbers[-1]
+        line = line[: last.start()] + _others(last.group(), ())[0] + line[last.end() :]
+    else:
+        line = re.sub(r"[^\W\d_]", lambda found: "q" if found.group() != "q" else "z", line, count=1) + "x"
+    lines[place] = line
+    return "\n".join(lines)

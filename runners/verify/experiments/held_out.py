@@ -1,0 +1,87 @@
+"""Held-out examples: further examples of a scenario that whoever makes the change never sees.
+
+They are kept as a feature file. Each of its scenarios bears the name of the scenario it belongs to, and has the same step
+texts with other values.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gherkin.feature.model import Feature, Step, parse, render
+from runners.verify.experiments.scenarios import Single, singles
+
+MOST = 3
+
+_VALUE = re.compile(
+    r""""[^"]*"|(?<!\w)'[^']*'(?!\w)|“[^”]*”|«[^»]*»|`[^`]*`|-?\b\d+(?:[.,:-]\d+)*\b|\b(?:true|false|yes|no)\b""",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example: the name of its `scenario`, the `behaviour` it is one of, its `steps`, and `text`, a feature file of it."""
+
+    scenario: str
+    behaviour: str
+    steps: str
+    text: str
+
+
+def read_examples(
+    content: str, feature: Feature, path: str = "the held-out examples"
+) -> tuple[list[Example], list[str]]:
+    """(the examples in the feature file `content`, sentences about those that cannot be used).
+
+    Raises `FeatureInvalid` when `content` is no feature file.
+    """
+    known = singles(feature)
+    found: list[Example] = []
+    problems: list[str] = []
+    for each in singles(parse(content, path)):
+        single = _of(each, known)
+        if single is None:
+            problems.append(
+                f"“{each.scenario.name}” has not the steps of any scenario, so it is no example of one."
+            )
+            continue
+        scenario = single.scenario.model_copy(update={"steps": each.scenario.steps})
+        text = render(single.having(scenario))
+        example = Example(single.scenario.name, single.behaviour, _steps(each.scenario.steps), text)
+        same = any(other.scenario.steps == each.scenario.steps for other in known)
+        if not same and example not in found:
+            found.append(example)
+    return found, problems
+
+
+def without(content: str, feature: Feature, texts: Sequence[str]) -> str:
+    """The feature file `content` without the examples whose steps are in `texts`; empty when none is left."""
+    whole = parse(content, "the held-out examples")
+    left = [each.scenario for each in singles(whole) if _steps(each.scenario.steps) not in texts]
+    return render(whole.model_copy(update={"scenarios": tuple(left), "rules": ()})) if left else ""
+
+
+def _of(example: Single, known: Sequence[Single]) -> Single | None:
+    """The scenario with the same step texts, one of the same name if there is one."""
+    fitting = [each for each in known if _shape(each.scenario.steps) == _shape(example.scenario.steps)]
+    named = [each for each in fitting if each.scenario.name == example.scenario.name]
+    return next(iter(named or fitting), None)
+
+
+def _shape(steps: Sequence[Step]) -> tuple[tuple[str, str, object], ...]:
+    """What two examples of one behaviour share: kinds and texts without their values, headings of tables."""
+    return tuple(
+        (step.kind, _VALUE.sub("…", " ".join(step.text.split())), step.table.headings if step.table else None)
+        for step in steps
+    )
+
+
+def _steps(steps: Sequence[Step]) -> str:
+    lines = []
+    for step in steps:
+        lines.append(f"{step.keyword} {step.text}")
+        lines += [f"  {line}" for line in (step.doc_string or "").split("\n") if step.doc_string]
+        for row in (step.table.headings, *step.table.rows) if step.table else ():
+            lines.append(f"  | {' | '.join(row)} |")
+    return "\n".join(lines)

@@ -1,0 +1,117 @@
+"""Which files of a change are the product: neither tests, steps, fixtures nor configuration."""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from runners.git.command import changed_files, list_files, read_blob
+from runners.verify.experiments import sabotage
+from runners.verify.experiments.sabotage import Instrumented
+
+_MAX_PRODUCT = 500
+_CODE = frozenset(
+    [
+        ".c",
+        ".cc",
+        ".cpp",
+        ".cs",
+        ".ex",
+        ".go",
+        ".html",
+        ".java",
+        ".jinja",
+        ".j2",
+        ".jl",
+        ".js",
+        ".jsx",
+        ".kt",
+        ".lua",
+        ".mjs",
+        ".php",
+        ".pl",
+        ".pyx",
+        ".r",
+        ".rb",
+        ".rs",
+        ".scala",
+        ".sh",
+        ".sql",
+        ".swift",
+        ".ts",
+        ".tsx",
+        ".vue",
+    ]
+)
+
+
+class ProductFiles:
+    """The files of the product that a change from `base` to `head` touches, and those of the whole head.
+
+    `proof` is the head with its scenarios. `is_aside(path)` says whether a file judges the change and so is left alone,
+    `is_product(path)` whether it is code of the product; files that are neither are documents and configuration.
+    """
+
+    def __init__(
+        self,
+        git_dir: Path,
+        base: str,
+        head: str,
+        proof: str,
+        is_aside: Callable[[str], bool],
+        is_product: Callable[[str], bool],
+    ) -> None:
+        self._git_dir = git_dir
+        self._base = base
+        self._head = head
+        self._proof = proof
+        self._is_product = is_product
+        # Whether a changed Python file could not be read as such.
+        self.unread = False
+        self._changed = [path for _, path in changed_files(git_dir, base, head) if not is_aside(path)]
+
+    def _blob(self, commit: str, path: str) -> bytes | None:
+        return read_blob(self._git_dir, commit, path)
+
+    def before(self, path: str) -> str:
+        """The text of a file on the base; empty where it is not there."""
+        return (self._blob(self._base, path) or b"").decode(errors="replace")
+
+    def after(self, path: str) -> str:
+        """The text of a file on the head; empty where it is not there."""
+        return (self._blob(self._head, path) or b"").decode(errors="replace")
+
+    def _is_source(self, path: str) -> bool:
+        return path.endswith(".py") and self._is_product(path) and self._blob(self._head, path) is not None
+
+    def instrumented(self, switch: str) -> dict[str, Instrumented]:
+        """The changed Python files of the product, with their sites."""
+        found: dict[str, Instrumented] = {}
+        first = 0
+        for path in filter(self._is_source, self._changed):
+            try:
+                found[path] = sabotage.instrumented(path, self.before(path), self.after(path), switch, first)
+            except SyntaxError:
+                self.unread = True
+                continue
+            first += len(found[path].sites)
+        return found
+
+    def others(self) -> list[str]:
+        """The other changed files: data, templates, documents, configuration, and sources that are gone."""
+        return [path for path in self._changed if not self._is_source(path)]
+
+    def whole(self) -> list[str]:
+        """Every Python file of the product on the head; none where it has code in other languages, or too much of it."""
+        own = [
+            path
+            for path in list_files(self._git_dir, self._proof)
+            if not path.startswith((".scenarist/", "docs/")) and self._is_product(path)
+        ]
+        if any(PurePosixPath(path).suffix.lower() in _CODE for path in own):
+            return []
+        python = [path for path in own if path.endswith(".py")]
+        return python if len(python) <= _MAX_PRODUCT else []
+
+    def step_files(self, *folders: str) -> list[str]:
+        """The Python files below `folders`, which hold step definitions."""
+        files = list_files(self._git_dir, self._proof)
+        return [path for path in files if path.endswith(".py") and path.startswith(folders)]

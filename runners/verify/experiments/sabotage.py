@@ -1,0 +1,262 @@
+"""The sabotage experiment: with the code that the change added or altered broken, a scenario of it must fail.
+
+Broken code raises, or returns nothing. It does so only while a switch says so, so that one process can run the scenarios with
+one place after the other broken. The switch is a symbolic link, which any process can read for a microsecond's work: code under
+test may start others.
+"""
+
+import ast
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+RAISES, NOTHING, INVERTED = "raise", "nothing", "invert"
+EVERYTHING = "all"
+_ON, _JUDGED = "_scenarist_on", "_scenarist_judged"
+
+_HELPER = f"""
+def {_ON}(place):
+    import os
+    try:
+        state = os.readlink(@)
+    except OSError:
+        return False
+    what, _, where = state.partition(" ")
+    if where != "{EVERYTHING}" and place not in where.split(","):
+        return False
+    if what == "{RAISES}":
+        raise RuntimeError("broken on purpose")
+    return what == "{NOTHING}"
+"""
+_INVERTER = f"""
+def {_JUDGED}(value):
+    import os
+    try:
+        return not value if os.readlink(@) == "{INVERTED}" else value
+    except OSError:
+        return value
+"""
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_QUIET = frozenset(["__all__", "__version__", "__author__"])
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place that can be broken: `number` names it in the whole change, `line` counts from 1."""
+
+    number: str
+    path: str
+    line: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Instrumented:
+    """A source with its sites. `rest`: something else of it was changed too, which no site stands for."""
+
+    source: str
+    sites: tuple[Site, ...] = ()
+    rest: bool = False
+
+
+def state(what: str, sites: Sequence[Site] = ()) -> str:
+    """What the switch says to break the `sites`, or everything."""
+    return f"{what} {','.join(site.number for site in sites) or EVERYTHING}"
+
+
+def instrumented(path: str, before: str, after: str, switch: str, first: int = 0) -> Instrumented:
+    """`after` with a site in each function and branch that is new or altered since `before` (empty: the file is new).
+
+    `switch` is the path of the switch, `first` the number of the first site. Raises `SyntaxError` for what Python 3 of this
+    process cannot read.
+    """
+    tree, old = _parsed(after), _functions(_parsed(before))
+    changed = _changed_lines(before, after)
+    placer = _Placer(path, changed, first)
+    for name, function in _functions(tree).items():
+        was = old.get(name)
+        if was is None:
+            placer.enter(function, name)
+        elif ast.dump(was) != ast.dump(function):
+            placer.alter(function, name)
+    rest = any(_is_rest(statement, changed) for statement in _outside(tree))
+    if placer.sites:
+        _help(tree, _HELPER, switch)
+    return Instrumented(ast.unparse(tree) + "\n" if placer.sites else after, tuple(placer.sites), rest)
+
+
+def blanked(before: str, after: str) -> str:
+    """`after` with what the change says outside of functions taken out: values are None, other statements are gone.
+
+    Raises `SyntaxError`.
+    """
+    tree = _parsed(after)
+    changed = _changed_lines(before, after)
+    for statement in _outside(tree):
+        if not _is_rest(statement, changed):
+            continue
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
+            statement.value = ast.copy_location(ast.Constant(None), statement.value)
+        else:
+            statement.__class__ = ast.Pass
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+def all_broken(source: str, switch: str) -> str:
+    """`source` with a site at the beginning of every function, all of them of the number 0. Raises `SyntaxError`."""
+    tree = _parsed(source)
+    placer = _Placer("", set(), 0)
+    for name, function in _functions(tree).items():
+        placer.enter(function, name)
+    _help(tree, _HELPER, switch)
+    return ast.unparse(tree) + "\n"
+
+
+def inverting(source: str, switch: str) -> str:
+    """A step file whose assertions say the opposite while the switch says so. Raises `SyntaxError`."""
+    tree = _parsed(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            node.test = ast.Call(ast.Name(_JUDGED, ast.Load()), [node.test], [])
+    _help(tree, _INVERTER, switch)
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+class _Placer:
+    """Puts sites into functions."""
+
+    def __init__(self, path: str, changed: set[int], first: int) -> None:
+        self.sites: list[Site] = []
+        self._path = path
+        self._changed = changed
+        self._first = first
+
+    def enter(self, function: _Function, name: str) -> None:
+        """A site at the beginning of a function, after its docstring."""
+        self._put(function.body, 1 if ast.get_docstring(function, clean=False) is not None else 0, name)
+
+    def alter(self, function: _Function, name: str) -> None:
+        """Sites before the changed statements of a function; at its beginning where only something was taken away."""
+        known = len(self.sites)
+        header = range(function.lineno, function.body[0].lineno)
+        if not self._changed.intersection(header):
+            self._place(function.body, name)
+        if len(self.sites) == known:
+            self.enter(function, name)
+
+    def _place(self, body: list[ast.stmt], name: str) -> None:
+        placed = False
+        for statement in list(body):
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                placed = False
+                if isinstance(statement, ast.ClassDef) or not self._is_changed(statement):
+                    continue
+                self.enter(statement, f"{name}.{statement.name}")
+                continue
+            blocks = list(_blocks(statement))
+            end = blocks[0][0].lineno - 1 if blocks else statement.end_lineno or statement.lineno
+            header = self._changed.intersection(range(statement.lineno, max(end, statement.lineno) + 1))
+            if header and not placed:
+                self._put(body, body.index(statement), name)
+            placed = bool(header) and not blocks
+            for block in blocks:
+                self._place(block, name)
+
+    def _is_changed(self, statement: ast.stmt) -> bool:
+        return bool(
+            self._changed.intersection(
+                range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+            )
+        )
+
+    def _put(self, body: list[ast.stmt], at: int, name: str) -> None:
+        number = str(self._first + len(self.sites))
+        line = body[at].lineno if at < len(body) else body[-1].lineno
+        call = ast.parse(f"if {_ON}({number!r}):\n    return").body[0]
+        for node in ast.walk(call):
+            if hasattr(node, "lineno"):
+                ast.copy_location(node, body[min(at, len(body) - 1)])
+        body.insert(at, call)
+        self.sites.append(Site(number, self._path, line, name))
+
+
+def _parsed(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error)) from None
+
+
+def _functions(tree: ast.Module) -> dict[str, _Function]:
+    """Qualified name -> function, without those inside of functions; of several with one name the last counts twice."""
+    found: dict[str, _Function] = {}
+    pending: list[tuple[str, ast.AST]] = [("", tree)]
+    while pending:
+        prefix, node = pending.pop()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                name = prefix + child.name
+                while name in found:  # a property and its setter, or an overload
+                    name += "'"
+                found[name] = child
+            elif isinstance(child, ast.ClassDef):
+                pending.append((f"{prefix}{child.name}.", child))
+            elif isinstance(child, (ast.If, ast.Try, ast.With, ast.ExceptHandler)):
+                pending.append((prefix, child))
+    return found
+
+
+def _outside(node: ast.AST) -> Iterator[ast.stmt]:
+    """The simple statements of a module and its classes, outside of functions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.expr)):
+            continue
+        if isinstance(child, ast.stmt) and not list(_blocks(child)) and not isinstance(child, ast.ClassDef):
+            yield child
+        else:
+            yield from _outside(child)
+
+
+def _is_rest(statement: ast.stmt, changed: set[int]) -> bool:
+    """Whether a changed statement outside of functions does something: imports, docstrings and names of modules do not."""
+    lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+    if not changed.intersection(lines) or isinstance(statement, (ast.Import, ast.ImportFrom, ast.Pass)):
+        return False
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+        return False
+    names = {target.id for target in getattr(statement, "targets", ()) if isinstance(target, ast.Name)}
+    return not (names and names <= _QUIET)
+
+
+def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The bodies of a compound statement."""
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(statement, name, None)
+        if block and isinstance(block, list):
+            yield block
+    for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        yield part.body
+
+
+def _changed_lines(before: str, after: str) -> set[int]:
+    """The numbers (from 1) of the lines of `after` that `before` does not have."""
+    matcher = difflib.SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False)
+    return {
+        line + 1
+        for kind, _, _, start, end in matcher.get_opcodes()
+        if kind in ("insert", "replace")
+        for line in range(start, end)
+    }
+
+
+def _help(tree: ast.Module, helper: str, switch: str) -> None:
+    """Put the helper function behind the module's docstring and its imports from ``__future__``."""
+    at = 0
+    for statement in tree.body:
+        docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if not docstring and getattr(statement, "module", None) != "__future__":
+            break
+        at += 1
+    tree.body[at:at] = ast.parse(helper.replace("@", repr(switch))).body
+    ast.fix_missing_locations(tree)

@@ -1,0 +1,19 @@
+"""One variant of a scenario, as the harness runs it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One variant: `text` is a feature file of one scenario, run while the switch is at `switch`.
+
+    `seconds` is the most that it may take. With `argument`, the harness gives that argument (from 0) of the scenario's own
+    step number `step` another value. With `step` alone, the switch is set for that step only.
+    """
+
+    id: str
+    text: str
+    switch: str = ""
+    seconds: float = 20.0
+    step: int | None = None
+    argument: int | None = None

@@ -1,0 +1,149 @@
+"""Runs many variants of scenarios with behave, in one process, and reports one JSON line a variant. It runs inside the
+sandbox, beside the repository's code, and imports nothing of Scenarist.
+
+    python /opt/scenarist/scenarist_trials.py REPORT TRIALS SWITCH FEATURE ARGUMENTS…
+
+TRIALS is a pipe that is read once, before any code of the repository is loaded: a JSON list of objects with `id`, `text` (a
+feature file of one scenario), `switch`, `seconds`, and for some the `step` that is changed here: its `argument` gets
+another value, or it alone is run with the `switch`. SWITCH is the path of a symbolic link whose target says to
+instrumented code what it is to do. FEATURE is the file whose place the variants take.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import scenarist_path
+
+scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.formatter.base")
+
+import behave.runner  # noqa: E402
+import scenarist_behave as reports  # noqa: E402
+from behave.formatter.base import Formatter  # noqa: E402
+from behave.parser import parse_feature  # noqa: E402
+from behave.step_registry import registry  # noqa: E402
+
+_trials: "list[dict[str, Any]]" = []
+_switch = ""
+_feature = ""
+
+
+class TookTooLong(Exception):
+    """One variant took longer than it may; the next one goes on."""
+
+
+class TrialFormatter(Formatter):  # type: ignore[misc]
+    name = "scenarist"
+    description = "one JSON line a variant"
+
+    def __init__(self, stream_opener: Any, config: Any) -> None:
+        super().__init__(stream_opener, config)
+        self.current: Any = None
+
+    def feature(self, feature: Any) -> None:
+        self.current = feature
+
+    def eof(self) -> None:
+        for scenario in self.current.walk_scenarios():
+            record = reports.describe(scenario)
+            record["name"] = self.current.trial
+            reports.write(record)
+
+
+def variants(_locations: Any, language: Any = None) -> "list[Any]":
+    """The features of all trials that can be made, in the place of what lies in the checkout."""
+    found = []
+    for trial in _trials:
+        feature = parse_feature(trial["text"], language, _feature)
+        scenario = next(iter(feature.walk_scenarios()))
+        feature.trial = trial["id"]
+        step = scenario.steps[trial["step"]] if trial.get("step") is not None else None
+        if trial.get("argument") is not None and not changed(step, trial["argument"]):
+            continue
+        bound(feature, trial, step)
+        found.append(feature)
+    return found
+
+
+def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
+    """Set the switch and a timer while the feature runs; where the trial is of a `step` alone, the switch only for that."""
+    run, alone = feature.run, step is not None and trial.get("argument") is None
+
+    def timed(runner: Any) -> Any:
+        signal.setitimer(signal.ITIMER_REAL, trial["seconds"])
+        turn("" if alone else trial["switch"])
+        try:
+            return run(runner)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            turn("")
+
+    feature.run = timed
+    if alone:
+        step_run = step.run
+
+        def switched(*args: Any, **more: Any) -> Any:
+            turn(trial["switch"])
+            try:
+                return step_run(*args, **more)
+            finally:
+                turn("")
+
+        step.run = switched
+
+
+def changed(step: Any, number: int) -> bool:
+    """Give the argument `number` of a step another value; false where its definition takes none."""
+    with contextlib.suppress(Exception):  # matchers run code of the repository, which may do anything
+        match = registry.find_match(step)
+        arguments = [each for each in match.arguments if each.start is not None and each.end > each.start]
+        each = arguments[number]
+        words = step.name[each.start : each.end]
+        step.name = step.name[: each.start] + other(words) + step.name[each.end :]
+        return True
+    return False
+
+
+def other(words: str) -> str:
+    """Another value than `words`."""
+    return str(int(words) + 1) if words.lstrip("-").isdecimal() else f"{words}x"
+
+
+def turn(state: str) -> None:
+    """Say to instrumented code, in this process and in others, what it is to do from now on."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_switch)
+    if state:
+        os.symlink(state, _switch)
+
+
+def stop(_signal: int, _frame: Any) -> None:
+    raise TookTooLong
+
+
+def main() -> int:
+    global _switch, _feature
+    # behave imports the formatter by its name: it must be this very module.
+    sys.modules["scenarist_trials"] = sys.modules["__main__"]
+    reports._report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    reports.write({"hello": 1})
+    with open(sys.argv[2], encoding="utf-8") as pipe:
+        _trials.extend(json.load(pipe))
+    _switch, _feature = sys.argv[3], os.path.relpath(sys.argv[4])
+    sys.argv[1:] = sys.argv[4:]
+    signal.signal(signal.SIGALRM, stop)
+    behave.runner.parse_features = variants
+    from behave.__main__ import main as run
+
+    look, compare = reports.parts, reports.replaced
+    before = look("behave", "scenarist_behave")
+    code = run(["-f", "scenarist_trials:TrialFormatter", "-o", "/dev/null", *sys.argv[1:]])
+    reports.write({"end": reports._written, "replaced": compare(before, look("behave", "scenarist_behave"))})
+    return int(code or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
