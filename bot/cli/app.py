@@ -15,30 +15,43 @@ class Commands(LazyGroup):
     """The commands of `scenarist`."""
 
     table = {
-        "demo": Lazy("bot.cli.operate.demo:demo", "Show a whole run on this machine, from label to proven pull request."),
+        "demo": Lazy(
+            "bot.cli.operate.demo:demo",
+            "Show a whole run on this machine, from label to proven pull request.",
+        ),
         "verify": Lazy("bot.cli.repository.verify:verify", "Take the verdict on a change in any repository."),
         "spec": Lazy("bot.cli.repository.spec:spec", "Print the scenarios for an issue, and write no code."),
         "lint": Lazy("bot.cli.repository.lint:lint", "Check the scenarios in feature files."),
         "domain": Lazy("bot.cli.repository.domain:domain", "Print a first draft of `.scenarist/domain.yml`."),
-        "backlog": Lazy("bot.cli.repository.backlog:backlog", "Create an issue for each story in a file, once."),
+        "backlog": Lazy(
+            "bot.cli.repository.backlog:backlog", "Create an issue for each story in a file, once."
+        ),
         "up": Lazy("bot.cli.operate.up:up", "Run everything on one machine until Ctrl-C."),
         "serve": Lazy("bot.cli.operate.serve:serve", "Run the web app: webhooks, health and run pages."),
         "worker": Lazy("bot.cli.operate.worker:worker", "Run a Celery worker."),
         "migrate": Lazy("bot.cli.operate.migrate:migrate", "Bring the database to the newest schema."),
         "doctor": Lazy("bot.cli.operate.doctor:doctor", "Check whether this machine can do its part."),
-        "gc": Lazy("bot.cli.operate.gc:gc", "Remove what ended runs left on this machine and in the database."),
-        "action": Lazy("bot.cli.operate.action:action", "Do one event's whole run in this process, as a CI job."),
+        "gc": Lazy(
+            "bot.cli.operate.gc:gc", "Remove what ended runs left on this machine and in the database."
+        ),
+        "action": Lazy(
+            "bot.cli.operate.action:action", "Do one event's whole run in this process, as a CI job."
+        ),
         "models": Lazy("bot.cli.models:models", "Check the configured models, or serve one."),
         "runs": Lazy("bot.cli.runs.runs:runs", "List the newest runs."),
         "log": Lazy("bot.cli.runs.log:log", "Print a run's log."),
-        "audit": Lazy("bot.cli.runs.audit:audit", "Print every tool call of a run: who, what, and its result."),
+        "audit": Lazy(
+            "bot.cli.runs.audit:audit", "Print every tool call of a run: who, what, and its result."
+        ),
         "costs": Lazy("bot.cli.runs.costs:costs", "Print what runs have used, by repository."),
         "pause": Lazy("bot.cli.runs.control:pause", "Pause a run within two seconds."),
         "resume": Lazy("bot.cli.runs.control:resume", "Resume a paused run from its last stored turn."),
         "cancel": Lazy("bot.cli.runs.control:cancel", "Cancel a run within two seconds, and tell its issue."),
-        "retry": Lazy("bot.cli.runs.control:retry", "Start a run that ended without a result again at a phase."),
+        "retry": Lazy(
+            "bot.cli.runs.control:retry", "Start a run that ended without a result again at a phase."
+        ),
         "version": Lazy("bot.cli.app:version", "Print the version."),
-    }  # fmt: skip
+    }
 
 
 app = typer.Typer(
