@@ -5,7 +5,6 @@ its sources are others.
 """
 
 import hashlib
-import os
 import re
 import shlex
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from runners.environment.finding.parts import Package
 from runners.git.workspaces import Worktree, exclude_file
+from runners.sandbox.beneath import copy_in, file_paths, folders, read_file
 from runners.sandbox.process import CommandResult
 
 _SOURCES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".pxi", ".rs", ".f90", ".f")
@@ -59,37 +59,18 @@ def collect(tree: Worktree, into: Path) -> list[str]:
 def _files(root: Path, path: str) -> Iterable[str]:
     if not path.endswith("/"):
         return [path]
-    found = []
-    for folder, _, names in os.walk(root / path):
-        found += [str((Path(folder) / name).relative_to(root)) for name in names]
-    return found
+    return file_paths(root, path.rstrip("/"))
 
 
 def lay(built: Path, paths: Iterable[str], root: Path) -> None:
     """Put built files into the checkout `root` where it has none of that name, and keep them out of its commits.
 
-    A link in the checkout is never followed: its commit is from strangers.
+    A link in the checkout is never followed: its commit is from strangers, and commands may be changing it.
     """
-    laid = []
-    for path in paths:
-        target = root / path
-        if target.is_symlink() or target.exists() or _through_link(root, path):
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(built / path, target)
-        laid.append(path)
+    laid = [path for path in paths if copy_in(built / path, root, path)]
     if laid:
         with exclude_file(root).open("a") as file:
             file.writelines(f"/{_escaped(path)}\n" for path in laid)
-
-
-def _through_link(root: Path, path: str) -> bool:
-    place = root
-    for part in Path(path).parent.parts:
-        place = place / part
-        if place.is_symlink() or (place.exists() and not place.is_dir()):
-            return True
-    return False
 
 
 def _escaped(path: str) -> str:
@@ -101,16 +82,21 @@ def sources_digest(root: Path, packages: Iterable[Package]) -> str:
     """What stands for all that the compiled packages below `root` are built from."""
     digest = hashlib.sha256()
     for package in packages:
-        for folder, names, files in os.walk(root / package.folder):
-            names[:] = sorted(name for name in names if not _SKIPPED.search(f"{name}/"))
-            for name in sorted(files):
-                path = Path(folder) / name
-                if (name.endswith(_SOURCES) or name in _MANIFESTS) and not path.is_symlink():
-                    digest.update(
-                        f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode(errors="surrogateescape")
-                    )
-                    digest.update(path.read_bytes())
+        for path in sorted(_sources(root, package.folder or ".")):
+            content = read_file(root, path) or b""
+            digest.update(f"{path}\0{len(content)}\0".encode(errors="surrogateescape"))
+            digest.update(content)
     return digest.hexdigest()
+
+
+def _sources(root: Path, below: str) -> Iterable[str]:
+    for folder, _, entries in folders(root, below):
+        prefix = "" if folder == "." else f"{folder}/"
+        for entry in list(entries):
+            if _SKIPPED.search(f"{entry.name}/"):
+                entries.remove(entry)
+            elif entry.name.endswith(_SOURCES) or entry.name in _MANIFESTS:
+                yield prefix + entry.name
 
 
 def rebuild(

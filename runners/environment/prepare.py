@@ -27,9 +27,9 @@ from runners.environment.registries import Proxy, hosts_of, operator_settings
 from runners.git.command import tree_entries
 from runners.git.versions import version_of
 from runners.git.workspaces import Mirror, Workspaces, Worktree
-from runners.sandbox.beneath import remove_tree
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.sandbox.process import CommandResult
+from runners.sandbox.removal import remove_tree
 
 __all__ = ["Environment", "EnvironmentBroken", "Environments"]
 

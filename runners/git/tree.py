@@ -6,9 +6,10 @@ import stat
 from pathlib import Path
 
 from runners.git.command import GitFailed, git
-from runners.sandbox.beneath import folders, remove_at, set_mode
+from runners.sandbox.beneath import folders, set_mode
 from runners.sandbox.bubblewrap import WORKSPACE, available
 from runners.sandbox.mounts import HIDDEN, confined
+from runners.sandbox.removal import remove_at
 
 # Commands that read and write git's own directory alone.
 _WITHOUT_TREE = frozenset(

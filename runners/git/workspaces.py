@@ -16,7 +16,8 @@ from typing import TextIO
 from gherkin.errors import ScenaristError
 from runners.git.command import PLAIN, GitFailed, git
 from runners.git.tree import git_in_tree, prepare_for_git
-from runners.sandbox.beneath import is_folder, remove_tree
+from runners.sandbox.beneath import is_folder
+from runners.sandbox.removal import remove_tree
 
 # The file in a mirror that says that it was made to the end.
 _MADE = "scenarist-mirror"

@@ -1,6 +1,8 @@
 """What the model that implements gets to work with: its tools, policy, quotas and audit trail, on one worktree."""
 
 import contextlib
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +19,7 @@ from runners.policy.capabilities import Policy
 from runners.policy.globs import is_protected
 from runners.policy.protected import PROTECTED
 from runners.policy.quota import Meter
+from runners.sandbox.beneath import read_file
 from runners.sandbox.bubblewrap import WORKSPACE, Sandbox
 from runners.sandbox.process import CommandResult
 from runners.tools import tools_for
@@ -77,21 +80,23 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
     meter = Meter(quotas.run, quotas.phase, (call.usage for call in called))
     trail = Trail(policy.role, services.redactor, called[-1].hash or GENESIS if called else GENESIS)
 
-    def metered(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
-        return make_sandbox(root, read_only, writable, meter.command)
-
-    suites = Suites(
-        metered,
-        features=scenarios_folder(job),
-        tests=job.settings.tests,
-        behave=job.settings.behave,
-        cancel=services.cancel,
-    )
-    testing = Testing(tree.root, suites)
-    covered = _covered(tree, policy)
-    sandbox = metered(tree.root, covered, {})
     engine = services.operator.container_engine
     with contextlib.ExitStack() as stack:
+        copies = stack.enter_context(tempfile.TemporaryDirectory(prefix="scenarist-locked-"))
+        covered = _covered(tree, policy, Path(copies))
+
+        def guarded(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
+            return make_sandbox(root, {**covered, **read_only}, writable, meter.command)
+
+        suites = Suites(
+            guarded,
+            features=scenarios_folder(job),
+            tests=job.settings.tests,
+            behave=job.settings.behave,
+            cancel=services.cancel,
+        )
+        testing = Testing(tree.root, suites)
+        sandbox = guarded(tree.root, {}, {})
         background = stack.enter_context(Background(sandbox, services.limits.wall_s))
         more = services.resources
         if engine and not all(policy.refusal(each) for each in ("docker.run", "docker.build")):
@@ -116,24 +121,20 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
         yield caller
 
 
-def _covered(tree: Worktree, policy: Policy) -> dict[str, Path]:
+def _covered(tree: Worktree, policy: Policy, copies: Path) -> dict[str, Path]:
     """The files that must not be written, as read-only mounts: commands cannot change them either.
 
-    New files at such paths, and more than fit, are left to the verdict.
+    What is mounted are copies in the folder `copies`, where no command can change what lies at a path. New files at
+    such paths, and more than fit, are left to the verdict.
     """
     globs = (*policy.locked, *policy.protected)
     paths = [p for p in tree.git("ls-files", "-z").split("\0") if p and is_protected(p, globs)]
-    return {
-        f"{WORKSPACE}/{path}": tree.root / path
-        for path in paths[:_MAX_COVERED]
-        if policy.write_refusal(path) and (tree.root / path).is_file() and not _through_link(tree.root, path)
-    }
-
-
-def _through_link(root: Path, path: str) -> bool:
-    place = root
-    for part in Path(path).parts:
-        place = place / part
-        if place.is_symlink():
-            return True
-    return False
+    covered = {}
+    for number, path in enumerate(paths[:_MAX_COVERED]):
+        content = read_file(tree.root, path) if policy.write_refusal(path) else None
+        if content is not None:
+            copy = copies / str(number)
+            copy.write_bytes(content)
+            copy.chmod(0o755 if os.access(tree.root / path, os.X_OK) else 0o644)
+            covered[f"{WORKSPACE}/{path}"] = copy
+    return covered

@@ -1,4 +1,4 @@
-"""Opening, walking and removing what lies below a folder, while untrusted code may be changing that folder.
+"""Opening, listing, reading and writing what lies below a folder, while untrusted code may be changing that folder.
 
 A path is never resolved twice: each step starts at an open descriptor, and no link leads out of the folder. With
 openat2(2) (Linux 5.6, https://man7.org/linux/man-pages/man2/openat2.2.html) the kernel itself keeps to that; on older
@@ -9,9 +9,9 @@ import contextlib
 import ctypes
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 _OPENAT2 = 437
@@ -20,11 +20,9 @@ _RESOLVE_NO_SYMLINKS = 0x04
 _RESOLVE_BENEATH = 0x08
 _LIBC = ctypes.CDLL(None, use_errno=True)
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-_READABLE_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+READABLE_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # In characters; a file system's name has at most 255 bytes, and a path the kernel takes 4,095.
 _LONGEST = 1000
-# How often a folder is emptied again that somebody fills meanwhile.
-_ATTEMPTS = 100
 
 
 class _How(ctypes.Structure):
@@ -71,7 +69,7 @@ def opened_folder(root: Path, path: str = ".") -> Iterator[int]:
             below = open_beneath(here, part, FOLDER, links=False)
             os.close(here)
             here = below
-        fd = os.open(".", _READABLE_FOLDER, dir_fd=here)
+        fd = os.open(".", READABLE_FOLDER, dir_fd=here)
     finally:
         os.close(here)
     try:
@@ -115,70 +113,6 @@ def folders(root: Path, below: str = ".") -> Iterator[tuple[str, int, list[os.Di
             pending += [prefix + each.name for each in entries if each.is_dir(follow_symlinks=False)]
 
 
-def remove_tree(root: Path) -> None:
-    """Remove `root` with everything in it, however deep it is and whatever its permissions say; none there is fine.
-
-    Links are removed and not followed, also when somebody swaps a folder for one meanwhile. Raises `OSError` for what
-    cannot be removed, for one because it belongs to somebody else.
-    """
-    try:
-        parent = os.open(root.parent, FOLDER)
-    except FileNotFoundError:
-        return
-    try:
-        remove_at(parent, root.name)
-    finally:
-        os.close(parent)
-
-
-def remove_at(folder: int, name: str) -> None:
-    """Remove what is called `name` in the open folder `folder`, as `remove_tree` does."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            if not _remove_file(folder, name):
-                _empty(folder, name)
-                os.rmdir(name, dir_fd=folder)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            # Somebody has put something into it, or something else in its place, since it was looked at.
-            again = error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
-            if not again or attempt == _ATTEMPTS - 1:
-                raise
-        else:
-            return
-
-
-def _remove_file(folder: int, name: str) -> bool:
-    """Remove a file or link; False if it is a folder. Raises `OSError`."""
-    if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        return False
-    os.unlink(name, dir_fd=folder)
-    return True
-
-
-def _empty(folder: int, name: str) -> None:
-    """Remove all that is in the folder `name`.
-
-    Folders within it are first moved up into it, so that no path gets long, nothing recurses, and two descriptors
-    are enough for a tree of any depth.
-    """
-    top = _open_for_removal(folder, name)
-    try:
-        names = (f".removing-{number}" for number in count())
-        pending = _emptied(top, top, names)
-        while pending:
-            inner = pending.pop()
-            fd = _open_for_removal(top, inner)
-            try:
-                pending += _emptied(fd, top, names)
-            finally:
-                os.close(fd)
-            os.rmdir(inner, dir_fd=top)
-    finally:
-        os.close(top)
-
-
 def set_mode(folder: int, name: str, mode: int) -> None:
     """Set the permissions of a file or folder in the open folder `folder`, not of what a link points to.
 
@@ -194,34 +128,71 @@ def set_mode(folder: int, name: str, mode: int) -> None:
         os.close(place)
 
 
-def _open_for_removal(folder: int, name: str) -> int:
-    """Open the folder `name`, which is given the rights for that. Raises `OSError`, for one if it is a link."""
-    set_mode(folder, name, 0o700)
-    return os.open(name, _READABLE_FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+def file_paths(root: Path, below: str = ".") -> Iterator[str]:
+    """The paths of all regular files at and below `below`, relative to `root`; links are not followed."""
+    for path, _, entries in folders(root, below):
+        prefix = "" if path == "." else f"{path}/"
+        yield from (prefix + each.name for each in entries if each.is_file(follow_symlinks=False))
 
 
-def _emptied(fd: int, top: int, names: Iterator[str]) -> list[str]:
-    """Remove the files of the folder `fd` and move its folders to the next of `names` in `top`; returns those."""
-    with os.scandir(fd) as found:
-        entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
-    moved = []
-    for name, is_dir in entries:
-        if not is_dir:
-            os.unlink(name, dir_fd=fd)
-            continue
-        place = next(names)
-        while _exists(top, place):
-            place = next(names)
-        # Its own rights must allow that its `..` changes.
-        os.close(_open_for_removal(fd, name))
-        os.rename(name, place, src_dir_fd=fd, dst_dir_fd=top)
-        moved.append(place)
-    return moved
+def read_file(root: Path, path: str, limit: int = -1) -> bytes | None:
+    """The first `limit` bytes (-1: all) of the regular file `path`; None if there is none that no link leads to."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+    with contextlib.suppress(OSError), _opened(root, path, flags) as fd:
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            with os.fdopen(os.dup(fd), "rb") as file:
+                return file.read(limit)
+    return None
 
 
-def _exists(folder: int, name: str) -> bool:
+def overwrite_file(root: Path, path: str, data: bytes) -> None:
+    """Replace the content of the regular file `path`. Raises `OSError`, for one if a link leads to it."""
+    with _opened(root, path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY) as fd:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        os.ftruncate(fd, 0)
+        with os.fdopen(os.dup(fd), "wb") as file:
+            file.write(data)
+
+
+def copy_in(source: Path, root: Path, path: str) -> bool:
+    """Copy the file `source` to `path` beneath `root`, with its permissions; missing folders are made.
+
+    False, and nothing is changed, where something is there already or a link leads there.
+    """
+    folder, _, name = path.rpartition("/")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
+        _make_folders(root, folder)
+        with contextlib.ExitStack() as stack:
+            fd = stack.enter_context(opened_folder(root, folder or "."))
+            data = stack.enter_context(source.open("rb"))
+            file = stack.enter_context(os.fdopen(os.open(name, flags, 0o600, dir_fd=fd), "wb"))
+            shutil.copyfileobj(data, file)
+            os.fchmod(file.fileno(), stat.S_IMODE(os.fstat(data.fileno()).st_mode) & 0o777)
+    except (FileExistsError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EXDEV):
+            raise
         return False
     return True
+
+
+def _make_folders(root: Path, folder: str) -> None:
+    parts = folder.split("/") if folder else []
+    for count, part in enumerate(parts):
+        with opened_folder(root, "/".join(parts[:count]) or ".") as fd, contextlib.suppress(FileExistsError):
+            os.mkdir(part, dir_fd=fd)
+
+
+@contextlib.contextmanager
+def _opened(root: Path, path: str, flags: int) -> Iterator[int]:
+    """A descriptor of `path` beneath `root`, no link followed. Raises `OSError`."""
+    folder, _, name = path.rpartition("/")
+    with opened_folder(root, folder or ".") as folder_fd:
+        fd = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder_fd)
+    try:
+        yield fd
+    finally:
+        os.close(fd)

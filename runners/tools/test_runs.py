@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gherkin.values import Frozen
+from runners.sandbox.beneath import folders
 from runners.tools.base import Refused, ToolContext, ToolResult
 from runners.tools.editing.paths import read_bytes
 from runners.verify.diff import added_lines
@@ -157,10 +158,19 @@ def run_command(ctx: ToolContext, runner: Runner) -> ToolResult:
 def _reports(root: Path) -> dict[str, int]:
     """Where JUnit reports usually lie, with the time of their last change."""
     found = {}
-    for pattern in ("*.xml", "reports/*.xml", "test-results/*.xml", "build/test-results/*/*.xml"):
-        for path in root.glob(pattern):
-            if path.is_file() and not path.is_symlink():
-                found[path.relative_to(root).as_posix()] = path.stat().st_mtime_ns
+    for place, deep in (
+        (".", False),
+        ("reports", False),
+        ("test-results", False),
+        ("build/test-results", True),
+    ):
+        for folder, _, entries in folders(root, place):
+            prefix = "" if folder == "." else f"{folder}/"
+            for entry in entries:
+                if entry.name.endswith(".xml") and entry.is_file(follow_symlinks=False):
+                    found[prefix + entry.name] = entry.stat(follow_symlinks=False).st_mtime_ns
+            if not deep or folder != place:
+                entries.clear()
     return found
 
 

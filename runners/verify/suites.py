@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from gherkin.errors import Cancelled
+from runners.policy.globs import matches
+from runners.sandbox.beneath import file_paths
 from runners.sandbox.bubblewrap import CommandResult, Sandbox
 from runners.verify.collector import Collector, Pipe
 from runners.verify.foreign import PLUGINS, PRESETS, REPORT, Results, TestSuite, Unreadable, read_results
@@ -144,15 +146,11 @@ class Suites:
 
     def files(self, name: str, root: Path) -> list[str]:
         """Files below `root` that look like tests of the suite `name`; paths are relative, at most a few are named."""
-        patterns = {
-            "behave": f"{self.features}/**/*.feature",
-            "pytest": "**/test_*.py",
-            "unittest": "**/test_*.py",
-        }
+        patterns = {"behave": "**/*.feature", "pytest": "**/test_*.py", "unittest": "**/test_*.py"}
         if name not in patterns:
             return []
-        found = (path.relative_to(root) for path in root.glob(patterns[name]))
-        shown = (path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+        found = file_paths(root, self.features if name == "behave" else ".")
+        shown = (path for path in found if matches(path, patterns[name]) and not _is_hidden(path))
         return sorted(itertools.islice(shown, _MAX_FILES))
 
     def foreign(self, suite: TestSuite, root: Path) -> SuiteRun:
@@ -192,7 +190,7 @@ class Suites:
         targets = [*paths] or [self.features]
         started = self._behave or ["python", "-m", "behave"]
         command = [*started, "--no-color", "--no-source", *targets]
-        if not paths and not any((root / self.features).rglob("*.feature")):
+        if not paths and not any(path.endswith(".feature") for path in file_paths(root, self.features)):
             return SuiteRun(command=shlex.join(command))
         result, entries, problem, other = self._run(
             root,
@@ -357,6 +355,10 @@ class Suites:
             if not all(_has_shape(entry, shape) for entry in report.entries):
                 return result, [], problem or "something else than the harness wrote into its report", ()
             return result, report.entries, problem, report.replaced
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
 
 
 def _suite_run(

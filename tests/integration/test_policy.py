@@ -29,6 +29,21 @@ protected: [LICENSE]
 databases:
   books: {env: BOOKS_URL}
 """
+# A test is a command too: it says which files it could write.
+TRIES = """
+from pathlib import Path
+
+
+def test_writing():
+    written = []
+    for path in (Path("calc.py"), Path("LICENSE"), *Path("features").glob("issue_*.feature")):
+        try:
+            path.write_text(path.read_text())
+            written.append(path.name)
+        except OSError:
+            pass
+    assert written == []
+"""
 WORKFLOW = ".github/workflows/ci.yml"
 
 
@@ -59,6 +74,9 @@ def test_grants_limits_and_the_audit_trail(bot: BotUnderTest) -> None:
         call("write_file", path=".github/workflows/other.yml", content="x: 1\n"),
         call("write_file", path="LICENSE", content="mine\n"),
         call("shell", command=f"echo x >>LICENSE; echo x >>.scenarist.yml; curl -u me:{PASSWORD} x; env"),
+        call("write_file", path="test_writing.py", content=TRIES),
+        call("run_tests", paths="test_writing.py"),
+        call("delete_path", path="test_writing.py"),
     )
     bot.script([draft()], [begin, asked, *rest])
     number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
@@ -87,6 +105,7 @@ def test_grants_limits_and_the_audit_trail(bot: BotUnderTest) -> None:
     workflow, other, license_ = [e for e in called["write_file"] if e.call.arguments.count("content")][:3]
     assert workflow.ok and other.denied and license_.denied and "is locked" in license_.text
     assert "Read-only file system" in called["shell"][0].text
+    assert "assert ['calc.py'] == []" in called["run_tests"][0].text  # and none that is locked
     log = "\n".join(e.model_dump_json() for e in entries)
     assert PASSWORD not in log and "Authorization" not in log
 

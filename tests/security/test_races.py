@@ -17,7 +17,8 @@ from runners.git.command import GitFailed, git
 from runners.git.model_git import GitRefused, TreeGit
 from runners.git.tree import prepare_for_git
 from runners.git.workspaces import Workspaces, Worktree
-from runners.sandbox.beneath import folders, remove_tree
+from runners.sandbox.beneath import copy_in, folders, overwrite_file, read_file
+from runners.sandbox.removal import remove_tree
 from runners.sandbox.watch import size_of
 
 FILES = 40
@@ -205,3 +206,44 @@ def test_race_to_have_the_host_measure_and_list_its_own_files(tree: Worktree, ou
         for _ in range(min(3 * tries, 1000)):
             assert size_of(tree.root) < 4_000_000
             assert "big" not in listed()
+
+
+def test_race_to_have_the_host_copy_files_into_its_own_folder(
+    tree: Worktree, outside: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "built"
+    source.write_text("built\n")
+    names = [f"place/built{number}" for number in range(FILES)]
+
+    def naive(path: str) -> None:
+        target = tree.root / path
+        if not target.parent.is_symlink() and not target.exists():
+            shutil.copy2(source, target)
+
+    def copied(copy: Callable[[str], object]) -> bool:
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                copy(name)
+        return any(outside.iterdir())
+
+    with swapping(tree.root, outside):
+        tries = won(lambda: copied(naive))
+        for file in outside.iterdir():
+            file.unlink()
+        for _ in range(min(3 * tries, 100)):
+            assert not copied(lambda name: copy_in(source, tree.root, name))
+
+
+def test_attack_leave_a_link_where_the_host_will_write(tree: Worktree, outside: Path) -> None:
+    (outside / "victim").write_text("of the host")
+    (tree.root / "module.py").symlink_to(outside / "victim")
+    (tree.root / "folder").symlink_to(outside)
+    (tree.root / "mine.py").write_text("mine")
+    for path in ("module.py", "folder/victim"):
+        assert read_file(tree.root, path) is None
+        with pytest.raises(OSError, match=r"symbolic link|directory"):
+            overwrite_file(tree.root, path, b"x")
+        assert not copy_in(tree.root / "mine.py", tree.root, path)
+    overwrite_file(tree.root, "mine.py", b"new")  # the control
+    assert read_file(tree.root, "mine.py") == b"new"
+    assert (outside / "victim").read_text() == "of the host" and len(list(outside.iterdir())) == 1

@@ -210,7 +210,7 @@ def test_attack_a_tree_too_deep_to_remove(tmp_path: Path) -> None:
 def test_attack_folders_that_cannot_be_removed(tmp_path: Path) -> None:
     """Without rights on its own folders, as an ordinary user's clean-up meets them."""
     program = (
-        "from pathlib import Path\nfrom runners.sandbox.beneath import remove_tree\nimport sys\n"
+        "from pathlib import Path\nfrom runners.sandbox.removal import remove_tree\nimport sys\n"
         "remove_tree(Path(sys.argv[1])); print(Path(sys.argv[1]).exists())"
     )
     tree = tmp_path / "tree"

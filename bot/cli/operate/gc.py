@@ -16,7 +16,7 @@ from bot.storage.database import reading
 from bot.storage.store import Store, open_store
 from bot.storage.tables import artifacts, deliveries, runs
 from runners.git.workspaces import Mirror, Workspaces
-from runners.sandbox.beneath import remove_tree
+from runners.sandbox.removal import remove_tree
 
 _DAY = 24 * 3600.0
 _OPEN = ("active", "paused")

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runners.policy.refused import Refused
-from runners.sandbox.beneath import FOLDER, open_beneath, remove_at
+from runners.sandbox.beneath import FOLDER, open_beneath
 from runners.sandbox.bubblewrap import WORKSPACE
+from runners.sandbox.removal import remove_at
 
 Check = Callable[[str], None]
 

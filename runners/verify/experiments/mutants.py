@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import Field
 
 from gherkin.values import Frozen
+from runners.sandbox.beneath import overwrite_file, read_file
 
 _COMPARE: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -170,13 +171,15 @@ def try_mutants(
         left = deadline - time.monotonic()
         if left <= 0:
             break
-        place = root / mutant.path
-        before = place.read_bytes()
-        place.write_text(mutated(before.decode(), mutant), encoding="utf-8")
+        # What ran in the checkout may have left a link at that place.
+        before = read_file(root, mutant.path)
+        if before is None:
+            continue
+        overwrite_file(root, mutant.path, mutated(before.decode(), mutant).encode())
         try:
             noticed = notices(left)
         finally:
-            place.write_bytes(before)
+            overwrite_file(root, mutant.path, before)
         if noticed is None:
             break
         tried += 1
