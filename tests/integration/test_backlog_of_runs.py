@@ -24,7 +24,7 @@ def test_a_run_that_was_begun_is_told_of_before_new_ones(tmp_path: Path) -> None
         bell.report("begun")
         assert bell.waiting("publish") == 5
         with app.connection_for_read() as connection, connection.SimpleQueue("publish") as queue:
-            told = [queue.get(timeout=5).payload[0][0] for _ in range(5)]
+            told = [queue.get(timeout=60).payload[0][0] for _ in range(5)]
         assert told == ["begun", "begun", "new 0", "new 1", "new 2"]
 
 

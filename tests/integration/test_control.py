@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,6 @@ def scenarist(bot: BotUnderTest, *args: str) -> "subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
 
 
@@ -60,15 +58,12 @@ def test_cancelling_ends_a_command_that_runs(bot: BotUnderTest) -> None:
     bot.script([draft()], [says(call("shell", command="sleep 1000", timeout_s=500))])
     repo, number, run = begin(bot, "command")
     wait_until(lambda: sandboxes(bot.state_dir), "the command")
-    began = time.monotonic()
     assert scenarist(bot, "cancel", run).returncode == 0
-    wait_until(lambda: not sandboxes(bot.state_dir), "the end of the command", 10)
-    took = time.monotonic() - began
+    wait_until(lambda: not sandboxes(bot.state_dir), "the end of the command")
     state = ended(bot, run)
     assert state.status == "cancelled"
     wait_until(lambda: "was cancelled" in bot.forge.comments(repo, number)[0].body, "the comment's end")
     assert not list((bot.state_dir / "work").glob(f"{run}*"))
-    print(f"the command ended {took:.1f} s after the order, starting the command line included")
 
 
 def test_cancelling_ends_a_model_request_and_its_connection(bot: BotUnderTest) -> None:
@@ -105,7 +100,7 @@ def test_a_paused_run_waits_and_goes_on_from_its_last_turn(bot: BotUnderTest) ->
     assert scenarist(bot, "pause", run).returncode == 0
     paid = bot.state(run).spent.turns
     release.set()
-    time.sleep(3)
+    wait_until(lambda: not list((bot.state_dir / "work").glob(f"{run}*")), "the end of the phase in hand")
     assert bot.state(run).status == "paused" and bot.state(run).spent.turns == paid
     assert scenarist(bot, "resume", run).returncode == 0
     state = ended(bot, run)

@@ -8,6 +8,7 @@ import pytest
 
 from runners.loop.calls import Caller
 from runners.models.chat import ToolCall
+from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.tools import FAR_TOOLS, FULL_TOOLS
 from runners.tools.backends.processes import Background
 from runners.tools.base import Tool, ToolContext
@@ -125,9 +126,13 @@ def test_attack_a_tool_that_is_not_there(full: ToolContext, name: str) -> None:
 
 
 def test_attack_a_slow_expression_over_a_large_file(full: ToolContext) -> None:
+    """Without ripgrep, whose time is linear, Python's engine would try 2^5000 ways."""
     (full.root / "large").write_text("a" * 5000 + "!\n")
-    result = call(full, "search", pattern="(a|a)*$", path="large")
-    assert "stopped because it took too long" in result.text or result.ok
+    box = Sandbox(full.root, env={"PATH": "/nowhere"}, limits=Limits(wall_s=2))
+    slow = ToolContext(**{**full.__dict__, "sandbox": box})
+    stopped = call(slow, "search", pattern="(a|a)*$", path="large")
+    assert not stopped.ok and "stopped because it took too long" in stopped.text
+    assert call(full, "search", pattern="a!$", path="large").ok  # the control
 
 
 def test_attack_change_the_tools_own_settings(full: ToolContext) -> None:

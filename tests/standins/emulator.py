@@ -6,7 +6,6 @@ carries what is pushed over with the emulator's git data API, where equal conten
 """
 
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +20,7 @@ from bot.worker.processes import free_port
 from runners.git.command import git
 from tests.standins.git_http import GitServer
 from tests.standins.npm import EMULATE, node
+from tests.support.waiting import wait_until
 
 OWNER, REPO, READER = "ada", "calc", "tri"
 APP_ID, SLUG, INSTALLATION = 12345, "scenarist", 777
@@ -100,7 +100,7 @@ class Emulator:
     ) -> None:
         self.git.__exit__(kind, error, trace)
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait()
 
     def _seed(self) -> dict[str, Any]:
         app = {
@@ -136,16 +136,15 @@ class Emulator:
         }
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 20
-        while True:
+        def answers() -> bool:
             try:
-                httpx.get(f"{self.url}/rate_limit", timeout=2)
+                httpx.get(f"{self.url}/rate_limit", timeout=60)
             except httpx.HTTPError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("the emulator did not start") from None
-                time.sleep(0.05)
-            else:
-                return
+                assert self._process.poll() is None, "the emulator ended"
+                return False
+            return True
+
+        wait_until(answers, "the emulator")
 
     def api(self, method: str, path: str, body: Any = None, *, user: str = OWNER) -> Any:
         """One request as a person; fails on anything but success."""
@@ -155,7 +154,7 @@ class Emulator:
             f"{self.url}/repos/{OWNER}/{REPO}{path}",
             json=body,
             headers={"Authorization": f"Bearer {user}-token-{self._asked // _REQUESTS}"},
-            timeout=20,
+            timeout=60,
         )
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
         return answer.json()
@@ -177,12 +176,12 @@ class Emulator:
         """Whether the emulator lets this token read or write the repository's contents."""
         headers = {"Authorization": f"Bearer {token}"}
         base = f"{self.url}/repos/{repository}"
-        if not token or not httpx.get(f"{base}/git/ref/heads/main", headers=headers, timeout=20).is_success:
+        if not token or not httpx.get(f"{base}/git/ref/heads/main", headers=headers, timeout=60).is_success:
             return 401
         if not writing:
             return 200
         blob = {"content": "probe", "encoding": "utf-8"}
-        tried = httpx.post(f"{base}/git/blobs", json=blob, headers=headers, timeout=20)
+        tried = httpx.post(f"{base}/git/blobs", json=blob, headers=headers, timeout=60)
         return 200 if tried.is_success else 403
 
     def _carry_over(self, _repository: str) -> None:

@@ -271,7 +271,7 @@ class GitHubServer(LoopbackServer):
             "X-Hub-Signature-256": f"sha256={signature}",
         }
         try:
-            status = httpx.post(self._webhook_url, content=body, headers=headers, timeout=10).status_code
+            status = httpx.post(self._webhook_url, content=body, headers=headers, timeout=60).status_code
         except httpx.TransportError:
             status = 502  # as GitHub writes down a hook that cannot be reached
         self.deliveries.append({"event": event, "guid": guid, "body": body, "status": status})

@@ -1,8 +1,8 @@
 """A stand-in for a model server in trouble: it speaks both APIs over a real socket, streaming, and misbehaves on order."""
 
+import contextlib
 import json
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler
 from typing import Literal
 
@@ -10,21 +10,35 @@ from runners.models.chat import Reply
 from tests.standins.chat_server import chat_chunks
 from tests.standins.messages_server import message_events
 from tests.standins.serving import LoopbackServer, QuietHandler
+from tests.support.waiting import dawdle
 
 Trouble = (
     int  # an error status
-    | Literal["slow", "half-open", "cut", "html", "json", "empty", "error", "nonsense", "fine"]
+    | Literal["slow", "silent", "half-open", "cut", "html", "json", "empty", "error", "nonsense", "fine"]
 )
 
 
 class TroubledServer(LoopbackServer):
-    """Answers request number n with ``troubles[n]``, and as the last one from then on; `at` has the time of each."""
+    """Answers request number n with ``troubles[n]``, and as the last one from then on.
 
-    def __init__(self, reply: Reply, troubles: Sequence[Trouble], retry_after: str = "0") -> None:
+    `asked` is called when a request has arrived, and `requests` counts them. A slow answer takes `pause_s` before each part.
+    """
+
+    def __init__(
+        self,
+        reply: Reply,
+        troubles: Sequence[Trouble],
+        *,
+        retry_after: str = "0",
+        pause_s: float = 0,
+        asked: Callable[[], object] = lambda: None,
+    ) -> None:
         self.reply = reply
         self.troubles = list(troubles)
         self.retry_after = retry_after
-        self.at: list[float] = []
+        self.pause_s = pause_s
+        self.asked = asked
+        self.requests = 0
         super().__init__(self._handler())
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -35,8 +49,12 @@ class TroubledServer(LoopbackServer):
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                trouble = owner.troubles[min(len(owner.at), len(owner.troubles) - 1)]
-                owner.at.append(time.monotonic())
+                trouble = owner.troubles[min(owner.requests, len(owner.troubles) - 1)]
+                owner.requests += 1
+                owner.asked()
+                if trouble == "silent":
+                    self._until_the_client_goes()
+                    return
                 anthropic = self.path.endswith("/messages")
                 if isinstance(trouble, int):
                     self._begin(trouble, "application/json", ("retry-after", owner.retry_after))
@@ -53,9 +71,13 @@ class TroubledServer(LoopbackServer):
                     for part in _parts(owner.reply, trouble, anthropic, body):
                         self.wfile.write(part)
                         self.wfile.flush()
-                        time.sleep(0.15 if trouble == "slow" else 0)
+                        dawdle(owner.pause_s)
                     if trouble == "half-open":
-                        time.sleep(20)
+                        self._until_the_client_goes()
+
+            def _until_the_client_goes(self) -> None:
+                with contextlib.suppress(ConnectionError):
+                    self.connection.recv(1)
 
             def _begin(self, status: int, kind: str, *headers: tuple[str, str]) -> None:
                 self.send_response(status)

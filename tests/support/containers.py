@@ -4,9 +4,10 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.support.waiting import wait_until
 
 BUSYBOX = Path("/bin/busybox")
 DOCKERFILE = "FROM scratch\nCOPY busybox /bin/busybox\nENTRYPOINT []\n"
@@ -64,8 +65,9 @@ def problem() -> str | None:
 
 def _remove(storage: Path) -> None:
     """Remove an engine's storage. podman cleans up in the background after a container has ended, and makes files again."""
-    deadline = time.monotonic() + 60
-    while storage.exists() and time.monotonic() < deadline:
+
+    def removed() -> bool:
         shutil.rmtree(storage, ignore_errors=True)
-        if storage.exists():
-            time.sleep(0.1)
+        return not storage.exists()
+
+    wait_until(removed, f"the removal of {storage}")

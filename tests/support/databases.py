@@ -15,6 +15,7 @@ from runners.policy.capabilities import Grants, Policy
 from runners.tools.backends.databases import Databases
 from runners.tools.base import ToolContext
 from tests.support.tool_context import context
+from tests.support.waiting import wait_until
 
 TABLE = "CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT, price NUMERIC)"
 BOOKS = [(1, "Emma", 8), (2, "Ulysses", 12.5)]
@@ -66,11 +67,13 @@ def redis_server(folder: Path) -> Iterator[str]:
     with subprocess.Popen([*words, "--dir", str(folder)], stdout=subprocess.DEVNULL) as server:
         url = f"redis://:hunter2-redis@127.0.0.1:{port}/0"
         client = redis.Redis.from_url(url)
-        for _ in range(200):
+
+        def answers() -> bool:
             with contextlib.suppress(redis.ConnectionError):
-                client.ping()
-                break
-            time.sleep(0.02)
+                return bool(client.ping())
+            return False
+
+        wait_until(answers, "Redis")
         try:
             yield url
         finally:

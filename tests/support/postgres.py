@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,6 +10,7 @@ from typing import Self
 import psycopg
 
 from bot.worker.processes import free_port
+from tests.support.waiting import wait_until
 
 
 def _binary(name: str) -> str:
@@ -66,16 +66,16 @@ class PostgresServer:
             cwd="/",
             **self._user,  # type: ignore[call-overload]
         )
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                psycopg.connect(f"{self.url}/postgres").close()
-            except psycopg.OperationalError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
+        wait_until(self._answers, "PostgreSQL")
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(f"{self.url}/postgres").close()
+        except psycopg.OperationalError:
+            if self._process.poll() is not None:
+                raise
+            return False
+        return True
 
     def kill(self) -> None:
         """As a crash would (SIGKILL); its other processes end by themselves."""

@@ -16,7 +16,8 @@ from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from runners.contract.events import SpecWritten, VerdictReached
 from runners.verify.verdict import Verdict
-from tests.support.stores import request
+from tests.support.stores import Clock, request
+from tests.support.waiting import HANG_S, wait_until
 
 REPO = "o/r"
 
@@ -30,7 +31,7 @@ class SlowForge(LocalForge):
 
     def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
         self.asked.set()
-        assert self.answer.wait(30)
+        assert self.answer.wait(HANG_S)
         return super().upsert_comment(repo, number, marker, body, known)
 
 
@@ -42,17 +43,30 @@ def store(tmp_path: Path) -> Iterator[Store]:
     engine.dispose()
 
 
-def test_a_slow_edit_is_not_begun_a_second_time(store: Store, tmp_path: Path) -> None:
+def test_a_slow_edit_is_not_begun_a_second_time(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     forge = SlowForge(store, tmp_path / "forge")
     run_id = store.request_run(request("k"), target="t", exclusive=False)
     assert run_id is not None
-    first = StatusPoster(store, lambda _name: forge, Reporter(), hold_seconds=0.4)
+    clock = store.clock = Clock()
+    extend, extended = store.reports.extend, []
+
+    def noted(run: str, fence: int, seconds: float) -> bool:
+        held = extend(run, fence, seconds)
+        extended.append(seconds)
+        return held
+
+    monkeypatch.setattr(store.reports, "extend", noted)
+    first = StatusPoster(store, lambda _name: forge, Reporter(), hold_seconds=0.6)
     thread = threading.Thread(target=first.post, args=[run_id])
     thread.start()
-    assert forge.asked.wait(30)
+    assert forge.asked.wait(HANG_S)
     held = store.reports.stale()
     for _ in range(3):  # longer than the right to post lasts by itself
-        assert not threading.Event().wait(0.4)
+        clock.now += 0.4
+        seen = len(extended)
+        wait_until(lambda seen=seen: len(extended) >= seen + 2, "another extension of the right to post")
         assert store.reports.begin(run_id, 60) is None
     forge.answer.set()
     thread.join()

@@ -66,9 +66,9 @@ def test_a_sandbox_that_outlived_its_worker_ends_with_the_work_folder(spaces: Wo
     try:
         with (homes[1] / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            wait_until(lambda: all(map(_mounted, homes)), "the sandboxes", 10)
+            wait_until(lambda: all(map(_mounted, homes)), "the sandboxes")
             assert spaces.sweep() == ["gone-implement"]
-            assert left.wait(10) == 128 + signal.SIGKILL and kept.poll() is None
+            assert left.wait() == 128 + signal.SIGKILL and kept.poll() is None
     finally:
         left.kill()
         kept.kill()

@@ -13,6 +13,7 @@ from runners.policy.quota import Meter, Quotas, Usage
 from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.base import Arguments, Tool, Toolbox, ToolContext, ToolResult
 from tests.support.tool_context import asked, caller, context
+from tests.support.waiting import HANG_S
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def meeting(name: str, barrier: threading.Barrier, *, writes: bool) -> Tool[Noth
 
     def meet(ctx: ToolContext, args: Nothing) -> ToolResult:
         try:
-            barrier.wait(2)
+            # Calls one after the other never meet, however long they wait.
+            barrier.wait(0.2 if writes else HANG_S)
         except threading.BrokenBarrierError:
             return ToolResult(ok=False, text="alone")
         return ToolResult(ok=True, text="together")

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 
 import pytest
 
@@ -11,6 +10,8 @@ from runners.loop.conversation import as_message
 from runners.models.anthropic import AnthropicModel
 from runners.models.chat import Message, ModelRefusedRequest, Reply, TokenUsage, ToolCall, ToolSchema
 from tests.standins.messages_server import MessagesServer
+from tests.standins.troubled_server import TroubledServer
+from tests.support.waiting import HANG_S
 
 HEAD = [Message(role="system", text="You are an engineer."), Message(role="user", text="Do it.")]
 LOOK = ToolSchema(
@@ -85,11 +86,9 @@ def test_a_refused_request_names_the_reason_and_not_the_key() -> None:
 
 
 def test_a_request_can_be_cancelled() -> None:
+    """The server never answers, so a reply that waited for it would not come back."""
     cancel = threading.Event()
-    threading.Timer(0.3, cancel.set).start()
-    began = time.monotonic()
-    slow = AnthropicModel("claude-test", api_key="sk", url="http://127.0.0.1:9", idle_s=60)
-    slow._client = slow._client.with_options(max_retries=50)
-    with pytest.raises(Cancelled):
-        slow.reply(HEAD, cancel=cancel)
-    assert time.monotonic() - began < 30
+    with TroubledServer(Reply(text="Never."), ["silent"], asked=cancel.set) as server:
+        slow = AnthropicModel("claude-test", api_key="sk", url=server.root, idle_s=HANG_S)
+        with pytest.raises(Cancelled):
+            slow.reply(HEAD, cancel=cancel)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from runners.sandbox import bubblewrap as sandbox
 from runners.sandbox import cgroups
 from runners.sandbox.bubblewrap import Limits, Sandbox, SandboxFailed, SandboxMissing, available
 from runners.sandbox.process import Capture, Running
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -192,7 +193,7 @@ def groups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize("unsafe", [False, True])
 def test_a_timeout_ends_the_whole_tree(workspace: Path, unsafe: bool) -> None:
-    marker = f"90{time.time_ns()}"
+    marker = f"90{uuid.uuid4().int % 10**15:015}"
     box = Sandbox(workspace, unsafe=unsafe, limits=Limits(wall_s=0.5))
     result = bash(box, f"echo begun; sleep {marker} & sleep {marker}")
     assert (result.exit_code, result.timed_out, result.output) == (None, True, "begun\n")
@@ -201,7 +202,7 @@ def test_a_timeout_ends_the_whole_tree(workspace: Path, unsafe: bool) -> None:
 
 @pytest.mark.usefixtures("groups")
 def test_processes_left_behind_are_ended_and_do_not_hold_us(workspace: Path) -> None:
-    marker = f"91{time.time_ns()}"
+    marker = f"91{uuid.uuid4().int % 10**15:015}"
     script = f"for i in $(seq 60); do setsid sleep {marker} & done; echo done"
     for _ in range(5):
         result = bash(Sandbox(workspace), script)
@@ -225,14 +226,13 @@ def test_nothing_is_still_dying_when_a_run_is_over(workspace: Path, monkeypatch:
 
 
 def test_cancelling(workspace: Path) -> None:
-    marker = f"92{time.time_ns()}"
+    marker = f"92{uuid.uuid4().int % 10**15:015}"
     cancel = threading.Event()
     results = []
     box = Sandbox(workspace)
     thread = threading.Thread(target=lambda: results.append(bash(box, f"sleep {marker}", cancel=cancel)))
     thread.start()
-    while not processes_with(f"sleep {marker}") and thread.is_alive():
-        time.sleep(0.01)
+    wait_until(lambda: processes_with(f"sleep {marker}") or not thread.is_alive(), "the command")
     assert thread.is_alive()
     cancel.set()
     thread.join()

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.backends.processes import MAX_COMMANDS, Background
 from runners.tools.base import ToolContext
 from tests.support.tool_context import call, context
+from tests.support.waiting import wait_until
 
 SERVER = "python3 -u -m http.server 8123 --bind 127.0.0.1"
-FETCH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8123/page', timeout=5).read())"
+FETCH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8123/page', timeout=60).read())"
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def context_with(ctx: ToolContext, background: Background) -> ToolContext:
 
 
 def wait_for(ctx: ToolContext, number: int, said: str) -> str:
-    for _ in range(100):
+    def heard() -> str:
         text = call(ctx, "poll_command", number=number, wait_s=0.1).text
-        if said in text:
-            return text
-    raise AssertionError(text)
+        return text if said in text else ""
+
+    return wait_until(heard, f"the output {said!r}")
 
 
 def test_a_server_under_test_is_reached_by_other_commands(ctx: ToolContext) -> None:
@@ -94,10 +94,8 @@ def test_nothing_is_left_at_the_end(tmp_path: Path) -> None:
     mark = f"3{os.getpid()}"
     with Background(ctx.sandbox, 60) as background:
         background.start(f"(setsid sleep {mark} &); sleep {mark}")
-        while len(running(mark)) < 2:
-            time.sleep(0.05)
-    while running(mark):
-        time.sleep(0.05)
+        wait_until(lambda: len(running(mark)) >= 2, "both commands")
+    wait_until(lambda: not running(mark), "their end")
     assert ctx.sandbox.enter == ()
     assert ctx.sandbox.run(["true"]).exit_code == 0
 
