@@ -4,21 +4,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.config.repository import FILE, parse_config
-from bot.forges.forge import Annotation, Check, CheckState, Forge, GitAccess, Repo
+from bot.forges.forge import Check, CheckState, Forge, GitAccess, Repo
 from bot.log.events import Event, Prepared, Published, RunRequested
 from bot.log.state import RunState
-from bot.report.escape import inline
+from bot.phases.changed import unexpected_files
+from bot.report.annotations import annotations
+from bot.report.escape import code
+from bot.report.proof import Surroundings
 from bot.report.reporter import Reporter
 from bot.runs.driver import ClaimedRun
 from gherkin.errors import ScenaristError
-from runners.contract.job import BASE, FEATURE, WORK, PhaseResult, RunSettings
+from runners.contract.job import BASE, FEATURE, PATCH, WORK, PhaseResult, RunSettings
 from runners.contract.workorder import WorkOrder
-from runners.git.command import GitFailed, conflicts, git, is_ancestor, push, read_blob, remote_heads
-from runners.git.workspaces import Workspaces, branch_slug, work_ref
-from runners.verify.verdict import ScenarioProof, Verdict
+from runners.git.command import PLAIN, GitFailed, conflicts, git, is_ancestor, push, read_blob, remote_heads
+from runners.git.workspaces import SHADOW, Mirror, Workspaces, branch_slug, work_ref
+from runners.verify.verdict import Verdict
 
 CHECK_NAME = "scenarist"
+_MAX_PATCH = 200_000
 _MAX_BRANCHES = 50
+_LOG = 50  # commits, from whose subjects a repository's habit is told
 
 
 class BranchMoved(ScenaristError):
@@ -90,9 +95,9 @@ class Trusted:
             return PhaseResult("gave_up", "There is no verified work to publish.")
         self._push(run_id, repo, forge, state, bundle)
         target = self._target(repo, forge, prepared)
-        drift = self._drift(run_id, repo, forge, prepared, target, verdict.head_sha, bundle)
+        around = self._surroundings(run_id, repo, forge, prepared, target, verdict, bundle)
         feature = (claimed.artifact(FEATURE) or b"").decode(errors="replace")
-        title, body = self.reporter.pull_text(run_id, state, feature, drift)
+        title, body = self.reporter.pull_text(run_id, state, feature, around)
         pull = forge.ensure_pull(
             repo,
             head=prepared.branch,
@@ -113,7 +118,7 @@ class Trusted:
         return PhaseResult("done", events=[published])
 
     def conclude(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
-        """Nothing to publish: the status comment will say why; a revised pull request gets a failed check."""
+        """Keep the unfinished work as a patch for the status comment; a revised pull request gets a failed check."""
         requested, repo, forge = self._of(state)
         prepared, verdict = state.prepared, state.verdict
         if (
@@ -123,7 +128,57 @@ class Trusted:
             and prepared.head
         ):
             forge.upsert_check(repo, self._check(run_id, verdict, "failure", head=prepared.head))
-        return PhaseResult("done")
+        return PhaseResult("done", artifacts=self._patch(run_id, state, claimed))
+
+    def _patch(self, run_id: str, state: RunState, claimed: ClaimedRun) -> dict[str, bytes]:
+        """The diff of the work that was not published, as an artifact; none where there is no work to show."""
+        requested, repo, _forge = self._of(state)
+        prepared, bundle = state.prepared, claimed.artifact(WORK)
+        secret = (
+            any(problem.code == "secret-added" for problem in state.verdict.problems)
+            if state.verdict
+            else False
+        )
+        if prepared is None or state.spec is None or bundle is None or secret:
+            return {}
+        mirror = self.workspaces.mirror(requested.forge, repo.full_name)
+        if not mirror.has(prepared.base):
+            return {}
+        tip = mirror.unbundle(bundle, work_ref(run_id))
+        diff = git(
+            "diff",
+            *PLAIN,
+            "--no-color",
+            prepared.head or prepared.base,
+            tip,
+            "--",
+            f":(exclude){SHADOW}",
+            git_dir=mirror.path,
+        )
+        return {PATCH: diff.encode()} if 0 < len(diff) <= _MAX_PATCH else {}
+
+    def _surroundings(
+        self,
+        run_id: str,
+        repo: Repo,
+        forge: Forge,
+        prepared: Prepared,
+        target: str,
+        verdict: Verdict,
+        bundle: bytes,
+    ) -> Surroundings:
+        """What a reviewer should know that no verdict says. The mirror has the target's tip and the work afterwards."""
+        access = forge.git_access(repo, write=False)
+        mirror = self.workspaces.mirror(forge.kind, repo.full_name)
+        tip = mirror.fetch(access.url, access.header, [target])[target]
+        mirror.unbundle(bundle, work_ref(run_id))
+        log = git("log", f"--max-count={_LOG}", "--format=%s", prepared.base, git_dir=mirror.path)
+        features = prepared.settings.features_folder
+        return Surroundings(
+            drift=_drift(mirror, prepared.base, target, tip, verdict.head_sha),
+            others=unexpected_files(mirror.path, verdict.base_sha, verdict.head_sha, features),
+            log=log.splitlines(),
+        )
 
     def _of(self, state: RunState) -> tuple[RunRequested, Repo, Forge]:
         requested = state.requested
@@ -162,42 +217,6 @@ class Trusted:
             return prepared.base_branch
         return forge.default_branch(repo)
 
-    def _drift(
-        self,
-        run_id: str,
-        repo: Repo,
-        forge: Forge,
-        prepared: Prepared,
-        target: str,
-        head: str,
-        bundle: bytes,
-    ) -> str:
-        """What reviewers should know when `target` is not where the default branch was when the run began; empty if it is."""
-        access = forge.git_access(repo, write=False)
-        mirror = self.workspaces.mirror(forge.kind, repo.full_name)
-        tip = mirror.fetch(access.url, access.header, [target])[target]
-        if not is_ancestor(mirror.path, prepared.base, tip):
-            return (
-                f"**`{target}` was rewritten**: `{prepared.base[:12]}`, on which this was proven, is no longer part of it, and this pull request "
-                "may show commits that are not its own. Close it and set the label again for a run on what is there now."
-            )
-        behind = int(git("rev-list", "--count", f"{prepared.base}..{tip}", git_dir=mirror.path))
-        if not behind:
-            return ""
-        text = (
-            f"`{target}` has moved on by {behind} commit{'s' if behind > 1 else ''} since `{prepared.base[:12]}`, on which this was "
-            "proven"
-        )
-        mirror.unbundle(bundle, work_ref(run_id))
-        try:
-            files = conflicts(mirror.path, tip, head)
-        except GitFailed:
-            return f"{text}."
-        if not files:
-            return f"{text}; it can be merged without conflicts."
-        shown = ", ".join(inline(path) for path in files[:10])
-        return f"{text}. **It conflicts with it in {shown}**: ask for a revision, or merge by hand."
-
     def _check(self, run_id: str, verdict: Verdict, conclusion: CheckState, head: str | None = None) -> Check:
         title, summary = self.reporter.check_text(run_id, verdict)
         return Check(
@@ -212,38 +231,31 @@ class Trusted:
         )
 
 
-def annotations(verdict: Verdict) -> tuple[Annotation, ...]:
-    """A line-anchored note for each scenario, and one for each failing test."""
-    notes = [
-        Annotation(
-            path=proof.path,
-            line=proof.line,
-            level="notice" if proof.proven or proof.unchanged else "failure",
-            title=f"{_standing(proof)}: {proof.name}"[:255],
-            message=f"{proof.base} on the base commit, {proof.head} on this one."
-            + (f"\n{proof.head_message[-2000:]}" if proof.head_message else ""),
-        )
-        for proof in verdict.scenarios
-    ]
-    proven = {proof.path for proof in verdict.scenarios}
-    notes += [
-        Annotation(
-            path=failure.path,
-            line=failure.line or 1,
-            level="failure",
-            title=failure.test[:255],
-            message=failure.message[-2000:] or "It failed.",
-        )
-        for failure in verdict.failures
-        if failure.path and failure.path not in proven
-    ]
-    return tuple(notes)
+def _drift(mirror: Mirror, base: str, target: str, tip: str, head: str) -> str:
+    """What reviewers should know when `target` is not where it was when the run began (Markdown); empty if it is.
 
-
-def _standing(proof: ScenarioProof) -> str:
-    if proof.unchanged:
-        return "Unchanged"
-    return "Proven" if proof.proven else "Not proven"
+    `tip` is where it is now, `base` where it was, `head` the change.
+    """
+    branch = code(target)
+    if not is_ancestor(mirror.path, base, tip):
+        return (
+            f"**{branch} was rewritten**: `{base[:12]}`, on which this was proven, is no longer part of it, and this pull "
+            "request may show commits that are not its own. Close it and set the label again for a run on what is there now."
+        )
+    behind = int(git("rev-list", "--count", f"{base}..{tip}", git_dir=mirror.path))
+    if not behind:
+        return ""
+    commits = f"{behind} commit{'s' if behind > 1 else ''}"
+    text = f"{branch} has moved on by {commits} since `{base[:12]}`, on which this was proven"
+    try:
+        files = conflicts(mirror.path, tip, head)
+    except GitFailed:
+        return f"{text}."
+    if not files:
+        return f"{text}; it can be merged without conflicts."
+    shown = ", ".join(code(path) for path in files[:10])
+    more = f" and {len(files) - 10} more" if len(files) > 10 else ""
+    return f"{text}. **They conflict in {shown}{more}**: ask for a revision, or merge by hand."
 
 
 def _free_branch(forge: Forge, repo: Repo, access: GitAccess, order: WorkOrder) -> str:

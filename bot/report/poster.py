@@ -1,4 +1,4 @@
-"""Keeps the one status comment of a run true to its log."""
+"""Keeps the one status comment of a run true to its log, and asks people what the run asks."""
 
 import logging
 import time
@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, ForgeUnavailable, Repo
-from bot.log.events import StatusPosted
+from bot.log.events import Asked, StatusPosted
 from bot.log.state import RunState, fold
 from bot.report.reporter import Reporter
 from bot.runs.heartbeat import beating
 from bot.storage.store import Store
-from runners.contract.job import FEATURE
+from runners.contract.job import FEATURE, PATCH
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,10 @@ class StatusPoster:
             return
         while (fence := self._store.reports.begin(run_id, self._hold_seconds)) is not None:
             state = fold(self._store.entries(run_id))
-            comment = state.status_comment
+            posted: list[StatusPosted | Asked] = []
             try:
                 with self._report_lease(run_id, fence):
-                    comment = self._post(run_id, state)
+                    self._post(run_id, state, posted)
             except ForgeUnavailable as error:
                 log.warning("run %s: the status could not be posted: %s", run_id, error)
                 # Until then nobody tries; after it the reaper asks again.
@@ -61,16 +61,19 @@ class StatusPoster:
                 return
             except (ForgeDenied, ForgeMissing) as error:
                 log.warning("run %s: the status cannot be posted: %s", run_id, error)
-            known = comment is None or comment == state.status_comment
-            posted = None if known else StatusPosted(comment=comment)
             if not self._store.reports.end(run_id, fence, state.seq, posted):
                 return
-            if self._store.seq(run_id) == state.seq or self._is_fresh(run_id):
+            if self._store.seq(run_id) == state.seq + len(posted) or self._is_fresh(run_id):
                 return
 
     def _is_fresh(self, run_id: str) -> bool:
-        """Whether the comment of a run that is at work was edited a moment ago, in the phase that it is in."""
+        """Whether the comment of a run that is at work was edited a moment ago, in the phase that it is in.
+
+        The first words of a run, before any phase has begun, do not count: what comes next replaces them at once.
+        """
         now = self._store.status(run_id)
+        if self._store.seq(run_id) <= 1:
+            return False
         if now is None or now[0] != "active":
             self._shown.pop(run_id, None)
             return False
@@ -92,16 +95,27 @@ class StatusPoster:
 
         return beating(beat, self._hold_seconds / 4, f"report-{run_id}")
 
-    def _post(self, run_id: str, state: RunState) -> int | None:
-        """Create or edit the comment; returns its id."""
+    def _post(self, run_id: str, state: RunState, posted: list[StatusPosted | Asked]) -> None:
+        """Create or edit the status comment, and ask what the run asks; `posted` gets the comments that are new."""
         requested = state.requested
         if requested is None:
-            return None
-        feature = (self._store.artifact(run_id, FEATURE) or b"").decode(errors="replace")
-        return self._forge(requested.forge).upsert_comment(
-            Repo(full_name=requested.repo, installation=requested.installation),
-            requested.order.pull or requested.order.number,
+            return
+        forge = self._forge(requested.forge)
+        repo = Repo(full_name=requested.repo, installation=requested.installation)
+        number = requested.order.pull or requested.order.number
+        feature, patch = (
+            (self._store.artifact(run_id, name) or b"").decode(errors="replace") for name in (FEATURE, PATCH)
+        )
+        comment = forge.upsert_comment(
+            repo,
+            number,
             self._reporter.status_marker(run_id),
-            self._reporter.status_text(run_id, state, feature),
+            self._reporter.status_text(run_id, state, feature, patch),
             state.status_comment,
         )
+        if comment != state.status_comment:
+            posted.append(StatusPosted(comment=comment))
+        question = self._reporter.question(run_id, state, feature)
+        if question is not None and question.key not in state.asked:
+            made = forge.upsert_comment(repo, number, question.marker, question.text, None)
+            posted.append(Asked(comment=made, key=question.key))

@@ -1,56 +1,71 @@
 """Renders a run's state for people; every word of proof comes from the verdict."""
 
-from typing import get_args
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import jinja2
 
-from bot.log.events import APPROVAL, Phase
 from bot.log.state import RunState
-from bot.report.escape import block, inline, prose
-from gherkin.issue.kinds import Kind
-from runners.policy.plaintext import one_line
-from runners.verify.verdict import Counts, Outcome, Verdict
+from bot.report.escape import block, code, html_text, inline, prose, sentence
+from bot.report.proof import (
+    Detail,
+    Surroundings,
+    mutation_text,
+    proof_rows,
+    remark_place,
+    warnings,
+)
+from bot.report.status import ending, headline, how_to_answer, mention, next_text, plural, steps
+from runners.git.messages import habitual, shortened
+from runners.verify.verdict import Problem, Verdict
 
-_MARKS: dict[Outcome, str] = {
-    "passed": "🟢 passed",
-    "failed": "🔴 failed",
-    "error": "🔴 failed",
-    "skipped": "⚪ skipped",
-    "undefined": "⚪ undefined step",
-    "missing": "⚪ missing",
-}
+# The most characters GitHub takes in the body of a comment, pull request or check run. GitLab takes 1,048,576.
+# https://github.com/orgs/community/discussions/27190
+MAX_BODY = 65_536
+_MAX_TITLE = 120
+_NOTHING_KNOWN = Surroundings()
+# How much is shown: the first that fits.
+_DETAILS = (
+    Detail(rows=60, width=300, text=4000, block=6000),
+    Detail(rows=30, width=200, text=2000, block=3000),
+    Detail(rows=10, width=120, text=1000, block=1500),
+    Detail(rows=3, width=60, text=500, block=600),
+)
 
-_PROVEN: dict[Kind, str] = {
-    "feature": "every scenario failed before the change and passes now",
-    "bug": "every scenario failed before the change and passes now",
-    "refactoring": "every scenario passed before the change and passes now",
-    "chore": "nothing but documentation was changed",
-}
 
-_HEADLINES = {
-    "active": "is working on this.",
-    "done": "has finished.",
-    "needs_info": "needs more information.",
-    "gave_up": "did not get there.",
-    "failed": "could not go on.",
-    "paused": "is paused.",
-    "cancelled": "was cancelled.",
-}
+@dataclass(frozen=True)
+class Question:
+    """A comment that asks a person for something. `key` tells the questions of a run apart."""
+
+    key: str
+    marker: str
+    text: str
 
 
 class Reporter:
-    """Markdown for forges. `public_url` is where the web app is reached, or empty."""
+    """Markdown for forges. `public_url` is where the web app is reached, or empty.
 
-    def __init__(self, public_url: str = "") -> None:
+    `label` is what starts a run, and `comments` whether anybody hears comments: in GitHub Actions nobody does.
+    """
+
+    def __init__(
+        self, public_url: str = "", label: str = "agent:implement", *, comments: bool = True
+    ) -> None:
         self._public_url = public_url.rstrip("/")
+        self._label = label
+        self._comments = comments
         self._env = jinja2.Environment(
             loader=jinja2.PackageLoader("bot.report", "templates"),
             autoescape=False,  # noqa: S701 - Markdown, not HTML; strangers' text goes through the filters
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
+            lstrip_blocks=True,
         )
-        self._env.filters.update(inline=inline, block=block, prose=prose)
-        self._env.globals.update(mark=_MARKS.__getitem__, counts=_counts)
+        self._env.filters.update(
+            inline=inline, code=code, html_text=html_text, sentence=sentence, prose=prose, block=block
+        )
+        self._env.globals.update(place=remark_place)
 
     def run_url(self, run_id: str) -> str:
         """The run's page, or nothing when there is no web app."""
@@ -59,59 +74,102 @@ class Reporter:
     def status_marker(self, run_id: str) -> str:
         return f"<!-- scenarist:status:{run_id} -->"
 
-    def status_text(self, run_id: str, state: RunState, feature: str = "") -> str:
-        """The status comment: phases, reason, scenarios, budget."""
+    def status_text(self, run_id: str, state: RunState, feature: str = "", patch: str = "") -> str:
+        """The status comment. `feature` is the text of the scenarios, `patch` the diff of work that was not published."""
         requested = state.requested
         if requested is None:
             raise ValueError("a run's log begins with RunRequested")
-        done = state.published
-        headline = _HEADLINES[state.status]
-        if done is not None:
-            verb = "revised" if requested.order.kind == "revise" else "opened"
-            headline = f"{verb} #{done.pull}: {_proven(state)}."
-        if state.waits_for_approval:
-            headline = "asks you to approve its scenarios."
-        ended = state.status not in ("active", "done")
-        return self._env.get_template("status.md.j2").render(
-            marker=self.status_marker(run_id),
-            headline=headline,
-            phases=_phases(state),
-            reason=(f"{state.code}: " if state.code else "") + state.reason if ended else "",
-            problems=state.verdict.problems if ended and state.verdict else (),
-            questions=state.spec.questions if state.spec else (),
-            findings=state.spec.findings if state.spec else (),
-            feature=feature,
-            digest=requested.order_sha256,
-            requested_by=requested.order.requested_by,
-            spent=spent_text(state),
-            run_id=run_id,
-            url=self.run_url(run_id),
+        ended = ending(state, comments=self._comments, label=self._label)
+        failing = ended is not None and state.verdict is not None
+        return self._fitted(
+            "status.md.j2",
+            lambda _detail: {
+                "marker": self.status_marker(run_id),
+                "headline": headline(state),
+                "next": next_text(state),
+                "steps": steps(state),
+                "active": state.status == "active",
+                "paused": state.status == "paused" and not state.waits_for_approval,
+                "cancelled": state.status == "cancelled",
+                "approval": state.waits_for_approval,
+                "question": state.status == "needs_info",
+                "ending": ended,
+                "reason": state.reason,
+                "problems": _distinct(state.verdict.problems) if failing and state.verdict else [],
+                "summary": state.committed.summary if ended and state.committed else "",
+                "work": state.spec is not None,
+                "patch": patch if ended else "",
+                "questions": state.spec.questions if state.spec and state.published is None else (),
+                "findings": _once(state.spec.findings) if state.spec else [],
+                "feature": "" if state.waits_for_approval else feature,
+                "comments": self._comments,
+                "label": self._label,
+                **self._footer(run_id, state),
+            },
         )
 
-    def pull_text(self, run_id: str, state: RunState, feature: str = "", drift: str = "") -> tuple[str, str]:
-        """(title, body) of the pull request; `drift` (Markdown) is how far its base has moved on."""
+    def question(self, run_id: str, state: RunState, feature: str = "") -> Question | None:
+        """The comment of its own that asks for an answer or an approval; None when nothing is asked now.
+
+        A change of the status comment notifies nobody, so what needs a person is a new comment that mentions who asked for the run.
+        """
+        requested = state.requested
+        if requested is None or not (state.waits_for_approval or state.status == "needs_info"):
+            return None
+        what = "approval" if state.waits_for_approval else "answer"
+        key = f"{what}-{len(state.finished)}"
+        marker = f"<!-- scenarist:question:{run_id}:{key} -->"
+        text = self._fitted(
+            "question.md.j2",
+            lambda _detail: {
+                "marker": marker,
+                "approval": state.waits_for_approval,
+                "who": mention(requested.order.requested_by),
+                "number": requested.order.number,
+                "revise": requested.order.kind == "revise",
+                "reason": state.reason,
+                "feature": feature,
+                "how": how_to_answer(state, comments=self._comments, label=self._label),
+                "comments": self._comments,
+                "label": self._label,
+            },
+        )
+        return Question(key, marker, text)
+
+    def pull_text(
+        self, run_id: str, state: RunState, feature: str = "", around: Surroundings = _NOTHING_KNOWN
+    ) -> tuple[str, str]:
+        """(title, body) of the pull request; `around` is what the trusted side found at the moment of publishing."""
         requested, verdict = state.requested, state.verdict
         if requested is None or verdict is None:
             raise ValueError("a pull request comes after a verdict")
         order = requested.order
-        title = one_line(order.title)
-        body = self._env.get_template("pull.md.j2").render(
-            marker=f"<!-- scenarist:pull:{run_id} -->",
-            issue=order.number,
-            verdict=verdict,
-            spec=state.spec,
-            feature=feature,
-            summary=state.committed.summary if state.committed else "",
-            review=state.review if state.review and state.review.head == verdict.head_sha else None,
-            drift=drift,
-            unsafe=not state.sandboxed,
-            approved_by=state.approved_by,
-            digest=requested.order_sha256,
-            requested_by=order.requested_by,
-            spent=spent_text(state),
-            audit=state.committed.audit if state.committed else "",
-            run_id=run_id,
-            url=self.run_url(run_id),
+        revise = order.kind == "revise"
+        title = (
+            shortened(order.title, 250)
+            if revise
+            else habitual(order.title, verdict.kind, order.number, around.log, _MAX_TITLE)
+        )
+        body = self._fitted(
+            "pull.md.j2",
+            lambda detail: {
+                "marker": f"<!-- scenarist:pull:{run_id} -->",
+                "issue": order.number,
+                "revise": revise,
+                "verdict": verdict,
+                "rows": proof_rows(verdict, detail.width),
+                "mutation": mutation_text(state, verdict),
+                "warnings": warnings(state, verdict, around, detail),
+                "spec": state.spec,
+                "feature": feature,
+                "findings": _once(state.spec.findings) if state.spec else [],
+                "summary": state.committed.summary if state.committed else "",
+                "review": state.review if state.review and state.review.head == verdict.head_sha else None,
+                "approved_by": state.approved_by,
+                "audit": state.committed.audit if state.committed else "",
+                "shortened": detail is not _DETAILS[0],
+                **self._footer(run_id, state),
+            },
         )
         return title, body
 
@@ -121,7 +179,14 @@ class Reporter:
         title = f"{proven} of {len(verdict.scenarios)} scenarios proven"
         if verdict.kind in ("chore", "refactoring"):
             title = f"{verdict.kind}: {'verified' if verdict.green else 'not verified'}"
-        return title, self._env.get_template("check.md.j2").render(verdict=verdict)
+        return title, self._fitted(
+            "check.md.j2",
+            lambda detail: {
+                "verdict": verdict,
+                "rows": proof_rows(verdict, detail.width),
+                "problems": _distinct(verdict.problems),
+            },
+        )
 
     def thread_text(self, run_id: str, thread: int, commit: str, answer: str) -> tuple[str, str]:
         """(marker, text) of the answer in a review thread."""
@@ -129,62 +194,41 @@ class Reporter:
         said = prose(answer) if answer else "The branch was revised for this review."
         return marker, f"{marker}\n{said}\n\n<sub>in {commit}</sub>"
 
+    def _footer(self, run_id: str, state: RunState) -> dict[str, Any]:
+        requested = state.requested
+        return {
+            "run_id": run_id,
+            "url": self.run_url(run_id),
+            "digest": requested.order_sha256 if requested else "",
+            "requested_by": requested.order.requested_by if requested else "",
+            "spent": spent_text(state),
+        }
 
-def _proven(state: RunState) -> str:
-    """What was proven, as a clause."""
-    scenarios = state.verdict.scenarios if state.verdict else ()
-    unchanged = sum(proof.unchanged for proof in scenarios)
-    if unchanged:
-        proven = sum(proof.proven for proof in scenarios)
-        return f"{proven} of {len(scenarios)} scenarios failed before the change; all pass now"
-    return _PROVEN[state.spec.kind if state.spec else "feature"]
+    def _fitted(self, template: str, values: Callable[[Detail], dict[str, Any]]) -> str:
+        """The template with as much detail as fits into a body."""
+        text = ""
+        for detail in _DETAILS:
+            text = self._env.get_template(template).render(detail=detail, **values(detail))
+            if len(text) <= MAX_BODY:
+                break
+        return text
 
 
 def spent_text(state: RunState) -> str:
     """What the run has used, in a line."""
     spent = state.spent
-    models = f" with {', '.join(inline(name, 60) for name in state.models)}" if state.models else ""
+    models = f" with {', '.join(inline(name, 60) for name in state.models[:5])}" if state.models else ""
     cost = f"{spent.cost:.2f} US dollars, " if spent.cost else ""
     return (
-        f"{spent.turns} turns, {spent.tokens:,} tokens, {cost}{state.tool_calls} tool calls, "
+        f"{plural(spent.turns, 'turn')}, {spent.tokens:,} tokens, {cost}{plural(state.tool_calls, 'tool call')}, "
         f"{spent.seconds:.0f} s{models}"
     )
 
 
-def _counts(counts: Counts) -> str:
-    parts = [f"{counts.passed} passed"]
-    if counts.failed:
-        parts.append(f"{counts.failed} failed")
-    if counts.skipped:
-        parts.append(f"{counts.skipped} skipped")
-    return ", ".join(parts)
+def _distinct(problems: Iterable[Problem]) -> list[str]:
+    return _once(problem.message for problem in problems)
 
 
-def _phases(state: RunState) -> list[tuple[str, str, str]]:
-    rows = []
-    for name in get_args(Phase):
-        if name == "conclude":
-            continue
-        ended = [step for step in state.finished if step.phase == name]
-        rows.append((name, *_phase(state, name, ended[-1].outcome if ended else None)))
-    return rows
-
-
-def _phase(state: RunState, name: str, outcome: str | None) -> tuple[str, str]:
-    running = state.status == "active" and state.phase == name
-    if running and state.delayed is not None:
-        return "⏳", f"waits {state.delayed.seconds:.0f} s: {inline(state.delayed.reason)}"
-    if running and (not state.finished or state.finished[-1].phase != name):
-        rounds = f"round {state.rounds + 1}" if name == "implement" and state.rounds else ""
-        return "▶️", rounds or "running"
-    if outcome is None:
-        return ("⏳", "queued") if state.status == "active" else ("–", "")
-    note = ""
-    if name == "specify" and state.spec is not None:
-        note = f"{len(state.spec.scenarios)} scenarios" if state.spec.path else "a chore needs none"
-        note += f", approved by {inline(state.approved_by)}" if state.approved_by else ""
-    if name == "verify" and state.verdict is not None:
-        proven = sum(proof.proven for proof in state.verdict.scenarios)
-        note = f"{proven} of {len(state.verdict.scenarios)} scenarios proven"
-    marks = {"done": "✅", APPROVAL: "✅" if state.approved_by else "✋"}
-    return marks.get(outcome, "❌"), note
+def _once(texts: Iterable[str]) -> list[str]:
+    """Each text once, in their order."""
+    return list(dict.fromkeys(texts))

@@ -1,11 +1,11 @@
 """Who edits the status comment of a run, and up to which event it shows the log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from bot.log.events import StatusPosted
+from bot.log.events import Asked, StatusPosted
 from bot.storage.database import passed, reading
 from bot.storage.run_log import append
 from bot.storage.tables import runs
@@ -40,18 +40,19 @@ class Reports:
         with self._engine.begin() as db:
             return self._reporting(db, run_id, fence, report_until=self._clock() + seconds)
 
-    def end(self, run_id: str, fence: int, seq: int, posted: StatusPosted | None = None) -> bool:
+    def end(self, run_id: str, fence: int, seq: int, posted: Sequence[StatusPosted | Asked] = ()) -> bool:
         """Release the right to report after showing the log up to `seq`; return False without that right.
 
-        `posted` is appended to the log, when the comment is new.
+        `posted` are the comments that are new; they are appended to the log.
         """
         with self._engine.begin() as db:
             held = self._reporting(db, run_id, fence, report_until=None, reported_seq=seq)
-            if held and posted is not None:
-                append(db, run_id, [posted], self._clock())
-                # That the comment is there is not shown in it.
-                alone = (runs.c.id == run_id, runs.c.seq == seq + 1)
-                db.execute(sa.update(runs).where(*alone).values(reported_seq=seq + 1))
+            if held and posted:
+                append(db, run_id, posted, self._clock())
+                # That the comments are there is not shown in them.
+                last = seq + len(posted)
+                alone = (runs.c.id == run_id, runs.c.seq == last)
+                db.execute(sa.update(runs).where(*alone).values(reported_seq=last))
         return held
 
     @staticmethod

@@ -175,8 +175,9 @@ class Worker:
             log.warning("the broker could not be told (%s)", type(error).__name__)
 
 
-def make_reporter(settings: Settings) -> Reporter:
-    return Reporter(settings.public_url)
+def make_reporter(settings: Settings, *, comments: bool = True) -> Reporter:
+    """What writes for people; `comments` is whether anybody hears what they answer."""
+    return Reporter(settings.public_url, settings.trigger_label, comments=comments)
 
 
 def trusted_handlers(

@@ -21,6 +21,8 @@ WORK = "work.bundle"
 CHECKPOINT = "checkpoint.bundle"
 BASE = "base.bundle"
 FEATURE = "feature"
+# The diff of work that was not published, for people.
+PATCH = "patch"
 
 
 class ToolSettings(Grants):

@@ -50,10 +50,6 @@ from runners.phases.splitting import propose, too_large
 from runners.policy.plaintext import one_line
 
 _DRAFTS = 3
-_APPROVE = (
-    "The scenarios below wait for somebody with write access. Comment `/agent approve`; or `/agent revise`, and what should be "
-    "different; or `/agent approve` with scenarios of your own below it, in a ```gherkin block."
-)
 _QUESTIONS = 5
 
 
@@ -80,7 +76,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         if corrected:
             # What was there before goes on waiting.
             return PhaseResult(
-                "approval", f"The scenarios as they were edited cannot be read: {error.message} {_APPROVE}"
+                "approval", f"The scenarios as they were edited cannot be read: {error.message}"
             )
         return PhaseResult("needs_info", str(error))
     named = told_kind([*comments, *texts])
@@ -124,7 +120,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     source = "model" if story.scenarios is None else "issue"
     done = _commit_spec(job, mirror, drafted, source, "feature" if kind == "chore" else kind)
     if done.outcome == "done" and job.settings.approval == "required" and not approved:
-        return replace(done, outcome="approval", reason=_APPROVE)
+        return replace(done, outcome="approval")
     return done
 
 

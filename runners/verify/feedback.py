@@ -1,12 +1,19 @@
 """A verdict that is not green, as the shortest text a model can act on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runners.policy.plaintext import cut_middle
 from runners.verify.suites import describe_failure
-from runners.verify.verdict import Failure, Verdict
+from runners.verify.verdict import Failure, Problem, Verdict
 
-_MAX_DIFF = 6000
+# Characters. The text is repeated in every later request of the run, so it must stay small: about 2,500 tokens.
+MAX_FEEDBACK = 10_000
+_MAX_PROBLEMS = 3000
+_MAX_PROBLEM = 500
+_MAX_FAILURE = 1500
+_MAX_FAILURES = 4500
+_MAX_DIFF = 1800
+_NAMES = 5
 
 
 def feedback(
@@ -16,41 +23,80 @@ def feedback(
     earlier: Sequence[Verdict] = (),
     diff: Callable[[str, str], str] = lambda _before, _now: "",
 ) -> str:
-    """What failed, at most `limit` failures of it.
+    """What failed: each finding once, and at most `limit` failures; at most `MAX_FEEDBACK` characters in all.
 
-    `earlier` are the verdicts before on the same work, oldest first: what fails as it did is said to, and for what passed in the last one there is
-    what changed since, as `diff(commit, commit)` gives it.
+    `earlier` are the verdicts before on the same work, oldest first: what fails as it did is said to, and for what passed
+    in the last one there is what changed since, as `diff(commit, commit)` gives it.
     """
-    parts = ["The verification failed:"]
-    parts += [f"- {problem.message}" for problem in verdict.problems]
     failing = _failing(verdict)
-    shown = "".join(f"\n\n{text}" for text in list(failing.values())[:limit])
-    return "\n".join(parts) + shown + (_since(verdict, failing, earlier[-1], diff) if earlier else "")
+    kinds = _alike(failing)
+    problems, left_out = _problems(verdict.problems)
+    parts = ["\n".join(["The verification failed:", *(f"- {message}" for message in problems)])]
+    room = min(_MAX_FAILURE, _MAX_FAILURES // max(1, min(limit, len(kinds))))
+    for names in list(kinds.values())[:limit]:
+        others = f"\nThe same in {_names(names[1:])}." if names[1:] else ""
+        parts.append(cut_middle(describe_failure(failing[names[0]], room), room + 200) + others)
+    hidden = sum(len(names) for names in list(kinds.values())[limit:])
+    if left_out or hidden:
+        parts.append(
+            f"Left out: {left_out} findings and {hidden} failures. Run the tests to see all that fails."
+        )
+    parts += _since(verdict, failing, earlier[-1], diff) if earlier else []
+    return cut_middle("\n\n".join(parts), MAX_FEEDBACK - 100)
 
 
-def _failing(verdict: Verdict) -> dict[str, str]:
-    """The name of each scenario and test that fails on the head -> what is to be said of it."""
-    found: dict[str, str] = {}
+def _problems(problems: Sequence[Problem]) -> tuple[list[str], int]:
+    """(the messages that there is room for, how many there is none for): first one of each kind, then the others."""
+    messages = list(dict.fromkeys((problem.code, problem.message) for problem in problems))
+    seen: dict[str, int] = {}
+    ranked: list[tuple[int, int, str]] = []
+    for at, (code, message) in enumerate(messages):
+        seen[code] = seen.get(code, 0) + 1
+        ranked.append((seen[code], at, cut_middle(message, _MAX_PROBLEM)))
+    kept: list[tuple[int, str]] = []
+    room = _MAX_PROBLEMS
+    for _rank, at, message in sorted(ranked):
+        room -= len(message)
+        if room < 0 and kept:
+            break
+        kept.append((at, message))
+    return [message for _at, message in sorted(kept)], len(messages) - len(kept)
+
+
+def _failing(verdict: Verdict) -> dict[str, Failure]:
+    """The name of each scenario and test that fails on the head -> its failure."""
+    found: dict[str, Failure] = {}
     for proof in verdict.scenarios:
         if proof.head not in ("passed", "undefined"):
-            failure = Failure(test=proof.name, message=proof.head_message, path=proof.path, line=proof.line)
-            found[proof.name] = describe_failure(failure)
+            found[proof.name] = Failure(
+                test=proof.name, message=proof.head_message, path=proof.path, line=proof.line
+            )
     named = {proof.name for proof in verdict.scenarios}
     for failure in (*verdict.failures, *(f for suite in verdict.suites for f in suite.regressions)):
-        text = describe_failure(failure)
-        if failure.test.partition("::")[2] not in named and text not in found.values():
-            found[failure.test] = text
+        if failure.test.partition("::")[2] not in named:
+            found.setdefault(failure.test, failure)
     return found
 
 
-def _since(verdict: Verdict, failing: dict[str, str], last: Verdict, diff: Callable[[str, str], str]) -> str:
+def _alike(failing: Mapping[str, Failure]) -> dict[str, list[str]]:
+    """The message of each failure -> the names of all the tests that fail with it."""
+    found: dict[str, list[str]] = {}
+    for name, failure in failing.items():
+        found.setdefault(failure.message.strip() or name, []).append(name)
+    return found
+
+
+def _since(
+    verdict: Verdict, failing: Mapping[str, Failure], last: Verdict, diff: Callable[[str, str], str]
+) -> list[str]:
     before = _failing(last)
-    same = [name for name, text in failing.items() if before.get(name) == text]
+    same = [name for name, failure in failing.items() if before.get(name) == failure]
     fresh = [name for name in failing if name not in before]
     parts: list[str] = []
     if same:
         parts.append(
-            f"Failed in exactly the same way last time: {', '.join(same)}. What you did since has no bearing on it; look for another cause."
+            f"Failed in exactly the same way last time: {_names(same)}. "
+            "What you did since has no bearing on it; look for another cause."
         )
     elif not failing and [each.message for each in verdict.problems] == [
         each.message for each in last.problems
@@ -59,6 +105,12 @@ def _since(verdict: Verdict, failing: dict[str, str], last: Verdict, diff: Calla
     changed = diff(last.head_sha, verdict.head_sha) if fresh else ""
     if changed:
         parts.append(
-            f"Passed last time: {', '.join(fresh)}. This is what changed since:\n{cut_middle(changed, _MAX_DIFF)}"
+            f"Passed last time: {_names(fresh)}. This is what changed since:\n{cut_middle(changed, _MAX_DIFF)}"
         )
-    return "".join(f"\n\n{part}" for part in parts)
+    return parts
+
+
+def _names(names: Iterable[str]) -> str:
+    every = list(names)
+    shown = ", ".join(cut_middle(name, 120).replace("\n", " ") for name in every[:_NAMES])
+    return shown + (f" and {len(every) - _NAMES} more" if len(every) > _NAMES else "")

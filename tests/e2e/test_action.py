@@ -104,7 +104,7 @@ def test_a_run_without_proof_fails_the_job(github: GitHubServer, tmp_path: Path)
     number = github.open_issue("ada", "Help", "")
     done = run_action(github, tmp_path, labelled(github, number, "ada"))
     assert done.returncode == 1
-    assert "needs more information" in (tmp_path / "summary.md").read_text()
+    assert "is waiting for an answer" in (tmp_path / "summary.md").read_text()
     assert github.pulls == {}
 
 

@@ -57,7 +57,7 @@ Feature: From a label to a pull request
       And a model that never gets doubling right
       When a maintainer labels the issue
       Then no pull request is opened
-      And the status comment says "did not get there"
+      And the status comment says "gave up"
       And the status comment says "does not pass with the change"
       And the unfinished work is kept with the run
 
@@ -72,7 +72,8 @@ Feature: From a label to a pull request
       Given an issue "Help" without a text
       When a maintainer labels the issue
       Then no pull request is opened
-      And the status comment says "needs more information"
+      And the status comment says "is waiting for an answer"
+      And a comment of its own asks "@ada" for an answer
       And the model was not asked for scenarios
 
   Rule: Reviews are answered by a revision

@@ -46,12 +46,10 @@ def say(bot: BotUnderTest, repo: Repo, number: int, text: str, by: str = "wim") 
 def test_nothing_is_implemented_until_somebody_with_rights_approves(bot: BotUnderTest) -> None:
     bot.script([draft()], doubling())
     repo, number, run = begin(bot, "approved")
-    status = bot.forge.comments(repo, number)[0].body
-    assert (
-        "asks you to approve its scenarios" in status
-        and "Scenario: Doubling" in status
-        and "/agent approve" in status
-    )
+    status, question = [comment.body for comment in bot.forge.comments(repo, number)]
+    assert "the scenarios need an approval" in status
+    assert question.partition("\n")[2].startswith("@ada, these scenarios need your approval")
+    assert "Scenario: Doubling" in question and "/agent approve" in question and "<details>" not in question
     say(bot, repo, number, "/agent approve", by="tri")
     assert bot.state(run).waits_for_approval, "a reader may not"
     assert bot.state(run).spent.turns == 1, "the scenarios alone were paid for"
@@ -76,7 +74,9 @@ def test_scenarios_are_revised_as_somebody_says(bot: BotUnderTest) -> None:
     wait_until(lambda: len(asked) == 2, "another draft")
     assert "Only small numbers, please." in asked[1] and "Scenario: Doubling" in asked[1]
     waits(bot, run)
-    assert "Doubling a small number" in bot.forge.comments(repo, number)[0].body
+    assert "Doubling a small number" in bot.forge.comments(repo, number)[-1].body
+    bodies = [comment.body for comment in bot.forge.comments(repo, number)]
+    assert sum("need your approval" in body for body in bodies) == 2, "each approval is asked for anew"
     told: list[str] = []
     turns = doubling()
 
@@ -123,7 +123,7 @@ def test_what_waits_can_be_cancelled_and_a_late_approval_does_nothing(bot: BotUn
 def test_scenarios_corrected_in_the_bots_own_comment_are_taken_over_and_still_wait(bot: BotUnderTest) -> None:
     bot.script([draft()], doubling())
     repo, number, run = begin(bot, "corrected")
-    shown = bot.forge.comments(repo, number)[0]
+    shown = bot.forge.comments(repo, number)[1]
     before = len(bot.chat.requests)
 
     def edited(body: str, by: str = "wim") -> None:
@@ -143,7 +143,7 @@ def test_scenarios_corrected_in_the_bots_own_comment_are_taken_over_and_still_wa
     edited(better)
     wait_until(lambda: (s := bot.state(run).spec) and s.scenarios == ("Four twice",), "the correction")
     waits(bot, run)
-    assert "Scenario: Four twice" in bot.forge.comments(repo, number)[0].body
+    assert "Scenario: Four twice" in bot.forge.comments(repo, number)[-1].body
     assert len(bot.chat.requests) == before, "no model is asked"
     say(bot, repo, number, "/agent approve")
     state = bot.finished(repo, "issue", number)

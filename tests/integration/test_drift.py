@@ -41,7 +41,7 @@ def _moving(bot: BotUnderTest, name: str, path: str, text: str) -> Callable[[dic
             "octo/clash",
             "calc.py",
             "def add(a, b):\n    return a + b\n\n\nTAU = 6.28\n",
-            "**It conflicts with it in calc.py**",
+            "**They conflict in `calc.py`**",
         ),
         ("octo/apart", "notes.txt", "Hello.\n", "by 1 commit since"),
     ],

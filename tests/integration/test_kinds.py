@@ -69,7 +69,7 @@ def test_scenarios_stay_beside_the_change_where_behave_is_not_in_use(bot: BotUnd
     pull = bot.forge.pull(Repo(full_name=name), state.published.pull)
     assert "not part of this change" in pull.body
     assert "Scenario: Doubling" in pull.body
-    assert "| new test | before | after |" in pull.body
+    assert "| new test | `test_double.py::test_double` | 🔴 failed | 🟢 passed |" in pull.body
     log = git("log", "--format=%B", f"main..{state.prepared.branch}", git_dir=bot.forge.path(name))
     assert "Specify" not in log
 
@@ -107,7 +107,7 @@ def test_a_chore_needs_no_scenario(bot: BotUnderTest) -> None:
     assert state.prepared is not None and state.published is not None
     assert _changed(bot, name, state.prepared.branch) == {"README.md"}
     body = bot.forge.pull(Repo(full_name=name), state.published.pull).body
-    assert "A chore: nothing but documentation" in body
+    assert "Documentation only: nothing but documentation" in body
     assert "| scenario |" not in body
 
 
@@ -146,4 +146,4 @@ def test_a_refactoring_keeps_what_there_is(bot: BotUnderTest) -> None:
     assert state.verdict is not None
     assert [(each.base, each.head) for each in state.verdict.scenarios] == [("passed", "passed")]
     assert state.published is not None
-    assert "A refactoring" in bot.forge.pull(Repo(full_name=name), state.published.pull).body
+    assert "This is a refactoring" in bot.forge.pull(Repo(full_name=name), state.published.pull).body

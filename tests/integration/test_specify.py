@@ -42,13 +42,11 @@ def test_what_the_linter_finds_goes_back_to_the_model(bot: BotUnderTest) -> None
     assert len(asked) == 1 and "can not be checked" in asked[0] and asked[0].endswith("Answer again.")
     assert state.spec.questions[0] == "What of <b>fractions</b>?" and len(state.spec.questions) == 2
     assert state.spec.findings == ()
-    status = bot.forge.comments(repo, number)[0].body
-    assert (
-        "Questions that the issue leaves open" in status and "<b>" not in status and "@everyone" not in status
-    )
     assert state.published is not None
+    status = bot.forge.comments(repo, number)[0].body
     pull = bot.forge.pull(repo, state.published.pull).body
-    assert "Questions that the issue leaves open" in pull
+    assert "The issue leaves open: What of &lt;b\\>fractions" in pull
+    assert not any(each in text for each in ("<b>", "@everyone") for text in (status, pull))
 
 
 def test_scenarios_that_people_wrote_are_taken_with_the_linters_word_beside(bot: BotUnderTest) -> None:
@@ -61,7 +59,7 @@ def test_scenarios_that_people_wrote_are_taken_with_the_linters_word_beside(bot:
     state = bot.finished(repo, "issue", number)
     assert state.spec is not None and state.spec.source == "issue"
     assert [each for each in state.spec.findings if "about the screen" in each]
-    assert "About the scenarios" in bot.forge.comments(repo, number)[0].body
+    assert "Remarks of the linter on the scenarios" in bot.forge.comments(repo, number)[0].body
 
 
 def test_the_last_attempt_is_taken_with_its_errors(bot: BotUnderTest) -> None:
@@ -77,7 +75,9 @@ def test_an_issue_that_leaves_all_open_gets_questions_and_an_answer_begins_a_run
     repo, number = begin(bot, "open", "Make it better, please.")
     assert bot.finished(repo, "issue", number).status == "needs_info"
     status = bot.forge.comments(repo, number)[0].body
-    assert "needs more information" in status and "of 100 points" in status
+    assert "is waiting for an answer" in status
+    status = bot.forge.comments(repo, number)[1].body
+    assert status.partition("\n")[2].startswith("@ada, I need an answer") and "of 100 points" in status
     assert "What exactly does “better” mean here" in status and "When …, then …" in status
     assert bot.state(bot.runs_on(repo, "issue", number)[0]).spent.turns == 0, "no model was asked"
     bot.forge.add_comment(repo.full_name, number, "ada", "Doubling 4 should give 8.")

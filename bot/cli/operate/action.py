@@ -94,7 +94,7 @@ def _run(
     if run_id is None:
         _summary(environ, "Scenarist had nothing to do: this was requested before.\n")
         return 0
-    reporter = make_reporter(settings)
+    reporter = make_reporter(settings, comments=False)
     poster = StatusPoster(store, forges, reporter)
     poster.post(run_id)
     workspaces = Workspaces(settings.state_dir)

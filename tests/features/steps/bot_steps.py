@@ -155,6 +155,13 @@ def status_says(context: Any, text: str) -> None:
     assert comments and text in comments[-1], comments
 
 
+@then('a comment of its own asks "{who}" for an answer')
+def question(context: Any, who: str) -> None:
+    comments = context.bot.forge.comments(context.repo, context.issue)
+    asking = [comment.body for comment in comments if "<!-- scenarist:question:" in comment.body]
+    assert len(asking) == 1 and f"{who}, I need an answer" in asking[0], comments
+
+
 @then("there is one status comment")
 def one_status(context: Any) -> None:
     assert len(status_comments(context)) == 1

@@ -206,9 +206,9 @@ def test_who_lost_the_right_to_report_changes_nothing(store: Store, clock: Clock
     quick = store.reports.begin(run_id, 60)
     assert quick is not None
     assert not store.reports.extend(run_id, slow, 60)
-    assert not store.reports.end(run_id, slow, 1, StatusPosted(comment=7))
+    assert not store.reports.end(run_id, slow, 1, [StatusPosted(comment=7)])
     assert store.reports.begin(run_id, 60) is None, "the other one still has it"
-    assert store.reports.end(run_id, quick, 1, StatusPosted(comment=8))
+    assert store.reports.end(run_id, quick, 1, [StatusPosted(comment=8)])
     assert fold(store.entries(run_id)).status_comment == 8
 
 

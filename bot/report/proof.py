@@ -1,0 +1,197 @@
+"""The proof as rows of one table, and what a reviewer has to look at: all of it from the verdict."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bot.log.state import RunState
+from bot.report.escape import code, inline, sentence
+from runners.verify.verdict import Counts, Outcome, ScenarioProof, Verdict
+
+MARKS: dict[Outcome, str] = {
+    "passed": "🟢 passed",
+    "failed": "🔴 failed",
+    "error": "🔴 failed",
+    "skipped": "⚪ skipped",
+    "undefined": "⚪ undefined step",
+    "missing": "⚪ missing",
+}
+_SHOWN = 10  # paths in one sentence
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much of everything fits: rows of a list, characters of a row, of a text and of a code block."""
+
+    rows: int
+    width: int
+    text: int
+    block: int
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What only the trusted side knows of a change that it publishes.
+
+    `drift` (Markdown) is how far the target branch has moved on, `others` are changed files that are neither source, tests
+    nor documentation, with what is special about them, and `log` the subjects of the newest commits below the change.
+    """
+
+    drift: str = ""
+    others: Sequence[tuple[str, str]] = ()
+    log: Sequence[str] = ()
+
+
+class Row(NamedTuple):
+    """One row of the proof; `name`, `before` and `after` are Markdown."""
+
+    what: str
+    name: str
+    before: str
+    after: str
+
+
+def proof_rows(verdict: Verdict, width: int) -> list[Row]:
+    """Scenarios, then tests of the change, then whole suites."""
+    rows = [
+        Row("scenario", inline(proof.name, width), MARKS[proof.base], MARKS[proof.head] + _remark(proof))
+        for proof in verdict.scenarios
+    ]
+    rows += [_test_row(proof, width) for proof in verdict.tests]
+    rows += [
+        Row("all tests", inline(suite.name, width), counts(suite.base), counts(suite.head))
+        for suite in verdict.suites
+    ]
+    return rows
+
+
+def _remark(proof: ScenarioProof) -> str:
+    return " (unchanged, no proof)" if proof.unchanged else ""
+
+
+def _test_row(proof: ScenarioProof, width: int) -> Row:
+    if not proof.name:
+        number = "" if proof.tests == 1 else f" ({proof.tests} tests)"
+        name = f"{code(proof.path, width)}{number if proof.tests else ''}"
+        return Row(
+            "new tests" if proof.tests else "changed tests", name, "🔴 cannot be loaded", MARKS[proof.head]
+        )
+    name = f"{proof.path}::{proof.name}" if proof.path else proof.name
+    what = "changed test" if proof.existed else "new test"
+    return Row(what, code(name, width), MARKS[proof.base], MARKS[proof.head])
+
+
+def counts(found: Counts) -> str:
+    """The results of a suite, in words."""
+    parts = [f"{found.passed} passed"]
+    if found.failed:
+        parts.append(f"{found.failed} failed")
+    if found.skipped:
+        parts.append(f"{found.skipped} skipped")
+    return ", ".join(parts)
+
+
+def proven_text(verdict: Verdict) -> str:
+    """What was proven, as a clause."""
+    if verdict.kind == "chore":
+        return "only documentation was changed"
+    proven = sum(proof.proven for proof in verdict.scenarios)
+    total = len(verdict.scenarios)
+    if verdict.kind == "refactoring":
+        return "all scenarios passed before the change and pass now"
+    if proven == total:
+        return "all scenarios failed before the change and pass now"
+    return f"{proven} of {total} scenarios failed before the change; all pass now"
+
+
+def mutation_text(state: RunState, verdict: Verdict) -> str:
+    """How many faults in the changed lines were noticed, or why none was tried; empty for a change without code."""
+    bite = verdict.bite
+    if bite is not None and bite.tried:
+        return f"Mutation test of the changed lines: the scenarios and tests noticed {bite.killed} of {bite.tried} small faults."
+    settings = state.prepared.settings.mutation if state.prepared else None
+    if verdict.kind == "chore" or settings is None:
+        return ""
+    if not settings.mutants:
+        return "No mutation test: `.scenarist.yml` sets `mutation.mutants` to 0."
+    if bite is not None:
+        return f"No mutation test: no fault could be tried within {settings.seconds:.0f} s."
+    return "No mutation test: the change has no line of Python that a small fault can be put into."
+
+
+def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: Detail) -> list[str]:
+    """What a reviewer has to look at, most important first: sentences in Markdown."""
+    found: list[str] = []
+    if not state.sandboxed:
+        found.append("**The commands of this run were not sandboxed** (`--unsafe-no-sandbox`).")
+    if around.drift:
+        found.append(around.drift)
+    found += _of_tests(verdict, detail)
+    if verdict.oracle:
+        named = _listed(
+            f"{code(each.path, detail.width)}: {inline(each.what, detail.width)}" for each in verdict.oracle
+        )
+        found.append(
+            f"**Tests or their configuration were loosened, because the issue names them**: {named}. They decide what counts as proven."
+        )
+    if verdict.dependency_files:
+        found.append(
+            f"**Dependencies were changed**: {_paths(verdict.dependency_files, detail)}. Both sides were run with the dependencies of the old code."
+        )
+    said = {*verdict.dependency_files, *(each.path for each in verdict.oracle)}
+    others = [(path, what) for path, what in around.others if path not in said]
+    if others:
+        named = _listed(f"{code(path, detail.width)}{f' ({what})' if what else ''}" for path, what in others)
+        found.append(f"**Files outside of source, tests and documentation were changed**: {named}.")
+    if verdict.bite and verdict.bite.survivors:
+        named = _listed(code(each, detail.width) for each in verdict.bite.survivors)
+        found.append(f"**No scenario or test noticed these faults**: {named}.")
+    found += [
+        f"The issue leaves open: {sentence(each, detail.width)}" for each in _questions(state)[: detail.rows]
+    ]
+    if state.review and state.review.head == verdict.head_sha:
+        serious = [each for each in state.review.remarks if each.serious]
+        found += [
+            f"**A second model finds this serious**: {remark_place(each.path, each.line)}{sentence(each.text, 2 * detail.width)}"
+            for each in serious[: detail.rows]
+        ]
+    return found
+
+
+def remark_place(path: str, line: int) -> str:
+    """Where a remark belongs, in front of its text."""
+    return f"{code(f'{path}:{line}' if line else path)}: " if path else ""
+
+
+def _questions(state: RunState) -> tuple[str, ...]:
+    return state.spec.questions if state.spec else ()
+
+
+def _of_tests(verdict: Verdict, detail: Detail) -> list[str]:
+    changed = verdict.changed_tests
+    if changed is None:
+        return []
+    found: list[str] = []
+    if changed.failing:
+        named = _paths([each.test for each in changed.failing], detail)
+        found.append(
+            f"**Existing tests were changed. As they were before, these passed on the old code and fail now**: {named}. "
+            "Check that the issue asks for that."
+        )
+    elif changed.paths:
+        named = _paths(changed.paths, detail)
+        found.append(f"Existing tests were changed: {named}. As they were before, all of them still pass.")
+    if changed.added:
+        found.append(f"Configuration of tests was added: {_paths(changed.added, detail)}.")
+    return found
+
+
+def _paths(paths: Iterable[str], detail: Detail) -> str:
+    return _listed(code(path, detail.width) for path in paths)
+
+
+def _listed(items: Iterable[str]) -> str:
+    """The first items in a row, and how many more there are."""
+    every = list(items)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more

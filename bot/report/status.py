@@ -1,0 +1,226 @@
+"""What the status comment says: where the run stands, since when, what comes next, and what is asked of whom."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import get_args
+
+from bot.log.events import APPROVAL, Phase
+from bot.log.state import PhaseTime, RunState
+from bot.report.escape import inline, sentence
+from bot.report.proof import proven_text
+from gherkin.errors import ScenaristError, all_errors
+
+_DOING: Mapping[Phase, str] = {
+    "prepare": "fetching the repository",
+    "specify": "writing the scenarios",
+    "implement": "writing the code",
+    "verify": "verifying the change",
+    "publish": "opening the pull request",
+    "conclude": "writing its report",
+}
+_STEPS: Mapping[Phase, str] = {
+    "prepare": "Fetch the repository",
+    "specify": "Write the scenarios",
+    "implement": "Write the code",
+    "verify": "Verify the change",
+    "publish": "Open the pull request",
+}
+_NEXT: Mapping[Phase, str] = {
+    "prepare": "the scenarios are written, before any code",
+    "specify": "the code is written until the scenarios pass",
+    "implement": "every scenario and test is run in a clean checkout",
+    "verify": "a pull request is opened if everything holds; otherwise the findings go back to the model",
+    "publish": "somebody reviews the pull request",
+    "conclude": "this comment says what came of it",
+}
+_ENDINGS: Mapping[str, str] = {
+    "needs_info": "is waiting for an answer",
+    "gave_up": "gave up",
+    "failed": "could not go on",
+    "paused": "is paused",
+    "cancelled": "was cancelled",
+}
+# Errors that people of the repository cannot do anything about.
+_OPERATORS = re.compile(r"SCN-(?:0000|1103|300\d|3101|3102|400\d|60\d\d|61\d\d|70(?!02)\d\d)")
+_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row: the step's name, a mark, and what there is to say of it (Markdown)."""
+
+    name: str
+    mark: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run without a pull request ended: Markdown sentences, `found` being a stranger's text still."""
+
+    tried: str
+    found: str
+    next: str
+
+
+def headline(state: RunState) -> str:
+    """The first sentence, behind the bot's name (Markdown)."""
+    if state.published is not None and state.status == "done":
+        revised = state.requested is not None and state.requested.order.kind == "revise"
+        proven = f": {proven_text(state.verdict)}" if state.verdict else ""
+        draft = " as a draft" if state.verdict and state.verdict.status == "warning" and not revised else ""
+        return f"{'revised' if revised else 'opened'} #{state.published.pull}{draft}{proven}."
+    if state.waits_for_approval:
+        return "is waiting for an answer: the scenarios need an approval."
+    if state.status != "active":
+        return f"{_ENDINGS.get(state.status, 'has finished')}."
+    if not state.times:
+        return "has queued this."
+    round_ = f", round {state.rounds + 1} of at most {_rounds(state)}" if state.rounds else ""
+    return f"is {_DOING[state.times[-1].phase]}{round_}, since {clock(state.times[-1].started)}."
+
+
+def next_text(state: RunState) -> str:
+    """What comes next, in a sentence; empty where the ending says so."""
+    if state.status != "active" or not state.times:
+        return ""
+    return f"Next, {_NEXT[state.times[-1].phase]}."
+
+
+def steps(state: RunState) -> list[Step]:
+    """The steps of the run, as far as it has come."""
+    names = [name for name in get_args(Phase) if name != "conclude"]
+    return [Step(_STEPS[name], *_standing(state, name)) for name in names]
+
+
+def ending(state: RunState, *, comments: bool, label: str) -> Ending | None:
+    """What people need of a run that ended without a pull request; None for any other."""
+    if state.status not in ("needs_info", "gave_up", "failed"):
+        return None
+    found, advice = _found(state)
+    return Ending(tried=_tried(state), found=found, next=_todo(state, advice, comments=comments, label=label))
+
+
+def how_to_answer(state: RunState, *, comments: bool, label: str) -> str:
+    """How somebody answers the run's question, in a sentence (Markdown)."""
+    if not comments:
+        return f"Write the answer into the issue, then take the label `{label}` off and set it again."
+    if state.requested is not None and state.requested.order.kind == "revise":
+        return "Answer in a comment that begins with `/agent revise`. A new revision begins then, and it knows your answer."
+    return "Answer in a comment. A new run begins then, and it knows your answer."
+
+
+def mention(login: str) -> str:
+    """`login` so that the forge notifies them, if it is the name of a person."""
+    return f"@{login}" if _LOGIN.fullmatch(login) else inline(login, 100)
+
+
+def clock(at: str) -> str:
+    """An ISO 8601 time as people read it, in UTC."""
+    return f"{datetime.fromisoformat(at):%H:%M} UTC" if at else ""
+
+
+def _rounds(state: RunState) -> int:
+    return state.prepared.settings.budget.rounds if state.prepared else 0
+
+
+def _standing(state: RunState, name: Phase) -> tuple[str, str]:
+    """(mark, note) of a phase."""
+    times = [each for each in state.times if each.phase == name]
+    ended = [each for each in state.finished if each.phase == name]
+    current = bool(times) and state.times[-1] is times[-1]
+    if state.status == "active" and current and state.delayed is not None:
+        return "⏳", f"tried again after {state.delayed.seconds:.0f} s: {sentence(state.delayed.reason)}"
+    if state.status == "active" and current and not times[-1].ended:
+        return "▶️", f"since {clock(times[-1].started)}"
+    if not ended:
+        stopped = current and state.status == "paused"
+        return ("⏸️", "stopped here") if stopped else ("", "")
+    outcome = ended[-1].outcome
+    last = _is_last(state, name)
+    if last and (outcome == "needs_info" or (outcome == APPROVAL and not state.approved_by)):
+        return "✋", "waiting for an answer"
+    if outcome == "red":
+        return "↩️", f"sent back with {_problems(state)}"
+    if outcome == "respecify":
+        return "↩️", "the scenarios are written anew"
+    if outcome == "cancelled":
+        return "⏹️", "cancelled here"
+    if outcome in ("gave_up", "failed", "needs_info"):
+        return "❌", "ended here"
+    return "✅", "; ".join(part for part in (_result(state, name), _took(times[-1])) if part)
+
+
+def _is_last(state: RunState, name: Phase) -> bool:
+    before = [each for each in state.finished if each.phase != "conclude"]
+    return bool(before) and before[-1].phase == name
+
+
+def _result(state: RunState, name: Phase) -> str:
+    if name == "specify" and state.spec is not None:
+        note = (
+            f"{plural(len(state.spec.scenarios), 'scenario')}"
+            if state.spec.path
+            else "documentation needs none"
+        )
+        return note + (f", approved by {inline(state.approved_by, 100)}" if state.approved_by else "")
+    if name == "verify" and state.verdict is not None and state.verdict.scenarios:
+        proven = sum(proof.proven for proof in state.verdict.scenarios)
+        return f"{proven} of {plural(len(state.verdict.scenarios), 'scenario')} proven"
+    if name == "publish" and state.published is not None:
+        return f"#{state.published.pull}"
+    return ""
+
+
+def _problems(state: RunState) -> str:
+    return plural(len(state.verdict.problems), "finding") if state.verdict else "its findings"
+
+
+def _took(time: PhaseTime) -> str:
+    if not time.ended:
+        return ""
+    seconds = (datetime.fromisoformat(time.ended) - datetime.fromisoformat(time.started)).total_seconds()
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def plural(number: int, word: str) -> str:
+    """`number` and `word`, in the plural unless it is one."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _tried(state: RunState) -> str:
+    if not state.spent.turns:
+        return "No model was asked."
+    verdicts = f" and {plural(state.rounds, 'verification')}" if state.rounds else ""
+    return f"{plural(state.spent.turns, 'turn')} of the model{verdicts}."
+
+
+def _found(state: RunState) -> tuple[str, str]:
+    """(what was found, the next step that goes with the error's code)."""
+    errors: list[type[ScenaristError]] = [ScenaristError, *all_errors()]
+    advice = next((each.next_step for each in errors if each.code == state.code), "")
+    found = state.reason
+    if advice and found.endswith(advice):
+        found = found[: -len(advice)].strip()
+    return (f"{state.code}: " if state.code else "") + found, advice
+
+
+def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
+    if state.status == "needs_info":
+        return how_to_answer(state, comments=comments, label=label)
+    again = f"take the label `{label}` off and set it again"
+    if state.status == "failed":
+        broken = [each.phase for each in state.finished if each.phase != "conclude"]
+        retry = f"comment `/agent retry {broken[-1]}`" if comments and broken else again
+        who = "This is for whoever runs Scenarist here: " if _OPERATORS.match(state.code) else ""
+        if not advice:
+            return f"{who}{retry[0].upper()}{retry[1:]}."
+        asks = "label" in advice or "/agent retry" in advice
+        return f"{who}{sentence(advice, 500)}{'' if asks else f' Then {retry}.'}"
+    if state.requested is not None and state.requested.order.kind == "revise":
+        return "Say in a new review, or in a comment that begins with `/agent revise`, what to do instead."
+    if comments and state.committed is not None:
+        return "Comment `/agent retry implement` to go on from this work, or finish it by hand with the patch below."
+    return f"Say more in the issue, then {again}."

@@ -1,0 +1,370 @@
+"""The texts for people, rendered by a renderer that is not ours: their structure, what acts in them, and their size."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from bot.log.events import Event, RunRequested
+from bot.log.state import RunState, fold
+from bot.report.escape import inline
+from bot.report.proof import Surroundings
+from bot.report.reporter import MAX_BODY, Reporter
+from runners.contract.events import Committed, Remark, Reviewed, SpecWritten, VerdictReached
+from runners.verify.verdict import (
+    ChangedTests,
+    Counts,
+    Doubt,
+    Evidence,
+    Failure,
+    OracleChange,
+    Problem,
+    ScenarioProof,
+    Suite,
+    Verdict,
+)
+from tests.support import gfm, logs
+from tests.unit.bot.report.test_escape import EVIL, acts
+
+RUN = "01J00000000000000000000000"
+REPORTER = Reporter("https://bot.example")
+PATCH = "diff --git a/a.py b/a.py\n+x\n"
+
+
+def state_of(events: list[Event]) -> RunState:
+    return fold(logs.entries(events))
+
+
+def status(name: str, **more: Any) -> str:
+    return REPORTER.status_text(RUN, state_of(logs.STATES[name]), logs.FEATURE_TEXT, **more)
+
+
+STEPS = [
+    "Fetch the repository",
+    "Write the scenarios",
+    "Write the code",
+    "Verify the change",
+    "Open the pull request",
+]
+
+
+@pytest.mark.parametrize("name", logs.STATES)
+def test_a_status_is_a_sentence_and_a_table_of_steps(name: str) -> None:
+    text = status(name, patch=PATCH)
+    rows = gfm.table_rows(text)
+    assert [row[0] for row in rows[1:]] == STEPS and all(len(row) == 3 for row in rows)
+    assert gfm.headings(text) == []
+    first = next(token for token in gfm.tokens(text) if token.type == "inline")
+    assert re.match(r"Scenarist (?:is|has|was|gave up|could not|opened)", gfm.shown(first)), first.content
+    assert "  " not in gfm.shown(first) and "None" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "row"),
+    [
+        ("queued", "has queued this", ["Fetch the repository", "", ""]),
+        (
+            "preparing",
+            "fetching the repository, since 10:00 UTC. Next, the scenarios",
+            ["Fetch the repository", "▶️"],
+        ),
+        (
+            "delayed",
+            "fetching",
+            ["Fetch the repository", "⏳", "tried again after 30 s: The forge answered 502."],
+        ),
+        ("sent back", "round 2 of at most", ["Verify the change", "↩️", "sent back with 2 findings"]),
+        (
+            "waits for approval",
+            "the scenarios need an approval",
+            ["Write the scenarios", "✋", "waiting for an answer"],
+        ),
+        ("asks", "is waiting for an answer", ["Write the code", "✋", "waiting for an answer"]),
+        ("paused", "is paused", ["Write the code", "⏸️", "stopped here"]),
+        ("cancelled", "The label was taken off by ada", ["Write the code", "⏹️", "cancelled here"]),
+        ("gave up", "gave up", ["Write the code", "❌", "ended here"]),
+        (
+            "published",
+            "opened #13: all scenarios failed before the change and pass now.",
+            ["Open the pull request", "✅"],
+        ),
+    ],
+)
+def test_a_status_says_where_the_run_stands(name: str, says: str, row: list[str]) -> None:
+    text = status(name)
+    assert says in gfm.words(text)
+    assert any(each[: len(row)] == row for each in gfm.table_rows(text)), gfm.table_rows(text)
+
+
+@pytest.mark.parametrize("name", ["gave up", "gave up early", "never green", "failed"])
+def test_a_run_that_ends_without_a_pull_request_says_what_to_do(name: str) -> None:
+    words = gfm.words(status(name, patch=PATCH))
+    for part in ("What was tried:", "What was found:", "Where the work is:", "What to do next:"):
+        assert words.count(part) == 1
+    assert PATCH.strip() in status(name, patch=PATCH)
+
+
+def test_what_was_found_is_a_list() -> None:
+    assert gfm.items(status("never green")) == [
+        "“Free from 50 euros” does not pass with the change.",
+        "tests/test_cart.py::test_total passed before the change and does not now.",
+    ]
+
+
+def test_the_bots_own_code_marks_are_code() -> None:
+    assert "/agent retry implement" in gfm.codes(status("never green"))
+    assert "/agent resume" in gfm.codes(status("paused"))
+    assert "/agent pause" in gfm.codes(status("implementing"))
+
+
+def asked(name: str, reporter: Reporter = REPORTER) -> str:
+    question = reporter.question(RUN, state_of(logs.STATES[name]), logs.FEATURE_TEXT)
+    assert question is not None and question.text.startswith(question.marker)
+    return question.text
+
+
+def test_an_approval_is_asked_for_in_a_comment_that_mentions_who_asked() -> None:
+    text = asked("waits for approval")
+    assert gfm.words(text).startswith("@ada, these scenarios need your approval")
+    assert gfm.blocks(text) == [logs.FEATURE_TEXT], "and they are not folded away"
+    assert "<details>" not in text
+    assert {"/agent approve", "/agent revise"} <= set(gfm.codes(text)) and len(gfm.items(text)) == 3
+
+
+def test_a_question_is_asked_in_a_comment_that_says_how_to_answer() -> None:
+    text = asked("asks")
+    assert "@ada" in text and "Does a voucher count before or after the limit?" in gfm.words(text)
+    assert "Answer in a comment." in text
+    split = asked("too large")
+    assert gfm.items(split) == ["First", "one thing", "Second"] and "/agent split" in gfm.codes(split)
+
+
+def test_nothing_is_asked_of_anybody_else() -> None:
+    asking = {name for name, events in logs.STATES.items() if REPORTER.question(RUN, state_of(events))}
+    assert asking == {"waits for approval", "asks", "too large"}
+
+
+def test_where_nobody_hears_comments_nobody_is_asked_for_one() -> None:
+    deaf = Reporter(comments=False, label="go")
+    for name in logs.STATES:
+        text = deaf.status_text(RUN, state_of(logs.STATES[name]))
+        question = deaf.question(RUN, state_of(logs.STATES[name]))
+        assert "/agent" not in text.replace("Comment `/agent split`", ""), name
+        assert question is None or "`go`" in question.text
+
+
+@pytest.mark.parametrize("login", ["ada", "ada-l", "a.b_c"])
+def test_people_are_mentioned_by_their_login(login: str) -> None:
+    assert f"@{login}," in question_to(login)
+
+
+@pytest.mark.parametrize("login", ["app[bot]", "x y", "@everyone", "ada\n/close", ""])
+def test_what_is_no_persons_login_is_not_mentioned(login: str) -> None:
+    assert "@" not in question_to(login).replace("@\u2060", "")
+
+
+def question_to(login: str) -> str:
+    order = logs.ORDER.model_copy(update={"requested_by": login})
+    requested = logs.REQUESTED.model_copy(update={"order": order})
+    question = REPORTER.question(RUN, state_of([requested, *logs.STATES["asks"][1:]]))
+    assert question is not None
+    return question.text
+
+
+def pull(name: str = "reviewed", **changes: Any) -> str:
+    state = state_of(logs.STATES[name])
+    assert state.verdict is not None
+    around = changes.pop("around", Surroundings())
+    state = state.model_copy(update={"verdict": state.verdict.model_copy(update=changes)})
+    return REPORTER.pull_text(RUN, state, logs.FEATURE_TEXT, around)[1]
+
+
+def test_a_pull_request_opens_with_the_change_then_shows_the_proof_in_one_table() -> None:
+    text = pull()
+    assert gfm.headings(text) == ["Proof", "Before you merge"]
+    words = gfm.words(text)
+    assert words.startswith("The change, in the words of the model that wrote it:\nAdds checkout(cart).")
+    assert "checkout(cart)" in gfm.codes(text)
+    rows = [row for row in gfm.table_rows(text) if len(row) == 4]
+    assert rows == [
+        ["", "", "before", "after"],
+        ["scenario", "Free from 50 euros", "🔴 failed", "🟢 passed"],
+        ["all tests", "pytest", "14 passed", "17 passed"],
+    ]
+    assert "\nCloses #12\n" in text and "noticed 4 of 5 small faults" in words
+    folded = text[text.index("<details>") :]
+    assert "Before you merge" not in folded and text.count("<details>") == text.count("</details>") == 3
+
+
+def test_rows_of_evidence_say_what_they_were_for() -> None:
+    rows = [row for row in gfm.table_rows(pull()) if len(row) == 6]
+    assert rows[1][:2] == ["scenarios on the old code", "old"] and rows[1][3:5] == ["1", "0.4"]
+
+
+def test_warnings_are_a_list_and_name_each_thing_once() -> None:
+    text = pull(
+        oracle=(OracleChange(path="conftest.py", what="it configures tests"),),
+        changed_tests=ChangedTests(paths=("tests/test_a.py",), added=("tests/conftest.py",)),
+        dependency_files=("pyproject.toml",),
+        around=Surroundings(
+            drift="`main` has moved on.", others=[("pyproject.toml", ""), ("Makefile", ""), ("l", "a link")]
+        ),
+    )
+    items = gfm.items(text[text.index("## Before") : text.index("<details>")])
+    assert len(items) == len(set(items)) == 8
+    assert items[0] == "main has moved on."
+    assert any("conftest.py: it configures tests" in item for item in items)
+    assert any(
+        "Existing tests were changed: tests/test_a.py" in item and "still pass" in item for item in items
+    )
+    assert any(item == "Configuration of tests was added: tests/conftest.py." for item in items)
+    assert any(item.endswith("were changed: Makefile, l (a link).") for item in items)
+    assert "Before you merge" not in pull("published", bite=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"bite": None}, "the change has no line of Python that a small fault can be put into"),
+        (
+            {"bite": logs.GREEN.bite and logs.GREEN.bite.model_copy(update={"tried": 0, "survivors": ()})},
+            "no fault could be tried",
+        ),
+        (
+            {"doubts": (Doubt(code="no-test-ran", suite="pytest", message="No test of pytest ran."),)},
+            "⚠️ No test of pytest ran.",
+        ),
+        ({"kind": "chore", "scenarios": (), "bite": None}, "Documentation only"),
+        ({"kind": "refactoring"}, "This is a refactoring"),
+        ({"shadow": True}, "not part of this change"),
+    ],
+)
+def test_a_pull_request_says_what_is_special(changes: dict[str, Any], says: str) -> None:
+    assert says in gfm.words(pull(**changes))
+
+
+def test_a_file_that_the_base_cannot_load_is_one_row() -> None:
+    new = ScenarioProof(name="", path="tests/test_shop.py", line=0, base="error", head="passed", tests=5)
+    edited = ScenarioProof(
+        name="test_a", path="tests/t.py", line=0, base="failed", head="passed", existed=True
+    )
+    rows = gfm.table_rows(pull(tests=(new, edited)))
+    assert ["new tests", "tests/test_shop.py (5 tests)", "🔴 cannot be loaded", "🟢 passed"] in rows
+    assert ["changed test", "tests/t.py::test_a", "🔴 failed", "🟢 passed"] in rows
+
+
+def test_a_check_shows_the_same_table_and_the_findings_as_a_list() -> None:
+    title, text = REPORTER.check_text(RUN, logs.RED)
+    assert title == "0 of 1 scenarios proven" and len(gfm.items(text)) == 2
+    assert ["scenario", "Free from 50 euros", "🔴 failed", "🔴 failed"] in gfm.table_rows(text)
+
+
+def full(text: str, number: int = 1) -> RunState:
+    """A run with a stranger's `text` in every place that takes one, `number` times where there are lists."""
+    text = text.encode(errors="replace").decode()  # no store holds halves of characters
+    many = [f"{text}{at or ''}" for at in range(number)]
+    order = logs.ORDER.model_copy(update={"title": text, "requested_by": text})
+    proofs = tuple(ScenarioProof(name=each, path=each, line=1, base="failed", head="passed") for each in many)
+    failures = tuple(Failure(test=each, message=each, path=each, line=1) for each in many)
+    counts = Counts(passed=1)
+    verdict = Verdict(
+        base_sha=logs.BASE,
+        head_sha=logs.HEAD,
+        scenarios=proofs,
+        tests=(*proofs, *(proof.model_copy(update={"name": "", "tests": 3}) for proof in proofs)),
+        suites=tuple(Suite(name=each, base=counts, head=counts, regressions=failures[:3]) for each in many),
+        failures=failures,
+        problems=tuple(Problem(code="regression", message=each) for each in many),
+        doubts=tuple(Doubt(code="no-test-ran", suite=each, message=each) for each in many),
+        changed_tests=ChangedTests(paths=tuple(many), added=tuple(many), failing=failures),
+        dependency_files=tuple(many),
+        oracle=tuple(OracleChange(path=f"o{each}", what=each) for each in many),
+        bite=logs.GREEN.bite and logs.GREEN.bite.model_copy(update={"survivors": tuple(many)}),
+        evidence=tuple(
+            Evidence(commit=logs.BASE, command=each, exit_code=1, seconds=1, log_sha256="e" * 64, purpose="x")
+            for each in many
+        ),
+    )
+    spec = SpecWritten(
+        path=text,
+        sha256="0",
+        source="model",
+        scenarios=tuple(many),
+        commit="c",
+        findings=tuple(many),
+        questions=tuple(many),
+    )
+    remarks = tuple(Remark(path=each, line=1, text=each, serious=True) for each in many)
+    events: list[Event] = [
+        RunRequested(forge="github", repo="o/r", order=order, order_sha256=order.digest),
+        *logs.PREPARING[1:],
+        logs.PREPARED,
+        logs.finished("prepare"),
+        spec,
+        Committed(commit=logs.HEAD, summary="x"),
+        VerdictReached(verdict=verdict),
+        Reviewed(head=logs.HEAD, model=text, remarks=remarks),
+        logs.started("verify"),
+    ]
+    return state_of(logs.ended(events, "verify", "gave_up", "x")).model_copy(
+        update={"approved_by": text, "models": (text,)}
+    )
+
+
+def texts(state: RunState, text: str) -> list[str]:
+    around = Surroundings(others=[(f"z{text}", "")])
+    question = REPORTER.question(RUN, state.model_copy(update={"status": "needs_info"}))
+    assert state.verdict is not None and question is not None
+    return [
+        REPORTER.status_text(RUN, state, text, text),
+        REPORTER.pull_text(RUN, state, text, around)[1],
+        REPORTER.check_text(RUN, state.verdict)[1],
+        question.text,
+    ]
+
+
+def frame(text: str) -> list[str]:
+    """The structure, where inline code and text are the same, and the HTML that is ours."""
+    html = [token.content for token in gfm.tokens(text) if token.type == "html_block"]
+    marks = [re.sub(r"<(?!/?(?:details|summary|code|!--)\b)", "", each) for each in html]
+    shape = [line.partition("text")[0] for line in gfm.outline(text)]
+    return [*shape, *(re.sub(r">[^<]*<", "><", mark) for mark in marks)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(EVIL.filter(lambda text: inline(text).strip(" \u200b") != ""))
+def test_no_stranger_changes_a_text_but_for_its_words(text: str) -> None:
+    for evil, harmless in zip(texts(full(text), text), texts(full("x"), "x"), strict=True):
+        assert frame(evil) == frame(harmless)
+        assert len(evil) <= MAX_BODY
+
+
+@settings(max_examples=30, deadline=None)
+@given(EVIL)
+def test_what_a_model_says_of_its_change_and_why_a_run_ended_acts_on_nothing(text: str) -> None:
+    state = full("x").model_copy(update={"reason": text, "committed": Committed(commit="c", summary=text)})
+    ours = {"<sub>", "</sub>"}
+    for shown in texts(state, "x"):
+        rest = (
+            shown.replace("https://bot.example", "")
+            .replace("Closes #12", "")
+            .replace("with #12", "")
+            .replace("@x,", "")
+        )
+        found = [each for each in acts(rest) if each not in ours and each != "html_block"]
+        assert [each for each in found if each != "link_open"] == []
+
+
+@pytest.mark.parametrize("text", ["word ", "<&*_|`", "🟢", "a" * 400])
+@pytest.mark.parametrize("number", [1, 40, 1000])
+def test_no_text_is_larger_than_a_forge_takes(text: str, number: int) -> None:
+    for shown in texts(full(text, number), text * 10_000):
+        assert len(shown) <= MAX_BODY
+        if number == 1000 and "scenario |" in shown:
+            assert re.search(r"… and \d+ more", shown)
+
+
+def test_a_thread_is_answered_within_its_limit() -> None:
+    _marker, text = REPORTER.thread_text(RUN, 7, "c" * 40, "<&*_|`\n" * 5000)
+    assert len(text) <= MAX_BODY
