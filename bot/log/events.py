@@ -1,5 +1,6 @@
 """The typed events of a run's log: a run's life, around what its runners report."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -9,11 +10,15 @@ from runners.contract.events import RunnerEvent
 from runners.contract.job import RunSettings
 from runners.contract.workorder import WorkOrder
 
-Phase = Literal["prepare", "specify", "implement", "verify", "publish", "conclude"]
+Phase = Literal["prepare", "specify", "baseline", "implement", "verify", "publish", "conclude"]
 Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
 Control = Literal["pause", "resume", "cancel", "retry", "respecify"]
 # A run whose phase ends with this outcome is paused until somebody approves its scenarios.
 APPROVAL = "approval"
+# phase -> the one that is done at the same time, by the same worker under the same claim. The run goes on when both have
+# ended well; the second one is not done again when it has, and is ended when the first says that the run does not go on.
+BESIDE: Mapping[Phase, Phase] = {"specify": "baseline"}
+COMPANIONS: frozenset[Phase] = frozenset(BESIDE.values())
 PHASES_TO_RETRY: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish")
 
 

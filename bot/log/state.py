@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from bot.log.events import (
     APPROVAL,
+    COMPANIONS,
     Asked,
     Controlled,
     Entry,
@@ -21,7 +22,15 @@ from bot.log.events import (
 )
 from gherkin.values import Frozen
 from runners.contract.budget import Spent
-from runners.contract.events import Committed, ModelReplied, Reviewed, SpecWritten, ToolCalled, VerdictReached
+from runners.contract.events import (
+    BaselineReached,
+    Committed,
+    ModelReplied,
+    Reviewed,
+    SpecWritten,
+    ToolCalled,
+    VerdictReached,
+)
 from runners.verify.verdict import Verdict
 
 
@@ -44,6 +53,7 @@ class RunState(Frozen):
     delayed: PhaseDelayed | None = None
     prepared: Prepared | None = None
     spec: SpecWritten | None = None
+    baseline: BaselineReached | None = None
     committed: Committed | None = None
     verdict: Verdict | None = None
     review: Reviewed | None = None
@@ -88,9 +98,12 @@ def _timed(
 ) -> tuple[PhaseTime, ...]:
     if isinstance(event, PhaseStarted):
         return (*times, PhaseTime(phase=event.phase, started=at))
-    if not times or times[-1].phase != event.phase:
-        return times
-    return (*times[:-1], times[-1].model_copy(update={"ended": at}))
+    # A phase that was not needed any more does not say when it ended: the one it was beside does.
+    over = {event.phase} if event.phase in COMPANIONS else {event.phase, *COMPANIONS}
+    return tuple(
+        each.model_copy(update={"ended": at}) if each.phase in over and not each.ended else each
+        for each in times
+    )
 
 
 def _apply(state: RunState, event: Event) -> dict[str, object]:
@@ -100,11 +113,10 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
         case Prepared():
             return {"prepared": event}
         case PhaseStarted():
-            return {
-                "phase": event.phase,
-                "delayed": None,
-                "sandboxed": state.sandboxed and event.sandboxed,
-            }
+            sandboxed: dict[str, object] = {"sandboxed": state.sandboxed and event.sandboxed}
+            if event.phase in COMPANIONS:
+                return sandboxed
+            return {"phase": event.phase, "delayed": None, **sandboxed}
         case PhaseFinished():
             failed = {"reason": event.reason, "code": event.code} if event.reason else {}
             return {"finished": (*state.finished, event), **failed}
@@ -112,6 +124,8 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"delayed": event}
         case SpecWritten():
             return {"spec": event}
+        case BaselineReached():
+            return {"baseline": event}
         case ModelReplied():
             known = event.reply.model in state.models or not event.reply.model
             return {

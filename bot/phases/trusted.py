@@ -12,7 +12,7 @@ from bot.report.annotations import annotations
 from bot.report.escape import code
 from bot.report.proof import Surroundings
 from bot.report.reporter import Reporter
-from bot.runs.driver import ClaimedRun
+from bot.runs.claimed_run import ClaimedRun
 from gherkin.errors import ScenaristError
 from runners.contract.job import BASE, FEATURE, PATCH, WORK, PhaseResult, RunSettings
 from runners.contract.workorder import WorkOrder

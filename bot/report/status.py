@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
-from bot.log.events import APPROVAL, Phase
+from bot.log.events import APPROVAL, BESIDE, COMPANIONS, Phase
 from bot.log.state import PhaseTime, RunState
 from bot.report.escape import inline, sentence
 from bot.report.proof import proven_text
+from runners.contract.events import BaselineReached, BaseSuite
 from gherkin.errors import ScenaristError, all_errors
 
 _DOING: Mapping[Phase, str] = {
     "prepare": "fetching the repository",
     "specify": "writing the scenarios",
+    "baseline": "running the tests on the old code",
     "implement": "writing the code",
     "verify": "verifying the change",
     "publish": "opening the pull request",
@@ -23,6 +25,7 @@ _DOING: Mapping[Phase, str] = {
 _STEPS: Mapping[Phase, str] = {
     "prepare": "Fetch the repository",
     "specify": "Write the scenarios",
+    "baseline": "Run the tests on the old code",
     "implement": "Write the code",
     "verify": "Verify the change",
     "publish": "Open the pull request",
@@ -30,6 +33,7 @@ _STEPS: Mapping[Phase, str] = {
 _NEXT: Mapping[Phase, str] = {
     "prepare": "the scenarios are written, before any code",
     "specify": "the code is written until the scenarios pass",
+    "baseline": "the code is written until the scenarios pass",
     "implement": "every scenario and test is run in a clean checkout",
     "verify": "a pull request is opened if everything holds; otherwise the findings go back to the model",
     "publish": "somebody reviews the pull request",
@@ -79,14 +83,24 @@ def headline(state: RunState) -> str:
     if not state.times:
         return "has queued this."
     round_ = f", round {state.rounds + 1} of at most {_rounds(state)}" if state.rounds else ""
-    return f"is {_DOING[state.times[-1].phase]}{round_}, since {clock(state.times[-1].started)}."
+    at = _at(state)
+    return f"is {_DOING[at.phase]}{round_}, since {clock(at.started)}."
 
 
 def next_text(state: RunState) -> str:
     """What comes next, in a sentence; empty where the ending says so."""
     if state.status != "active" or not state.times:
         return ""
-    return f"Next, {_NEXT[state.times[-1].phase]}."
+    return f"Next, {_NEXT[_at(state).phase]}."
+
+
+def _at(state: RunState) -> PhaseTime:
+    """Where the run is: the newest phase that is on, but for what is done beside another one."""
+    own = [each for each in state.times if each.phase not in COMPANIONS]
+    return next(
+        (each for each in reversed(own) if not each.ended),
+        next((each for each in reversed(state.times) if not each.ended), state.times[-1]),
+    )
 
 
 def steps(state: RunState) -> list[Step]:
@@ -130,8 +144,10 @@ def _standing(state: RunState, name: Phase) -> tuple[str, str]:
     """(mark, note) of a phase."""
     times = [each for each in state.times if each.phase == name]
     ended = [each for each in state.finished if each.phase == name]
-    current = bool(times) and state.times[-1] is times[-1]
-    if state.status == "active" and current and state.delayed is not None:
+    beside = name in COMPANIONS
+    newest = [each for each in state.times if beside or each.phase not in COMPANIONS]
+    current = bool(times) and (not times[-1].ended if beside else newest[-1] is times[-1])
+    if state.status == "active" and current and state.delayed is not None and not beside:
         return "⏳", f"tried again after {state.delayed.seconds:.0f} s: {sentence(state.delayed.reason)}"
     if state.status == "active" and current and not times[-1].ended:
         return "▶️", f"since {clock(times[-1].started)}"
@@ -166,12 +182,28 @@ def _result(state: RunState, name: Phase) -> str:
             else "documentation needs none"
         )
         return note + (f", approved by {inline(state.approved_by, 100)}" if state.approved_by else "")
+    if name == "baseline" and state.baseline is not None:
+        return baseline_text(state.baseline)
     if name == "verify" and state.verdict is not None and state.verdict.scenarios:
         proven = sum(proof.proven for proof in state.verdict.scenarios)
         return f"{proven} of {plural(len(state.verdict.scenarios), 'scenario')} proven"
     if name == "publish" and state.published is not None:
         return f"#{state.published.pull}"
     return ""
+
+
+def baseline_text(baseline: BaselineReached) -> str:
+    """What the suites gave without the change, in a line (Markdown)."""
+    seconds = f"environment in {baseline.environment_s:.0f} s"
+    suites = [f"{inline(each.name)}: {_suite_text(each)}" for each in baseline.suites]
+    return "; ".join([*(suites or ["no tests"]), seconds])
+
+
+def _suite_text(suite: BaseSuite) -> str:
+    if suite.problem:
+        return sentence(suite.problem)
+    fail = f", {suite.counts.failed} of them failing" if suite.counts.failed else ""
+    return f"{plural(suite.counts.total, 'test')}{fail}"
 
 
 def _problems(state: RunState) -> str:
@@ -213,6 +245,7 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
     again = f"take the label `{label}` off and set it again"
     if state.status == "failed":
         broken = [each.phase for each in state.finished if each.phase != "conclude"]
+        broken = [next((host for host, other in BESIDE.items() if other == each), each) for each in broken]
         retry = f"comment `/agent retry {broken[-1]}`" if comments and broken else again
         who = "This is for whoever runs Scenarist here: " if _OPERATORS.match(state.code) else ""
         if not advice:

@@ -1,9 +1,9 @@
 """Drives a run: takes the lease, does one phase, stores its end, says what comes next."""
 
+import contextlib
 import errno
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,6 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from bot.forges.forge import ForgeUnavailable
 from bot.log.events import (
+    BESIDE,
     APPROVAL,
     Controlled,
     Entry,
@@ -23,9 +24,11 @@ from bot.log.events import (
     RunEnded,
 )
 from bot.log.state import RunState, fold
+from bot.runs.beside import Beside, ended
+from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
 from bot.runs.heartbeat import beating
-from bot.runs.workflow import FAILED, end_status, next_phase
+from bot.runs.workflow import FAILED, end_status, goes_on, next_phase
 from bot.storage.run_log import ArtifactTooLarge
 from bot.storage.store import LeaseLost, RunClaim, Store
 from gherkin.errors import Cancelled, ScenaristError
@@ -84,30 +87,7 @@ def host_trouble(error: Exception) -> HostTrouble | None:
 # Temporary errors, after which the phase is tried again.
 _PASSING = (ForgeUnavailable, GitUnavailable, ModelUnavailable, HostTrouble)
 
-Handler = Callable[[str, RunState, "ClaimedRun"], PhaseResult[Event]]
-
-
-class ClaimedRun:
-    """A run under a claim. A phase stores its events and artifacts through it."""
-
-    def __init__(self, store: Store, claim: RunClaim, draining: Draining | None = None) -> None:
-        self._store = store
-        self._claim = claim
-        self._draining = draining
-        # Set as soon as the claim is known to be lost: what the phase started then ends.
-        self.cancel = threading.Event()
-
-    def log(self, events: Sequence[Event], artifacts: Mapping[str, bytes] | None = None) -> None:
-        """Append events and artifacts durably.
-
-        Raises `LeaseLost` when the claim is lost, and after appending when the worker is to stop.
-        """
-        self._store.log(self._claim, events, artifacts)
-        if self._draining is not None and self._draining.begun:
-            raise LeaseLost(f"This worker stops; run {self._claim.run_id} goes on elsewhere.")
-
-    def artifact(self, name: str) -> bytes | None:
-        return self._store.artifact(self._claim.run_id, name)
+Handler = Callable[[str, RunState, ClaimedRun], PhaseResult[Event]]
 
 
 class Driver:
@@ -152,7 +132,7 @@ class Driver:
             return False
         claimed = ClaimedRun(self._store, claim, self._draining)
         try:
-            with self._heartbeat(claim, claimed.cancel):
+            with self._heartbeat(claim, claimed.lost):
                 following = self._do(claim, claimed)
         except (OperationalError, InterfaceError) as error:
             log.warning("run %s: the database is away (%s)", run_id, type(error).__name__)
@@ -188,42 +168,86 @@ class Driver:
         claimed.log([PhaseStarted(phase=claim.phase, worker=self._worker, sandboxed=self._sandboxed)])
         self._changed(claim.run_id, None)
         state = fold(self._store.entries(claim.run_id))
+        beside = self._beside(claim, state, claimed)
         try:
-            result = self._handlers[claim.phase](claim.run_id, state, claimed)
+            result = self._work(claim, state, claimed, beside)
         except (LeaseLost, OperationalError, InterfaceError):
             raise
         except Cancelled:
             raise LeaseLost(f"Run {claim.run_id} was taken out of this worker's hands.") from None
         except (ScenaristError, OSError, MemoryError) as raised:
             error = host_trouble(raised) or raised
+            failing = beside.phase if beside is not None and beside.error is raised else claim.phase
             if not isinstance(error, ScenaristError):
-                return self._broke(claim)
+                return self._broke(claim, failing)
             delays = _delays(self._store.entries(claim.run_id))
             if isinstance(error, _PASSING) and delays < _MAX_DELAYS:
                 return self._delay(claim, error, delays)
-            return self._fail(claim, error)
-        except Exception:
-            return self._broke(claim)
+            return self._fail(claim, error, failing)
+        except Exception as error:
+            return self._broke(claim, beside.phase if beside and beside.error is error else claim.phase)
         try:
             return self._finish(claim, result, result.outcome, "")
         except ArtifactTooLarge as error:
             return self._fail(claim, error)
 
-    def _broke(self, claim: RunClaim) -> Phase | None:
+    def _beside(self, claim: RunClaim, state: RunState, claimed: ClaimedRun) -> Beside | None:
+        """What is to be done at the same time as the claimed phase, if anything; not begun yet."""
+        phase = BESIDE.get(claim.phase)
+        if phase is None or ended(state.finished, phase):
+            return None
+        handler = self._handlers[phase]
+        return Beside(
+            phase,
+            lambda own: handler(claim.run_id, state, own),
+            claimed.companion(),
+            worker=self._worker,
+            sandboxed=self._sandboxed,
+            changed=lambda: self._changed(claim.run_id, None),
+        )
+
+    def _work(
+        self, claim: RunClaim, state: RunState, claimed: ClaimedRun, beside: Beside | None
+    ) -> PhaseResult[Event]:
+        """Do the claimed phase, and `beside` with it. Raises what either of them raises, that of the claimed one first."""
+        handler = self._handlers[claim.phase]
+        if beside is None:
+            return handler(claim.run_id, state, claimed)
+        with beside:
+            try:
+                result = handler(claim.run_id, state, claimed)
+            except _PASSING:
+                # The phase is tried again: what has begun beside it is not given up for that.
+                with contextlib.suppress(Exception):
+                    beside.join()
+                raise
+            if goes_on(claim.phase, result.outcome):
+                beside.join()
+            return result
+
+    def _broke(self, claim: RunClaim, phase: Phase) -> Phase | None:
         """End a phase that has met a defect of ours; called where the error is being handled."""
-        log.exception("run %s: the %s phase broke", claim.run_id, claim.phase)
-        reason = f"The {claim.phase} phase broke. {ScenaristError.next_step}"
-        return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code)
+        log.exception("run %s: the %s phase broke", claim.run_id, phase)
+        reason = f"The {phase} phase broke. {ScenaristError.next_step}"
+        return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code, phase)
 
-    def _fail(self, claim: RunClaim, error: ScenaristError) -> Phase | None:
+    def _fail(self, claim: RunClaim, error: ScenaristError, phase: Phase | None = None) -> Phase | None:
         reason = f"{error.message} {error.next_step}"
-        return self._finish(claim, PhaseResult("gave_up", reason), FAILED, error.code)
+        return self._finish(claim, PhaseResult("gave_up", reason), FAILED, error.code, phase)
 
-    def _finish(self, claim: RunClaim, result: PhaseResult[Event], outcome: str, code: str) -> Phase | None:
+    def _finish(
+        self,
+        claim: RunClaim,
+        result: PhaseResult[Event],
+        outcome: str,
+        code: str,
+        phase: Phase | None = None,
+    ) -> Phase | None:
+        """Store the end of the claimed phase; `phase` is the one that ended it, when that was done beside it."""
         following = next_phase(claim.phase, outcome)
         new: list[Event] = [
             *result.events,
-            PhaseFinished(phase=claim.phase, outcome=outcome, reason=result.reason, code=code),
+            PhaseFinished(phase=phase or claim.phase, outcome=outcome, reason=result.reason, code=code),
         ]
         if following is not None and outcome == APPROVAL:
             waits = Controlled(control="pause", by="", reason=result.reason)
@@ -248,8 +272,8 @@ class Driver:
         self._store.finish_phase(claim, [delayed], {}, phase=claim.phase, delay=seconds)
         return claim.phase
 
-    def _heartbeat(self, claim: RunClaim, cancel: threading.Event) -> AbstractContextManager[None]:
-        """Keep the lease while the phase works; `cancel` is set when it is lost, within about a second."""
+    def _heartbeat(self, claim: RunClaim, lost: Callable[[], None]) -> AbstractContextManager[None]:
+        """Keep the lease while the phase works; `lost` is called when it is lost, within about a second."""
         extended = time.monotonic()
 
         def beat() -> bool:
@@ -263,7 +287,7 @@ class Driver:
                     self._store.extend(claim, self._lease_seconds)
                     extended = time.monotonic()
             except LeaseLost:
-                cancel.set()
+                lost()
                 return False
             except Exception:
                 log.exception("run %s: the heartbeat failed", claim.run_id)

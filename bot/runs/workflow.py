@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from bot.log.events import Phase, Status
+from bot.log.events import BESIDE, Phase, Status
 
 Queue = Literal["publish", "runs"]
 
@@ -13,6 +13,7 @@ START: Phase = "prepare"
 QUEUES: Mapping[Phase, Queue] = {
     "prepare": "publish",
     "specify": "runs",
+    "baseline": "runs",
     "implement": "runs",
     "verify": "runs",
     "publish": "publish",
@@ -62,6 +63,11 @@ def next_phase(phase: Phase, outcome: str) -> Phase | None:
     return EDGES[phase, outcome]
 
 
+def goes_on(phase: Phase, outcome: str) -> bool:
+    """Whether a run works on after `phase` ended with `outcome`."""
+    return next_phase(phase, outcome) not in (None, "conclude")
+
+
 def end_status(outcome: str) -> Status:
     """The status of a run whose last working phase ended with `outcome`."""
     statuses: dict[str, Status] = {
@@ -78,6 +84,7 @@ def check(
     edges: Mapping[tuple[Phase, str], Phase | None] = EDGES,
     bounded: frozenset[tuple[Phase, str]] = BOUNDED,
     start: Phase = START,
+    beside: Mapping[Phase, Phase] = BESIDE,
 ) -> None:
     """Refuse an unsound graph. Raises `GraphUnsound`."""
     targets: dict[Phase, set[Phase]] = {phase: set() for phase in get_args(Phase)}
@@ -94,11 +101,15 @@ def check(
         if phase not in reached:
             reached.add(phase)
             queue.extend(targets[phase])
+            queue.extend(other for host, other in beside.items() if host == phase)
     lost = set(targets) - reached
     if lost:
         raise GraphUnsound(f"No way leads to {', '.join(sorted(lost))}.")
     if set(QUEUES) != set(targets):
         raise GraphUnsound("Every phase needs a queue.")
+    for host, other in beside.items():
+        if QUEUES[host] != QUEUES[other] or targets[other]:
+            raise GraphUnsound(f"{other} cannot be done beside {host}: it has edges or another queue.")
     _refuse_cycles(free)
 
 

@@ -17,9 +17,10 @@ from bot.log.state import RunState
 from bot.phases.trusted import Trusted
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
+from bot.runs.claimed_run import ClaimedRun
 from bot.runs.control import control_run
 from bot.runs.draining import Draining
-from bot.runs.driver import ClaimedRun, Driver, Handler
+from bot.runs.driver import Driver, Handler
 from bot.runs.worker_identity import is_gone, worker_identity
 from bot.runs.workflow import QUEUES, check
 from bot.storage.database import connect
@@ -33,6 +34,7 @@ from runners.environment.prepare import Environments
 from runners.git.workspaces import Workspaces
 from runners.loop.services import Services
 from runners.models.roster import Roster
+from runners.phases.baseline import baseline
 from runners.phases.implement import implement
 from runners.phases.specify import specify
 from runners.phases.verify import verify
@@ -248,6 +250,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
 
     return {
         "specify": handler(specify),
+        "baseline": handler(baseline),
         "implement": handler(implement),
         "verify": handler(verify),
     }

@@ -9,7 +9,7 @@ from gherkin.issue.slicing import Slice
 from gherkin.values import Frozen
 from runners.models.chat import Reply, ToolCall
 from runners.policy.quota import Usage
-from runners.verify.verdict import Verdict
+from runners.verify.verdict import Counts, Verdict
 
 ModelPhase = Literal["specify", "implement", "review", "condense", "navigate", "split", "glossary"]
 
@@ -33,6 +33,28 @@ class SpecWritten(Frozen):
     findings: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     told: int = 0
+
+
+class BaseSuite(Frozen):
+    """One suite on the base commit. `failing` are the first of its failing tests; `problem` is why it says nothing, if so."""
+
+    name: str
+    counts: Counts
+    seconds: float
+    failing: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class BaselineReached(Frozen):
+    """The environment is ready and the suites were run on the commit `base`, before anything was changed.
+
+    `environment_s` is how many seconds it took to have the environment; the outcomes of all tests are in an artifact.
+    """
+
+    type: Literal["BaselineReached"] = "BaselineReached"
+    base: str
+    environment_s: float
+    suites: tuple[BaseSuite, ...] = ()
 
 
 class SplitProposed(Frozen):
@@ -173,6 +195,7 @@ class Reviewed(Frozen):
 
 RunnerEvent = (
     SpecWritten
+    | BaselineReached
     | SplitProposed
     | PromptSent
     | Instructed

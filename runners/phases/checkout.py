@@ -1,6 +1,9 @@
 """What every phase begins with: the mirror, the work so far, and what the base commit says."""
 
+import json
+import sys
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from gherkin.domain.drawing import draw
@@ -19,6 +22,8 @@ from runners.loop.services import Services
 from runners.phases.toolkit import MakeSandbox
 from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.process import CommandResult
+from runners.verify.known import KnownRuns
+from runners.verify.suites import Suites
 
 _INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 DOMAIN_FILE = ".scenarist/domain.yml"
@@ -114,6 +119,39 @@ def sandboxes_of(job: Job, services: Services, environment: Environment) -> Make
         )
 
     return make
+
+
+def suites_of(job: Job, services: Services, make: MakeSandbox) -> Suites:
+    """The repository's suites, run in the sandboxes that `make` gives."""
+    return Suites(
+        make,
+        features=job.settings.features_folder,
+        tests=job.settings.tests,
+        behave=job.settings.behave,
+        cancel=services.cancel,
+    )
+
+
+def surroundings_of(job: Job, services: Services, environment: Environment) -> str:
+    """All that the results of a suite depend on besides the files of the commit, as one text."""
+    surroundings = [
+        sys.version,
+        *(version(name) for name in ("behave", "pytest")),
+        str(environment.folder),
+        environment.variables,
+        job.settings.features_folder,
+        [str(each) for each in job.settings.tests],
+        job.settings.behave,
+        job.settings.services,
+        services.limits.model_dump(),
+    ]
+    return json.dumps(surroundings, sort_keys=True, default=str)
+
+
+def known_of(job: Job, services: Services, environment: Environment) -> KnownRuns:
+    """What this machine knows of the suites' results."""
+    folder = services.workspaces.state_dir / "known"
+    return KnownRuns(folder, surroundings_of(job, services, environment))
 
 
 def asked_of(job: Job) -> str:

@@ -1,9 +1,5 @@
 """The phase that takes the verdict on the committed work."""
 
-import json
-import sys
-from importlib.metadata import version
-
 from runners.contract.events import (
     PromptSent,
     Reviewed,
@@ -15,12 +11,16 @@ from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
 from runners.loop.review import as_feedback, review
 from runners.loop.services import Services
+from runners.phases.baseline import baseline_of
 from runners.phases.checkout import (
     asked_of,
     background_of,
     environment_of,
+    known_of,
     mirror_of,
     sandboxes_of,
+    suites_of,
+    surroundings_of,
     unbundled,
 )
 from runners.phases.toolkit import opened_paths
@@ -28,8 +28,6 @@ from runners.policy.protected import PROTECTED
 from runners.verify.claim import Claim
 from runners.verify.feedback import feedback
 from runners.verify.gate import Gate
-from runners.verify.known import KnownRuns
-from runners.verify.suites import Suites
 from runners.verify.verdict import Verdict
 
 _NOTHING_NEW = "Every one of these scenarios passes on the code as it is, so none of them says what is new."
@@ -44,28 +42,12 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     beside = job.spec.shadow or not job.spec.path
     head = git("rev-parse", f"{work}^1", git_dir=mirror.path) if beside else work
     environment = environment_of(job, services)
-    make = sandboxes_of(job, services, environment)
-    suites = Suites(
-        make,
-        features=job.settings.features_folder,
-        tests=job.settings.tests,
-        behave=job.settings.behave,
-        cancel=services.cancel,
-    )
-    surroundings = [
-        sys.version,
-        *(version(name) for name in ("behave", "pytest")),
-        str(environment.folder),
-        environment.variables,
-        job.settings.features_folder,
-        [str(each) for each in job.settings.tests],
-        job.settings.behave,
-        job.settings.services,
-        services.limits.model_dump(),
-    ]
-    known = KnownRuns(
-        services.workspaces.state_dir / "known", json.dumps(surroundings, sort_keys=True, default=str)
-    )
+    suites = suites_of(job, services, sandboxes_of(job, services, environment))
+    known = known_of(job, services, environment)
+    before = baseline_of(job, services)
+    if before is not None and before.surroundings == surroundings_of(job, services, environment):
+        tree = git("rev-parse", f"{job.base}^{{tree}}", git_dir=mirror.path)
+        known.learn(tree, before.runs)
     claim = Claim(
         base=job.base,
         head=head,

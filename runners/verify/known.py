@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +20,16 @@ class KnownRuns:
     def __init__(self, folder: Path, environment: str) -> None:
         self._folder = folder
         self._environment = environment
+        self._learnt: dict[tuple[str, str], SuiteRun] = {}
+
+    def learn(self, tree: str, runs: Mapping[str, SuiteRun]) -> None:
+        """Know for now what suites (by name) gave on the git tree `tree`, in the same environment."""
+        self._learnt.update({(suite, tree): run for suite, run in runs.items()})
 
     def once(self, suite: str, tree: str, run: Callable[[], SuiteRun]) -> SuiteRun:
         """What `suite` gave on the git tree `tree`, or `run` now. One that means nothing is not kept."""
+        if (suite, tree) in self._learnt:
+            return replace(self._learnt[suite, tree], known=True)
         seed = f"{self._environment}\0{suite}\0{tree}"
         path = self._folder / f"{hashlib.sha256(seed.encode()).hexdigest()[:40]}.json"
         try:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -12,8 +13,9 @@ from sqlalchemy.exc import OperationalError
 from bot.forges.forge import ForgeDenied, ForgeUnavailable
 from bot.log.events import Controlled, Phase, PhaseDelayed
 from bot.log.state import RunState, fold
+from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
-from bot.runs.driver import ClaimedRun, Driver, Handler
+from bot.runs.driver import Driver, Handler
 from bot.runs.worker_identity import is_gone, worker_identity
 from bot.storage.store import RunClaim, Store
 from runners.contract.job import PhaseResult
@@ -21,7 +23,7 @@ from runners.git.command import GitFailed
 from tests.support.stores import Clock, claim, start
 from tests.support.waiting import wait_until
 
-PHASES: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish", "conclude")
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ Make = Callable[..., Driver]
 @pytest.fixture
 def make(store: Store, clock: Clock) -> Make:
     def make(draining: Draining | None = None, **handlers: Handler) -> Driver:
-        def done(_run: str, _state: RunState, _hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+        def done(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
             return PhaseResult("done")
 
         every: dict[Phase, Handler] = dict.fromkeys(PHASES, done)
@@ -62,11 +64,12 @@ def drive(store: Store, driver: Driver, clock: Clock, run_id: str) -> RunState:
 def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: Clock) -> None:
     done: list[str] = []
 
-    def handler(run_id: str, _state: RunState, _hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def handler(run_id: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
         done.append(run_id)
         return PhaseResult("red" if len(done) == 4 else "done")
 
     handlers: dict[Phase, Handler] = dict.fromkeys(("prepare", "specify", "implement", "verify"), handler)
+    handlers["baseline"] = lambda _run, _state, _claimed: PhaseResult("done")
     driver = Driver(store, handlers, worker="w", lease_seconds=30, changed=lambda run, following: None)
     first, second = start(store, "one", target="a"), start(store, "two", target="b")
     assert first is not None
@@ -80,7 +83,7 @@ def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: 
 def raising(error: Exception, times: int = 10**9) -> Handler:
     left = [times]
 
-    def handler(_run: str, _state: RunState, _hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def handler(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
         if left[0] > 0:
             left[0] -= 1
             raise error
@@ -94,7 +97,9 @@ def test_phases_follow_each_other_to_the_end(store: Store, make: Make, clock: Cl
     assert run_id is not None
     state = drive(store, make(), clock, run_id)
     assert state.status == "done"
-    assert [step.phase for step in state.finished] == ["prepare", "specify", "implement", "verify", "publish"]
+    assert [step.phase for step in state.finished] == [
+        *("prepare", "baseline", "specify", "implement", "verify", "publish")
+    ]
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("needs_info", "needs_info"), ("gave_up", "gave_up")])
@@ -103,10 +108,11 @@ def test_an_honest_end_is_concluded(
 ) -> None:
     run_id = start(store)
     assert run_id is not None
-    handler: Handler = lambda _run, _state, _hold: PhaseResult(outcome, "because")  # type: ignore[arg-type]  # noqa: E731
+    handler: Handler = lambda _run, _state, _claimed: PhaseResult(outcome, "because")  # type: ignore[arg-type]  # noqa: E731
     state = drive(store, make(specify=handler), clock, run_id)
     assert (state.status, state.reason) == (status, "because")
-    assert [step.phase for step in state.finished] == ["prepare", "specify", "conclude"]
+    phases = [step.phase for step in state.finished if step.phase != "baseline"]
+    assert phases == ["prepare", "specify", "conclude"]
 
 
 def test_trouble_that_passes_is_waited_for(store: Store, make: Make, clock: Clock) -> None:
@@ -145,7 +151,7 @@ def test_work_that_is_too_large_to_store_ends_the_run_with_its_reason(
     monkeypatch.setattr("bot.storage.run_log.MAX_ARTIFACT_BYTES", 10)
     run_id = start(store)
     assert run_id is not None
-    large: Handler = lambda _run, _state, _hold: PhaseResult("done", artifacts={"work.bundle": b"x" * 11})  # noqa: E731
+    large: Handler = lambda _run, _state, _claimed: PhaseResult("done", artifacts={"work.bundle": b"x" * 11})  # noqa: E731
     state = drive(store, make(implement=large), clock, run_id)
     assert (state.status, state.code) == ("failed", "SCN-6002")
     assert "Keep generated and binary files out" in state.reason
@@ -175,7 +181,7 @@ def test_work_that_is_too_large_ends_the_run_with_its_own_code(
     run_id = start(store)
     assert run_id is not None
 
-    def large(_run: str, _state: RunState, _hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def large(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
         return PhaseResult("done", artifacts={"work.bundle": b"0" * 1001})
 
     state = drive(store, make(implement=large), clock, run_id)
@@ -190,10 +196,10 @@ def test_a_worker_that_stops_gives_its_run_back_unharmed(
     draining = Draining(tmp_path / "stopping", 30)
     begun: list[str] = []
 
-    def prepare(_run: str, _state: RunState, hold: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def prepare(_run: str, _state: RunState, claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
         begun.append("prepare")
         draining.begin()
-        hold.log([Controlled(control="resume", by="")])
+        claimed.log([Controlled(control="resume", by="")])
         raise AssertionError("what was to be stored is stored, and nothing comes after it")
 
     run = start(store)
@@ -205,9 +211,9 @@ def test_a_worker_that_stops_gives_its_run_back_unharmed(
     for _ in range(8):  # more often than a phase may take its worker down
         other = Draining(tmp_path / f"stopping-{_}", 30)
 
-        def again(_run: str, _state: RunState, hold: ClaimedRun, other: Draining = other) -> PhaseResult:  # type: ignore[type-arg]
+        def again(_run: str, _state: RunState, claimed: ClaimedRun, other: Draining = other) -> PhaseResult:  # type: ignore[type-arg]
             other.begin()
-            hold.log([])
+            claimed.log([])
             return PhaseResult("done")
 
         make(draining=other, prepare=again).advance(run)
@@ -242,7 +248,7 @@ def test_a_run_whose_worker_is_gone_goes_on_without_waiting_for_its_lease(
     child.communicate()
     assert is_gone(name) and store.free_orphans(is_gone) == []
     assert drive(store, make(), clock, run).status == "done"
-    assert store.is_current(mine)
+    assert store.holds(mine)
 
 
 @pytest.mark.parametrize("name", ["", "host:1", "host:1@place#", "host:x@y#z", "w"])
