@@ -16,7 +16,7 @@ from bot.report.proof import (
     remark_place,
     warnings,
 )
-from bot.report.status import ending, headline, how_to_answer, mention, next_text, plural, steps
+from bot.report.status import baseline_text, ending, headline, how_to_answer, mention, next_text, plural, steps
 from runners.git.messages import habitual, shortened
 from runners.verify.verdict import Problem, Verdict
 
@@ -160,6 +160,7 @@ class Reporter:
                 "rows": proof_rows(verdict, detail.width),
                 "mutation": mutation_text(state, verdict),
                 "warnings": warnings(state, verdict, around, detail),
+                "baseline": baseline_text(state.baseline) if state.baseline is not None else "",
                 "spec": state.spec,
                 "feature": feature,
                 "findings": _once(state.spec.findings) if state.spec else [],

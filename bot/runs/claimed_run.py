@@ -19,7 +19,10 @@ class ClaimedRun:
         self.cancel = threading.Event()
 
     def log(self, events: Sequence[Event], artifacts: Mapping[str, bytes] | None = None) -> None:
-        """Append events and artifacts durably. Raises `LeaseLost`, also when the worker is to stop: afterwards, then."""
+        """Append events and artifacts durably.
+
+        Raises `LeaseLost` when the claim is lost, and after appending when the worker is to stop.
+        """
         self._store.log(self._claim, events, artifacts)
         if self._draining is not None and self._draining.begun:
             raise LeaseLost(f"This worker stops; run {self._claim.run_id} goes on elsewhere.")

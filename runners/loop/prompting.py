@@ -23,12 +23,16 @@ _MAX_SHOWN = 48_000
 
 
 class RepositoryFacts(Frozen):
-    """What the prompts say about the repository; all of it is text from the repository itself."""
+    """What the prompts say about the repository; all of it is text from the repository itself.
+
+    `failing` are the tests that fail without any change.
+    """
 
     files: tuple[str, ...] = ()
     steps: str = ""
     domain: str = ""
     instructions: str = ""
+    failing: str = ""
 
 
 def fence(run_id: str) -> str:
@@ -189,6 +193,7 @@ def _task(
         steps=background.steps,
         domain=background.domain,
         instructions=background.instructions,
+        failing=background.failing,
         files=_shorten_list(background.files),
     )
     return Message(role="user", text=text)

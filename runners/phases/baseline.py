@@ -1,7 +1,6 @@
 """The phase that runs the suites before anything is changed: everything after it knows what failed without the change."""
 
 import time
-from collections.abc import Mapping
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -67,15 +66,6 @@ def baseline_of(job: Job, services: Services) -> Kept | None:
     except ValidationError:
         return None
     return kept if kept.base == job.base else None
-
-
-def failing_before(kept: Kept | None) -> Mapping[str, frozenset[str]]:
-    """The tests of each suite that fail without the change."""
-    runs = kept.runs if kept is not None else {}
-    return {
-        name: frozenset(t for t, outcome in run.outcomes.items() if outcome not in ("passed", "skipped"))
-        for name, run in runs.items()
-    }
 
 
 def _told(name: str, run: SuiteRun) -> BaseSuite:

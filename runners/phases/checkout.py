@@ -12,7 +12,7 @@ from gherkin.domain.language import describe as describe_domain
 from gherkin.domain.language import load as load_domain
 from gherkin.feature.steps import StepDefinition, catalogue
 from gherkin.feature.steps import describe as describe_steps
-from runners.contract.events import Instructed
+from runners.contract.events import BaselineReached, Instructed
 from runners.contract.job import BASE, Job
 from runners.environment.prepare import Environment
 from runners.git.command import list_files, read_blob
@@ -64,7 +64,21 @@ def background_of(job: Job, mirror: Mirror) -> RepositoryFacts:
         steps=describe_steps(definitions_of(job, mirror), 100),
         domain=domain,
         instructions=instructions,
+        failing=_failing(job),
     )
+
+
+def _failing(job: Job) -> str:
+    """What fails on the base commit, a line a suite and a line a test."""
+    reached = next((e for e in reversed(job.events) if isinstance(e, BaselineReached)), None)
+    lines: list[str] = []
+    for suite in reached.suites if reached is not None and reached.base == job.base else ():
+        if suite.problem:
+            lines.append(f"{suite.name} as a whole: {suite.problem}")
+        elif suite.counts.failed:
+            lines.append(f"{suite.name}: {suite.counts.failed} of {suite.counts.total} tests")
+            lines += [f"  {test}" for test in suite.failing]
+    return "\n".join(lines)
 
 
 def domain_of(job: Job, mirror: Mirror) -> Domain:

@@ -28,6 +28,7 @@ from runners.loop.navigator import advise
 from runners.loop.prompting import RepositoryFacts, checklist, implement_prompt, instruction
 from runners.loop.services import Services
 from runners.models.chat import Message
+from runners.phases.baseline import baseline_of
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
 from runners.phases.toolkit import tools_of
 from runners.policy.plaintext import defuse, one_line
@@ -56,9 +57,9 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             kind=job.spec.kind,
             shadow=job.spec.shadow,
         )
-        with tools_of(
-            job, services, tree, sandboxes_of(job, services, environment_of(job, services))
-        ) as tools:
+        kept = baseline_of(job, services)
+        make = sandboxes_of(job, services, environment_of(job, services))
+        with tools_of(job, services, tree, make, kept.runs if kept is not None else None) as tools:
             ended = _work(job, services, tree, tools, head, background, work)
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         if ended.reason != "finish":

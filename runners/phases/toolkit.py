@@ -28,7 +28,7 @@ from runners.tools.backends.processes import Background
 from runners.tools.base import Toolbox, ToolContext
 from runners.tools.edited import EditChecks, detected
 from runners.tools.test_runs import Project, Testing
-from runners.verify.suites import Suites
+from runners.verify.suites import SuiteRun, Suites
 
 # Each one is a mount of its own; more would make every command slow.
 _MAX_COVERED = 200
@@ -72,8 +72,17 @@ def opened_paths(job: Job, services: Services) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSandbox) -> Iterator[Caller]:
-    """The tools for one round of implementing; on leaving, what they started is stopped."""
+def tools_of(
+    job: Job,
+    services: Services,
+    tree: Worktree,
+    make_sandbox: MakeSandbox,
+    before: Mapping[str, SuiteRun] | None = None,
+) -> Iterator[Caller]:
+    """The tools for one round of implementing; on leaving, what they started is stopped.
+
+    `before` is what the suites gave on the base commit.
+    """
     policy = policy_of(job, services)
     called = [event for event in job.events if isinstance(event, ToolCalled)]
     quotas = job.settings.quotas.within(services.operator.quotas)
@@ -95,7 +104,7 @@ def tools_of(job: Job, services: Services, tree: Worktree, make_sandbox: MakeSan
             behave=job.settings.behave,
             cancel=services.cancel,
         )
-        testing = Testing(tree.root, suites)
+        testing = Testing(tree.root, suites, before)
         sandbox = guarded(tree.root, {}, {})
         background = stack.enter_context(Background(sandbox, services.limits.wall_s))
         more = services.resources

@@ -3,8 +3,8 @@
 import json
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gherkin.values import Frozen
@@ -77,11 +77,12 @@ class Project:
 
 
 class Testing:
-    """Runs tests in one workspace and remembers what failed."""
+    """Runs tests in one workspace and remembers what failed; `before` is what the suites gave without any change."""
 
     __test__ = False  # not a class of tests, whatever its name
 
-    def __init__(self, root: Path, suites: Suites) -> None:
+    def __init__(self, root: Path, suites: Suites, before: Mapping[str, SuiteRun] | None = None) -> None:
+        self._before = before or {}
         self._root = root
         self._suites = suites
         self._failed: dict[str, list[str]] = {}
@@ -102,8 +103,9 @@ class Testing:
 
     def _noted(self, runs: Sequence[tuple[str, SuiteRun]]) -> ToolResult:
         for name, run in runs:
-            self._failed[name] = [_address(name, failure) for failure in run.failures]
-        return _told(runs)
+            fresh, _ = _apart(run, self._before.get(name))
+            self._failed[name] = [_address(name, failure) for failure in fresh.failures]
+        return _told(runs, self._before)
 
     def rerun(self) -> ToolResult:
         """Run what failed last time."""
@@ -125,13 +127,36 @@ def _address(suite: str, failure: Failure) -> str:
     return f"{failure.path}:{failure.line}" if suite == "behave" and failure.line else failure.test
 
 
-def _told(runs: Sequence[tuple[str, SuiteRun]]) -> ToolResult:
-    ok = all(not run.failures and not run.broken for _, run in runs)
-    data = {
-        name: {**run.counts.model_dump(), "failures": [failure.test for failure in run.failures[:50]]}
-        for name, run in runs
-    }
-    return ToolResult(ok=ok, text="\n\n".join(summarise(run, name) for name, run in runs), data=data)
+def _apart(run: SuiteRun, before: SuiteRun | None) -> tuple[SuiteRun, list[str]]:
+    """The run without the failures that are there without the change too, and the names of those."""
+    if before is None:
+        return run, []
+    old = [each.test for each in run.failures if before.outcomes.get(each.test) in ("failed", "error")]
+    failures = tuple(each for each in run.failures if each.test not in old)
+    broken = None if before.broken else run.broken
+    return replace(run, failures=failures, broken=broken), old
+
+
+def _told(runs: Sequence[tuple[str, SuiteRun]], before: Mapping[str, SuiteRun]) -> ToolResult:
+    """What came of runs; `ok` is about what the base does not do as well."""
+    ok, texts, data = True, [], {}
+    for name, run in runs:
+        fresh, old = _apart(run, before.get(name))
+        ok = ok and not fresh.failures and not fresh.broken
+        text = summarise(fresh, name)
+        if old:
+            text += f"\n\n{len(old)} of these fail without your change too: {_listed(old)}. Leave them as they are."
+        if run.broken and not fresh.broken:
+            text += f"\n\nIt could not be run without your change either: {run.broken}"
+        texts.append(text)
+        failing = [failure.test for failure in fresh.failures[:50]]
+        data[name] = {**run.counts.model_dump(), "failures": failing, "failed_before": len(old)}
+    return ToolResult(ok=ok, text="\n\n".join(texts), data=data)
+
+
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def run_command(ctx: ToolContext, runner: Runner) -> ToolResult:
@@ -207,7 +232,7 @@ def diff_coverage(ctx: ToolContext, features: str) -> ToolResult:
     script = (
         "set -u; export COVERAGE_FILE=/tmp/coverage; cover='python -m coverage'; "
         "$cover --version >/dev/null || exit 97; "
-        "$cover run -m pytest -q -p no:cacheprovider >/dev/null 2>&1; "
+        "$cover run -m pytest -q -o cache_dir=/tmp/pytest-cache >/dev/null 2>&1; "
         f"[ -d {features!r} ] && $cover run -a -m behave --no-color {features!r} >/dev/null 2>&1; "
         "$cover json -q -o /tmp/coverage.json; cat /tmp/coverage.json"
     )

@@ -17,7 +17,8 @@ class RunTests(Arguments):
 def run_tests(ctx: ToolContext, args: RunTests) -> ToolResult:
     """Run the scenarios (behave) and the tests (pytest) the way the verifier will, and show what fails.
 
-    It counts as writing, because tests may leave files behind. `ok` is whether all of them passed.
+    It counts as writing, because tests may leave files behind. `ok` is whether all of them passed, apart from those
+    that fail without your change too.
     """
     paths = (args.paths or "").split()
     if any(path.startswith("-") for path in paths):

@@ -162,3 +162,30 @@ def added(parse: Callable[[str], dict[str, set[int]]]) -> dict[str, set[int]]:
 
 def test_added_lines() -> None:
     assert added(added_lines) == {"x": {2, 3, 11}, "y": {1}}
+
+
+def test_what_fails_without_the_change_is_told_apart(ctx: ToolContext) -> None:
+    testing = ctx.resource(Testing)
+    before = testing.run("test_calc.py")
+    assert not before.ok
+    known = Testing(ctx.root, testing._suites, {"pytest": testing._suites.pytest(ctx.root)})
+    same = known.run("test_calc.py")
+    assert same.ok and same.data["pytest"]["failed_before"] == 1 and same.data["pytest"]["failures"] == []
+    assert "1 of these fail without your change too: test_calc.py::test_wrong." in same.text
+    assert "Nothing failed" in known.rerun().text
+    (ctx.root / "test_calc.py").write_text(TESTS.replace("== 2", "== 4"))
+    worse = known.run("test_calc.py")
+    assert not worse.ok and worse.data["pytest"]["failures"] == ["test_calc.py::test_right"]
+    assert (
+        "FAILED test_calc.py::test_right" in worse.text
+        and "FAILED test_calc.py::test_wrong" not in worse.text
+    )
+
+
+def test_a_suite_that_never_could_be_run_makes_nothing_worse(ctx: ToolContext) -> None:
+    testing = ctx.resource(Testing)
+    (ctx.root / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    assert not testing.run("test_calc.py").ok
+    known = Testing(ctx.root, testing._suites, {"pytest": testing._suites.pytest(ctx.root)})
+    found = known.run("test_calc.py")
+    assert found.ok and "could not be run without your change either" in found.text
