@@ -11,6 +11,8 @@ greeted, before any code of the repository is loaded. behave's own JSON formatte
 inherits a Background.
 """
 
+from __future__ import annotations
+
 import ast
 import contextlib
 import json

@@ -1,5 +1,7 @@
 """Loads a test runner from where it is installed, before anything of the repository can be found by its name."""
 
+from __future__ import annotations
+
 import importlib
 import os
 import sys

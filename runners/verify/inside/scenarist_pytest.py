@@ -7,6 +7,8 @@ The repository's own configuration and plugins hold, but for what makes pytest s
 makes two runs differ: see `pytest_cmdline_main`.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
@@ -39,7 +41,7 @@ _WHOLE = {
 _SEEDS = {"randomly_seed": 1, "random_order_seed": "1"}
 
 
-def _note(test: str, outcome: str, path: str = "", line: "int | None" = None, message: str = "") -> None:
+def _note(test: str, outcome: str, path: str = "", line: int | None = None, message: str = "") -> None:
     known = _seen.get(test)
     if known is None or _RANK[outcome] > _RANK[known["outcome"]]:
         _seen[test] = {
@@ -59,7 +61,7 @@ def pytest_cmdline_main(config: Any) -> None:
             setattr(config.option, name, value)
 
 
-def _crash(report: Any) -> "tuple[str, int | None]":
+def _crash(report: Any) -> tuple[str, int | None]:
     crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
     if crash is not None:
         return os.path.relpath(crash.path), crash.lineno
@@ -89,7 +91,7 @@ def pytest_sessionfinish(session: Any) -> None:
     _report.flush()
 
 
-def _watch() -> "Callable[[], list[str]]":
+def _watch() -> Callable[[], list[str]]:
     """Look at the runner now; what comes back says what has been replaced since."""
     # Held here, where code under test does not look for them.
     look, compare, own = parts, replaced, ("pytest", "_pytest", "pluggy", "unittest")
@@ -97,7 +99,7 @@ def _watch() -> "Callable[[], list[str]]":
     return lambda: compare(before, look(*own))
 
 
-_look: "Callable[[], list[str]]" = list
+_look: Callable[[], list[str]] = list
 
 
 def main() -> int:

@@ -4,6 +4,8 @@ Scenarist.
     python scenarist_unittest.py REPORT ARGUMENTS…
 """
 
+from __future__ import annotations
+
 import sys
 import traceback
 import unittest

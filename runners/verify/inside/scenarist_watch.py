@@ -1,11 +1,13 @@
 """Notices when code under test replaces functions of a test runner: what such a runner says of a test means nothing."""
 
+from __future__ import annotations
+
 import sys
 from types import FunctionType
 from typing import Any
 
 
-def parts(*packages: str) -> "dict[str, tuple[Any, ...]]":
+def parts(*packages: str) -> dict[str, tuple[Any, ...]]:
     """The functions in the loaded modules of `packages` and in their classes, by name."""
     found = {}
     for name, module in list(sys.modules.items()):
@@ -18,7 +20,7 @@ def parts(*packages: str) -> "dict[str, tuple[Any, ...]]":
     return {name: seen for name, seen in found.items() if seen}
 
 
-def marks(value: Any) -> "tuple[Any, ...]":
+def marks(value: Any) -> tuple[Any, ...]:
     """What makes a function the one it is; nothing for what is no function."""
     if isinstance(value, property):
         value = value.fget
@@ -27,8 +29,8 @@ def marks(value: Any) -> "tuple[Any, ...]":
 
 
 def replaced(
-    before: "dict[str, tuple[Any, ...]]", now: "dict[str, tuple[Any, ...]]", remade: "tuple[str, ...]" = ()
-) -> "list[str]":
+    before: dict[str, tuple[Any, ...]], now: dict[str, tuple[Any, ...]], remade: tuple[str, ...] = ()
+) -> list[str]:
     """Names of functions that are not the ones they were, or no functions any more.
 
     The runner itself makes the functions `remade` anew: of these only the code has to be the same.
