@@ -248,7 +248,7 @@ def test_a_run_whose_worker_is_gone_goes_on_without_waiting_for_its_lease(
     child.communicate()
     assert is_gone(name) and store.free_orphans(is_gone) == []
     assert drive(store, make(), clock, run).status == "done"
-    assert store.holds(mine)
+    assert store.is_current(mine)
 
 
 @pytest.mark.parametrize("name", ["", "host:1", "host:1@place#", "host:x@y#z", "w"])
