@@ -16,7 +16,16 @@ from bot.report.proof import (
     remark_place,
     warnings,
 )
-from bot.report.status import baseline_text, ending, headline, how_to_answer, mention, next_text, plural, steps
+from bot.report.status import (
+    baseline_text,
+    ending,
+    headline,
+    how_to_answer,
+    mention,
+    next_text,
+    plural,
+    steps,
+)
 from runners.git.messages import habitual, shortened
 from runners.verify.verdict import Problem, Verdict
 

@@ -10,8 +10,8 @@ from bot.log.events import APPROVAL, BESIDE, COMPANIONS, Phase
 from bot.log.state import PhaseTime, RunState
 from bot.report.escape import inline, sentence
 from bot.report.proof import proven_text
-from runners.contract.events import BaselineReached, BaseSuite
 from gherkin.errors import ScenaristError, all_errors
+from runners.contract.events import BaselineReached, BaseSuite
 
 _DOING: Mapping[Phase, str] = {
     "prepare": "fetching the repository",
@@ -244,8 +244,11 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
         return how_to_answer(state, comments=comments, label=label)
     again = f"take the label `{label}` off and set it again"
     if state.status == "failed":
-        broken = [each.phase for each in state.finished if each.phase != "conclude"]
-        broken = [next((host for host, other in BESIDE.items() if other == each), each) for each in broken]
+        broken = [
+            next((host for host, other in BESIDE.items() if other == each.phase), each.phase)
+            for each in state.finished
+            if each.phase != "conclude"
+        ]
         retry = f"comment `/agent retry {broken[-1]}`" if comments and broken else again
         who = "This is for whoever runs Scenarist here: " if _OPERATORS.match(state.code) else ""
         if not advice:

@@ -12,8 +12,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from bot.forges.forge import ForgeUnavailable
 from bot.log.events import (
-    BESIDE,
     APPROVAL,
+    BESIDE,
     Controlled,
     Entry,
     Event,
