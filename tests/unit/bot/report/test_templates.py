@@ -43,6 +43,7 @@ def status(name: str, **more: Any) -> str:
 STEPS = [
     "Fetch the repository",
     "Write the scenarios",
+    "Run the tests on the old code",
     "Write the code",
     "Verify the change",
     "Open the pull request",
