@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
-from bot.forges.local import LocalForge
+from bot.forges.local.adapter import LocalForge
 from bot.log.events import Entry
 from bot.log.state import RunState, fold
 from bot.storage.tables import artifacts, events, runs

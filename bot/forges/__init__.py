@@ -1,1 +1,3 @@
-"""The forges: `forge.py` holds the protocol and its neutral types, the rest are its adapters."""
+"""Forges: the `Forge` and `Receiver` protocols, their neutral types, and a folder for each adapter.
+
+Adapters translate and decide nothing."""

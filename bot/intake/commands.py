@@ -5,8 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
-from bot.intake.events import (
+from bot.forges.events import (
     AccessLost,
     Commented,
     CommentEdited,
@@ -17,6 +16,7 @@ from bot.intake.events import (
     ReviewSubmitted,
     Withdrawn,
 )
+from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
 from bot.log.events import PHASES_TO_RETRY, Control, Phase, RunRequested
 from gherkin.issue.kinds import told_kind
 from gherkin.issue.markdown import split

@@ -1,9 +1,11 @@
 """Handles one stored delivery: decide, and record the run together with the delivery's end."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from bot.forges.events import Commented, Ignored
 from bot.forges.forge import Forge, ForgeUnavailable
+from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.commands import (
     AcceptSplit,
     AnswerScenarios,
@@ -16,8 +18,6 @@ from bot.intake.commands import (
     is_command,
 )
 from bot.intake.deliveries import Deliveries, Delivery
-from bot.intake.events import Commented, Ignored
-from bot.intake.github import PayloadInvalid, parse
 from bot.intake.slices import make_issues
 from bot.log.events import Control, Controlled
 from bot.log.state import fold
@@ -44,14 +44,14 @@ class IntakeHandler:
         store: Store,
         deliveries: Deliveries,
         forge: Callable[[str], Forge],
-        labels: tuple[str, str],
+        receivers: Mapping[str, Receiver],
         started: Callable[[str], None],
         controlled: Callable[[str], None],
     ) -> None:
         self._store = store
         self._deliveries = deliveries
         self._forge = forge
-        self._labels = labels
+        self._receivers = receivers
         self._started = started
         self._controlled = controlled
 
@@ -74,7 +74,7 @@ class IntakeHandler:
     def _handle(self, delivery: Delivery) -> str | None:
         delivery_id = delivery.id
         try:
-            event = parse(delivery.event, delivery.body, *self._labels)
+            event = self._receivers[delivery.forge].read(delivery.event, delivery.body)
             if isinstance(event, Commented) and self._is_idle_talk(event, delivery.forge):
                 event = Ignored(reason="no run to tell")
             decision = (

@@ -3,6 +3,7 @@
 import hmac
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.forges.events import Ignored
+from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.deliveries import Deliveries, Delivery
-from bot.intake.events import Ignored
-from bot.intake.github import PayloadInvalid, parse, signature_valid
 from bot.intake.inbox import Inbox
 from bot.log.state import fold
 from bot.runs.control import RunUnknown, control_run
@@ -62,7 +63,7 @@ def _error(code: str, message: str = "") -> bytes:
 class WebApp:
     """The ASGI app. Webhooks go past the framework, since they are most of the load; the rest is Starlette's.
 
-    `secrets` maps a forge's name to its webhook secret; a forge without one answers 404.
+    `receivers` are the forges' by name; one without a secret answers 404.
     """
 
     def __init__(
@@ -70,16 +71,14 @@ class WebApp:
         store: Store,
         ring: Callable[[Sequence[str]], None],
         *,
-        secrets: Mapping[str, bytes],
-        labels: tuple[str, str],
+        receivers: Mapping[str, Receiver],
         max_body_bytes: int,
         control_token: str = "",
     ) -> None:
         self._control_token = control_token
         self._store = store
         self._inbox = Inbox(Deliveries(store.engine), ring)
-        self._secrets = {name: secret for name, secret in secrets.items() if secret}
-        self._labels = labels
+        self._receivers = {name: each for name, each in receivers.items() if each.secured}
         self._max_body_bytes = max_body_bytes
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("bot.report", "templates"),
@@ -117,8 +116,8 @@ class WebApp:
 
     async def _webhook(self, scope: Any, receive: Any) -> tuple[int, bytes]:
         forge = scope["path"][len(_PREFIX) :]
-        secret = self._secrets.get(forge)
-        if secret is None:
+        receiver = self._receivers.get(forge)
+        if receiver is None:
             return 404, _error("SCN-1200", "No webhook secret is configured for this forge.")
         if scope["method"] != "POST":
             return 405, _error("SCN-1206", "Deliveries are POST requests.")
@@ -126,19 +125,18 @@ class WebApp:
         body = await self._receive(headers, receive)
         if body is None:
             return 413, _error("SCN-1203", f"The body is over {self._max_body_bytes:,} bytes.")
-        if not signature_valid(secret, body, headers.get(b"x-hub-signature-256")):
+        if not receiver.is_authentic(headers, body, time.time()):
             return 401, _error("SCN-1201", "The signature does not match: check the webhook secret.")
-        event = headers.get(b"x-github-event", b"").decode("latin-1")[:100]
-        guid = headers.get(b"x-github-delivery", b"").decode("latin-1")[:100]
+        name = receiver.name(headers, body)
         try:
-            found = parse(event, body, *self._labels)
+            found = receiver.read(name.event, body)
         except PayloadInvalid as error:
             return 400, _error("SCN-1202", f"The payload cannot be read: {str(error)[:200]}")
         if isinstance(found, Ignored):
             return 202, _IGNORED
-        if not guid or not event:
-            return 400, _error("SCN-1204", "X-GitHub-Delivery and X-GitHub-Event are required.")
-        delivery = Delivery(id=new_id(), forge=forge, guid=guid, event=event, body=body)
+        if not name.key or not name.event:
+            return 400, _error("SCN-1204", f"{receiver.needs} are required.")
+        delivery = Delivery(id=new_id(), forge=forge, guid=name.key, event=name.event, body=body)
         try:
             new = await self._inbox.put(delivery)
         except SQLAlchemyError:

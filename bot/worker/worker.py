@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from bot.config.limits import database_urls, load_limits
 from bot.config.models import load_models
 from bot.config.settings import Settings
-from bot.forges.registry import Forges
+from bot.forges.registry.adapters import Forges
+from bot.forges.registry.receivers import receivers
 from bot.intake.deliveries import Deliveries
 from bot.intake.handler import IntakeHandler
 from bot.log.events import Phase, RunRequested
@@ -76,7 +77,7 @@ class Worker:
                 self._store,
                 self._deliveries,
                 forges,
-                (settings.trigger_label, settings.spec_label),
+                receivers(settings),
                 self._started,
                 self._controlled,
             )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.forges.forge import Repo
-from bot.forges.github import github_forge
+from bot.forges.github.adapter import github_forge
 from bot.log.events import PhaseDelayed
 from bot.worker.processes import free_port
 from runners.git.command import TreeEntry, commit_on, git, store_blob

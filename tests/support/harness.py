@@ -11,7 +11,7 @@ import httpx
 
 from bot.config.settings import Settings
 from bot.forges.forge import Repo
-from bot.forges.local import LocalForge
+from bot.forges.local.adapter import LocalForge
 from bot.intake.deliveries import Deliveries
 from bot.log.state import RunState, fold
 from bot.storage.database import connect, migrate

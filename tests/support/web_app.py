@@ -5,11 +5,13 @@ from typing import Any
 
 import uvicorn
 
+from bot.forges.github.receiver import GitHubReceiver
 from bot.storage.store import Store
 from bot.web.app import WebApp
 from bot.worker.processes import free_port
 
 SECRET = b"a-webhook-secret"
+LABELS = ("agent:implement", "agent:spec")
 
 
 class Running:
@@ -20,8 +22,7 @@ class Running:
         web = WebApp(
             store,
             ring,
-            secrets={"github": SECRET, "local": b""},
-            labels=("agent:implement", "agent:spec"),
+            receivers={"github": GitHubReceiver(LABELS, SECRET), "local": GitHubReceiver(LABELS)},
             max_body_bytes=100_000,
         )
         self._server = uvicorn.Server(

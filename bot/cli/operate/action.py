@@ -14,10 +14,11 @@ from pydantic import SecretStr
 
 from bot.cli.process import start_logging
 from bot.config.settings import Settings, load_settings
-from bot.forges.registry import Forges
+from bot.forges.events import Ignored, ReviewCommented
+from bot.forges.github.receiver import parse
+from bot.forges.receiver import PayloadInvalid
+from bot.forges.registry.adapters import Forges
 from bot.intake.commands import StartRun, decide
-from bot.intake.events import Ignored, ReviewCommented
-from bot.intake.github import PayloadInvalid, parse
 from bot.log.state import RunState, fold
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter

@@ -165,7 +165,7 @@ def _models(settings: Settings) -> CheckResult:
 
 
 def _github(settings: Settings) -> CheckResult:
-    from bot.forges.github_app import app_card
+    from bot.forges.github.app import app_card
 
     if not settings.github_app_id:
         return CheckResult("GitHub", "warning", "No App is set.", "docs/github.md says how to make one.")

@@ -10,6 +10,7 @@ import uvicorn
 from bot.cli.options import Host, Port
 from bot.cli.process import start_logging
 from bot.config.settings import load_settings
+from bot.forges.registry.receivers import receivers
 from bot.storage.store import open_store
 from bot.web.app import WebApp
 from bot.worker.celery_app import Bell, make_celery
@@ -28,11 +29,7 @@ def serve(
     web = WebApp(
         open_store(settings.database),
         Bell(make_celery(settings.broker_url)).deliveries,
-        secrets={
-            "github": settings.github_webhook_secret.get_secret_value().encode(),
-            "local": settings.local_webhook_secret.get_secret_value().encode(),
-        },
-        labels=(settings.trigger_label, settings.spec_label),
+        receivers=receivers(settings),
         control_token=settings.control_token.get_secret_value(),
         max_body_bytes=settings.max_body_bytes,
     )

@@ -7,7 +7,7 @@ import typer
 
 from bot.config.settings import load_settings
 from bot.forges.forge import Repo
-from bot.forges.registry import Forges
+from bot.forges.registry.adapters import Forges
 from bot.intake.backlog import BacklogInvalid, import_backlog, read_backlog
 from bot.storage.store import open_store
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.forges.forge import Repo
-from bot.forges.local import LocalForge
+from bot.forges.local.adapter import LocalForge
 from bot.intake.backlog import BacklogInvalid, import_backlog, issue_body, read_backlog
 from bot.storage.database import connect, migrate
 from gherkin.issue.story import story_from_issue

@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from bot.forges.forge import Forge, ForgeUnavailable
-from bot.forges.local import LocalForge
+from bot.forges.github.receiver import GitHubReceiver
+from bot.forges.local.adapter import LocalForge
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.handler import IntakeHandler
 from bot.log.events import Controlled
@@ -50,7 +51,7 @@ class Inbox:
             self.store,
             self.deliveries,
             forge or (lambda _name: self.forge),
-            ("agent:implement", "agent:spec"),
+            {"local": GitHubReceiver(("agent:implement", "agent:spec"))},
             self.started.append,
             self.controlled.append,
         )

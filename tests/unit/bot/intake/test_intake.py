@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.forges.events import Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
 from bot.forges.forge import Account, Repo
-from bot.forges.local import BOT, LocalForge
+from bot.forges.github.receiver import PayloadInvalid, parse, signature_valid
+from bot.forges.local.adapter import BOT, LocalForge
 from bot.intake.commands import StartRun, decide
-from bot.intake.events import Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
-from bot.intake.github import PayloadInvalid, parse, signature_valid
 from bot.storage.database import connect, migrate
 
 REPO = "octo/shop"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.forges.forge import Repo
-from bot.forges.local import LocalForge
+from bot.forges.local.adapter import LocalForge
 from bot.log.events import PhaseStarted, RunEnded, RunRequested
 from bot.log.state import RunState, fold
 from bot.report.poster import StatusPoster

@@ -14,7 +14,7 @@ from githubkit.exception import RequestFailed
 
 from bot.config.settings import Settings, SettingsInvalid
 from bot.forges.forge import Repo
-from bot.forges.github_http import forge_errors, github_client
+from bot.forges.github.http import forge_errors, github_client
 
 _TOKEN_SECONDS = 300
 # GitHub keeps deliveries for three days, and gives a hundred a page.

@@ -12,9 +12,7 @@ from typing import Literal, TypeVar
 import pydantic_core
 from pydantic import BaseModel, ValidationError
 
-from bot.forges.forge import Account, Repo
-from bot.intake.access import ACCESS_EVENTS, access_event
-from bot.intake.events import (
+from bot.forges.events import (
     Commented,
     CommentEdited,
     Event,
@@ -24,13 +22,12 @@ from bot.intake.events import (
     ReviewSubmitted,
     Withdrawn,
 )
+from bot.forges.forge import Account, Repo
+from bot.forges.github.access import ACCESS_EVENTS, access_event
+from bot.forges.receiver import Headers, Name, PayloadInvalid, header
 
 BRANCH_PREFIX = "agent/"
 T = TypeVar("T")
-
-
-class PayloadInvalid(ValueError):
-    """The body is not JSON, or a field we need is missing."""
 
 
 class _Account(BaseModel):
@@ -128,6 +125,29 @@ def signature_valid(secret: bytes, body: bytes, header: bytes | None) -> bool:
         return False
     expected = b"sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest().encode()
     return hmac.compare_digest(expected, header)
+
+
+class GitHubReceiver:
+    """GitHub's webhooks. `labels` are the trigger label and the label that asks for an approval."""
+
+    needs = "X-GitHub-Delivery and X-GitHub-Event"
+
+    def __init__(self, labels: tuple[str, str], secret: bytes = b"") -> None:
+        self._labels = labels
+        self._secret = secret
+        self.secured = bool(secret)
+
+    def is_authentic(self, headers: Headers, body: bytes, _now: float) -> bool:
+        """Return whether the signature is the HMAC of the body."""
+        return signature_valid(self._secret, body, headers.get(b"x-hub-signature-256"))
+
+    def name(self, headers: Headers, _body: bytes) -> Name:
+        """Return GitHub's event name and GUID; a redelivery has the GUID of the first one."""
+        return Name(event=header(headers, b"x-github-event"), key=header(headers, b"x-github-delivery"))
+
+    def read(self, event: str, body: bytes) -> Event | Ignored:
+        """Read one delivery. Raises `PayloadInvalid`."""
+        return parse(event, body, *self._labels)
 
 
 def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> Event | Ignored:

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from bot.intake.events import AccessLost, Ignored
+from bot.forges.events import AccessLost, Ignored
 
 ACCESS_EVENTS = frozenset({"installation", "installation_repositories", "repository"})
 

@@ -16,7 +16,6 @@ from githubkit.exception import RequestError, RequestFailed
 from githubkit.utils import UNSET
 
 from bot.config.settings import Settings
-from bot.forges import github_payloads as payloads
 from bot.forges.forge import (
     Account,
     Check,
@@ -34,8 +33,9 @@ from bot.forges.forge import (
     ReviewComment,
     marks,
 )
-from bot.forges.github_app import app_of
-from bot.forges.github_http import FreshToken, RateBudget, forge_errors, github_client
+from bot.forges.github import payloads
+from bot.forges.github.app import app_of
+from bot.forges.github.http import FreshToken, RateBudget, forge_errors, github_client
 
 _READ = {"metadata": "read", "issues": "read", "pull_requests": "read", "contents": "read"}
 _TOKEN_SECONDS = 300

@@ -8,7 +8,7 @@ from bot.storage.store import Store
 from gherkin.errors import ScenaristError
 
 if TYPE_CHECKING:
-    from bot.forges.github_app import AppTokens
+    from bot.forges.github.app import AppTokens
 
 
 class ForgeNotConfigured(ScenaristError):
@@ -45,7 +45,7 @@ class Forges:
         if not self._settings.github_app_id:
             return 0
         if self._app is None:
-            from bot.forges.github_app import app_of
+            from bot.forges.github.app import app_of
 
             self._app = app_of(self._settings)
         return self._app.ask_again()
@@ -53,11 +53,11 @@ class Forges:
     def _build(self, name: str) -> Forge:
         settings = self._settings
         if name == "local":
-            from bot.forges.local import LocalForge
+            from bot.forges.local.adapter import LocalForge
 
             return LocalForge(self._store.engine, settings.state_dir.resolve() / "forge")
         if name == "github":
-            from bot.forges.github import github_forge
+            from bot.forges.github.adapter import github_forge
 
             return github_forge(settings)
         raise ForgeNotConfigured(f"There is no forge called {name}.")
