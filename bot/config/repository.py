@@ -1,10 +1,14 @@
 """A repository's `.scenarist.yml`, always read from its default branch."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from gherkin.errors import ScenaristError
 from gherkin.yamlfile import read_yaml
 from runners.contract.job import RunSettings
+from runners.environment.finding.sources import Sources
+from runners.environment.finding.unset import found_behave, found_suites
 
 FILE = ".scenarist.yml"
 
@@ -25,6 +29,18 @@ class RepoConfig(RunSettings):
 
     def run_settings(self) -> RunSettings:
         return RunSettings.model_validate(self.model_dump(include=set(RunSettings.model_fields)))
+
+
+def settings_of(git_dir: Path, commit: str) -> RunSettings:
+    """The settings of the repository at `commit`, with what its other files say for keys that it has not set.
+
+    Raises `ConfigInvalid`.
+    """
+    sources = Sources.of_commit(git_dir, commit)
+    config = parse_config(sources.text(FILE))
+    found = {"tests": found_suites(sources), "behave": found_behave(sources)}
+    unset = {name: value for name, value in found.items() if name not in config.model_fields_set}
+    return config.run_settings().model_copy(update=unset)
 
 
 def parse_config(text: str) -> RepoConfig:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.config.repository import FILE, parse_config
+from bot.config.repository import settings_of
 from bot.forges.forge import Check, CheckState, Forge, GitAccess, Repo
 from bot.log.events import Event, Prepared, Published, RunRequested
 from bot.log.state import RunState
@@ -14,9 +14,9 @@ from bot.report.proof import Surroundings
 from bot.report.reporter import Reporter
 from bot.runs.claimed_run import ClaimedRun
 from gherkin.errors import ScenaristError
-from runners.contract.job import BASE, FEATURE, PATCH, WORK, PhaseResult, RunSettings
+from runners.contract.job import BASE, FEATURE, PATCH, WORK, PhaseResult
 from runners.contract.workorder import WorkOrder
-from runners.git.command import PLAIN, GitFailed, conflicts, git, is_ancestor, push, read_blob, remote_heads
+from runners.git.command import PLAIN, GitFailed, conflicts, git, is_ancestor, push, remote_heads
 from runners.git.workspaces import SHADOW, Mirror, Workspaces, branch_slug, work_ref
 from runners.verify.verdict import Verdict
 
@@ -75,8 +75,7 @@ class Trusted:
         else:
             base = mirror.fetch(access.url, access.header, [default])[default]
             branch, head = _free_branch(forge, repo, access, order), None
-        text = (read_blob(mirror.path, base, FILE) or b"").decode(errors="replace")
-        settings: RunSettings = parse_config(text).run_settings()
+        settings = settings_of(mirror.path, base)
         if requested.approval:
             settings = settings.model_copy(update={"approval": "required"})
         if self.forgetful and settings.features == "auto":

@@ -11,7 +11,7 @@ from runners.models.chat import Reply, ToolCall
 from runners.policy.quota import Usage
 from runners.verify.verdict import Counts, Verdict
 
-ModelPhase = Literal["specify", "implement", "review", "condense", "navigate", "split", "glossary"]
+ModelPhase = Literal["specify", "implement", "review", "condense", "navigate", "split", "glossary", "setup"]
 
 
 class SpecWritten(Frozen):

@@ -60,12 +60,14 @@ class RunSettings(Frozen):
     behave: str = Field(
         default="",
         pattern=r"^(python3? \S.* behave.*)?$",
-        description="The command that runs behave where `python -m behave` is not enough, such as `python manage.py behave`.",
+        description="The command that runs behave where `python -m behave` is not enough, such as `python manage.py behave`. "
+        "Not set: found, where behave-django is a dependency.",
     )
-    services: tuple[Literal["postgres", "redis"], ...] = Field(
-        default=(),
+    services: tuple[Literal["postgres", "redis"], ...] | None = Field(
+        default=None,
         description="Services that are started, empty, for each run of a suite: PostgreSQL on 127.0.0.1:5432 (account and "
-        "password `postgres`; `DATABASE_URL`, `PGHOST`, … are set), Redis on 127.0.0.1:6379 (`REDIS_URL`).",
+        "password `postgres`; `DATABASE_URL`, `PGHOST`, … are set), Redis on 127.0.0.1:6379 (`REDIS_URL`). Not set: "
+        "those that the CI or a compose file starts, where this machine has them.",
     )
     commands: tuple[str, ...] = Field(
         default=(), description="The repository's own checks; each must exit with 0 on the result."

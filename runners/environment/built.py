@@ -110,7 +110,7 @@ def rebuild(
         plain = "-c 'import setuptools; setuptools.setup()'"
         line = (
             f"cd {shlex.quote(f'./{package.folder}')} && if [ -e setup.py ]; then set -- setup.py; else set -- {plain}; fi; "
-            f'{builder} "$@" --quiet build_ext --inplace --force --build-temp /tmp/build-{number}'
+            f'{builder} "$@" --quiet build_ext --inplace --force --build-temp /tmp/build-{number} --build-lib /tmp/lib-{number}'
         )
         result = run(line)
         if result.exit_code != 0:

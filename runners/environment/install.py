@@ -30,6 +30,7 @@ _PRIME = (
     f'{_PYTHON} -m pytest --collect-only -p no:cacheprovider -c /dev/null --rootdir "$nothing" "$nothing" >/dev/null 2>&1 || true'
 )
 _MAX_TRIES = 12
+_TELLING = re.compile(r"error|fatal|not found|no such|because|cannot|failed|unsatisfiable|mismatch", re.I)
 
 
 class EnvironmentBroken(ScenaristError):
@@ -233,19 +234,11 @@ def _runners() -> str:
 
 
 def cause(result: CommandResult) -> str:
-    """Why a command failed, in one line: the lines that name an error, else the last ones."""
+    """Why a command failed, in one line: the first lines that name an error, and the last ones."""
     if result.timed_out:
         return f"it did not end within {result.duration_s:.0f} s"
     lines = [line.strip(" \t│├╰─▶×") for line in result.output.splitlines()]
     lines = [line for line in lines if line and not line.startswith(("hint:", "[stdout]", "[stderr]"))]
-    telling = [
-        line
-        for line in lines
-        if re.search(
-            r"error|fatal|not found|no such|because|cannot|failed|unsatisfiable|mismatch", line, re.I
-        )
-    ]
-    shown = (
-        telling[:2] + [line for line in telling[-2:] if line not in telling[:2]] if telling else lines[-4:]
-    )
+    telling = [line for line in lines if _TELLING.search(line)]
+    shown = list(dict.fromkeys([*telling[:2], *lines[-2:]]))
     return " / ".join(shown)[:600].rstrip(".") or "it printed nothing"

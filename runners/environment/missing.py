@@ -5,6 +5,27 @@ import re
 from gherkin.values import Frozen
 
 _MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named ['\"]?([\w.]+)")
+_FILTER = re.compile(r"Failed to import filter module ['\"]([\w.]+)")
+_FIXTURE = re.compile(r"fixture ['\"](\w+)['\"] not found")
+# Fixtures by which tests need a well-known plugin.
+_FIXTURES = {
+    "mocker": "pytest-mock",
+    "benchmark": "pytest-benchmark",
+    "httpserver": "pytest-httpserver",
+    "httpbin": "pytest-httpbin",
+    "requests_mock": "requests-mock",
+    "freezer": "pytest-freezer",
+    "datadir": "pytest-datadir",
+    "snapshot": "syrupy",
+    "subtests": "pytest-subtests",
+    "django_user_model": "pytest-django",
+    "django_db": "pytest-django",
+    "event_loop": "pytest-asyncio",
+    "aiohttp_client": "pytest-aiohttp",
+    "httpx_mock": "pytest-httpx",
+    "faker": "faker",
+    "qtbot": "pytest-qt",
+}
 _REQUIRED = re.compile(r"Missing required plugins: ([^\n]+)")
 _UNKNOWN = re.compile(r"unrecognized arguments: ([^\n]+)")
 # Options of well-known plugins, which many projects put into `addopts`.
@@ -34,8 +55,8 @@ class Missing(Frozen):
 
 def missing_from(said: str, own: frozenset[str] = frozenset()) -> Missing:
     """What the output of a test runner says is missing. Names that begin with one of `own` are the repository's."""
-    names = list(dict.fromkeys(_MODULE.findall(said)))
-    plugins: list[str] = []
+    names = list(dict.fromkeys([*_MODULE.findall(said), *_FILTER.findall(said)]))
+    plugins = [_FIXTURES[name] for name in _FIXTURE.findall(said) if name in _FIXTURES]
     for match in _REQUIRED.finditer(said):
         plugins += [re.split(r"[<>=! ]", each.strip())[0] for each in match[1].split(",")]
     for match in _UNKNOWN.finditer(said):

@@ -21,9 +21,11 @@ from runners.environment.finding.parts import Package
 from runners.environment.finding.plan import Plan, as_seed, plan
 from runners.environment.finding.python_projects import COMPILED
 from runners.environment.finding.sources import Sources
+from runners.environment.finding.unset import found_services
 from runners.environment.install import CACHE, INSIDE, EnvironmentBroken, Installer
 from runners.environment.made import Environment, Made
 from runners.environment.registries import Proxy, hosts_of, operator_settings
+from runners.environment.services import is_here
 from runners.git.command import tree_entries
 from runners.git.versions import version_of
 from runners.git.workspaces import Mirror, Workspaces, Worktree
@@ -65,12 +67,13 @@ class Environments:
         setup: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        services: Sequence[str] = (),
+        services: Sequence[str] | None = None,
         touched: Sequence[str] = (),
     ) -> Environment:
         """The environment of the commit `base`, built if it is not there.
 
-        `setup`, `env` and `services` are the keys of the repository's configuration. `touched` are paths that the
+        `setup`, `env` and `services` are the keys of the repository's configuration; without `services` those that its
+        CI starts are taken, where this machine has them. `touched` are paths that the
         task is about, for repositories of several packages. Raises `EnvironmentBroken` and `NoFittingPython`.
         """
         sources = Sources.of_commit(mirror.path, base)
@@ -79,8 +82,15 @@ class Environments:
         )
         planned = plan(sources, interpreters(), setup, touched)
         own = {**(env or {})}
+        found = found_services(sources) if services is None else ()
+        started = tuple(name for name in found if is_here(name)) if services is None else tuple(services)
+        absent = tuple(
+            f"The repository's CI starts {name}, which is not on this machine: tests that need it cannot run."
+            for name in found
+            if name not in started
+        )
         if planned.empty:
-            return Environment(variables={**source_folder, **own}, services=tuple(services))
+            return Environment(variables={**source_folder, **own}, services=started, notes=absent)
         seed = (
             f"{_FORMAT}\0{sys.version}\0{as_seed(planned, sources)}\0{self._compiled(planned, mirror, base)}"
         )
@@ -103,8 +113,8 @@ class Environments:
         return Environment(
             folder=home / "env",
             variables=variables,
-            services=tuple(services),
-            notes=made.notes,
+            services=started,
+            notes=(*made.notes, *absent),
             python=planned.python,
             built=made.built,
             sources=made.sources,

@@ -62,6 +62,11 @@ def launcher(sandbox: Sandbox, services: Sequence[str]) -> None:
     sandbox.launcher = (sys.executable, "-I", script, ",".join(words))
 
 
+def is_here(name: str) -> bool:
+    """Whether this machine can start a service."""
+    return (_postgres() if name == "postgres" else _redis()) is not None
+
+
 def _postgres() -> Path | None:
     """The folder of PostgreSQL's programs, which lie outside of the PATH in Debian."""
     places = sorted(

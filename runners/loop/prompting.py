@@ -77,6 +77,15 @@ def split_prompt(run_id: str, order: WorkOrder, background: RepositoryFacts) -> 
     return [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
 
 
+def set_up_prompt(run_id: str, files: Sequence[tuple[str, str]], problem: str) -> list[Message]:
+    """The conversation that asks for the commands of the set-up; `files` are paths with their text."""
+    mark = fence(run_id)
+    system = _environment(mark).get_template("set_up.md.j2").render(fence=mark)
+    shown = [f"## {path}\n\n{text}" for path, text in [("What went wrong", problem), *files]]
+    body = "\n\n".join(shown).replace(mark, "")[:_MAX_SHOWN]
+    return [Message(role="system", text=system), Message(role="user", text=f"{mark}\n{body}\n{mark} end")]
+
+
 def implement_prompt(
     run_id: str,
     order: WorkOrder,

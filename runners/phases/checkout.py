@@ -156,7 +156,7 @@ def surroundings_of(job: Job, services: Services, environment: Environment) -> s
         job.settings.features_folder,
         [str(each) for each in job.settings.tests],
         job.settings.behave,
-        job.settings.services,
+        environment.services,
         services.limits.model_dump(),
     ]
     return json.dumps(surroundings, sort_keys=True, default=str)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bot.config.models import load_models
-from bot.config.repository import FILE, parse_config
+from bot.config.repository import settings_of
 from bot.config.settings import Settings, load_settings
 from gherkin.errors import ScenaristError
 from runners.contract.budget import Spent
@@ -19,7 +19,7 @@ from runners.contract.events import RunnerEvent, SpecWritten
 from runners.contract.job import FEATURE, Job
 from runners.contract.workorder import WorkOrder
 from runners.environment.prepare import Environments
-from runners.git.command import GitFailed, git, read_blob
+from runners.git.command import GitFailed, git
 from runners.git.workspaces import Workspaces
 from runners.loop.services import Services
 from runners.models.roster import Roster
@@ -73,7 +73,7 @@ def specify_issue(issue: Path, repo: Path, base: str, number: int, settings: Set
         commit = git("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}", git_dir=git_dir)
     except GitFailed as error:
         raise SpecRefused(f"{base} is not a commit of {repo}.") from error
-    config = parse_config((read_blob(git_dir, commit, FILE) or b"").decode(errors="replace"))
+    config = settings_of(git_dir, commit)
     models, keys = load_models(settings)
     order = WorkOrder(
         kind="implement",
@@ -95,7 +95,7 @@ def specify_issue(issue: Path, repo: Path, base: str, number: int, settings: Set
                 f"{commit}:refs/scenarist/base",
                 git_dir=mirror.path,
             )
-        run_settings = config.run_settings().model_copy(update={"approval": "none"})
+        run_settings = config.model_copy(update={"approval": "none"})
         job = Job("spec", "local", "repository", order, commit, run_settings, (), Spent())
         services = Services(
             workspaces=workspaces,

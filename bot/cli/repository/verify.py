@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.process import require_sandbox
-from bot.config.repository import FILE, parse_config
+from bot.config.repository import settings_of
 from bot.config.settings import load_settings
 from bot.report.reporter import Reporter
 from gherkin.errors import ScenaristError
@@ -72,9 +72,7 @@ def verify_repository(
     content = read_blob(git_dir, commits[1], feature)
     if content is None:
         raise VerifyRefused(f"{feature} is not a file in {head}.")
-    settings = parse_config(
-        (read_blob(git_dir, commits[0], FILE) or b"").decode(errors="replace")
-    ).run_settings()
+    settings = settings_of(git_dir, commits[0])
     with tempfile.TemporaryDirectory(prefix="scenarist-verify-") as tmp:
         workspaces = Workspaces(Path(tmp))
         mirror = workspaces.mirror("local", "repository")

@@ -6,6 +6,7 @@ from runners.environment.finding.interpreters import Interpreter, NoFittingPytho
 from runners.environment.finding.parts import Package
 from runners.environment.finding.plan import Plan, as_seed, looks_like_dependencies, plan
 from runners.environment.finding.sources import Sources
+from runners.environment.finding.unset import found_behave, found_services, found_suites
 
 CODE = {"pkg/__init__.py": ""}
 MACHINE = tuple(
@@ -288,3 +289,22 @@ def test_poetrys_constraints_are_read() -> None:
         "~=1.1": "~=1.1",
     }
     assert {each: from_caret(each) for each in given} == given
+
+
+def test_what_a_repository_has_not_set_is_found_in_its_files() -> None:
+    assert found_suites(Sources.of_files({"a.py": ""})) == (), "pytest is the default"
+    assert found_suites(
+        Sources.of_files({"package.json": '{"devDependencies": {"jest": "1", "vitest": "1"}}'})
+    ) == ("vitest",)
+    both = {"package.json": '{"dependencies": {"jest": "1"}}', "a.py": "", "go.mod": "", "a_test.go": ""}
+    assert found_suites(Sources.of_files(both)) == ("pytest", "jest", "go")
+    workflow = "jobs:\n  t:\n    services:\n      db: {image: 'postgres:16'}\n      mail: {image: mailhog}\n"
+    compose = "services:\n  cache:\n    image: bitnami/redis\n"
+    served = {".github/workflows/ci.yml": workflow, "docker-compose.yml": compose}
+    assert found_services(Sources.of_files(served)) == ("postgres", "redis")
+    assert (
+        found_services(Sources.of_files({"compose.yml": "- x", ".github/workflows/a.yml": "jobs: 3"})) == ()
+    )
+    django = {"tests/manage.py": "", "requirements-dev.txt": "behave-django\n"}
+    assert found_behave(Sources.of_files(django)) == "python tests/manage.py behave"
+    assert found_behave(Sources.of_files({"manage.py": "", "requirements-dev.txt": "django\n"})) == ""
