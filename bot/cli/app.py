@@ -19,6 +19,9 @@ class Commands(LazyGroup):
             "bot.cli.operate.demo:demo",
             "Show a whole run on this machine, from label to proven pull request.",
         ),
+        "init": Lazy(
+            "bot.cli.repository.init:init", "Try a repository's tests, and write its `.scenarist.yml`."
+        ),
         "verify": Lazy("bot.cli.repository.verify:verify", "Take the verdict on a change in any repository."),
         "spec": Lazy("bot.cli.repository.spec:spec", "Print the scenarios for an issue, and write no code."),
         "lint": Lazy("bot.cli.repository.lint:lint", "Check the scenarios in feature files."),

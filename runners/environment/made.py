@@ -101,7 +101,7 @@ class _Refresh:
             if not environment.packages:
                 return None
             now = sources_digest(self._root, environment.packages)
-            if now in (environment.sources, self._mark.read_text() if self._mark.exists() else ""):
+            if now == (self._mark.read_text() if self._mark.exists() else environment.sources):
                 return None
             sandbox = Sandbox(
                 self._root,

@@ -26,7 +26,6 @@ _HARDENED = (
     "fetch.recurseSubmodules=false",
     "protocol.ext.allow=never",
     "protocol.file.allow=user",
-    "transfer.fsckObjects=true",
     "commit.gpgSign=false",
     "gc.auto=0",
     "maintenance.auto=false",
@@ -36,7 +35,8 @@ _HARDENED = (
 
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
+    # It says again what is said above: programs that a fetch from a folder starts are given no options.
+    "GIT_CONFIG_GLOBAL": str(Path(__file__).parent / "gitconfig"),
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "/bin/false",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -100,13 +100,16 @@ def git(
     stdin: bytes | None = None,
     exclude: Path = Path("/dev/null"),
     launcher: Sequence[str] = (),
+    check: bool = True,
+    fsck: bool = False,
 ) -> str:
     """Run ``git args…`` on `git_dir` (never discovering one) and return its standard output.
 
     `header` (an ``Authorization: …`` line) reaches git through the environment only. Output that is not
     UTF-8 keeps its bytes as surrogates. `launcher` are words put before the command; where they lead into another
-    mount namespace, `git_dir` and `work_tree` are paths in it. Raises `GitFailed` with git's own last line; `timeout`
-    is in seconds.
+    mount namespace, `git_dir` and `work_tree` are paths in it. `timeout` is in seconds. `exclude` is a file of
+    patterns that count as ignored. With `fsck` objects that arrive are checked: old histories hold malformed ones, so
+    only what runners made is. Raises `GitFailed` with what git says of the cause, unless `check` is off.
     """
     environment = {
         **_ENVIRONMENT,
@@ -125,7 +128,7 @@ def git(
             "GIT_CONFIG_KEY_0": "http.extraHeader",
             "GIT_CONFIG_VALUE_0": header,
         }
-    settings = (*_HARDENED, f"core.excludesFile={exclude}")
+    settings = (*_HARDENED, f"core.excludesFile={exclude}", f"transfer.fsckObjects={str(fsck).lower()}")
     options = [part for setting in settings for part in ("-c", setting)]
     try:
         with tempfile.TemporaryFile() as given:
@@ -141,8 +144,8 @@ def git(
                 strip_newline_in_stdout=strip,
             )
     except GitCommandError as error:
-        raise GitFailed(f"git {args[0]} could not be started: {_last_line(str(error.stderr))}.") from None
-    if status != 0:
+        raise GitFailed(f"git {args[0]} could not be started: {_telling(str(error.stderr))}.") from None
+    if status != 0 and check:
         text = err if isinstance(err, str) else err.decode(errors="replace")
         failed = _failure(args[0], status, text)
         failed.status, failed.output = status, out if isinstance(out, str) else out.decode(errors="replace")
@@ -158,12 +161,28 @@ def _failure(command: str, status: int, said: str) -> GitFailed:
         why = "; ".join([rejected["why"], *remarks])[:500].rstrip(".")
         return PushRefused(f"The push was refused: {why}.")
     kind = GitUnavailable if command in _REMOTE and _PASSING.search(said) else GitFailed
-    return kind(f"git {command} failed (exit {status}): {_last_line(said)}.")
+    return kind(f"git {command} failed (exit {status}): {_telling(said)}.")
 
 
-def _last_line(text: str) -> str:
+_TELLING = re.compile(
+    r"^(?:remote: )?(?:fatal|error|ERROR|GH\d+|GitLab): ?\S|^remote: \S|^ssh: |: Permission denied|not found",
+    re.I,
+)
+_COMMON = re.compile(
+    r"Could not read from remote repository|Please make sure you have|^and the repository exists|^remote: (?:Enumerating|Counting|Compressing|Total)"
+)
+
+
+def _telling(text: str) -> str:
+    """What git said that tells the cause: its last line is often only a hint, or the end of a sentence."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else "it said nothing"
+    found = [line for line in lines if _TELLING.search(line) and not _COMMON.search(line)]
+    shown = (
+        list(dict.fromkeys(found))[:3]
+        or [line for line in lines if not _COMMON.search(line)][-1:]
+        or lines[-1:]
+    )
+    return " / ".join(shown)[:600].rstrip(".") or "it said nothing"
 
 
 def changed_files(git_dir: Path, base: str, head: str) -> list[tuple[str, str]]:
@@ -294,7 +313,7 @@ def push(
         (clean / "objects" / "info" / "alternates").write_text(f"{source.resolve() / 'objects'}\n")
         packed = Path(tmp) / "work.bundle"
         packed.write_bytes(bundle)
-        git("fetch", "--quiet", "--no-tags", str(packed), f"+{ref}:{ref}", git_dir=clean)
+        git("fetch", "--quiet", "--no-tags", str(packed), f"+{ref}:{ref}", git_dir=clean, fsck=True)
         sha = git("rev-parse", f"{ref}^1" if beneath else f"{ref}^{{commit}}", git_dir=clean)
         if sha != commit:
             raise GitFailed(f"The bundle carries {sha[:12]} and not {commit[:12]}.")

@@ -85,8 +85,10 @@ class Mirror:
         """Bring the named branches up to date (only new objects travel); returns branch -> commit id."""
         with self.lock():
             refspecs = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in branches]
-            fetch = ("fetch", "--quiet", "--no-tags", url, *refspecs)
+            # Tags come along: packages take their version from them.
+            fetch = ("fetch", "--quiet", url, *refspecs)
             try:
+                self._make_room(branches)
                 git(*fetch, git_dir=self.path, header=header)
             except GitFailed:
                 if self._is_sound():
@@ -98,6 +100,14 @@ class Mirror:
             return {
                 name: git("rev-parse", f"refs/remotes/origin/{name}", git_dir=self.path) for name in branches
             }
+
+    def _make_room(self, branches: Sequence[str]) -> None:
+        """Remove branches whose names are in the way of others (``a`` and ``a/b``): the remote has them no longer."""
+        known = git("for-each-ref", "--format=%(refname)", "refs/remotes/origin", git_dir=self.path).split()
+        for ref in known:
+            name = ref.removeprefix("refs/remotes/origin/")
+            if any(name.startswith(f"{other}/") or other.startswith(f"{name}/") for other in branches):
+                git("update-ref", "-d", ref, git_dir=self.path)
 
     def _is_sound(self) -> bool:
         """Whether everything that the mirror's references need is there and can be read."""
@@ -129,14 +139,25 @@ class Mirror:
             return False
         return True
 
-    def unbundle(self, bundle: bytes, ref: str) -> str:
-        """Take a bundle's commits in under `ref`; returns the commit id."""
+    def unbundle(self, bundle: bytes, ref: str, *, fsck: bool = True) -> str:
+        """Take a bundle's commits in under `ref`; returns the commit id.
+
+        Without `fsck` malformed objects are taken in too, as old histories hold them.
+        """
         with self.lock():
             (self.path / f"{ref}.lock").unlink(missing_ok=True)
             with tempfile.TemporaryDirectory(prefix="scenarist-in-") as tmp:
                 packed = Path(tmp) / "work.bundle"
                 packed.write_bytes(bundle)
-                git("fetch", "--quiet", "--no-tags", str(packed), f"+{ref}:{ref}", git_dir=self.path)
+                git(
+                    "fetch",
+                    "--quiet",
+                    "--no-tags",
+                    str(packed),
+                    f"+{ref}:{ref}",
+                    git_dir=self.path,
+                    fsck=fsck,
+                )
             return git("rev-parse", ref, git_dir=self.path)
 
     def bundle_commit(self, commit: str, ref: str, *, base: str | None) -> bytes:

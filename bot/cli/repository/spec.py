@@ -19,7 +19,8 @@ from runners.contract.events import RunnerEvent, SpecWritten
 from runners.contract.job import FEATURE, Job
 from runners.contract.workorder import WorkOrder
 from runners.environment.prepare import Environments
-from runners.git.command import GitFailed, git
+from runners.git.command import GitFailed
+from runners.git.local import HistoryMissing, bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
 from runners.loop.services import Services
 from runners.models.roster import Roster
@@ -68,9 +69,11 @@ def specify_issue(issue: Path, repo: Path, base: str, number: int, settings: Set
     `ConfigInvalid` and the models' errors.
     """
     title, body = _read(issue)
-    git_dir = repo.resolve() / ".git" if (repo / ".git").exists() else repo.resolve()
+    git_dir = git_dir_of(repo)
     try:
-        commit = git("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}", git_dir=git_dir)
+        commit = commit_of(git_dir, base)
+    except HistoryMissing:
+        raise
     except GitFailed as error:
         raise SpecRefused(f"{base} is not a commit of {repo}.") from error
     config = settings_of(git_dir, commit)
@@ -86,15 +89,7 @@ def specify_issue(issue: Path, repo: Path, base: str, number: int, settings: Set
     with tempfile.TemporaryDirectory(prefix="scenarist-spec-") as tmp:
         workspaces = Workspaces(Path(tmp))
         mirror = workspaces.mirror("local", "repository")
-        with mirror.lock():
-            git(
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                str(git_dir),
-                f"{commit}:refs/scenarist/base",
-                git_dir=mirror.path,
-            )
+        bring(mirror, git_dir, [commit])
         run_settings = config.model_copy(update={"approval": "none"})
         job = Job("spec", "local", "repository", order, commit, run_settings, (), Spent())
         services = Services(

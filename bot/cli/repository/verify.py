@@ -14,7 +14,8 @@ from bot.config.settings import load_settings
 from bot.report.reporter import Reporter
 from gherkin.errors import ScenaristError
 from runners.environment.prepare import Environments
-from runners.git.command import GitFailed, git, read_blob
+from runners.git.command import GitFailed, read_blob
+from runners.git.local import HistoryMissing, bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
 from runners.policy.protected import PROTECTED
 from runners.sandbox.bubblewrap import Limits
@@ -60,13 +61,11 @@ def verify_repository(
     The feature is taken as approved as it stands in `head`; `.scenarist.yml` is read from `base`. Raises
     `VerifyRefused`, `ConfigInvalid` or `EnvironmentBroken`.
     """
-    repo = repo.resolve()
-    git_dir = repo / ".git" if (repo / ".git").exists() else repo
+    git_dir = git_dir_of(repo)
     try:
-        commits = [
-            git("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}", git_dir=git_dir)
-            for name in (base, head)
-        ]
+        commits = [commit_of(git_dir, name) for name in (base, head)]
+    except HistoryMissing:
+        raise
     except GitFailed as error:
         raise VerifyRefused(error.message) from None
     content = read_blob(git_dir, commits[1], feature)
@@ -76,10 +75,7 @@ def verify_repository(
     with tempfile.TemporaryDirectory(prefix="scenarist-verify-") as tmp:
         workspaces = Workspaces(Path(tmp))
         mirror = workspaces.mirror("local", "repository")
-        with mirror.lock():
-            for number, commit in enumerate(commits):
-                ref = f"{commit}:refs/scenarist/{number}"
-                git("fetch", "--quiet", str(git_dir.resolve()), ref, git_dir=mirror.path)
+        bring(mirror, git_dir, commits)
         environment = Environments(workspaces, limits, unsafe=unsafe).prepare(
             mirror, commits[0], settings.setup, env=settings.env, services=settings.services
         )

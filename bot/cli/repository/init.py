@@ -1,0 +1,171 @@
+"""`scenarist init`: make a repository's environment, run its tests, and write a `.scenarist.yml` that says what was found."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from bot.cli.process import require_sandbox
+from bot.config.repository import FILE, parse_config, settings_of
+from bot.config.settings import load_settings
+from gherkin.errors import ScenaristError
+from runners.contract.job import RunSettings
+from runners.environment.finding.sources import Sources
+from runners.environment.made import Environment
+from runners.environment.prepare import Environments
+from runners.environment.readiness import judge
+from runners.git.local import bring, commit_of, git_dir_of
+from runners.git.workspaces import Workspaces
+from runners.sandbox.bubblewrap import Limits
+from runners.verify.suites import SuiteRun, Suites
+
+_SHOWN_FAILURES = 5
+
+
+class AlreadyConfigured(ScenaristError):
+    """The repository has a configuration, which is not overwritten."""
+
+    code = "SCN-7017"
+    next_step = "Use `--force` to replace it, or `--print` to see what would be written."
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was seen of a repository: its settings, its environment, and the runs of its suites by name."""
+
+    settings: RunSettings
+    environment: Environment
+    runs: dict[str, SuiteRun] = field(default_factory=dict)
+
+
+def init(
+    repo: Annotated[Path, typer.Option(help="A git repository.", exists=True, file_okay=False)] = Path(),
+    commit: Annotated[str, typer.Option(help="The commit to look at.")] = "HEAD",
+    force: Annotated[bool, typer.Option(help="Replace a configuration that is there.")] = False,
+    show: Annotated[bool, typer.Option("--print", help="Print the file, and write nothing.")] = False,
+) -> None:
+    """Make the repository's environment, run its tests, and write `.scenarist.yml`.
+
+    Exit status 0 when the tests can be run.
+    """
+    settings = load_settings()
+    require_sandbox(settings)
+    target = repo / FILE
+    if target.exists() and not (force or show):
+        raise AlreadyConfigured(f"{target} is there already.")
+    limits = Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+    typer.echo("Making the environment and running the tests …", err=True)
+    found = look(repo, commit, limits, unsafe=settings.unsafe_no_sandbox, registries=settings.registry_hosts)
+    text = configuration(found)
+    for line in seen(found):
+        typer.echo(line, err=True)
+    if show:
+        typer.echo(text, nl=False)
+        return
+    target.write_text(text)
+    typer.echo(f"{target} is written. Commit it to the default branch.", err=True)
+
+
+def look(repo: Path, commit: str, limits: Limits, *, unsafe: bool, registries: Sequence[str] = ()) -> Found:
+    """Make the environment of a commit and run its suites; nothing in the repository is touched.
+
+    Raises `NotReady` and `EnvironmentBroken` with what is missing, `NoFittingPython`, `ConfigInvalid` and `GitFailed`.
+    """
+    git_dir = git_dir_of(repo)
+    base = commit_of(git_dir, commit)
+    settings = settings_of(git_dir, base)
+    with tempfile.TemporaryDirectory(prefix="scenarist-init-") as tmp:
+        workspaces = Workspaces(Path(tmp))
+        mirror = workspaces.mirror("local", "repository")
+        bring(mirror, git_dir, [base])
+        made = Environments(workspaces, limits, unsafe=unsafe, registries=registries)
+        environment = made.prepare(mirror, base, settings.setup, env=settings.env, services=settings.services)
+        suites = Suites(
+            lambda root, ro, rw: environment.sandbox(root, ro, rw, limits=limits, unsafe=unsafe),
+            features=settings.features_folder,
+            tests=settings.tests,
+            behave=settings.behave,
+        )
+        with workspaces.worktree(mirror, base, "init", "base") as tree:
+            runs = {name: run(tree.root) for name, run in suites.all()}
+        judge(runs, Sources.of_commit(mirror.path, base), environment.notes).demand()
+    return Found(settings, environment, runs)
+
+
+def seen(found: Found) -> list[str]:
+    """What was seen, for people: one sentence a line."""
+    lines = []
+    if found.environment.python is not None:
+        lines.append(f"Python {'.'.join(map(str, found.environment.python.version))}.")
+    lines += [f"Note: {note}" for note in found.environment.notes]
+    for name, run in found.runs.items():
+        lines.append(f"{name}: {_result(run)}.")
+        lines += [f"  fails already: {failure.test}" for failure in run.failures[:_SHOWN_FAILURES]]
+    return lines
+
+
+def configuration(found: Found) -> str:
+    """The text of a `.scenarist.yml` that works, with what was seen as comments.
+
+    Keys that nothing was found for stand there as comments, with an example.
+    """
+    settings, environment = found.settings, found.environment
+    lines = [
+        "# How Scenarist works on this repository. Every key has a default: docs/config.md of Scenarist.",
+        "version: 1",
+        "",
+    ]
+    lines += [f"# {line}" for line in seen(found)]
+    lines.append("")
+    lines += _key(
+        "setup",
+        list(settings.setup),
+        "commands that install the dependencies, in place of what is found",
+        ["pip install -e '.[test]'"],
+    )
+    lines += _key(
+        "env",
+        dict(settings.env),
+        "variables for tests and other commands",
+        {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+    )
+    lines += _key(
+        "services", list(environment.services), "started for each run of a suite", ["postgres", "redis"]
+    )
+    lines += _key(
+        "tests",
+        [each if isinstance(each, str) else each.model_dump() for each in settings.tests],
+        "pytest, unless said here",
+        ["pytest"],
+    )
+    lines += _key(
+        "behave", settings.behave, "where `python -m behave` is not enough", "python manage.py behave"
+    )
+    text = "\n".join(lines) + "\n"
+    parse_config(text)
+    return text
+
+
+def _key(name: str, value: object, about: str, example: object) -> list[str]:
+    """A key with its value, or as a comment with an example."""
+    text = yaml.safe_dump(
+        {name: value or example}, default_flow_style=None, sort_keys=False, width=1000
+    ).rstrip()
+    return [
+        f"# {about}",
+        *(text if value else "\n".join(f"# {line}" for line in text.splitlines())).splitlines(),
+    ]
+
+
+def _result(run: SuiteRun) -> str:
+    if run.broken:
+        return f"could not be run ({run.broken[:300].rstrip('.')})"
+    if not run.outcomes:
+        return "no tests"
+    counts = run.counts
+    total = counts.passed + counts.failed + counts.skipped
+    return f"{total} tests, {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped in {run.seconds:.0f} s"
