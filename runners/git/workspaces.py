@@ -213,6 +213,17 @@ class Worktree:
         if is_folder(self.root, SHADOW):
             self.git("add", "--all", "--force", "--", SHADOW)  # whatever the repository ignores
 
+    def restore(self) -> None:
+        """Make the files what HEAD says, and remove all others, whatever ran here. Nothing may be running now."""
+        try:
+            self.git("reset", "--quiet", "--hard")
+            self.git("clean", "-ffdxq")
+        except GitFailed:  # folders without permissions
+            for place in self.root.iterdir():
+                if place.name != ".git":
+                    remove_tree(place)
+            self.git("reset", "--quiet", "--hard")
+
     def commit(self, message: str) -> str | None:
         """Commit everything that changed; returns the new commit id, or None when nothing did."""
         self.stage()

@@ -55,10 +55,14 @@ PRESETS: Mapping[str, TestSuite] = {
 
 
 class Results(Frozen):
-    """What a report says: the outcome of each test by its name, and the failures."""
+    """What a report says: the outcome of each test by its name, and the failures.
+
+    `problem` is in what the report contradicts itself.
+    """
 
     outcomes: dict[str, Outcome] = {}
     failures: tuple[Failure, ...] = ()
+    problem: str = ""
 
 
 class Unreadable(ValueError):
@@ -88,7 +92,20 @@ def read_results(suite: TestSuite, output: str, report: bytes, exit_code: int | 
         outcomes[name] = outcome
         if outcome in ("failed", "error"):
             failures.append(Failure(test=name, message=message[-4000:]))
-    return Results(outcomes=outcomes, failures=tuple(failures))
+    problem = _contradiction(report) if suite.format == "junit" else ""
+    return Results(outcomes=outcomes, failures=tuple(failures), problem=problem)
+
+
+def _contradiction(report: bytes) -> str:
+    """How a JUnit report counts more tests or failures than it lists."""
+    for suite in ET.fromstring(report).iter("testsuite"):  # noqa: S314 - expat refuses expansion bombs
+        cases = list(suite.iter("testcase"))
+        bad = sum(any(each.tag in ("failure", "error") for each in case) for case in cases)
+        declared = [suite.get(name, "") for name in ("tests", "failures", "errors")]
+        tests, failures, errors = (int(each) if each.isdecimal() else 0 for each in declared)
+        if tests > len(cases) or (failures + errors > 0 and bad == 0):
+            return f"its report counts {tests} tests and {failures + errors} failures, and lists {len(cases)} and {bad}"
+    return ""
 
 
 _RANK: dict[Outcome, int] = {

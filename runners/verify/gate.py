@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob, tree_entries
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
+from runners.verify.approved import unlike
+from runners.verify.checkouts import Checkouts
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
 from runners.verify.experiment import Experimented, Lab, experiment
@@ -73,13 +75,15 @@ class Gate:
         if problems:
             # The change must be mended anyway: running it would cost minutes and show nothing.
             return self._verdict(claim, problems, oracle=tuple(seen.oracle))
-        with contextlib.ExitStack() as stack:
-
-            def checkout(commit: str, name: str) -> Path:
-                return stack.enter_context(
-                    self._workspaces.worktree(self._mirror, commit, self._run_id, name)
-                ).root
-
+        features = self._suites.features
+        checkouts = Checkouts(
+            self._workspaces, self._mirror, self._run_id, base=claim.base, features=features
+        )
+        with checkouts as self._checkouts, ThreadPoolExecutor(max_workers=1) as pool:
+            checkout = self._checkouts.open
+            self._fresh = self._suites.on(self._checkouts)
+            if claim.feature:
+                self._checkouts.approve(claim.proof or claim.head, claim.feature)
             base, head = checkout(claim.base, "base"), checkout(claim.head, "head")
             proof = checkout(self._beside(claim), "proof") if claim.proof else head
             proofs: tuple[ScenarioProof, ...] = ()
@@ -88,7 +92,6 @@ class Gate:
                 proofs, found = self._red_green(claim, laid, checkout(laid, "laid"), proof)
                 problems += found
             # Beside the suites, on what would be an idle core.
-            pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
             experiments = pool.submit(self._experiments, claim, seen, proofs)
             suites, failures, before, after, found = self._no_regression(claim, base, head)
             problems += found
@@ -109,7 +112,7 @@ class Gate:
                 tests, found = self._own_tests(claim, before, after)
                 problems += found
             for line in claim.commands:
-                run = self._note(claim.head, self._suites.command(head, line), "the repository's own command")
+                run = self._note(claim.head, self._fresh.command(head, line), "the repository's own command")
                 if run.broken:
                     problems.append(Problem(code="command-failed", message=run.broken))
             found, proofs, held_out = self._experimented(experiments.result(), proofs)
@@ -162,7 +165,7 @@ class Gate:
         """The scenarios once more, with the others, and alone with the last one first: what passed once may not fail then."""
         runs = [suite]
         if suite.seconds < _QUICK_S:
-            again = self._suites.behave(proof, [claim.feature], backwards=True)
+            again = self._fresh.behave(proof, [claim.feature], backwards=True)
             runs.append(self._note(claim.head, again, "scenarios on the new code, in another order"))
         unsteady = {
             test
@@ -186,9 +189,9 @@ class Gate:
         were = tree_entries(git_dir, claim.base, *seen.edited) if seen.edited else []
         commit = commit_on(git_dir, claim.head, "The tests as they were", added=were, removed=seen.added)
         failing: list[Failure] = []
-        with self._workspaces.worktree(self._mirror, commit, self._run_id, "before") as tree:
-            for name, run in self._suites.all():
-                now = self._note(claim.head, run(tree.root), "old tests on the new code")
+        with self._checkouts.opened(commit, "before") as root:
+            for name, run in self._fresh.all():
+                now = self._note(claim.head, run(root), "old tests on the new code")
                 kept = {test for test, outcome in before[name].outcomes.items() if outcome == "passed"}
                 failing += [
                     each for each in regressions(before[name], now, but=claim.feature) if each.test in kept
@@ -209,11 +212,11 @@ class Gate:
         if paths:
             added = tree_entries(git_dir, claim.head, *paths)
             commit = commit_on(git_dir, claim.base, "The base with the new tests", added=added)
-            with self._workspaces.worktree(self._mirror, commit, self._run_id, "tests") as tree:
-                for name, run in self._suites.all():
+            with self._checkouts.opened(commit, "tests") as root:
+                for name, run in self._fresh.all():
                     if name == "behave" or not after[name].outcomes:
                         continue
-                    then = self._note(claim.base, run(tree.root), "new tests on the old code")
+                    then = self._note(claim.base, run(root), "new tests on the old code")
                     if then.fault in ("timed-out", "untrusted"):
                         continue
                     proofs += new_tests(before[name], then, after[name], paths)
@@ -256,6 +259,7 @@ class Gate:
                     return True
             return False
 
+        self._checkouts.begin(proof)
         # With the scenarios outside of the change, their checkout is the one that has everything.
         return try_mutants(proof, candidates, claim.mutation, claim.head, partial(notices, proof))
 
@@ -286,13 +290,16 @@ class Gate:
         self, claim: Claim, laid_commit: str, laid: Path, head: Path
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
         red = self._once(
-            f"behave {claim.feature}", laid_commit, lambda: self._suites.behave(laid, [claim.feature])
+            f"behave {claim.feature}", laid_commit, lambda: self._fresh.behave(laid, [claim.feature])
         )
         before = self._note(claim.base, red, "scenarios on the old code")
-        green = self._suites.behave(head, [claim.feature])
+        green = self._fresh.behave(head, [claim.feature])
         after = self._note(claim.head, green, "scenarios on the new code")
         if after.broken:
             return (), [Problem(code=_CODES.get(after.fault, "no-scenario"), message=after.broken)]
+        approved = read_blob(self._mirror.path, claim.proof or claim.head, claim.feature) or b""
+        if other := unlike(approved, claim.feature, after.lines, after.texts):
+            return (), other
         if before.fault in ("timed-out", "untrusted"):
             # Neither red nor green: that nothing came of it shows nothing.
             code = _CODES[before.fault]
@@ -361,7 +368,7 @@ class Gate:
         problems: list[Problem] = []
         runs: dict[str, SuiteRun] = {}
         heads: dict[str, SuiteRun] = {}
-        for name, run in self._suites.all():
+        for name, run in self._fresh.all():
             before = self._once(name, claim.base, partial(run, base))
             before = self._note(claim.base, before, "all tests on the old code")
             # What does not end without the change can say nothing about it.
@@ -371,8 +378,10 @@ class Gate:
             runs[name], heads[name] = before, after
             if not ends:
                 continue
+            # Where the base contradicts itself in the same way, a threshold may be missed there already.
+            as_before = before.contradicts and after.contradicts and before.exit_code == after.exit_code
             for side, found in (("base", before), ("head", after)):
-                if found.broken:
+                if found.broken and not as_before:
                     code = _CODES.get(found.fault, "environment-broken")
                     problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
             worse = unasked(claim, regressions(before, after, but=claim.feature))

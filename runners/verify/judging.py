@@ -28,10 +28,11 @@ def _names(test: str) -> list[str]:
 
 
 def tampered(replaced: Collection[str]) -> list[Problem]:
-    """`replaced` are functions of the test runners that the change, and not the base, puts others in the place of."""
+    """`replaced` names what of the test runners and tests the change, and not the base, replaces while they run."""
     if not replaced:
         return []
-    message = f"The change replaces functions of the test runner ({', '.join(sorted(replaced)[:3])}): what that says means nothing. Leave them alone."
+    named = ", ".join(sorted(replaced)[:3])
+    message = f"The change replaces parts of the test runner, or tests ({named}): what these say means nothing. Leave them alone."
     return [Problem(code="untrusted", message=message)]
 
 

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple
 
 from gherkin.errors import Cancelled
 from runners.policy.globs import matches
 from runners.sandbox.beneath import file_paths
 from runners.sandbox.bubblewrap import CommandResult, Sandbox
+from runners.verify.checkouts import Checkouts
 from runners.verify.collector import Collector, Pipe
 from runners.verify.foreign import PLUGINS, PRESETS, REPORT, Results, TestSuite, Unreadable, read_results
 from runners.verify.verdict import Counts, Evidence, Failure, Outcome
@@ -33,6 +34,8 @@ _MAX_REPORT = 50_000_000
 _MAX_FILES = 1000
 # Each run has a `/tmp` of its own, so nothing of one run is remembered by the next.
 _PYTEST_CACHE = "/tmp/pytest-cache"  # noqa: S108 - inside the sandbox
+# With this exit code pytest and unittest say that there was nothing to run.
+_NOTHING = 5
 
 # What a record of each harness holds.
 _SCENARIO: Mapping[str, tuple[type, ...]] = {
@@ -64,7 +67,8 @@ class SuiteRun:
     """One run of one suite. `broken` says in a sentence why its results mean nothing, if they do not.
 
     `fault` is the kind of that: it did not end, its report cannot be trusted, or it could not be run at all. With `known`
-    it was run for an earlier verdict. `replaced` names functions of the test runner that the code under test put others in the place of.
+    it was run for an earlier verdict. `texts` are the steps of each scenario as they ran, by its name. `contradicts`: the
+    exit code says something else than the report. `replaced` names functions of the test runner that the code under test put others in the place of.
     """
 
     command: str
@@ -78,12 +82,18 @@ class SuiteRun:
     fault: Fault = ""
     known: bool = False
     replaced: tuple[str, ...] = ()
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    contradicts: bool = False
 
     @property
     def counts(self) -> Counts:
         values = list(self.outcomes.values())
         passed, skipped = values.count("passed"), values.count("skipped")
         return Counts(passed=passed, skipped=skipped, failed=len(values) - passed - skipped)
+
+    def beside(self, **more: Any) -> "SuiteRun":
+        """The same run with more known of it."""
+        return replace(self, **more)
 
     def evidence(self, commit: str, purpose: str) -> Evidence:
         """The run as a row of the verdict's evidence; `purpose` is what it was for."""
@@ -120,7 +130,14 @@ class Suites:
         self._make_sandbox = make_sandbox
         self._cancel = cancel
         self._wall_s: float | None = None
+        self._checkouts: Checkouts | None = None
         self.features = features
+
+    def on(self, checkouts: Checkouts) -> "Suites":
+        """The same suites; each run on one of `checkouts` begins on fresh files."""
+        fresh = copy.copy(self)
+        fresh._checkouts = checkouts
+        return fresh
 
     def within(self, seconds: float) -> "Suites":
         """The same suites, of which no run may take longer than `seconds`."""
@@ -155,32 +172,32 @@ class Suites:
 
     def foreign(self, suite: TestSuite, root: Path) -> SuiteRun:
         """Run a suite that is neither behave nor pytest, and read its report."""
+        if suite == PRESETS["unittest"]:
+            return self._unittest(suite, root)
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
-            sandbox = self._make_sandbox(root, {_PLUGINS: _INSIDE}, {_REPORTS: Path(tmp)})
+            sandbox = self._sandbox(root, {_PLUGINS: _INSIDE}, {_REPORTS: Path(tmp)})
             line = suite.command.replace(REPORT, sandbox.path(f"{_REPORTS}/report"))
-            line = line.replace(PLUGINS, sandbox.path(_PLUGINS))
             result = self._run_in(sandbox, ["bash", "-c", line], output_bytes=_MAX_REPORT)
             report = _bytes_of(Path(tmp) / "report")
-        results, broken, fault = Results(), None, ""
-        if result.timed_out:
-            fault, broken = "timed-out", f"{suite.name} did not end within {result.duration_s:.0f} s"
-        else:
-            try:
-                results = read_results(suite, result.output, report, result.exit_code)
-            except Unreadable as error:
-                broken = f"{suite.name}: {error}: {_tail(result.output)}"
-        if broken is None and result.exit_code == 0 and results.failures:
-            fault, broken = "untrusted", f"{suite.name} ended well, but reported failures"
-        elif broken is None and result.exit_code != 0 and not results.failures:
-            broken = (
-                f"{suite.name} failed outside of any test (exit {result.exit_code}): {_tail(result.output)}"
-            )
-        if broken and not fault:
-            fault = "unusable"
-        command = [suite.command.replace(f"{PLUGINS}/", "")]
+        results, unread = Results(), ""
+        try:
+            results = read_results(suite, result.output, report, result.exit_code)
+        except Unreadable as error:
+            unread = f"{suite.name}: {error}: {_tail(result.output)}"
+        judged = _judged(suite.name, result, results.problem, results.outcomes, results.failures)
+        if unread and not result.timed_out:
+            judged = _Judged("unusable", unread)
         return _suite_run(
-            command, result, dict(results.outcomes), list(results.failures), {}, broken, cast("Fault", fault)
-        )
+            [suite.command], result, dict(results.outcomes), list(results.failures), {}, judged
+        ).beside(replaced=self._rewritten(root))
+
+    def _unittest(self, suite: TestSuite, root: Path) -> SuiteRun:
+        def line(report: str, plugins: str) -> list[str]:
+            return ["bash", "-c", suite.command.replace(REPORT, report).replace(PLUGINS, plugins)]
+
+        result, entries, problem, other = self._run(root, line, _TEST)
+        command = [suite.command.replace(f"{PLUGINS}/", "")]
+        return _test_run("unittest", command, result, entries, problem).beside(replaced=tuple(other))
 
     def behave(self, root: Path, paths: Sequence[str] = (), *, backwards: bool = False) -> SuiteRun:
         """Run the given feature files, or all below the features folder; an absent folder is an empty run.
@@ -206,36 +223,24 @@ class Suites:
         numbers: dict[str, int] = {}
         failures: list[Failure] = []
         lines: dict[str, int] = {}
+        texts: dict[str, tuple[str, ...]] = {}
         for entry in entries:
             name = _unique(f"{entry['path']}::{entry['name']}", outcomes, numbers)
             outcome = _behave_outcome(entry)
             outcomes[name] = outcome
             lines[name] = entry["line"]
+            texts[name] = tuple(map(str, entry.get("texts") or ()))
             if outcome not in ("passed", "skipped"):
                 message = "\n".join(part for part in (entry["step"], entry["message"]) if part)
                 failures.append(Failure(test=name, message=message, path=entry["path"], line=entry["line"]))
-        fault: Fault = ""
-        broken = None
-        if result.timed_out:
-            fault, broken = "timed-out", f"behave did not end within {result.duration_s:.0f} s"
-        elif problem or len({(e["path"], e["line"], e["name"]) for e in entries}) < len(entries):
-            fault, broken = (
-                "untrusted",
-                f"behave's results cannot be trusted: {problem or 'a scenario was reported twice'}",
-            )
-        elif result.exit_code == 0 and failures:
-            fault, broken = (
-                "untrusted",
-                "behave's results cannot be trusted: it ended well, but reported failures",
-            )
-        elif not outcomes:
-            fault, broken = "unusable", f"behave ran no scenario: {_tail(result.output)}"
-        elif result.exit_code != 0 and not failures:
-            fault, broken = "unusable", f"behave failed outside of any scenario: {_tail(result.output)}"
+        if len({(e["path"], e["line"], e["name"]) for e in entries}) < len(entries):
+            problem = problem or "a scenario was reported twice"
+        judged = _judged("behave", result, problem, outcomes, failures)
+        if not judged.broken and not outcomes:
+            judged = _Judged("unusable", f"behave ran no scenario: {_tail(result.output)}")
         shown = [*command, "(last scenario first)"] if backwards else command
-        return replace(
-            _suite_run(shown, result, outcomes, failures, lines, broken, fault), replaced=tuple(other)
-        )
+        run = _suite_run(shown, result, outcomes, failures, lines, judged)
+        return run.beside(replaced=tuple(other), texts=texts)
 
     def switch_path(self, folder: Path) -> str:
         """Where instrumented code finds the switch of experiments, which lies in `folder` on the host."""
@@ -259,13 +264,13 @@ class Suites:
             writable={_SWITCH: switch},
         )
         outcomes = {f"{entry['path']}::{entry['name']}": _behave_outcome(entry) for entry in entries}
-        broken, fault = None, ""
+        judged = _Judged()
         if result.timed_out:
-            fault, broken = "timed-out", "the variants did not all end in time"
+            judged = _Judged("timed-out", "the variants did not all end in time")
         elif problem:
-            fault, broken = "untrusted", f"the results of the variants cannot be trusted: {problem}"
+            judged = _Judged("untrusted", f"the results of the variants cannot be trusted: {problem}")
         command = ["python", "-m", "behave", feature, f"({len(entries)} variants)"]
-        return _suite_run(command, result, outcomes, [], {}, broken, cast("Fault", fault))
+        return _suite_run(command, result, outcomes, [], {}, judged)
 
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
@@ -275,40 +280,20 @@ class Suites:
             lambda report, plugins: ["python", f"{plugins}/scenarist_pytest.py", report, *command[3:]],
             _TEST,
         )
-        outcomes: dict[str, Outcome] = {entry["test"]: entry["outcome"] for entry in entries}
-        failures = [
-            Failure(test=entry["test"], message=entry["message"], path=entry["path"], line=entry["line"])
-            for entry in entries
-            if entry["outcome"] in ("failed", "error")
-        ]
-        fault: Fault = ""
-        broken = None
-        if result.timed_out:
-            fault, broken = "timed-out", f"pytest did not end within {result.duration_s:.0f} s"
-        elif problem or len(outcomes) < len(entries):
-            fault, broken = (
-                "untrusted",
-                f"pytest's results cannot be trusted: {problem or 'a test was reported twice'}",
-            )
-        elif result.exit_code == 0 and failures:
-            fault, broken = (
-                "untrusted",
-                "pytest's results cannot be trusted: it ended well, but reported failures",
-            )
-        elif result.exit_code not in (0, 1, 5):
-            ran = "stopped before it had run everything" if outcomes else "could not run"
-            fault, broken = "unusable", f"pytest {ran} (exit {result.exit_code}): {_tail(result.output)}"
-        elif result.exit_code == 1 and not outcomes:
-            fault, broken = "unusable", f"pytest could not run (exit 1): {_tail(result.output)}"
-        return replace(
-            _suite_run(command, result, outcomes, failures, {}, broken, fault), replaced=tuple(other)
-        )
+        return _test_run("pytest", command, result, entries, problem).beside(replaced=tuple(other))
 
     def command(self, root: Path, line: str) -> SuiteRun:
         """Run one of the repository's own commands with bash; `broken` is set when it fails."""
-        result = self._run_in(self._make_sandbox(root, {}, {}), ["bash", "-c", line])
+        result = self._run_in(self._sandbox(root, {}, {}), ["bash", "-c", line])
         broken = None if result.exit_code == 0 else f"`{line}` failed: {_tail(result.output)}"
-        return _suite_run([line], result, {}, [], {}, broken)
+        return _suite_run([line], result, {}, [], {}, _Judged("", broken))
+
+    def _sandbox(self, root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
+        held = self._checkouts.begin(root) if self._checkouts is not None else {}
+        return self._make_sandbox(root, {**read_only, **held}, writable)
+
+    def _rewritten(self, root: Path) -> tuple[str, ...]:
+        return self._checkouts.end(root) if self._checkouts is not None else ()
 
     def _run_in(
         self,
@@ -346,7 +331,7 @@ class Suites:
                 if wanted is not None:
                     pipes.enter_context(Pipe(reports / "report-trials", wanted))
                 mounts = {_PLUGINS: _INSIDE, _REPORTS: reports}
-                sandbox = self._make_sandbox(root, mounts, writable or {})
+                sandbox = self._sandbox(root, mounts, writable or {})
                 command = argv(sandbox.path(f"{_REPORTS}/report"), sandbox.path(_PLUGINS))
                 result = self._run_in(sandbox, command)
             problem = report.problem
@@ -354,7 +339,70 @@ class Suites:
                 problem = problem or "it ended well without the end of its report"
             if not all(_has_shape(entry, shape) for entry in report.entries):
                 return result, [], problem or "something else than the harness wrote into its report", ()
-            return result, report.entries, problem, report.replaced
+            return result, report.entries, problem, (*report.replaced, *self._rewritten(root))
+
+
+class _Judged(NamedTuple):
+    """What is wrong with a run as a whole: see `SuiteRun`."""
+
+    fault: Fault = ""
+    broken: str | None = None
+    contradicts: bool = False
+
+
+def _judged(
+    name: str,
+    result: CommandResult,
+    problem: str | None,
+    outcomes: Mapping[str, Outcome],
+    failures: Sequence[Failure],
+    ends: Sequence[int] = (),
+) -> _Judged:
+    """Whether the results of suite `name` mean anything.
+
+    `problem` is what is wrong with its report, `ends` the exit codes with which it may end after it ran everything;
+    empty: any.
+    """
+    if result.timed_out:
+        return _Judged("timed-out", f"{name} did not end within {result.duration_s:.0f} s")
+    if problem:
+        return _Judged("untrusted", f"{name}'s results cannot be trusted: {problem}")
+    if result.exit_code == 0 and failures:
+        said = "it ended well, but reported failures"
+        return _Judged("untrusted", f"{name}'s results cannot be trusted: {said}", contradicts=True)
+    if ends and outcomes and result.exit_code not in ends:
+        said = (
+            f"{name} stopped before it had run everything (exit {result.exit_code}): {_tail(result.output)}"
+        )
+        return _Judged("unusable", said)
+    if failures or result.exit_code in ((0,) if outcomes else (0, _NOTHING)):
+        return _Judged()
+    if outcomes and result.exit_code in (1, _NOTHING):
+        said = f"no test failed, and it ended with exit code {result.exit_code}: {_tail(result.output)}"
+        return _Judged("untrusted", f"{name}'s results cannot be trusted: {said}", contradicts=True)
+    return _Judged(
+        "unusable", f"{name} failed outside of any test (exit {result.exit_code}): {_tail(result.output)}"
+    )
+
+
+def _test_run(
+    name: str,
+    command: Sequence[str],
+    result: CommandResult,
+    entries: Sequence[Mapping[str, Any]],
+    problem: str | None,
+) -> SuiteRun:
+    """A run of pytest or unittest from the records of its harness."""
+    outcomes: dict[str, Outcome] = {entry["test"]: entry["outcome"] for entry in entries}
+    failures = [
+        Failure(test=entry["test"], message=entry["message"], path=entry["path"], line=entry["line"])
+        for entry in entries
+        if entry["outcome"] in ("failed", "error")
+    ]
+    if len(outcomes) < len(entries):
+        problem = problem or "a test was reported twice"
+    judged = _judged(name, result, problem, outcomes, failures, ends=(0, 1, _NOTHING))
+    return _suite_run(command, result, outcomes, failures, {}, judged)
 
 
 def _is_hidden(path: str) -> bool:
@@ -367,8 +415,7 @@ def _suite_run(
     outcomes: dict[str, Outcome],
     failures: list[Failure],
     lines: dict[str, int],
-    broken: str | None,
-    fault: Fault = "",
+    judged: _Judged,
 ) -> SuiteRun:
     return SuiteRun(
         command=command[0] if len(command) == 1 else shlex.join(command),
@@ -378,8 +425,9 @@ def _suite_run(
         exit_code=result.exit_code,
         seconds=result.duration_s,
         log=result.output,
-        broken=broken,
-        fault=fault,
+        broken=judged.broken,
+        fault=judged.fault,
+        contradicts=judged.contradicts,
     )
 
 

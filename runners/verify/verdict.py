@@ -117,6 +117,7 @@ Code = Literal[
     "no-scenario",
     "scenario-not-red",
     "scenario-not-green",
+    "scenario-not-run",
     "scenario-blind",
     "scenario-unrelated",
     "held-out-failed",

@@ -40,6 +40,9 @@ _PLAIN = (str, bytes, int, float, bool, type(None), list, tuple, dict, set)
 _report: Any = None
 _reversed = False
 _written = 0
+# What behave calls around steps, by name, as it was when the first feature began; and what else was there later.
+_hooks: dict[str, Any] | None = None
+_changed_hooks: set[str] = set()
 
 
 class ReportFormatter(Formatter):  # type: ignore[misc]
@@ -54,6 +57,7 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
 
     def feature(self, feature: Any) -> None:
         self.current = feature
+        watch_hooks(sys._getframe(1).f_locals)
         if _reversed:
             turn_round(feature)
 
@@ -62,8 +66,24 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
         step.innermost = innermost(step.exc_traceback) if step.status.name in ("failed", "error") else ""
 
     def eof(self) -> None:
+        watch_hooks(sys._getframe(1).f_locals)
         for scenario in sorted(self.current.walk_scenarios(), key=lambda each: each.line):
             write(describe(scenario))
+
+
+def watch_hooks(caller: dict[str, Any]) -> None:
+    """Notice hooks that code under test gave to behave while features ran; environment.py is loaded before.
+
+    `caller` are the names in the frame of behave's that runs a feature.
+    """
+    global _hooks
+    hooks = getattr(caller.get("runner", caller.get("self")), "hooks", None)
+    if isinstance(hooks, dict):
+        if _hooks is None:
+            _hooks = dict(hooks)
+        _changed_hooks.update(
+            f"behave's hook {name}" for name, hook in hooks.items() if _hooks.get(name) is not hook
+        )
 
 
 def turn_round(entity: Any) -> None:
@@ -95,7 +115,17 @@ def describe(scenario: Any) -> dict[str, Any]:
         "step": f"{bad.keyword} {bad.name}" if bad else "",
         "step_status": bad.status.name if bad else "",
         "message": message_of(bad or scenario),
+        "texts": [text_of(step) for step in steps],
     }
+
+
+def text_of(step: Any) -> str:
+    """A step as it stands in the feature, with its text and table; the verifier makes the same of the approved one."""
+    table = step.table
+    rows = [list(table.headings), *(list(row.cells) for row in table.rows)] if table else []
+    return "\n".join(
+        [f"{step.keyword} {step.name}", *([str(step.text)] if step.text else []), *map(str, rows)]
+    )
 
 
 def message_of(thing: Any) -> str:
@@ -160,14 +190,15 @@ def main() -> int:
 
     # Held here, where code under test does not look for them.
     look, compare = parts, replaced
-    before = look("behave", "scenarist_behave")
+    before = look("behave", "scenarist_behave", "builtins")
     ours, arguments = ["-f", "scenarist_behave:ReportFormatter", "-o", "/dev/null"], sys.argv[3:]
     if arguments[:1] == ["--through"]:
         count = int(arguments[1])
         code = through(arguments[2 : 2 + count], [*ours, *arguments[2 + count :]])
     else:
         code = behave([*ours, *arguments])
-    write({"end": _written, "replaced": compare(before, look("behave", "scenarist_behave"), _REMADE)})
+    others = compare(before, look("behave", "scenarist_behave", "builtins"), _REMADE)
+    write({"end": _written, "replaced": [*others, *sorted(_changed_hooks)]})
     return int(code or 0)
 
 

@@ -1,26 +1,34 @@
-"""Loads a test runner from where it is installed, before anything of the repository can be found by its name."""
+"""Loads a test runner from where it is installed, before anything of the repository can be found by its name.
+
+A harness imports this module before all others: from then on until `load`, no folder of the repository is searched,
+not even where the environment puts one on the search path.
+"""
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 
 
+def _outside(places: list[str]) -> list[str]:
+    here = os.getcwd() + os.sep
+    return [place for place in places if place and not (os.path.abspath(place) + os.sep).startswith(here)]
+
+
+_whole = [os.getcwd(), *sys.path]
+sys.path[:] = _outside(sys.path)
+
+
 def load(*names: str) -> None:
-    """Import the modules `names`, then put the working directory in front of the search path, as ``python -m`` would.
+    """Import the modules `names`, then search the working directory first, as ``python -m`` would.
 
     A repository that is itself what is to be loaded, and has it nowhere else, gives its own.
     """
-    here = os.getcwd()
-    whole = [here, *sys.path]
-    outside = [place for place in sys.path if not (os.path.abspath(place) + os.sep).startswith(here + os.sep)]
-    sys.path[:] = outside
     try:
         for name in names:
-            importlib.import_module(name)
+            __import__(name)
     except ImportError:
-        sys.path[:] = whole
+        sys.path[:] = _whole
         for name in names:
-            importlib.import_module(name)
-    sys.path[:] = whole
+            __import__(name)
+    sys.path[:] = _whole

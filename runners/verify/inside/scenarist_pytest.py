@@ -86,15 +86,32 @@ def pytest_collectreport(report: Any) -> None:
 
 
 def pytest_sessionfinish(session: Any) -> None:
-    for entry in (*_seen.values(), {"end": len(_seen), "replaced": _look()}):
+    replaced_now = [*_look(), *plugins(session.config.pluginmanager)]
+    for entry in (*_seen.values(), {"end": len(_seen), "replaced": replaced_now}):
         _report.write(json.dumps(entry) + "\n")
     _report.flush()
+
+
+def plugins(manager: Any) -> list[str]:
+    """The plugins that pytest has now, but its own and `conftest.py`: each by its file or its package.
+
+    What only the change brings was registered by the code under test.
+    """
+    found = set()
+    for plugin in manager.get_plugins():
+        is_module = type(plugin).__name__ == "module"
+        package = str(plugin.__name__ if is_module else type(plugin).__module__)
+        file = str(getattr(sys.modules.get(package), "__file__", None) or package)
+        path = os.path.relpath(file) if os.path.isabs(file) else package
+        if os.path.basename(path) != "conftest.py" and not package.startswith(("_pytest", "__main__")):
+            found.add(f"the plugin {package.partition('.')[0] if path.startswith('..') else path}")
+    return sorted(found)
 
 
 def _watch() -> Callable[[], list[str]]:
     """Look at the runner now; what comes back says what has been replaced since."""
     # Held here, where code under test does not look for them.
-    look, compare, own = parts, replaced, ("pytest", "_pytest", "pluggy", "unittest")
+    look, compare, own = parts, replaced, ("pytest", "_pytest", "pluggy", "unittest", "builtins", "__main__")
     before = look(*own)
     return lambda: compare(before, look(*own))
 

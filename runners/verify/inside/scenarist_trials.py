@@ -9,14 +9,14 @@ another value, or it alone is run with the `switch`. SWITCH is the path of a sym
 instrumented code what it is to do. FEATURE is the file whose place the variants take.
 """
 
+import scenarist_path  # noqa: I001 - before all others
+
 import contextlib
 import json
 import os
 import signal
 import sys
 from typing import Any
-
-import scenarist_path
 
 scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.formatter.base")
 

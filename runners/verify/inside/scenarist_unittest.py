@@ -1,16 +1,22 @@
-"""Runs unittest and writes a JUnit report. It runs inside the sandbox, beside the repository's code, and imports nothing of
-Scenarist.
+"""Runs unittest and reports one JSON line a test. It runs inside the sandbox, beside the repository's code, and imports
+nothing of Scenarist.
 
-    python scenarist_unittest.py REPORT ARGUMENTS…
+    python /opt/scenarist/scenarist_unittest.py REPORT ARGUMENTS…
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import traceback
-import unittest
-import xml.etree.ElementTree as ET
 from typing import Any
+
+import scenarist_path
+from scenarist_watch import parts, replaced
+
+scenarist_path.load("unittest", "unittest.main", "unittest.mock")
+
+import unittest  # noqa: E402
 
 
 class Result(unittest.TextTestResult):
@@ -18,21 +24,22 @@ class Result(unittest.TextTestResult):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.rows: dict[str, tuple[str, str, str, str]] = {}
+        self.rows: dict[str, tuple[str, str, str]] = {}
 
     def note(self, test: Any, outcome: str, message: str = "") -> None:
         name = str(getattr(test, "_testMethodName", "") or test)
         where = f"{type(test).__module__}.{type(test).__qualname__}"
-        if self.rows.get(test.id(), ("",))[0] not in ("failure", "error"):
-            self.rows[test.id()] = (outcome, where, name, message)
+        record = f"{where}::{name}"
+        if self.rows.get(record, ("",))[0] not in ("failed", "error"):
+            self.rows[record] = (outcome, record, message[-4000:])
 
     def addSuccess(self, test: Any) -> None:
         super().addSuccess(test)
-        self.note(test, "")
+        self.note(test, "passed")
 
     def addFailure(self, test: Any, err: Any) -> None:
         super().addFailure(test, err)
-        self.note(test, "failure", "".join(traceback.format_exception(*err)))
+        self.note(test, "failed", "".join(traceback.format_exception(*err)))
 
     def addError(self, test: Any, err: Any) -> None:
         super().addError(test, err)
@@ -41,7 +48,7 @@ class Result(unittest.TextTestResult):
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self.note(test, "failure", "".join(traceback.format_exception(*err)))
+            self.note(test, "failed", "".join(traceback.format_exception(*err)))
 
     def addSkip(self, test: Any, reason: str) -> None:
         super().addSkip(test, reason)
@@ -53,20 +60,25 @@ class Result(unittest.TextTestResult):
 
     def addUnexpectedSuccess(self, test: Any) -> None:
         super().addUnexpectedSuccess(test)
-        self.note(test, "failure", "It was expected to fail, and did not.")
+        self.note(test, "failed", "It was expected to fail, and did not.")
 
 
 def main() -> int:
-    report = sys.argv[1]
-    sys.path.insert(0, "")
+    # The report is opened and greeted before any test is loaded.
+    report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    report.write(json.dumps({"hello": 1}) + "\n")
+    report.flush()
+    # Held here, where code under test does not look for them.
+    look, compare, own = parts, replaced, ("unittest", "builtins", "__main__")
+    before = look(*own)
     runner = unittest.TextTestRunner(resultclass=Result, verbosity=1)
     program = unittest.main(module=None, argv=["unittest", *sys.argv[2:]], testRunner=runner, exit=False)
-    suite = ET.Element("testsuite", name="unittest")
-    for outcome, where, name, message in program.result.rows.values():  # type: ignore[attr-defined]
-        case = ET.SubElement(suite, "testcase", classname=where, name=name)
-        if outcome:
-            ET.SubElement(case, outcome).text = "".join(c for c in message if c.isprintable() or c in "\n\t")
-    ET.ElementTree(suite).write(report, encoding="utf-8")
+    rows = program.result.rows.values()  # type: ignore[attr-defined]
+    for outcome, name, message in rows:
+        record = {"test": name, "outcome": outcome, "path": "", "line": None, "message": message}
+        report.write(json.dumps(record) + "\n")
+    report.write(json.dumps({"end": len(rows), "replaced": compare(before, look(*own))}) + "\n")
+    report.flush()
     return 0 if program.result.wasSuccessful() else 1
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 
 def parts(*packages: str) -> dict[str, tuple[Any, ...]]:
-    """The functions in the loaded modules of `packages` and in their classes, by name."""
+    """The functions in the loaded modules of `packages` and in their classes, by name; of `builtins` everything."""
     found = {}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in packages:
             for key, value in list(vars(module).items()):
-                found[f"{name}.{key}"] = marks(value)
+                # Of Python's own names each counts, but the one that holds the last result.
+                found[f"{name}.{key}"] = (value, None) if name == "builtins" and key != "_" else marks(value)
                 if isinstance(value, type) and value.__module__ == name:
                     for own, method in list(vars(value).items()):
                         found[f"{name}.{key}.{own}"] = marks(method)
