@@ -1,6 +1,7 @@
 """The gate on small repositories: honest work passes, each way to cheat or to be unlucky is named."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from runners.verify.feedback import feedback
 from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
 from runners.verify.suites import SuiteRun, Suites
-from runners.verify.verdict import Verdict
+from runners.verify.verdict import Failure, Outcome, Verdict
 from tests.support.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes
 
 
@@ -164,15 +165,31 @@ def test_a_base_that_is_red_stays_allowed(bench: Workbench) -> None:
     assert next(suite for suite in verdict.suites if suite.name == "pytest").base.failed == 1
 
 
-def test_a_flaky_test_is_told_apart_by_a_rerun(bench: Workbench) -> None:
-    """It fails on the first run in each checkout, and passes from the second on."""
-    flaky = (
-        "import pathlib\n\n\ndef test_sometimes():\n    mark = pathlib.Path('seen')\n"
-        "    seen = mark.exists() or not pathlib.Path('calc.py').read_text().count('double')\n"
-        "    mark.touch()\n    assert seen\n"
-    )
-    verdict = bench.verdict(WORK, base={**BASE, "test_flaky.py": flaky})
-    assert verdict.green, verdict.problems
+@pytest.mark.parametrize(
+    ("outcomes", "green"),
+    [
+        (["passed", "failed", "passed"], True),
+        (["passed", "failed", "failed", "passed", "failed"], True),
+        (["passed", "failed", "failed", "passed", "passed", "passed"], False),
+    ],
+)
+def test_a_test_that_fails_now_and_then_is_told_apart(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, outcomes: list[Outcome], green: bool
+) -> None:
+    """The outcomes of one test run by run: on the base, on the head, once more there, then on the base again."""
+    bench.known = None
+    left = iter(outcomes)
+
+    def run(self: Suites, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
+        outcome = next(left)
+        failures = (
+            () if outcome == "passed" else (Failure(test="test_calc.py::test_add", message="now and then"),)
+        )
+        return SuiteRun(command="pytest", outcomes={"test_calc.py::test_add": outcome}, failures=failures)
+
+    monkeypatch.setattr(Suites, "pytest", run)
+    assert bench.verdict(WORK).green is green
+    assert not list(left), "each of them was run"
 
 
 def test_a_base_whose_tests_cannot_even_start_is_a_broken_environment(bench: Workbench) -> None:

@@ -345,7 +345,7 @@ def _runs(path: str, before: bytes | None, after: bytes | None, commands: Sequen
             words = shlex.split(line, comments=False)
         except ValueError:
             words = line.split()
-        if any(word.removeprefix("./") == path for word in words) and before is not None:
+        if before is not None and path in _scripts(words):
             return True
         programs = {PurePosixPath(word).name for word in words}
         if programs & {"make", "gmake"} and _like(name, ("*akefile", "*.mk")):
@@ -356,6 +356,29 @@ def _runs(path: str, before: bytes | None, after: bytes | None, commands: Sequen
         if any(program in programs and _like(name, (file,)) for program, file in (*runs, ("tox", "tox.ini"))):
             return True
     return False
+
+
+_INTERPRETERS = frozenset(
+    ["bash", "sh", "python", "python3", "node", "ruby", "perl", "php", "env", "exec", "time"]
+)
+_TOOL_FOLDERS = frozenset(["scripts", "script", "tools", "ci", "dev", "hack", "build", "bin", "utils"])
+
+
+def _scripts(words: Sequence[str]) -> set[str]:
+    """The files that a command line runs, and that are tools by their place or suffix: not the program itself."""
+    found: set[str] = set()
+    starts = True
+    for word in words:
+        if word in ("&&", "||", ";", "|", "("):
+            starts = True
+        elif starts:
+            found.add(word.removeprefix("./"))
+            starts = PurePosixPath(word).name in _INTERPRETERS or "=" in word
+    return {
+        word
+        for word in found
+        if word.endswith((".sh", ".bash")) or _TOOL_FOLDERS.intersection(PurePosixPath(word).parts[:1])
+    }
 
 
 _RULE = re.compile(r"^([^\s#:=][^:=#]*?)\s*::?(?!=)\s*([^#\n]*)")
