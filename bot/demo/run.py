@@ -36,6 +36,7 @@ from gherkin.errors import ScenaristError
 from runners.git.command import git
 from runners.models.roster import RuntimeIncomplete
 from runners.sandbox.bubblewrap import available
+from runners.sandbox.scratch import make_state_folder
 
 _HERE = Path(__file__).parent
 _REPO = "demo/bookshop"
@@ -106,7 +107,7 @@ def _state_dir(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
         if keep.exists() and any(keep.iterdir()):
             raise DemoFailed(f"{keep} is not empty.")
-        keep.mkdir(parents=True, exist_ok=True)
+        make_state_folder(keep)
         yield keep.resolve()
         return
     folder = Path(tempfile.mkdtemp(prefix="scenarist-demo-"))

@@ -1,5 +1,6 @@
 """Connections and migrations: SQLite by default, PostgreSQL by URL, the same statements on both."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ def connect(url: str) -> sa.Engine:
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     engine = sa.create_engine(url, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
+        _make_private(engine.url.database)
 
         @sa.event.listens_for(engine, "connect")
         def _configure(connection: Any, _record: Any) -> None:
@@ -34,6 +36,12 @@ def connect(url: str) -> sa.Engine:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _make_private(path: str | None) -> None:
+    """Make the file of an SQLite database, which only this account may read; SQLite makes the ones beside it alike."""
+    if path and path != ":memory:" and Path(path).parent.is_dir():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def migrate(engine: sa.Engine, revision: str = "head") -> None:

@@ -30,7 +30,9 @@ from gherkin.errors import ScenaristError
 log = logging.getLogger(__name__)
 
 _PREFIX = "/webhooks/"
-_JSON = [(b"content-type", b"application/json")]
+# What is announced as JSON is not to be taken for anything else.
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_JSON = [(b"content-type", b"application/json"), _NOSNIFF]
 
 
 def _body(status: str, **more: str) -> bytes:
@@ -58,6 +60,13 @@ REFUSALS = {
 def _error(code: str, message: str = "") -> bytes:
     message = message or REFUSALS[code]
     return json.dumps({"error": {"code": code, "message": message}}).encode()
+
+
+async def _send_plainly(send: Any, message: dict[str, Any]) -> None:
+    """Send a message of ASGI, a response's start with a header that forbids guessing its type."""
+    if message["type"] == "http.response.start":
+        message = {**message, "headers": [*message.get("headers", ()), _NOSNIFF]}
+    await send(message)
 
 
 class WebApp:
@@ -112,7 +121,7 @@ class WebApp:
             await send({"type": "http.response.start", "status": status, "headers": _JSON})
             await send({"type": "http.response.body", "body": body})
         else:
-            await self._pages(scope, receive, send)
+            await self._pages(scope, receive, partial(_send_plainly, send))
 
     async def _webhook(self, scope: Any, receive: Any) -> tuple[int, bytes]:
         forge = scope["path"][len(_PREFIX) :]
@@ -184,8 +193,9 @@ class WebApp:
 
     async def _control(self, request: Request) -> Response:
         """`POST /runs/ID/pause`, and resume, cancel, `retry?phase=implement`, with `Authorization: Bearer TOKEN`."""
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not self._control_token or not hmac.compare_digest(given.encode(), self._control_token.encode()):
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        known = hmac.compare_digest(given.encode(), self._control_token.encode())
+        if not self._control_token or scheme.lower() != "bearer" or not known:
             body = _error("SCN-1207", "This needs the bearer token of SCENARIST_CONTROL_TOKEN.")
             return Response(body, 401, media_type="application/json")
         do = partial(

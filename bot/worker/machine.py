@@ -27,6 +27,7 @@ from bot.worker.processes import (
     wait_for,
 )
 from gherkin.errors import ScenaristError
+from runners.sandbox.scratch import make_state_folder
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def run_up(settings: Settings, host: str, port: int) -> None:
     Raises `PortTaken`, `AlreadyUp`, and `ProcessDied` when a process ends again and again.
     """
     state = settings.state_dir.resolve()
-    state.mkdir(parents=True, exist_ok=True)
+    make_state_folder(state)
     with (
         sigterm_interrupts(),
         _alone(state),

@@ -27,6 +27,7 @@ SHADOW = ".scenarist/shadow"
 log = logging.getLogger(__name__)
 
 # Written anew before each use, so that nothing a past run may have put there is ever read.
+_TRIES = 5
 _MIRROR_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 # What a repository's `.gitattributes` may not ask for, because git fails where it is wrong: git stores files as they are.
 _ATTRIBUTES = "* !working-tree-encoding !filter\n"
@@ -209,7 +210,13 @@ class Worktree:
     def stage(self) -> None:
         """Add everything to the index. Nested repositories become plain files first: git would read their settings."""
         prepare_for_git(self.root)
-        self.git("add", "--all")
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self.git("add", "--all")
+                break
+            except GitFailed:  # a file is gone that git has just seen: a command is running
+                if not tries_left:
+                    raise
         if is_folder(self.root, SHADOW):
             self.git("add", "--all", "--force", "--", SHADOW)  # whatever the repository ignores
 

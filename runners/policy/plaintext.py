@@ -10,6 +10,7 @@ _CONTROL = re.compile(
 # Forges look for these in the rendered text, so that neither entities nor backslashes keep them away:
 # mentions, references that link and close issues, addresses (which close issues as well).
 _ACTIVE = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)|!(?=\d)|:(?=//)|\bw(?=ww\.)", re.IGNORECASE)
+_COMMAND = re.compile(r"^[^\S\n]*::|##\[", re.MULTILINE)
 _JOINER = "\u2060"  # WORD JOINER: no width, and no part of a name or number
 
 MAX_TEXT = 16_000  # characters of a tool's answer that a model is shown
@@ -27,6 +28,16 @@ def cut_middle(text: str, limit: int = MAX_TEXT) -> str:
 def without_controls(text: str) -> str:
     """`text` without control characters other than tabs and line ends."""
     return _CONTROL.sub("", text)
+
+
+def for_terminal(text: str) -> str:
+    """`text` for a terminal or a job's log: no control characters, and no line that a runner of GitHub Actions obeys.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    return _COMMAND.sub(
+        lambda found: found.group()[:-1] + _JOINER + found.group()[-1], without_controls(text)
+    )
 
 
 def defuse(text: str) -> str:

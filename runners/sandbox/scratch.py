@@ -1,17 +1,53 @@
-"""Temporary files of a worker lie below its state folder, where the next start finds and removes them."""
+"""The state folder of a worker: for its eyes only. Temporary files lie below it, where the next start removes them."""
 
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
+
+from gherkin.errors import ScenaristError
+from runners.sandbox.mounts import shown_places
+
+# What only a state folder holds: one that was made by an earlier version is open to others.
+_OURS = ("scenarist.db", "mirrors", "work", "up.lock")
+
+
+class StateFolderShown(ScenaristError):
+    """Every sandbox would show the state folder."""
+
+    code = "SCN-3003"
+    next_step = "Set SCENARIST_STATE_DIR to a folder outside of /usr and of the Python that runs Scenarist."
+
+
+def make_state_folder(folder: Path) -> Path:
+    """Make the state folder, which only this account may enter; returns its absolute path.
+
+    A state folder that is there already and open to others is closed to them. Raises `StateFolderShown` for a folder
+    in a place that sandboxes show, such as the virtual environment: the database and other runs' work lie in it.
+    """
+    place = folder.resolve()
+    shown = next((each for each in shown_places() if place.is_relative_to(each)), None)
+    if shown is not None:
+        raise StateFolderShown(f"The state folder {place} lies in {shown}, which every sandbox shows.")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir(mode=0o700)
+    except FileExistsError:
+        status = place.stat()
+        ours = any((place / name).exists() for name in _OURS) or not any(place.iterdir())
+        open_to_others = stat.S_IMODE(status.st_mode) & 0o077
+        if ours and open_to_others and status.st_uid == os.geteuid() and not status.st_mode & stat.S_ISVTX:
+            place.chmod(0o700)
+    return place
 
 
 def use_private_tmp(state_dir: Path) -> Path:
     """Make a folder of this process the place for temporary files; those of dead processes are removed.
 
-    Child processes inherit it through ``TMPDIR``. Returns the folder.
+    Child processes inherit it through ``TMPDIR``. Returns the folder. Raises `StateFolderShown`.
     """
-    home = state_dir.resolve() / "tmp"
+    home = make_state_folder(state_dir) / "tmp"
     for folder in home.glob("*"):
         if not Path(f"/proc/{folder.name}").exists():
             shutil.rmtree(folder, ignore_errors=True)

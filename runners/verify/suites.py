@@ -225,7 +225,7 @@ class Suites:
         lines: dict[str, int] = {}
         texts: dict[str, tuple[str, ...]] = {}
         for entry in entries:
-            name = _unique(f"{entry['path']}::{entry['name']}", outcomes, numbers)
+            name = unique(f"{entry['path']}::{entry['name']}", outcomes, numbers)
             outcome = _behave_outcome(entry)
             outcomes[name] = outcome
             lines[name] = entry["line"]
@@ -454,7 +454,7 @@ def _behave_outcome(entry: dict[str, Any]) -> Outcome:
     return _BEHAVE.get(entry["status"], "error")
 
 
-def _unique(name: str, taken: Mapping[str, object], numbers: dict[str, int]) -> str:
+def unique(name: str, taken: Mapping[str, object], numbers: dict[str, int]) -> str:
     """`name`, or with the first number behind it that makes it differ from all that is `taken`.
 
     `numbers` remembers the last number of each name, so that many equal names take linear time.

@@ -17,13 +17,14 @@ LABELS = ("agent:implement", "agent:spec")
 class Running:
     """The app under uvicorn in a thread of its own."""
 
-    def __init__(self, store: Store, ring: Any) -> None:
+    def __init__(self, store: Store, ring: Any, control_token: str = "") -> None:
         port = free_port()
         web = WebApp(
             store,
             ring,
             receivers={"github": GitHubReceiver(LABELS, SECRET), "local": GitHubReceiver(LABELS)},
             max_body_bytes=100_000,
+            control_token=control_token,
         )
         self._server = uvicorn.Server(
             uvicorn.Config(web, host="127.0.0.1", port=port, log_level="critical", loop="uvloop")

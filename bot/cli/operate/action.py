@@ -29,6 +29,7 @@ from bot.worker.worker import make_reporter, trusted_handlers, untrusted_handler
 from gherkin.errors import ScenaristError
 from runners.contract.job import FEATURE
 from runners.git.workspaces import Workspaces
+from runners.sandbox.scratch import make_state_folder
 
 _REQUIRED = ("GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_RUN_ID")
 
@@ -62,7 +63,7 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
     if missing:
         raise NotInAction(f"{', '.join(missing)} is not set.")
     settings = _settings(settings, environ, token)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    make_state_folder(settings.state_dir)
     store = open_store(settings.database)
     migrate(store.engine)
     forges = Forges(settings, store)

@@ -17,6 +17,7 @@ from bot.storage.database import connect, is_current
 from gherkin.errors import ScenaristError
 from runners.models.roster import Roster
 from runners.sandbox.bubblewrap import available
+from runners.sandbox.scratch import make_state_folder
 
 _PERMISSIONS = {
     "contents": "write",
@@ -77,7 +78,7 @@ def examine(settings: Settings) -> Iterator[CheckResult]:
 
 def _database(settings: Settings) -> CheckResult:
     shown = sa.make_url(settings.database).render_as_string(hide_password=True)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    make_state_folder(settings.state_dir)
     engine = connect(settings.database)
     try:
         current = is_current(engine)

@@ -17,6 +17,7 @@ from runners.environment.prepare import Environments
 from runners.git.command import GitFailed, read_blob
 from runners.git.local import HistoryMissing, bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
+from runners.policy.plaintext import for_terminal
 from runners.policy.protected import PROTECTED
 from runners.sandbox.bubblewrap import Limits
 from runners.verify.claim import Claim
@@ -98,8 +99,9 @@ def verify_repository(
 
 
 def verdict_text(verdict: Verdict, *, as_json: bool) -> str:
-    """The verdict for people, or as one JSON object."""
+    """The verdict for people, or as one JSON object; nothing in it moves a terminal or commands a job's runner."""
     if as_json:
-        return json.dumps({"green": verdict.green, **verdict.model_dump(mode="json")}, indent=2)
+        text = json.dumps({"green": verdict.green, **verdict.model_dump(mode="json")}, indent=2)
+        return text.replace("##[", "##\\u005b")
     title, summary = Reporter().check_text("", verdict)
-    return f"{title}\n\n{summary}" + ("" if verdict.green else f"\n{feedback(verdict)}\n")
+    return for_terminal(f"{title}\n\n{summary}" + ("" if verdict.green else f"\n{feedback(verdict)}\n"))

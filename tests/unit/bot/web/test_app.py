@@ -216,3 +216,26 @@ def every_event() -> Iterator[type]:
     (union, _field) = get_args(Event)
     for kind in get_args(union):
         yield from get_args(kind) or (kind,)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/runs/nosuch", "/nowhere", "/webhooks/local"])
+def test_no_answer_may_be_taken_for_another_type(web: Running, path: str) -> None:
+    assert httpx.get(f"{web.url}{path}").headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("Bearer the-token", 404),
+        ("bearer the-token", 404),
+        ("the-token", 401),
+        ("Basic the-token", 401),
+        ("Bearer", 401),
+        ("Bearer the-token2", 401),
+        ("", 401),
+    ],
+)
+def test_the_control_token_is_a_bearer_token(sqlite_store: Store, given: str, status: int) -> None:
+    with Running(sqlite_store, lambda _ids: None, control_token="the-token") as web:
+        answer = httpx.post(f"{web.url}/runs/nosuch/cancel", headers={"Authorization": given})
+    assert answer.status_code == status

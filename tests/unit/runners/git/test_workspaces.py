@@ -346,3 +346,65 @@ def test_a_damaged_mirror_keeps_no_worker_from_starting(
     (mirror.path / "HEAD").unlink()
     assert spaces.sweep() == []
     assert mirror.fetch(str(origin), "", ["main"])["main"] == base
+
+
+def test_attributes_that_git_cannot_fulfil_do_not_stop_the_snapshot(
+    origin: Path, spaces: Workspaces, mirror: Mirror
+) -> None:
+    commit = add(origin, {".gitattributes": "*.crlf text eol=crlf\n", "lines.crlf": "one\n"})
+    mirror.fetch(f"file://{origin}", "", ["main"])
+    with spaces.worktree(mirror, commit, "run", "work") as tree:
+        assert (tree.root / "lines.crlf").read_bytes() == b"one\r\n"  # what works is kept
+        (tree.root / ".gitattributes").write_text(
+            "*.txt working-tree-encoding=UTF-16\n*.md working-tree-encoding=no-such-charset\n*.x filter=nowhere\n"
+        )
+        (tree.root / "odd.txt").write_bytes(b"\xff\xfe\xd8")
+        (tree.root / "readme.md").write_text("read me")
+        (tree.root / "a.x").write_text("x")
+        with pytest.raises(GitFailed, match=r"UTF-16|no-such-charset"):  # the control
+            git("add", "--all", git_dir=_plain(tree.root, mirror), work_tree=tree.root)
+        kept = tree.snapshot(commit)
+    assert read_blob(mirror.path, kept, "odd.txt") == b"\xff\xfe\xd8"
+    assert read_blob(mirror.path, kept, "readme.md") == b"read me"
+
+
+def _plain(root: Path, mirror: Mirror) -> Path:
+    """A repository without our own attributes."""
+    path = root.parent / "plain.git"
+    git("clone", "--quiet", "--bare", str(mirror.path), str(path), git_dir=mirror.path)
+    return path
+
+
+def test_permissions_that_commands_set_do_not_stop_the_snapshot(
+    origin: Path, spaces: Workspaces, mirror: Mirror
+) -> None:
+    commit = mirror.fetch(f"file://{origin}", "", ["main"])["main"]
+    with spaces.worktree(mirror, commit, "run", "work") as tree:
+        (tree.root / "folder").mkdir()
+        (tree.root / "folder" / "file").write_text("kept")
+        (tree.root / "folder" / "tool").write_text("kept")
+        (tree.root / "folder" / "tool").chmod(0o6711)
+        (tree.root / "folder" / "file").chmod(0o000)
+        (tree.root / "folder").chmod(0o000)
+        kept = tree.snapshot(commit)
+        assert (tree.root / "folder" / "tool").stat().st_mode & 0o7777 == 0o711
+    assert read_blob(mirror.path, kept, "folder/file") == b"kept"
+
+
+def test_a_file_that_comes_and_goes_does_not_stop_the_snapshot(
+    origin: Path, spaces: Workspaces, mirror: Mirror
+) -> None:
+    commit = mirror.fetch(f"file://{origin}", "", ["main"])["main"]
+    with spaces.worktree(mirror, commit, "run", "work") as tree:
+        failed: list[GitFailed] = []
+        add_all = tree.git
+
+        def vanishing(*args: str) -> str:
+            if args[:2] == ("add", "--all") and not failed:
+                failed.append(GitFailed("unable to index file"))
+                raise failed[0]
+            return add_all(*args)
+
+        tree.git = vanishing  # type: ignore[method-assign]
+        (tree.root / "b.txt").write_text("two")
+        assert read_blob(mirror.path, tree.snapshot(commit), "b.txt") == b"two" and failed

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from runners.policy.redact import GONE, Redactor, redactor
+from tests.support.growth import assert_linear
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----"
 TOKENS = [
@@ -63,3 +64,30 @@ def test_an_audit_entry_has_no_password() -> None:
 def test_it_takes_linear_time() -> None:
     noise = "-----BEGIN PRIVATE KEY-----" * 4000 + "a://" * 10_000 + "password" * 10_000
     assert Redactor().audit(noise) is not None
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY----------END RSA PRIVATE KEY-----",
+        "-",
+        "a",
+        "password='",
+        "http://a:",
+        "ghp_",
+        "secret",
+    ],
+)
+def test_a_long_line_takes_linear_time(part: str) -> None:
+    assert_linear(lambda size: (part * size)[:size], Redactor().audit)
+
+
+def test_private_keys_that_stand_together() -> None:
+    other = KEY.replace("RSA", "EC")
+    assert Redactor().text(f"a {KEY} b {other} c") == f"a {GONE} b {GONE} c"
+    begin = KEY.split("\n")[0]
+    assert Redactor().text(f"{begin} {KEY}") == GONE  # nothing of a key is left, however it begins
+    far = f"{begin}{'x' * 30_000}"
+    assert Redactor().text(f"{far}{KEY}") == f"{far}{GONE}"
+    assert Redactor().text(f"{begin} {other}") == f"{begin} {GONE}"

@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 
 from runners.sandbox.bubblewrap import Sandbox
+from runners.tools import test_runs
 from runners.tools.base import ToolContext
 from runners.tools.test_runs import Project, Testing, added_lines
 from runners.verify.suites import Suites
+from tests.support.growth import assert_linear
 from tests.support.tool_context import call, context
 
 FEATURE = """Feature: Sums
@@ -189,3 +191,8 @@ def test_a_suite_that_never_could_be_run_makes_nothing_worse(ctx: ToolContext) -
     known = Testing(ctx.root, testing._suites, {"pytest": testing._suites.pytest(ctx.root)})
     found = known.run("test_calc.py")
     assert found.ok and "could not be run without your change either" in found.text
+
+
+def test_output_without_failures_takes_linear_time() -> None:
+    for part in ("\n", " ", "thread '", "FAILED\n", "x\n\t"):
+        assert_linear(lambda size, part=part: (part * size)[:size], test_runs._excerpt)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.verify.collector import Collector
 from runners.verify.foreign import PRESETS, TestSuite, Unreadable, read_results
-from runners.verify.suites import SuiteRun, Suites
+from runners.verify.suites import SuiteRun, Suites, unique
+from tests.support.growth import assert_linear
 
 REPORTS = Path(__file__).parents[3] / "corpus" / "test_reports"
 
@@ -84,6 +86,47 @@ def test_an_exit_code_is_one_test() -> None:
     suite = TestSuite(name="smoke", command="true", format="exit-code")
     assert read_results(suite, "", b"", 0).outcomes == {"smoke": "passed"}
     assert read_results(suite, "boom", b"", 2).failures[0].message == "boom"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("cargo", "\n"),
+        ("cargo", "---- a stdout ----\n"),
+        ("cargo", "     Running tests/a.rs\ntest a ... FAILED\n"),
+        ("cargo", "test a ... "),
+        ("cargo", "---- a stdout ----\nfailed\ntest a ... FAILED\n"),
+        ("go", "FAIL p [build failed]\n"),
+        ("go", '{"Package": "p", "Test": "t", "Action": "fail"}\n{"Package": "q", "Action": "fail"}\n'),
+    ],
+)
+def test_a_long_report_takes_linear_time(name: str, part: str) -> None:
+    def text(size: int) -> str:
+        return part * (size // len(part))
+
+    assert_linear(text, lambda printed: read_results(PRESETS[name], printed, b"", 1))
+
+
+def test_many_scenarios_of_one_name_take_linear_time() -> None:
+    def named(text: str) -> dict[str, str]:
+        taken: dict[str, str] = {}
+        numbers: dict[str, int] = {}
+        for name in text.split():
+            taken[unique(name, taken, numbers)] = ""
+        return taken
+
+    assert list(named("a a a b a")) == ["a", "a (2)", "a (3)", "b", "a (4)"]
+    assert_linear(lambda size: "a " * (size // 2), named)
+
+
+def test_a_record_in_many_parts_takes_linear_time(tmp_path: Path) -> None:
+    def collected(text: str) -> int:
+        with Collector(tmp_path / "pipe") as collector:
+            for _ in range(len(text)):
+                collector._take(b"x" * 100)
+        return len(collector.entries)
+
+    assert_linear(lambda size: "x" * (size // 10), collected)
 
 
 # -- in a sandbox ------------------------------------------------------------------------------------------
