@@ -66,6 +66,8 @@ def _worker_memory() -> list[float]:
         try:
             if b"--queues\0runs\0" not in (process / "cmdline").read_bytes():
                 continue
+            if (process / "comm").read_text() == "sh\n":  # the guard of its process group
+                continue
             lines = (process / "smaps_rollup").read_text().splitlines()
         except OSError:
             continue

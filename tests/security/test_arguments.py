@@ -32,7 +32,7 @@ TRICKS = {
     "a format": "%s%n{0.__class__}{{7*7}}",
     "git's magic": ":(top,exclude)*",
     "a very long name": "x" * 5000,
-    "ten megabytes": "x" * 10_000_000,
+    "two megabytes": "x" * 2_000_000,
     "dots": "/".join([".."] * 50) + "/etc/passwd",
     "a glob": "**/**/**/**/**/**/**/**/**/[!a]*",
     "a slow expression": "(a+)+$(?#" + "a" * 40 + ")",
@@ -75,6 +75,8 @@ def test_attack_an_argument(full: ToolContext, trick: str, tmp_path: Path) -> No
     for tool in TOOLS:
         if tool.name in ("shell", "start_command") and trick == "a shell":
             continue  # this one is what they are for
+        if required(tool, "one") == required(tool, "another"):
+            continue  # it takes no text
         result = call(full, tool.name, **required(tool, TRICKS[trick]))
         assert result.text and len(result.text) < 17_000, tool.name
         assert "The tool failed" not in result.text, (tool.name, result.text)
