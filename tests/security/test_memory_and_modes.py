@@ -13,7 +13,7 @@ from runners.sandbox import bubblewrap, cgroups
 from runners.sandbox import watch as watching
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.sandbox.watch import DiskWatch
-from tests.security.conftest import Attack
+from tests.support.attacks import Attack
 
 # Each takes 400 MB in a way that RLIMIT_DATA does not count, waits to be noticed, and says that it had them.
 KINDS = {

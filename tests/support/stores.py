@@ -1,8 +1,14 @@
-"""Runs in a store without a bot: a clock that stands still, requests and leases."""
+"""Runs in a store without a bot: a clock that stands still, requests, leases, and a driver that is called by hand."""
 
-from bot.log.events import RunRequested
-from bot.storage.store import RunClaim, Store
+from typing import get_args
+
+from bot.log.events import Phase, RunRequested
+from bot.log.state import RunState, fold
+from bot.runs.driver import Driver
+from bot.storage.store import Store
 from runners.contract.workorder import WorkOrder
+
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 class Clock:
@@ -33,3 +39,14 @@ def claim(store: Store, run_id: str, seconds: float = 30) -> RunClaim:
     found = store.claim(run_id, ["prepare"], seconds)
     assert found is not None
     return found
+
+
+def drive(store: Store, driver: Driver, clock: Clock, run_id: str) -> RunState:
+    """Let a driver work on a run until it ends, five minutes between phases."""
+    for _ in range(60):
+        driver.advance(run_id)
+        state = fold(store.entries(run_id))
+        if state.status != "active":
+            return state
+        clock.now += 301
+    raise AssertionError("the run did not end")

@@ -1,14 +1,13 @@
 """Strangers' text in comments: it shows, and does nothing."""
 
 import re
-import unicodedata
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.report.escape import block, code, html_text, inline, prose, sentence
 from tests.support import gfm
+from tests.support.strangers import EVIL, acts
 
 J = "\u2060"  # keeps forges from acting on what follows a mark
 
@@ -98,96 +97,10 @@ def test_prose_keeps_paragraphs_and_lists() -> None:
 
 
 # What Markdown, HTML and the forges act on, mixed with other text.
-_SIGNS = st.sampled_from(
-    [
-        *(
-            "@ada",
-            "#12",
-            "Closes #12",
-            "fixes gh-3",
-            "!7",
-            "https://evil.example/1",
-            "www.evil.example",
-            "a@b.example",
-        ),
-        *(
-            "<img src=x>",
-            "<!-- x -->",
-            "-->",
-            "</details>",
-            "<script>",
-            "&lt;",
-            "![x](y)",
-            "[x](javascript:1)",
-        ),
-        *(
-            "```",
-            "````gherkin",
-            "~~~",
-            "`",
-            "``",
-            "`code`",
-            "/close",
-            "/approve",
-            "***",
-            "__x__",
-            "# h",
-            "## h",
-            "> q",
-        ),
-        *(
-            "- ",
-            "* ",
-            "+ ",
-            "1. ",
-            "10) ",
-            "===",
-            "---",
-            "|",
-            "|---|",
-            "\\",
-            "\\|",
-            "$$",
-            "~~x~~",
-            "[ ] ",
-            "[x]: y",
-            "[^1]",
-        ),
-        *(
-            "\n",
-            "\n\n",
-            "\r\n",
-            "\t",
-            "    ",
-            " ",
-            "\u2028",
-            "\u200b",
-            "\x1b[2J",
-            "\ud800",
-            "a",
-            "word",
-            "ä",
-            "🟢",
-        ),
-    ]
-)
-EVIL = st.lists(st.one_of(_SIGNS, st.text(max_size=8)), max_size=12).map("".join)
 # Everything that a text of a stranger may become: its own paragraphs, lists and inline code.
 _OWN = re.compile(
     r" *(?:paragraph_open p|bullet_list_open ul|ordered_list_open ol|list_item_open li|text(?: code_inline| html_inline)*)"
 )
-
-
-def acts(text: str) -> list[str]:
-    """What a forge would do with a text, beyond showing it."""
-    found = re.findall(r"@\w|(?:#|!|\bgh-)\d|://|\bwww\.|^/\w", text, re.IGNORECASE | re.MULTILINE)
-    found += [each for each in text if unicodedata.category(each) in ("Cs",) or each == "\x1b"]
-    for token in gfm.tokens(text):
-        found += [child.type for child in token.children or [] if child.type in ("image", "link_open")]
-        html = [child for child in token.children or [] if child.type == "html_inline"]
-        found += [child.content for child in html if child.content not in ("<code>", "</code>")]
-        found += [token.type] if token.type == "html_block" else []
-    return found
 
 
 @given(EVIL)

@@ -25,7 +25,7 @@ from runners.verify.verdict import (
     Verdict,
 )
 from tests.support import gfm, logs
-from tests.unit.bot.report.test_escape import EVIL, acts
+from tests.support.strangers import EVIL, acts
 
 RUN = "01J00000000000000000000000"
 REPORTER = Reporter("https://bot.example")

@@ -16,8 +16,7 @@ from runners.contract.events import BaselineReached
 from runners.contract.job import PhaseResult
 from runners.environment.install import EnvironmentBroken
 from runners.models.chat import ModelUnavailable
-from tests.support.stores import Clock, start
-from tests.unit.bot.runs.test_driver import PHASES, drive
+from tests.support.stores import PHASES, Clock, drive, start
 
 Result = PhaseResult[Event]
 _LONG = 60.0  # only ends a hang

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -20,10 +19,8 @@ from bot.runs.worker_identity import is_gone, worker_identity
 from bot.storage.store import RunClaim, Store
 from runners.contract.job import PhaseResult
 from runners.git.command import GitFailed
-from tests.support.stores import Clock, claim, start
+from tests.support.stores import PHASES, Clock, claim, drive, start
 from tests.support.waiting import wait_until
-
-PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 @pytest.fixture
@@ -49,16 +46,6 @@ def make(store: Store, clock: Clock) -> Make:
         )
 
     return make
-
-
-def drive(store: Store, driver: Driver, clock: Clock, run_id: str) -> RunState:
-    for _ in range(60):
-        driver.advance(run_id)
-        state = fold(store.entries(run_id))
-        if state.status != "active":
-            return state
-        clock.now += 301
-    raise AssertionError("the run did not end")
 
 
 def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: Clock) -> None:

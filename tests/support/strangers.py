@@ -1,0 +1,95 @@
+"""Text from strangers that tries to act on a forge, and what it would do there."""
+
+import re
+import unicodedata
+
+from hypothesis import strategies as st
+
+from tests.support import gfm
+
+_SIGNS = st.sampled_from(
+    [
+        *(
+            "@ada",
+            "#12",
+            "Closes #12",
+            "fixes gh-3",
+            "!7",
+            "https://evil.example/1",
+            "www.evil.example",
+            "a@b.example",
+        ),
+        *(
+            "<img src=x>",
+            "<!-- x -->",
+            "-->",
+            "</details>",
+            "<script>",
+            "&lt;",
+            "![x](y)",
+            "[x](javascript:1)",
+        ),
+        *(
+            "```",
+            "````gherkin",
+            "~~~",
+            "`",
+            "``",
+            "`code`",
+            "/close",
+            "/approve",
+            "***",
+            "__x__",
+            "# h",
+            "## h",
+            "> q",
+        ),
+        *(
+            "- ",
+            "* ",
+            "+ ",
+            "1. ",
+            "10) ",
+            "===",
+            "---",
+            "|",
+            "|---|",
+            "\\",
+            "\\|",
+            "$$",
+            "~~x~~",
+            "[ ] ",
+            "[x]: y",
+            "[^1]",
+        ),
+        *(
+            "\n",
+            "\n\n",
+            "\r\n",
+            "\t",
+            "    ",
+            " ",
+            "\u2028",
+            "\u200b",
+            "\x1b[2J",
+            "\ud800",
+            "a",
+            "word",
+            "ä",
+            "🟢",
+        ),
+    ]
+)
+EVIL = st.lists(st.one_of(_SIGNS, st.text(max_size=8)), max_size=12).map("".join)
+
+
+def acts(text: str) -> list[str]:
+    """What a forge would do with a text, beyond showing it."""
+    found = re.findall(r"@\w|(?:#|!|\bgh-)\d|://|\bwww\.|^/\w", text, re.IGNORECASE | re.MULTILINE)
+    found += [each for each in text if unicodedata.category(each) in ("Cs",) or each == "\x1b"]
+    for token in gfm.tokens(text):
+        found += [child.type for child in token.children or [] if child.type in ("image", "link_open")]
+        html = [child for child in token.children or [] if child.type == "html_inline"]
+        found += [child.content for child in html if child.content not in ("<code>", "</code>")]
+        found += [token.type] if token.type == "html_block" else []
+    return found
