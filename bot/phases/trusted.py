@@ -16,14 +16,22 @@ from bot.runs.claimed_run import ClaimedRun
 from gherkin.errors import ScenaristError
 from runners.contract.job import BASE, FEATURE, PATCH, WORK, PhaseResult
 from runners.contract.workorder import WorkOrder
-from runners.git.command import PLAIN, GitFailed, conflicts, git, is_ancestor, push, remote_heads
+from runners.git.command import (
+    PLAIN,
+    GitFailed,
+    conflicts,
+    git,
+    is_ancestor,
+    newest_subjects,
+    push,
+    remote_heads,
+)
 from runners.git.workspaces import SHADOW, Mirror, Workspaces, branch_slug, work_ref
 from runners.verify.verdict import Verdict
 
 CHECK_NAME = "scenarist"
 _MAX_PATCH = 200_000
 _MAX_BRANCHES = 50
-_LOG = 50  # commits, from whose subjects a repository's habit is told
 
 
 class BranchMoved(ScenaristError):
@@ -171,12 +179,11 @@ class Trusted:
         mirror = self.workspaces.mirror(forge.kind, repo.full_name)
         tip = mirror.fetch(access.url, access.header, [target])[target]
         mirror.unbundle(bundle, work_ref(run_id))
-        log = git("log", f"--max-count={_LOG}", "--format=%s", prepared.base, git_dir=mirror.path)
         features = prepared.settings.features_folder
         return Surroundings(
             drift=_drift(mirror, prepared.base, target, tip, verdict.head_sha),
             others=unexpected_files(mirror.path, verdict.base_sha, verdict.head_sha, features),
-            log=log.splitlines(),
+            log=newest_subjects(mirror.path, prepared.base),
         )
 
     def _of(self, state: RunState) -> tuple[RunRequested, Repo, Forge]:

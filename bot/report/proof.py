@@ -54,7 +54,7 @@ class Row(NamedTuple):
 def proof_rows(verdict: Verdict, width: int) -> list[Row]:
     """Scenarios, then tests of the change, then whole suites."""
     rows = [
-        Row("scenario", inline(proof.name, width), MARKS[proof.base], MARKS[proof.head] + _remark(proof))
+        Row("scenario", _scenario(proof, width), MARKS[proof.base], MARKS[proof.head] + _remark(proof))
         for proof in verdict.scenarios
     ]
     rows += [_test_row(proof, width) for proof in verdict.tests]
@@ -63,6 +63,21 @@ def proof_rows(verdict: Verdict, width: int) -> list[Row]:
         for suite in verdict.suites
     ]
     return rows
+
+
+def _scenario(proof: ScenarioProof, width: int) -> str:
+    line = proof.findings.line
+    return inline(proof.name, width) + (f"<br><sub>{line}</sub>" if line else "")
+
+
+def experiments_text(verdict: Verdict) -> str:
+    """What the small print below the scenarios means; empty when there is none."""
+    if not any(proof.findings.line for proof in verdict.scenarios):
+        return ""
+    return (
+        "Below a scenario: how many changes of its expected values it noticed (flips), how many breaks of the new code "
+        "(sabotage), and how many further examples, which the model had not seen, passed (held-out)."
+    )
 
 
 def _remark(proof: ScenarioProof) -> str:

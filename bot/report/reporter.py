@@ -11,6 +11,7 @@ from bot.report.escape import block, code, html_text, inline, prose, sentence
 from bot.report.proof import (
     Detail,
     Surroundings,
+    experiments_text,
     mutation_text,
     proof_rows,
     remark_place,
@@ -168,6 +169,7 @@ class Reporter:
                 "verdict": verdict,
                 "rows": proof_rows(verdict, detail.width),
                 "mutation": mutation_text(state, verdict),
+                "experiments": experiments_text(verdict),
                 "warnings": warnings(state, verdict, around, detail),
                 "baseline": baseline_text(state.baseline) if state.baseline is not None else "",
                 "spec": state.spec,

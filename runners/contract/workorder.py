@@ -7,6 +7,8 @@ from gherkin.values import Frozen
 
 # The git trailer that names the order a commit was made for.
 ORDER_TRAILER = "Work-Order"
+# The git trailer that names the issue or pull request.
+REFS_TRAILER = "Refs"
 # The trailers by which a later run finds what an earlier one made its commit for.
 FEATURE_TRAILER = "Scenarist-Feature"
 KIND_TRAILER = "Scenarist-Kind"

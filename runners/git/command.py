@@ -192,6 +192,11 @@ def changed_files(git_dir: Path, base: str, head: str) -> list[tuple[str, str]]:
     return list(zip(parts[0::2], parts[1::2], strict=False))
 
 
+def newest_subjects(git_dir: Path, commit: str, most: int = 50) -> list[str]:
+    """The subjects of `commit` and of at most `most` - 1 commits before it, newest first."""
+    return git("log", f"--max-count={most}", "--format=%s", commit, git_dir=git_dir).splitlines()
+
+
 def read_blob(git_dir: Path, commit: str, path: str) -> bytes | None:
     """The bytes of `path` in `commit`, or None when it is not a file there."""
     try:

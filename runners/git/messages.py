@@ -37,10 +37,9 @@ def habitual(text: str, kind: Kind, number: int, log: Sequence[str], limit: int 
     """
     plain = " ".join(text.split())
     plain = _LABEL.sub("", plain, count=1) if _LABEL.match(plain) else plain
-    subjects = [line for line in log if line and not line.startswith(("Merge ", "Revert "))]
-    prefix = ""
+    subjects = _own(log)
+    prefix = _prefix_of(log, kind, number)
     if len(subjects) >= _ENOUGH:
-        prefix = _prefix(subjects, kind, number)
         rests = [_without_prefix(line) for line in subjects]
         plain = _without_prefix(plain) or plain
         if _share(rests, lambda rest: rest[:1].islower()):
@@ -50,6 +49,22 @@ def habitual(text: str, kind: Kind, number: int, log: Sequence[str], limit: int 
         plain = plain.rstrip(".")
         plain += "." if _share(rests, lambda rest: rest.endswith(".")) else ""
     return prefix + shortened(plain, limit - len(prefix))
+
+
+def commit_subject(verb: str, text: str, kind: Kind, number: int, log: Sequence[str]) -> str:
+    """The subject of a commit that does `verb` ("Implement") to what an issue's title (`text`) asks for.
+
+    It has the prefix that the subjects in `log` have; where they have none, it names the verb and the `number`.
+    """
+    prefix = _prefix_of(log, kind, number)
+    if not prefix:
+        start = f"{verb} #{number}: "
+        return start + shortened(text, MAX_SUBJECT - len(start))
+    said = "" if verb == "Implement" else f"{verb.lower()} "
+    title = habitual(text, kind, number, log)[len(prefix) :]
+    if verb == "Specify" and _TYPED.match(prefix):
+        prefix = "test: "
+    return f"{prefix}{said}{shortened(title, MAX_SUBJECT - len(prefix) - len(said))}"
 
 
 def shortened(text: str, limit: int = MAX_SUBJECT) -> str:
@@ -70,7 +85,16 @@ def message(subject: str, body: str, trailers: Mapping[str, str]) -> str:
     return "\n\n".join([*parts, "\n".join(f"{name}: {value}" for name, value in trailers.items())]) + "\n"
 
 
-def _prefix(subjects: Sequence[str], kind: Kind, number: int) -> str:
+def _own(log: Sequence[str]) -> list[str]:
+    """The subjects that people wrote."""
+    return [line for line in log if line and not line.startswith(("Merge ", "Revert "))]
+
+
+def _prefix_of(log: Sequence[str], kind: Kind, number: int) -> str:
+    """The prefix that more than half of the subjects have, for this kind and issue; empty if they have none."""
+    subjects = _own(log)
+    if len(subjects) < _ENOUGH:
+        return ""
     if _share(subjects, lambda line: _TYPED.match(line) is not None):
         return f"{_TYPES[kind]}: "
     if not number:

@@ -17,8 +17,9 @@ from runners.contract.events import (
     VerdictReached,
 )
 from runners.contract.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, scenarios_folder
-from runners.contract.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
-from runners.git.command import commit_on, git, tree_entries
+from runners.contract.workorder import KIND_TRAILER, ORDER_TRAILER, REFS_TRAILER, RUN_TRAILER
+from runners.git.command import commit_on, git, newest_subjects, tree_entries
+from runners.git.messages import commit_subject, message
 from runners.git.workspaces import SHADOW, Worktree, work_ref
 from runners.loop.agent import Agent, Ended
 from runners.loop.calls import Caller
@@ -31,7 +32,6 @@ from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
 from runners.phases.toolkit import tools_of
-from runners.policy.plaintext import defuse, one_line
 
 _MAX_ASKED = 10
 
@@ -180,20 +180,19 @@ def _committed(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
     """
     verb = "Revise" if job.order.kind == "revise" else "Implement"
     number = job.order.pull if job.order.kind == "revise" else job.order.number
-    message = (
-        f"{verb} #{number}: {one_line(job.order.title)}\n\n{defuse(summary)}\n\n"
-        f"{ORDER_TRAILER}: {job.order.digest}\n{RUN_TRAILER}: {job.run_id}\n"
-    )
-    if job.spec.path and not job.spec.shadow:
-        tree.commit(message)
-        return tree.head, tree.bundle(job.base)
-    message += f"{KIND_TRAILER}: {job.spec.kind}\n"
-    message += f"{FEATURE_TRAILER}: {job.spec.path}\n" if job.spec.path else ""
     git_dir = tree.mirror.path
+    log = newest_subjects(git_dir, job.base)
+    subject = commit_subject(verb, job.order.title, job.spec.kind, number or 0, log)
+    trailers = {REFS_TRAILER: f"#{number}", ORDER_TRAILER: job.order.digest, RUN_TRAILER: job.run_id}
+    if job.spec.path and not job.spec.shadow:
+        tree.commit(message(subject, summary, trailers))
+        return tree.head, tree.bundle(job.base)
+    trailers[KIND_TRAILER] = job.spec.kind
     everything = tree.snapshot(job.spec.commit)
     beside = [entry.path for entry in tree_entries(git_dir, everything, SHADOW)]
     parent = git("rev-parse", f"{job.spec.commit}^1", git_dir=git_dir)
-    change = commit_on(git_dir, parent, message, tree=everything, removed=beside)
+    text = message(subject, summary, trailers)
+    change = commit_on(git_dir, parent, text, tree=everything, removed=beside)
     proof = commit_on(
         git_dir, change, "The scenarios beside the change", tree=everything, also=[job.spec.commit]
     )

@@ -30,8 +30,24 @@ from runners.contract.events import (
     SpecWritten,
 )
 from runners.contract.job import FEATURE, WORK, Job, PhaseResult
-from runners.contract.workorder import FEATURE_TRAILER, KIND_TRAILER, ORDER_TRAILER, RUN_TRAILER
-from runners.git.command import TreeEntry, commit_on, git, list_files, read_blob, store_blob, tree_entries
+from runners.contract.workorder import (
+    FEATURE_TRAILER,
+    KIND_TRAILER,
+    ORDER_TRAILER,
+    REFS_TRAILER,
+    RUN_TRAILER,
+)
+from runners.git.command import (
+    TreeEntry,
+    commit_on,
+    git,
+    list_files,
+    newest_subjects,
+    read_blob,
+    store_blob,
+    tree_entries,
+)
+from runners.git.messages import commit_subject, message
 from runners.git.workspaces import SHADOW, Mirror, branch_slug, work_ref
 from runners.loop.conversation import as_message
 from runners.loop.prompting import RepositoryFacts, specify_prompt
@@ -279,13 +295,17 @@ def _commit_spec(
     content = render(feature, _configured_language(job, mirror)).encode()
     if read_blob(mirror.path, job.base, path) == content:
         return PhaseResult("gave_up", f"{path} is already in the repository, word for word.")
-    message = (
-        f"Specify #{job.order.number}: {one_line(job.order.title)}\n\n"
-        f"{FEATURE_TRAILER}: {path}\n{KIND_TRAILER}: {kind}\n{ORDER_TRAILER}: {job.order.digest}\n"
-    )
+    log = newest_subjects(mirror.path, job.base)
+    trailers = {
+        REFS_TRAILER: f"#{job.order.number}",
+        FEATURE_TRAILER: path,
+        KIND_TRAILER: kind,
+        ORDER_TRAILER: job.order.digest,
+    }
+    text = message(commit_subject("Specify", job.order.title, kind, job.order.number, log), "", trailers)
     entry = TreeEntry("100644", store_blob(mirror.path, content), path)
     language = [] if beside else _grown(job, mirror, drafted.terms)
-    commit = commit_on(mirror.path, job.base, message, added=[entry, *language])
+    commit = commit_on(mirror.path, job.base, text, added=[entry, *language])
     bundle = mirror.bundle_commit(commit, work_ref(job.run_id), base=job.base)
     written = SpecWritten.model_validate(
         {
@@ -314,16 +334,21 @@ def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEv
         written = SpecWritten(path="", sha256="", source="issue", scenarios=(), commit=commit, kind=kind)
         return PhaseResult("done", events=[written], artifacts={WORK: _bundled(job, mirror, commit)})
     path = _trailer(mirror, job, head, FEATURE_TRAILER)
-    if not path:
-        return PhaseResult("gave_up", "The branch has no feature file written by Scenarist.")
-    shadow = path.startswith(f"{SHADOW}/")
+    # Commits name no file that is not in them: scenarios beside the change are found by the run that made it.
+    shadow = not path or path.startswith(f"{SHADOW}/")
     commit = _with_shadow(job, services, mirror, head) if shadow else head
-    content = read_blob(mirror.path, commit, path)
+    path = path or next(
+        (each for each in list_files(mirror.path, commit, SHADOW) if each.endswith(".feature")), ""
+    )
+    content = read_blob(mirror.path, commit, path) if path else None
     if content is None:
-        reason = (
-            "The scenarios of this pull request are not in it, and not kept here any more." if shadow else ""
+        kept = shadow and _trailer(mirror, job, head, RUN_TRAILER)
+        return PhaseResult(
+            "gave_up",
+            "The scenarios of this pull request are not in it, and not kept here any more."
+            if kept
+            else "The branch has no feature file written by Scenarist.",
         )
-        return PhaseResult("gave_up", reason or "The branch has no feature file written by Scenarist.")
     try:
         feature = parse(content.decode(), path)
     except (FeatureInvalid, UnicodeDecodeError) as error:

@@ -12,6 +12,7 @@ from bot.report.escape import inline
 from bot.report.proof import Surroundings
 from bot.report.reporter import MAX_BODY, Reporter
 from runners.contract.events import Committed, Remark, Reviewed, SpecWritten, VerdictReached
+from runners.verify.experiments.findings import Findings, Tally
 from runners.verify.verdict import (
     ChangedTests,
     Counts,
@@ -253,6 +254,18 @@ def test_a_file_that_the_base_cannot_load_is_one_row() -> None:
     rows = gfm.table_rows(pull(tests=(new, edited)))
     assert ["new tests", "tests/test_shop.py (5 tests)", "🔴 cannot be loaded", "🟢 passed"] in rows
     assert ["changed test", "tests/t.py::test_a", "🔴 failed", "🟢 passed"] in rows
+
+
+def test_the_experiments_on_a_scenario_stand_below_its_name() -> None:
+    findings = Findings(flips=Tally(good=3, tried=3), sabotage=Tally(good=1, tried=2))
+    text = pull(scenarios=(logs.PROOF.model_copy(update={"findings": findings}),))
+    assert [
+        "scenario",
+        "Free from 50 eurosflips 3/3 · sabotage 1/2",
+        "🔴 failed",
+        "🟢 passed",
+    ] in gfm.table_rows(text)
+    assert "breaks of the new code (sabotage)" in gfm.words(text) and "sabotage" not in pull()
 
 
 def test_a_check_shows_the_same_table_and_the_findings_as_a_list() -> None:
