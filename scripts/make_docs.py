@@ -1,4 +1,4 @@
-"""Writes the documents that follow from the code: error codes, settings, the repository's configuration.
+"""Writes the documents that follow from the code: error codes, settings, a repository's configuration, examples.
 
 python -m scripts.make_docs            write them
 python -m scripts.make_docs --check    exit 1 when one is stale
@@ -24,6 +24,7 @@ from bot.web.app import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
 from gherkin.lint.linter import RULES
 from runners.policy.protected import GROUPS
+from scripts.examples import examples
 
 DOCS = Path(__file__).parents[1] / "docs"
 _NOTE = "<!-- Written by `make docs`; do not edit. -->\n"
@@ -171,6 +172,7 @@ def documents() -> dict[str, str]:
         "config.md": config(),
         "lint.md": rules(),
         "scenarist.schema.json": schema(),
+        **{f"examples/{name}": text.rstrip() + "\n" for name, text in examples().items()},
     }
 
 
@@ -181,6 +183,7 @@ def main() -> int:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(name)
             if "--check" not in sys.argv:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")
     if stale and "--check" in sys.argv:
         print(f"stale: {', '.join(stale)}; run `make docs`")

@@ -159,7 +159,7 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
         named = _listed(f"{code(path, detail.width)}{f' ({what})' if what else ''}" for path, what in others)
         found.append(f"**Files outside of source, tests and documentation were changed**: {named}.")
     if verdict.bite and verdict.bite.survivors:
-        named = _listed(code(each, detail.width) for each in verdict.bite.survivors)
+        named = _listed(sentence(each, detail.width) for each in verdict.bite.survivors)
         found.append(f"**No scenario or test noticed these faults**: {named}.")
     found += [
         f"The issue leaves open: {sentence(each, detail.width)}" for each in _questions(state)[: detail.rows]

@@ -214,6 +214,8 @@ def _took(time: PhaseTime) -> str:
     if not time.ended:
         return ""
     seconds = (datetime.fromisoformat(time.ended) - datetime.fromisoformat(time.started)).total_seconds()
+    if seconds < 1:
+        return ""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 

@@ -1,5 +1,6 @@
 """Steps of the bot's own acceptance."""
 
+import re
 from typing import Any
 
 from behave import given, then, when
@@ -130,7 +131,8 @@ def pull_request(context: Any) -> None:
 
 @then('it shows that "{name}" failed before and passes after')
 def proof(context: Any, name: str) -> None:
-    assert f"| {name} | 🔴 failed | 🟢 passed |" in context.pull.body
+    row = rf"^\| scenario \| {re.escape(name)}(?:<br>[^|]*)? \| 🔴 failed \| 🟢 passed \|$"
+    assert re.search(row, context.pull.body, re.MULTILINE), context.pull.body
     order = context.state.requested.order_sha256
     assert order in context.pull.body
     log = git("log", "--format=%B", context.pull.head, git_dir=context.bot.forge.path(context.repo.full_name))

@@ -1,0 +1,155 @@
+"""Renders what people are shown, from the log of the demo's run: the documents in `docs/examples/`.
+
+Where the demo's run goes well, another ending is put behind a part of its log, so that each kind of text has an example.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import bot.demo
+from bot.log.events import (
+    APPROVAL,
+    Controlled,
+    Entry,
+    Event,
+    PhaseFinished,
+    PhaseStarted,
+    RunEnded,
+    event_adapter,
+)
+from bot.log.state import RunState, fold
+from bot.report.proof import Surroundings
+from bot.report.reporter import Reporter
+from gherkin.feature.model import from_draft, render
+from runners.contract.events import ModelReplied, SpecWritten, ToolCalled, VerdictReached
+from runners.verify.verdict import Problem, Verdict
+
+RECORDING = Path(bot.demo.__file__).parent / "recording.jsonl"
+_RUN = "01J00000000000000000000000"
+_REPORTER = Reporter("https://scenarist.example")
+_PATCH = "\n".join(
+    [
+        "diff --git a/shop/checkout.py b/shop/checkout.py",
+        "new file mode 100644",
+        "--- /dev/null",
+        "+++ b/shop/checkout.py",
+    ]
+)
+
+
+def examples() -> dict[str, str]:
+    """File name -> the text, as it is sent to a forge."""
+    log = [Entry.model_validate_json(line) for line in RECORDING.read_text(encoding="utf-8").splitlines()]
+    feature = feature_of(log)
+    working = _until(log, ToolCalled)
+    verified = _until(log, VerdictReached)
+    green = next(entry.event.verdict for entry in verified if isinstance(entry.event, VerdictReached))
+    approval = [*_until(log, SpecWritten), *_paused(log)]
+    asks = _ended(
+        working, "needs_info", "Do gift cards count as goods when the limit of 50 euros is checked?"
+    )
+    gave_up = _ended(
+        [*verified[:-1], *_as_entries(verified[:-1], [VerdictReached(verdict=_red(green))])],
+        "gave_up",
+        "The verification failed 3 times.",
+    )
+    failed = _ended(
+        _until(log, PhaseStarted),
+        "failed",
+        "GitHub refused this App the contents of demo/bookshop. Check that the App is installed on the repository and has "
+        "the permissions `docs/github.md` lists.",
+        "SCN-1002",
+    )
+    states = {
+        "working": fold(working),
+        "approval": fold(approval),
+        "answer": fold(asks),
+        "gave-up": fold(gave_up),
+        "failed": fold(failed),
+        "opened": fold(log),
+    }
+    texts = {
+        f"status-{name}.md": _REPORTER.status_text(
+            _RUN, state, feature if state.spec else "", _PATCH if name == "gave-up" else ""
+        )
+        for name, state in states.items()
+    }
+    for name in ("approval", "answer"):
+        question = _REPORTER.question(_RUN, states[name], feature)
+        texts[f"question-{name}.md"] = question.text if question else ""
+    around = Surroundings(drift="", others=[("Makefile", "")], log=())
+    title, body = _REPORTER.pull_text(_RUN, fold(log), feature, around)
+    summary, check = _REPORTER.check_text(_RUN, green)
+    texts |= {"pull-request.md": body, "check.md": check}
+    return {"README.md": _index(title, summary), **texts}
+
+
+def feature_of(log: Sequence[Entry]) -> str:
+    """The scenarios that the log's model wrote and that were locked: the log itself has only their hash."""
+    drafts = [
+        e.event.reply.text for e in log if isinstance(e.event, ModelReplied) and e.event.phase == "specify"
+    ]
+    order = fold(log).requested
+    return render(from_draft(json.loads(drafts[-1]), issue=order.order.number if order else 0))
+
+
+def _until(log: Sequence[Entry], kind: type) -> list[Entry]:
+    """The log up to its first event of a kind."""
+    end = next(at for at, entry in enumerate(log) if isinstance(entry.event, kind))
+    return list(log[: end + 1])
+
+
+def _as_entries(log: Sequence[Entry], events: Sequence[Event]) -> list[Entry]:
+    """More events, at the moment of the log's end."""
+    return [Entry(seq=len(log) + at, at=log[-1].at, event=event) for at, event in enumerate(events, start=1)]
+
+
+def _paused(log: Sequence[Entry]) -> list[Entry]:
+    finished = PhaseFinished(phase="specify", outcome=APPROVAL)
+    return _as_entries(log, [finished, Controlled(control="pause", by="")])
+
+
+def _ended(log: Sequence[Entry], outcome: str, reason: str, code: str = "") -> list[Entry]:
+    """A log that ends in the phase it is in, with `outcome`."""
+    state: RunState = fold(log)
+    phase = "verify" if state.verdict else state.phase
+    finished = {"type": "PhaseFinished", "phase": phase, "outcome": outcome, "reason": reason, "code": code}
+    return [
+        *log,
+        *_as_entries(
+            log, [event_adapter.validate_python(finished), RunEnded.model_validate({"status": outcome})]
+        ),
+    ]
+
+
+def _red(verdict: Verdict) -> Verdict:
+    """The verdict as it would be if one scenario failed."""
+    first, *others = verdict.scenarios
+    failed = first.model_copy(
+        update={"head": "failed", "head_message": "AssertionError: delivery costs 0.00"}
+    )
+    problem = Problem(code="scenario-not-green", message=f"“{first.name}” does not pass with the change.")
+    return verdict.model_copy(update={"scenarios": (failed, *others), "problems": (problem,), "bite": None})
+
+
+def _index(title: str, check: str) -> str:
+    return f"""# What people are shown
+
+<!-- Written by `make docs`; do not edit. -->
+
+These are the texts of the run that `make demo` shows, as they are sent to a forge.
+
+| text | when |
+|---|---|
+| [status comment](status-working.md) | the model writes the code |
+| [status comment](status-approval.md), [question](question-approval.md) | the scenarios wait for an approval |
+| [status comment](status-answer.md), [question](question-answer.md) | the model asks something |
+| [status comment](status-gave-up.md) | the change never passed the verification |
+| [status comment](status-failed.md) | a phase failed |
+| [status comment](status-opened.md), [pull request](pull-request.md), [check](check.md) | the change is proven |
+
+The pull request is called *{title}*, its check run *{check}*.
+
+The demo's run goes well. For the other texts another ending is put behind a part of its log.
+"""
