@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import bot.demo.run as demo
+from bot.log.events import Entry, PhaseStarted
 from bot.storage.database import connect
 from bot.storage.store import Store
 from runners.models.chat import Reply, TokenUsage
@@ -185,6 +186,13 @@ def turns() -> list[Reply]:
     return replies
 
 
+def _anonymous(entry: Entry) -> Entry:
+    """The entry without the name of this machine's worker."""
+    if not isinstance(entry.event, PhaseStarted):
+        return entry
+    return entry.model_copy(update={"event": entry.event.model_copy(update={"worker": "worker"})})
+
+
 def main() -> int:
     usage = TokenUsage(prompt_tokens=1400, completion_tokens=480)
     specify = Reply(text=SPECIFICATION, usage=usage, model="scripted")
@@ -195,7 +203,7 @@ def main() -> int:
             return status
         store = Store(connect(f"sqlite:///{keep / 'scenarist.db'}"))
         run = store.list_runs()[0]
-        lines = [entry.model_dump_json() for entry in store.entries(run.id)]
+        lines = [_anonymous(entry).model_dump_json() for entry in store.entries(run.id)]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{len(lines)} events recorded")
     return 0

@@ -3,6 +3,7 @@
 Real App JWT, real installation tokens, webhooks signed and sent by the emulator.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_from_the_label_to_a_pull_request(github: tuple[Emulator, BotUnderTest])
     assert pulls[0]["head"]["sha"] == state.verdict.head_sha
     assert pulls[0]["user"]["login"] == f"{SLUG}[bot]"
     assert f"Closes #{number}\n" in pulls[0]["body"]
-    assert "| Doubling | 🔴 failed | 🟢 passed |" in pulls[0]["body"]
+    assert re.search(r"\| Doubling(?:<br>[^|]*)? \| 🔴 failed \| 🟢 passed \|", pulls[0]["body"])
     checks = emulator.api("GET", f"/commits/{state.verdict.head_sha}/check-runs")["check_runs"]
     assert [(check["name"], check["conclusion"]) for check in checks] == [("scenarist", "success")]
     assert checks[0]["output"]["annotations_count"] == 1

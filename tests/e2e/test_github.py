@@ -4,6 +4,7 @@ Against the stand-in, over real sockets: REST, signed webhooks, git over HTTP.
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def test_label_pull_request_review_revision(both: Both) -> None:
     assert [comment.body for comment in state.requested.order.comments] == ["Zero stays zero."]
     pull = github.pulls[pull_of(github, number)]
     assert pull["sha"] == state.verdict.head_sha
-    assert "| Doubling | 🔴 failed | 🟢 passed |" in pull["body"]
+    assert re.search(r"\| Doubling(?:<br>[^|]*)? \| 🔴 failed \| 🟢 passed \|", pull["body"])
     assert [check["conclusion"] for check in github.checks.values()] == ["success"]
     assert len(own_comments(github, number)) == 1
 
