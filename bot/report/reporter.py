@@ -25,6 +25,7 @@ from bot.report.status import (
     mention,
     next_text,
     plural,
+    setup_text,
     steps,
 )
 from runners.git.messages import habitual, shortened
@@ -51,6 +52,9 @@ class Question:
     key: str
     marker: str
     text: str
+
+
+_MAX_NOTES = 5
 
 
 class Reporter:
@@ -171,6 +175,8 @@ class Reporter:
                 "mutation": mutation_text(state, verdict),
                 "experiments": experiments_text(verdict),
                 "warnings": warnings(state, verdict, around, detail),
+                "notes": state.baseline.notes[:_MAX_NOTES] if state.baseline is not None else (),
+                "setup": setup_text(state.baseline) if state.baseline is not None else "",
                 "baseline": baseline_text(state.baseline) if state.baseline is not None else "",
                 "spec": state.spec,
                 "feature": feature,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
+import yaml
+
 from bot.log.events import APPROVAL, BESIDE, COMPANIONS, Phase
 from bot.log.state import PhaseTime, RunState
 from bot.report.escape import inline, sentence
@@ -197,6 +199,13 @@ def baseline_text(baseline: BaselineReached) -> str:
     seconds = f"environment in {baseline.environment_s:.0f} s"
     suites = [f"{inline(each.name)}: {_suite_text(each)}" for each in baseline.suites]
     return "; ".join([*(suites or ["no tests"]), seconds])
+
+
+def setup_text(baseline: BaselineReached) -> str:
+    """The commands of the set-up that a model found, as YAML for `.scenarist.yml`; empty if it found none."""
+    if not baseline.setup:
+        return ""
+    return yaml.safe_dump({"setup": list(baseline.setup)}, sort_keys=False, width=1000, allow_unicode=True)
 
 
 def _suite_text(suite: BaseSuite) -> str:

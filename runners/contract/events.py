@@ -49,12 +49,16 @@ class BaselineReached(Frozen):
     """The environment is ready and the suites were run on the commit `base`, before anything was changed.
 
     `environment_s` is how many seconds it took to have the environment; the outcomes of all tests are in an artifact.
+    `setup` are the commands of a model that made it, where the repository's own files did not. `notes` say what could
+    not be installed.
     """
 
     type: Literal["BaselineReached"] = "BaselineReached"
     base: str
     environment_s: float
     suites: tuple[BaseSuite, ...] = ()
+    setup: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class SplitProposed(Frozen):

@@ -89,6 +89,7 @@ class Environments:
             for name in found
             if name not in started
         )
+        absent = (*absent, *_not_in_checkout(mirror, base, sources))
         if planned.empty:
             return Environment(variables={**source_folder, **own}, services=started, notes=absent)
         seed = (
@@ -254,6 +255,19 @@ def own_modules(sources: Sources) -> frozenset[str]:
         if path.endswith((".py", ".pyx", ".pyi")):
             found |= {part.partition(".")[0] for part in path.split("/")}
     return frozenset(found)
+
+
+def _not_in_checkout(mirror: Mirror, base: str, sources: Sources) -> list[str]:
+    """What a checkout of the commit lacks, one sentence each: submodules, and files of Git LFS."""
+    notes = []
+    modules = [entry.path for entry in tree_entries(mirror.path, base) if entry.mode == "160000"]
+    if modules:
+        shown = ", ".join(modules[:5])
+        notes.append(f"Submodules are not in the checkout ({shown}): tests that read them cannot run.")
+    attributes = [path for path in sources.paths if path.rpartition("/")[2] == ".gitattributes"]
+    if any("filter=lfs" in sources.glance(path) for path in attributes):
+        notes.append("Files of Git LFS are only pointers in the checkout: tests that read them cannot run.")
+    return notes
 
 
 def _refused(proxy: Proxy) -> list[str]:

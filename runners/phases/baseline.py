@@ -4,10 +4,15 @@ import time
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from runners.contract.events import BaselineReached, BaseSuite, RunnerEvent
+from runners.contract.events import BaselineReached, BaseSuite, ModelReplied, RunnerEvent
 from runners.contract.job import Job, PhaseResult
+from runners.environment.finding.sources import Sources
+from runners.environment.made import Environment
+from runners.environment.readiness import Readiness, judge
 from runners.git.command import git
 from runners.loop.services import Services
+from runners.loop.set_up import ask_for_setup
+from runners.models.chat import ModelRefusedRequest, ModelUnavailable
 from runners.phases.checkout import (
     environment_of,
     known_of,
@@ -34,11 +39,49 @@ _KEPT: TypeAdapter[Kept] = TypeAdapter(Kept)
 
 
 def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
-    """Prepare the environment and run the suites on the base commit. Raises `EnvironmentBroken` when it is not ready."""
-    mirror = mirror_of(job, services)
+    """Prepare the environment and run the suites on the base commit.
+
+    Where suites miss modules, the model is asked for commands. Raises `NotReady` (an `EnvironmentBroken`) when the
+    suites cannot be run, `EnvironmentBroken` and `NoFittingPython`.
+    """
+    sources = Sources.of_commit(mirror_of(job, services).path, job.base)
     began = time.monotonic()
     environment = environment_of(job, services)
     environment_s = time.monotonic() - began
+    runs = _runs(job, services, environment)
+    readiness = judge(runs, sources, environment.notes)
+    replies: list[ModelReplied] = []
+    setup: tuple[str, ...] = ()
+    if not readiness.ready and not job.settings.setup:
+        latest: list[tuple[Environment, dict[str, SuiteRun]]] = []
+
+        def attempt(commands: tuple[str, ...]) -> Readiness:
+            made = environment_of(job, services, commands)
+            latest[:] = [(made, _runs(job, services, made))]
+            return judge(latest[0][1], sources, made.notes)
+
+        try:
+            setup, replies = ask_for_setup(job.run_id, services, sources, readiness, attempt)
+        except (ModelUnavailable, ModelRefusedRequest):
+            readiness.demand()  # that is what a maintainer can do something about
+        if setup:
+            environment, runs = latest[0]
+    if not setup:
+        readiness.demand()
+    reached = BaselineReached(
+        base=job.base,
+        environment_s=round(environment_s, 1),
+        suites=tuple(_told(name, run) for name, run in runs.items() if run.outcomes or run.broken),
+        setup=setup,
+        notes=environment.notes,
+    )
+    kept = Kept(base=job.base, surroundings=surroundings_of(job, services, environment), runs=runs)
+    return PhaseResult("done", events=[*replies, reached], artifacts={BASELINE: _KEPT.dump_json(kept)})
+
+
+def _runs(job: Job, services: Services, environment: Environment) -> dict[str, SuiteRun]:
+    """Run the suites on the base commit, or take what is known of them."""
+    mirror = mirror_of(job, services)
     suites = suites_of(job, services, sandboxes_of(job, services, environment))
     known = known_of(job, services, environment)
     tree = git("rev-parse", f"{job.base}^{{tree}}", git_dir=mirror.path)
@@ -47,13 +90,7 @@ def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     with services.workspaces.worktree(mirror, job.base, f"{job.run_id}b", "baseline") as checkout:
         for name, run in suites.all():
             runs[name] = known.once(name, tree, lambda run=run: run(checkout.root))  # type: ignore[misc]
-    reached = BaselineReached(
-        base=job.base,
-        environment_s=round(environment_s, 1),
-        suites=tuple(_told(name, run) for name, run in runs.items() if run.outcomes or run.broken),
-    )
-    kept = Kept(base=job.base, surroundings=surroundings_of(job, services, environment), runs=runs)
-    return PhaseResult("done", events=[reached], artifacts={BASELINE: _KEPT.dump_json(kept)})
+    return runs
 
 
 def baseline_of(job: Job, services: Services) -> Kept | None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -107,11 +107,20 @@ def definitions_of(job: Job, mirror: Mirror) -> list[StepDefinition]:
     )
 
 
-def environment_of(job: Job, services: Services) -> Environment:
+def environment_of(job: Job, services: Services, setup: Sequence[str] = ()) -> Environment:
+    """The environment of the base commit.
+
+    Its commands are the repository's own, else `setup`, else those that the baseline phase of this run found.
+    Raises `EnvironmentBroken` and `NoFittingPython`.
+    """
     mirror = services.workspaces.mirror(job.forge, job.repo)
     settings = job.settings
+    found = [
+        event.setup for event in job.events if isinstance(event, BaselineReached) and event.base == job.base
+    ]
+    commands = settings.setup or setup or (found[-1] if found else ())
     return services.environments.prepare(
-        mirror, job.base, settings.setup, env=settings.env, services=settings.services
+        mirror, job.base, commands, env=settings.env, services=settings.services
     )
 
 

@@ -19,6 +19,7 @@ from runners.environment.finding.sources import Sources, table
 _PROBE = "import sys; print(*sys.version_info[:3], sys.base_prefix)"
 # What runs the tests inside a sandbox is written for this version and later ones.
 _OLDEST = (3, 8)
+_MAINTAINED = (3, 10)
 _TOX = re.compile(r"\bpy(?:thon)?3\.?(\d{1,2})\b|\bpy3?\{([^}]*)\}")
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: 3\.(\d+)")
 _ASKED = re.compile(r"python_requires\s*=\s*(.+)")
@@ -113,10 +114,11 @@ def choose(sources: Sources, machine: Sequence[Interpreter]) -> Interpreter:
     for wanted in _pinned(sources):
         if exact := [each for each in fitting if _dotted(each.version).startswith(wanted)]:
             return exact[0]
-    tested = _tested(sources)
     ours = [each for each in fitting if each.version[:2] == sys.version_info[:2]]
+    tested = _tested(sources)
     named = [each for each in fitting if each.version[1] in tested]
-    if ours and (not tested or ours[0] in named):
+    # A list that ends with Pythons nobody maintains is an old list, and no demand.
+    if ours and (not named or ours[0] in named or named[0].version[:2] < _MAINTAINED):
         return ours[0]
     return (named or ours or fitting)[0]
 
@@ -192,12 +194,14 @@ def _tested(sources: Sources) -> set[int]:
         found |= {int(number) for number in listed}
     if found:
         return found
+    # Classifiers are a claim about users' Pythons, and often an old one: only newer ones than ours are a demand.
     classifiers = (
         str(table(pyproject, "project").get("classifiers", ""))
         + sources.text("setup.cfg")
         + sources.text("setup.py")
     )
-    return {int(number) for number in _CLASSIFIER.findall(classifiers)}
+    claimed = {int(number) for number in _CLASSIFIER.findall(classifiers)}
+    return claimed if claimed and min(claimed) > sys.version_info[1] else set()
 
 
 def _expanded(items: Iterable[str]) -> list[str]:

@@ -269,7 +269,9 @@ def test_a_python_that_fits_is_chosen() -> None:
     assert chosen({"setup.py": "setup(python_requires='<3.10')"}) == 9
     assert chosen({"tox.ini": "[tox]\nenvlist = py{39,310}, lint\n"}) == 10
     assert chosen({"tox.ini": "[tox]\nenvlist = py3{9-14}\n"}) == 11, "ours is tested with"
-    assert chosen({"setup.cfg": "Programming Language :: Python :: 3.9\n"}) == 9
+    assert chosen({"tox.ini": "[tox]\nenvlist = py{37,38,39}\n"}) == 11, "the list is old"
+    assert chosen({"setup.cfg": "Programming Language :: Python :: 3.9\n"}) == 11, "and so are classifiers"
+    assert chosen({"setup.cfg": "Programming Language :: Python :: 3.13\n"}) == 13
 
 
 def test_a_python_that_is_not_here_is_named_with_those_that_are() -> None:

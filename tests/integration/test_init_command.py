@@ -1,0 +1,56 @@
+"""`scenarist init` on a repository of one's own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runners.git.command import git
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    tree = tmp_path / "repo"
+    tree.mkdir()
+    git("init", "--quiet", "--initial-branch=main", str(tree), git_dir=tree / ".git")
+    return tree
+
+
+def committed(tree: Path, files: dict[str, str]) -> None:
+    for path, text in files.items():
+        (tree / path).parent.mkdir(exist_ok=True)
+        (tree / path).write_text(text)
+    git("add", "--all", git_dir=tree / ".git", work_tree=tree)
+    git("commit", "--quiet", "--message", "x", git_dir=tree / ".git", work_tree=tree)
+
+
+def init(repo: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "bot", "init", "--repo", str(repo), *args]
+    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=170)
+
+
+def test_it_writes_a_configuration_that_works_with_what_it_saw(repo: Path) -> None:
+    committed(repo, {"requirements.txt": "six\n", "compose.yml": "services:\n  r:\n    image: redis:7\n"})
+    test = "import os\nimport six\n\n\ndef test_a():\n    assert os.environ['REDIS_URL']\n\n\ndef test_b():\n    assert 0\n"
+    committed(repo, {"test_a.py": test})
+    done = init(repo)
+    assert done.returncode == 0, done.stderr
+    assert "pytest: 2 tests, 1 passed, 1 failed" in done.stderr
+    text = (repo / ".scenarist.yml").read_text()
+    assert yaml.safe_load(text) == {"version": 1, "services": ["redis"]}
+    assert "# pytest: 2 tests, 1 passed, 1 failed" in text and "#   fails already: test_a.py::test_b" in text
+    again = init(repo)
+    assert again.returncode != 0 and "SCN-7017" in again.stderr
+    assert git("status", "--porcelain", git_dir=repo / ".git", work_tree=repo) == "?? .scenarist.yml"
+
+
+def test_it_says_what_is_missing_and_writes_nothing(repo: Path) -> None:
+    committed(
+        repo, {"test_a.py": "import not_there\n\n\ndef test_a():\n    pass\n", "deps/requirements.in": "six\n"}
+    )
+    done = init(repo)
+    assert done.returncode != 0
+    assert "`not_there`" in done.stderr and "deps/requirements.in" in done.stderr
+    assert not (repo / ".scenarist.yml").exists()
