@@ -1,6 +1,7 @@
 """What every phase begins with: the mirror, the work so far, and what the base commit says."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -120,7 +121,12 @@ def environment_of(job: Job, services: Services, setup: Sequence[str] = ()) -> E
     ]
     commands = settings.setup or setup or (found[-1] if found else ())
     return services.environments.prepare(
-        mirror, job.base, commands, env=settings.env, services=settings.services
+        mirror,
+        job.base,
+        commands,
+        env=settings.env,
+        services=settings.services,
+        touched=re.findall(r"[\w.-]+(?:/[\w.-]+)+", f"{job.order.title}\n{job.order.body}"),
     )
 
 

@@ -59,7 +59,7 @@ def plan(
     """How the environment of a commit is made.
 
     `setup` are the commands of the repository's own configuration. `touched` are paths that the task is about: in a
-    repository of several packages those that hold them come first. Raises `NoFittingPython`.
+    repository of very many packages those that hold them are taken. Raises `NoFittingPython`.
     """
     if setup:
         _named_files(sources, setup)
@@ -112,26 +112,22 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
 def _nested(
     sources: Sources, touched: Sequence[str], known: Sequence[str]
 ) -> tuple[list[Part], list[Package]]:
-    """The parts and packages of folders below the root, those that hold what is touched first."""
+    """The parts and packages of folders below the root; of very many those that hold what is touched, then the others."""
+    manifests = (*_MANIFESTS, "requirements.txt", "requirements.in")
+    holding = {parent(path) for path in sources.paths if PurePosixPath(path).name in manifests} - set(known)
     folders = sorted(
-        {
-            parent(path)
-            for path in sources.paths
-            if PurePosixPath(path).name in (*_MANIFESTS, "requirements.txt", "requirements.in")
-        }
-        - set(known),
-        key=lambda folder: (not any(path.startswith(f"{folder}/") for path in touched), folder),
+        each for each in holding if not _NOT_OURS.search(f"{each}/") and each.count("/") < _MAX_DEPTH
     )
+    if len(folders) > _MAX_PACKAGES:
+        folders.sort(key=lambda folder: not any(path.startswith(f"{folder}/") for path in touched))
     parts: list[Part] = []
     packages: list[Package] = []
-    for folder in [
-        each for each in folders if not _NOT_OURS.search(f"{each}/") and each.count("/") < _MAX_DEPTH
-    ][:_MAX_PACKAGES]:
+    for folder in folders[:_MAX_PACKAGES]:
         parts += project_parts(sources, folder)
-        below = [path for path in sources.below(folder) if re.search(r"requirements.*\.(txt|in)$", path)]
-        for path in sorted(below):
-            sources.text(path)
-            parts.append(Part(source=path, words=("-r", path), needed=path.endswith("/requirements.txt")))
+        for path in sorted(sources.below(folder)):
+            if re.search(r"requirements[^/]*\.(txt|in)$", path):
+                included(sources, path)
+                parts.append(Part(source=path, words=("-r", path)))
         if package := package_of(sources, folder):
             packages.append(package)
     return parts, packages

@@ -144,12 +144,14 @@ def test_what_each_tool_declares_is_found(files: dict[str, str], wanted: set[str
     assert words(files) == wanted
 
 
-def test_the_packages_of_a_repository_of_several_are_installed_that_of_the_task_first() -> None:
+def test_the_packages_of_a_repository_of_several_are_installed() -> None:
     manifest = '[build-system]\nrequires=["hatchling"]\n[project]\nname="{}"\ndependencies=["six"]\n'
     files = {f"packages/{name}/pyproject.toml": manifest.format(name) for name in "abc"}
+    many = {f"packages/p{number:02}/pyproject.toml": manifest.format("x") for number in range(30)}
+    assert planned(many, touched=["packages/p29/b.py"]).packages[0].folder == "packages/p29"
     files |= {"docs/pyproject.toml": manifest.format("docs"), "tests/fixtures/x/setup.py": "setup()"}
     found = planned(files, touched=["packages/b/b.py"])
-    assert [package.folder for package in found.packages] == ["packages/b", "packages/a", "packages/c"]
+    assert [package.folder for package in found.packages] == ["packages/a", "packages/b", "packages/c"]
     assert not any(package.needed for package in found.packages)
     assert planned({**files, "requirements.txt": ""}).packages == (), "the root says what is needed"
 
