@@ -48,7 +48,8 @@ def test_it_writes_a_configuration_that_works_with_what_it_saw(repo: Path) -> No
 
 def test_it_says_what_is_missing_and_writes_nothing(repo: Path) -> None:
     committed(
-        repo, {"test_a.py": "import not_there\n\n\ndef test_a():\n    pass\n", "deps/requirements.in": "six\n"}
+        repo,
+        {"test_a.py": "import not_there\n\n\ndef test_a():\n    pass\n", "deps/requirements.in": "six\n"},
     )
     done = init(repo)
     assert done.returncode != 0
