@@ -34,12 +34,11 @@ from runners.models.chat import (
 from runners.models.rescue import rescue
 from runners.models.roster import Engine
 from runners.policy.redact import Redactor
-from runners.tools.base import ToolResult
+from runners.tools.base import ENDING_TOOLS, ToolResult
 
 _SILENT_REPLIES = 3
 # How often in a row a `finish` is not accepted before the loop ends.
 _REFUSALS = 3
-_ENDING = ("finish", "give_up", "ask")
 _NUDGE = "Go on with a tool call. When the task is done, call `finish`; if it cannot be done, call `give_up`."
 _LAST = (
     "Your budget allows one more reply. If the task is done, call `finish`. If not, call `give_up` and say "
@@ -213,7 +212,7 @@ class Agent:
         """The next reply, with the calls that are in it, and what to tell the model if a call is unclear."""
         replied = self._fitting(messages, choice)
         reply = replied.reply
-        writing = self._tools.toolbox.writing | set(_ENDING)
+        writing = self._tools.toolbox.writing | set(ENDING_TOOLS)
         found = rescue(reply, self._schemas, writing, self.spent.turns)
         if found.family:
             said = reply.text
@@ -275,13 +274,13 @@ class Agent:
 
     def _answer(self, calls: Sequence[ToolCall], messages: list[Message]) -> Ended | None:
         """Run the calls and log their results together; after an ending call nothing is run."""
-        last = next((at for at, call in enumerate(calls) if call.name in _ENDING), len(calls))
+        last = next((at for at, call in enumerate(calls) if call.name in ENDING_TOOLS), len(calls))
         made = self._tools.run(calls[:last], self._cancel)
         ended: Ended | None = None
         for call in calls[last:]:
             if ended is not None:
                 result = ToolResult(ok=False, text="Not run: the task was ended before.")
-            elif call.name in _ENDING:
+            elif call.name in ENDING_TOOLS:
                 ended, result = _ending(call)
                 refusal = self._refusal() if ended is not None and ended.reason == "finish" else ""
                 self._refused = self._refused + 1 if refusal else 0

@@ -122,11 +122,18 @@ def tools_of(
             redactor=services.redactor,
             resources=(testing, project, background, *more),
         )
+
+        def at_base(path: str) -> bytes | None:
+            return read_blob(tree.mirror.path, job.base, path)
+
         rules = job.settings.edited
         if rules is None:
-            settings = read_blob(tree.mirror.path, job.base, "pyproject.toml") or b""
-            rules = detected(settings.decode(errors="replace"))
-        caller = Caller(Toolbox(tools_for(policy)), context, trail, meter, EditChecks(sandbox, rules))
+            settings = at_base("pyproject.toml") or b""
+            own_file = any(at_base(name) is not None for name in ("ruff.toml", ".ruff.toml"))
+            rules = detected(settings.decode(errors="replace"), own_file=own_file)
+        caller = Caller(
+            Toolbox(tools_for(policy)), context, trail, meter, EditChecks(sandbox, rules, at_base)
+        )
         yield caller
 
 

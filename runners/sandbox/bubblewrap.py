@@ -5,6 +5,7 @@ options are those of bwrap(1), https://github.com/containers/bubblewrap.
 """
 
 import contextlib
+import copy
 import json
 import os
 import posixpath
@@ -120,6 +121,12 @@ class Sandbox:
         self.before: Callable[[], CommandResult | None] | None = None
         if not unsafe and (reason := available()):
             raise SandboxMissing(f"Commands cannot be run safely here: {reason}.")
+
+    def showing(self, read_only: Mapping[str, Path]) -> "Sandbox":
+        """The same sandbox with more read-only mounts (path inside -> path on the host)."""
+        other = copy.copy(self)
+        other.read_only = {**self.read_only, **read_only}
+        return other
 
     def path(self, inside: str) -> str:
         """Where commands find the path `inside`: the same, or its place on the host when `unsafe`."""

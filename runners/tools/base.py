@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 
+# Tools of the loop itself, which end it.
+ENDING_TOOLS = ("finish", "give_up", "ask")
+
+
 class ToolResult(Frozen):
     """The answer to one call.
 
@@ -154,7 +158,8 @@ class Toolbox:
     def _call(self, ctx: ToolContext, call: ToolCall) -> ToolResult:
         found = self._tools.get(call.name)
         if found is None:
-            raise Refused(f"There is no tool `{call.name}`. The tools are: {', '.join(self._tools)}.")
+            names = ", ".join((*self._tools, *ENDING_TOOLS))
+            raise Refused(f"There is no tool `{call.name}`. The tools are: {names}.")
         try:
             arguments = json.loads(call.arguments or "{}")
         except (ValueError, RecursionError) as error:

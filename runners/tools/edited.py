@@ -1,11 +1,16 @@
-"""What the repository's own formatter or linter says of a file that a model has just changed."""
+"""What the repository's own formatter or linter says of a file that a model has just changed, and did not say before."""
 
+import re
 import shlex
+import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
+from runners.git.workspaces import SHADOW
 from runners.policy.globs import matches
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import WORKSPACE, Limits, Sandbox
 
 _MAX_FILES = 5
 _MAX_SAID = 1500
@@ -15,37 +20,82 @@ RUFF = "ruff check --quiet --no-cache --output-format concise {path}"
 
 
 class EditChecks:
-    """Runs, for each changed file, the commands whose glob it matches; `rules` maps globs to commands with ``{path}``."""
+    """Runs, for each changed file, the commands whose glob it matches, and keeps what is new.
 
-    def __init__(self, sandbox: Sandbox, rules: Mapping[str, str]) -> None:
+    `rules` maps globs to commands with ``{path}``. `before` gives the content that a file had before the work began,
+    None where there was none: what a command says of that too, other numbers aside, is not repeated.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        rules: Mapping[str, str],
+        before: Callable[[str], bytes | None] = lambda _path: None,
+    ) -> None:
         self._sandbox = sandbox
         self._rules = dict(rules)
+        self._before = before
+        self._known: dict[tuple[str, str], Counter[str]] = {}
         self._limits: Limits = sandbox.limits.model_copy(update={"wall_s": _SECONDS})
 
     def __call__(self, paths: Sequence[str]) -> str:
         """What the commands found, as a part of the answer to the model; empty when there is nothing to say."""
         found = []
-        for path in paths[:_MAX_FILES]:
+        for path in [path for path in paths if not path.startswith(f"{SHADOW}/")][:_MAX_FILES]:
             for glob, command in self._rules.items():
                 if matches(path, glob) and (said := self._said(command, path)):
                     found.append(said)
         return "\n".join(found)
 
     def _said(self, command: str, path: str) -> str:
+        lines = self._lines(self._sandbox, command, path)
+        if not lines:
+            return ""
+        known = self._said_before(command, path).copy()
+        new = []
+        for line in lines:
+            known[_without_numbers(line)] -= 1
+            if known[_without_numbers(line)] < 0:
+                new.append(line)
+        said = "\n".join(new).strip()[:_MAX_SAID]
+        return f"`{command.replace('{path}', path)}` says:\n{said}" if said else ""
+
+    def _said_before(self, command: str, path: str) -> Counter[str]:
+        """What the command says of the file as it was, at its place: checks depend on where a file lies."""
+        if (command, path) not in self._known:
+            content = None if self._sandbox.unsafe else self._before(path)
+            lines: list[str] = []
+            if content is not None:
+                with tempfile.TemporaryDirectory(prefix="scenarist-edited-") as folder:
+                    old = Path(folder) / "old"
+                    old.write_bytes(content)
+                    lines = self._lines(self._sandbox.showing({f"{WORKSPACE}/{path}": old}), command, path)
+            self._known[command, path] = Counter(map(_without_numbers, lines))
+        return self._known[command, path]
+
+    def _lines(self, sandbox: Sandbox, command: str, path: str) -> list[str]:
         # A file that is gone, and a tool that is not installed, have nothing to say.
         place = shlex.quote(path)
         line = f"[ -f {place} ] || exit 0; {command.replace('{path}', place)}"
-        result = self._sandbox.run(["bash", "-c", line], limits=self._limits)
+        result = sandbox.run(["bash", "-c", line], limits=self._limits)
         if result.exit_code in (0, _NOT_THERE):
-            return ""
-        output = result.output.strip()[:_MAX_SAID] or "it printed nothing"
-        return f"`{command.replace('{path}', path)}` says:\n{output}"
+            return []
+        return (result.output.strip() or "it printed nothing").splitlines()
 
 
-def detected(pyproject: str) -> dict[str, str]:
-    """The check of a repository that configures one and names none: ruff, where pyproject.toml has settings for it."""
+def _without_numbers(line: str) -> str:
+    """A line of a check without its numbers: an edit moves what stands below it."""
+    return re.sub(r"\d+", "0", line)
+
+
+def detected(pyproject: str, *, own_file: bool = False) -> dict[str, str]:
+    """The check of a repository that configures one and names none: ruff, with the repository's own settings.
+
+    They stand in `pyproject` (the text of pyproject.toml), or in a file of ruff's own where `own_file` is set.
+    """
     try:
         tools = tomllib.loads(pyproject).get("tool", {})
     except tomllib.TOMLDecodeError:
-        return {}
-    return {"**/*.py": RUFF} if isinstance(tools, dict) and "ruff" in tools else {}
+        tools = {}
+    configured = own_file or (isinstance(tools, dict) and "ruff" in tools)
+    return {"**/*.py": RUFF} if configured else {}

@@ -1,10 +1,13 @@
 """The tool that runs a command line in the sandbox."""
 
+import re
+
 from pydantic import Field
 
 from runners.tools.base import Arguments, ToolContext, ToolResult, tool
 
 _MAX_TIMEOUT_S = 600
+_NO_REPOSITORY = re.compile(r"^fatal: (?:not a git repository|invalid gitfile format)", re.MULTILINE)
 
 
 class Shell(Arguments):
@@ -17,7 +20,7 @@ class Shell(Arguments):
 @tool("shell.run", writes=True)
 def shell(ctx: ToolContext, args: Shell) -> ToolResult:
     """Run a bash command line in the workspace. There is no network, and processes end with the command. For
-    reading, changing and finding files prefer the other tools.
+    reading, changing and finding files, and for git, use the other tools.
 
     `ok` is whether it exited with 0.
     """
@@ -27,12 +30,15 @@ def shell(ctx: ToolContext, args: Shell) -> ToolResult:
     if done.cancelled:
         end = "It was stopped, because the run was cancelled."
     elif done.disk_full:
-        end = (
-            f"It was stopped, because the workspace takes {done.disk_mb:,.0f} MiB. Delete what is not needed."
-        )
+        end = f"It was stopped, because the workspace takes {done.disk_mb:,.0f} MiB"
+        end += f" in {done.disk_files:,} files. Delete what is not needed."
     elif done.timed_out:
         end = f"It was stopped after {limits.wall_s:g} s. Use a larger timeout_s (at most {allowed:g}) or do less."
+    elif done.memory_full:
+        end = f"It was stopped, because it took more than {limits.memory_mb:,} MiB of memory."
     else:
         end = f"Exit code {done.exit_code}."
+    if _NO_REPOSITORY.search(done.output):
+        end += " Git's own directory cannot be reached by commands. Use the tools git_status, git_diff and git_log."
     data = done.model_dump(exclude={"output"})
     return ToolResult(ok=done.exit_code == 0, text=f"{end}\n{done.output}".rstrip(), data=data)

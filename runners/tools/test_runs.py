@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gherkin.values import Frozen
-from runners.sandbox.beneath import folders
+from runners.sandbox.beneath import file_paths, folders, is_folder
+from runners.sandbox.bubblewrap import WORKSPACE
 from runners.tools.base import Refused, ToolContext, ToolResult
 from runners.tools.editing.paths import read_bytes
 from runners.verify.diff import added_lines
@@ -16,6 +17,7 @@ from runners.verify.suites import SuiteRun, Suites, describe_failure, summarise
 from runners.verify.verdict import Failure
 
 _MAX_REPORT = 5_000_000
+_TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
 _FAILED = re.compile(
     r"^[ \t]*(?:--- FAIL|FAIL\b|FAILED\b|not ok\b|error(?:\[\w+\])?:|E\s{2,}|\u2715|\u25cf|thread '.*' panicked)",
     re.M,
@@ -39,7 +41,7 @@ def detect(root: Path, names: Sequence[str], commands: Sequence[str]) -> list[Ru
     present = set(names)
     if features := next((n for n in names if n.endswith(".feature")), None):
         found.append(Runner(name="behave", command="python -m behave", found_in=features))
-    tests = [n for n in names if re.search(r"(^|/)(test_[^/]*|[^/]*_test)\.py$", n)]
+    tests = [n for n in names if _TEST_FILE.search(n)]
     if tests:
         found.append(Runner(name="pytest", command="python -m pytest", found_in=tests[0]))
     if "package.json" in present and "test" in _scripts(root):
@@ -88,10 +90,17 @@ class Testing:
         self._failed: dict[str, list[str]] = {}
 
     def run(self, paths: str | None) -> ToolResult:
-        """Run the named feature files and tests, or all."""
+        """Run the named feature files, tests and folders of either, or all."""
         chosen = (paths or "").split()
-        features = [path for path in chosen if ".feature" in path]
-        tests = [path for path in chosen if ".feature" not in path]
+        features: list[str] = []
+        tests: list[str] = []
+        for path in chosen:
+            inside = _below(self._root, path)
+            found = [each for each in inside if each.endswith(".feature")]
+            own = [each for each in found if each.startswith(f"{self._suites.features}/")]
+            features += [path] if ".feature" in path else own or found
+            if ".feature" not in path and (not found or any(map(_TEST_FILE.search, inside))):
+                tests.append(path)
         runs: list[tuple[str, SuiteRun]] = []
         if not chosen:
             runs += [(name, run(self._root)) for name, run in self._suites.all()]
@@ -121,6 +130,12 @@ class Testing:
             elif name in failed:
                 runs.append((name, run(self._root)))  # other tools are asked for all of it
         return self._noted(runs)
+
+
+def _below(root: Path, path: str) -> list[str]:
+    """The files in the folder `path`, as a model names it; none if it is no folder."""
+    folder = path.removeprefix(f"{WORKSPACE}/").removeprefix(WORKSPACE).rstrip("/") or "."
+    return sorted(file_paths(root, folder)) if is_folder(root, folder) else []
 
 
 def _address(suite: str, failure: Failure) -> str:

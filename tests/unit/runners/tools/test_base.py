@@ -90,7 +90,10 @@ def test_whatever_is_wrong_is_an_answer(ctx: ToolContext, arguments: str, says: 
 
 def test_an_unknown_tool(ctx: ToolContext) -> None:
     result = send(ctx, "{}", name="read")
-    assert not result.ok and result.text == "There is no tool `read`. The tools are: sample."
+    assert (
+        not result.ok
+        and result.text == "There is no tool `read`. The tools are: sample, finish, give_up, ask."
+    )
 
 
 def test_long_answers_are_cut(ctx: ToolContext) -> None:

@@ -12,6 +12,7 @@ def test_ruff_is_found_where_it_is_configured() -> None:
     assert detected("[tool.ruff]\nline-length = 90\n") == {"**/*.py": RUFF}
     assert detected("[tool.black]\n") == {}
     assert detected("[tool") == {}
+    assert detected("", own_file=True) == {"**/*.py": RUFF}
     assert detected("tool = 1\n") == {}
 
 
@@ -48,3 +49,36 @@ def test_what_they_say_is_part_of_the_answer(tmp_path: Path) -> None:
     )
     assert wrote.ok and "`ruff check" in wrote.text and "F401" in wrote.text
     assert "F401" not in read.text
+
+
+def test_only_what_is_new_is_said(tmp_path: Path) -> None:
+    ctx = context(tmp_path)
+    (ctx.root / "pkg").mkdir()
+    before = "import os\nimport sys\n"
+    checks = EditChecks(ctx.sandbox, {"**/*.py": RUFF}, {"pkg/a.py": before.encode()}.get)
+    edited = "\n\nimport json\n" + before
+    (ctx.root / "pkg" / "a.py").write_text(edited)
+    said = checks(["pkg/a.py"])
+    assert "`json` imported but unused" in said and "`os`" not in said and "`sys`" not in said
+    assert (ctx.root / "pkg" / "a.py").read_text() == edited
+    assert "`os`" in EditChecks(ctx.sandbox, {"**/*.py": RUFF})(["pkg/a.py"])  # the control
+    (ctx.root / "pkg" / "a.py").write_text("x = 1\n" + before)
+    assert checks(["pkg/a.py"]) == ""
+
+
+def test_the_same_finding_once_more_is_new(tmp_path: Path) -> None:
+    ctx = context(tmp_path)
+    checks = EditChecks(ctx.sandbox, {"*.txt": "grep -n bad {path} && exit 1"}, lambda _path: b"bad\n")
+    (ctx.root / "a.txt").write_text("good\nbad\n")
+    assert checks(["a.txt"]) == ""
+    (ctx.root / "a.txt").write_text("good\nbad\nbad\n")
+    assert checks(["a.txt"]).endswith("says:\n3:bad")
+
+
+def test_scratch_steps_are_not_checked(tmp_path: Path) -> None:
+    ctx = context(tmp_path)
+    checks = EditChecks(ctx.sandbox, {"**/*.py": "echo odd; exit 1"})
+    for path in (".scenarist/shadow/steps/a.py", "steps/a.py"):
+        (ctx.root / path).parent.mkdir(parents=True)
+        (ctx.root / path).touch()
+    assert checks([".scenarist/shadow/steps/a.py"]) == "" and "odd" in checks(["steps/a.py"])

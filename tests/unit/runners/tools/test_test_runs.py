@@ -196,3 +196,14 @@ def test_a_suite_that_never_could_be_run_makes_nothing_worse(ctx: ToolContext) -
 def test_output_without_failures_takes_linear_time() -> None:
     for part in ("\n", " ", "thread '", "FAILED\n", "x\n\t"):
         assert_linear(lambda size, part=part: (part * size)[:size], test_runs._excerpt)
+
+
+def test_folders_are_run_with_all_that_is_in_them(ctx: ToolContext) -> None:
+    (ctx.root / "tests").mkdir()
+    (ctx.root / "tests" / "test_more.py").write_text("def test_more():\n    assert True\n")
+    testing = ctx.resource(Testing)
+    assert set(testing.run("features").data) == {"behave"}
+    assert set(testing.run("tests/").data) == {"pytest"}
+    both = testing.run("/workspace")
+    assert set(both.data) == {"behave", "pytest"}
+    assert both.data["behave"] == testing.run("features").data["behave"]
