@@ -27,6 +27,7 @@ COPY bot bot
 RUN uv sync --frozen --no-dev --no-editable
 
 FROM base AS bot
+ENV SCENARIST_QUEUES=intake,publish
 COPY --from=build /opt/scenarist/.venv /opt/scenarist/.venv
 USER 10001
 WORKDIR /var/lib/scenarist
@@ -38,6 +39,7 @@ ENTRYPOINT ["tini", "--", "scenarist"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8080"]
 
 FROM base AS runner
+ENV SCENARIST_QUEUES=runs
 # tini reaps what a killed sandbox leaves; the container must be allowed to make user namespaces.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends bubblewrap \

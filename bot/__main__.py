@@ -1,6 +1,7 @@
 """Starts the `scenarist` command; Ctrl+C while it is still being loaded ends it without a word."""
 
 import signal
+import sys
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -8,7 +9,16 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 
 def main() -> None:
     """Run the command. An interrupt is a `KeyboardInterrupt` from here on."""
-    from bot.cli.app import main as run
+    from bot.installation import CODE, SAID, TODO, overwritten
+
+    if overwritten():
+        sys.stderr.write(f"{CODE}: {SAID} {TODO}\n")
+    try:
+        from bot.cli.app import main as run
+    except ImportError:
+        if overwritten():
+            sys.exit(2)
+        raise
 
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,14 +12,17 @@ class ScenaristError(Exception):
 
     Subclasses set `code` (``SCN-`` and four digits, never reused) and `next_step` (one sentence for
     the reader); `message` says what happened and must hold no secret. `docs/errors.md` lists them all.
+    Where the cause at hand needs another next step than usual, it is given with the message.
     """
 
     code: ClassVar[str] = "SCN-0000"
-    next_step: ClassVar[str] = "Report this with the run's log: it is a defect in Scenarist."
+    next_step: str = "Report this with the run's log: it is a defect in Scenarist."
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, next_step: str = "") -> None:
         super().__init__(message)
         self.message = message
+        if next_step:
+            self.next_step = next_step
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message} {self.next_step}"

@@ -55,10 +55,7 @@ def errors() -> str:
         f"| {ScenaristError.code} | A defect in Scenarist. | {ScenaristError.next_step} |",
     ]
     rows = [(each.code, _first_line(each.__doc__), each.next_step) for each in all_errors()]
-    rows += [
-        (code, what, "The answer to the webhook; see the forge's list of deliveries.")
-        for code, what in REFUSALS.items()
-    ]
+    rows += [(code, what, todo) for code, (what, todo) in REFUSALS.items()]
     lines += [f"| {code} | {what} | {todo} |" for code, what, todo in sorted(rows)]
     return "\n".join(lines) + "\n"
 

@@ -1,14 +1,21 @@
 """The process's settings, from the environment (prefix ``SCENARIST_``). Secrets come from here or from files."""
 
+import difflib
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
+from bot.config.urls import broker_url, database_url
 from gherkin.errors import ScenaristError
 from runners.models.runtimes import Mode
+
+# Read elsewhere than in `Settings`.
+OTHER_VARIABLES = {"SCENARIST_DEBUG", "SCENARIST_QUEUES"}
 
 
 class SettingsInvalid(ScenaristError):
@@ -132,6 +139,16 @@ class Settings(BaseSettings):
         """The hosts in `registries`."""
         return [each.strip() for each in self.registries.split(",") if each.strip()]
 
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, given: str) -> str:
+        return database_url(given)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_url(cls, given: str) -> str:
+        return broker_url(given)
+
     @property
     def secrets(self) -> list[str]:
         """The secrets among the settings that are set, for redaction."""
@@ -152,5 +169,22 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        name = name if name == "AGENT_RUNTIME_MODE" else f"SCENARIST_{name.removeprefix('SCENARIST_')}"
-        raise SettingsInvalid(f"{name}: {first['msg']}.") from None
+        if name != "AGENT_RUNTIME_MODE" or name not in os.environ:
+            name = f"SCENARIST_{name.removeprefix('SCENARIST_')}".replace("_AGENT_RUNTIME_MODE", "_RUNTIME")
+        raise SettingsInvalid(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like a setting and is none: a mistyped one has no effect."""
+    known = {f"SCENARIST_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
+    found = []
+    for name in sorted(environ):
+        if name.startswith("SCENARIST_") and name not in known:
+            close = difflib.get_close_matches(name, known, 1, 0.8)
+            meant = (
+                f" Did you mean {close[0]}?"
+                if close
+                else " Variables with your own secrets need another name."
+            )
+            found.append(f"{name} is no setting of Scenarist and has no effect.{meant}")
+    return found

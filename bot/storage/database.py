@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.config.urls import database_url
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
 
 def connect(url: str) -> sa.Engine:
     """An engine for `url`; SQLite gets WAL, full synchronisation and write transactions that lock at once."""
-    if url.startswith("postgresql://"):
-        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(database_url(url), pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
         _make_private(engine.url.database)
 

@@ -44,21 +44,43 @@ _STORED = _body("stored")
 _KNOWN = _body("known")
 
 
-# How a delivery can be refused: codes of `docs/errors.md`.
+# How a request can be refused, and what to do: codes of `docs/errors.md`.
 REFUSALS = {
-    "SCN-1200": "No webhook secret is configured for this forge.",
-    "SCN-1201": "The signature of a delivery does not match the webhook secret.",
-    "SCN-1202": "The payload of a delivery cannot be read.",
-    "SCN-1203": "The body of a delivery is too large.",
-    "SCN-1204": "A delivery lacks its event name or GUID.",
-    "SCN-1205": "A delivery could not be stored; it has to be delivered again.",
-    "SCN-1206": "Deliveries are POST requests.",
-    "SCN-1207": "A control of a run without the operator's token.",
+    "SCN-1200": (
+        "No webhook secret is configured for this forge.",
+        "Set SCENARIST_GITHUB_WEBHOOK_SECRET on the web app.",
+    ),
+    "SCN-1201": (
+        "The signature of a delivery does not match the webhook secret.",
+        "Give the forge and SCENARIST_GITHUB_WEBHOOK_SECRET the same secret.",
+    ),
+    "SCN-1202": (
+        "The payload of a delivery cannot be read.",
+        "Look at it in the forge's list of deliveries; report it if the forge sent it.",
+    ),
+    "SCN-1203": ("The body of a delivery is too large.", "Raise SCENARIST_MAX_BODY_BYTES."),
+    "SCN-1204": (
+        "A delivery lacks its event name or GUID.",
+        "Let the forge send it: its headers are X-GitHub-Event and X-GitHub-Delivery.",
+    ),
+    "SCN-1205": (
+        "A delivery could not be stored.",
+        "Look at the database, then redeliver it; GitHub is also asked for it again by itself.",
+    ),
+    "SCN-1206": ("Deliveries are POST requests.", "Enter this address as a webhook's URL."),
+    "SCN-1207": (
+        "A control of a run came without the operator's token.",
+        "Send the header `Authorization: Bearer` with the value of SCENARIST_CONTROL_TOKEN.",
+    ),
+    "SCN-1208": (
+        "The webhook sends forms and not JSON.",
+        "Set the webhook's content type to application/json.",
+    ),
 }
 
 
 def _error(code: str, message: str = "") -> bytes:
-    message = message or REFUSALS[code]
+    message = message or " ".join(REFUSALS[code])
     return json.dumps({"error": {"code": code, "message": message}}).encode()
 
 
@@ -136,6 +158,8 @@ class WebApp:
             return 413, _error("SCN-1203", f"The body is over {self._max_body_bytes:,} bytes.")
         if not receiver.is_authentic(headers, body, time.time()):
             return 401, _error("SCN-1201", "The signature does not match: check the webhook secret.")
+        if body.startswith(b"payload="):
+            return 415, _error("SCN-1208")
         name = receiver.name(headers, body)
         try:
             found = receiver.read(name.event, body)

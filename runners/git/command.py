@@ -57,7 +57,9 @@ class GitFailed(ScenaristError):
     output = ""
 
     code = "SCN-3101"
-    next_step = "Check that the repository can be reached and has the branch; the run can then be retried."
+    next_step = (
+        "If git's message is about this machine (disk, permissions, memory), mend that; then retry the run."
+    )
 
 
 class GitUnavailable(GitFailed):
@@ -144,7 +146,10 @@ def git(
                 strip_newline_in_stdout=strip,
             )
     except GitCommandError as error:
-        raise GitFailed(f"git {args[0]} could not be started: {_telling(str(error.stderr))}.") from None
+        raise GitFailed(
+            f"git {args[0]} could not be started: {_telling(str(error.stderr))}.",
+            "Install git where this worker runs, then retry the run.",
+        ) from None
     if status != 0 and check:
         text = err if isinstance(err, str) else err.decode(errors="replace")
         failed = _failure(args[0], status, text)
@@ -308,9 +313,10 @@ def push(
 ) -> None:
     """Push `commit`, which is what a bundle carries (the first parent of it: `beneath`), to `branch` of `url`.
 
-    A pristine repository borrowing the objects of `source` does it, so that nothing a runner may have left in
-    a configuration is read beside the credential. `expected` is the commit the branch must be at (None: must
-    not exist); otherwise the push fails and nothing changes, as it does when the bundle carries another commit.
+    A pristine repository borrowing the objects of `source` does it, so that nothing a runner may have left
+    in a configuration is read beside the credential. `expected` is the commit the branch must be at (None:
+    must not exist); otherwise the push fails and nothing changes, as it does when the bundle carries another
+    commit.
     """
     with tempfile.TemporaryDirectory(prefix="scenarist-push-") as tmp:
         clean = Path(tmp) / "push.git"
@@ -321,7 +327,11 @@ def push(
         git("fetch", "--quiet", "--no-tags", str(packed), f"+{ref}:{ref}", git_dir=clean, fsck=True)
         sha = git("rev-parse", f"{ref}^1" if beneath else f"{ref}^{{commit}}", git_dir=clean)
         if sha != commit:
-            raise GitFailed(f"The bundle carries {sha[:12]} and not {commit[:12]}.")
+            raise GitFailed(
+                f"The bundle carries {sha[:12]} and not {commit[:12]}.",
+                "What the runner handed over is not what was verified, so nothing was pushed: look at that machine, "
+                "then retry the run from `implement`.",
+            )
         git(
             "push",
             "--quiet",

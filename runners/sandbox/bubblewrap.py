@@ -300,6 +300,45 @@ def available() -> str | None:
     return f"bubblewrap does not work on this machine ({said.rstrip('.')})"
 
 
+def remedy(root: Path = Path("/")) -> str:
+    """What to do where `available` says that bubblewrap does not work, by what this machine (below `root`) shows."""
+    if not _bwrap():
+        return "Install Debian's bubblewrap package."
+    if shutil.which("prlimit") is None:
+        return "Install Debian's util-linux package."
+    if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
+        return (
+            "Let the container make user namespaces: start it with `--security-opt seccomp=unconfined "
+            "--security-opt apparmor=unconfined --security-opt systempaths=unconfined`."
+        )
+    for name, bad, todo in _SWITCHES:
+        switch = root / "proc/sys" / name
+        if switch.exists() and switch.read_text(encoding="ascii", errors="replace").strip() == bad:
+            return todo
+    return "Allow unprivileged user namespaces on this machine; `bwrap --unshare-user --ro-bind / / true` tries it."
+
+
+# What keeps users from making namespaces, under /proc/sys, with the value that does.
+_SWITCHES = (
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "Ubuntu's AppArmor keeps bubblewrap from making user namespaces: "
+        "`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`, or an AppArmor profile for bwrap.",
+    ),
+    (
+        "kernel/unprivileged_userns_clone",
+        "0",
+        "This kernel keeps users from making namespaces: `sudo sysctl -w kernel.unprivileged_userns_clone=1`.",
+    ),
+    (
+        "user/max_user_namespaces",
+        "0",
+        "This machine allows no user namespaces: `sudo sysctl -w user.max_user_namespaces=10000`.",
+    ),
+)
+
+
 def _bwrap() -> str:
     return shutil.which("bwrap") or ""
 

@@ -99,6 +99,7 @@ class GitHubServer(LoopbackServer):
         self._lock = threading.RLock()
         self.private_key = make_key()
         self.card: dict[str, Any] = {}
+        self.hook: dict[str, Any] = {"content_type": "json", "url": webhook_url}
         self._people = {
             "ada": ({"id": 101, "login": "ada", "type": "User"}, "admin"),
             "wim": ({"id": 102, "login": "wim", "type": "User"}, "write"),
@@ -475,6 +476,7 @@ class GitHubServer(LoopbackServer):
     def _make_routes(self) -> list[tuple[str, re.Pattern[str], str, Callable[..., tuple[int, Any]]]]:
         table: list[tuple[str, str, str, Callable[..., tuple[int, Any]]]] = [
             ("GET", "/app", "app", self._get_app),
+            ("GET", "/app/hook/config", "app", self._get_hook),
             ("GET", "/app/hook/deliveries", "app", self._list_deliveries),
             ("POST", "/app/hook/deliveries/{delivery}/attempts", "app", self._redeliver),
             ("POST", "/app/installations/{installation}/access_tokens", "app", self._access_token),
@@ -509,6 +511,9 @@ class GitHubServer(LoopbackServer):
 
     def _get_app(self, _call: Call) -> tuple[int, Any]:
         return 200, {**self._template("get", "/app"), "id": APP_ID, "slug": SLUG, **self.card}
+
+    def _get_hook(self, _call: Call) -> tuple[int, Any]:
+        return 200, {**self._template("get", "/app/hook/config"), **self.hook}
 
     def _list_deliveries(self, call: Call) -> tuple[int, Any]:
         """Newest first; the cursor is the id below which the next page begins."""

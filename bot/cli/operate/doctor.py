@@ -1,5 +1,6 @@
 """`scenarist doctor`: check whether this machine can do its part, and say what to do where it cannot."""
 
+import platform
 import re
 import shutil
 import subprocess
@@ -10,13 +11,17 @@ from typing import Literal
 import sqlalchemy as sa
 import typer
 
+from bot import __version__
+from bot.cli.options import ALL_QUEUES, QUEUE_NAMES, Queues, queue_names
 from bot.config.limits import database_urls, load_limits
 from bot.config.models import load_models
 from bot.config.settings import Settings, load_settings
+from bot.config.urls import redis_url
+from bot.installation import CODE, SAID, TODO, overwritten
 from bot.storage.database import connect, is_current
 from gherkin.errors import ScenaristError
 from runners.models.roster import Roster
-from runners.sandbox.bubblewrap import available
+from runners.sandbox.bubblewrap import available, remedy
 from runners.sandbox.scratch import make_state_folder
 
 _PERMISSIONS = {
@@ -26,7 +31,14 @@ _PERMISSIONS = {
     "checks": "write",
     "metadata": "read",
 }
-_EVENTS = {"issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment"}
+EVENTS = {
+    "issues",
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "repository",
+}
 _MIN_FREE_GB = 5.0
 _MIN_GIT = (2, 30)
 
@@ -44,36 +56,63 @@ class CheckResult:
     todo: str = ""
 
 
-def doctor() -> None:
+class InstallationOverwritten(ScenaristError):
+    """Another package (gherkin-official, which pytest-bdd brings) is installed over parts of Scenarist."""
+
+    code = CODE
+    next_step = TODO
+
+
+def doctor(queues: Queues = ALL_QUEUES) -> None:
     """Check whether this machine can do its part.
 
     Says what to do where it cannot. Exit status 1 if a check fails.
     """
     failed = False
-    for finding in examine(load_settings()):
+    for finding in examine(load_settings(), queue_names(queues)):
         typer.echo(finding_text(finding))
         failed = failed or finding.state == "failed"
     raise typer.Exit(1 if failed else 0)
 
 
-def examine(settings: Settings) -> Iterator[CheckResult]:
-    """Look at everything that the settings name. Nothing is changed, but for the folder of the state if it is not there."""
-    looks: Sequence[tuple[str, Callable[[Settings], CheckResult]]] = (
-        ("database", _database),
-        ("broker", _broker),
-        ("disk", _disk),
-        ("git", _git),
-        ("sandbox", _sandbox),
-        ("limits file", _limits),
-        ("models", _models),
-        ("GitHub", _github),
-        ("public URL", _public_url),
+def examine(settings: Settings, queues: Sequence[str] = QUEUE_NAMES) -> Iterator[CheckResult]:
+    """Look at everything that a machine with workers of `queues` needs.
+
+    Nothing is changed, but the state folder is made if it is not there.
+    """
+    runs, forge = "runs" in queues, not {"intake", "publish"}.isdisjoint(queues)
+    looks: Sequence[tuple[str, bool, Callable[[Settings], CheckResult]]] = (
+        ("installation", True, _installation),
+        ("database", True, _database),
+        ("broker", True, _broker),
+        ("disk", True, _disk),
+        ("git", True, _git),
+        ("sandbox", runs, _sandbox),
+        ("limits file", runs, _limits),
+        ("models", runs, _models),
+        ("GitHub", forge, _github),
+        ("public URL", forge, _public_url),
     )
-    for name, look in looks:
+    for name, needed, look in looks:
         try:
-            yield look(settings)
+            if needed:
+                yield look(settings)
         except ScenaristError as error:
             yield CheckResult(name, "failed", f"{error.code}: {error.message}", error.next_step)
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            yield CheckResult(name, "failed", f"{error.strerror or error}{where}.", _UNWRITABLE)
+
+
+_UNWRITABLE = "Look at the permissions, and at SCENARIST_STATE_DIR."
+
+
+def _installation(_settings: Settings) -> CheckResult:
+    if overwritten():
+        raise InstallationOverwritten(SAID)
+    return CheckResult(
+        "installation", "ok", f"Scenarist {__version__} on Python {platform.python_version()}."
+    )
 
 
 def _database(settings: Settings) -> CheckResult:
@@ -95,14 +134,25 @@ def _database(settings: Settings) -> CheckResult:
 
 
 def _broker(settings: Settings) -> CheckResult:
+    own = settings.state_dir.resolve() / "redis" / "redis.sock"
+    if own.is_socket() and _pings(f"unix://{own}") is None:
+        return CheckResult("broker", "ok", "The Redis of `scenarist up` answers.")
+    problem = _pings(redis_url(settings.broker_url))
+    if problem is not None:
+        todo = "Start Redis, or correct SCENARIST_BROKER_URL. `scenarist up` starts a Redis of its own."
+        return CheckResult("broker", "warning", f"Redis does not answer ({problem}).", todo)
+    return CheckResult("broker", "ok", "Redis answers.")
+
+
+def _pings(url: str) -> str | None:
+    """None if a Redis answers at `url`, else the kind of error."""
     import redis
 
     try:
-        redis.Redis.from_url(settings.broker_url, socket_timeout=5, socket_connect_timeout=5).ping()
+        redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5).ping()
     except (redis.RedisError, ValueError, OSError) as error:
-        todo = "Start Redis, or correct SCENARIST_BROKER_URL. `scenarist up` starts a Redis of its own."
-        return CheckResult("broker", "warning", f"Redis does not answer ({type(error).__name__}).", todo)
-    return CheckResult("broker", "ok", "Redis answers.")
+        return type(error).__name__
+    return None
 
 
 def _disk(settings: Settings) -> CheckResult:
@@ -136,7 +186,9 @@ def _sandbox(settings: Settings) -> CheckResult:
         return CheckResult(
             "sandbox", "warning", f"{problem} Commands run unconfined, and each pull request says so."
         )
-    todo = "Install Debian's bubblewrap package, and allow user namespaces. Only `runs` workers need it."
+    todo = (
+        f"{remedy()} Only `runs` workers need it: `scenarist doctor --queues intake,publish` leaves it out."
+    )
     return CheckResult("sandbox", "failed", problem, todo)
 
 
@@ -158,7 +210,10 @@ def _models(settings: Settings) -> CheckResult:
             engine = roster.of(runtime)
             said.append(f"{role}: {engine.model.name} ({runtime})")
             if engine.profile is not None and not engine.profile.called:
-                todo = "Serve it with the tool parser of its family: `scenarist models serve MODEL --print` shows the flags."
+                todo = (
+                    "Serve it with the tool parser of its family: "
+                    "`scenarist models serve MODEL --print` shows the flags."
+                )
                 return CheckResult(
                     "models", "warning", f"{engine.model.name} made no tool call when asked for one.", todo
                 )
@@ -166,27 +221,37 @@ def _models(settings: Settings) -> CheckResult:
 
 
 def _github(settings: Settings) -> CheckResult:
-    from bot.forges.github.app import app_card
+    from bot.forges.github.app import app_of
 
     if not settings.github_app_id:
         return CheckResult("GitHub", "warning", "No App is set.", "docs/github.md says how to make one.")
     if not settings.github_webhook_secret.get_secret_value():
         todo = "Set SCENARIST_GITHUB_WEBHOOK_SECRET on the web app: without it no webhook is taken."
         return CheckResult("GitHub", "failed", "The webhook secret is not set.", todo)
-    card = app_card(settings)
+    app = app_of(settings)
+    card, hook = app.card(), app.hook()
     granted = card.get("permissions") or {}
     missing = [
         f"{name}: {level}"
         for name, level in _PERMISSIONS.items()
         if granted.get(name) not in (level, "write", "admin")
     ]
-    unheard = sorted(_EVENTS - set(card.get("events") or ()))
+    unheard = sorted(EVENTS - set(card.get("events") or ()))
     if missing:
         todo = "Grant them on the App's page, and accept the change on each installation."
         return CheckResult("GitHub", "failed", f"The App lacks permissions: {', '.join(missing)}.", todo)
     if unheard:
         todo = "Subscribe to them on the App's page: what they tell is not heard otherwise."
         return CheckResult("GitHub", "warning", f"The App is not subscribed to: {', '.join(unheard)}.", todo)
+    if hook.get("content_type") != "json":
+        todo = "Set the content type of the App's webhook to application/json."
+        return CheckResult("GitHub", "failed", "The App's webhook sends forms and not JSON.", todo)
+    address = f"{settings.public_url.rstrip('/')}/webhooks/github"
+    if settings.public_url and hook.get("url") != address:
+        todo = f"Set the webhook's URL on the App's page to {address}, or correct SCENARIST_PUBLIC_URL."
+        return CheckResult(
+            "GitHub", "warning", f"The App's webhook goes to {hook.get('url') or 'nowhere'}.", todo
+        )
     return CheckResult("GitHub", "ok", f"The App {card.get('slug')} has its permissions and events.")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.options import ALL_QUEUES, Queues, queue_names
 from bot.cli.process import require_sandbox, start_logging
 from bot.config.limits import database_urls, load_limits
 from bot.config.settings import load_settings
@@ -13,11 +14,9 @@ from bot.runs.draining import Draining
 from bot.worker.celery_app import make_celery, register_tasks
 from runners.sandbox.scratch import use_private_tmp
 
-_QUEUES = ("intake", "publish", "runs")
-
 
 def worker(
-    queues: Annotated[str, typer.Option(help="Comma-separated: intake, publish, runs.")] = ",".join(_QUEUES),
+    queues: Queues = ALL_QUEUES,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
 ) -> None:
     """Run a Celery worker.
@@ -26,10 +25,7 @@ def worker(
     """
     settings = load_settings()
     start_logging()
-    names = [name.strip() for name in queues.split(",") if name.strip()]
-    unknown = set(names) - set(_QUEUES)
-    if unknown or not names:
-        raise typer.BadParameter(f"unknown queue: {', '.join(sorted(unknown)) or '(none)'}")
+    names = queue_names(queues)
     if "runs" in names:
         require_sandbox(settings)
         database_urls(load_limits(settings.limits_file))

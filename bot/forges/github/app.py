@@ -37,11 +37,6 @@ def app_of(settings: Settings) -> "AppTokens":
     return AppTokens(settings.github_api_url, settings.github_app_id, key)
 
 
-def app_card(settings: Settings) -> dict[str, Any]:
-    """What GitHub says of the configured App: its slug, permissions and events. Raises `SettingsInvalid` and the forge's errors."""
-    return app_of(settings).card()
-
-
 class AppTokens:
     """Mints installation tokens for one repository and the permissions asked for; keeps each five minutes."""
 
@@ -102,6 +97,12 @@ class AppTokens:
         with forge_errors():
             app: Any = self._github.rest.apps.get_authenticated().json()
         return dict(app)
+
+    def hook(self) -> dict[str, Any]:
+        """The URL and the content type of the App's webhook, as GitHub has them."""
+        with forge_errors():
+            hook: Any = self._github.rest.apps.get_webhook_config_for_app().json()
+        return dict(hook)
 
     def _installation(self, repo: Repo) -> int:
         owner, name = repo.full_name.split("/")

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from bot.cli.app import Commands
-from bot.config.settings import Settings
+from bot.config.settings import OTHER_VARIABLES, Settings
 from bot.web.app import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
 from runners.verify.verdict import Problem
@@ -27,7 +27,7 @@ RECIPES = [
         ".github/workflows/ci.yml",
     )
 ]
-KNOWN = {f"SCENARIST_{name.upper()}" for name in Settings.model_fields}
+KNOWN = {f"SCENARIST_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
 
 
 def variables(text: str) -> set[str]:

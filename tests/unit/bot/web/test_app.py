@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -140,6 +141,14 @@ def test_what_cannot_be_read_is_a_bad_request(
     assert answer.json()["error"]["code"] == "SCN-1202"
     assert "Traceback" not in answer.text
     assert stored(sqlite_store) == []
+
+
+def test_a_webhook_that_sends_forms_is_told_to_send_json(web: Running, sqlite_store: Store) -> None:
+    form = b"payload=" + quote(json.dumps(labelled())).encode()
+    answer = post(web, form)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "SCN-1208")
+    assert "application/json" in answer.json()["error"]["message"]
+    assert post(web, labelled()).status_code == 202 and len(stored(sqlite_store)) == 1
 
 
 def test_a_delivery_needs_its_headers(web: Running) -> None:

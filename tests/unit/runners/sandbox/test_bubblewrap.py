@@ -15,7 +15,7 @@ import pytest
 
 from runners.sandbox import bubblewrap as sandbox
 from runners.sandbox import cgroups
-from runners.sandbox.bubblewrap import Limits, Sandbox, SandboxFailed, SandboxMissing, available
+from runners.sandbox.bubblewrap import Limits, Sandbox, SandboxFailed, SandboxMissing, available, remedy
 from runners.sandbox.process import Capture, Running
 from tests.support.waiting import wait_until
 
@@ -348,6 +348,26 @@ def test_a_bubblewrap_that_does_not_work(tmp_path: Path, monkeypatch: pytest.Mon
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert "No permissions" in str(available())
+
+
+@pytest.mark.parametrize(
+    ("files", "advice"),
+    [
+        ({"proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"}, "AppArmor"),
+        ({"proc/sys/kernel/unprivileged_userns_clone": "0\n"}, "unprivileged_userns_clone=1"),
+        ({"proc/sys/user/max_user_namespaces": "0\n"}, "max_user_namespaces=10000"),
+        ({".dockerenv": ""}, "--security-opt seccomp=unconfined"),
+        ({"proc/sys/kernel/apparmor_restrict_unprivileged_userns": "0\n"}, "Allow unprivileged"),
+        ({}, "Allow unprivileged user namespaces"),
+    ],
+)
+def test_what_helps_a_bubblewrap_that_does_not_work(
+    tmp_path: Path, files: dict[str, str], advice: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert advice in remedy(tmp_path)
 
 
 def test_without_a_sandbox_the_environment_is_still_cleared(

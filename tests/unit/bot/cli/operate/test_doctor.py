@@ -6,9 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import app
-from bot.cli.operate.doctor import CheckResult, examine
+from bot.cli.operate.doctor import EVENTS, CheckResult, examine
 from bot.config.settings import Settings
+from bot.installation import overwritten
 from bot.storage.database import connect, migrate
+from bot.worker.processes import processes, start_redis
 from tests.standins.chat_server import ChatServer
 from tests.standins.github_server import APP_ID, GitHubServer
 
@@ -61,6 +63,37 @@ def test_an_older_schema_is_noticed(tmp_path: Path) -> None:
     assert findings(made)["database"].todo == "Run `scenarist migrate`."
 
 
+def test_only_what_a_machine_is_for_is_looked_at(tmp_path: Path, closed_port: int) -> None:
+    made = settings(tmp_path, model_url=f"http://127.0.0.1:{closed_port}/v1")
+    bot = {each.name for each in examine(made, ["intake", "publish"])}
+    runner = {each.name for each in examine(made, ["runs"])}
+    assert bot >= {"database", "broker", "GitHub"} and bot.isdisjoint({"sandbox", "models", "limits file"})
+    assert runner >= {"database", "broker", "sandbox", "models"} and "GitHub" not in runner
+
+
+def test_the_redis_of_up_is_found(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    assert findings(made)["broker"].state == "warning"
+    with processes(tmp_path / "logs", 10) as group:
+        start_redis(group, made.state_dir.resolve() / "redis")
+        assert findings(made)["broker"].said == "The Redis of `scenarist up` answers."
+
+
+def test_a_state_folder_that_cannot_be_made_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    found = findings(settings(tmp_path))
+    assert found["database"].state == "failed"
+    assert "SCENARIST_STATE_DIR" in found["database"].todo
+
+
+def test_an_installation_that_another_package_overwrote(tmp_path: Path) -> None:
+    assert not overwritten()
+    (tmp_path / "values.py").touch()
+    assert not overwritten(tmp_path)
+    (tmp_path / "token_scanner.py").touch()
+    assert overwritten(tmp_path)
+
+
 def test_passwords_are_not_shown(tmp_path: Path, closed_port: int) -> None:
     url = f"postgresql://me:secret-word@127.0.0.1:{closed_port}/x"
     database = findings(settings(tmp_path, database_url=url))["database"]
@@ -97,6 +130,15 @@ def test_what_an_app_lacks_is_named(tmp_path: Path) -> None:
         github.card = {"permissions": granted, "events": ["issues"]}
         found = findings(settings(tmp_path, **app_settings))["GitHub"]
         assert found.state == "warning" and "issue_comment, pull_request, " in found.said
+        assert found.said.endswith("repository.")
+        github.card["events"] = sorted(EVENTS)
+        assert findings(settings(tmp_path, **app_settings))["GitHub"].state == "ok"
+        found = findings(settings(tmp_path, public_url="http://127.0.0.1:2", **app_settings))["GitHub"]
+        assert found.state == "warning" and "goes to http://127.0.0.1:1/" in found.said
+        assert "http://127.0.0.1:2/webhooks/github" in found.todo
+        github.hook["content_type"] = "form"
+        found = findings(settings(tmp_path, **app_settings))["GitHub"]
+        assert found.state == "failed" and "application/json" in found.todo
         key.write_text("no key")
         assert findings(settings(tmp_path, **app_settings))["GitHub"].state == "failed"
 
