@@ -47,6 +47,19 @@ class Settings(BaseSettings):
         default="agent:spec", description="The label that starts a run whose scenarios wait for an approval."
     )
 
+    gitlab_url: str = Field(default="https://gitlab.com", description="Address of the GitLab server.")
+    gitlab_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="The bot's access token on GitLab, with the scopes api and write_repository.",
+    )
+    gitlab_webhook_token: SecretStr = Field(
+        default=SecretStr(""), description="The secret token of GitLab's webhooks."
+    )
+    gitlab_signing_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="The signing token (whsec_…) of GitLab's webhooks; with it only signed deliveries are accepted.",
+    )
+
     github_api_url: str = Field(default="https://api.github.com", description="GHES: https://HOST/api/v3.")
     github_app_id: str = Field(default="", description="The GitHub App's id or client id.")
     github_private_key_file: Path | None = Field(default=None, description="The App's private key (PEM).")

@@ -13,6 +13,8 @@ from pydantic import Field
 from gherkin.errors import ScenaristError
 from gherkin.values import Frozen
 
+# What a number belongs to. On GitHub issues and pull requests share their numbers, on GitLab they do not.
+Subject = Literal["issue", "pull"]
 Permission = Literal["none", "read", "write", "admin"]
 CheckState = Literal["queued", "in_progress", "success", "failure", "neutral", "cancelled"]
 
@@ -136,7 +138,7 @@ class Forge(Protocol):
 
     def issue(self, repo: Repo, number: int) -> Issue: ...
 
-    def comments(self, repo: Repo, number: int) -> list[Comment]:
+    def comments(self, repo: Repo, number: int, *, on: Subject = "issue") -> list[Comment]:
         """All comments of an issue or pull request, oldest first."""
         ...
 
@@ -146,7 +148,9 @@ class Forge(Protocol):
         """A remote URL and a freshly minted credential for `repo` alone, read-only unless `write`."""
         ...
 
-    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+    def upsert_comment(
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+    ) -> int:
         """Create or edit the one comment of ours that holds `marker`; returns its id.
 
         `body` must contain `marker`. `known` is the id recorded earlier, if any: it saves the search.

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, ForgeUnavailable, Repo
+from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, ForgeUnavailable, Repo, Subject
 from bot.log.events import Asked, StatusPosted
 from bot.log.state import RunState, fold
 from bot.report.reporter import Reporter
@@ -103,6 +103,7 @@ class StatusPoster:
         forge = self._forge(requested.forge)
         repo = Repo(full_name=requested.repo, installation=requested.installation)
         number = requested.order.pull or requested.order.number
+        on: Subject = "pull" if requested.order.pull else "issue"
         feature, patch = (
             (self._store.artifact(run_id, name) or b"").decode(errors="replace") for name in (FEATURE, PATCH)
         )
@@ -112,10 +113,11 @@ class StatusPoster:
             self._reporter.status_marker(run_id),
             self._reporter.status_text(run_id, state, feature, patch),
             state.status_comment,
+            on=on,
         )
         if comment != state.status_comment:
             posted.append(StatusPosted(comment=comment))
         question = self._reporter.question(run_id, state, feature)
         if question is not None and question.key not in state.asked:
-            made = forge.upsert_comment(repo, number, question.marker, question.text, None)
+            made = forge.upsert_comment(repo, number, question.marker, question.text, None, on=on)
             posted.append(Asked(comment=made, key=question.key))

@@ -31,6 +31,7 @@ from bot.forges.forge import (
     Repo,
     Review,
     ReviewComment,
+    Subject,
     marks,
 )
 from bot.forges.github import payloads
@@ -140,7 +141,7 @@ class GitHubForge:
             answer = github.rest.issues.create(owner, name, data=data).json()
         return payloads.Issue.model_validate(answer).neutral()
 
-    def comments(self, repo: Repo, number: int) -> list[Comment]:
+    def comments(self, repo: Repo, number: int, *, on: Subject = "issue") -> list[Comment]:
         with self._api(repo, {"issues": "read"}) as (github, owner, name):
             found = _pages(
                 lambda page: github.rest.issues.list_comments(
@@ -162,7 +163,9 @@ class GitHubForge:
             url=f"{self._git_url}/{self._tokens.name(repo)}.git", header=f"Authorization: Basic {basic}"
         )
 
-    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+    def upsert_comment(
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+    ) -> int:
         if known is not None and (seconds := self._budget.scarce_for(repo.installation)):
             later = ForgeUnavailable(
                 "Few requests to GitHub are left: comments are brought up to date later."

@@ -30,6 +30,7 @@ from bot.forges.forge import (
     Repo,
     Review,
     ReviewComment,
+    Subject,
     marks,
 )
 from bot.storage.tables import local_things as things
@@ -204,7 +205,7 @@ class LocalForge:
         }
         return self.issue(repo, self._put(repo.full_name, "issue", None, 0, data))
 
-    def comments(self, repo: Repo, number: int) -> list[Comment]:
+    def comments(self, repo: Repo, number: int, *, on: Subject = "issue") -> list[Comment]:
         return [
             Comment.model_validate({"id": found, **data})
             for found, _, data in self._all(repo.full_name, "comment", number)
@@ -219,7 +220,9 @@ class LocalForge:
     def git_access(self, repo: Repo, *, write: bool) -> GitAccess:
         return GitAccess(url=str(self.path(repo.full_name).resolve()))
 
-    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+    def upsert_comment(
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+    ) -> int:
         ours = [
             comment.id
             for comment in self.comments(repo, number)

@@ -60,4 +60,8 @@ class Forges:
             from bot.forges.github.adapter import github_forge
 
             return github_forge(settings)
+        if name == "gitlab":
+            from bot.forges.gitlab.adapter import gitlab_forge
+
+            return gitlab_forge(settings)
         raise ForgeNotConfigured(f"There is no forge called {name}.")

@@ -2,6 +2,7 @@
 
 from bot.config.settings import Settings
 from bot.forges.github.receiver import GitHubReceiver
+from bot.forges.gitlab.receiver import GitLabReceiver
 from bot.forges.receiver import Receiver
 
 
@@ -10,6 +11,11 @@ def receivers(settings: Settings) -> dict[str, Receiver]:
     labels = (settings.trigger_label, settings.spec_label)
     return {
         "github": GitHubReceiver(labels, settings.github_webhook_secret.get_secret_value().encode()),
+        "gitlab": GitLabReceiver(
+            labels,
+            settings.gitlab_webhook_token.get_secret_value().encode(),
+            settings.gitlab_signing_token.get_secret_value(),
+        ),
         # The local forge sends what GitHub sends.
         "local": GitHubReceiver(labels, settings.local_webhook_secret.get_secret_value().encode()),
     }

@@ -1,0 +1,70 @@
+"""GitLab's answers as neutral values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.forges.forge import Account, Comment, Issue, Pull, Repo, ReviewComment
+
+DRAFT = "Draft: "  # the title of a draft begins so; there is no other way to make one
+
+
+def account(user: Mapping[str, Any]) -> Account:
+    return Account(id=int(user["id"]), login=str(user["username"]))
+
+
+def is_hidden(note: Mapping[str, Any]) -> bool:
+    """Return whether a note is GitLab's own, or not for the public."""
+    return bool(note.get("system") or note.get("internal") or note.get("confidential"))
+
+
+def issue(data: Mapping[str, Any]) -> Issue:
+    return Issue(
+        number=data["iid"],
+        title=data["title"],
+        body=data.get("description") or "",
+        author=account(data["author"]),
+        labels=tuple(data.get("labels") or ()),
+        open=data["state"] == "opened",
+    )
+
+
+def comment(data: Mapping[str, Any]) -> Comment:
+    return Comment(
+        id=data["id"],
+        author=account(data["author"]),
+        body=data["body"],
+        created_at=data["created_at"],
+        updated_at=data.get("updated_at") or "",
+    )
+
+
+def pull(data: Mapping[str, Any], repo: Repo) -> Pull:
+    states: Mapping[str, Any] = {"opened": "open", "locked": "open", "merged": "merged"}
+    title = str(data["title"])
+    return Pull(
+        number=data["iid"],
+        url=data["web_url"],
+        title=title.removeprefix(DRAFT),
+        body=data.get("description") or "",
+        head=data["source_branch"],
+        head_sha=data.get("sha") or "",
+        base=data["target_branch"],
+        state=states.get(data["state"], "closed"),
+        author=account(data["author"]),
+        head_repo=repo.full_name if data.get("source_project_id") == data.get("target_project_id") else "",
+        draft=bool(data.get("draft")) or title.startswith(DRAFT),
+    )
+
+
+def review_comment(note: Mapping[str, Any], first: Mapping[str, Any]) -> ReviewComment:
+    position = note.get("position") or first.get("position") or {}
+    return ReviewComment(
+        id=note["id"],
+        thread=first["id"],
+        author=account(note["author"]),
+        body=note["body"],
+        path=position.get("new_path") or "",
+        line=position.get("new_line") or position.get("old_line"),
+        created_at=note["created_at"],
+        updated_at=note.get("updated_at") or "",
+    )
