@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bot.demo
+from bot.forges.forge import ForgeDenied
 from bot.log.events import (
     APPROVAL,
     Controlled,
@@ -57,9 +58,8 @@ def examples() -> dict[str, str]:
     failed = _ended(
         _until(log, PhaseStarted),
         "failed",
-        "GitHub refused this App the contents of demo/bookshop. Check that the App is installed on the repository and has "
-        "the permissions `docs/github.md` lists.",
-        "SCN-1002",
+        f"GitHub refused this App the contents of demo/bookshop. {ForgeDenied.next_step}",
+        ForgeDenied.code,
     )
     states = {
         "working": fold(working),

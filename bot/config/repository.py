@@ -18,7 +18,7 @@ class ConfigInvalid(ScenaristError):
 
     code = "SCN-7002"
     next_step = (
-        "Correct the file on the default branch (`docs/config.md` lists the keys) and set the label again."
+        "Correct that line of the file on the default branch, then take the label off and set it again."
     )
 
 

@@ -223,7 +223,8 @@ class ForgeDenied(ScenaristError):
 
     code = "SCN-1002"
     next_step = (
-        "Check that the App is installed on the repository and has the permissions `docs/github.md` lists."
+        "Check that the App is installed on the repository, and that it may read and write contents, issues, pull requests "
+        "and checks."
     )
 
 

@@ -100,7 +100,7 @@ class ModelRefusedRequest(ScenaristError):
     """The model's server rejected the request (HTTP 4xx)."""
 
     code = "SCN-4002"
-    next_step = "Check the model's name, key, context length and tool parser in the operator's settings."
+    next_step = "Check the model's name, key, context length and tool parser in the settings of the runner."
 
 
 class ContextTooLong(ModelRefusedRequest):

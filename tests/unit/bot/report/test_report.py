@@ -8,7 +8,7 @@ import pytest
 
 from bot.forges.forge import Repo
 from bot.forges.local.adapter import LocalForge
-from bot.log.events import PhaseStarted, RunEnded, RunRequested
+from bot.log.events import PhaseFinished, PhaseStarted, RunEnded, RunRequested
 from bot.log.state import RunState, fold
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
@@ -119,3 +119,20 @@ def test_a_pull_request_says_when_a_runner_had_no_sandbox(store: Store, sandboxe
     assert isinstance(state.requested, RunRequested)
     _title, body = Reporter().pull_text(run_id, state)
     assert ("were not sandboxed" in body) is not sandboxed
+
+
+def test_a_question_is_asked_once_however_often_the_status_is_posted(store: Store, tmp_path: Path) -> None:
+    forge = CountingForge(store.engine, tmp_path / "forge")
+    run_id = store.request_run(request("k"), target="t", exclusive=False)
+    assert run_id is not None
+    held = store.claim(run_id, ["prepare"], 30)
+    assert held is not None
+    asks = PhaseFinished(phase="prepare", outcome="needs_info", reason="Which one?")
+    store.finish_phase(held, [asks, RunEnded(status="needs_info")], {}, phase="prepare", status="needs_info")
+    for _ in range(2):
+        StatusPoster(store, lambda _name: forge, Reporter()).post(run_id)
+        assert store.reports.is_current(run_id)
+    status, question = [comment.body for comment in forge.comments(Repo(full_name=REPO), 1)]
+    assert "is waiting for an answer" in status and "@ada, I need an answer" in question
+    assert fold(store.entries(run_id)).asked == ("answer-1",)
+    assert forge.edits == 3, "the status twice, the question once"
