@@ -59,11 +59,11 @@ def waiting_kind(bot: BotUnderTest, repo: Repo, number: int) -> str:
 
 def test_a_reply_makes_issues_of_the_proposed_stories_once(bot: BotUnderTest) -> None:
     repo, number = begin(bot, "large", json.dumps(PROPOSED))
-    (asked,) = (each.body for each in bot.forge.comments(repo, number))
+    (_status, asked) = (each.body for each in bot.forge.comments(repo, number))
     assert "12 acceptance criteria" in asked and "Double the rest" in asked and "/agent split" in asked
     assert "@everyone" not in asked
     say(bot, repo, number, "/agent split", by="tri")
-    assert len(bot.forge.comments(repo, number)) == 2, "a reader may not"
+    assert len(bot.forge.comments(repo, number)) == 3, "a reader may not"
     say(bot, repo, number, "/agent split")
     say(bot, repo, number, "/agent split")
     made = [bot.forge.issue(repo, each) for each in (number + 1, number + 2)]
