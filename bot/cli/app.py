@@ -83,6 +83,20 @@ def _options(
     ] = False,
 ) -> None:
     """Label an issue, get a pull request that proves it does what the issue asked."""
+    if any(name.startswith("SCENARIST_") for name in os.environ):
+        from bot.config.settings import unknown_variables
+
+        for warning in unknown_variables(os.environ):
+            typer.echo(warning, err=True)
+
+
+class HostRefused(ScenaristError):
+    """A file or folder cannot be used, or this machine lacks something."""
+
+    code = "SCN-7041"
+    next_step = (
+        "Check the path, its permissions and the free space; SCENARIST_STATE_DIR names the state folder."
+    )
 
 
 class DatabaseUnusable(ScenaristError):
@@ -111,6 +125,11 @@ def main() -> None:
 
 
 def _unexpected(error: Exception) -> ScenaristError:
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return HostRefused(f"{where}{error.strerror or type(error).__name__}.")
+    if isinstance(error, UnicodeDecodeError):
+        return HostRefused("A file is not text in UTF-8.")
     from sqlalchemy.exc import SQLAlchemyError
 
     if isinstance(error, SQLAlchemyError):

@@ -9,7 +9,7 @@ from gherkin.errors import Cancelled
 from runners.contract.events import ToolCalled
 from runners.loop.audit import Trail
 from runners.models.chat import ToolCall
-from runners.policy.quota import Meter
+from runners.policy.quota import Meter, Usage
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 
 _SIDE_BY_SIDE = 4
@@ -59,9 +59,14 @@ class Caller:
             entries += [self.entry(call, *result) for call, result in zip(group, results, strict=True)]
         return entries
 
-    def entry(self, call: ToolCall, result: ToolResult, seconds: float = 0.0) -> ToolCalled:
-        """Return the trail's entry for a call and its `result`, with the warning of a quota added to the answer."""
-        usage = self._meter.close(seconds)
+    def entry(
+        self, call: ToolCall, result: ToolResult, seconds: float = 0.0, commands: Usage | None = None
+    ) -> ToolCalled:
+        """Return the trail's entry for a call and its `result`, with the warning of a quota added to the answer.
+
+        `commands` is what the commands of the call have used.
+        """
+        usage = self._meter.close(seconds, commands)
         warning = self._meter.warning()
         return self._trail.entry(
             ToolCalled(
@@ -77,14 +82,18 @@ class Caller:
             )
         )
 
-    def _timed(self, call: ToolCall) -> tuple[ToolResult, float]:
+    def _timed(self, call: ToolCall) -> tuple[ToolResult, float, Usage]:
         if self._meter.over() is not None:
-            return ToolResult(ok=False, text="Not run: a quota of this run is used up."), 0.0
+            return ToolResult(ok=False, text="Not run: a quota of this run is used up."), 0.0, Usage()
         started = time.monotonic()
-        result = self.toolbox.call(self._context, call)
-        if result.files_changed and (said := self._edited(result.files_changed)):
-            result = result.model_copy(update={"text": f"{result.text}\n{said}"})
-        return result, time.monotonic() - started
+        self._meter.begin()
+        try:
+            result = self.toolbox.call(self._context, call)
+            if result.files_changed and (said := self._edited(result.files_changed)):
+                result = result.model_copy(update={"text": f"{result.text}\n{said}"})
+        finally:
+            used = self._meter.end()
+        return result, time.monotonic() - started, used
 
 
 def _groups(calls: Sequence[ToolCall], writing: frozenset[str]) -> Iterator[list[ToolCall]]:

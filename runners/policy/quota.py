@@ -58,7 +58,11 @@ class Usage(Frozen):
 
 
 class Meter:
-    """Counts what one phase uses, on top of what its run has used before. Commands may end in several threads."""
+    """Counts what one phase uses, on top of what its run has used before.
+
+    Calls may run side by side, each in a thread of its own between `begin` and `end`. What a command of another thread
+    uses (a server in the background) counts for the call that is closed next.
+    """
 
     def __init__(self, quotas: Quotas, phase: Quotas, before: Iterable[Usage] = ()) -> None:
         self._quotas = {"run": quotas, "phase": phase}
@@ -66,25 +70,39 @@ class Meter:
         for usage in before:
             self._used["run"] = self._used["run"].plus(usage)
         self._open = Usage()
+        self._calls: dict[int, Usage] = {}
         self._warned: set[str] = set()
         self._lock = threading.Lock()
 
-    def command(self, result: CommandResult) -> None:
-        """Take in a command that has ended; it counts for the call that is closed next."""
+    def begin(self) -> None:
+        """Note that this thread begins a call: what its commands use counts for that call."""
         with self._lock:
-            self._open = self._open.plus(
-                Usage(
-                    cpu_seconds=result.cpu_s,
-                    output_mb=result.output_bytes / (1 << 20),
-                    memory_mb=result.memory_mb,
-                    disk_mb=result.disk_mb,
-                )
-            )
+            self._calls[threading.get_ident()] = Usage()
 
-    def close(self, seconds: float) -> Usage:
-        """Count a call that took so many seconds; returns what it used."""
+    def end(self) -> Usage:
+        """Return what the commands of this thread's call have used."""
         with self._lock:
-            usage = self._open.plus(Usage(tool_calls=1, tool_seconds=seconds))
+            return self._calls.pop(threading.get_ident(), Usage())
+
+    def command(self, result: CommandResult) -> None:
+        """Take in a command that has ended."""
+        usage = Usage(
+            cpu_seconds=result.cpu_s,
+            output_mb=result.output_bytes / (1 << 20),
+            memory_mb=result.memory_mb,
+            disk_mb=result.disk_mb,
+        )
+        me = threading.get_ident()
+        with self._lock:
+            if me in self._calls:
+                self._calls[me] = self._calls[me].plus(usage)
+            else:
+                self._open = self._open.plus(usage)
+
+    def close(self, seconds: float, commands: Usage | None = None) -> Usage:
+        """Count a call that took so many seconds, and whose commands have used so much; returns what it used."""
+        with self._lock:
+            usage = self._open.plus(commands or Usage()).plus(Usage(tool_calls=1, tool_seconds=seconds))
             self._open = Usage()
             self._used = {scope: used.plus(usage) for scope, used in self._used.items()}
         return usage

@@ -1,5 +1,6 @@
 """`scenarist backlog`."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,8 @@ def backlog(
 
     The issues come in the order of the stories' priority; a story that has its issue is left alone.
     """
+    if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", repo):
+        raise typer.BadParameter(f"{repo} is no repository: write OWNER/NAME", param_hint="--repo")
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ from runners.loop.calls import Caller
 from runners.policy.capabilities import Grants, Policy
 from runners.policy.quota import Meter, Quotas, Usage
 from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.process import CommandResult
 from runners.tools.base import Arguments, Tool, Toolbox, ToolContext, ToolResult
 from tests.support.tool_context import asked, caller, context
 from tests.support.waiting import HANG_S
@@ -129,6 +130,24 @@ def test_what_commands_use_is_counted(tmp_path: Path) -> None:
     assert used.memory_mb > 95
     assert (used.tool_calls, used.tool_seconds) == (1, 1.5)
     assert meter.close(0).cpu_seconds == 0
+
+
+def test_each_of_several_calls_side_by_side_is_charged_for_its_own_commands(ctx: ToolContext) -> None:
+    meter = Meter(Quotas(), Quotas())
+    barrier = threading.Barrier(2)
+
+    def working(name: str, cpu_s: float) -> Tool[Nothing]:
+        def work(ctx: ToolContext, args: Nothing) -> ToolResult:
+            meter.command(CommandResult(exit_code=0, output="", cpu_s=cpu_s))
+            barrier.wait(HANG_S)  # both have used theirs before either ends
+            return ToolResult(ok=True, text="done")
+
+        return Tool(name, "Work.", Nothing, work, "files.read", False)
+
+    box = Toolbox([working("little", 1.0), working("much", 8.0)])
+    tools = Caller(box, ctx, Trail("edit", ctx.redactor), meter)
+    entries = tools.run([asked("little"), asked("much")], None)
+    assert [each.usage.cpu_seconds for each in entries] == [1.0, 8.0]
 
 
 def test_a_resumed_run_has_used_what_it_used_before() -> None:
