@@ -102,7 +102,7 @@ class Trusted:
             return PhaseResult("gave_up", "There is no verified work to publish.")
         self._push(run_id, repo, forge, state, bundle)
         target = self._target(repo, forge, prepared)
-        around = self._surroundings(run_id, repo, forge, prepared, target, verdict, bundle)
+        around = self._surroundings(run_id, repo, forge, prepared, target, verdict, bundle, requested.order)
         feature = (claimed.artifact(FEATURE) or b"").decode(errors="replace")
         title, body = self.reporter.pull_text(run_id, state, feature, around)
         pull = forge.ensure_pull(
@@ -173,6 +173,7 @@ class Trusted:
         target: str,
         verdict: Verdict,
         bundle: bytes,
+        order: WorkOrder,
     ) -> Surroundings:
         """What a reviewer should know that no verdict says. The mirror has the target's tip and the work afterwards."""
         access = forge.git_access(repo, write=False)
@@ -184,6 +185,7 @@ class Trusted:
             drift=_drift(mirror, prepared.base, target, tip, verdict.head_sha),
             others=unexpected_files(mirror.path, verdict.base_sha, verdict.head_sha, features),
             log=newest_subjects(mirror.path, prepared.base),
+            rivals=_rivals(forge, repo, prepared.branch, order),
         )
 
     def _of(self, state: RunState) -> tuple[RunRequested, Repo, Forge]:
@@ -264,12 +266,27 @@ def _drift(mirror: Mirror, base: str, target: str, tip: str, head: str) -> str:
     return f"{text}. **They conflict in {shown}{more}**: ask for a revision, or merge by hand."
 
 
+def _rivals(forge: Forge, repo: Repo, branch: str, order: WorkOrder) -> list[int]:
+    """The open pull requests that earlier runs made for the issue of a run whose work goes to `branch`."""
+    if order.kind != "implement":
+        return []
+    names = _branches(order)
+    earlier = names[: names.index(branch)] if branch in names else []
+    pulls = [pull for name in earlier for pull in forge.pulls_by_head(repo, name)]
+    return sorted({pull.number for pull in pulls if pull.state == "open"})
+
+
+def _branches(order: WorkOrder) -> list[str]:
+    """``agent/<issue>-<slug>``, ``…-2``, ``…-3``: the names of an issue's branches, in the order they are taken."""
+    stem = f"agent/{order.number}-{branch_slug(order.title)}"
+    return [stem, *(f"{stem}-{attempt}" for attempt in range(2, _MAX_BRANCHES))]
+
+
 def _free_branch(forge: Forge, repo: Repo, access: GitAccess, order: WorkOrder) -> str:
     """The first of ``agent/<issue>-<slug>``, ``…-2``, ``…-3`` that is no branch and was no pull request's."""
-    stem = f"agent/{order.number}-{branch_slug(order.title)}"
-    names = [stem, *(f"{stem}-{attempt}" for attempt in range(2, _MAX_BRANCHES))]
+    names = _branches(order)
     taken = remote_heads(access.url, access.header, *names)
     free = next((name for name in names if name not in taken and not forge.pulls_by_head(repo, name)), None)
     if free is None:
-        raise NoFreeBranch(f"Branch {stem} and {_MAX_BRANCHES - 2} numbered ones exist already.")
+        raise NoFreeBranch(f"Branch {names[0]} and {_MAX_BRANCHES - 2} numbered ones exist already.")
     return free

@@ -35,11 +35,13 @@ class Surroundings:
 
     `drift` (Markdown) is how far the target branch has moved on, `others` are changed files that are neither source, tests
     nor documentation, with what is special about them, and `log` the subjects of the newest commits below the change.
+    `rivals` are the numbers of other open pull requests that runs made for the same issue.
     """
 
     drift: str = ""
     others: Sequence[tuple[str, str]] = ()
     log: Sequence[str] = ()
+    rivals: Sequence[int] = ()
 
 
 class Row(NamedTuple):
@@ -139,6 +141,11 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
     found: list[str] = []
     if not state.sandboxed:
         found.append("**The commands of this run were not sandboxed** (`--unsafe-no-sandbox`).")
+    if around.rivals:
+        numbers = ", ".join(f"#{number}" for number in around.rivals)
+        found.append(
+            f"**Open for the same issue already: {numbers}.** Merge one of them, and close what is left."
+        )
     if around.drift:
         found.append(around.drift)
     found += _of_tests(verdict, detail)
