@@ -27,6 +27,7 @@ from bot.worker.processes import (
     wait_for,
 )
 from gherkin.errors import ScenaristError
+from runners.environment.registries import package_settings
 from runners.sandbox.scratch import make_state_folder
 
 log = logging.getLogger(__name__)
@@ -143,4 +144,4 @@ def start_all(
         group.start(queue, scenarist("worker", "--queues", queue), without_model)
     at_once = env.get("SCENARIST_RUNS_AT_ONCE", "1")
     worker = scenarist("worker", "--queues", "runs", "--concurrency", at_once)
-    group.start("runs", worker, {**without_forge, **(runner_env or {})})
+    group.start("runs", worker, {**without_forge, **package_settings(), **(runner_env or {})})

@@ -10,7 +10,7 @@ from runners.environment.finding.parts import Package, Part, Step
 from runners.environment.finding.plan import Plan
 from runners.environment.finding.python_projects import LOCKS, normal
 from runners.environment.finding.test_runners import READ_TOX, tox_environment
-from runners.environment.missing import Missing, missing_from
+from runners.environment.missing import LOOK_FOR_FIXTURES, Missing, missing_from, plugins_for_fixtures
 from runners.sandbox.process import CommandResult
 
 INSIDE = "/env"
@@ -182,6 +182,9 @@ class Installer:
 
     def _complete(self, plan: Plan) -> None:
         """Where tests miss modules, try what else names dependencies, until none is missing."""
+        fixtures = plugins_for_fixtures(self._offline(LOOK_FOR_FIXTURES).output)
+        if fixtures:
+            self._optional(Part(source="Plugins whose fixtures the tests take", words=tuple(fixtures)))
         missing = self.missing()
         for plugin in missing.plugins:
             self._optional(Part(source=f"{plugin}, whose options pytest is given,", words=(plugin,)))

@@ -16,14 +16,11 @@ _FIXTURES = {
     "requests_mock": "requests-mock",
     "freezer": "pytest-freezer",
     "datadir": "pytest-datadir",
-    "snapshot": "syrupy",
     "subtests": "pytest-subtests",
     "django_user_model": "pytest-django",
     "django_db": "pytest-django",
-    "event_loop": "pytest-asyncio",
     "aiohttp_client": "pytest-aiohttp",
     "httpx_mock": "pytest-httpx",
-    "faker": "faker",
     "qtbot": "pytest-qt",
 }
 _REQUIRED = re.compile(r"Missing required plugins: ([^\n]+)")
@@ -43,6 +40,17 @@ _OPTIONS = (
     (r"--disable-socket|--allow-hosts", "pytest-socket"),
     (r"--doctest-plus|--doctest-rst", "pytest-doctestplus"),
 )
+
+
+# Finds the signatures and definitions in test files that name one of these fixtures.
+LOOK_FOR_FIXTURES = f"grep -rhoE 'def [A-Za-z_0-9]+\\([^)]*\\b({'|'.join(_FIXTURES)})\\b|def ({'|'.join(_FIXTURES)})\\(' --include='*test*.py' . | sort -u"
+
+
+def plugins_for_fixtures(said: str) -> list[str]:
+    """The plugins whose fixtures tests take and do not define, from the output of `LOOK_FOR_FIXTURES`."""
+    defined = set(re.findall(r"^def (\w+)\($", said, re.M))
+    taken = {name for line in re.findall(r"^def \w+\((.+)$", said, re.M) for name in re.findall(r"\w+", line)}
+    return sorted({plugin for name, plugin in _FIXTURES.items() if name in taken - defined})
 
 
 class Missing(Frozen):

@@ -54,6 +54,12 @@ _IDLE_S = 300.0
 _CONNECT_S = 30.0
 
 
+def package_settings() -> dict[str, str]:
+    """The variables of this process that package managers read: indexes and configuration files."""
+    names = (*_INDEXES, *_OTHERS, "PIP_CONFIG_FILE")
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
 def operator_settings() -> dict[str, str]:
     """The variables for package managers: the operator's own, then those in their configuration files.
 

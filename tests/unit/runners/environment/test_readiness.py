@@ -1,11 +1,13 @@
 """An environment is ready when the suites of the base can be run in it."""
 
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from runners.environment.finding.sources import Sources
-from runners.environment.missing import missing_from
+from runners.environment.missing import LOOK_FOR_FIXTURES, missing_from, plugins_for_fixtures
 from runners.environment.readiness import NotReady, judge
 from runners.verify.suites import SuiteRun
 from runners.verify.verdict import Failure, Outcome
@@ -67,3 +69,18 @@ def test_what_a_runner_says_is_missing_is_read() -> None:
     found = missing_from(said, frozenset({"pkg"}))
     assert found.modules == ("yaml", "trio") and found.own == ("pkg._fast",)
     assert found.plugins == ("pytest-httpx", "pytest-asyncio", "pytest-mock")
+
+
+def test_plugins_are_known_by_the_fixtures_that_tests_take(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(
+        "def test_a(tmp_path, mocker):\n    pass\n\n\ndef test_b(requests_mock): ...\n"
+    )
+    (tmp_path / "conftest_test.py").write_text(
+        "def requests_mock():\n    pass\n\n\ndef httpbin_url(x):\n    pass\n"
+    )
+    (tmp_path / "code.py").write_text("def other(httpserver):\n    pass\n")
+    said = subprocess.run(
+        ["bash", "-c", LOOK_FOR_FIXTURES], cwd=tmp_path, capture_output=True, text=True
+    ).stdout
+    assert plugins_for_fixtures(said) == ["pytest-mock"]
+    assert plugins_for_fixtures("") == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.environment.registries import Proxy, hosts_of, operator_settings
+from runners.environment.registries import Proxy, hosts_of, operator_settings, package_settings
 
 
 class _Registry(BaseHTTPRequestHandler):
@@ -133,5 +133,6 @@ def test_the_operators_indexes_come_from_variables_and_files(
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://uv.corp.example/simple")
     monkeypatch.setenv("UV_INDEX", "a=https://a.corp.example/x https://b.corp.example/x")
     monkeypatch.setenv("GOPROXY", "https://go.corp.example,direct")
+    assert {"UV_INDEX", "GOPROXY"} <= set(package_settings()), "workers are given them"
     hosts = set(hosts_of(operator_settings()))
     assert hosts >= {"uv.corp.example", "a.corp.example", "b.corp.example", "go.corp.example"}
