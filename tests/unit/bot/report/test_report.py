@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.forges.forge import Repo
+from bot.forges.forge import Repo, Subject
 from bot.forges.local.adapter import LocalForge
 from bot.log.events import PhaseFinished, PhaseStarted, RunEnded, RunRequested
 from bot.log.state import RunState, fold
@@ -29,10 +29,12 @@ class SlowForge(LocalForge):
         super().__init__(store.engine, root)
         self.asked, self.answer = threading.Event(), threading.Event()
 
-    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+    def upsert_comment(
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+    ) -> int:
         self.asked.set()
         assert self.answer.wait(HANG_S)
-        return super().upsert_comment(repo, number, marker, body, known)
+        return super().upsert_comment(repo, number, marker, body, known, on=on)
 
 
 @pytest.fixture
@@ -80,9 +82,11 @@ class CountingForge(LocalForge):
 
     edits = 0
 
-    def upsert_comment(self, repo: Repo, number: int, marker: str, body: str, known: int | None) -> int:
+    def upsert_comment(
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+    ) -> int:
         self.edits += 1
-        return super().upsert_comment(repo, number, marker, body, known)
+        return super().upsert_comment(repo, number, marker, body, known, on=on)
 
 
 def test_a_comment_is_edited_at_a_pace_that_forges_allow(store: Store, tmp_path: Path) -> None:
