@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runners.git.command import git
 from runners.sandbox.bubblewrap import Sandbox, available
-from runners.tools.editing.paths import write_bytes
+from runners.tools.files.paths import write_bytes
 
 
 @dataclass

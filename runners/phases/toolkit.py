@@ -24,9 +24,9 @@ from runners.sandbox.bubblewrap import WORKSPACE, Sandbox
 from runners.sandbox.process import CommandResult
 from runners.tools import tools_for
 from runners.tools.backends.containers import Containers
-from runners.tools.backends.processes import Background
+from runners.tools.backends.processes import BackgroundCommands
 from runners.tools.base import Toolbox, ToolContext
-from runners.tools.edited import EditChecks, detected
+from runners.tools.files.edit_checks import EditChecks, detected
 from runners.tools.test_runs import Project, Testing
 from runners.verify.suites import SuiteRun, Suites
 
@@ -106,7 +106,7 @@ def tools_of(
         )
         testing = Testing(tree.root, suites, before)
         sandbox = guarded(tree.root, {}, {})
-        background = stack.enter_context(Background(sandbox, services.limits.wall_s))
+        background = stack.enter_context(BackgroundCommands(sandbox, services.limits.wall_s))
         more = services.resources
         if engine and not all(policy.refusal(each) for each in ("docker.run", "docker.build")):
             containers = Containers(engine, job.run_id, sandbox, services.limits, covered)

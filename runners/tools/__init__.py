@@ -16,9 +16,12 @@ from runners.tools.docker import (
     docker_run,
     docker_stop,
 )
-from runners.tools.files import append_file, edit_file, read_file, write_file
-from runners.tools.find import glob, list_files, search
+from runners.tools.files.apply_patch import apply_patch
+from runners.tools.files.find import glob, list_files, search
+from runners.tools.files.manage import delete_path, file_info, make_folder, move_path
+from runners.tools.files.read_write import append_file, edit_file, read_file, write_file
 from runners.tools.git import (
+    diff_files,
     git_add,
     git_blame,
     git_branch,
@@ -33,8 +36,6 @@ from runners.tools.git import (
     git_status,
 )
 from runners.tools.http import http_delete, http_get, http_head, http_patch, http_post, http_put
-from runners.tools.manage import delete_path, diff_files, file_info, make_folder, move_path
-from runners.tools.patching import apply_patch
 from runners.tools.shell import shell
 from runners.tools.tests import coverage_of_diff, detect_tests, rerun_failed, run_check, run_tests
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import Field
 
 from runners.sandbox.process import CommandResult
-from runners.tools.backends.processes import Background, NoSuchCommand
+from runners.tools.backends.processes import BackgroundCommands, NoSuchCommand
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
 
 _MAX_WAIT_S = 30
@@ -27,7 +27,7 @@ def start_command(ctx: ToolContext, args: StartCommand) -> ToolResult:
     """Start a command in the background, and get its number. `shell` reaches what it serves on 127.0.0.1. It ends
     with the work at the latest.
     """
-    background = ctx.resource(Background)
+    background = ctx.resource(BackgroundCommands)
     number = background.start(args.command)
     output, ended = background.poll(number, args.wait_s)
     return _told(number, output, ended)
@@ -41,7 +41,7 @@ class PollCommand(Arguments):
 @tool("shell.run", writes=False)
 def poll_command(ctx: ToolContext, args: PollCommand) -> ToolResult:
     """Show what a background command has printed so far, and whether it still runs."""
-    output, ended = _known(lambda: ctx.resource(Background).poll(args.number, args.wait_s))
+    output, ended = _known(lambda: ctx.resource(BackgroundCommands).poll(args.number, args.wait_s))
     return _told(args.number, output, ended)
 
 
@@ -52,7 +52,7 @@ class StopCommand(Arguments):
 @tool("shell.run", writes=True)
 def stop_command(ctx: ToolContext, args: StopCommand) -> ToolResult:
     """Stop a background command and everything it started, and show what it has printed."""
-    output = _known(lambda: ctx.resource(Background).stop(args.number))
+    output = _known(lambda: ctx.resource(BackgroundCommands).stop(args.number))
     return ToolResult(ok=True, text=f"Command {args.number} is stopped.\n{output}".rstrip())
 
 

@@ -5,7 +5,7 @@ from pydantic import Field
 from runners.sandbox.process import CommandResult
 from runners.tools.backends.containers import Containers
 from runners.tools.base import Arguments, ToolContext, ToolResult, tool
-from runners.tools.editing.paths import normalise
+from runners.tools.files.paths import normalise
 
 
 class DockerBuild(Arguments):

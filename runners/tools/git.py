@@ -1,5 +1,6 @@
 """Local git for the model; the git directory itself cannot be reached from the workspace."""
 
+import difflib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -7,8 +8,8 @@ from pydantic import Field
 
 from runners.git.model_git import GitRefused
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
-from runners.tools.editing.paths import normalise
-from runners.tools.files import refuse_protected
+from runners.tools.files.paths import normalise
+from runners.tools.files.read_write import read_text, refuse_protected
 
 T = TypeVar("T")
 
@@ -32,6 +33,29 @@ class GitDiff(Arguments):
 def git_diff(ctx: ToolContext, args: GitDiff) -> ToolResult:
     """Show what was changed since the last commit, as a unified diff."""
     return _said(_git(lambda: ctx.git.diff(_path(args.path), args.base)), "There is no difference.")
+
+
+class DiffFiles(Arguments):
+    path: str = Field(description="A file, relative to the workspace.")
+    other: str | None = Field(
+        default=None,
+        description="The file to compare with; leave out for what `path` was when the work began.",
+    )
+
+
+@tool("files.read", writes=False)
+def diff_files(ctx: ToolContext, args: DiffFiles) -> ToolResult:
+    """Compare two files, or a file with what it was when the work began, as a unified diff."""
+    path = normalise(args.path)
+    if args.other is None:
+        return git_diff(ctx, GitDiff(path=path, base=True))
+    other = normalise(args.other)
+    before, after = (read_text(ctx, each).text.splitlines(keepends=True) for each in (path, other))
+    lines = difflib.unified_diff(before, after, path, other)
+    diff = "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+    return ToolResult(ok=True, text=diff.rstrip("\n") or "There is no difference.")
 
 
 class GitLog(Arguments):

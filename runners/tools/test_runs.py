@@ -11,7 +11,7 @@ from gherkin.values import Frozen
 from runners.sandbox.beneath import file_paths, folders, is_folder
 from runners.sandbox.bubblewrap import WORKSPACE
 from runners.tools.base import Refused, ToolContext, ToolResult
-from runners.tools.editing.paths import read_bytes
+from runners.tools.files.paths import read_bytes
 from runners.verify.diff import added_lines
 from runners.verify.suites import SuiteRun, Suites, describe_failure, summarise
 from runners.verify.verdict import Failure

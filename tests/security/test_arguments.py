@@ -10,7 +10,7 @@ from runners.loop.calls import Caller
 from runners.models.chat import ToolCall
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.tools import FAR_TOOLS, FULL_TOOLS
-from runners.tools.backends.processes import Background
+from runners.tools.backends.processes import BackgroundCommands
 from runners.tools.base import Tool, ToolContext
 from runners.tools.test_runs import Project, Testing
 from runners.verify.suites import Suites
@@ -64,7 +64,7 @@ def full(ctx: ToolContext) -> Any:
     (ctx.root / "a").write_text("aaaa\n")
     assert call(ctx, "git_commit", message="a").ok
     testing = Testing(ctx.root, Suites(lambda *_: ctx.sandbox, features="features"))
-    with Background(ctx.sandbox, 5) as background:
+    with BackgroundCommands(ctx.sandbox, 5) as background:
         resources = (testing, Project((), "features"), background)
         yield ToolContext(**{**ctx.__dict__, "resources": resources})
 

@@ -61,7 +61,7 @@ class _Command:
         self._thread.join(_STOP_S)
 
 
-class Background:
+class BackgroundCommands:
     """The background commands of one phase; on leaving they are stopped.
 
     With the first one, `sandbox` and all that is run in it later move into a network of their own: they reach each

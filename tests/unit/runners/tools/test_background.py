@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runners.sandbox.bubblewrap import Sandbox
-from runners.tools.backends.processes import MAX_COMMANDS, Background
+from runners.tools.backends.processes import MAX_COMMANDS, BackgroundCommands
 from runners.tools.base import ToolContext
 from tests.support.tool_context import call, context
 from tests.support.waiting import wait_until
@@ -19,11 +19,11 @@ FETCH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8123/page
 @pytest.fixture
 def ctx(tmp_path: Path) -> Iterator[ToolContext]:
     made = context(tmp_path)
-    with Background(made.sandbox, 60) as background:
+    with BackgroundCommands(made.sandbox, 60) as background:
         yield context_with(made, background)
 
 
-def context_with(ctx: ToolContext, background: Background) -> ToolContext:
+def context_with(ctx: ToolContext, background: BackgroundCommands) -> ToolContext:
     return ToolContext(**{**ctx.__dict__, "resources": (background,)})
 
 
@@ -92,7 +92,7 @@ def test_there_are_only_so_many(ctx: ToolContext) -> None:
 def test_nothing_is_left_at_the_end(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     mark = f"3{os.getpid()}"
-    with Background(ctx.sandbox, 60) as background:
+    with BackgroundCommands(ctx.sandbox, 60) as background:
         background.start(f"(setsid sleep {mark} &); sleep {mark}")
         wait_until(lambda: len(running(mark)) >= 2, "both commands")
     wait_until(lambda: not running(mark), "their end")
@@ -110,9 +110,9 @@ def test_an_ordinary_user_can_do_it_as_well(tmp_path: Path) -> None:
     """Somebody without any capability on the host: in a user namespace as a user other than root."""
     (tmp_path / "page").write_text("hello")
     program = (
-        "from pathlib import Path; from runners.tools.backends.processes import Background; from runners.sandbox.bubblewrap import Sandbox\n"
+        "from pathlib import Path; from runners.tools.backends.processes import BackgroundCommands; from runners.sandbox.bubblewrap import Sandbox\n"
         f"sandbox = Sandbox(Path({str(tmp_path)!r}))\n"
-        "with Background(sandbox, 30) as background:\n"
+        "with BackgroundCommands(sandbox, 30) as background:\n"
         f"    background.start({SERVER!r})\n"
         "    for _ in range(100):\n"
         f"        done = sandbox.run(['python3', '-c', {FETCH!r}])\n"

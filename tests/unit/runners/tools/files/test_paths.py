@@ -7,8 +7,8 @@ import pytest
 
 from runners.sandbox.beneath import open_without_links
 from runners.tools.base import Refused
-from runners.tools.editing import paths
-from runners.tools.editing.paths import normalise, open_folder, read_bytes, write_bytes
+from runners.tools.files import paths
+from runners.tools.files.paths import normalise, open_folder, read_bytes, write_bytes
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 from runners.policy.capabilities import Policy
 from runners.tools.base import Refused, ToolContext
-from runners.tools.editing.replace import replace_once
-from runners.tools.editing.syntax import problem
+from runners.tools.files.replace import replace_once
+from runners.tools.files.syntax import problem
 from tests.support.tool_context import call, context
 
 

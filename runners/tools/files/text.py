@@ -13,7 +13,7 @@ _DECLARED = re.compile(rb"coding[:=]\s{0,5}[\"']?([-\w.]{1,40})")
 
 
 @dataclass(frozen=True)
-class Text:
+class FileText:
     """A decoded file. `encoding` is a codec's name; `guessed` says that nothing in the file names it."""
 
     text: str
@@ -44,7 +44,7 @@ class Text:
             raise Refused(f"The file is stored as {self.encoding}, which cannot hold {odd!a}.") from None
 
 
-def decode(path: str, data: bytes) -> Text:
+def decode(path: str, data: bytes) -> FileText:
     """The text in `data`, the bytes of the file `path`. Raises `Refused` for binary ones and for huge ones."""
     if len(data) > MAX_BYTES:
         raise Refused(
@@ -52,11 +52,11 @@ def decode(path: str, data: bytes) -> Text:
         )
     marked = next((codec for mark, codec in _MARKS if data.startswith(mark)), None)
     if marked is not None:
-        return Text(_strictly(path, data, marked), marked)
+        return FileText(_strictly(path, data, marked), marked)
     if b"\0" in data[:8192]:
         raise Refused(f"`{path}` is a binary file of {len(data):,} bytes and is not shown.")
     try:
-        return Text(data.decode())
+        return FileText(data.decode())
     except UnicodeDecodeError:
         declared = _DECLARED.search(b"\n".join(data.split(b"\n", 2)[:2]))
     if declared is not None:
@@ -64,11 +64,11 @@ def decode(path: str, data: bytes) -> Text:
             name = codecs.lookup(declared[1].decode()).name
             text = data.decode(name)
             if text.encode(name) == data:
-                return Text(text, name)
+                return FileText(text, name)
         except (LookupError, ValueError):
             pass
     # Every byte is a character of it, so nothing is lost whatever it really is.
-    return Text(data.decode("latin-1"), "latin-1", guessed=True)
+    return FileText(data.decode("latin-1"), "latin-1", guessed=True)
 
 
 def encode(text: str) -> bytes:

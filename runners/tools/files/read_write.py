@@ -3,10 +3,10 @@
 from pydantic import Field
 
 from runners.tools.base import Arguments, Denied, Refused, ToolContext, ToolResult, tool
-from runners.tools.editing.paths import Missing, normalise, read_bytes, write_bytes
-from runners.tools.editing.replace import numbered, replace_once
-from runners.tools.editing.syntax import problem
-from runners.tools.editing.text import MAX_BYTES, Text, decode, encode
+from runners.tools.files.paths import Missing, normalise, read_bytes, write_bytes
+from runners.tools.files.replace import numbered, replace_once
+from runners.tools.files.syntax import problem
+from runners.tools.files.text import MAX_BYTES, FileText, decode, encode
 
 _MAX_LINE = 2_000
 # Below what the toolbox would cut from the middle: a page of a file is cut at its end.
@@ -102,7 +102,7 @@ def append_file(ctx: ToolContext, args: AppendFile) -> ToolResult:
     try:
         found = read_text(ctx, path)
     except Missing:
-        found = Text("")
+        found = FileText("")
     end = "\r\n" if found.crlf else "\n"
     added = args.content.replace("\r\n", "\n").replace("\n", end)
     text = found.text + (end if found.text and not found.text.endswith("\n") else "") + added
@@ -110,7 +110,7 @@ def append_file(ctx: ToolContext, args: AppendFile) -> ToolResult:
     return changed(path, text, f"Added {args.content.rstrip().count(chr(10)) + 1} lines to `{path}`.")
 
 
-def read_text(ctx: ToolContext, path: str) -> Text:
+def read_text(ctx: ToolContext, path: str) -> FileText:
     """The text of the file `path` (normalised). Raises `Refused`."""
     return decode(path, read_bytes(ctx.root, path, MAX_BYTES + 1))
 

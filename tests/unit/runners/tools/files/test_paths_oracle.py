@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runners.tools.base import Refused
-from runners.tools.editing.paths import move, normalise, read_bytes, remove, write_bytes
+from runners.tools.files.paths import move, normalise, read_bytes, remove, write_bytes
 
 NAMES = st.sampled_from(
     ["a", "b", "link", "up", "out", "abs", "loop", "inner", "..", ".", "", ".git", ".GIT", "new", "-x", " "]

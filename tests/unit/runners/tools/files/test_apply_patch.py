@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from runners.policy.capabilities import Policy
 from runners.tools.base import Refused, ToolContext
-from runners.tools.editing.diff_format import apply_hunks, parse_patch
-from runners.tools.editing.replace import replace_once
+from runners.tools.files.diff_format import apply_hunks, parse_patch
+from runners.tools.files.replace import replace_once
 from tests.support.tool_context import call, context
 
 # Few different lines, so that passages repeat; some look like parts of a patch.

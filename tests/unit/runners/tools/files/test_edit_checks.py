@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.tools.edited import RUFF, EditChecks, detected
+from runners.tools.files.edit_checks import RUFF, EditChecks, detected
 from tests.support.tool_context import asked, caller, context
 
 

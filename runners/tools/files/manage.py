@@ -1,16 +1,14 @@
-"""Tools that move, delete and describe files and folders, and compare two of them."""
+"""Tools that move, delete and describe files and folders."""
 
-import difflib
 import stat
 from datetime import UTC, datetime
 
 from pydantic import Field
 
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
-from runners.tools.editing.paths import make_folder_at, move, normalise, read_bytes, remove, status_of
-from runners.tools.editing.text import MAX_BYTES, decode
-from runners.tools.files import read_text, refuse_protected
-from runners.tools.git import GitDiff, git_diff
+from runners.tools.files.paths import make_folder_at, move, normalise, read_bytes, remove, status_of
+from runners.tools.files.read_write import refuse_protected
+from runners.tools.files.text import MAX_BYTES, decode
 
 _MAX_NAMED = 20
 
@@ -88,26 +86,3 @@ def _kind(mode: int) -> str:
     if stat.S_ISDIR(mode):
         return "folder"
     return "link" if stat.S_ISLNK(mode) else "special file"
-
-
-class DiffFiles(Arguments):
-    path: str = Field(description="A file, relative to the workspace.")
-    other: str | None = Field(
-        default=None,
-        description="The file to compare with; leave out for what `path` was when the work began.",
-    )
-
-
-@tool("files.read", writes=False)
-def diff_files(ctx: ToolContext, args: DiffFiles) -> ToolResult:
-    """Compare two files, or a file with what it was when the work began, as a unified diff."""
-    path = normalise(args.path)
-    if args.other is None:
-        return git_diff(ctx, GitDiff(path=path, base=True))
-    other = normalise(args.other)
-    before, after = (read_text(ctx, each).text.splitlines(keepends=True) for each in (path, other))
-    lines = difflib.unified_diff(before, after, path, other)
-    diff = "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
-    return ToolResult(ok=True, text=diff.rstrip("\n") or "There is no difference.")

@@ -12,8 +12,8 @@ from runners.policy import globs
 from runners.policy.globs import matches
 from runners.sandbox.bubblewrap import WORKSPACE
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
-from runners.tools.editing import search_script
-from runners.tools.editing.paths import normalise, open_folder
+from runners.tools.files import search_script
+from runners.tools.files.paths import normalise, open_folder
 
 SKIPPED = (".git", ".venv", "__pycache__", "node_modules")
 _MAX_ENTRIES = 300

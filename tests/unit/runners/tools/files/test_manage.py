@@ -5,7 +5,7 @@ import pytest
 
 from runners.policy.capabilities import Policy
 from runners.tools.base import ToolContext
-from runners.tools.editing.paths import move, remove
+from runners.tools.files.paths import move, remove
 from tests.support.tool_context import call, context
 
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from runners.policy.refused import Refused
-from runners.tools.editing.replace import closest
+from runners.tools.files.replace import closest
 
 _HUNK = re.compile(r"@@ -(?P<old>\d+)(?:,(?P<olds>\d+))? \+(?P<new>\d+)(?:,(?P<news>\d+))? @@")
 _NOTHING = "/dev/null"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
-from runners.tools.editing.diff_format import FilePatch, apply_hunks, parse_patch
-from runners.tools.editing.paths import Missing, normalise, read_bytes, remove
-from runners.tools.editing.syntax import problem
-from runners.tools.editing.text import MAX_BYTES, encode
-from runners.tools.files import read_text, refuse_protected, write
+from runners.tools.files.diff_format import FilePatch, apply_hunks, parse_patch
+from runners.tools.files.paths import Missing, normalise, read_bytes, remove
+from runners.tools.files.read_write import read_text, refuse_protected, write
+from runners.tools.files.syntax import problem
+from runners.tools.files.text import MAX_BYTES, encode
 
 
 class ApplyPatch(Arguments):
