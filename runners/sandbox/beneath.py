@@ -145,14 +145,26 @@ def read_file(root: Path, path: str, limit: int = -1) -> bytes | None:
     return None
 
 
-def overwrite_file(root: Path, path: str, data: bytes) -> None:
-    """Replace the content of the regular file `path`. Raises `OSError`, for one if a link leads to it."""
-    with _opened(root, path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY) as fd:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
-        os.ftruncate(fd, 0)
-        with os.fdopen(os.dup(fd), "wb") as file:
-            file.write(data)
+def put_file(root: Path, path: str, content: bytes | None) -> None:
+    """Make `path` a file with this content, or nothing (None), whatever file or link is there; folders are made.
+
+    A file that is there keeps its permissions. Raises `OSError`, for one if a link leads to its folder.
+    """
+    folder, _, name = path.rpartition("/")
+    if content is not None:
+        _make_folders(root, folder)
+    with opened_folder(root, folder or ".") as fd:
+        mode = 0o644
+        with contextlib.suppress(FileNotFoundError):
+            status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            mode = stat.S_IMODE(status.st_mode) if stat.S_ISREG(status.st_mode) else mode
+            os.unlink(name, dir_fd=fd)
+        if content is None:
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(name, flags, 0o600, dir_fd=fd), "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode & 0o777)
 
 
 def copy_in(source: Path, root: Path, path: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from gherkin.feature.model import FeatureInvalid, parse, render
 from runners.git.command import read_blob
+from runners.sandbox.beneath import put_file, read_file
 from runners.verify.claim import Claim
 from runners.verify.experiments import sabotage
 from runners.verify.experiments.findings import Findings, HeldOut, Tally
@@ -381,32 +382,25 @@ def _held_out(example: Example, outcome: Outcome | None) -> HeldOut:
 
 
 def _write(root: Path, path: str, text: str) -> None:
-    place = root / path
-    if place.is_symlink() or not place.is_file():
-        return
-    place.write_text(text, encoding="utf-8")
+    """Change a file of the checkout; one that is not there, or that a link leads to, stays as it is."""
+    if read_file(root, path) is not None:
+        put_file(root, path, text.encode())
 
 
 def _restore(root: Path, path: str, content: bytes | None) -> None:
-    """Put a file back to `content`; None: it was not there."""
-    place = root / path
-    if place.is_symlink():
-        return
-    if content is None:
-        place.unlink(missing_ok=True)
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
+    """Put a file back to `content`; None: it was not there. Not where the change has put a link in its way."""
+    with contextlib.suppress(OSError):
+        put_file(root, path, content)
 
 
 def _each(root: Path, paths: Sequence[str], change: Callable[[str], str]) -> None:
     """Change files of the checkout that can be read as Python."""
     for path in paths:
-        place = root / path
-        if place.is_symlink() or not place.is_file():
+        source = read_file(root, path)
+        if source is None:
             continue
         try:
-            _write(root, path, change(place.read_text(encoding="utf-8")))
+            _write(root, path, change(source.decode()))
         except (SyntaxError, UnicodeDecodeError):
             continue
 

@@ -17,7 +17,7 @@ from runners.git.command import GitFailed, git
 from runners.git.model_git import GitRefused, TreeGit
 from runners.git.tree import prepare_for_git
 from runners.git.workspaces import Workspaces, Worktree
-from runners.sandbox.beneath import copy_in, folders, overwrite_file, read_file
+from runners.sandbox.beneath import copy_in, folders, put_file, read_file
 from runners.sandbox.removal import remove_tree
 from runners.sandbox.watch import size_of
 
@@ -241,9 +241,10 @@ def test_attack_leave_a_link_where_the_host_will_write(tree: Worktree, outside: 
     (tree.root / "mine.py").write_text("mine")
     for path in ("module.py", "folder/victim"):
         assert read_file(tree.root, path) is None
-        with pytest.raises(OSError, match=r"symbolic link|directory"):
-            overwrite_file(tree.root, path, b"x")
         assert not copy_in(tree.root / "mine.py", tree.root, path)
-    overwrite_file(tree.root, "mine.py", b"new")  # the control
+    with pytest.raises(OSError, match=r"symbolic link|directory"):
+        put_file(tree.root, "folder/victim", b"x")
+    put_file(tree.root, "module.py", b"mine")  # the link is the workspace's own
+    put_file(tree.root, "mine.py", b"new")  # the control
     assert read_file(tree.root, "mine.py") == b"new"
     assert (outside / "victim").read_text() == "of the host" and len(list(outside.iterdir())) == 1

@@ -5,6 +5,7 @@ mutant operators", 1996), as far as Python has them.
 """
 
 import ast
+import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from pydantic import Field
 
 from gherkin.values import Frozen
-from runners.sandbox.beneath import overwrite_file, read_file
+from runners.sandbox.beneath import put_file, read_file
 
 _COMPARE: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -175,11 +176,12 @@ def try_mutants(
         before = read_file(root, mutant.path)
         if before is None:
             continue
-        overwrite_file(root, mutant.path, mutated(before.decode(), mutant).encode())
+        put_file(root, mutant.path, mutated(before.decode(), mutant).encode())
         try:
             noticed = notices(left)
         finally:
-            overwrite_file(root, mutant.path, before)
+            with contextlib.suppress(OSError):  # what ran has put a link in its way: nothing goes through it
+                put_file(root, mutant.path, before)
         if noticed is None:
             break
         tried += 1
