@@ -12,6 +12,8 @@ from runners.tools.files.paths import normalise
 from runners.tools.files.read_write import read_text, refuse_protected
 
 T = TypeVar("T")
+# Comparing takes more than linear time, and happens outside of the sandbox.
+_MAX_COMPARED = 5_000
 
 
 class GitStatus(Arguments):
@@ -51,6 +53,8 @@ def diff_files(ctx: ToolContext, args: DiffFiles) -> ToolResult:
         return git_diff(ctx, GitDiff(path=path, base=True))
     other = normalise(args.other)
     before, after = (read_text(ctx, each).text.splitlines(keepends=True) for each in (path, other))
+    if max(len(before), len(after)) > _MAX_COMPARED:
+        raise Refused(f"A file has more than {_MAX_COMPARED:,} lines. Use shell with `diff -u`.")
     lines = difflib.unified_diff(before, after, path, other)
     diff = "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines

@@ -7,6 +7,8 @@ from runners.policy.refused import Refused
 
 _CONTEXT = 3
 _NAMED = 10
+# Comparing takes time in proportion to the product of both.
+_COMPARED, _WANTED = 5_000, 200
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def _loosely(text: str, old: str, new: str) -> Replaced | None:
         news = news[:-1] if news and not news[-1].strip() else news
     stripped, wanted = [line.strip() for line in lines], [line.strip() for line in olds]
     size = len(wanted)
-    places = [at for at in range(len(lines) - size + 1) if stripped[at : at + size] == wanted]
+    places = _runs(stripped, wanted)
     _refuse_several([at + 1 for at in places])
     if not places:
         return None
@@ -73,6 +75,19 @@ def _loosely(text: str, old: str, new: str) -> Replaced | None:
     if indented is None:
         raise Refused(f"`old` is indented otherwise than the file, and not evenly. {_shown(lines, at, size)}")
     return Replaced("\n".join([*lines[:at], *indented, *lines[at + size :]]), at + 1, loosely=True)
+
+
+def _runs(lines: list[str], wanted: list[str]) -> list[int]:
+    """Where `wanted` stands among `lines`, at most a few places; by one search of text, which takes linear time."""
+    if not wanted:
+        return []
+    text, part = "\n".join(["", *lines, ""]), "\n".join(["", *wanted, ""])
+    places: list[int] = []
+    at = text.find(part)
+    while at >= 0 and len(places) <= _NAMED:
+        places.append(text.count("\n", 0, at))
+        at = text.find(part, at + 1)
+    return places
 
 
 def _indented(news: list[str], olds: list[str], found: list[str]) -> list[str] | None:
@@ -112,15 +127,15 @@ def _refuse_several(places: list[int]) -> None:
 
 def closest(text: str, old: str) -> str:
     """The place that looks most like `old`, found by its longest run of equal lines or its most similar line."""
-    lines = text.split("\n")
+    lines = text.split("\n")[:_COMPARED]
     stripped = [line.strip() for line in lines]
-    wanted = [line.strip() for line in old.strip().split("\n")]
+    wanted = [line.strip() for line in old.strip().split("\n")][:_WANTED]
     matcher = difflib.SequenceMatcher(None, stripped, wanted, autojunk=False)
     block = matcher.find_longest_match()
     if block.size and any(stripped[block.a : block.a + block.size]):
         return _shown(lines, max(0, block.a - block.b), len(wanted))
     longest = max(wanted, key=len)
-    candidates = dict.fromkeys(line for line in stripped[:5_000] if len(line) < 300)
+    candidates = dict.fromkeys(line for line in stripped if len(line) < 300)
     similar = difflib.get_close_matches(longest[:300], candidates, n=1, cutoff=0.5)
     if not similar:
         return "Nothing in the file looks like it. Use read_file to see what is there."

@@ -6,6 +6,7 @@ from runners.policy.capabilities import Policy
 from runners.tools.base import Refused, ToolContext
 from runners.tools.files.replace import replace_once
 from runners.tools.files.syntax import problem
+from tests.support.growth import assert_linear
 from tests.support.tool_context import call, context
 
 
@@ -226,3 +227,12 @@ def test_the_closest_place_is_shown() -> None:
         replace_once(text, "def total(item):", "x")
     with pytest.raises(Refused, match="Nothing in the file looks like it"):
         replace_once(text, "§§§§§§", "x")
+
+
+@pytest.mark.parametrize("line", ["x", "  x", ""])
+def test_an_edit_that_fits_nowhere_takes_linear_time(line: str) -> None:
+    def attempt(text: str) -> None:
+        with pytest.raises(Refused, match="does not occur"):
+            replace_once(text, f"{line}\n" * 500 + "not there", "new")
+
+    assert_linear(lambda size: f"{line}\n" * (size // 2), attempt, 20_000)
