@@ -48,7 +48,8 @@ def right(project: Project, folder: Path) -> None:
     """Add a function, with a test of its own in the place where the project keeps its tests."""
     path = folder / project.module
     path.write_text(path.read_text() + _ADDED)
-    (folder / project.test).write_text(_TEST.format(module=import_name(project)))
+    test = folder / project.test
+    test.write_text((test.read_text() if test.exists() else "") + _TEST.format(module=import_name(project)))
 
 
 def steps(project: Project) -> str:

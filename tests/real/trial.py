@@ -11,7 +11,7 @@ from pathlib import Path
 from gherkin.errors import ScenaristError
 from gherkin.values import Frozen
 from runners.contract.budget import Spent
-from runners.contract.events import SpecWritten, VerdictReached
+from runners.contract.events import BaselineReached, SpecWritten, VerdictReached
 from runners.contract.job import WORK, Job, RunSettings
 from runners.contract.workorder import WorkOrder
 from runners.environment.prepare import Environments
@@ -20,7 +20,7 @@ from runners.git.workspaces import SHADOW, Workspaces, work_ref
 from runners.loop.services import Services
 from runners.models.roster import Roster
 from runners.models.runtimes import ModelsConfig, RuntimeSpec
-from runners.phases.checkout import environment_of
+from runners.phases.baseline import baseline
 from runners.phases.verify import verify
 from runners.sandbox.bubblewrap import Limits
 from runners.verify.experiments.mutants import MutationSettings
@@ -42,7 +42,11 @@ _NO_MODEL = ModelsConfig(runtimes={"none": RuntimeSpec(provider="replay")})
 
 
 class Trial(Frozen):
-    """What came of trying a project. Times are in seconds; `problem` says why it ended early."""
+    """What came of trying a project.
+
+    Times are in seconds. `right` and `wrong` are the states of the two verdicts, `codes` the codes of their problems;
+    `problem` says why the trial ended early.
+    """
 
     name: str
     version: str
@@ -55,8 +59,18 @@ class Trial(Frozen):
     wrong: str = ""
     wrong_s: float = 0.0
     problem: str = ""
-    warnings: tuple[str, ...] = ()
+    codes: dict[str, list[str]] = {}
     details: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether both verdicts are what they should be."""
+        return self.right == "green" and self.wrong == "red" and "regression" in self.codes.get("wrong", ())
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a verdict is wrong and does not say so: the worst that can be."""
+        return self.wrong == "green"
 
 
 def attempt(project: Project, folder: Path, limits: Limits) -> Trial:
@@ -103,24 +117,26 @@ def _attempt(project: Project, folder: Path, limits: Limits, trial: Trial) -> Tr
         spent=Spent(),
     )
     began = time.monotonic()
-    environment_of(job, services)
-    trial = trial.model_copy(update={"environment_s": time.monotonic() - began})
+    found = baseline(job, services)
+    artifacts.update(found.artifacts)
+    (reached,) = (event for event in found.events if isinstance(event, BaselineReached))
+    trial = trial.model_copy(
+        update={
+            "environment_s": reached.environment_s,
+            "base": {suite.name: suite.counts for suite in reached.suites},
+            "base_s": time.monotonic() - began - reached.environment_s,
+        }
+    )
     for name, head in (("right", right), ("wrong", wrong)):
         began = time.monotonic()
         verdict = _verdict(project, job, services, head)
-        codes = sorted({problem.code for problem in verdict.problems})
-        word = "green" if verdict.green else f"red ({', '.join(codes)})"
+        said = [f"{each.code}: {each.message}" for each in (*verdict.problems, *verdict.doubts)]
         trial = trial.model_copy(
             update={
-                name: word,
+                name: verdict.status,
                 f"{name}_s": time.monotonic() - began,
-                "base": {suite.name: suite.base for suite in verdict.suites},
-                "base_s": trial.base_s
-                + sum(each.seconds for each in verdict.evidence if each.commit == base and not each.known),
-                "details": (
-                    *trial.details,
-                    *(f"{name}: {each.code}: {each.message[:600]}" for each in verdict.problems[:8]),
-                ),
+                "codes": {**trial.codes, name: sorted({each.code for each in verdict.problems})},
+                "details": (*trial.details, *(f"{name}: {text[:600]}" for text in said[:8])),
             }
         )
     return trial
