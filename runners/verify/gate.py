@@ -21,6 +21,7 @@ from runners.verify.incomplete import doubts, renamed
 from runners.verify.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
+from runners.verify.near import near, part_of
 from runners.verify.rules.purposes import is_judge, is_product
 from runners.verify.suites import Fault, SuiteRun, Suites
 from runners.verify.verdict import (
@@ -92,13 +93,25 @@ class Gate:
             if claim.feature:
                 laid = self._laid(claim)
                 proofs, found = self._red_green(claim, laid, checkout(laid, "laid"), proof)
-                problems += found
+                if found:
+                    # The model has to go back to the scenarios: the suites are run when these pass.
+                    return self._verdict(claim, found, scenarios=proofs, oracle=tuple(seen.oracle))
             # Beside the suites, on what would be an idle core.
             experiments = pool.submit(self._experiments, claim, seen, proofs)
             suites, failures, before, after, found = self._no_regression(claim, base, head)
             problems += found
             problems += tampered(self._replaced[claim.head] - self._replaced[claim.base])
-            if not problems and claim.feature:
+            if problems:
+                # It is red anyway: what follows would only take longer to say so.
+                return self._verdict(
+                    claim,
+                    problems,
+                    scenarios=proofs,
+                    suites=suites,
+                    failures=failures,
+                    oracle=tuple(seen.oracle),
+                )
+            if claim.feature:
                 problems += self._again(claim, proof, after["behave"])
             changed = self._changed_tests(claim, seen, before)
             if changed is not None and claim.changed_tests == "fail":
@@ -291,11 +304,13 @@ class Gate:
     def _red_green(
         self, claim: Claim, laid_commit: str, laid: Path, head: Path
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
-        red = self._once(
-            f"behave {claim.feature}", laid_commit, lambda: self._fresh.behave(laid, [claim.feature])
-        )
+        with ThreadPoolExecutor(max_workers=1) as other:
+            second = other.submit(self._fresh.behave, head, [claim.feature])
+            red = self._once(
+                f"behave {claim.feature}", laid_commit, lambda: self._fresh.behave(laid, [claim.feature])
+            )
+            green = second.result()
         before = self._note(claim.base, red, "scenarios on the old code")
-        green = self._fresh.behave(head, [claim.feature])
         after = self._note(claim.head, green, "scenarios on the new code")
         if after.broken:
             return (), [Problem(code=_CODES.get(after.fault, "no-scenario"), message=after.broken)]
@@ -373,6 +388,10 @@ class Gate:
         for name, run in self._fresh.all():
             before = self._once(name, claim.base, partial(run, base))
             before = self._note(claim.base, before, "all tests on the old code")
+            worse = self._near(claim, head, before) if name == "pytest" else []
+            if worse:
+                problems += [Problem(code="regression", message=_worse(each, before)) for each in worse]
+                return tuple(suites), tuple(worse), runs, heads, problems
             # What does not end without the change can say nothing about it.
             ends = before.fault != "timed-out"
             after = self._note(claim.head, run(head), "all tests on the new code") if ends else before
@@ -412,6 +431,21 @@ class Gate:
             worse = [each for each in worse if once_more.outcomes.get(each.test, "passed") == "passed"]
             if not worse:
                 break
+        return worse
+
+    def _near(self, claim: Claim, head: Path, before: SuiteRun) -> list[Failure]:
+        """What is worse in the tests near the change, twice: then the whole suite needs no run."""
+        changed = [path for _, path in changed_files(self._mirror.path, claim.base, claim.head)]
+        paths = near(head, changed, before)
+        if not paths:
+            return []
+        worse: list[Failure] = []
+        for purpose in ("tests near the change", "once more, since tests failed"):
+            run = self._note(claim.head, self._fresh.pytest(head, paths), purpose)
+            still = unasked(claim, regressions(part_of(before, run), run, but=claim.feature))
+            worse = [each for each in still if not worse or each.test in {other.test for other in worse}]
+            if run.broken or not worse:
+                return []
         return worse
 
 

@@ -129,3 +129,26 @@ def test_steps_that_import_what_is_new_are_red_on_the_base_and_trusted(bench: Wo
 def test_a_new_failing_test_is_called_new(bench: Workbench) -> None:
     verdict = bench.verdict({**WORK, "test_new.py": "def test_new():\n    assert 0\n"})
     assert [problem.message for problem in verdict.problems] == ["test_new.py::test_new is new and fails."]
+
+
+def test_nothing_else_is_run_for_scenarios_that_do_not_pass(bench: Workbench) -> None:
+    wrong = {**WORK, "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return n * n\n"}
+    verdict = bench.verdict(wrong)
+    assert codes(verdict) == {"scenario-not-green"}
+    assert {item.purpose for item in verdict.evidence} == {
+        "scenarios on the old code",
+        "scenarios on the new code",
+    }
+
+
+def test_tests_near_the_change_come_first(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runners.verify.near._LONG_S", 0.0)
+    more = {f"test_other{n}.py": f"def test_other():\n    assert {n} >= 0\n" for n in range(3)}
+    start = {**base({**TWO, "test_a.py": None}), **more}
+    red = bench.verdict(BROKEN, base=start)
+    assert codes(red) == {"regression"} and "test_b.py::test_b" in red.problems[0].message
+    ran = [item.command for item in red.evidence if "new code" in item.purpose or "near" in item.purpose]
+    assert [command.endswith("test_b.py") for command in ran if "pytest" in command] == [True]
+    green = bench.verdict(KEPT, base=start)
+    assert green.green
+    assert "all tests on the new code" in {item.purpose for item in green.evidence}
