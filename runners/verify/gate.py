@@ -17,11 +17,11 @@ from runners.verify.diff import added_lines, dependency_files, diff_problems
 from runners.verify.experiment import Experimented, Lab, experiment
 from runners.verify.experiments.findings import HeldOut
 from runners.verify.experiments.mutants import Bite, mutants, try_mutants
-from runners.verify.incomplete import doubts, renamed
+from runners.verify.extent.incomplete import doubts, renamed
+from runners.verify.extent.near import near, part_of
 from runners.verify.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
-from runners.verify.near import near, part_of
 from runners.verify.rules.purposes import is_judge, is_product
 from runners.verify.suites import Fault, SuiteRun, Suites
 from runners.verify.verdict import (
@@ -304,8 +304,8 @@ class Gate:
     def _red_green(
         self, claim: Claim, laid_commit: str, laid: Path, head: Path
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
-        with ThreadPoolExecutor(max_workers=1) as other:
-            second = other.submit(self._fresh.behave, head, [claim.feature])
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            second = beside.submit(self._fresh.behave, head, [claim.feature])
             red = self._once(
                 f"behave {claim.feature}", laid_commit, lambda: self._fresh.behave(laid, [claim.feature])
             )

@@ -8,11 +8,12 @@ import time
 import traceback
 from pathlib import Path
 
+from bot.config.repository import settings_of
 from gherkin.errors import ScenaristError
 from gherkin.values import Frozen
 from runners.contract.budget import Spent
 from runners.contract.events import BaselineReached, SpecWritten, VerdictReached
-from runners.contract.job import WORK, Job, RunSettings
+from runners.contract.job import WORK, Job
 from runners.contract.workorder import WorkOrder
 from runners.environment.prepare import Environments
 from runners.git.command import TreeEntry, commit_on, git, store_blob
@@ -105,7 +106,7 @@ def _attempt(project: Project, folder: Path, limits: Limits, trial: Trial) -> Tr
         environments=Environments(workspaces, limits, unsafe=False),
         cancel=threading.Event(),
     )
-    settings = RunSettings(mutation=MutationSettings(mutants=0))
+    settings = settings_of(mirror.path, base).model_copy(update={"mutation": MutationSettings(mutants=0)})
     job = Job(
         run_id="real",
         forge="local",
