@@ -17,8 +17,7 @@ from runners.verify.diff import added_lines, dependency_files, diff_problems
 from runners.verify.experiment import Experimented, Lab, experiment
 from runners.verify.experiments.findings import HeldOut
 from runners.verify.experiments.mutants import Bite, mutants, try_mutants
-from runners.verify.extent.incomplete import doubts, renamed
-from runners.verify.extent.near import near, part_of
+from runners.verify.extent import doubts, near, part_of, renamed
 from runners.verify.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
