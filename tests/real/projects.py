@@ -92,11 +92,10 @@ def _download(project: Project, folder: Path) -> None:
 
 
 def repository(project: Project, folder: Path) -> str:
-    """Make the project's first commit in a new repository in `folder`; returns the commit's id.
+    """Make the project's first commit in a new repository in the empty `folder`; returns the commit's id.
 
     It looks as it would at its forge: what the packaging added is left out, and a tag names the version.
     """
-    folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="scenarist-real-") as tmp:
         with tarfile.open(fetch(project)) as archive:
             archive.extractall(tmp, filter="data")

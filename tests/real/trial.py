@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from bot.config.repository import settings_of
@@ -74,21 +75,32 @@ class Trial(Frozen):
         return self.wrong == "green"
 
 
-def attempt(project: Project, folder: Path, limits: Limits) -> Trial:
-    """Try a project, with all that is written below `folder`; never raises for what a project does."""
+def attempt(
+    project: Project,
+    folder: Path,
+    limits: Limits,
+    make: Callable[[Project, Path], str] = repository,
+) -> Trial:
+    """Try a project, with all that is written below `folder`; never raises for what a project does.
+
+    `make` makes its repository in a folder and returns the commit.
+    """
     begun = Trial(name=project.name, version=project.version, shape=project.shape)
     try:
-        return _attempt(project, folder, limits, begun)
+        return _attempt(project, folder, limits, begun, make)
     except ScenaristError as error:
         return begun.model_copy(update={"problem": f"{error.code}: {error.message} {error.next_step}"})
     except Exception:
         return begun.model_copy(update={"problem": "It broke.", "details": (traceback.format_exc()[-3000:],)})
 
 
-def _attempt(project: Project, folder: Path, limits: Limits, trial: Trial) -> Trial:
+def _attempt(
+    project: Project, folder: Path, limits: Limits, trial: Trial, make: Callable[[Project, Path], str]
+) -> Trial:
     shutil.rmtree(folder, ignore_errors=True)
     source = folder / "source"
-    base = repository(project, source)
+    source.mkdir(parents=True)
+    base = make(project, source)
     changes.right(project, source)
     right = commit(source, "Right")
     changes.wrong(project, source)
