@@ -191,7 +191,7 @@ def test_a_common_word_in_the_issue_asks_for_nothing(bench: Workbench) -> None:
     asked = "In the module for Adding and adding, double."
     assert "test-weakened" in codes(bench.verdict({**WORK, **skipped}, base=STRONG, asked=asked))
     assert "regression" in codes(
-        Workbench.verdict(bench, {**gone, "test_calc.py": TESTS}, base=STRONG, asked=asked)
+        Workbench.verdict(bench, {**WORK, **gone, "test_calc.py": TESTS}, base=STRONG, asked=asked)
     )
 
 

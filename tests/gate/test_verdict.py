@@ -65,8 +65,10 @@ def test_a_failure_names_the_innermost_place_and_what_stands_there(bench: Workbe
 
 
 def test_what_failed_before_and_what_passed_before_are_told_apart(bench: Workbench) -> None:
-    wrong = {**WORK, "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return n * n\n"}
-    first = bench.verdict(wrong)
+    zero = BASE["test_calc.py"] + "\n\ndef test_zero():\n    assert add(0, 0) == 0\n"
+    start = {**BASE, "test_calc.py": zero}
+    wrong = {**WORK, "calc.py": WORK["calc.py"].replace("a + b", "a + b or 9")}
+    first = bench.verdict(wrong, base=start)
     asked: list[tuple[str, str]] = []
 
     def diff(before: str, now: str) -> str:
@@ -74,10 +76,10 @@ def test_what_failed_before_and_what_passed_before_are_told_apart(bench: Workben
         return "-one\n+two"
 
     again = feedback(first, earlier=[first], diff=diff)
-    assert "Failed in exactly the same way last time: Doubling" in again and not asked
-    worse = bench.verdict({**wrong, "calc.py": wrong["calc.py"].replace("a + b", "a - b")})
+    assert "Failed in exactly the same way last time: test_calc.py::test_zero" in again and not asked
+    worse = bench.verdict({**wrong, "calc.py": wrong["calc.py"].replace("a + b", "a * b")}, base=start)
     text = feedback(worse, earlier=[first], diff=diff)
-    assert "Failed in exactly the same way last time: Doubling" in text
+    assert "Failed in exactly the same way last time: test_calc.py::test_zero" in text
     assert "Passed last time:" in text and "Adding" in text and text.endswith("-one\n+two")
     assert asked == [(first.head_sha, worse.head_sha)]
     assert "last time" not in feedback(first)
@@ -314,7 +316,7 @@ def known_runs(verdict: Verdict) -> list[bool]:
 def test_what_the_base_gave_is_known_the_next_time(tmp_path: Path) -> None:
     """The evidence: the scenario red and green, behave on both sides, pytest on both sides."""
     verdicts = []
-    wrong = {**WORK, "calc.py": BASE["calc.py"] + "\n\ndef double(n):\n    return 3 * n\n"}
+    wrong = {**WORK, "calc.py": WORK["calc.py"].replace("a + b", "a - b")}
     other_steps = {**WORK, "features/steps/double_steps.py": STEPS + "# another\n"}
     cases = [(WORK, "env"), (wrong, "env"), (other_steps, "env"), (WORK, "another env")]
     for number, (work, environment) in enumerate(cases):
