@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # With it in the environment each process would compile the whole bot anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-vllm corpus fuzz chaos lint bench docs clean
+.PHONY: help setup demo test test-vllm corpus real fuzz chaos lint bench docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ test-vllm: setup ## The model client and the loop against a real vLLM on the CPU
 
 corpus: setup ## Read, print and read again every feature file of behave's own source distribution (fetches it)
 	@$(PYTHON) -m pytest -m slow -n 0 -s tests/unit/gherkin/feature/test_behave_corpus.py $(ARGS)
+
+real: setup ## Try well-known projects of the package registries as they are; writes docs/compatibility.md (hours); ARGS="NAME --jobs 2"
+	@$(PYTHON) -m tests.real $(ARGS)
 
 fuzz: setup ## Coverage-guided fuzzing of what finds calls in a model's text; SECONDS=60
 	@PYTHONPATH=$(CURDIR):$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \

@@ -10,7 +10,7 @@ import yaml
 
 from bot.log.events import APPROVAL, BESIDE, COMPANIONS, Phase
 from bot.log.state import PhaseTime, RunState
-from bot.report.escape import code, inline, sentence
+from bot.report.escape import inline, sentence
 from bot.report.proof import proven_text
 from gherkin.errors import ScenaristError, all_errors
 from runners.contract.events import BaselineReached, BaseSuite
@@ -198,11 +198,7 @@ def baseline_text(baseline: BaselineReached) -> str:
     """What the suites gave without the change, in a line (Markdown)."""
     seconds = f"environment in {baseline.environment_s:.0f} s"
     suites = [f"{inline(each.name)}: {_suite_text(each)}" for each in baseline.suites]
-    text = "; ".join([*(suites or ["no tests"]), seconds])
-    if baseline.setup:
-        setup = ", ".join(code(command, 200) for command in baseline.setup)
-        text += f". A model found the set-up; to keep it, put it into `setup:` of `.scenarist.yml`: {setup}"
-    return text
+    return "; ".join([*(suites or ["no tests"]), seconds])
 
 
 def setup_text(baseline: BaselineReached) -> str:
