@@ -34,14 +34,12 @@ def scenarist_probe(number):
     """Twice the number."""
     return 2 * number
 '''
-_TEST = """import unittest
-
+_TEST = """
 from {module} import scenarist_probe
 
 
-class ProbeTest(unittest.TestCase):
-    def test_doubles(self):
-        self.assertEqual(scenarist_probe(4), 8)
+def test_scenarist_probe():
+    assert scenarist_probe(4) == 8
 """
 
 
