@@ -3,6 +3,7 @@
 Comments are not kept. Gherkin's reference: https://cucumber.io/docs/gherkin/reference/
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
@@ -331,6 +332,29 @@ FEATURE_SCHEMA: dict[str, Any] = _object(
         "if there are any.",
     ),
 )
+
+
+EXAMPLES_SCHEMA: dict[str, Any] = _object(
+    examples=_list(
+        _object(scenario=_TEXT, steps=_list(_STEP_SCHEMA, minItems=2, maxItems=20)),
+        maxItems=60,
+    )
+)
+
+
+def examples_from_draft(draft: Any, feature: Feature) -> Feature:
+    """A feature with the examples of a draft that follows `EXAMPLES_SCHEMA`; each bears its scenario's name.
+
+    Examples that cannot be read are left out. Raises `FeatureInvalid` when none is left.
+    """
+    found: list[Scenario] = []
+    for each in draft.get("examples", ()) if isinstance(draft, dict) else ():
+        with contextlib.suppress(ValidationError, FeatureInvalid, AttributeError):
+            given = {"name": each.get("scenario"), "steps": each.get("steps")}
+            found.append(_drafted(_DraftScenario.model_validate(given)))
+    if not found:
+        raise FeatureInvalid("There is no example.")
+    return Feature(keyword="Feature", name=feature.name, scenarios=tuple(found))
 
 
 def from_draft(draft: Any, *, issue: int) -> Feature:

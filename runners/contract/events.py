@@ -11,7 +11,9 @@ from runners.models.chat import Reply, ToolCall
 from runners.policy.quota import Usage
 from runners.verify.verdict import Counts, Verdict
 
-ModelPhase = Literal["specify", "implement", "review", "condense", "navigate", "split", "glossary", "setup"]
+ModelPhase = Literal[
+    "specify", "implement", "review", "condense", "navigate", "split", "glossary", "setup", "examples"
+]
 
 
 class SpecWritten(Frozen):
@@ -72,7 +74,7 @@ class PromptSent(Frozen):
     """A message that was put to the model outside of replies and tool results."""
 
     type: Literal["PromptSent"] = "PromptSent"
-    reason: Literal["verdict", "nudge", "switch", "comment", "review", "respecify"]
+    reason: Literal["verdict", "nudge", "switch", "comment", "review", "respecify", "survivors"]
     text: str
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from runners.contract.operator_limits import ScopedQuotas
 from runners.contract.workorder import WorkOrder
 from runners.git.workspaces import SHADOW
 from runners.policy.capabilities import Grants
+from runners.policy.protected import PROTECTED
+from runners.verify.claim import Claim
 from runners.verify.diff import DiffLimits
 from runners.verify.experiments.mutants import MutationSettings
 from runners.verify.foreign import TestSuite
@@ -23,6 +25,8 @@ BASE = "base.bundle"
 FEATURE = "feature"
 # The diff of work that was not published, for people.
 PATCH = "patch"
+# Further examples of the scenarios, which the model that implements never sees.
+EXAMPLES = "examples"
 
 
 class ToolSettings(Grants):
@@ -110,9 +114,34 @@ class RunSettings(Frozen):
     max_scenarios: int = Field(
         default=8, ge=1, le=50, description="Scenarios a model may write for an issue."
     )
+    held_out: int = Field(
+        default=2,
+        ge=0,
+        le=3,
+        description="Further examples of each scenario that a model writes, and that the model which implements never sees; "
+        "0: none.",
+    )
     budget: Budget = Budget()
     tools: ToolSettings = ToolSettings()
     quotas: ScopedQuotas = ScopedQuotas()
+
+
+def claim_of(
+    settings: RunSettings, *, base: str, head: str, feature: str, feature_sha256: str, **more: Any
+) -> Claim:
+    """What a verdict is asked about in a repository with these `settings`; `more` are further fields of the claim."""
+    return Claim(
+        base=base,
+        head=head,
+        feature=feature,
+        feature_sha256=feature_sha256,
+        commands=settings.commands,
+        protected=(*PROTECTED, *settings.protected),
+        changed_tests=settings.changed_tests,
+        diff=settings.diff,
+        mutation=settings.mutation,
+        **more,
+    )
 
 
 @dataclass(frozen=True)

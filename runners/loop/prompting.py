@@ -10,7 +10,7 @@ from gherkin.issue.kinds import Kind
 from gherkin.values import Frozen
 from runners.contract.workorder import WorkOrder
 from runners.models.chat import Message
-from runners.policy.plaintext import cut_middle
+from runners.policy.plaintext import cut_middle, one_line
 
 # Characters, at roughly four a token: the head must leave most of a 32k context to the work.
 _MAX_BLOCK = 24_000
@@ -67,6 +67,23 @@ def specify_prompt(
         again = env.get_template("respecify.md.j2").render(fence=mark, drafted=drafted, told=told, fact=fact)
         messages.append(Message(role="user", text=again))
     return messages
+
+
+def examples_prompt(
+    run_id: str, order: WorkOrder, *, feature: str, most: int, known: str = ""
+) -> list[Message]:
+    """The conversation that asks for at most `most` further examples of each scenario of `feature`.
+
+    `known` are examples that there are already, as a feature file.
+    """
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("examples.md.j2").render(fence=mark, most=most)
+    task = f"# {one_line(order.title)}\n## Issue\n{_block(mark, order.body or '(no text)', _MAX_BLOCK)}"
+    task += f"\n## Scenarios\n{_block(mark, feature, _MAX_BLOCK)}"
+    if known:
+        task += f"\n## Examples that there are already; write others\n{_block(mark, known, _MAX_BLOCK)}"
+    return [Message(role="system", text=system), Message(role="user", text=task)]
 
 
 def split_prompt(run_id: str, order: WorkOrder, background: RepositoryFacts) -> list[Message]:

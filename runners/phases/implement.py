@@ -62,6 +62,10 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         with tools_of(job, services, tree, make, kept.runs if kept is not None else None) as tools:
             ended = _work(job, services, tree, tools, head, background, work)
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
+        verdicts = [event.verdict for event in events if isinstance(event, VerdictReached)]
+        if ended.reason != "finish" and verdicts and verdicts[-1].green:
+            # What is proven already is not lost because somebody asked for more tests.
+            return PhaseResult("done")
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
             return PhaseResult(outcome, ended.text, artifacts={WORK: _committed(job, tree, ended.text)[1]})

@@ -29,7 +29,7 @@ from runners.contract.events import (
     RunnerEvent,
     SpecWritten,
 )
-from runners.contract.job import FEATURE, WORK, Job, PhaseResult
+from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult
 from runners.contract.workorder import (
     FEATURE_TRAILER,
     KIND_TRAILER,
@@ -53,6 +53,7 @@ from runners.loop.conversation import as_message
 from runners.loop.prompting import RepositoryFacts, specify_prompt
 from runners.loop.services import Services
 from runners.models.chat import Message
+from runners.phases import examples
 from runners.phases.checkout import (
     DOMAIN_FILE,
     background_of,
@@ -134,7 +135,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if drafted.feature is None:
         return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {drafted.problem}")
     source = "model" if story.scenarios is None else "issue"
-    done = _commit_spec(job, mirror, drafted, source, "feature" if kind == "chore" else kind)
+    done = _commit_spec(job, services, mirror, drafted, source, "feature" if kind == "chore" else kind)
     if done.outcome == "done" and job.settings.approval == "required" and not approved:
         return replace(done, outcome="approval")
     return done
@@ -284,7 +285,7 @@ def _beside(job: Job, mirror: Mirror) -> bool:
 
 
 def _commit_spec(
-    job: Job, mirror: Mirror, drafted: _Draft, source: str, kind: Kind
+    job: Job, services: Services, mirror: Mirror, drafted: _Draft, source: str, kind: Kind
 ) -> PhaseResult[RunnerEvent]:
     feature = drafted.feature
     if feature is None:
@@ -321,7 +322,8 @@ def _commit_spec(
             "told": sum(isinstance(event, Instructed) for event in job.events),
         }
     )
-    return PhaseResult("done", events=[written], artifacts={WORK: bundle, FEATURE: content})
+    artifacts = {WORK: bundle, FEATURE: content, EXAMPLES: examples.written(job, services, feature)}
+    return PhaseResult("done", events=[written], artifacts=artifacts)
 
 
 def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEvent]:
@@ -363,7 +365,9 @@ def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEv
         shadow=shadow,
     )
     work = {WORK: _bundled(job, mirror, commit)} if shadow else {}
-    return PhaseResult("done", events=[written], artifacts={FEATURE: content, **work})
+    run = _trailer(mirror, job, head, RUN_TRAILER)
+    kept = services.earlier(run, EXAMPLES) if run else None
+    return PhaseResult("done", events=[written], artifacts={FEATURE: content, EXAMPLES: kept or b"", **work})
 
 
 def _bundled(job: Job, mirror: Mirror, commit: str) -> bytes:

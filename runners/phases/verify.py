@@ -1,12 +1,15 @@
 """The phase that takes the verdict on the committed work."""
 
+from collections.abc import Sequence
+
+from gherkin.feature.model import parse
 from runners.contract.events import (
     PromptSent,
     Reviewed,
     RunnerEvent,
     VerdictReached,
 )
-from runners.contract.job import WORK, Job, PhaseResult
+from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult, claim_of
 from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
 from runners.loop.review import as_feedback, review
@@ -23,10 +26,10 @@ from runners.phases.checkout import (
     surroundings_of,
     unbundled,
 )
+from runners.phases.examples import failed_examples, replaced
 from runners.phases.toolkit import opened_paths
-from runners.policy.protected import PROTECTED
 from runners.verify.claim import Claim
-from runners.verify.feedback import feedback
+from runners.verify.feedback import about_survivors, feedback
 from runners.verify.gate import Gate
 from runners.verify.verdict import Verdict
 
@@ -48,34 +51,69 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if before is not None and before.surroundings == surroundings_of(job, services, environment):
         tree = git("rev-parse", f"{job.base}^{{tree}}", git_dir=mirror.path)
         known.learn(tree, before.runs)
-    claim = Claim(
+    claim = claim_of(
+        job.settings,
         base=job.base,
         head=head,
         feature=job.spec.path,
         feature_sha256=job.spec.sha256,
         kind=job.spec.kind,
         proof=work if job.spec.shadow else "",
-        commands=job.settings.commands,
-        protected=(*PROTECTED, *job.settings.protected),
         granted=opened_paths(job, services),
-        changed_tests=job.settings.changed_tests,
-        diff=job.settings.diff,
-        mutation=job.settings.mutation,
         asked=asked_of(job),
+        examples=(services.artifact(EXAMPLES) or b"").decode(),
+        failed_examples=frozenset(each.text for each in failed_examples(job.events)),
     )
+    earlier = _earlier(job)
+    rounds = 1 + len(earlier)
+    last = rounds >= job.settings.budget.rounds
+    if earlier and earlier[-1].green and earlier[-1].head_sha == head:
+        # The model was asked for more tests and changed nothing.
+        return _passed(job, services, mirror, claim, [], last=True)
     verdict = Gate(services.workspaces, mirror, suites, job.run_id, known).verify(claim)
     reached = VerdictReached(verdict=verdict)
-    rounds = 1 + sum(isinstance(event, VerdictReached) for event in job.events)
     if _nothing_new(verdict) and not _respecified(job):
         return PhaseResult("respecify", events=[reached, PromptSent(reason="respecify", text=_NOTHING_NEW)])
-    if not verdict.green and rounds >= job.settings.budget.rounds:
-        return PhaseResult("gave_up", f"The verification failed {rounds} times.", events=[reached])
+    artifacts = _fresh_examples(job, services, verdict, claim)
+    if not verdict.green and last:
+        reason = f"The verification failed {rounds} times."
+        return PhaseResult("gave_up", reason, events=[reached], artifacts=artifacts)
     if not verdict.green:
-        text = feedback(verdict, earlier=_earlier(job), diff=lambda *commits: _diff(mirror, *commits))
-        return PhaseResult("red", events=[reached, PromptSent(reason="verdict", text=text)])
+        text = feedback(verdict, earlier=earlier, diff=lambda *commits: _diff(mirror, *commits))
+        sent = PromptSent(reason="verdict", text=text)
+        return PhaseResult("red", events=[reached, sent], artifacts=artifacts)
+    if verdict.bite and verdict.bite.survivors and not last and not _told(job, "survivors"):
+        sent = PromptSent(reason="survivors", text=about_survivors(verdict.bite))
+        return PhaseResult("red", events=[reached, sent])
+    return _passed(job, services, mirror, claim, [reached], last=last)
+
+
+def _passed(
+    job: Job,
+    services: Services,
+    mirror: Mirror,
+    claim: Claim,
+    events: Sequence[RunnerEvent],
+    *,
+    last: bool,
+) -> PhaseResult[RunnerEvent]:
+    """The end of a green verdict, after a second model has read the change where the operator named one."""
     if not services.models.has("reviewer"):
-        return PhaseResult("done", events=[reached])
-    return _reviewed(job, services, mirror, claim, reached, last=rounds >= job.settings.budget.rounds)
+        return PhaseResult("done", events=events)
+    return _reviewed(job, services, mirror, claim, events, last=last)
+
+
+def _fresh_examples(job: Job, services: Services, verdict: Verdict, claim: Claim) -> dict[str, bytes]:
+    """The held-out examples with others in the place of those that the model is shown; nothing when none is."""
+    shown = [
+        each.text
+        for each in verdict.held_out
+        if each.outcome == "failed" and each.text in claim.failed_examples
+    ]
+    if not shown:
+        return {}
+    feature = parse((services.artifact(FEATURE) or b"").decode(errors="replace"), job.spec.path)
+    return {EXAMPLES: replaced(job, services, feature, claim.examples, shown)}
 
 
 def _nothing_new(verdict: Verdict) -> bool:
@@ -88,7 +126,11 @@ def _nothing_new(verdict: Verdict) -> bool:
 
 
 def _respecified(job: Job) -> bool:
-    return any(isinstance(event, PromptSent) and event.reason == "respecify" for event in job.events)
+    return _told(job, "respecify")
+
+
+def _told(job: Job, reason: str) -> bool:
+    return any(isinstance(event, PromptSent) and event.reason == reason for event in job.events)
 
 
 def _earlier(job: Job) -> list[Verdict]:
@@ -103,7 +145,13 @@ def _diff(mirror: Mirror, before: str, now: str) -> str:
 
 
 def _reviewed(
-    job: Job, services: Services, mirror: Mirror, claim: Claim, reached: VerdictReached, *, last: bool
+    job: Job,
+    services: Services,
+    mirror: Mirror,
+    claim: Claim,
+    events: Sequence[RunnerEvent],
+    *,
+    last: bool,
 ) -> PhaseResult[RunnerEvent]:
     """A green verdict with what a second model says; what that finds serious goes back once."""
     said = review(job, services, mirror, claim, background_of(job, mirror))
@@ -112,6 +160,6 @@ def _reviewed(
         isinstance(event, Reviewed) and any(r.serious for r in event.remarks) for event in job.events
     )
     if not serious or before or last:
-        return PhaseResult("done", events=[reached, said])
+        return PhaseResult("done", events=[*events, said])
     sent = PromptSent(reason="review", text=as_feedback(serious))
-    return PhaseResult("red", events=[reached, said, sent])
+    return PhaseResult("red", events=[*events, said, sent])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runners.policy.plaintext import cut_middle
+from runners.verify.experiments.mutants import Bite
 from runners.verify.suites import describe_failure
 from runners.verify.verdict import Failure, Problem, Verdict
 
@@ -43,6 +44,16 @@ def feedback(
         )
     parts += _since(verdict, failing, earlier[-1], diff) if earlier else []
     return cut_middle("\n\n".join(parts), MAX_FEEDBACK - 100)
+
+
+def about_survivors(bite: Bite) -> str:
+    """What a model is told once of small faults in a proven change that no test noticed."""
+    places = "\n".join(f"- {survivor}" for survivor in bite.survivors)
+    return (
+        "The verification passed. These small faults, put into your change one at a time, were noticed by no scenario and no "
+        f"test:\n{places}\nAdd a test that notices each, where that makes sense, and call `finish` again. "
+        "If none does, call `finish` without a change."
+    )
 
 
 def _problems(problems: Sequence[Problem]) -> tuple[list[str], int]:

@@ -10,6 +10,7 @@ from runners.verify.suites import SuiteRun
 from runners.verify.verdict import Failure, Problem, ScenarioProof
 
 _GONE = "It is missing now."
+_FEW_MUTANTS = 3
 
 
 def unasked(claim: Claim, worse: Sequence[Failure]) -> list[Failure]:
@@ -37,8 +38,9 @@ def tampered(replaced: Collection[str]) -> list[Problem]:
 
 
 def floor(claim: Claim, bite: Bite | None) -> list[Problem]:
-    """What there is to say of faults that nobody noticed, where the repository demands a share."""
-    if bite is None or bite.percent >= claim.mutation.floor:
+    """The problem of faults that nobody noticed, where fewer were than the repository demands; two say too little."""
+    few = bite is not None and bite.tried < _FEW_MUTANTS and claim.mutation.floor < 100
+    if bite is None or few or bite.percent >= claim.mutation.floor:
         return []
     message = (
         f"Of {bite.tried} small faults put into the change, its scenarios and tests noticed {bite.killed}. "

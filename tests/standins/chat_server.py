@@ -58,6 +58,8 @@ class ChatServer(LoopbackServer):
         self, specify: Sequence[Turn], implement: Sequence[Turn] | Callable[[dict[str, Any]], Reply | str]
     ) -> None:
         self.specify = list(specify)
+        # What a request for held-out examples is answered.
+        self.examples = Reply(text='{"examples": []}')
         self.always = implement if callable(implement) else None
         self.implement = [] if callable(implement) else list(implement)
         self.requests: list[dict[str, Any]] = []
@@ -85,6 +87,8 @@ class ChatServer(LoopbackServer):
         self.requests.append(request)
         if self.always is not None and "response_format" not in request:
             return self.always(request)
+        if '"examples"' in json.dumps(request.get("response_format", {})):
+            return self.examples
         turns = self.specify if "response_format" in request else self.implement
         roles = [message["role"] for message in request["messages"]]
         # A model that is asked to look over its work says once more that it is done.

@@ -13,14 +13,15 @@ from bot.config.repository import settings_of
 from bot.config.settings import load_settings
 from bot.report.reporter import Reporter
 from gherkin.errors import ScenaristError
+from gherkin.feature.model import FeatureInvalid, parse
+from runners.contract.job import claim_of
 from runners.environment.prepare import Environments
 from runners.git.command import GitFailed, read_blob
 from runners.git.local import HistoryMissing, bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
 from runners.policy.plaintext import for_terminal
-from runners.policy.protected import PROTECTED
 from runners.sandbox.bubblewrap import Limits
-from runners.verify.claim import Claim
+from runners.verify.experiments.held_out import read_examples
 from runners.verify.feedback import feedback
 from runners.verify.gate import Gate
 from runners.verify.suites import Suites
@@ -39,6 +40,10 @@ def verify(
     feature: Annotated[str, typer.Option(help="Path of the feature file, in the head commit.")],
     head: Annotated[str, typer.Option(help="The commit with the change.")] = "HEAD",
     repo: Annotated[Path, typer.Option(help="A git repository.")] = Path(),
+    examples: Annotated[
+        Path | None,
+        typer.Option(help="A feature file of further examples: the same steps with other values."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole verdict.")] = False,
 ) -> None:
     """Take the verdict on a change in any repository.
@@ -49,17 +54,34 @@ def verify(
     require_sandbox(settings)
     limits = Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
     unsafe = settings.unsafe_no_sandbox
-    verdict = verify_repository(repo, base, head, feature, limits=limits, unsafe=unsafe)
+    verdict = verify_repository(
+        repo, base, head, feature, limits=limits, unsafe=unsafe, examples=_text_of(examples)
+    )
     typer.echo(verdict_text(verdict, as_json=as_json))
     raise typer.Exit(0 if verdict.green else 1)
 
 
+def _text_of(path: Path | None) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path is not None else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise VerifyRefused(f"The examples cannot be read: {error}.") from None
+
+
 def verify_repository(
-    repo: Path, base: str, head: str, feature: str, *, limits: Limits, unsafe: bool
+    repo: Path,
+    base: str,
+    head: str,
+    feature: str,
+    *,
+    limits: Limits,
+    unsafe: bool,
+    examples: str = "",
 ) -> Verdict:
     """Take the verdict on `head` against `base`; nothing in the repository is touched.
 
-    The feature is taken as approved as it stands in `head`; `.scenarist.yml` is read from `base`. Raises
+    The feature is taken as approved as it stands in `head`; `.scenarist.yml` is read from `base`. `examples` is a
+    feature file of held-out examples. Raises
     `VerifyRefused`, `ConfigInvalid` or `EnvironmentBroken`.
     """
     git_dir = git_dir_of(repo)
@@ -86,16 +108,27 @@ def verify_repository(
             tests=settings.tests,
             behave=settings.behave,
         )
-        claim = Claim(
+        claim = claim_of(
+            settings,
             base=commits[0],
             head=commits[1],
             feature=feature,
             feature_sha256=hashlib.sha256(content).hexdigest(),
-            commands=settings.commands,
-            protected=(*PROTECTED, *settings.protected),
-            diff=settings.diff,
+            examples=examples,
         )
+        if examples:
+            _check(examples, content, feature)
         return Gate(workspaces, mirror, suites, "verify").verify(claim)
+
+
+def _check(examples: str, content: bytes, feature: str) -> None:
+    """Refuse examples that belong to no scenario of the feature. Raises `VerifyRefused`."""
+    try:
+        _, problems = read_examples(examples, parse(content.decode(errors="replace"), feature))
+    except FeatureInvalid as error:
+        raise VerifyRefused(error.message) from None
+    if problems:
+        raise VerifyRefused(" ".join(problems))
 
 
 def verdict_text(verdict: Verdict, *, as_json: bool) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gherkin.feature.model import Feature, Step, parse, render
+from gherkin.feature.model import Feature, Scenario, Step, parse, render
 from runners.verify.experiments.scenarios import Single, singles
 
 MOST = 3
@@ -21,12 +21,17 @@ _VALUE = re.compile(
 
 @dataclass(frozen=True)
 class Example:
-    """One example: the name of its `scenario`, the `behaviour` it is one of, its `steps`, and `text`, a feature file of it."""
+    """One example of the scenario named `scenario`.
+
+    `behaviour` is the sentence that it is an example of, `steps` what it says, `text` a feature file in the place of the
+    scenario's, and `found` the example as it was read.
+    """
 
     scenario: str
     behaviour: str
     steps: str
     text: str
+    found: Scenario
 
 
 def read_examples(
@@ -48,14 +53,16 @@ def read_examples(
             continue
         scenario = single.scenario.model_copy(update={"steps": each.scenario.steps})
         text = render(single.having(scenario))
-        example = Example(single.scenario.name, single.behaviour, _steps(each.scenario.steps), text)
+        found_as = each.scenario.model_copy(update={"name": single.scenario.name})
+        steps = _steps(each.scenario.steps)
+        example = Example(single.scenario.name, single.behaviour, steps, text, found_as)
         same = any(other.scenario.steps == each.scenario.steps for other in known)
         if not same and example not in found:
             found.append(example)
     return found, problems
 
 
-def without(content: str, feature: Feature, texts: Sequence[str]) -> str:
+def without(content: str, texts: Sequence[str]) -> str:
     """The feature file `content` without the examples whose steps are in `texts`; empty when none is left."""
     whole = parse(content, "the held-out examples")
     left = [each.scenario for each in singles(whole) if _steps(each.scenario.steps) not in texts]
@@ -63,10 +70,20 @@ def without(content: str, feature: Feature, texts: Sequence[str]) -> str:
 
 
 def _of(example: Single, known: Sequence[Single]) -> Single | None:
-    """The scenario with the same step texts, one of the same name if there is one."""
+    """The scenario with the same step texts, one of the same name if there is one.
+
+    Values that are no numbers and not quoted cannot be told from the text around them: there the name decides.
+    """
     fitting = [each for each in known if _shape(each.scenario.steps) == _shape(example.scenario.steps)]
     named = [each for each in fitting if each.scenario.name == example.scenario.name]
-    return next(iter(named or fitting), None)
+    kinds = [step.kind for step in example.scenario.steps]
+    alike = [
+        each
+        for each in known
+        if each.scenario.name == example.scenario.name
+        and [step.kind for step in each.scenario.steps] == kinds
+    ]
+    return next(iter(named or fitting or alike), None)
 
 
 def _shape(steps: Sequence[Step]) -> tuple[tuple[str, str, object], ...]:

@@ -50,10 +50,11 @@ class MutationSettings(Frozen):
     )
     seconds: float = Field(default=60, gt=0, description="The most time that this may take, in seconds.")
     floor: int = Field(
-        default=0,
+        default=30,
         ge=0,
         le=100,
-        description="The share of them, in percent, that must be noticed for the verdict to be green.",
+        description="The share of them, in percent, that must be noticed for the verdict to be green, "
+        "where at least three could be tried (with 100: any); 0: none.",
     )
 
 

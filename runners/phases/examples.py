@@ -1,0 +1,81 @@
+"""Held-out examples: written by the analyst beside the scenarios, and never shown to the model that implements."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from gherkin.feature.model import EXAMPLES_SCHEMA, Feature, FeatureInvalid, examples_from_draft, render
+from runners.contract.events import ModelReplied, RunnerEvent, SpecWritten, VerdictReached
+from runners.contract.job import Job
+from runners.loop.prompting import examples_prompt
+from runners.loop.services import Services
+from runners.models.chat import ModelRefusedRequest
+from runners.verify.experiments.findings import HeldOut
+from runners.verify.experiments.held_out import read_examples, without
+
+
+def written(job: Job, services: Services, feature: Feature) -> bytes:
+    """Further examples of the scenarios of `feature`, as a feature file; empty when there are none of use."""
+    most = job.settings.held_out
+    if not most or not services.models.has("analyst"):
+        return b""
+    latest = max((at for at, event in enumerate(job.events) if isinstance(event, SpecWritten)), default=-1)
+    # A run that was interrupted here uses the reply it has paid for.
+    paid = [
+        event.reply
+        for event in job.events[latest + 1 :]
+        if isinstance(event, ModelReplied) and event.phase == "examples"
+    ]
+    if paid:
+        return _read(paid[-1].text, feature, most)
+    return _asked(job, services, feature, most)
+
+
+def replaced(job: Job, services: Services, feature: Feature, content: str, shown: Sequence[str]) -> bytes:
+    """The examples in `content` without those that the model was shown, and with others in their place."""
+    left = without(content, shown)
+    fresh = _asked(job, services, feature, 1, known=content).decode()
+    fresh = without(fresh, shown) if fresh else ""
+    return _joined(left, fresh, feature).encode()
+
+
+def failed_examples(events: Sequence[RunnerEvent]) -> list[HeldOut]:
+    """The held-out examples that failed in the newest verdict."""
+    verdicts = [event.verdict for event in events if isinstance(event, VerdictReached)]
+    return [each for each in verdicts[-1].held_out if each.outcome == "failed"] if verdicts else []
+
+
+def _asked(job: Job, services: Services, feature: Feature, most: int, known: str = "") -> bytes:
+    messages = examples_prompt(job.run_id, job.order, feature=render(feature), most=most, known=known)
+    try:
+        replied = services.ask("analyst", "examples", messages, schema=EXAMPLES_SCHEMA)
+    except ModelRefusedRequest:
+        return b""  # a run goes on without examples
+    services.log([replied])
+    return _read(replied.reply.text, feature, most)
+
+
+def _read(text: str, feature: Feature, most: int) -> bytes:
+    """The examples of a reply that fit the scenarios, at most `most` of each."""
+    try:
+        draft: Any = json.loads(text, strict=False)
+        return _joined("", render(examples_from_draft(draft, feature)), feature, most).encode()
+    except (ValueError, FeatureInvalid):
+        return b""
+
+
+def _joined(first: str, second: str, feature: Feature, most: int = 0) -> str:
+    """One feature file of the examples in two that fit the scenarios of `feature`; at most `most` of each (0: all)."""
+    kept = [
+        example for content in (first, second) if content for example in read_examples(content, feature)[0]
+    ]
+    counted: dict[str, int] = {}
+    scenarios = []
+    for example in kept:
+        counted[example.scenario] = counted.get(example.scenario, 0) + 1
+        if not most or counted[example.scenario] <= most:
+            scenarios.append(example.found)
+    if not scenarios:
+        return ""
+    update = {"scenarios": tuple(scenarios), "rules": (), "background": None}
+    return render(feature.model_copy(update=update))

@@ -1,0 +1,102 @@
+"""Held-out examples in a run: the analyst writes them, the verifier runs them, and the driver never sees one in time."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from bot.forges.forge import Repo
+from runners.models.chat import Reply
+from tests.standins.chat_server import call
+from tests.support.harness import CALC, DOUBLE_STEPS, BotUnderTest, draft, says
+
+pytestmark = pytest.mark.xdist_group("held-out")  # one bot for all
+
+
+def _code(body: str) -> str:
+    return CALC["calc.py"] + f"\n\ndef double(n):\n    {body}\n"
+
+
+def _examples(*pairs: tuple[int, int]) -> Reply:
+    def step(keyword: str, text: str) -> dict[str, object]:
+        return {"keyword": keyword, "text": text, "table": None, "doc_string": None}
+
+    rows = [
+        {"scenario": "Doubling", "steps": [step("When", f"I double {one}"), step("Then", f"I get {twice}")]}
+        for one, twice in pairs
+    ]
+    return Reply(text=json.dumps({"examples": rows}))
+
+
+@pytest.fixture(scope="module")
+def bot() -> Iterator[BotUnderTest]:
+    with BotUnderTest() as started:
+        yield started
+
+
+def _begin(bot: BotUnderTest, name: str) -> int:
+    repo = bot.make_repo(name, dict(CALC))
+    number = bot.forge.open_issue(
+        name, "ada", "Double numbers", "It should double numbers: 4 becomes 8."
+    ).number
+    bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
+    bot.idle()
+    return number
+
+
+def test_code_that_knows_its_example_is_sent_back_without_the_values(bot: BotUnderTest) -> None:
+    bot.chat.examples = _examples((731, 1462), (650, 1300))
+    bot.script(
+        [draft()],
+        [
+            says(
+                call("write_file", path="calc.py", content=_code("return 8")),
+                call("write_file", path="features/steps/double_steps.py", content=DOUBLE_STEPS),
+            ),
+            says(call("finish", summary="Eight.")),
+            says(call("write_file", path="calc.py", content=_code("return 2 * n"))),
+            says(call("finish", summary="Doubles.")),
+        ],
+    )
+    asked = len(bot.chat.requests)
+    number = _begin(bot, "octo/knows")
+    state = bot.finished(Repo(full_name="octo/knows"), "issue", number)
+    assert state.status == "done", state.reason
+    assert state.rounds == 2
+    requests = [str(each) for each in bot.chat.requests[asked:]]
+    driver = [text for text in requests if "write_file" in text]
+    assert any("does not hold for a further example" in text for text in driver)
+    assert not any(value in text for text in driver for value in ("731", "1462", "650", "1300"))
+    assert state.published is not None
+    body = bot.forge.pull(Repo(full_name="octo/knows"), state.published.pull).body
+    assert "2 held-out examples passed" in body
+    assert "When I double 731" in body
+    assert "Doubling: red → green · flips 1/1 · sabotage 1/1 · held-out 2/2" in body
+
+
+def test_a_wrong_example_is_shown_after_the_second_time_and_replaced(bot: BotUnderTest) -> None:
+    bot.chat.examples = _examples((731, 9999))
+    bot.script(
+        [draft()],
+        [
+            says(
+                call("write_file", path="calc.py", content=_code("return 2 * n")),
+                call("write_file", path="features/steps/double_steps.py", content=DOUBLE_STEPS),
+            ),
+            says(call("finish", summary="Doubles.")),
+            says(call("write_file", path="calc.py", content=_code("return n * 2"))),
+            says(call("finish", summary="Doubles.")),
+            says(call("write_file", path="calc.py", content=_code("return n + n"))),
+            says(call("finish", summary="The example is wrong.")),
+        ],
+    )
+    asked = len(bot.chat.requests)
+
+    number = _begin(bot, "octo/wrong")
+    state = bot.finished(Repo(full_name="octo/wrong"), "issue", number)
+    driver = [str(each) for each in bot.chat.requests[asked:] if "write_file" in str(each)]
+    assert any("now for the second time" in text and "I get 9999" in text for text in driver)
+    # Its place is empty: the analyst's answer was the same wrong example, which is not taken again.
+    assert state.status == "done", state.reason
+    assert state.rounds == 3
+    assert state.verdict is not None and not state.verdict.held_out
