@@ -49,6 +49,27 @@ SPECIFICATION = """\
  "questions": []}
 """
 
+# Further examples, which the model that implements never sees.
+EXAMPLES = """\
+{"examples": [
+  {"scenario": "Delivery is charged below 50 euros", "steps": [
+    {"keyword": "Given", "text": "a cart with \\"Emma\\" for 12.50 euros"},
+    {"keyword": "When", "text": "I check out"},
+    {"keyword": "Then", "text": "delivery costs 4.90 euros"},
+    {"keyword": "And", "text": "I pay 17.40 euros"}]},
+  {"scenario": "Delivery is free from 50 euros on", "steps": [
+    {"keyword": "Given", "text": "a cart with \\"Emma\\" for 61.30 euros"},
+    {"keyword": "When", "text": "I check out"},
+    {"keyword": "Then", "text": "delivery costs 0.00 euros"},
+    {"keyword": "And", "text": "I pay 61.30 euros"}]},
+  {"scenario": "Vouchers are taken off before the limit is checked", "steps": [
+    {"keyword": "Given", "text": "a cart with \\"Emma\\" for 54.99 euros"},
+    {"keyword": "And", "text": "I redeem the voucher \\"WELCOME5\\" in it"},
+    {"keyword": "When", "text": "I check out"},
+    {"keyword": "Then", "text": "delivery costs 4.90 euros"},
+    {"keyword": "And", "text": "I pay 54.89 euros"}]}]}
+"""
+
 CHECKOUT = '''\
 """The receipt a customer sees before paying."""
 
@@ -197,6 +218,9 @@ def main() -> int:
     usage = TokenUsage(prompt_tokens=1400, completion_tokens=480)
     specify = Reply(text=SPECIFICATION, usage=usage, model="scripted")
     with ChatServer([specify], turns()) as server, tempfile.TemporaryDirectory() as tmp:
+        server.examples = Reply(
+            text=EXAMPLES, usage=TokenUsage(prompt_tokens=900, completion_tokens=420), model="scripted"
+        )
         keep = Path(tmp) / "state"
         status = demo.run_demo(demo.DemoOptions(runtime="vllm", model_url=server.url, keep=keep))
         if status != 0:

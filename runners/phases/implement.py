@@ -34,6 +34,8 @@ from runners.phases.checkout import background_of, environment_of, mirror_of, sa
 from runners.phases.toolkit import tools_of
 
 _MAX_ASKED = 10
+# Why work comes back from the verifier.
+_BACK = ("verdict", "review", "survivors")
 
 
 def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
@@ -62,9 +64,9 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         with tools_of(job, services, tree, make, kept.runs if kept is not None else None) as tools:
             ended = _work(job, services, tree, tools, head, background, work)
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
-        verdicts = [event.verdict for event in events if isinstance(event, VerdictReached)]
-        if ended.reason != "finish" and verdicts and verdicts[-1].green:
-            # What is proven already is not lost because somebody asked for more tests.
+        asked = [event.reason for event in events if isinstance(event, PromptSent) and event.reason in _BACK]
+        if asked[-1:] == ["survivors"] and (ended.reason != "finish" or not tree.diff(work)):
+            # What is proven stays as it is, where nothing came of a request for more tests.
             return PhaseResult("done")
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"

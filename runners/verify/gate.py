@@ -275,7 +275,8 @@ class Gate:
 
         self._checkouts.begin(proof)
         # With the scenarios outside of the change, their checkout is the one that has everything.
-        return try_mutants(proof, candidates, claim.mutation, claim.head, partial(notices, proof))
+        seed = git("rev-parse", f"{claim.head}^{{tree}}", git_dir=git_dir)
+        return try_mutants(proof, candidates, claim.mutation, seed, partial(notices, proof))
 
     def _beside(self, claim: Claim) -> str:
         """The head with the scenarios and steps that lie beside it, and nothing else that may lie there."""

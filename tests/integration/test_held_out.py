@@ -100,3 +100,26 @@ def test_a_wrong_example_is_shown_after_the_second_time_and_replaced(bot: BotUnd
     assert state.status == "done", state.reason
     assert state.rounds == 3
     assert state.verdict is not None and not state.verdict.held_out
+
+
+def test_survivors_of_mutation_are_shown_once_and_lose_no_proven_work(bot: BotUnderTest) -> None:
+    bot.chat.examples = Reply(text='{"examples": []}')
+    body = "if n > 1000:\n        return n\n    return 2 * n"
+    bot.script(
+        [draft()],
+        [
+            says(
+                call("write_file", path="calc.py", content=_code(body)),
+                call("write_file", path="features/steps/double_steps.py", content=DOUBLE_STEPS),
+            ),
+            says(call("finish", summary="Doubles.")),
+            says(call("give_up", reason="No test of that makes sense.")),
+        ],
+    )
+    asked = len(bot.chat.requests)
+    number = _begin(bot, "octo/survives")
+    state = bot.finished(Repo(full_name="octo/survives"), "issue", number)
+    assert state.status == "done", state.reason
+    assert [each.outcome for each in state.finished if each.phase == "verify"] == ["red", "done"]
+    assert state.rounds == 1, "the same head is not verified twice"
+    assert "Add a test that notices each" in str(bot.chat.requests[asked:])

@@ -100,8 +100,19 @@ def mutated(source: str, mutant: Mutant) -> str:
 
 
 def _sites(tree: ast.Module) -> Iterator[tuple[int, str, Callable[[], None]]]:
-    """(line, what would be changed, a function that changes it)."""
+    """(line, what would be changed, a function that changes it).
+
+    Decorators are left out: what their arguments declare is seldom to be seen from outside.
+    """
+    declared = {
+        id(part)
+        for node in ast.walk(tree)
+        for decorator in getattr(node, "decorator_list", ())
+        for part in ast.walk(decorator)
+    }
     for node in ast.walk(tree):
+        if id(node) in declared:
+            continue
         for how, change in _changes(node):
             yield getattr(node, "lineno", 0), f"{_shown(node)}: {how}", change
 
