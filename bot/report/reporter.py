@@ -8,7 +8,6 @@ import jinja2
 
 from bot.log.state import RunState
 from bot.report.escape import block, code, html_text, inline, prose, sentence
-from bot.report.experiments import experiment_lines
 from bot.report.proof import (
     Detail,
     Surroundings,
@@ -174,12 +173,8 @@ class Reporter:
                 "verdict": verdict,
                 "rows": proof_rows(verdict, detail.width),
                 "mutation": mutation_text(state, verdict),
-<<<<<<< HEAD
                 "experiments": experiments_text(verdict),
-=======
-                "experiments": experiment_lines(verdict, detail.width),
                 "held_out": verdict.held_out,
->>>>>>> f9461a5 (Hold examples out: the analyst writes them, the verifier runs them)
                 "warnings": warnings(state, verdict, around, detail),
                 "notes": state.baseline.notes[:_MAX_NOTES] if state.baseline is not None else (),
                 "setup": setup_text(state.baseline) if state.baseline is not None else "",
@@ -208,7 +203,6 @@ class Reporter:
             lambda detail: {
                 "verdict": verdict,
                 "rows": proof_rows(verdict, detail.width),
-                "experiments": experiment_lines(verdict, detail.width),
                 "problems": _distinct(verdict.problems),
             },
         )

@@ -366,8 +366,10 @@ def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEv
     )
     work = {WORK: _bundled(job, mirror, commit)} if shadow else {}
     run = _trailer(mirror, job, head, RUN_TRAILER)
-    kept = services.earlier(run, EXAMPLES) if run else None
-    return PhaseResult("done", events=[written], artifacts={FEATURE: content, EXAMPLES: kept or b"", **work})
+    held_out = services.earlier(run, EXAMPLES) if run else None
+    return PhaseResult(
+        "done", events=[written], artifacts={FEATURE: content, EXAMPLES: held_out or b"", **work}
+    )
 
 
 def _bundled(job: Job, mirror: Mirror, commit: str) -> bytes:

@@ -71,7 +71,7 @@ def test_code_that_knows_its_example_is_sent_back_without_the_values(bot: BotUnd
     body = bot.forge.pull(Repo(full_name="octo/knows"), state.published.pull).body
     assert "2 held-out examples passed" in body
     assert "When I double 731" in body
-    assert "Doubling: red → green · flips 1/1 · sabotage 1/1 · held-out 2/2" in body
+    assert "flips 1/1 · sabotage 1/1 · held-out 2/2" in body.replace("\\-", "-")
 
 
 def test_a_wrong_example_is_shown_after_the_second_time_and_replaced(bot: BotUnderTest) -> None:
