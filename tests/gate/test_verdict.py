@@ -17,6 +17,7 @@ from runners.verify.gate import Gate
 from runners.verify.known import KnownRuns
 from runners.verify.suites import SuiteRun, Suites
 from runners.verify.verdict import Failure, Outcome, Verdict
+from tests.support.waiting import HANG_S
 from tests.support.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes
 
 
@@ -140,7 +141,7 @@ def test_the_same_failure_is_told_once(bench: Workbench) -> None:
 )  # fmt: skip
 def test_what_must_not_pass(bench: Workbench, work: Files, code: str) -> None:
     if code == "timed-out":
-        bench.wall_s = 6
+        bench.wall_s = 15
     verdict = bench.verdict(work, asked="Add features/environment.py.")
     assert not verdict.green
     assert code in codes(verdict), verdict.problems
@@ -235,7 +236,7 @@ def test_a_link_in_the_base_leads_no_write_outside(bench: Workbench, tmp_path: P
     then += '\n\n@then("I get {n:d}")\ndef get(context, n):\n    assert context.result == n\n'
     head = bench.commit({"features/steps/double_steps.py": then})
     suites = Suites(
-        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=20)),
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=HANG_S)),
         features="features",
     )
     sha = hashlib.sha256(SPEC[FEATURE].encode()).hexdigest()
@@ -292,7 +293,7 @@ def test_a_base_that_hangs_is_not_red(bench: Workbench) -> None:
         "import calc\n",
         "import calc\n\nif not hasattr(calc, 'double'):\n    import time\n    time.sleep(100)\n",
     )
-    bench.wall_s = 6
+    bench.wall_s = 15
     verdict = bench.verdict({**WORK, "features/steps/double_steps.py": hanging})
     assert [problem.code for problem in verdict.problems] == ["timed-out"]
     assert "On the base commit with the scenarios behave did not end" in verdict.problems[0].message

@@ -10,6 +10,7 @@ from runners.git.workspaces import Workspaces
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify.foreign import PRESETS
 from runners.verify.suites import Suites
+from tests.support.waiting import HANG_S
 from tests.support.workbench import Workbench
 
 
@@ -19,7 +20,7 @@ def bench(tmp_path: Path) -> Workbench:
 
 
 def environments(workspaces: Workspaces) -> Environments:
-    return Environments(workspaces, Limits(wall_s=120), unsafe=False)
+    return Environments(workspaces, Limits(wall_s=HANG_S), unsafe=False)
 
 
 def test_dependencies_are_installed_once_and_can_be_used_without_a_network(bench: Workbench) -> None:
@@ -49,7 +50,7 @@ def test_dependencies_are_installed_once_and_can_be_used_without_a_network(bench
                 read_only={**environment.mounts, **ro},
                 writable=rw,
                 env=environment.variables,
-                limits=Limits(wall_s=60),
+                limits=Limits(wall_s=HANG_S),
             ),
             features="features",
         )
@@ -135,7 +136,7 @@ def test_the_tests_of_a_javascript_repository_are_run_with_its_own_packages(benc
     def sandbox(root: Path, ro: Mapping[str, Path], rw: Mapping[str, Path]) -> Sandbox:
         mounts = {**environment.mounts, **ro}
         return Sandbox(
-            root, read_only=mounts, writable=rw, env=environment.variables, limits=Limits(wall_s=60)
+            root, read_only=mounts, writable=rw, env=environment.variables, limits=Limits(wall_s=HANG_S)
         )
 
     with bench.workspaces.worktree(bench.mirror, base, "run", "x") as tree:

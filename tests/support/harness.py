@@ -1,4 +1,4 @@
-"""A whole bot under test: embedded Redis, the web app and a worker a queue, all processes of their own."""
+"""A whole bot under test: embedded Redis, the web app and one worker for each queue, each in a process of its own."""
 
 import json
 from collections.abc import Mapping
@@ -107,7 +107,7 @@ class BotUnderTest:
                 "local_webhook_secret": SECRET,
                 "public_url": f"http://127.0.0.1:{self.port}",
                 "reap_seconds": 1.0,
-                "lease_seconds": 6.0,
+                "lease_seconds": 60.0,
                 "retry_seconds": 0.3,
                 "command_seconds": 300.0,
                 **self._changes,
@@ -167,7 +167,7 @@ class BotUnderTest:
         return fold(self.store.entries(run_id))
 
     def finished(self, repo: Repo, kind: str, number: int, seconds: float = HANG_S) -> RunState:
-        """The end of the newest run on a target, its status comment being up to date."""
+        """Wait until the newest run on a target has ended and its status comment says so; returns its state."""
 
         def ended() -> RunState | None:
             self.group.check()

@@ -15,6 +15,7 @@ from runners.verify.known import KnownRuns
 from runners.verify.look import look
 from runners.verify.suites import Suites
 from runners.verify.verdict import Verdict
+from tests.support.waiting import HANG_S
 
 FEATURE = "features/issue_1_double.feature"
 
@@ -44,8 +45,8 @@ WORK = {
 Files = Mapping[str, str | None]
 
 
-def sandboxed_suites(wall_s: float = 30) -> Suites:
-    """behave and pytest, in sandboxes, each run for at most so many seconds."""
+def sandboxed_suites(wall_s: float = HANG_S) -> Suites:
+    """behave and pytest in sandboxes; each run may take `wall_s` seconds."""
     return Suites(
         lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=wall_s)),
         features="features",
@@ -56,7 +57,7 @@ class Workbench:
     """Makes commits in a mirror and takes verdicts on them."""
 
     known: KnownRuns | None = None
-    wall_s: float = 30
+    wall_s: float = HANG_S
 
     def __init__(self, root: Path) -> None:
         self.workspaces = Workspaces(root)
