@@ -109,11 +109,16 @@ class _Child:
     deaths: list[float] = field(default_factory=list)
 
     def kill_group(self) -> None:
-        """Kill the process, all that it started, and its guard (SIGKILL)."""
+        """Kill the process, all that it started, and its guard (SIGKILL).
+
+        Only once: without its guard the group is gone, and its number may be another one's.
+        """
+        lifeline = self.process.stdin
+        if lifeline is None or lifeline.closed:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+        lifeline.close()
 
 
 class Processes:
