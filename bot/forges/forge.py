@@ -40,7 +40,6 @@ class Issue(Frozen):
     author: Account
     labels: tuple[str, ...] = ()
     open: bool = True
-    is_pull: bool = False
 
 
 class Comment(Frozen):

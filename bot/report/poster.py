@@ -36,6 +36,7 @@ class StatusPoster:
     ) -> None:
         self._pace_seconds = pace_seconds
         self._shown: dict[str, tuple[object, float]] = {}
+        self._states: dict[str, RunState] = {}
         self._store = store
         self._forge = forge
         self._reporter = reporter
@@ -48,8 +49,9 @@ class StatusPoster:
         """
         if self._is_fresh(run_id):
             return
+        self._note_edit(run_id)
         while (fence := self._store.reports.begin(run_id, self._hold_seconds)) is not None:
-            state = fold(self._store.entries(run_id))
+            state = self._state(run_id)
             posted: list[StatusPosted | Asked] = []
             try:
                 with self._report_lease(run_id, fence):
@@ -65,23 +67,36 @@ class StatusPoster:
                 return
             if self._store.seq(run_id) == state.seq + len(posted) or self._is_fresh(run_id):
                 return
+            self._note_edit(run_id)
+
+    def _state(self, run_id: str) -> RunState:
+        """Return the run's state; only the events since the last time are read."""
+        known = self._states.get(run_id, RunState())
+        state = fold(self._store.entries(run_id, after=known.seq), known)
+        if state.status == "active":
+            self._states[run_id] = state
+        else:
+            self._states.pop(run_id, None)
+        return state
 
     def _is_fresh(self, run_id: str) -> bool:
-        """Whether the comment of a run that is at work was edited a moment ago, in the phase that it is in.
+        """Return whether the comment of an active run was edited a moment ago, in its present phase.
 
-        The first words of a run, before any phase has begun, do not count: what comes next replaces them at once.
+        The first words of a run, before any phase has begun, do not count: they are replaced at once.
         """
         now = self._store.status(run_id)
-        if self._store.seq(run_id) <= 1:
-            return False
-        if now is None or now[0] != "active":
-            self._shown.pop(run_id, None)
+        if self._store.seq(run_id) <= 1 or now is None or now[0] != "active":
             return False
         phase, at = self._shown.get(run_id, (None, 0.0))
-        if phase == now and time.monotonic() - at < self._pace_seconds:
-            return True
-        self._shown[run_id] = now, time.monotonic()
-        return False
+        return phase == now and time.monotonic() - at < self._pace_seconds
+
+    def _note_edit(self, run_id: str) -> None:
+        """Remember that the comment of an active run is being edited now; an ended run is forgotten."""
+        now = self._store.status(run_id)
+        if now is None or now[0] != "active":
+            self._shown.pop(run_id, None)
+        elif self._store.seq(run_id) > 1:
+            self._shown[run_id] = now, time.monotonic()
 
     def _report_lease(self, run_id: str, fence: int) -> AbstractContextManager[None]:
         """Keep the right to post while the forge takes its time: a second process would make a second comment."""

@@ -167,7 +167,8 @@ class Driver:
             return self._fail(claim, PhaseNeverEnded(begun))
         claimed.log([PhaseStarted(phase=claim.phase, worker=self._worker, sandboxed=self._sandboxed)])
         self._changed(claim.run_id, None)
-        state = fold(self._store.entries(claim.run_id))
+        entries = self._store.entries(claim.run_id)
+        state = fold(entries)
         beside = self._beside(claim, state, claimed)
         try:
             result = self._work(claim, state, claimed, beside)
@@ -180,7 +181,7 @@ class Driver:
             failing = beside.phase if beside is not None and beside.error is raised else claim.phase
             if not isinstance(error, ScenaristError):
                 return self._broke(claim, failing)
-            delays = _delays(self._store.entries(claim.run_id))
+            delays = _delays(entries)
             if isinstance(error, _PASSING) and delays < _MAX_DELAYS:
                 return self._delay(claim, error, delays)
             return self._fail(claim, error, failing)
@@ -256,7 +257,7 @@ class Driver:
         if following is not None:
             self._store.finish_phase(claim, new, result.artifacts, phase=following)
             return following
-        last = fold([*self._store.entries(claim.run_id)])
+        last = fold(self._store.entries(claim.run_id))
         before = [step for step in last.finished if step.phase != "conclude"]
         concluding = claim.phase == "conclude" and before
         ended = RunEnded(status=end_status(before[-1].outcome if concluding else outcome))

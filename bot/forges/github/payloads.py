@@ -48,7 +48,6 @@ class Issue(BaseModel):
             author=(self.user or _GHOST).neutral(),
             labels=tuple(label if isinstance(label, str) else label.name for label in self.labels),
             open=self.state == "open",
-            is_pull=self.pull_request is not None,
         )
 
 
