@@ -1,7 +1,7 @@
 """How much of a suite is run: which tests come first, and what a suite leaves unsaid that could not run all of itself."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from runners.verify.suites import SuiteRun
@@ -57,6 +57,27 @@ def renamed(before: SuiteRun, after: SuiteRun, again: SuiteRun) -> set[str]:
     unstable = {stem for stem in unstable if _bad_of(stem, again) <= _bad_of(stem, before)}
     unstable = {stem for stem in unstable if _passed_of(stem, again) >= _passed_of(stem, before)}
     return {test for run in (before, after, again) for test in run.outcomes if _stem(test) in unstable}
+
+
+def moved_on(
+    before: SuiteRun, after: SuiteRun, edited: Collection[str], moved: Mapping[str, str]
+) -> set[str]:
+    """Tests of the base that the change has under other ids, all of which pass, and of which there are no fewer.
+
+    `edited` are the test files that the change edits, where a test may have got other parameters; `moved` says where
+    the tests of a file went.
+    """
+    found = set()
+    for test, outcome in before.outcomes.items():
+        path, _, rest = test.partition("::")
+        if outcome != "passed" or (path not in moved and path not in edited):
+            continue
+        now = f"{moved.get(path, path)}::{rest}"
+        stem = _stem(now)
+        as_many = _passed_of(stem, after) >= _passed_of(_stem(test), before)
+        if after.outcomes.get(now) == "passed" or (as_many and not _bad_of(stem, after)):
+            found.add(test)
+    return found
 
 
 def _stem(test: str) -> str:

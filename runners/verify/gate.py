@@ -17,7 +17,7 @@ from runners.verify.diff import added_lines, dependency_files, diff_problems
 from runners.verify.experiment import Experimented, Lab, experiment
 from runners.verify.experiments.findings import HeldOut
 from runners.verify.experiments.mutants import Bite, mutants, try_mutants
-from runners.verify.extent import doubts, near, part_of, renamed
+from runners.verify.extent import doubts, moved_on, near, part_of, renamed
 from runners.verify.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
 from runners.verify.look import Look, look
@@ -97,7 +97,7 @@ class Gate:
                     return self._verdict(claim, found, scenarios=proofs, oracle=tuple(seen.oracle))
             # Beside the suites, on what would be an idle core.
             experiments = pool.submit(self._experiments, claim, seen, proofs)
-            suites, failures, before, after, found = self._no_regression(claim, base, head)
+            suites, failures, before, after, found = self._no_regression(claim, seen, base, head)
             problems += found
             problems += tampered(self._replaced[claim.head] - self._replaced[claim.base])
             if problems:
@@ -376,7 +376,7 @@ class Gate:
         return [*done.problems, *none_red(done.proofs)], done.proofs, done.held_out
 
     def _no_regression(
-        self, claim: Claim, base: Path, head: Path
+        self, claim: Claim, seen: Look, base: Path, head: Path
     ) -> tuple[
         tuple[Suite, ...], tuple[Failure, ...], dict[str, SuiteRun], dict[str, SuiteRun], list[Problem]
     ]:
@@ -406,6 +406,8 @@ class Gate:
                     code = _CODES.get(found.fault, "environment-broken")
                     problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
             worse = unasked(claim, regressions(before, after, but=claim.feature))
+            elsewhere = moved_on(before, after, seen.edited, seen.moved)
+            worse = [each for each in worse if each.test not in elsewhere]
             if worse:
                 again = self._note(claim.head, run(head), "once more, since tests failed")
                 still = {failure.test for failure in regressions(before, again, but=claim.feature)}
