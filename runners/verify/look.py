@@ -49,6 +49,13 @@ def look(git_dir: Path, claim: Claim, features: str, test_commands: Sequence[str
     return _Looking(git_dir, claim, features, test_commands).look()
 
 
+def adds_modules(git_dir: Path, claim: Claim) -> bool:
+    """Whether the change brings Python modules, which could stand in the place of installed ones."""
+    changes = changes_between(git_dir, claim.base, claim.head)
+    new = (each.path for each in changes if each.status == "A" and each.path.endswith(".py"))
+    return any(purpose_of(path) not in ("step", "test") for path in new)
+
+
 class _Looking:
     """One look at one change, and what its rules need to know of both trees."""
 

@@ -288,6 +288,12 @@ class Suites:
         broken = None if result.exit_code == 0 else f"`{line}` failed: {_tail(result.output)}"
         return _suite_run([line], result, {}, [], {}, _Judged("", broken))
 
+    def installed(self, root: Path) -> frozenset[str]:
+        """Names of the top-level modules that Python finds beside the checkout `root`: its own, and installed ones."""
+        script = "import pkgutil; print(*(each.name for each in pkgutil.iter_modules()), sep='\\n')"
+        result = self._run_in(self._make_sandbox(root, {}, {}), ["python", "-I", "-c", script])
+        return frozenset(result.output.split()) if result.exit_code == 0 else frozenset()
+
     def _sandbox(self, root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
         held = self._checkouts.begin(root) if self._checkouts is not None else {}
         return self._make_sandbox(root, {**read_only, **held}, writable)

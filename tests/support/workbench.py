@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runners.git.command import TreeEntry, commit_on, git, store_blob
 from runners.git.workspaces import Workspaces
+from runners.policy.protected import PROTECTED
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify.claim import Claim
 from runners.verify.experiments.mutants import MutationSettings
@@ -42,6 +44,14 @@ WORK = {
     "features/steps/double_steps.py": STEPS,
 }
 
+
+@dataclass(frozen=True)
+class Link:
+    """A symbolic link that a test's commit has."""
+
+    target: str
+
+
 Files = Mapping[str, str | None]
 
 
@@ -64,10 +74,10 @@ class Workbench:
         self.mirror = self.workspaces.mirror("local", "o/r")
         with self.mirror.lock():
             pass
-        self._files: dict[str, str] = {}
+        self._files: dict[str, str | Link] = {}
         self._tip = ""
 
-    def commit(self, files: Files) -> str:
+    def commit(self, files: Mapping[str, str | Link | None]) -> str:
         """A commit with `files` changed (None: deleted) on top of the last one."""
         for path, text in files.items():
             if text is None:
@@ -77,7 +87,12 @@ class Workbench:
         tree = self.workspaces.state_dir / "tree"
         for path, text in self._files.items():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
-            (tree / path).write_text(text)
+            if (tree / path).is_symlink() or isinstance(text, Link):
+                (tree / path).unlink(missing_ok=True)
+            if isinstance(text, Link):
+                (tree / path).symlink_to(text.target)
+            else:
+                (tree / path).write_text(text)
         for path in [path for path, text in files.items() if text is None]:
             (tree / path).unlink()
         git("add", "--all", git_dir=self.mirror.path, work_tree=tree)
@@ -88,10 +103,10 @@ class Workbench:
 
     def verdict(
         self,
-        work: Files,
+        work: Mapping[str, str | Link | None],
         *,
         base: Files = BASE,
-        spec: Mapping[str, str] = SPEC,
+        spec: Files = SPEC,
         shadow: Mapping[str, str] | None = None,
         **more: Any,
     ) -> Verdict:
@@ -105,18 +120,25 @@ class Workbench:
         assert not list((self.workspaces.state_dir / "work").glob("*")), "no worktree is left"
         return verdict
 
-    def seen(self, work: Files, *, base: Files = BASE, spec: Mapping[str, str] = SPEC) -> set[str]:
-        """The codes of the problems that show without anything being run; cheaper than a verdict, of which they are part."""
-        claim = self._claim(work, base, spec, None, {})
+    def seen(
+        self,
+        work: Mapping[str, str | Link | None],
+        *,
+        base: Files = BASE,
+        spec: Files = SPEC,
+        **more: Any,
+    ) -> set[str]:
+        """The codes of the problems that show without a run, which is cheaper than the verdict they are part of."""
+        claim = self._claim(work, base, spec, None, more)
         return {
             problem.code for problem in look(self.mirror.path, claim, sandboxed_suites().features).problems
         }
 
     def _claim(
         self,
-        work: Files,
+        work: Mapping[str, str | Link | None],
         base: Files,
-        spec: Mapping[str, str],
+        spec: Files,
         shadow: Mapping[str, str] | None,
         more: Mapping[str, Any],
     ) -> Claim:
@@ -129,8 +151,8 @@ class Workbench:
                 "base": base_commit,
                 "head": head,
                 "feature": feature,
-                "feature_sha256": hashlib.sha256(content.encode()).hexdigest(),
-                "protected": (".github/workflows/**", ".scenarist.yml"),
+                "feature_sha256": hashlib.sha256((content or "").encode()).hexdigest(),
+                "protected": PROTECTED,
                 "proof": self._beside(head, shadow) if shadow else "",
                 "mutation": MutationSettings(mutants=0),
                 **more,

@@ -10,7 +10,8 @@ from runners.verify.rules.purposes import is_judge, is_product
 
 _SOURCE_FOLDERS = ("", "src", "lib", "python")
 _MODULE_SUFFIXES = (".py", ".pyc", ".so", ".pyd", ".pyx")
-_ALWAYS_IMPORTED = frozenset(["sitecustomize", "usercustomize"])
+# Python imports these when it starts; as single files they count as configuration.
+_AT_START = frozenset(["sitecustomize", "usercustomize"])
 
 
 def shadowing(
@@ -29,7 +30,7 @@ def shadowing(
     for (root, name), path in sorted(_modules(after, roots).items()):
         if (root, name) in old and old[root, name] == path:
             continue
-        if name in sys.stdlib_module_names or name in _ALWAYS_IMPORTED:
+        if name in sys.stdlib_module_names or (name in _AT_START and path.endswith("/__init__.py")):
             found[path] = f"Python's own module `{name}`"
         elif name in installed and not any(other == name for _, other in old):
             found[path] = f"the installed package `{name}`"

@@ -6,7 +6,7 @@ Python is compared function by function; other languages by the words that asser
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gherkin.feature.hollow import always_true
 from gherkin.values import Frozen
@@ -46,11 +46,20 @@ def weakened(path: str, before: str, after: str) -> list[tuple[str, str]]:
         old, new = _Module(before), _Module(after)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [] if before == after else [(path, "it cannot be read as Python")]
-    moved = new.assertions - old.assertions
+    moved = _gained(old.strengths, new.strengths)
     found = []
     for name in old.strengths.keys() & new.strengths.keys():
         found += [(name, how) for how in _weaker(old.strengths[name], new.strengths[name], moved)]
     return sorted(found)
+
+
+def _gained(old: Mapping[str, "_Strength"], new: Mapping[str, "_Strength"]) -> Counter[str]:
+    """The assertions that functions have now and had not before."""
+    found: Counter[str] = Counter()
+    for name, strength in new.items():
+        before = old[name].assertions if name in old else ()
+        found += Counter(strength.assertions) - Counter(before)
+    return found
 
 
 def test_functions(source: str) -> set[str]:
@@ -128,16 +137,13 @@ def _weaker(old: _Strength, new: _Strength, moved: Counter[str]) -> Iterator[str
 
 
 class _Module:
-    """A Python source: the strength of each function by its qualified name, and all its assertions."""
+    """A Python source: the strength of each function by its qualified name."""
 
     def __init__(self, source: str) -> None:
         tree = ast.parse(source)
         self._helpers = {node.name: node for node in ast.walk(tree) if isinstance(node, _Function)}
         self.strengths = {"module": self._strength(list(_module_level(tree)), 1, set())}
         self.strengths.update(self._below("", tree))
-        self.assertions = Counter(
-            ast.dump(node.test) for node in ast.walk(tree) if isinstance(node, ast.Assert)
-        )
 
     def _below(self, prefix: str, parent: ast.AST) -> Iterator[tuple[str, _Strength]]:
         for child in ast.iter_child_nodes(parent):
