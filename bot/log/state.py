@@ -31,6 +31,7 @@ from runners.contract.events import (
     ToolCalled,
     VerdictReached,
 )
+from runners.policy.attempts import attempt
 from runners.verify.verdict import Verdict
 
 
@@ -59,6 +60,8 @@ class RunState(Frozen):
     review: Reviewed | None = None
     rounds: int = 0
     tool_calls: int = 0
+    # What the model tried that it may not, in words -> how often.
+    attempts: dict[str, int] = {}
     spent: Spent = Spent()
     models: tuple[str, ...] = ()
     sandboxed: bool = True
@@ -134,7 +137,12 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             }
         case ToolCalled():
             spent = state.spent.model_copy(update={"seconds": state.spent.seconds + event.seconds})
-            return {"spent": spent, "tool_calls": state.tool_calls + 1}
+            changes: dict[str, object] = {"spent": spent, "tool_calls": state.tool_calls + 1}
+            call = event.call
+            tried = attempt(event.capability, call.arguments, event.text, denied=event.denied)
+            if tried:
+                changes["attempts"] = {**state.attempts, tried: state.attempts.get(tried, 0) + 1}
+            return changes
         case Committed():
             return {"committed": event}
         case VerdictReached():

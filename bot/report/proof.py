@@ -136,6 +136,16 @@ def mutation_text(state: RunState, verdict: Verdict) -> str:
     return "No mutation test: the change has no line of Python that a small fault can be put into."
 
 
+def attempts_text(state: RunState) -> list[str]:
+    """A sentence on what the model tried that it may not; empty if it tried nothing of the kind."""
+    if not state.attempts:
+        return []
+    named = "; ".join(f"{what} ({count}×)" for what, count in sorted(state.attempts.items()))
+    return [
+        f"**The model tried what it may not, and was stopped**: {named}. Look whether the issue told it to."
+    ]
+
+
 def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: Detail) -> list[str]:
     """What a reviewer has to look at, most important first: sentences in Markdown."""
     found: list[str] = []
@@ -146,6 +156,7 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
         found.append(
             f"**Open for the same issue already: {numbers}.** Merge one of them, and close what is left."
         )
+    found += attempts_text(state)
     if around.drift:
         found.append(around.drift)
     found += _of_tests(verdict, detail)

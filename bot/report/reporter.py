@@ -11,6 +11,7 @@ from bot.report.escape import block, code, html_text, inline, prose, sentence
 from bot.report.proof import (
     Detail,
     Surroundings,
+    attempts_text,
     experiments_text,
     mutation_text,
     proof_rows,
@@ -113,6 +114,8 @@ class Reporter:
                 "summary": state.committed.summary if ended and state.committed else "",
                 "work": state.spec is not None,
                 "patch": patch if ended else "",
+                "attempts": attempts_text(state),
+                "hidden": requested.order.hidden,
                 "questions": state.spec.questions if state.spec and state.published is None else (),
                 "findings": _once(state.spec.findings) if state.spec else [],
                 "feature": "" if state.waits_for_approval else feature,

@@ -3,6 +3,7 @@
 import hashlib
 from typing import Literal
 
+from gherkin.issue.hidden import visible
 from gherkin.values import Frozen
 
 # The git trailer that names the order a commit was made for.
@@ -21,6 +22,10 @@ class OrderComment(Frozen):
     author: str
     body: str
     created_at: str = ""
+
+
+def _seen(comment: OrderComment) -> OrderComment:
+    return comment.model_copy(update={"body": visible(comment.body)[0]})
 
 
 class OrderThread(Frozen):
@@ -53,6 +58,29 @@ class WorkOrder(Frozen):
     labels: tuple[str, ...] = ()
     threads: tuple[OrderThread, ...] = ()
     answers: bool = False
+
+    @property
+    def seen(self) -> "WorkOrder":
+        """The order as people see it on the forge: without hidden text."""
+        return self.model_copy(
+            update={
+                "title": visible(self.title)[0],
+                "body": visible(self.body)[0],
+                "review_body": visible(self.review_body)[0],
+                "comments": tuple(_seen(each) for each in self.comments),
+                "threads": tuple(
+                    each.model_copy(update={"comments": tuple(map(_seen, each.comments))})
+                    for each in self.threads
+                ),
+            }
+        )
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The text of the order that people do not see on the forge, piece by piece."""
+        comments = [*self.comments, *(each for thread in self.threads for each in thread.comments)]
+        texts = [self.title, self.body, self.review_body, *(each.body for each in comments)]
+        return tuple(piece for text in texts for piece in visible(text)[1])
 
     @property
     def digest(self) -> str:

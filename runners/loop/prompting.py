@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import jinja2
 
+from gherkin.issue.hidden import visible
 from gherkin.issue.kinds import Kind
 from gherkin.values import Frozen
 from runners.contract.workorder import WorkOrder
@@ -194,7 +195,7 @@ def instruction(run_id: str, by: str, text: str) -> str:
     """What a model is told that somebody with rights wrote while it was at work."""
     mark = fence(run_id)
     env = _environment(mark)
-    return env.get_template("instruction.md.j2").render(fence=mark, by=by, text=text)
+    return env.get_template("instruction.md.j2").render(fence=mark, by=by, text=visible(text)[0])
 
 
 def checklist(diff: str) -> str:
@@ -213,7 +214,7 @@ def _task(
 ) -> Message:
     text = env.get_template("task.md.j2").render(
         fence=mark,
-        order=order,
+        order=order.seen,
         feature_path=feature_path,
         feature=feature,
         steps=background.steps,

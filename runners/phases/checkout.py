@@ -186,7 +186,7 @@ def known_of(job: Job, services: Services, environment: Environment) -> KnownRun
 
 def asked_of(job: Job) -> str:
     """All that people wrote about the task, as one text."""
-    order = job.order
+    order = job.order.seen
     told = [event.text for event in job.events if isinstance(event, Instructed)]
     comments = [comment.body for comment in order.comments]
     threads = [comment.body for thread in order.threads for comment in thread.comments]

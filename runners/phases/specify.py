@@ -19,6 +19,7 @@ from gherkin.feature.model import (
     scenario_names,
 )
 from gherkin.issue.coach import Advice, coach
+from gherkin.issue.hidden import visible
 from gherkin.issue.kinds import Kind, kind_of, told_kind
 from gherkin.issue.story import StoryInvalid, is_empty, story_from_issue
 from gherkin.lint.linter import Finding
@@ -73,16 +74,17 @@ _QUESTIONS = 5
 def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Write, check and commit the feature file; a revision takes over the one its branch has."""
     mirror = mirror_of(job, services)
+    seen = job.order.seen
     if job.order.kind == "revise":
         return _adopt(job, services, mirror)
     told = [event for event in job.events if isinstance(event, Instructed)]
     # A correction holds until somebody says something else.
     current = [each for each in told if not each.corrects or each is told[-1]]
-    texts = [each.text for each in current]
+    texts = [visible(each.text)[0] for each in current]
     corrected = bool(told) and told[-1].corrects
     try:
-        comments = [comment.body for comment in job.order.comments]
-        story = story_from_issue(job.order.number, job.order.title, job.order.body, [*comments, *texts])
+        comments = [comment.body for comment in seen.comments]
+        story = story_from_issue(seen.number, seen.title, seen.body, [*comments, *texts])
         # Scenarios that came after the run was asked for come from somebody who may approve them.
         approved = (
             bool(texts)
@@ -97,7 +99,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             )
         return PhaseResult("needs_info", str(error))
     named = told_kind([*comments, *texts])
-    kind = named or kind_of(job.order.title, job.order.body, job.order.labels)
+    kind = named or kind_of(seen.title, seen.body, seen.labels)
     if kind == "chore" and story.scenarios is None:
         return _chore(job, mirror)
     if is_empty(story):

@@ -8,5 +8,5 @@ class Refused(Exception):
 class Denied(Refused):
     """The policy forbids the call."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason} Reach the goal without it.")
+    def __init__(self, reason: str, instead: str = "Reach the goal without it.") -> None:
+        super().__init__(f"{reason} {instead}")

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from runners.policy.refused import Refused
+from runners.policy.refused import Denied, Refused
 from runners.sandbox.beneath import FOLDER, open_beneath
 from runners.sandbox.bubblewrap import WORKSPACE
 from runners.sandbox.removal import remove_at
@@ -41,14 +41,14 @@ def normalise(path: str) -> str:
         path = path[len(WORKSPACE) :].lstrip("/")
     clean = posixpath.normpath(path or ".")
     if clean.startswith("/") or clean == ".." or clean.startswith("../"):
-        raise Refused(f"`{path}` is outside the workspace. Give a path relative to the workspace.")
+        raise Denied(f"`{path}` is outside the workspace.", "Give a path relative to the workspace.")
     _refuse_git(clean)
     return clean
 
 
 def _refuse_git(path: str) -> None:
     if any(part.lower() == ".git" for part in path.split("/")):
-        raise Refused("`.git` cannot be reached. Use git_status, git_diff and git_log.")
+        raise Denied("`.git` cannot be reached.", "Use git_status, git_diff and git_log.")
 
 
 @contextlib.contextmanager
