@@ -171,8 +171,9 @@ def one_status(context: Any) -> None:
 
 @then("the model was not asked for scenarios")
 def not_asked(context: Any) -> None:
-    asked = context.bot.chat.requests[context.asked :]
-    assert not [request for request in asked if "response_format" in request]
+    asked = [str(each.get("response_format", "")) for each in context.bot.chat.requests[context.asked :]]
+    # Further examples of the same behaviour are asked for; the scenarios stay as the issue has them.
+    assert not [schema for schema in asked if "scenarios" in schema]
 
 
 @then("the verification failed once before")
