@@ -1,4 +1,5 @@
-"""Many runs at once on one worker, with a model that takes two seconds a turn: runs a minute, and memory a run.
+"""Many runs at once on one worker, with a model that takes two seconds a turn: runs a minute, and memory a
+run.
 
 RUNS=16 chooses another number than 64.
 """
@@ -54,8 +55,10 @@ def run(console: Console) -> None:
                 problems = [each.message for each in state.verdict.problems] if state.verdict else []
                 console.print(f"{row.target}: {row.status}: {state.code} {state.reason} {problems}")
     console.print(
-        f"{good} of {_RUNS} runs on one worker, {_LATENCY_S:.0f} s a turn, {len(turns) + 2} turns each: {_RUNS / seconds * 60:.0f} runs a minute; "
-        f"at most {peak:,.0f} MB in {most} processes of the worker (proportional set size), {peak / _RUNS:.0f} MB a run\n"
+        f"{good} of {_RUNS} runs on one worker, {_LATENCY_S:.0f} s a turn, {len(turns) + 2} turns each: "
+        f"{_RUNS / seconds * 60:.0f} runs a minute; "
+        f"at most {peak:,.0f} MB in {most} processes of the worker (proportional set size), "
+        f"{peak / _RUNS:.0f} MB a run\n"
     )
 
 

@@ -1,6 +1,8 @@
-"""A queue of runs on one machine, with an instant model: what comes in, what is done, and how cost grows with its length.
+"""A queue of runs on one machine, with an instant model: what comes in, what is done, and how cost grows
+with its length.
 
-RUNS="50 500 5000" chooses how many are asked for at once, WINDOW=60 for how many seconds they are worked on then.
+RUNS="50 500 5000" chooses how many are asked for at once, WINDOW=60 for how many seconds they are worked on
+then.
 """
 
 import os
@@ -51,7 +53,10 @@ def run(console: Console) -> None:
 
 
 class Client:
-    """One client that posts deliveries one after the other; `took` is how long each answer took, in seconds."""
+    """One client that posts deliveries one after the other.
+
+    `took` is how long each answer took, in seconds.
+    """
 
     def __init__(self, port: int) -> None:
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}")
@@ -65,7 +70,8 @@ class Client:
 
 
 def _queue(number: int, window: float) -> list[str]:
-    """Open and label `number` issues, which is two deliveries each, and look at what was done after `window` seconds more, or when all is done."""
+    """Open and label `number` issues, which is two deliveries each, and look at what was done after `window`
+    seconds more, or when all is done."""
     with BotUnderTest({"reap_seconds": 5.0, "lease_seconds": 30.0}) as bot:
         bot.script([draft()], doubling())
         repo = bot.make_repo()

@@ -58,7 +58,8 @@ def run(console: Console) -> None:
         holds = verify(entries) is None
         checked = time.perf_counter() - started - seconds
         console.print(
-            f"{_CALLS:,} tool calls with policy, quotas and audit trail: {seconds:.2f} s, {1000 * seconds / _CALLS:.2f} ms "
+            f"{_CALLS:,} tool calls with policy, quotas and audit trail: {seconds:.2f} s, "
+            f"{1000 * seconds / _CALLS:.2f} ms "
             f"each; the trail holds: {holds}, checked in {1000 * checked:.0f} ms\n"
         )
 

@@ -1,4 +1,7 @@
-"""A turn of our loop beside one of mini-swe-agent's, on the same scripted commands; and what a prefix cache can serve."""
+"""A turn of our loop beside one of mini-swe-agent's, on the same scripted commands.
+
+And what a prefix cache can serve.
+"""
 
 import json
 import subprocess

@@ -1,4 +1,5 @@
-"""What a verdict takes beside the bare commands it is made of, on a repository whose tests take some seconds."""
+"""What a verdict takes beside the bare commands it is made of, on a repository whose tests take some
+seconds."""
 
 import hashlib
 import statistics
@@ -20,7 +21,10 @@ from runners.verify.suites import Suites
 from tests.support.workbench import BASE, FEATURE, SPEC, WORK, Workbench
 
 _ROUNDS = 3
-_TESTS = "import time\n\nimport pytest\n\n\n@pytest.mark.parametrize('n', range(200))\ndef test_some(n):\n    time.sleep(0.02)\n"
+_TESTS = (
+    "import time\n\nimport pytest\n\n\n@pytest.mark.parametrize('n', range(200))\ndef test_some(n):\n "
+    "   time.sleep(0.02)\n"
+)
 
 
 def run(console: Console) -> None:
@@ -52,7 +56,8 @@ def run(console: Console) -> None:
             again.append(_timed(lambda: _verdict(bench, suites, claim, known)))
     verdict, commands = statistics.median(whole), statistics.median(bare)
     console.print(
-        f"A verdict: {verdict:.2f} s; the bare commands on base and head: {commands:.2f} s ({verdict / commands:.2f}x); "
+        f"A verdict: {verdict:.2f} s; the bare commands on base and head: {commands:.2f} s "
+        f"({verdict / commands:.2f}x); "
         f"with the base's results known: {statistics.median(again):.2f} s\n"
     )
 
@@ -63,7 +68,8 @@ def _verdict(bench: Workbench, suites: Suites, claim: Claim, known: KnownRuns | 
 
 
 def _bare(bench: Workbench, base: str, head: str) -> float:
-    """The same commands as they are, without sandbox or reports: the scenarios and both suites, on base and head."""
+    """The same commands as they are, without sandbox or reports: the scenarios and both suites, on base and
+    head."""
     with (
         bench.workspaces.worktree(bench.mirror, base, "bare", "base") as old,
         bench.workspaces.worktree(bench.mirror, head, "bare", "head") as new,

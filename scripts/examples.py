@@ -1,6 +1,7 @@
 """Renders what people are shown, from the log of the demo's run: the documents in `docs/examples/`.
 
-Where the demo's run goes well, another ending is put behind a part of its log, so that each kind of text has an example.
+Where the demo's run goes well, another ending is put behind a part of its log, so that each kind of text has
+an example.
 """
 
 import json

@@ -31,7 +31,8 @@ def modules(root: Path) -> dict[str, Path]:
 
 
 def graph(root: Path) -> Graph:
-    """Return for each folder the folders it imports, each with one import as an example (``module -> module``).
+    """Return for each folder the folders it imports, each with one import as an example (``module ->
+    module``).
 
     A house's own top-level files are no folder: anything in their house may import them, `__main__` anything.
     """

@@ -1,4 +1,5 @@
-"""Writes the documents that follow from the code: error codes, settings, a repository's configuration, examples.
+"""Writes the documents that follow from the code: error codes, settings, a repository's configuration,
+examples.
 
 python -m scripts.make_docs            write them
 python -m scripts.make_docs --check    exit 1 when one is stale
@@ -65,7 +66,8 @@ def settings() -> str:
         "# Settings of the operator",
         "",
         _NOTE,
-        "Environment variables of the processes. Secrets may also be given by whatever sets the environment from files.",
+        "Environment variables of the processes. Secrets may also be given by whatever sets the "
+        "environment from files.",
         "",
         "| variable | default | what |",
         "|---|---|---|",
@@ -74,7 +76,8 @@ def settings() -> str:
         default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
         shown = f"`{default}`" if default not in ("", None) else ""
         lines.append(
-            f"| `SCENARIST_{name.upper()}` | {shown} | {field.description or ''}{_choices(field.annotation)} |"
+            f"| `SCENARIST_{name.upper()}` | {shown} | "
+            f"{field.description or ''}{_choices(field.annotation)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -105,7 +108,8 @@ def config() -> str:
         "budget: {turns: 80, rounds: 4}",
         "```",
         "",
-        "In globs `*`, `?` and `[…]` stay within a folder or file name, and `**` stands for any number of folders; "
+        "In globs `*`, `?` and `[…]` stay within a folder or file name, and `**` stands for any number of "
+        "folders; "
         "one that ends in `/` means all below. Case does not count.",
         "",
         "These are always protected, and the lines of `.gitattributes` that say more than how lines end. "
@@ -127,18 +131,23 @@ def rules() -> str:
         "",
         "    scenarist lint features/",
         "",
-        "One line a finding, `FILE:LINE: level code: message`, or `--json`. The exit status is 1 when there is an error, with `--strict` also "
-        "for a warning, and 2 when a file cannot be read. The step definitions of the nearest `steps` folder and the domain language in "
+        "One line a finding, `FILE:LINE: level code: message`, or `--json`. The exit status is 1 when "
+        "there is an error, with `--strict` also "
+        "for a warning, and 2 when a file cannot be read. The step definitions of the nearest `steps` "
+        "folder and the domain language in "
         "`.scenarist/domain.yml` are taken into account.",
         "",
-        "Scenarios that a model drafts are held to the same rules: errors go back to it, and what remains stands in the status "
-        "comment. Scenarios that people wrote into an issue are taken as they are, with the linter's word beside them.",
+        "Scenarios that a model drafts are held to the same rules: errors go back to it, and what remains "
+        "stands in the status "
+        "comment. Scenarios that people wrote into an issue are taken as they are, with the linter's word "
+        "beside them.",
         "",
         "| code | level | what |",
         "|---|---|---|",
         *(f"| `{code}` | {level} | {what} |" for code, (level, what) in RULES.items()),
         "",
-        "A criterion and a scenario belong together when they share enough words, or when the scenario has the tag `@ac-N`, N being the "
+        "A criterion and a scenario belong together when they share enough words, or when the scenario has "
+        "the tag `@ac-N`, N being the "
         "number of the criterion.",
     ]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 """Turns of mini-swe-agent's loop, unconfined. Run by the Python that has it: mini_turns.py URL TURNS FOLDER
 
-Without a URL its model is the scripted one of its own tests, in the same process; with one, its own client asks over HTTP.
+Without a URL its model is the scripted one of its own tests, in the same process; with one, its own client
+asks over HTTP.
 """
 
 import json

@@ -13,8 +13,9 @@ from typer.core import TyperCommand, TyperGroup
 class Lazy:
     """One command of a group.
 
-    `target` is ``module:attribute``: the function of a command, or the `typer.Typer` of a group. `help` is the
-    first line of its docstring (a test compares them). With `passes_on` unknown options reach the function.
+    `target` is ``module:attribute``: the function of a command, or the `typer.Typer` of a group. `help` is
+    the first line of its docstring (a test compares them). With `passes_on` unknown options reach the
+    function.
     """
 
     target: str

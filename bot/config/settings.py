@@ -1,4 +1,7 @@
-"""The process's settings, from the environment (prefix ``SCENARIST_``). Secrets come from here or from files."""
+"""The process's settings, from the environment (prefix ``SCENARIST_``).
+
+Secrets come from here or from files.
+"""
 
 import difflib
 import os
@@ -38,7 +41,9 @@ class Settings(BaseSettings):
     public_url: str = Field(default="", description="Where people reach the web app, for links to runs.")
     control_token: SecretStr = Field(
         default=SecretStr(""),
-        description="What callers of `POST /runs/ID/pause` (resume, cancel, retry) must bear; empty: nobody may.",
+        description=(
+            "What callers of `POST /runs/ID/pause` (resume, cancel, retry) must bear; empty: nobody may."
+        ),
     )
     max_body_bytes: int = Field(default=25_000_000, ge=1000, description="Largest webhook accepted.")
 
@@ -57,7 +62,9 @@ class Settings(BaseSettings):
     )
     gitlab_signing_token: SecretStr = Field(
         default=SecretStr(""),
-        description="The signing token (whsec_…) of GitLab's webhooks; with it only signed deliveries are accepted.",
+        description=(
+            "The signing token (whsec_…) of GitLab's webhooks; with it only signed deliveries are accepted."
+        ),
     )
 
     github_api_url: str = Field(default="https://api.github.com", description="GHES: https://HOST/api/v3.")
@@ -118,7 +125,8 @@ class Settings(BaseSettings):
 
     registries: str = Field(
         default="",
-        description="More hosts that the set-up of environments may reach (`NAME`, `NAME:PORT`, `*.NAME`; separated by commas), besides public "
+        description="More hosts that the set-up of environments may reach (`NAME`, `NAME:PORT`, `*.NAME`; "
+        "separated by commas), besides public "
         "registries and those that pip, uv and npm are set to.",
     )
 
@@ -128,7 +136,8 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(
         default=30,
         ge=2,
-        description="What a worker that is told to stop (SIGTERM) has to end the turn in hand; its runs go on elsewhere. Whoever stops it should "
+        description="What a worker that is told to stop (SIGTERM) has to end the turn in hand; its runs go "
+        "on elsewhere. Whoever stops it should "
         "wait longer.",
     )
     lease_seconds: float = Field(

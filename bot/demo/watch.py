@@ -16,7 +16,8 @@ from runners.policy.plaintext import without_controls
 def watch(
     store: Store, group: Processes, console: Console, target: str, patience: float
 ) -> tuple[str, RunState]:
-    """Print the log of the run on `target` until it ends and its status is posted, at most `patience` seconds."""
+    """Print the log of the run on `target` until it ends and its status is posted, at most `patience`
+    seconds."""
     deadline = time.monotonic() + patience
     state, run_id = RunState(), ""
     while time.monotonic() < deadline:
@@ -52,7 +53,8 @@ def describe(entry: Entry) -> list[str]:
             return [f"  {mark} {_plain(event.call.name)} [dim]{_plain(_short(event.call.arguments))}[/]"]
         case VerdictReached():
             lines = [
-                f"  {'[green]✔[/]' if proof.proven or proof.unchanged else '[red]✘[/]'} {_plain(proof.name)}: "
+                f"  {'[green]✔[/]' if proof.proven or proof.unchanged else '[red]✘[/]'} "
+                f"{_plain(proof.name)}: "
                 f"{proof.base} before, {proof.head} after"
                 for proof in event.verdict.scenarios
             ]

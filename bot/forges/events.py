@@ -67,7 +67,10 @@ class Commented(Frozen):
 
 
 class Withdrawn(Frozen):
-    """The request of a run was withdrawn: label removed, issue or pull request closed; `reason` says which."""
+    """The request of a run was withdrawn: label removed, issue or pull request closed.
+
+    `reason` says which.
+    """
 
     repo: Repo
     kind: Literal["issue", "pull"]

@@ -197,7 +197,8 @@ class Backlog(Protocol):
     """What a backlog import needs beyond `Forge`; not every adapter has it."""
 
     def marked_issues(self, repo: Repo, prefix: str) -> dict[str, int]:
-        """What stands behind `prefix` in a ``<!-- … -->`` of an issue's text -> the number of the first such issue, open or closed."""
+        """What stands behind `prefix` in a ``<!-- … -->`` of an issue's text -> the number of the first such
+        issue, open or closed."""
         ...
 
     def create_issue(self, repo: Repo, title: str, body: str, labels: Sequence[str]) -> Issue: ...
@@ -209,7 +210,10 @@ def marks(body: str, prefix: str) -> list[str]:
 
 
 class ForgeUnavailable(ScenaristError):
-    """The forge failed, timed out or rate-limited us; `wait_s` is how long it wants to be left alone, in seconds."""
+    """The forge failed, timed out or rate-limited us.
+
+    `wait_s` is how long it wants to be left alone, in seconds.
+    """
 
     wait_s = 0.0
 
@@ -222,7 +226,8 @@ class ForgeDenied(ScenaristError):
 
     code = "SCN-1002"
     next_step = (
-        "Check that the App is installed on the repository, and that it may read and write contents, issues, pull requests "
+        "Check that the App is installed on the repository, and that it may read and write contents, "
+        "issues, pull requests "
         "and checks."
     )
 

@@ -94,8 +94,8 @@ def import_backlog(
 ) -> list[tuple[BacklogStory, int, bool]]:
     """Create an issue for each story that has none yet.
 
-    Returns (story, number of its issue, whether it is new) for each; the number is 0 in a dry run. Raises the forge's
-    errors; issues created until then stay, and the next import continues from there.
+    Returns (story, number of its issue, whether it is new) for each; the number is 0 in a dry run. Raises the
+    forge's errors; issues created until then stay, and the next import continues from there.
     """
     known = forge.marked_issues(repo, "scenarist:backlog:")
     done = []

@@ -204,7 +204,8 @@ def _comment(event: Commented, forge: Forge, delivery_id: str) -> Decision:
 
 
 def _corrected(event: CommentEdited, forge: Forge) -> AnswerScenarios | Ignored:
-    """Replace the scenarios that wait for approval by those that somebody with rights edited in the bot's comment."""
+    """Replace the scenarios that wait for approval by those that somebody with rights edited in the bot's
+    comment."""
     blocks = [block.text for block in split(event.body)[1] if block.kind == "gherkin"]
     if not forge.is_ours(event.repo, event.author) or not blocks:
         return Ignored(reason="an edit of somebody's own")
@@ -219,7 +220,10 @@ def _corrected(event: CommentEdited, forge: Forge) -> AnswerScenarios | Ignored:
 
 
 def _answered(event: Commented, forge: Forge, delivery_id: str) -> StartRun | None:
-    """Return the run that an answer to the bot's question starts; the work order holds the answer as a comment."""
+    """Return the run that an answer to the bot's question starts.
+
+    The work order holds the answer as a comment.
+    """
     if event.kind != "issue":
         return None
     labelled = IssueLabelled(

@@ -30,8 +30,8 @@ from runners.contract.job import FEATURE
 log = logging.getLogger(__name__)
 
 _MAX_DELAY_S = 600.0
-# A defect fails each time: after about ten minutes of attempts the delivery is closed. While the forge does not
-# answer, attempts go on.
+# A defect fails each time: after about ten minutes of attempts the delivery is closed. While the forge does
+# not answer, attempts go on.
 _MAX_ATTEMPTS = 8
 
 

@@ -15,8 +15,9 @@ Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", 
 Control = Literal["pause", "resume", "cancel", "retry", "respecify"]
 # A run whose phase ends with this outcome is paused until somebody approves its scenarios.
 APPROVAL = "approval"
-# phase -> the one that is done at the same time, by the same worker under the same claim. The run goes on when both have
-# ended well; the second one is not done again when it has, and is ended when the first says that the run does not go on.
+# phase -> the one that is done at the same time, by the same worker under the same claim. The run goes on
+# when both have ended well; the second one is not done again when it has, and is ended when the first says
+# that the run does not go on.
 BESIDE: Mapping[Phase, Phase] = {"specify": "baseline"}
 COMPANIONS: frozenset[Phase] = frozenset(BESIDE.values())
 PHASES_TO_RETRY: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish")
@@ -103,7 +104,10 @@ class StatusPosted(Frozen):
 
 
 class Asked(Frozen):
-    """A comment of its own asks somebody for an answer or an approval; `key` says which of the run's questions it is."""
+    """A comment of its own asks somebody for an answer or an approval.
+
+    `key` says which of the run's questions it is.
+    """
 
     type: Literal["Asked"] = "Asked"
     comment: int

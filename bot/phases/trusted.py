@@ -52,7 +52,8 @@ class NoFreeBranch(ScenaristError):
 class Trusted:
     """Handlers of the trusted phases. `forge(name)` gives the adapter with its credentials.
 
-    `forgetful` is whether nothing of a run is kept, so that scenarios have to be part of the change. `allowed(request, run_id)` raises `AllowanceUsed` when nothing more may be begun.
+    `forgetful` is whether nothing of a run is kept, so that scenarios have to be part of the change.
+    `allowed(request, run_id)` raises `AllowanceUsed` when nothing more may be begun.
     """
 
     forge: Callable[[str], Forge]
@@ -125,7 +126,10 @@ class Trusted:
         return PhaseResult("done", events=[published])
 
     def conclude(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
-        """Keep the unfinished work as a patch for the status comment; a revised pull request gets a failed check."""
+        """Keep the unfinished work as a patch for the status comment.
+
+        A revised pull request gets a failed check.
+        """
         requested, repo, forge = self._of(state)
         prepared, verdict = state.prepared, state.verdict
         if (
@@ -138,7 +142,10 @@ class Trusted:
         return PhaseResult("done", artifacts=self._patch(run_id, state, claimed))
 
     def _patch(self, run_id: str, state: RunState, claimed: ClaimedRun) -> dict[str, bytes]:
-        """The diff of the work that was not published, as an artifact; none where there is no work to show."""
+        """The diff of the work that was not published, as an artifact.
+
+        None where there is no work to show.
+        """
         requested, repo, _forge = self._of(state)
         prepared, bundle = state.prepared, claimed.artifact(WORK)
         secret = (
@@ -175,7 +182,10 @@ class Trusted:
         bundle: bytes,
         order: WorkOrder,
     ) -> Surroundings:
-        """What a reviewer should know that no verdict says. The mirror has the target's tip and the work afterwards."""
+        """What a reviewer should know that no verdict says.
+
+        The mirror has the target's tip and the work afterwards.
+        """
         access = forge.git_access(repo, write=False)
         mirror = self.workspaces.mirror(forge.kind, repo.full_name)
         tip = mirror.fetch(access.url, access.header, [target])[target]
@@ -219,7 +229,8 @@ class Trusted:
         )
 
     def _target(self, repo: Repo, forge: Forge, prepared: Prepared) -> str:
-        """The branch to merge into: the one the run began from, or the default one where that is gone by now."""
+        """The branch to merge into: the one the run began from, or the default one where that is gone by
+        now."""
         access = forge.git_access(repo, write=False)
         if remote_heads(access.url, access.header, prepared.base_branch):
             return prepared.base_branch
@@ -240,15 +251,18 @@ class Trusted:
 
 
 def _drift(mirror: Mirror, base: str, target: str, tip: str, head: str) -> str:
-    """What reviewers should know when `target` is not where it was when the run began (Markdown); empty if it is.
+    """What reviewers should know when `target` is not where it was when the run began (Markdown); empty if
+    it is.
 
     `tip` is where it is now, `base` where it was, `head` the change.
     """
     branch = code(target)
     if not is_ancestor(mirror.path, base, tip):
         return (
-            f"**{branch} was rewritten**: `{base[:12]}`, on which this was proven, is no longer part of it, and this pull "
-            "request may show commits that are not its own. Close it and set the label again for a run on what is there now."
+            f"**{branch} was rewritten**: `{base[:12]}`, on which this was proven, is no longer part of "
+            "it, and this pull "
+            "request may show commits that are not its own. Close it and set the label again for a run on "
+            "what is there now."
         )
     behind = int(git("rev-list", "--count", f"{base}..{tip}", git_dir=mirror.path))
     if not behind:
@@ -277,7 +291,8 @@ def _rivals(forge: Forge, repo: Repo, branch: str, order: WorkOrder) -> list[int
 
 
 def _branches(order: WorkOrder) -> list[str]:
-    """``agent/<issue>-<slug>``, ``…-2``, ``…-3``: the names of an issue's branches, in the order they are taken."""
+    """``agent/<issue>-<slug>``, ``…-2``, ``…-3``: the names of an issue's branches, in the order they are
+    taken."""
     stem = f"agent/{order.number}-{branch_slug(order.title)}"
     return [stem, *(f"{stem}-{attempt}" for attempt in range(2, _MAX_BRANCHES))]
 

@@ -40,7 +40,8 @@ def annotations(verdict: Verdict) -> tuple[Annotation, ...]:
 
 
 def _is_in_repository(path: str) -> bool:
-    """Whether a path can be one of the commit: not the runner's own, and not that of scenarios beside the change."""
+    """Whether a path can be one of the commit: not the runner's own, and not that of scenarios beside the
+    change."""
     place = PurePosixPath(path)
     return (
         bool(path)

@@ -1,7 +1,7 @@
 """Makes strangers' text harmless in a forge's Markdown.
 
-It cannot mention people, close issues, run quick actions, embed images or HTML, or break the layout around it.
-https://github.github.com/gfm/ and https://docs.gitlab.com/user/project/quick_actions/
+It cannot mention people, close issues, run quick actions, embed images or HTML, or break the layout around
+it. https://github.github.com/gfm/ and https://docs.gitlab.com/user/project/quick_actions/
 """
 
 import html
@@ -54,7 +54,8 @@ def sentence(text: str, limit: int = 300) -> str:
 
 
 def prose(text: str, limit: int = 4000) -> str:
-    """Paragraphs and lists of at most `limit` characters of `text`; inline code stays intact, the rest as in `inline`."""
+    """Paragraphs and lists of at most `limit` characters of `text`; inline code stays intact, the rest as in
+    `inline`."""
     clean = without_controls(text.replace("\r\n", "\n")).strip()
     if len(clean) > limit:
         clean = clean[: limit - 1] + "…"

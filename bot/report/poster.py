@@ -22,8 +22,8 @@ _AGAIN_S = 5.0
 class StatusPoster:
     """Edits status comments; several processes may be asked for one run at the same time.
 
-    `hold_seconds` is how long a process that died keeps the others away. While a run stays in one phase, its comment is edited
-    every `pace_seconds` at most: a forge counts edits, and allows few.
+    `hold_seconds` is how long a process that died keeps the others away. While a run stays in one phase, its
+    comment is edited every `pace_seconds` at most: a forge counts edits, and allows few.
     """
 
     def __init__(
@@ -99,7 +99,8 @@ class StatusPoster:
             self._shown[run_id] = now, time.monotonic()
 
     def _report_lease(self, run_id: str, fence: int) -> AbstractContextManager[None]:
-        """Keep the right to post while the forge takes its time: a second process would make a second comment."""
+        """Keep the right to post while the forge takes its time: a second process would make a second
+        comment."""
 
         def beat() -> bool:
             try:
@@ -111,7 +112,10 @@ class StatusPoster:
         return beating(beat, self._hold_seconds / 4, f"report-{run_id}")
 
     def _post(self, run_id: str, state: RunState, posted: list[StatusPosted | Asked]) -> None:
-        """Create or edit the status comment, and ask what the run asks; `posted` gets the comments that are new."""
+        """Create or edit the status comment, and ask what the run asks.
+
+        `posted` gets the comments that are new.
+        """
         requested = state.requested
         if requested is None:
             return

@@ -33,9 +33,10 @@ class Detail:
 class Surroundings:
     """What only the trusted side knows of a change that it publishes.
 
-    `drift` (Markdown) is how far the target branch has moved on, `others` are changed files that are neither source, tests
-    nor documentation, with what is special about them, and `log` the subjects of the newest commits below the change.
-    `rivals` are the numbers of other open pull requests that runs made for the same issue.
+    `drift` (Markdown) is how far the target branch has moved on, `others` are changed files that are neither
+    source, tests nor documentation, with what is special about them, and `log` the subjects of the newest
+    commits below the change. `rivals` are the numbers of other open pull requests that runs made for the same
+    issue.
     """
 
     drift: str = ""
@@ -77,7 +78,8 @@ def experiments_text(verdict: Verdict) -> str:
     if not any(proof.findings.line for proof in verdict.scenarios):
         return ""
     return (
-        "Below a scenario: how many changes of its expected values it noticed (flips), how many breaks of the new code "
+        "Below a scenario: how many changes of its expected values it noticed (flips), how many breaks of "
+        "the new code "
         "(sabotage), and how many further examples, which the model had not seen, passed (held-out)."
     )
 
@@ -122,10 +124,16 @@ def proven_text(verdict: Verdict) -> str:
 
 
 def mutation_text(state: RunState, verdict: Verdict) -> str:
-    """How many faults in the changed lines were noticed, or why none was tried; empty for a change without code."""
+    """How many faults in the changed lines were noticed, or why none was tried.
+
+    Empty for a change without code.
+    """
     bite = verdict.bite
     if bite is not None and bite.tried:
-        return f"Mutation test of the changed lines: the scenarios and tests noticed {bite.killed} of {bite.tried} small faults."
+        return (
+            f"Mutation test of the changed lines: the scenarios and tests noticed {bite.killed} of "
+            f"{bite.tried} small faults."
+        )
     settings = state.prepared.settings.mutation if state.prepared else None
     if verdict.kind == "chore" or settings is None:
         return ""
@@ -165,11 +173,13 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
             f"{code(each.path, detail.width)}: {inline(each.what, detail.width)}" for each in verdict.oracle
         )
         found.append(
-            f"**Tests or their configuration were loosened, because the issue names them**: {named}. They decide what counts as proven."
+            f"**Tests or their configuration were loosened, because the issue names them**: {named}. They "
+            "decide what counts as proven."
         )
     if verdict.dependency_files:
         found.append(
-            f"**Dependencies were changed**: {_paths(verdict.dependency_files, detail)}. Both sides were run with the dependencies of the old code."
+            f"**Dependencies were changed**: {_paths(verdict.dependency_files, detail)}. Both sides were "
+            "run with the dependencies of the old code."
         )
     said = {*verdict.dependency_files, *(each.path for each in verdict.oracle)}
     others = [(path, what) for path, what in around.others if path not in said]
@@ -185,7 +195,8 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
     if state.review and state.review.head == verdict.head_sha:
         serious = [each for each in state.review.remarks if each.serious]
         found += [
-            f"**A second model finds this serious**: {remark_place(each.path, each.line)}{sentence(each.text, 2 * detail.width)}"
+            "**A second model finds this serious**: "
+            f"{remark_place(each.path, each.line)}{sentence(each.text, 2 * detail.width)}"
             for each in serious[: detail.rows]
         ]
     return found
@@ -208,7 +219,8 @@ def _of_tests(verdict: Verdict, detail: Detail) -> list[str]:
     if changed.failing:
         named = _paths([each.test for each in changed.failing], detail)
         found.append(
-            f"**Existing tests were changed. As they were before, these passed on the old code and fail now**: {named}. "
+            "**Existing tests were changed. As they were before, these passed on the old code and fail "
+            f"now**: {named}. "
             "Check that the issue asks for that."
         )
     elif changed.paths:

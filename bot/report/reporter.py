@@ -32,8 +32,8 @@ from bot.report.status import (
 from runners.git.messages import habitual, shortened
 from runners.verify.verdict import Problem, Verdict
 
-# The most characters GitHub takes in the body of a comment, pull request or check run. GitLab takes 1,048,576.
-# https://github.com/orgs/community/discussions/27190
+# The most characters GitHub takes in the body of a comment, pull request or check run. GitLab takes
+# 1,048,576. https://github.com/orgs/community/discussions/27190
 MAX_BODY = 65_536
 _MAX_TITLE = 120
 _NOTHING_KNOWN = Surroundings()
@@ -61,7 +61,8 @@ _MAX_NOTES = 5
 class Reporter:
     """Markdown for forges. `public_url` is where the web app is reached, or empty.
 
-    `label` is what starts a run, and `comments` whether anybody hears comments: in GitHub Actions nobody does.
+    `label` is what starts a run, and `comments` whether anybody hears comments: in GitHub Actions nobody
+    does.
     """
 
     def __init__(
@@ -90,7 +91,10 @@ class Reporter:
         return f"<!-- scenarist:status:{run_id} -->"
 
     def status_text(self, run_id: str, state: RunState, feature: str = "", patch: str = "") -> str:
-        """The status comment. `feature` is the text of the scenarios, `patch` the diff of work that was not published."""
+        """The status comment.
+
+        `feature` is the text of the scenarios, `patch` the diff of work that was not published.
+        """
         requested = state.requested
         if requested is None:
             raise ValueError("a run's log begins with RunRequested")
@@ -128,7 +132,8 @@ class Reporter:
     def question(self, run_id: str, state: RunState, feature: str = "") -> Question | None:
         """The comment of its own that asks for an answer or an approval; None when nothing is asked now.
 
-        A change of the status comment notifies nobody, so what needs a person is a new comment that mentions who asked for the run.
+        A change of the status comment notifies nobody, so what needs a person is a new comment that mentions
+        who asked for the run.
         """
         requested = state.requested
         if requested is None or not (state.waits_for_approval or state.status == "needs_info"):
@@ -156,7 +161,10 @@ class Reporter:
     def pull_text(
         self, run_id: str, state: RunState, feature: str = "", around: Surroundings = _NOTHING_KNOWN
     ) -> tuple[str, str]:
-        """(title, body) of the pull request; `around` is what the trusted side found at the moment of publishing."""
+        """(title, body) of the pull request.
+
+        `around` is what the trusted side found at the moment of publishing.
+        """
         requested, verdict = state.requested, state.verdict
         if requested is None or verdict is None:
             raise ValueError("a pull request comes after a verdict")
@@ -242,7 +250,8 @@ def spent_text(state: RunState) -> str:
     models = f" with {', '.join(inline(name, 60) for name in state.models[:5])}" if state.models else ""
     cost = f"{spent.cost:.2f} US dollars, " if spent.cost else ""
     return (
-        f"{plural(spent.turns, 'turn')}, {spent.tokens:,} tokens, {cost}{plural(state.tool_calls, 'tool call')}, "
+        f"{plural(spent.turns, 'turn')}, {spent.tokens:,} tokens, "
+        f"{cost}{plural(state.tool_calls, 'tool call')}, "
         f"{spent.seconds:.0f} s{models}"
     )
 

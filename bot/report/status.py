@@ -1,4 +1,5 @@
-"""What the status comment says: where the run stands, since when, what comes next, and what is asked of whom."""
+"""What the status comment says: where the run stands, since when, what comes next, and what is asked of
+whom."""
 
 import re
 from collections.abc import Mapping
@@ -124,7 +125,10 @@ def how_to_answer(state: RunState, *, comments: bool, label: str) -> str:
     if not comments:
         return f"Write the answer into the issue, then take the label `{label}` off and set it again."
     if state.requested is not None and state.requested.order.kind == "revise":
-        return "Answer in a comment that begins with `/agent revise`. A new revision begins then, and it knows your answer."
+        return (
+            "Answer in a comment that begins with `/agent revise`. A new revision begins then, and it "
+            "knows your answer."
+        )
     return "Answer in a comment. A new run begins then, and it knows your answer."
 
 
@@ -269,5 +273,8 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
     if state.requested is not None and state.requested.order.kind == "revise":
         return "Say in a new review, or in a comment that begins with `/agent revise`, what to do instead."
     if comments and state.committed is not None:
-        return "Comment `/agent retry implement` to go on from this work, or finish it by hand with the patch below."
+        return (
+            "Comment `/agent retry implement` to go on from this work, or finish it by hand with the "
+            "patch below."
+        )
     return f"Say more in the issue, then {again}."

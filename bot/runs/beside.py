@@ -1,7 +1,8 @@
 """A phase that is done while another one is: on a thread of its own, under the same claim.
 
-There is one lease and one fence for both, so whoever loses the claim loses both, and a worker that is killed leaves
-nothing to take care of: the phase is begun again, and its companion too unless the log says that it has ended.
+There is one lease and one fence for both, so whoever loses the claim loses both, and a worker that is killed
+leaves nothing to take care of: the phase is begun again, and its companion too unless the log says that it
+has ended.
 """
 
 import logging
@@ -22,8 +23,8 @@ _LEAVE_S = 5.0
 class Beside:
     """Does `work` on a thread while the block runs; `phase` is what the log calls it.
 
-    `changed` is called when the log says something new about it. `join` waits for its end; leaving the block without that
-    ends it.
+    `changed` is called when the log says something new about it. `join` waits for its end; leaving the block
+    without that ends it.
     """
 
     def __init__(

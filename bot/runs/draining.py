@@ -3,7 +3,8 @@
 import time
 from pathlib import Path
 
-# A turn in progress may use this share of the grace time; then it is stopped, and another worker continues it.
+# A turn in progress may use this share of the grace time; then it is stopped, and another worker continues
+# it.
 _TURN_SHARE = 0.7
 
 

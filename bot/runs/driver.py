@@ -52,14 +52,20 @@ class PhaseNeverEnded(ScenaristError):
     """A phase took its worker down each time it was begun."""
 
     code = "SCN-6004"
-    next_step = "Read the worker's log of that time; it may need more memory. `scenarist retry` starts the phase again."
+    next_step = (
+        "Read the worker's log of that time; it may need more memory. `scenarist retry` starts the "
+        "phase again."
+    )
 
 
 class HostTrouble(ScenaristError):
     """The machine lacks something temporarily: free or writable disk, memory, open files."""
 
     code = "SCN-6005"
-    next_step = "Free disk space (`scenarist gc`), or check the disk and the worker's limits; the run is tried again by itself."
+    next_step = (
+        "Free disk space (`scenarist gc`), or check the disk and the worker's limits; the run is "
+        "tried again by itself."
+    )
 
 
 _LACKING = {
@@ -93,8 +99,9 @@ Handler = Callable[[str, RunState, ClaimedRun], PhaseResult[Event]]
 class Driver:
     """Does the phases it has handlers for. `changed(run_id, next_phase)` is called after each step.
 
-    A phase that failed for a temporary reason is tried again after `retry_seconds`, then after twice as long each
-    time. `sandboxed` says whether this process runs commands in a sandbox; the log records it for each phase.
+    A phase that failed for a temporary reason is tried again after `retry_seconds`, then after twice as long
+    each time. `sandboxed` says whether this process runs commands in a sandbox; the log records it for each
+    phase.
     """
 
     def __init__(
@@ -148,10 +155,11 @@ class Driver:
         return True
 
     def _let_go(self, claim: RunClaim) -> None:
-        """Release the claim as soon as the database answers again; nothing was stored since, so nothing is lost.
+        """Release the claim as soon as the database answers again; nothing was stored since, so nothing is
+        lost.
 
-        The lease ends by itself after its time. The waits between attempts grow, so that the attempts of the phase
-        are not used up within seconds.
+        The lease ends by itself after its time. The waits between attempts grow, so that the attempts of the
+        phase are not used up within seconds.
         """
         until = time.monotonic() + self._lease_seconds
         while time.monotonic() < until and not (self._draining is not None and self._draining.begun):
@@ -210,7 +218,10 @@ class Driver:
     def _work(
         self, claim: RunClaim, state: RunState, claimed: ClaimedRun, beside: Beside | None
     ) -> PhaseResult[Event]:
-        """Do the claimed phase, and `beside` with it. Raises what either of them raises, that of the claimed one first."""
+        """Do the claimed phase, and `beside` with it.
+
+        Raises what either of them raises, that of the claimed one first.
+        """
         handler = self._handlers[claim.phase]
         if beside is None:
             return handler(claim.run_id, state, claimed)
@@ -244,7 +255,10 @@ class Driver:
         code: str,
         phase: Phase | None = None,
     ) -> Phase | None:
-        """Store the end of the claimed phase; `phase` is the one that ended it, when that was done beside it."""
+        """Store the end of the claimed phase.
+
+        `phase` is the one that ended it, when that was done beside it.
+        """
         following = next_phase(claim.phase, outcome)
         new: list[Event] = [
             *result.events,

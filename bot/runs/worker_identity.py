@@ -14,7 +14,10 @@ def _place() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process started, in ticks since boot (field 22 of proc(5)'s stat); None when it is gone."""
+    """Return when a process started, in ticks since boot (field 22 of proc(5)'s stat).
+
+    None when it is gone.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

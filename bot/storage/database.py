@@ -39,7 +39,10 @@ def connect(url: str) -> sa.Engine:
 
 
 def _make_private(path: str | None) -> None:
-    """Make the file of an SQLite database, which only this account may read; SQLite makes the ones beside it alike."""
+    """Make the file of an SQLite database, which only this account may read.
+
+    SQLite makes the ones beside it alike.
+    """
     if path and path != ":memory:" and Path(path).parent.is_dir():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 

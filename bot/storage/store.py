@@ -118,8 +118,9 @@ class Store:
     ) -> str | None:
         """Create a run and close its delivery in one transaction.
 
-        None when the request's key was granted before, or when the run is `exclusive` and another one on `target` is
-        active or paused and not yet being concluded; otherwise runs on one target wait for each other.
+        None when the request's key was granted before, or when the run is `exclusive` and another one on
+        `target` is active or paused and not yet being concluded; otherwise runs on one target wait for each
+        other.
         """
         now = self.clock()
         run_id = new_id()
@@ -228,7 +229,10 @@ class Store:
         return self._give_back(claim, attempts=runs.c.attempts - 1, due_at=self.clock())
 
     def put_off(self, claim: RunClaim, seconds: float) -> bool:
-        """Release a claim whose phase failed, and try again in some seconds; return False when the claim is lost."""
+        """Release a claim whose phase failed, and try again in some seconds.
+
+        Return False when the claim is lost.
+        """
         return self._give_back(claim, due_at=self.clock() + seconds)
 
     def _give_back(self, claim: RunClaim, **values: Any) -> bool:
@@ -277,7 +281,10 @@ class Store:
             append(db, run_id, [event], self.clock())
 
     def free_orphans(self, is_gone: Callable[[str], bool]) -> list[tuple[str, Phase]]:
-        """End the leases of workers that are gone, by identity; return (id, phase) of the runs that can continue."""
+        """End the leases of workers that are gone, by identity.
+
+        Return (id, phase) of the runs that can continue.
+        """
         held = sa.select(runs.c.id, runs.c.phase, runs.c.fence, runs.c.holder).where(
             runs.c.status == "active", runs.c.lease_until >= self.clock()
         )
@@ -296,7 +303,8 @@ class Store:
         return freed
 
     def due_runs(self, older_than: float, phases: Iterable[Phase], limit: int) -> list[tuple[str, Phase]]:
-        """Return (id, phase) of unclaimed active runs before one of `phases` that were due `older_than` seconds ago."""
+        """Return (id, phase) of unclaimed active runs before one of `phases` that were due `older_than`
+        seconds ago."""
         now = self.clock()
         query = (
             sa.select(runs.c.id, runs.c.phase)
@@ -380,7 +388,10 @@ class Store:
             return False  # another run on its target has begun in the meantime
 
     def instruct(self, run_id: str, event: Instructed) -> bool:
-        """Append a comment to an open run's log, once; return False when the run has ended or is being concluded."""
+        """Append a comment to an open run's log, once.
+
+        Return False when the run has ended or is being concluded.
+        """
         query = sa.select(runs.c.id).where(
             runs.c.id == run_id, runs.c.status.in_(["active", "paused"]), runs.c.phase != "conclude"
         )

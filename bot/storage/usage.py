@@ -113,7 +113,8 @@ def check_day(
 
 
 def count_alone(db: sa.Connection) -> None:
-    """Keep others from claiming by a count until the transaction ends, so that two do not take the same place.
+    """Keep others from claiming by a count until the transaction ends, so that two do not take the same
+    place.
 
     SQLite has one writer anyway.
     """

@@ -216,7 +216,8 @@ class WebApp:
         return JSONResponse({"status": "ok"})
 
     async def _control(self, request: Request) -> Response:
-        """`POST /runs/ID/pause`, and resume, cancel, `retry?phase=implement`, with `Authorization: Bearer TOKEN`."""
+        """`POST /runs/ID/pause`, and resume, cancel, `retry?phase=implement`, with `Authorization: Bearer
+        TOKEN`."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         known = hmac.compare_digest(given.encode(), self._control_token.encode())
         if not self._control_token or scheme.lower() != "bearer" or not known:

@@ -70,7 +70,10 @@ def environment(settings: Settings, broker_url: str) -> dict[str, str]:
 
 
 def named_secrets(settings: Settings) -> dict[str, str]:
-    """The variables that the operator's files name, which only the runner gets. Raises `LimitsInvalid`, `ModelsInvalid`."""
+    """The variables that the operator's files name, which only the runner gets.
+
+    Raises `LimitsInvalid`, `ModelsInvalid`.
+    """
     sources = [*load_limits(settings.limits_file).databases.values()]
     if settings.models_file is not None:
         sources += [spec.key for spec in read_models(settings.models_file).runtimes.values() if spec.key]
@@ -130,8 +133,8 @@ def start_all(
 ) -> None:
     """Start the web app and one worker for each queue, each with no more secrets than it needs.
 
-    `web` is the listening socket that the web app serves (see `listen`), or a port on 127.0.0.1 that it opens itself.
-    `runner_env` is laid over the environment of the `runs` worker.
+    `web` is the listening socket that the web app serves (see `listen`), or a port on 127.0.0.1 that it opens
+    itself. `runner_env` is laid over the environment of the `runs` worker.
     """
     without_model = {name: value for name, value in env.items() if name not in MODEL_KEYS}
     web_env = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS}

@@ -24,8 +24,9 @@ _GRACE_S = 10.0
 _MAX_DEATHS = 5
 # Starting takes seconds; this only ends a wait for something that hangs.
 _START_S = 180.0
-# Starts "$@" as the leader of its own process group, with a guard in the same group. The guard reads from a pipe that only
-# the parent holds open. When the parent ends, however it ends, the guard reads end-of-file and kills the whole group.
+# Starts "$@" as the leader of its own process group, with a guard in the same group. The guard reads from a
+# pipe that only the parent holds open. When the parent ends, however it ends, the guard reads end-of-file and
+# kills the whole group.
 _GUARDED = (
     "exec 3<&0 </dev/null; "
     "( (trap '' HUP INT TERM; read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 & ); "
@@ -141,7 +142,8 @@ class Processes:
     ) -> None:
         """Start a child whose output goes to ``<name>.log``.
 
-        It sees `env` and a few harmless variables, and inherits the file descriptors `pass_fds` (each 10 or above).
+        It sees `env` and a few harmless variables, and inherits the file descriptors `pass_fds` (each 10 or
+        above).
         """
         base = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         full = {**base, **(env or {})}
@@ -238,7 +240,8 @@ def processes(log_dir: Path, grace_s: float = _GRACE_S) -> Iterator[Processes]:
 
 @contextlib.contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """Within the context SIGTERM raises `KeyboardInterrupt`, as Ctrl-C does, so that contexts are left properly."""
+    """Within the context SIGTERM raises `KeyboardInterrupt`, as Ctrl-C does, so that contexts are left
+    properly."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

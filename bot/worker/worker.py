@@ -128,8 +128,8 @@ class Worker:
         for run_id, phase in self._store.free_orphans(is_gone):
             log.warning("run %s goes on: its worker is gone", run_id)
             self._bell.run(run_id, phase)
-        # Runs may wait for hours, and each round would add as many messages again: a queue gets no more than its workers
-        # are told by anyway.
+        # Runs may wait for hours, and each round would add as many messages again: a queue gets no more than
+        # its workers are told by anyway.
         for queue in set(QUEUES.values()):
             phases = [phase for phase, its in QUEUES.items() if its == queue]
             room = max(0, _ENOUGH - self._bell.waiting(queue))

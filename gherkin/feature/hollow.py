@@ -1,4 +1,5 @@
-"""Finds what cannot fail: Then steps without a word that could turn a scenario red, and classes that say they equal everything."""
+"""Finds what cannot fail: Then steps without a word that could turn a scenario red, and classes that say they
+equal everything."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -67,7 +68,8 @@ def assertionless(source: str, path: str = "") -> list[StepDefinition]:
 
 
 def equal_to_all(source: str) -> set[str]:
-    """Names of the classes in a Python source whose ``__eq__`` answers yes, or whose ``__ne__`` answers no, whatever it is asked; and ``mock.ANY``."""
+    """Names of the classes in a Python source whose ``__eq__`` answers yes, or whose ``__ne__`` answers no,
+    whatever it is asked; and ``mock.ANY``."""
     try:
         nodes = list(ast.walk(parse_module(source)))
         made = {
@@ -231,7 +233,8 @@ def _text(node: ast.expr) -> bool:
 
 
 def _same(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> bool:
-    """``1 == 1``, ``x is x``, ``len(x) >= 0``; two constants count as true, for a false comparison is seen soon enough."""
+    """``1 == 1``, ``x is x``, ``len(x) >= 0``; two constants count as true, for a false comparison is seen
+    soon enough."""
     if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
         return True
     if isinstance(operator, ast.GtE) and isinstance(left, ast.Call) and last_name(left.func) == "len":

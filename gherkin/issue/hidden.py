@@ -3,7 +3,10 @@
 import re
 
 # What is code is seen as it stands: this comes first wherever a piece of the text could be both.
-_CODE = r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[^\n]*\n(?:.*?^[ ]{0,3}(?P=mark)[`~]*[ \t]*$|.*\Z)|(?<!`)(?P<ticks>`{1,9})(?!`).*?(?<!`)(?P=ticks)(?!`)"
+_CODE = (
+    r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[^\n]*\n(?:.*?^[ ]{0,3}(?P=mark)[`~]*[ "
+    r"\t]*$|.*\Z)|(?<!`)(?P<ticks>`{1,9})(?!`).*?(?<!`)(?P=ticks)(?!`)"
+)
 _COMMENT = r"<!--.*?(?:-->|\Z)"
 _WHITE = r"(?:#fff(?:fff)?\b|white\b|transparent\b|rgba?\(\s*255\s*,\s*255\s*,\s*255)"
 _UNSEEN_STYLE = (
@@ -33,9 +36,9 @@ _TAGS = range(0xE0020, 0xE007F)
 def visible(text: str) -> tuple[str, tuple[str, ...]]:
     """(`text` as people see it, what was taken out of it, in order).
 
-    Taken out are HTML comments, elements and formulas that are hidden or white, link definitions that serve as
-    comments, and characters without a width or that turn the direction of text; the last are given by their code
-    points, or by the letters they spell.
+    Taken out are HTML comments, elements and formulas that are hidden or white, link definitions that serve
+    as comments, and characters without a width or that turn the direction of text; the last are given by
+    their code points, or by the letters they spell.
     """
     hidden: list[str] = []
 

@@ -60,7 +60,8 @@ RULES: dict[Code, tuple[Level, str]] = {
     ),
     "implementation-words": (
         "warning",
-        "Classes, functions, loops, status codes: say what can be observed. Words that the project itself speaks "
+        "Classes, functions, loops, status codes: say what can be observed. Words that the project itself "
+        "speaks "
         "of (its domain language, its steps, the feature's head) are fine, such as “SQL” in a parser of SQL.",
     ),
     "unused-column": ("warning", "A column of the examples that no step uses."),

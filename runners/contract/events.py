@@ -19,9 +19,9 @@ ModelPhase = Literal[
 class SpecWritten(Frozen):
     """The feature file is committed and from now on locked by `sha256` (of its bytes, hex).
 
-    `kind` says how the change will be proven; a chore has no feature (`path` is empty). With `shadow` the feature and its steps are
-    not part of the change. `findings` is what the linter says of it, `questions` what the model would ask the author, and `told` how many of the
-    run's instructions are in it.
+    `kind` says how the change will be proven; a chore has no feature (`path` is empty). With `shadow` the
+    feature and its steps are not part of the change. `findings` is what the linter says of it, `questions`
+    what the model would ask the author, and `told` how many of the run's instructions are in it.
     """
 
     type: Literal["SpecWritten"] = "SpecWritten"
@@ -38,7 +38,10 @@ class SpecWritten(Frozen):
 
 
 class BaseSuite(Frozen):
-    """One suite on the base commit. `failing` are the first of its failing tests; `problem` is why it says nothing, if so."""
+    """One suite on the base commit.
+
+    `failing` are the first of its failing tests; `problem` is why it says nothing, if so.
+    """
 
     name: str
     counts: Counts
@@ -50,9 +53,9 @@ class BaseSuite(Frozen):
 class BaselineReached(Frozen):
     """The environment is ready and the suites were run on the commit `base`, before anything was changed.
 
-    `environment_s` is how many seconds it took to have the environment; the outcomes of all tests are in an artifact.
-    `setup` are the commands of a model that made it, where the repository's own files did not. `notes` say what could
-    not be installed.
+    `environment_s` is how many seconds it took to have the environment; the outcomes of all tests are in an
+    artifact. `setup` are the commands of a model that made it, where the repository's own files did not.
+    `notes` say what could not be installed.
     """
 
     type: Literal["BaselineReached"] = "BaselineReached"
@@ -79,10 +82,11 @@ class PromptSent(Frozen):
 
 
 class Instructed(Frozen):
-    """Somebody with rights wrote on the issue or pull request while the run was on; the model hears of it before its next turn.
+    """Somebody with rights wrote on the issue or pull request while the run was on; the model hears of it
+    before its next turn.
 
-    With `corrects` it is what they made of the scenarios in the bot's own comment: it says how they should be, and not yet that
-    they are approved.
+    With `corrects` it is what they made of the scenarios in the bot's own comment: it says how they should
+    be, and not yet that they are approved.
     """
 
     type: Literal["Instructed"] = "Instructed"
@@ -95,8 +99,9 @@ class Instructed(Frozen):
 class ModelReplied(Frozen):
     """One turn: the model's answer. `seconds` is the wall time of the request.
 
-    `runtime` is the name of the model's runtime and `cost` what the reply cost, in US dollars. Where calls had to be found
-    in the answer, or mended, `rescued` is the format they were written in, and `said` the text as it came.
+    `runtime` is the name of the model's runtime and `cost` what the reply cost, in US dollars. Where calls
+    had to be found in the answer, or mended, `rescued` is the format they were written in, and `said` the
+    text as it came.
     """
 
     type: Literal["ModelReplied"] = "ModelReplied"
@@ -121,8 +126,8 @@ class ModelSwitched(Frozen):
 class Condensed(Frozen):
     """What is older than the newest `kept` messages was shortened, in the way of `step`, for want of room.
 
-    `tokens` is how long the conversation was taken to be. `summary` is the model's own of what gave way; without one, `problem` says why
-    a list of the calls stands in its place.
+    `tokens` is how long the conversation was taken to be. `summary` is the model's own of what gave way;
+    without one, `problem` says why a list of the calls stands in its place.
     """
 
     type: Literal["Condensed"] = "Condensed"
@@ -146,8 +151,9 @@ class Advised(Frozen):
 class ToolCalled(Frozen):
     """One tool call and its result: an entry of the audit trail (`runners/loop/audit.py`).
 
-    The arguments of `call` are without secrets. `text` is what the model was told, `data` the structured part;
-    `seconds` is the wall time of the call. `capability` is what it needed and `denied` whether the policy refused it.
+    The arguments of `call` are without secrets. `text` is what the model was told, `data` the structured
+    part; `seconds` is the wall time of the call. `capability` is what it needed and `denied` whether the
+    policy refused it.
     """
 
     type: Literal["ToolCalled"] = "ToolCalled"
@@ -166,7 +172,10 @@ class ToolCalled(Frozen):
 
 
 class Committed(Frozen):
-    """The work in hand was committed on the run's branch; `audit` is the hash of the audit trail's newest entry."""
+    """The work in hand was committed on the run's branch.
+
+    `audit` is the hash of the audit trail's newest entry.
+    """
 
     type: Literal["Committed"] = "Committed"
     commit: str

@@ -42,7 +42,8 @@ class RunSettings(Frozen):
 
     features: Literal["auto", "commit", "shadow"] = Field(
         default="auto",
-        description="Whether scenarios and steps are part of the pull request (`commit`), or run beside a change that brings tests in the "
+        description="Whether scenarios and steps are part of the pull request (`commit`), or run beside a "
+        "change that brings tests in the "
         "repository's own style (`shadow`); `auto`: commit where the repository has features already.",
     )
     features_folder: str = Field(
@@ -52,25 +53,30 @@ class RunSettings(Frozen):
     )
     setup: tuple[str, ...] = Field(
         default=(),
-        description="Commands that install dependencies into the virtual environment /env/venv, which is active; only "
+        description="Commands that install dependencies into the virtual environment /env/venv, which is "
+        "active; only "
         "they may reach package registries. Empty: found by trying what the repository's files say "
         "([environments.md](environments.md)).",
     )
     env: dict[str, str] = Field(
         default={},
-        description="Environment variables for tests and all other commands, such as `DJANGO_SETTINGS_MODULE`. They can be "
+        description="Environment variables for tests and all other commands, such as "
+        "`DJANGO_SETTINGS_MODULE`. They can be "
         "read by anybody: no secrets.",
     )
     behave: str = Field(
         default="",
         pattern=r"^(python3? \S.* behave.*)?$",
-        description="The command that runs behave where `python -m behave` is not enough, such as `python manage.py behave`. "
+        description="The command that runs behave where `python -m behave` is not enough, such as `python "
+        "manage.py behave`. "
         "Not set: found, where behave-django is a dependency.",
     )
     services: tuple[Literal["postgres", "redis"], ...] | None = Field(
         default=None,
-        description="Services that are started, empty, for each run of a suite: PostgreSQL on 127.0.0.1:5432 (account and "
-        "password `postgres`; `DATABASE_URL`, `PGHOST`, … are set), Redis on 127.0.0.1:6379 (`REDIS_URL`). Not set: "
+        description="Services that are started, empty, for each run of a suite: PostgreSQL on "
+        "127.0.0.1:5432 (account and "
+        "password `postgres`; `DATABASE_URL`, `PGHOST`, … are set), Redis on 127.0.0.1:6379 (`REDIS_URL`). "
+        "Not set: "
         "those that the CI or a compose file starts, where this machine has them.",
     )
     commands: tuple[str, ...] = Field(
@@ -84,12 +90,14 @@ class RunSettings(Frozen):
         ...,
     ] = Field(
         default=(),
-        description="The repository's own tests: names of known tools, or `{name, command, format}`; empty: pytest. "
+        description="The repository's own tests: names of known tools, or `{name, command, format}`; "
+        "empty: pytest. "
         "behave runs besides, where there are features.",
     )
     edited: dict[str, str] | None = Field(
         default=None,
-        description="Commands (by glob of the path, with `{path}` in it) that are run on a file as soon as a model has changed it; what they say when "
+        description="Commands (by glob of the path, with `{path}` in it) that are run on a file as soon as "
+        "a model has changed it; what they say when "
         "they fail goes to the model. Not set: `ruff check`, where pyproject.toml configures ruff.",
     )
     protected: tuple[str, ...] = Field(
@@ -97,7 +105,8 @@ class RunSettings(Frozen):
     )
     changed_tests: Literal["report", "fail"] = Field(
         default="report",
-        description="What happens when a change edits an existing test that fails as it was before: the pull request names it, "
+        description="What happens when a change edits an existing test that fails as it was before: the "
+        "pull request names it, "
         "or the verdict is red.",
     )
     diff: DiffLimits = DiffLimits()
@@ -109,7 +118,10 @@ class RunSettings(Frozen):
         default=35,
         ge=0,
         le=100,
-        description="What an issue without scenarios must at least score with the coach, or the bot asks before it begins; 0: never.",
+        description=(
+            "What an issue without scenarios must at least score with the coach, or the bot asks "
+            "before it begins; 0: never."
+        ),
     )
     max_scenarios: int = Field(
         default=8, ge=1, le=50, description="Scenarios a model may write for an issue."
@@ -118,7 +130,8 @@ class RunSettings(Frozen):
         default=2,
         ge=0,
         le=3,
-        description="Further examples of each scenario that a model writes, and that the model which implements never sees; "
+        description="Further examples of each scenario that a model writes, and that the model which "
+        "implements never sees; "
         "0: none.",
     )
     budget: Budget = Budget()
@@ -129,7 +142,8 @@ class RunSettings(Frozen):
 def claim_of(
     settings: RunSettings, *, base: str, head: str, feature: str, feature_sha256: str, **more: Any
 ) -> Claim:
-    """What a verdict is asked about in a repository with these `settings`; `more` are further fields of the claim."""
+    """What a verdict is asked about in a repository with these `settings`; `more` are further fields of the
+    claim."""
     return Claim(
         base=base,
         head=head,

@@ -70,7 +70,10 @@ class Allowances(Frozen):
 
 
 class OperatorLimits(Frozen):
-    """The operator's limits file. Without one a run may work in its workspace, and reach nothing beyond it."""
+    """The operator's limits file.
+
+    Without one a run may work in its workspace, and reach nothing beyond it.
+    """
 
     allow: tuple[Pattern, ...] = Field(
         default=("files.*", "git.*", "shell.*", "tests.*"),
@@ -92,7 +95,9 @@ class OperatorLimits(Frozen):
     )
     container_engine: tuple[str, ...] = Field(
         default=(),
-        description="docker or podman with its global options, such as `[podman, --runtime=runc]`; empty: none.",
+        description=(
+            "docker or podman with its global options, such as `[podman, --runtime=runc]`; empty: none."
+        ),
     )
 
     @field_validator("container_engine")

@@ -1,7 +1,7 @@
 """What the set-up made inside the checkout: compiled extensions, version files, generated code.
 
-It belongs to the environment: each checkout gets it, no commit does, and what was compiled is compiled again when
-its sources are others.
+It belongs to the environment: each checkout gets it, no commit does, and what was compiled is compiled again
+when its sources are others.
 """
 
 import hashlib
@@ -63,7 +63,8 @@ def _files(root: Path, path: str) -> Iterable[str]:
 
 
 def lay(built: Path, paths: Iterable[str], root: Path) -> None:
-    """Put built files into the checkout `root` where it has none of that name, and keep them out of its commits.
+    """Put built files into the checkout `root` where it has none of that name, and keep them out of its
+    commits.
 
     A link in the checkout is never followed: its commit is from strangers, and commands may be changing it.
     """
@@ -109,8 +110,10 @@ def rebuild(
     for number, package in enumerate(packages):
         plain = "-c 'import setuptools; setuptools.setup()'"
         line = (
-            f"cd {shlex.quote(f'./{package.folder}')} && if [ -e setup.py ]; then set -- setup.py; else set -- {plain}; fi; "
-            f'{builder} "$@" --quiet build_ext --inplace --force --build-temp /tmp/build-{number} --build-lib /tmp/lib-{number}'
+            f"cd {shlex.quote(f'./{package.folder}')} && if [ -e setup.py ]; then set -- setup.py; else "
+            f"set -- {plain}; fi; "
+            f'{builder} "$@" --quiet build_ext --inplace --force --build-temp /tmp/build-{number} '
+            f"--build-lib /tmp/lib-{number}"
         )
         result = run(line)
         if result.exit_code != 0:

@@ -24,10 +24,12 @@ _NO_PACKAGE = re.compile(
     r"Multiple top-level (packages|modules) discovered|Unable to determine which files to ship"
 )
 COLLECT = "python -m pytest --collect-only -q --continue-on-collection-errors -o cache_dir=/tmp/pytest-cache"
-# pytest rewrites its plugins' asserts when it loads them, and keeps the result where it may write: here, and not in later sandboxes.
+# pytest rewrites its plugins' asserts when it loads them, and keeps the result where it may write: here, and
+# not in later sandboxes.
 _PRIME = (
     "nothing=$(mktemp -d); env -u PYTHONDONTWRITEBYTECODE "
-    f'{_PYTHON} -m pytest --collect-only -p no:cacheprovider -c /dev/null --rootdir "$nothing" "$nothing" >/dev/null 2>&1 || true'
+    f'{_PYTHON} -m pytest --collect-only -p no:cacheprovider -c /dev/null --rootdir "$nothing" "$nothing" '
+    ">/dev/null 2>&1 || true"
 )
 _MAX_TRIES = 12
 _TELLING = re.compile(r"error|fatal|not found|no such|because|cannot|failed|unsatisfiable|mismatch", re.I)
@@ -43,9 +45,10 @@ class EnvironmentBroken(ScenaristError):
 class Installer:
     """Carries out one plan.
 
-    `run` runs a bash command line in the set-up sandbox, at the root of the checkout; `offline` one in a sandbox as
-    tests have it. `version` is the version that packages get which take theirs from git, `own_modules` are names of the repository's own modules. What could not be done
-    is in `notes`, one sentence each; `variables` are those that tox sets for the tests.
+    `run` runs a bash command line in the set-up sandbox, at the root of the checkout; `offline` one in a
+    sandbox as tests have it. `version` is the version that packages get which take theirs from git,
+    `own_modules` are names of the repository's own modules. What could not be done is in `notes`, one
+    sentence each; `variables` are those that tox sets for the tests.
     """
 
     def __init__(
@@ -116,7 +119,10 @@ class Installer:
         return part.model_copy(update={"words": tuple(kept)})
 
     def _parts(self, parts: Sequence[Part]) -> None:
-        """Install all at once, so that versions fit each other; else what is needed, then each of the others."""
+        """Install all at once, so that versions fit each other.
+
+        Else what is needed, then each of the others.
+        """
         parts = [part for part in parts if part.words]
         if not parts or self._pip([word for part in parts for word in part.words]).exit_code == 0:
             return
@@ -160,7 +166,8 @@ class Installer:
             raise EnvironmentBroken(told)
 
     def _editable(self, flags: str, what: str) -> CommandResult:
-        """`--refresh`: a build that uv remembers leaves nothing in a new checkout, where its files have to be."""
+        """`--refresh`: a build that uv remembers leaves nothing in a new checkout, where its files have to
+        be."""
         names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSION")
         version = " ".join(f"{name}={shlex.quote(self._version)}" for name in names) if self._version else ""
         words = f"uv pip install --quiet --refresh {flags}--python {_PYTHON} --editable {shlex.quote(what)}"

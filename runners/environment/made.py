@@ -29,8 +29,9 @@ class Made(Frozen):
 class Environment(Frozen):
     """What commands get besides the workspace: `folder` at ``/env`` (None: nothing), and variables.
 
-    `notes` are sentences about what could not be installed. `built` are files that the set-up made in the checkout, kept in
-    `folder`. `packages` are compiled ones, from sources that `sources` stands for. `services` are started for suites.
+    `notes` are sentences about what could not be installed. `built` are files that the set-up made in the
+    checkout, kept in `folder`. `packages` are compiled ones, from sources that `sources` stands for.
+    `services` are started for suites.
     """
 
     folder: Path | None = None
@@ -63,8 +64,8 @@ class Environment(Frozen):
     ) -> Sandbox:
         """A sandbox of the checkout `root` with the environment in it, read-only.
 
-        Before each command, built files that are missing are put there, and compiled ones are compiled anew when
-        their sources have changed. If that fails, its output is the command's.
+        Before each command, built files that are missing are put there, and compiled ones are compiled anew
+        when their sources have changed. If that fails, its output is the command's.
         """
         sandbox = Sandbox(
             root,

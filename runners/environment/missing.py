@@ -43,7 +43,10 @@ _OPTIONS = (
 
 
 # Finds the signatures and definitions in test files that name one of these fixtures.
-LOOK_FOR_FIXTURES = f"grep -rhoE 'def [A-Za-z_0-9]+\\([^)]*\\b({'|'.join(_FIXTURES)})\\b|def ({'|'.join(_FIXTURES)})\\(' --include='*test*.py' . | sort -u"
+LOOK_FOR_FIXTURES = (
+    f"grep -rhoE 'def [A-Za-z_0-9]+\\([^)]*\\b({'|'.join(_FIXTURES)})\\b|def "
+    f"({'|'.join(_FIXTURES)})\\(' --include='*test*.py' . | sort -u"
+)
 
 
 def plugins_for_fixtures(said: str) -> list[str]:
@@ -62,7 +65,10 @@ class Missing(Frozen):
 
 
 def missing_from(said: str, own: frozenset[str] = frozenset()) -> Missing:
-    """What the output of a test runner says is missing. Names that begin with one of `own` are the repository's."""
+    """What the output of a test runner says is missing.
+
+    Names that begin with one of `own` are the repository's.
+    """
     names = list(dict.fromkeys([*_MODULE.findall(said), *_FILTER.findall(said)]))
     plugins = [_FIXTURES[name] for name in _FIXTURE.findall(said) if name in _FIXTURES]
     for match in _REQUIRED.finditer(said):

@@ -1,7 +1,7 @@
 """The repository's own dependencies: installed once, before a model takes part, then read-only.
 
-This is the only step whose commands reach a network, and of that only package registries. It works on the base
-commit alone, so that nothing a model wrote is ever run with a network.
+This is the only step whose commands reach a network, and of that only package registries. It works on the
+base commit alone, so that nothing a model wrote is ever run with a network.
 """
 
 import fcntl
@@ -48,8 +48,8 @@ _FORMAT = 2
 class Environments:
     """Builds and keeps environments below the state folder, one for each repository and set of dependencies.
 
-    `registries` are hosts that the set-up step may reach besides the public registries and those that this machine's
-    package managers are configured for.
+    `registries` are hosts that the set-up step may reach besides the public registries and those that this
+    machine's package managers are configured for.
     """
 
     def __init__(
@@ -72,9 +72,9 @@ class Environments:
     ) -> Environment:
         """The environment of the commit `base`, built if it is not there.
 
-        `setup`, `env` and `services` are the keys of the repository's configuration; without `services` those that its
-        CI starts are taken, where this machine has them. `touched` are paths that the
-        task is about, for repositories of several packages. Raises `EnvironmentBroken` and `NoFittingPython`.
+        `setup`, `env` and `services` are the keys of the repository's configuration; without `services` those
+        that its CI starts are taken, where this machine has them. `touched` are paths that the task is about,
+        for repositories of several packages. Raises `EnvironmentBroken` and `NoFittingPython`.
         """
         sources = Sources.of_commit(mirror.path, base)
         source_folder = (

@@ -13,11 +13,13 @@ from runners.environment.prepare import own_modules
 
 
 class NotReady(EnvironmentBroken):
-    """The repository's tests cannot be run on its default branch, because something that they need is not installed."""
+    """The repository's tests cannot be run on its default branch, because something that they need is not
+    installed."""
 
     code = "SCN-3204"
     next_step = (
-        "Set `setup:` in .scenarist.yml to the commands that install what is missing (`scenarist init` tries them), "
+        "Set `setup:` in .scenarist.yml to the commands that install what is missing (`scenarist init` "
+        "tries them), "
         "and set the label again."
     )
 
@@ -43,7 +45,10 @@ class _Ran(Protocol):
 
 
 class Readiness(Frozen):
-    """Whether the tests of the base can be run. If not: the first cause, and files that may name what is missing."""
+    """Whether the tests of the base can be run.
+
+    If not: the first cause, and files that may name what is missing.
+    """
 
     ready: bool = True
     cause: str = ""
@@ -64,8 +69,8 @@ class Readiness(Frozen):
 def judge(runs: Mapping[str, _Ran], sources: Sources, notes: Sequence[str] = ()) -> Readiness:
     """Judge the runs of the base's suites (by name); `notes` are those of the environment.
 
-    It is not ready when a suite could not be run at all for want of something, or when at least half of its files
-    could not. Tests that fail for other reasons are the repository's own affair.
+    It is not ready when a suite could not be run at all for want of something, or when at least half of its
+    files could not. Tests that fail for other reasons are the repository's own affair.
     """
     own = own_modules(sources)
     for name, run in runs.items():

@@ -1,8 +1,9 @@
 """The only way out of the set-up step: a proxy that reaches package registries and nothing else.
 
 The sandbox of the step has a network of its own, without any address but loopback. In it a small program
-(`inside/scenarist_setup.py`) hands connections on, through a socket file, to the proxy here. That speaks HTTP as
-a proxy does: CONNECT, https://www.rfc-editor.org/rfc/rfc9110#name-connect, and plain requests with a whole URL.
+(`inside/scenarist_setup.py`) hands connections on, through a socket file, to the proxy here. That speaks HTTP
+as a proxy does: CONNECT, https://www.rfc-editor.org/rfc/rfc9110#name-connect, and plain requests with a whole
+URL.
 """
 
 import base64
@@ -106,7 +107,8 @@ def _pip_settings() -> dict[str, str]:
 
 
 def _uv_index(*, default: bool) -> str:
-    """The indexes in uv's files, https://docs.astral.sh/uv/concepts/configuration-files/: the default one, or the others."""
+    """The indexes in uv's files, https://docs.astral.sh/uv/concepts/configuration-files/: the default one, or
+    the others."""
     found: list[str] = []
     for place in (Path("/etc/uv/uv.toml"), Path.home() / ".config/uv/uv.toml"):
         try:
@@ -153,8 +155,8 @@ def hosts_of(settings: Mapping[str, str]) -> list[str]:
 class Proxy:
     """A proxy on a socket file at `path`, as a context manager.
 
-    `operator` are more hosts (``name``, ``name:port`` or ``*.name``), which may lie in a private network or on this
-    machine. What was refused is in `refused`.
+    `operator` are more hosts (``name``, ``name:port`` or ``*.name``), which may lie in a private network or
+    on this machine. What was refused is in `refused`.
     """
 
     def __init__(self, path: Path, operator: Sequence[str] = ()) -> None:
@@ -178,7 +180,10 @@ class Proxy:
         self._thread.join()
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """A connection to a registry, through the machine's own proxy where it has one. Raises `PermissionError` or `OSError`."""
+        """A connection to a registry, through the machine's own proxy where it has one.
+
+        Raises `PermissionError` or `OSError`.
+        """
         name = host.lower().rstrip(".")
         known = self._is_operators(name, port)
         if not known and not (name in PUBLIC and port in _PORTS):

@@ -1,7 +1,8 @@
-"""PostgreSQL and Redis for suites that need them: the machine's own programs, started in the sandbox of the suite.
+"""PostgreSQL and Redis for suites that need them: the machine's own programs, started in the sandbox of the
+suite.
 
-They listen on 127.0.0.1 of the sandbox's own network and on sockets in its private /tmp, begin empty, and end with
-the command.
+They listen on 127.0.0.1 of the sandbox's own network and on sockets in its private /tmp, begin empty, and end
+with the command.
 """
 
 import shutil
@@ -40,7 +41,10 @@ class ServiceMissing(ScenaristError):
     """A service that the repository's tests need is not installed on this machine."""
 
     code = "SCN-3203"
-    next_step = "Install Debian's packages `postgresql` or `redis-server` on the runner, or remove it from `services:`."
+    next_step = (
+        "Install Debian's packages `postgresql` or `redis-server` on the runner, or remove it from "
+        "`services:`."
+    )
 
 
 def launcher(sandbox: Sandbox, services: Sequence[str]) -> None:

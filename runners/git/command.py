@@ -74,7 +74,8 @@ class PushRefused(GitFailed):
 
     code = "SCN-3104"
     next_step = (
-        "Let the bot push to `agent/…` branches: look at the repository's rulesets, branch protection and push rules; "
+        "Let the bot push to `agent/…` branches: look at the repository's rulesets, branch protection and "
+        "push rules; "
         "then comment `/agent retry publish`."
     )
 
@@ -108,10 +109,11 @@ def git(
     """Run ``git args…`` on `git_dir` (never discovering one) and return its standard output.
 
     `header` (an ``Authorization: …`` line) reaches git through the environment only. Output that is not
-    UTF-8 keeps its bytes as surrogates. `launcher` are words put before the command; where they lead into another
-    mount namespace, `git_dir` and `work_tree` are paths in it. `timeout` is in seconds. `exclude` is a file of
-    patterns that count as ignored. With `fsck` objects that arrive are checked: old histories hold malformed ones, so
-    only what runners made is. Raises `GitFailed` with what git says of the cause, unless `check` is off.
+    UTF-8 keeps its bytes as surrogates. `launcher` are words put before the command; where they lead into
+    another mount namespace, `git_dir` and `work_tree` are paths in it. `timeout` is in seconds. `exclude` is
+    a file of patterns that count as ignored. With `fsck` objects that arrive are checked: old histories hold
+    malformed ones, so only what runners made is. Raises `GitFailed` with what git says of the cause, unless
+    `check` is off.
     """
     environment = {
         **_ENVIRONMENT,
@@ -174,7 +176,8 @@ _TELLING = re.compile(
     re.I,
 )
 _COMMON = re.compile(
-    r"Could not read from remote repository|Please make sure you have|^and the repository exists|^remote: (?:Enumerating|Counting|Compressing|Total)"
+    r"Could not read from remote repository|Please make sure you have|^and the repository exists|^remote: "
+    r"(?:Enumerating|Counting|Compressing|Total)"
 )
 
 
@@ -191,7 +194,10 @@ def _telling(text: str) -> str:
 
 
 def changed_files(git_dir: Path, base: str, head: str) -> list[tuple[str, str]]:
-    """(status letter, path) of every file that differs between two commits; renames count as delete and add."""
+    """(status letter, path) of every file that differs between two commits.
+
+    Renames count as delete and add.
+    """
     out = git("diff", "--name-status", "--no-renames", "-z", base, head, git_dir=git_dir)
     parts = out.split("\0")
     return list(zip(parts[0::2], parts[1::2], strict=False))
@@ -284,7 +290,8 @@ def is_ancestor(git_dir: Path, commit: str, tip: str) -> bool:
 
 
 def conflicts(git_dir: Path, ours: str, theirs: str) -> list[str]:
-    """The files in which merging two commits would conflict; nothing is written to a branch or a working tree.
+    """The files in which merging two commits would conflict; nothing is written to a branch or a working
+    tree.
 
     Raises `GitFailed`, for one where git is older than 2.38.
     """
@@ -311,7 +318,8 @@ def push(
     commit: str,
     beneath: bool = False,
 ) -> None:
-    """Push `commit`, which is what a bundle carries (the first parent of it: `beneath`), to `branch` of `url`.
+    """Push `commit`, which is what a bundle carries (the first parent of it: `beneath`), to `branch` of
+    `url`.
 
     A pristine repository borrowing the objects of `source` does it, so that nothing a runner may have left
     in a configuration is read beside the credential. `expected` is the commit the branch must be at (None:
@@ -329,7 +337,8 @@ def push(
         if sha != commit:
             raise GitFailed(
                 f"The bundle carries {sha[:12]} and not {commit[:12]}.",
-                "What the runner handed over is not what was verified, so nothing was pushed: look at that machine, "
+                "What the runner handed over is not what was verified, so nothing was pushed: look at that "
+                "machine, "
                 "then retry the run from `implement`.",
             )
         git(

@@ -1,4 +1,5 @@
-"""Repositories on this machine, as people have them: linked worktrees, shallow and partial clones, somebody else's files."""
+"""Repositories on this machine, as people have them: linked worktrees, shallow and partial clones, somebody
+else's files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +55,8 @@ def git_dir_of(repo: Path) -> Path:
 
 
 def commit_of(git_dir: Path, name: str) -> str:
-    """The id of the commit that `name` (a branch, a tag, ``HEAD~1``, an id) stands for in a repository on this machine.
+    """The id of the commit that `name` (a branch, a tag, ``HEAD~1``, an id) stands for in a repository on
+    this machine.
 
     Raises `HistoryMissing` where only a part of the history is there, and `GitFailed`.
     """

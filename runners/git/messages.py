@@ -30,10 +30,11 @@ _ENOUGH = 4  # subjects, below which nothing is taken for a habit
 
 
 def habitual(text: str, kind: Kind, number: int, log: Sequence[str], limit: int = 200) -> str:
-    """A title that says `text` (a stranger's) in the way of the subjects in `log`, at most `limit` characters long.
+    """A title that says `text` (a stranger's) in the way of the subjects in `log`, at most `limit`
+    characters long.
 
-    It takes over their prefix (the type of a conventional commit, or the number of an issue), the case of their first letter,
-    and whether they end in a full stop. `number` is the issue, 0 if there is none.
+    It takes over their prefix (the type of a conventional commit, or the number of an issue), the case of
+    their first letter, and whether they end in a full stop. `number` is the issue, 0 if there is none.
     """
     plain = " ".join(text.split())
     plain = _LABEL.sub("", plain, count=1) if _LABEL.match(plain) else plain
@@ -54,7 +55,8 @@ def habitual(text: str, kind: Kind, number: int, log: Sequence[str], limit: int 
 def commit_subject(verb: str, text: str, kind: Kind, number: int, log: Sequence[str]) -> str:
     """The subject of a commit that does `verb` ("Implement") to what an issue's title (`text`) asks for.
 
-    It has the prefix that the subjects in `log` have; where they have none, it names the verb and the `number`.
+    It has the prefix that the subjects in `log` have; where they have none, it names the verb and the
+    `number`.
     """
     prefix = _prefix_of(log, kind, number)
     if not prefix:
@@ -68,7 +70,8 @@ def commit_subject(verb: str, text: str, kind: Kind, number: int, log: Sequence[
 
 
 def shortened(text: str, limit: int = MAX_SUBJECT) -> str:
-    """A stranger's `text` defused, on one line of at most `limit` characters, cut between words where that is possible."""
+    """A stranger's `text` defused, on one line of at most `limit` characters, cut between words where that is
+    possible."""
     flat = one_line(text, 10 * limit)
     if len(flat) <= limit:
         return flat
@@ -91,7 +94,10 @@ def _own(log: Sequence[str]) -> list[str]:
 
 
 def _prefix_of(log: Sequence[str], kind: Kind, number: int) -> str:
-    """The prefix that more than half of the subjects have, for this kind and issue; empty if they have none."""
+    """The prefix that more than half of the subjects have, for this kind and issue.
+
+    Empty if they have none.
+    """
     subjects = _own(log)
     if len(subjects) < _ENOUGH:
         return ""

@@ -1,8 +1,8 @@
 """The git a model sees: local work on one worktree, by the bot's own hardened git outside the sandbox.
 
-There is no clone, fetch, push, remote or config: those are the bot's. Branches and the stash are references of this
-worktree alone (``refs/worktree/``, git-worktree(1)) and go with it; what counts in the end is the tree, which the
-bot commits as one.
+There is no clone, fetch, push, remote or config: those are the bot's. Branches and the stash are references
+of this worktree alone (``refs/worktree/``, git-worktree(1)) and go with it; what counts in the end is the
+tree, which the bot commits as one.
 """
 
 import contextlib
@@ -23,11 +23,13 @@ class GitRefused(Exception):
 
 
 class TreeGit:
-    """Git on one worktree. `run` is git with its directories set, `stage` adds everything to the index, and `base` is
-    the commit the run started from.
+    """Git on one worktree.
 
-    Everything in the tree counts, whether added or not. A `path` is relative and literal: it may begin with ``-`` or
-    ``:``. Methods return git's words and raise `GitRefused`.
+    `run` is git with its directories set, `stage` adds everything to the index, and `base` is the commit the
+    run started from.
+
+    Everything in the tree counts, whether added or not. A `path` is relative and literal: it may begin with
+    ``-`` or ``:``. Methods return git's words and raise `GitRefused`.
     """
 
     def __init__(self, run: Callable[..., str], stage: Callable[[], None], base: str) -> None:

@@ -31,9 +31,10 @@ def git_in_tree(*args: str, mirror: Path, git_dir: Path, root: Path, exclude: Pa
 
     `exclude` is a file with patterns of what git does not add; it may be missing.
 
-    A path that git has looked at may be a link a moment later. So git runs where there is nothing that a link could
-    lead to: in a mount namespace with the worktree, and with the repository at a place that cannot be guessed. On a
-    machine without a sandbox, where commands are not confined either, it runs as it is. Raises `GitFailed`.
+    A path that git has looked at may be a link a moment later. So git runs where there is nothing that a link
+    could lead to: in a mount namespace with the worktree, and with the repository at a place that cannot be
+    guessed. On a machine without a sandbox, where commands are not confined either, it runs as it is. Raises
+    `GitFailed`.
     """
     command = next((word for word in args if not word.startswith("-")), "")
     if command in _WITHOUT_TREE:
@@ -53,9 +54,11 @@ def git_in_tree(*args: str, mirror: Path, git_dir: Path, root: Path, exclude: Pa
 
 
 def prepare_for_git(root: Path) -> None:
-    """Remove nested repositories of the worktree `root`, and give its files permissions that git can work with.
+    """Remove nested repositories of the worktree `root`, and give its files permissions that git can work
+    with.
 
-    The files of a nested repository stay. No link is followed. Raises `GitFailed` for one that cannot be removed.
+    The files of a nested repository stay. No link is followed. Raises `GitFailed` for one that cannot be
+    removed.
     """
     for path, fd, entries in folders(root):
         for entry in list(entries):
@@ -72,7 +75,8 @@ def prepare_for_git(root: Path) -> None:
 
 
 def _make_usable(folder: int, entry: os.DirEntry[str]) -> None:
-    """Let the owner read a file or enter a folder, and take away a file's set-user-ID and set-group-ID bits."""
+    """Let the owner read a file or enter a folder, and take away a file's set-user-ID and set-group-ID
+    bits."""
     try:
         mode = entry.stat(follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode):

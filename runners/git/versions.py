@@ -1,4 +1,5 @@
-"""The version of a commit, for packages that take theirs from git: the set-up's sandbox shows them no git directory."""
+"""The version of a commit, for packages that take theirs from git: the set-up's sandbox shows them no git
+directory."""
 
 import re
 from pathlib import Path
@@ -10,7 +11,8 @@ _DESCRIBED = re.compile(r"^(?P<tag>.+)-(?P<distance>\d+)-g[0-9a-f]+$")
 
 
 def version_of(git_dir: Path, commit: str, metadata: str = "") -> str:
-    """The version of `commit` by the newest tag before it, as setuptools-scm counts: ``1.2``, or ``1.3.dev4`` after it.
+    """The version of `commit` by the newest tag before it, as setuptools-scm counts: ``1.2``, or
+    ``1.3.dev4`` after it.
 
     Without a tag it is the version in `metadata` (the text of a PKG-INFO), else ``0.1.dev0``.
     """

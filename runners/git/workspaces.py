@@ -21,7 +21,8 @@ from runners.sandbox.removal import remove_tree
 
 # The file in a mirror that says that it was made to the end.
 _MADE = "scenarist-mirror"
-# Where scenarios and steps lie that are not part of the change: only the bot's own checkouts have this folder.
+# Where scenarios and steps lie that are not part of the change: only the bot's own checkouts have this
+# folder.
 SHADOW = ".scenarist/shadow"
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,8 @@ log = logging.getLogger(__name__)
 # Written anew before each use, so that nothing a past run may have put there is ever read.
 _TRIES = 5
 _MIRROR_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
-# What a repository's `.gitattributes` may not ask for, because git fails where it is wrong: git stores files as they are.
+# What a repository's `.gitattributes` may not ask for, because git fails where it is wrong: git stores files
+# as they are.
 _ATTRIBUTES = "* !working-tree-encoding !filter\n"
 _EXCLUDE = "__pycache__/\n*.pyc\n.pytest_cache/\n.hypothesis/\n.mypy_cache/\n.ruff_cache/\n"
 
@@ -103,7 +105,8 @@ class Mirror:
             }
 
     def _make_room(self, branches: Sequence[str]) -> None:
-        """Remove branches whose names are in the way of others (``a`` and ``a/b``): the remote has them no longer."""
+        """Remove branches whose names are in the way of others (``a`` and ``a/b``): the remote has them no
+        longer."""
         known = git("for-each-ref", "--format=%(refname)", "refs/remotes/origin", git_dir=self.path).split()
         for ref in known:
             name = ref.removeprefix("refs/remotes/origin/")
@@ -172,7 +175,8 @@ class Mirror:
 
     def bundle(self, ref: str, *, base: str | None) -> bytes:
         """Pack `ref`, without what `base` already has, as a git bundle."""
-        # Not in the mirror: this needs no lock of it, and whoever takes that removes the lock files that lie there.
+        # Not in the mirror: this needs no lock of it, and whoever takes that removes the lock files that lie
+        # there.
         with tempfile.TemporaryDirectory(prefix="scenarist-out-") as tmp:
             packed = Path(tmp) / "work.bundle"
             exclude = [f"^{base}"] if base else []
@@ -181,7 +185,8 @@ class Mirror:
 
 
 def exclude_file(root: Path) -> Path:
-    """The file with patterns of what the worktree at `root` holds and no commit of it may: it lies outside of it."""
+    """The file with patterns of what the worktree at `root` holds and no commit of it may: it lies outside of
+    it."""
     return root.parent / "exclude"
 
 
@@ -208,7 +213,10 @@ class Worktree:
         return self.git("rev-parse", "HEAD")
 
     def stage(self) -> None:
-        """Add everything to the index. Nested repositories become plain files first: git would read their settings."""
+        """Add everything to the index.
+
+        Nested repositories become plain files first: git would read their settings.
+        """
         prepare_for_git(self.root)
         for tries_left in reversed(range(_TRIES)):
             try:
@@ -221,7 +229,10 @@ class Worktree:
             self.git("add", "--all", "--force", "--", SHADOW)  # whatever the repository ignores
 
     def restore(self) -> None:
-        """Make the files what HEAD says, and remove all others, whatever ran here. Nothing may be running now."""
+        """Make the files what HEAD says, and remove all others, whatever ran here.
+
+        Nothing may be running now.
+        """
         try:
             self.git("reset", "--quiet", "--hard")
             self.git("clean", "-ffdxq")
@@ -347,7 +358,8 @@ class Workspaces:
 def _end_sandboxes_of(home: Path) -> None:
     """Kill what still has a work folder mounted whose worker is gone.
 
-    A sandbox ends with the worker that made it; but one whose worker is killed in the moment before it begins is left to begin by itself.
+    A sandbox ends with the worker that made it; but one whose worker is killed in the moment before it begins
+    is left to begin by itself.
     """
     mounted = f"/{home.parent.name}/{home.name}/".encode()
     for mounts in Path("/proc").glob("[0-9]*/mountinfo"):

@@ -109,11 +109,11 @@ class Navigator(Protocol):
 class Agent:
     """One conversation with one model and one set of tools.
 
-    `log` stores events before anything depends on them: a reply before its calls are run, the results of a turn
-    together. It may raise to end the loop, as it does for a cancelled run. The first `finish` is answered with the
-    text of `checklist`; the second one ends the loop. `inbox` returns the messages that came in since it was last
-    called. `navigator` is asked for advice when the model repeats itself. `refusal` returns the reason why a
-    `finish` is not accepted, or an empty text.
+    `log` stores events before anything depends on them: a reply before its calls are run, the results of a
+    turn together. It may raise to end the loop, as it does for a cancelled run. The first `finish` is
+    answered with the text of `checklist`; the second one ends the loop. `inbox` returns the messages that
+    came in since it was last called. `navigator` is asked for advice when the model repeats itself. `refusal`
+    returns the reason why a `finish` is not accepted, or an empty text.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
 """The audit trail: every tool call of a run, with its role and result, each entry linked to the one before.
 
-An entry holds the hash of its own content and of the entry before it. An entry that is altered, removed, added or
-moved breaks the chain. The hash of the last entry is also in the commit's event and in the pull request, where
-somebody who can write to the database cannot change it. A shortened trail is noticed by that hash.
+An entry holds the hash of its own content and of the entry before it. An entry that is altered, removed,
+added or moved breaks the chain. The hash of the last entry is also in the commit's event and in the pull
+request, where somebody who can write to the database cannot change it. A shortened trail is noticed by that
+hash.
 """
 
 import hashlib

@@ -1,4 +1,7 @@
-"""Runs the calls of one reply: reading ones in parallel, writing ones in order. Each is metered and audited."""
+"""Runs the calls of one reply: reading ones in parallel, writing ones in order.
+
+Each is metered and audited.
+"""
 
 import threading
 import time
@@ -62,7 +65,8 @@ class Caller:
     def entry(
         self, call: ToolCall, result: ToolResult, seconds: float = 0.0, commands: Usage | None = None
     ) -> ToolCalled:
-        """Return the trail's entry for a call and its `result`, with the warning of a quota added to the answer.
+        """Return the trail's entry for a call and its `result`, with the warning of a quota added to the
+        answer.
 
         `commands` is what the commands of the call have used.
         """

@@ -16,7 +16,8 @@ _GONE = "\n[… the rest of this result was dropped to save room; make the call 
 
 CondenseStep = Literal["results", "digest"]
 
-# How many of the newest messages each step keeps: a share of the context, or a number if its length is unknown.
+# How many of the newest messages each step keeps: a share of the context, or a number if its length is
+# unknown.
 _KEPT_SHARE: Mapping[CondenseStep, float] = {"results": 0.35, "digest": 0.25}
 _KEPT: Mapping[CondenseStep, int] = {"results": 12, "digest": 8}
 
@@ -79,8 +80,8 @@ def condensed(messages: Sequence[Message], step: CondenseStep, kept: int, summar
     """Return `messages` with all but the fixed head and about the newest `kept` shortened.
 
     With ``results`` long tool results keep only their beginning. With ``digest`` whole turns are replaced by
-    `summary`, or by a list of their calls when it is empty; messages from people stay listed. The same messages
-    always give the same result.
+    `summary`, or by a list of their calls when it is empty; messages from people stay listed. The same
+    messages always give the same result.
     """
     head, cut = _old(messages, kept)
     old = messages[head:cut]
@@ -145,7 +146,8 @@ def _arguments(call: ToolCall) -> str:
 
 
 class Room:
-    """How much of a model's context a conversation uses: the server's count plus an estimate of what came since.
+    """How much of a model's context a conversation uses: the server's count plus an estimate of what came
+    since.
 
     `context_length` and `max_tokens` (of a reply) are in tokens; 0 means that the length is not known.
     """

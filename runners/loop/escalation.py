@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from runners.contract.events import ModelSwitched, RunnerEvent, VerdictReached
 
 TAKEN_OVER = (
-    "The engineer before you got stuck, and you take over. Look at the work with fresh eyes: what has been tried is above, "
+    "The engineer before you got stuck, and you take over. Look at the work with fresh eyes: what has been "
+    "tried is above, "
     "and need not be right."
 )
 

@@ -33,10 +33,11 @@ def advise(
     diff: str,
     so_far: Sequence[RunnerEvent],
 ) -> list[RunnerEvent]:
-    """Ask the navigator about the driver's conversation `work` and its `diff`; events that are not logged yet.
+    """Ask the navigator about the driver's conversation `work` and its `diff`; events that are not logged
+    yet.
 
-    None, when there is no navigator or it has advised as often as it may (`so_far` is the run's log). A navigator that cannot be asked is an event
-    with its `problem`, and no reason to stop. Raises `Cancelled`.
+    None, when there is no navigator or it has advised as often as it may (`so_far` is the run's log). A
+    navigator that cannot be asked is an event with its `problem`, and no reason to stop. Raises `Cancelled`.
     """
     if not services.models.has("navigator"):
         return []

@@ -57,8 +57,8 @@ def specify_prompt(
 ) -> list[Message]:
     """Return the conversation that asks for the scenarios of a work order.
 
-    `drafted` is the feature that was written before, `told` what people (name, text) said about it, and `fact`
-    what the verifier found.
+    `drafted` is the feature that was written before, `told` what people (name, text) said about it, and
+    `fact` what the verifier found.
     """
     mark = fence(run_id)
     env = _environment(mark)

@@ -1,4 +1,7 @@
-"""A second model reviews a proven change. Its remarks are published with the proof; serious ones return it once."""
+"""A second model reviews a proven change.
+
+Its remarks are published with the proof; serious ones return it once.
+"""
 
 import json
 from collections.abc import Sequence
@@ -44,7 +47,10 @@ REVIEW_SCHEMA: dict[str, Any] = {
 def review(
     job: Job, services: Services, mirror: Mirror, claim: Claim, background: RepositoryFacts
 ) -> Reviewed:
-    """Have the reviewer read the change. A failure to do so is recorded as its `problem` and stops nothing."""
+    """Have the reviewer read the change.
+
+    A failure to do so is recorded as its `problem` and stops nothing.
+    """
     diff = git("diff", *PLAIN, claim.base, claim.head, git_dir=mirror.path)
     feature = (services.artifact(FEATURE) or b"").decode(errors="replace")
     try:

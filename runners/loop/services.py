@@ -29,10 +29,10 @@ class Log(Protocol):
 class Services:
     """What a phase may use: this machine's workspaces and models, the run's log and artifacts.
 
-    `earlier` returns an artifact of another run on the same repository, `instructions` what people wrote while the
-    run was on. When `cancel` is set, running commands and model requests end within a moment. `operator` limits
-    what the model's tools may do, `redactor` knows this process's secrets, and `resources` are the databases and
-    the container engine of this machine.
+    `earlier` returns an artifact of another run on the same repository, `instructions` what people wrote
+    while the run was on. When `cancel` is set, running commands and model requests end within a moment.
+    `operator` limits what the model's tools may do, `redactor` knows this process's secrets, and `resources`
+    are the databases and the container engine of this machine.
     """
 
     workspaces: Workspaces

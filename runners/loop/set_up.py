@@ -1,4 +1,5 @@
-"""A model's commands for the set-up, where a repository's own files did not lead to an environment that is ready."""
+"""A model's commands for the set-up, where a repository's own files did not lead to an environment that is
+ready."""
 
 import json
 import re
@@ -39,9 +40,9 @@ def ask_for_setup(
 ) -> tuple[tuple[str, ...], list[ModelReplied]]:
     """Ask the model of the role `driver` for commands until the environment is ready, at most three times.
 
-    `attempt` makes an environment with these commands in the set-up sandbox, runs the base's suites in it and says
-    whether it is ready; it may raise `EnvironmentBroken`. Returns the commands that worked (none: nothing did), and the
-    replies, for the run's log. Raises what `ChatModel.reply` does.
+    `attempt` makes an environment with these commands in the set-up sandbox, runs the base's suites in it and
+    says whether it is ready; it may raise `EnvironmentBroken`. Returns the commands that worked (none:
+    nothing did), and the replies, for the run's log. Raises what `ChatModel.reply` does.
     """
     messages = set_up_prompt(run_id, _files(sources), readiness.cause)
     replies: list[ModelReplied] = []

@@ -29,9 +29,11 @@ HINTS: dict[StuckPattern, str] = {
     "use what you know, look elsewhere, or call `finish` or `give_up`.",
     "fails": "The same call has failed several times in the same way. Read its error, check your assumption "
     "with another tool, and do something different.",
-    "unchanged": "The same tests fail as before, and you have changed no file since. Read the failure again, and "
+    "unchanged": "The same tests fail as before, and you have changed no file since. Read the failure "
+    "again, and "
     "change the code before you run the tests another time.",
-    "oscillates": "Your last edits undo each other. Read what fails and why, decide which of the two is right, "
+    "oscillates": "Your last edits undo each other. Read what fails and why, decide which of the two is "
+    "right, "
     "and change something else.",
     "alternates": "You are alternating between two calls. Decide on one way and follow it to its end.",
 }
@@ -40,8 +42,9 @@ HINTS: dict[StuckPattern, str] = {
 def stuck_pattern(calls: Sequence[ToolCalled]) -> StuckPattern | None:
     """Return the pattern in which the newest calls repeat, or None.
 
-    The patterns: the same call and result four times in a row; the same failing call three times; two calls that
-    alternate six times; the same failing tests three times without a change between; edits that undo each other.
+    The patterns: the same call and result four times in a row; the same failing call three times; two calls
+    that alternate six times; the same failing tests three times without a change between; edits that undo
+    each other.
     """
     marks = [_mark(call) for call in calls[-_ALTERNATING:]]
     last = calls[-1] if calls else None

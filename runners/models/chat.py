@@ -82,9 +82,10 @@ class ChatModel(Protocol):
         """Answer `messages`.
 
         With `schema` (a JSON Schema object) the reply's text is JSON that the server was told to hold
-        to it. With `choice` ``required`` it should call a tool, as far as its server can hold it to that. `max_tokens` bounds the reply. Raises `ModelUnavailable` when the server cannot be
-        reached or keeps failing after retries, `ModelRefusedRequest` when it rejects the request, and
-        `Cancelled` soon after `cancel` is set; the connection is closed then, so that the server stops too.
+        to it. With `choice` ``required`` it should call a tool, as far as its server can hold it to that.
+        `max_tokens` bounds the reply. Raises `ModelUnavailable` when the server cannot be reached or keeps
+        failing after retries, `ModelRefusedRequest` when it rejects the request, and `Cancelled` soon after
+        `cancel` is set; the connection is closed then, so that the server stops too.
         """
         ...
 

@@ -39,10 +39,14 @@ _MAX_TOKENS = 1024
 
 
 class Profile(Frozen):
-    """What a probe found. `tools` is the protocol to use, with `found` saying what led to it and `called` whether a call came at all.
+    """What a probe found.
 
-    `parallel` is whether two calls came in one reply, `schema` whether an answer kept to a JSON schema, `leaks` whether
-    thinking came as text, and `context_length` what the server says it serves (tokens; 0: it does not say).
+    `tools` is the protocol to use, with `found` saying what led to it and `called` whether a call came at
+    all.
+
+    `parallel` is whether two calls came in one reply, `schema` whether an answer kept to a JSON schema,
+    `leaks` whether thinking came as text, and `context_length` what the server says it serves (tokens; 0: it
+    does not say).
     """
 
     deployment: str
@@ -57,7 +61,8 @@ class Profile(Frozen):
 
 
 def probe(model: ChatModel, deployment: str, context_length: int) -> Profile:
-    """Ask `model` for a call by each protocol until one comes, for two at once, and for an answer by a schema.
+    """Ask `model` for a call by each protocol until one comes, for two at once, and for an answer by a
+    schema.
 
     Raises `ModelUnavailable`.
     """

@@ -101,7 +101,8 @@ class ReplayModel:
         recorded = self._implement if schema is None else self._specify
         if len(turns) >= len(recorded):
             raise ReplayDiverged(
-                f"The recording ends after {len(recorded)} replies and one more is asked for.{self._difference(messages)}"
+                f"The recording ends after {len(recorded)} replies and one more is asked "
+                f"for.{self._difference(messages)}"
             )
         for number, (said, expected) in enumerate(zip(turns, recorded, strict=False), start=1):
             if said.tool_calls != expected.tool_calls:
@@ -113,12 +114,16 @@ class ReplayModel:
         unknown = [call.name for call in due.tool_calls if call.name not in offered]
         if unknown:
             raise ReplayDiverged(
-                f"The recorded reply calls {unknown[0]}, which is not offered now.{self._difference(messages)}"
+                f"The recorded reply calls {unknown[0]}, which is not offered "
+                f"now.{self._difference(messages)}"
             )
         return due
 
     def _difference(self, messages: Sequence[Message]) -> str:
-        """The first result in the conversation that is not the recorded one, in a sentence; empty if there is none."""
+        """The first result in the conversation that is not the recorded one, in a sentence.
+
+        Empty if there is none.
+        """
         names = {call.id: call.name for message in messages for call in message.tool_calls}
         for message in messages:
             recorded = self._results.get(message.tool_call_id or "", message.text)
@@ -129,7 +134,8 @@ class ReplayModel:
                 if was != now:
                     name = names.get(message.tool_call_id or "", "a call")
                     return (
-                        f" First difference: line {line} of what {name} gave was {one_line(was)[:_SHOWN]!r} and is "
+                        f" First difference: line {line} of what {name} gave was "
+                        f"{one_line(was)[:_SHOWN]!r} and is "
                         f"{one_line(now)[:_SHOWN]!r}."
                     )
         return ""

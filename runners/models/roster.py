@@ -23,7 +23,10 @@ class RuntimeIncomplete(ScenaristError):
 
 @dataclass(frozen=True)
 class Engine:
-    """A model that can be talked to. `context_length` is in tokens, 0 if unknown; `max_tokens` bounds a reply."""
+    """A model that can be talked to.
+
+    `context_length` is in tokens, 0 if unknown; `max_tokens` bounds a reply.
+    """
 
     runtime: str
     model: ChatModel
@@ -39,7 +42,10 @@ class Engine:
 
 
 class Roster:
-    """Who does which role. `keys` are the servers' keys by runtime; profiles of deployments are kept below `profiles`."""
+    """Who does which role.
+
+    `keys` are the servers' keys by runtime; profiles of deployments are kept below `profiles`.
+    """
 
     def __init__(self, config: ModelsConfig, mode: Mode, keys: Mapping[str, str], profiles: Path) -> None:
         self._config = config

@@ -57,7 +57,10 @@ class AgentSpec(Frozen):
     turns: int | None = Field(
         default=None,
         ge=1,
-        description="The driver's turns in a run at most, within the repository's budget; or how often the navigator is asked (4).",
+        description=(
+            "The driver's turns in a run at most, within the repository's budget; or how often the "
+            "navigator is asked (4)."
+        ),
     )
     escalate: tuple[str, ...] = Field(default=(), description="Runtimes that take over, one after the other.")
     after_red: int = Field(
@@ -88,8 +91,10 @@ class ModelsConfig(Frozen):
     def agent(self, role: ModelRole, mode: Mode) -> AgentSpec:
         """Who does `role`: whoever the file names, or the first runtime of the kind that `mode` wants.
 
-        A reviewer is there when the file names one, and in hybrid mode; a navigator only when the file names one. In hybrid mode the strong model writes the scenarios, where small ones are far weaker than at fixing, and takes over
-        the code when the local one gets nowhere. Raises `ValueError` when there is no runtime of the kind.
+        A reviewer is there when the file names one, and in hybrid mode; a navigator only when the file names
+        one. In hybrid mode the strong model writes the scenarios, where small ones are far weaker than at
+        fixing, and takes over the code when the local one gets nowhere. Raises `ValueError` when there is no
+        runtime of the kind.
         """
         if role in self.agents:
             return self.agents[role]

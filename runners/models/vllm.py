@@ -36,7 +36,8 @@ _STOPS = {
 
 @lru_cache(maxsize=16)
 def client_of(url: str, api_key: str) -> "openai.OpenAI":
-    """The client of a server, one a process: each has certificates of its own, which take megabytes and milliseconds."""
+    """The client of a server, one a process: each has certificates of its own, which take megabytes and
+    milliseconds."""
     import openai
 
     return openai.OpenAI(base_url=url, api_key=api_key or "none", max_retries=4)
@@ -96,7 +97,8 @@ class VllmModel:
 
     def _ask(self, request: dict[str, Any], under_way: Request[Reply]) -> Reply:
         try:
-            # As `extra_body`, because the SDK's walk through typed messages takes milliseconds for each of them.
+            # As `extra_body`, because the SDK's walk through typed messages takes milliseconds for each of
+            # them.
             completions = self._client.chat.completions
             with completions.create(model=self.name, messages=[], stream=True, extra_body=request) as stream:
                 under_way.opened(stream.response)
@@ -106,7 +108,8 @@ class VllmModel:
                 raise ModelUnavailable(f"The model server kept answering {error.status_code}.") from None
             raise refused("The model server", error.status_code, _reason(error.body)) from None
         except (self._openai.APIError, httpx2.HTTPError, ValueError) as error:
-            # A stream that breaks off in the middle comes as the transport's own error, one of no JSON as a ValueError.
+            # A stream that breaks off in the middle comes as the transport's own error, one of no JSON as a
+            # ValueError.
             raise ModelUnavailable(
                 f"The model server could not be reached ({type(error).__name__})."
             ) from None

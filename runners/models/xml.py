@@ -19,7 +19,7 @@ Values are plain text, nothing is escaped; the line breaks next to the tags do n
 are, lists and objects as JSON. A value that holds its own closing tag goes into <![CDATA[ and ]]>. The results come in the
 next message, as <tool_result>. You may call several tools in one reply.
 
-"""
+"""  # noqa: E501 - the lines are the model's
 
 
 class XmlTools:

@@ -1,4 +1,5 @@
-"""The phase that runs the suites before anything is changed: everything after it knows what failed without the change."""
+"""The phase that runs the suites before anything is changed: everything after it knows what failed without
+the change."""
 
 import time
 
@@ -41,8 +42,8 @@ _KEPT: TypeAdapter[Kept] = TypeAdapter(Kept)
 def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Prepare the environment and run the suites on the base commit.
 
-    Where suites miss modules, the model is asked for commands. Raises `NotReady` (an `EnvironmentBroken`) when the
-    suites cannot be run, `EnvironmentBroken` and `NoFittingPython`.
+    Where suites miss modules, the model is asked for commands. Raises `NotReady` (an `EnvironmentBroken`)
+    when the suites cannot be run, `EnvironmentBroken` and `NoFittingPython`.
     """
     sources = Sources.of_commit(mirror_of(job, services).path, job.base)
     began = time.monotonic()

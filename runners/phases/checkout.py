@@ -84,7 +84,10 @@ def _failing(job: Job) -> str:
 
 
 def domain_of(job: Job, mirror: Mirror) -> Domain:
-    """The repository's domain language, or a first draft from its code and features. Raises `DomainInvalid`."""
+    """The repository's domain language, or a first draft from its code and features.
+
+    Raises `DomainInvalid`.
+    """
     text = read_blob(mirror.path, job.base, DOMAIN_FILE)
     if text is not None:
         return load_domain(text.decode(errors="replace"))

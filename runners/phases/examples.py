@@ -1,4 +1,5 @@
-"""Held-out examples: written by the analyst beside the scenarios, and never shown to the model that implements."""
+"""Held-out examples: written by the analyst beside the scenarios, and never shown to the model that
+implements."""
 
 import json
 from collections.abc import Sequence
@@ -65,7 +66,8 @@ def _read(text: str, feature: Feature, most: int) -> bytes:
 
 
 def _joined(first: str, second: str, feature: Feature, most: int = 0) -> str:
-    """One feature file of the examples in two that fit the scenarios of `feature`; at most `most` of each (0: all)."""
+    """One feature file of the examples in two that fit the scenarios of `feature`; at most `most` of each (0:
+    all)."""
     kept = [
         example for content in (first, second) if content for example in read_examples(content, feature)[0]
     ]

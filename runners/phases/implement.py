@@ -85,7 +85,10 @@ def _work(
     background: RepositoryFacts,
     work: str,
 ) -> Ended:
-    """The loop, with one model after the other as far as the driver's escalation goes; `work` is the last commit of it."""
+    """The loop, with one model after the other as far as the driver's escalation goes.
+
+    `work` is the last commit of it.
+    """
     log = _checkpointing(job, services, tree, tools.toolbox.writing)
     events: list[RunnerEvent] = list(since_spec(job.events))
 
@@ -144,11 +147,15 @@ def _still_red(events: Sequence[RunnerEvent], *, changed: bool) -> str:
     if changed or not verdicts or verdicts[-1].green:
         return ""
     asked = "\n".join(f"- {problem.message}" for problem in verdicts[-1].problems[:_MAX_ASKED])
-    return f"Nothing was changed since the verification failed, so it would fail again. It asks for this:\n{asked}"
+    return (
+        "Nothing was changed since the verification failed, so it would fail again. It asks for "
+        f"this:\n{asked}"
+    )
 
 
 def _sent_back(events: Sequence[RunnerEvent]) -> bool:
-    """Whether a verdict or a review is the newest that the driver was told, and nobody has said anything to it yet."""
+    """Whether a verdict or a review is the newest that the driver was told, and nobody has said anything to
+    it yet."""
     for event in reversed(events):
         if isinstance(event, PromptSent):
             return event.reason in ("verdict", "review")
@@ -182,7 +189,8 @@ def _checkpointing(
 def _committed(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
     """Commit the work: (the commit that is the change, a bundle of it).
 
-    Where scenarios lie beside the change, the bundle carries a second commit on top of it that has them, and is never pushed.
+    Where scenarios lie beside the change, the bundle carries a second commit on top of it that has them, and
+    is never pushed.
     """
     verb = "Revise" if job.order.kind == "revise" else "Implement"
     number = job.order.pull if job.order.kind == "revise" else job.order.number

@@ -105,8 +105,10 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if is_empty(story):
         return PhaseResult(
             "needs_info",
-            "The issue does not say what should be different. Describe in a few sentences what somebody does and what "
-            "they should see then, or write the scenarios yourself in a ```gherkin block: in a comment, or in the issue, whose "
+            "The issue does not say what should be different. Describe in a few sentences what somebody "
+            "does and what "
+            "they should see then, or write the scenarios yourself in a ```gherkin block: in a comment, or "
+            "in the issue, whose "
             "label is then to be taken off and set again.",
         )
     advice = coach(story)
@@ -126,7 +128,8 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if story.scenarios is not None and _fact(job):
         return PhaseResult(
             "needs_info",
-            "Every scenario of the issue passes on the code as it is, so none of them says what is new. Say what should be "
+            "Every scenario of the issue passes on the code as it is, so none of them says what is new. "
+            "Say what should be "
             "different, or add a scenario that fails today.",
         )
     if story.scenarios is not None:
@@ -148,7 +151,8 @@ def _asking(advice: Advice) -> str:
     reasons = " ".join(part.why for part in advice.parts if part.points < part.most)
     questions = "\n".join(f"- {question}" for question in advice.questions)
     return (
-        f"The issue leaves too much open to write scenarios from ({advice.score} of 100 points). {reasons}\n\n{questions}\n\n"
+        f"The issue leaves too much open to write scenarios from ({advice.score} of 100 points). "
+        f"{reasons}\n\n{questions}\n\n"
         f"A form that leaves little open:\n\n{advice.wording}\n\n"
         "Answer in a comment, or edit the issue and set the label again."
     )
@@ -234,7 +238,10 @@ def _draft(
 
 
 def _fact(job: Job) -> str:
-    """What the verifier found out about the scenarios that were drafted before; empty if it has not sent them back."""
+    """What the verifier found out about the scenarios that were drafted before.
+
+    Empty if it has not sent them back.
+    """
     facts = [
         event.text for event in job.events if isinstance(event, PromptSent) and event.reason == "respecify"
     ]
@@ -379,7 +386,10 @@ def _bundled(job: Job, mirror: Mirror, commit: str) -> bytes:
 
 
 def _with_shadow(job: Job, services: Services, mirror: Mirror, head: str) -> str:
-    """`head` with the scenarios and steps that the run that made it kept beside it; `head` itself if they are gone."""
+    """`head` with the scenarios and steps that the run that made it kept beside it.
+
+    `head` itself if they are gone.
+    """
     run = _trailer(mirror, job, head, RUN_TRAILER)
     bundle = services.earlier(run, WORK) if run else None
     if bundle is None:

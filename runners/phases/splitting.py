@@ -1,4 +1,5 @@
-"""What becomes of an issue that is too large for one change: a proposal of several, which a reply can accept."""
+"""What becomes of an issue that is too large for one change: a proposal of several, which a reply can
+accept."""
 
 import json
 
@@ -12,7 +13,10 @@ from runners.models.chat import Reply
 
 
 def too_large(job: Job, story: Story) -> str:
-    """Why the issue is to be cut first, in words; empty when it is not, or somebody has answered that it should be done as it is."""
+    """Why the issue is to be cut first, in words.
+
+    Empty when it is not, or somebody has answered that it should be done as it is.
+    """
     words, criteria = size(story, f"{story.title}\n{story.text}")
     told = any(event.type == "Instructed" for event in job.events)
     if story.scenarios is not None or job.order.answers or told or not job.settings.min_story_score:
@@ -28,7 +32,10 @@ def propose(
     how = "\n\n".join(_shown(number, each) for number, each in enumerate(slices, start=1))
     reason = f"The issue is too large for one change that somebody can review ({why}).\n\n"
     if slices:
-        reason += f"It could be done as these:\n\n{how}\n\nComment `/agent split` to have an issue made of each of them."
+        reason += (
+            f"It could be done as these:\n\n{how}\n\nComment `/agent split` to have an issue made of "
+            "each of them."
+        )
     else:
         reason += "Say which part is to be done first; the others are better as issues of their own."
     reason += " Any other answer has it done as it stands, with what the answer says."

@@ -1,4 +1,5 @@
-"""What the model that implements gets to work with: its tools, policy, quotas and audit trail, on one worktree."""
+"""What the model that implements gets to work with: its tools, policy, quotas and audit trail, on one
+worktree."""
 
 import contextlib
 import os
@@ -35,7 +36,10 @@ _MAX_COVERED = 200
 
 
 class MakeSandbox(Protocol):
-    """Makes a sandbox of a checkout with mounts (path inside -> path on the host); `ended` is told of commands."""
+    """Makes a sandbox of a checkout with mounts (path inside -> path on the host).
+
+    `ended` is told of commands.
+    """
 
     def __call__(
         self,
@@ -140,8 +144,8 @@ def tools_of(
 def _covered(tree: Worktree, policy: Policy, copies: Path) -> dict[str, Path]:
     """The files that must not be written, as read-only mounts: commands cannot change them either.
 
-    What is mounted are copies in the folder `copies`, where no command can change what lies at a path. New files at
-    such paths, and more than fit, are left to the verdict.
+    What is mounted are copies in the folder `copies`, where no command can change what lies at a path. New
+    files at such paths, and more than fit, are left to the verdict.
     """
     globs = (*policy.locked, *policy.protected)
     paths = [p for p in tree.git("ls-files", "-z").split("\0") if p and is_protected(p, globs)]

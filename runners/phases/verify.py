@@ -104,7 +104,10 @@ def _passed(
 
 
 def _fresh_examples(job: Job, services: Services, verdict: Verdict, claim: Claim) -> dict[str, bytes]:
-    """The held-out examples with others in the place of those that the model is shown; nothing when none is."""
+    """The held-out examples with others in the place of those that the model is shown.
+
+    Nothing when none is.
+    """
     shown = [
         each.text
         for each in verdict.held_out

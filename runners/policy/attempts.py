@@ -1,4 +1,5 @@
-"""What a model tried that it may not: calls that were denied, and commands that reach out of the workspace."""
+"""What a model tried that it may not: calls that were denied, and commands that reach out of the
+workspace."""
 
 import re
 
@@ -29,8 +30,8 @@ _COMMANDS = (
 def attempt(capability: str, arguments: str, text: str, *, denied: bool) -> str:
     """What a call tried that it may not, as the end of "it tried …"; empty for a call that is in order.
 
-    `arguments` are those of the call as JSON, `text` is what the model was answered, and `denied` whether the policy
-    refused it. A command is judged by its words: what it reaches for is not there in the sandbox.
+    `arguments` are those of the call as JSON, `text` is what the model was answered, and `denied` whether the
+    policy refused it. A command is judged by its words: what it reaches for is not there in the sandbox.
     """
     if denied:
         found = next((words for pattern, words in _DENIED if pattern.search(text)), "")

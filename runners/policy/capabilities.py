@@ -1,4 +1,5 @@
-"""Who may call what: capabilities, granted by role and by the repository, never wider than the operator allows.
+"""Who may call what: capabilities, granted by role and by the repository, never wider than the operator
+allows.
 
 A capability is ``family.action``; what it is used on (a path, a host, a database's name, an image) is its
 resource. A grant or a denial is a pattern of both: ``http.get:api.example.com``, ``files.write:docs/**``,
@@ -36,7 +37,8 @@ CAPABILITIES = (
 )
 _READ = ("files.read", "git.read")
 _EDIT = (*_READ, "files.write", "git.write", "shell.run", "tests.run")
-# `edit` and `full` differ in the number of their tools; what reaches beyond the workspace must be granted to both.
+# `edit` and `full` differ in the number of their tools; what reaches beyond the workspace must be granted to
+# both.
 _ROLES: dict[Role, tuple[str, ...]] = {"read": _READ, "edit": CAPABILITIES, "full": CAPABILITIES}
 
 
@@ -60,10 +62,10 @@ class Grants(Frozen):
 class Policy(Frozen):
     """What one model may do in one phase.
 
-    `repository` comes from the default branch's `.scenarist.yml`: it grants what a role does not have by itself
-    (everything that leaves the workspace) and may deny the rest. `operator` bounds it: without a pattern that
-    allows, nothing is allowed. `protected` are globs of paths that only a grant ``files.write:GLOB`` opens, and
-    `locked` those that nothing opens.
+    `repository` comes from the default branch's `.scenarist.yml`: it grants what a role does not have by
+    itself (everything that leaves the workspace) and may deny the rest. `operator` bounds it: without a
+    pattern that allows, nothing is allowed. `protected` are globs of paths that only a grant
+    ``files.write:GLOB`` opens, and `locked` those that nothing opens.
     """
 
     role: Role = "edit"
@@ -91,7 +93,10 @@ class Policy(Frozen):
         return None if granted else f"The repository's `.scenarist.yml` does not allow `{wanted}`."
 
     def write_refusal(self, path: str) -> str | None:
-        """Why the file `path` (relative to the workspace, links followed) may not be written; None if it may."""
+        """Why the file `path` (relative to the workspace, links followed) may not be written.
+
+        None if it may.
+        """
         if is_protected(path, self.locked):
             return f"`{path}` is locked and must not be changed."
         if is_protected(path, self.protected) and not self.opens(path):
@@ -107,7 +112,8 @@ class Policy(Frozen):
 
 
 def _matched(patterns: Iterable[str], capability: str, resource: str | None, *, any_resource: bool) -> bool:
-    """Whether a pattern fits; `any_resource` is whether one that names a resource fits when none is asked for."""
+    """Whether a pattern fits; `any_resource` is whether one that names a resource fits when none is asked
+    for."""
     for pattern in patterns:
         action, _, where = pattern.partition(":")
         if not fnmatchcase(capability, action):

@@ -16,8 +16,8 @@ def is_protected(path: str, globs: Iterable[str]) -> bool:
 def matches(path: str, glob: str) -> bool:
     """Whether the whole of `path` matches `glob`, part by part.
 
-    ``*``, ``?`` and ``[…]`` stay within a part, leading dots included; ``**`` stands for any number of parts (at
-    the end, for one or more). It takes linear time in the number of parts, whatever the pattern.
+    ``*``, ``?`` and ``[…]`` stay within a part, leading dots included; ``**`` stands for any number of parts
+    (at the end, for one or more). It takes linear time in the number of parts, whatever the pattern.
     """
     wanted = glob.removeprefix("./").split("/")
     if wanted[-1] == "**":

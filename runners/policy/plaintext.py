@@ -2,8 +2,8 @@
 
 import re
 
-# Terminal escapes and other control characters, marks that reverse the direction of text, other line ends, and
-# halves of characters (a file name that is not UTF-8), which no forge takes.
+# Terminal escapes and other control characters, marks that reverse the direction of text, other line ends,
+# and halves of characters (a file name that is not UTF-8), which no forge takes.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -17,7 +17,8 @@ MAX_TEXT = 16_000  # characters of a tool's answer that a model is shown
 
 
 def cut_middle(text: str, limit: int = MAX_TEXT) -> str:
-    """Return `text` in at most about `limit` characters: its beginning, a note on what is missing, its end."""
+    """Return `text` in at most about `limit` characters: its beginning, a note on what is missing, its
+    end."""
     if len(text) <= limit:
         return text
     half = limit // 2
@@ -31,7 +32,8 @@ def without_controls(text: str) -> str:
 
 
 def for_terminal(text: str) -> str:
-    """`text` for a terminal or a job's log: no control characters, and no line that a runner of GitHub Actions obeys.
+    """`text` for a terminal or a job's log: no control characters, and no line that a runner of GitHub
+    Actions obeys.
 
     https://docs.github.com/actions/reference/workflow-commands-for-github-actions
     """

@@ -12,7 +12,10 @@ _SOFT = 0.8
 
 
 class Quotas(Frozen):
-    """Bounds of all tool calls together. A model is warned at four fifths of one; reaching one ends the work."""
+    """Bounds of all tool calls together.
+
+    A model is warned at four fifths of one; reaching one ends the work.
+    """
 
     tool_calls: int = Field(default=500, ge=1, description="Tool calls.")
     tool_seconds: float = Field(default=3600, gt=0, description="Wall time of tool calls, in seconds.")
@@ -60,8 +63,8 @@ class Usage(Frozen):
 class Meter:
     """Counts what one phase uses, on top of what its run has used before.
 
-    Calls may run side by side, each in a thread of its own between `begin` and `end`. What a command of another thread
-    uses (a server in the background) counts for the call that is closed next.
+    Calls may run side by side, each in a thread of its own between `begin` and `end`. What a command of
+    another thread uses (a server in the background) counts for the call that is closed next.
     """
 
     def __init__(self, quotas: Quotas, phase: Quotas, before: Iterable[Usage] = ()) -> None:
@@ -100,7 +103,10 @@ class Meter:
                 self._open = self._open.plus(usage)
 
     def close(self, seconds: float, commands: Usage | None = None) -> Usage:
-        """Count a call that took so many seconds, and whose commands have used so much; returns what it used."""
+        """Count a call that took so many seconds, and whose commands have used so much.
+
+        Returns what it used.
+        """
         with self._lock:
             usage = self._open.plus(commands or Usage()).plus(Usage(tool_calls=1, tool_seconds=seconds))
             self._open = Usage()

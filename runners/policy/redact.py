@@ -1,4 +1,5 @@
-"""Taking secrets out of what is stored, shown or sent to a model: those known by value, and what looks like one."""
+"""Taking secrets out of what is stored, shown or sent to a model: those known by value, and what looks like
+one."""
 
 import json
 import re
@@ -48,8 +49,8 @@ def looks_secret(text: str) -> bool:
 def _private_keys(text: str) -> Iterator[tuple[int, int]]:
     """Where private keys in PEM form begin and end in `text`.
 
-    Each is the longest that fits between a beginning and an end of its kind. It takes linear time: a beginning is
-    looked at twice at most, however many there are without an end.
+    Each is the longest that fits between a beginning and an end of its kind. It takes linear time: a
+    beginning is looked at twice at most, however many there are without an end.
     """
     begins: dict[str, deque[re.Match[str]]] = {}
     for mark in _KEY_MARK.finditer(text):
@@ -75,7 +76,10 @@ def _without_keys(text: str) -> str:
 
 @dataclass(frozen=True)
 class Redactor:
-    """Takes out `values` (secrets this process holds; short ones are left alone) and what looks like a secret."""
+    """Takes out `values` (secrets this process holds.
+
+    Short ones are left alone) and what looks like a secret.
+    """
 
     values: tuple[str, ...] = ()
 
@@ -102,7 +106,8 @@ class Redactor:
         return json.dumps(self.value(value), ensure_ascii=False)
 
     def value(self, value: Any) -> Any:
-        """A JSON value without secrets: what `audit` does to its texts, and nothing under names like `password`."""
+        """A JSON value without secrets: what `audit` does to its texts, and nothing under names like
+        `password`."""
         if isinstance(value, dict):
             return {
                 key: GONE if isinstance(each, str) and _NAME.search(key) else self.value(each)

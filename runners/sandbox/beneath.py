@@ -1,8 +1,9 @@
-"""Opening, listing, reading and writing what lies below a folder, while untrusted code may be changing that folder.
+"""Opening, listing, reading and writing what lies below a folder, while untrusted code may be changing that
+folder.
 
-A path is never resolved twice: each step starts at an open descriptor, and no link leads out of the folder. With
-openat2(2) (Linux 5.6, https://man7.org/linux/man-pages/man2/openat2.2.html) the kernel itself keeps to that; on older
-kernels the path is opened folder by folder, and no link is followed.
+A path is never resolved twice: each step starts at an open descriptor, and no link leads out of the folder.
+With openat2(2) (Linux 5.6, https://man7.org/linux/man-pages/man2/openat2.2.html) the kernel itself keeps to
+that; on older kernels the path is opened folder by folder, and no link is followed.
 """
 
 import contextlib
@@ -32,8 +33,9 @@ class _How(ctypes.Structure):
 def open_beneath(root_fd: int, path: str, flags: int, *, links: bool = True) -> int:
     """Open `path` beneath the folder `root_fd`; returns a descriptor, which the caller closes.
 
-    `flags` are those of open(2). With `links`, symbolic links are followed as long as they stay beneath. Raises
-    `OSError`, with the number EXDEV or ELOOP for a path that leads out or through a link that is not followed.
+    `flags` are those of open(2). With `links`, symbolic links are followed as long as they stay beneath.
+    Raises `OSError`, with the number EXDEV or ELOOP for a path that leads out or through a link that is not
+    followed.
     """
     resolve = _RESOLVE_BENEATH | (_RESOLVE_NO_MAGICLINKS if links else _RESOLVE_NO_SYMLINKS)
     how = _How(flags | os.O_CLOEXEC, 0, resolve)
@@ -99,8 +101,9 @@ def is_folder(root: Path, path: str) -> bool:
 def folders(root: Path, below: str = ".") -> Iterator[tuple[str, int, list[os.DirEntry[str]]]]:
     """Each folder at and below `below`: its path relative to `root`, a descriptor of it, and its entries.
 
-    The caller may take entries out of the list: folders that are not in it are not entered. Links are not followed.
-    What vanishes meanwhile, or cannot be opened, is left out. The descriptor is closed with the next step.
+    The caller may take entries out of the list: folders that are not in it are not entered. Links are not
+    followed. What vanishes meanwhile, or cannot be opened, is left out. The descriptor is closed with the
+    next step.
     """
     pending = [below]
     while pending:
@@ -136,7 +139,8 @@ def file_paths(root: Path, below: str = ".") -> Iterator[str]:
 
 
 def read_file(root: Path, path: str, limit: int = -1) -> bytes | None:
-    """The first `limit` bytes (-1: all) of the regular file `path`; None if there is none that no link leads to."""
+    """The first `limit` bytes (-1: all) of the regular file `path`; None if there is none that no link leads
+    to."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
     with contextlib.suppress(OSError), _opened(root, path, flags) as fd:
         if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -146,7 +150,8 @@ def read_file(root: Path, path: str, limit: int = -1) -> bytes | None:
 
 
 def put_file(root: Path, path: str, content: bytes | None) -> None:
-    """Make `path` a file with this content, or nothing (None), whatever file or link is there; folders are made.
+    """Make `path` a file with this content, or nothing (None), whatever file or link is there; folders are
+    made.
 
     A file that is there keeps its permissions. Raises `OSError`, for one if a link leads to its folder.
     """

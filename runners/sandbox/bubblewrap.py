@@ -59,11 +59,11 @@ class SandboxFailed(ScenaristError):
 class Limits(Frozen):
     """What one command may use.
 
-    `wall_s` and `cpu_s` are seconds (`cpu_s` for each process). `memory_mb` (MiB) bounds the private memory of each
-    process, and the private and shared memory of all of them together. `processes` counts threads too. `file_mb` (MiB)
-    bounds each file, and each of the private /tmp, home and /dev/shm. `output_bytes` is how much output is kept.
-    `disk_mb` (MiB) bounds the workspace with what else is writable, and `files` the number of files and folders there
-    and in the private folders.
+    `wall_s` and `cpu_s` are seconds (`cpu_s` for each process). `memory_mb` (MiB) bounds the private memory
+    of each process, and the private and shared memory of all of them together. `processes` counts threads
+    too. `file_mb` (MiB) bounds each file, and each of the private /tmp, home and /dev/shm. `output_bytes` is
+    how much output is kept. `disk_mb` (MiB) bounds the workspace with what else is writable, and `files` the
+    number of files and folders there and in the private folders.
     """
 
     wall_s: float = Field(default=120.0, gt=0)
@@ -82,7 +82,8 @@ class Sandbox:
 
     `workspace` is mounted at `/workspace`, read-write unless `workspace_read_only`; its `.git` is hidden and
     cannot be replaced. `read_only` and `writable` map a path inside to a path on the host; the ones below
-    `/workspace` must not lead through a link. `env` is added to the fixed environment. `network` keeps the host's.
+    `/workspace` must not lead through a link. `env` is added to the fixed environment. `network` keeps the
+    host's.
 
     `ended` is told of each command that has ended.
 
@@ -151,9 +152,9 @@ class Sandbox:
         """Run `argv` and wait for it; when this returns, every process it started is gone.
 
         `cwd` is relative to the workspace, or an absolute path inside. `limits` replaces the sandbox's own.
-        Setting `cancel` stops the command. The output goes to `capture`, if given, as it comes. A command that is
-        not there ends with exit code 127. Raises `SandboxFailed` when the sandbox cannot be set up, for one because
-        `cwd` does not exist.
+        Setting `cancel` stops the command. The output goes to `capture`, if given, as it comes. A command
+        that is not there ends with exit code 127. Raises `SandboxFailed` when the sandbox cannot be set up,
+        for one because `cwd` does not exist.
         """
         result = self._run(argv, cwd, env or {}, limits or self.limits, cancel, capture)
         if self._ended is not None:
@@ -261,7 +262,10 @@ class Sandbox:
                 raise SandboxFailed(f"Nothing can be mounted at {inside}, because it leads through a link.")
 
     def _hide_git(self, args: "_Options") -> None:
-        """Cover `.git` with something empty and read-only; a mount point can be neither renamed nor removed."""
+        """Cover `.git` with something empty and read-only.
+
+        A mount point can be neither renamed nor removed.
+        """
         self._refuse_links(f"{WORKSPACE}/.git")
         git = self.workspace / ".git"
         if git.is_dir():
@@ -301,7 +305,8 @@ def available() -> str | None:
 
 
 def remedy(root: Path = Path("/")) -> str:
-    """What to do where `available` says that bubblewrap does not work, by what this machine (below `root`) shows."""
+    """What to do where `available` says that bubblewrap does not work, by what this machine (below `root`)
+    shows."""
     if not _bwrap():
         return "Install Debian's bubblewrap package."
     if shutil.which("prlimit") is None:
@@ -315,7 +320,10 @@ def remedy(root: Path = Path("/")) -> str:
         switch = root / "proc/sys" / name
         if switch.exists() and switch.read_text(encoding="ascii", errors="replace").strip() == bad:
             return todo
-    return "Allow unprivileged user namespaces on this machine; `bwrap --unshare-user --ro-bind / / true` tries it."
+    return (
+        "Allow unprivileged user namespaces on this machine; `bwrap --unshare-user --ro-bind / / true` "
+        "tries it."
+    )
 
 
 # What keeps users from making namespaces, under /proc/sys, with the value that does.
@@ -329,7 +337,8 @@ _SWITCHES = (
     (
         "kernel/unprivileged_userns_clone",
         "0",
-        "This kernel keeps users from making namespaces: `sudo sysctl -w kernel.unprivileged_userns_clone=1`.",
+        "This kernel keeps users from making namespaces: `sudo sysctl -w "
+        "kernel.unprivileged_userns_clone=1`.",
     ),
     (
         "user/max_user_namespaces",
@@ -392,7 +401,8 @@ def _prlimit(limits: Limits) -> list[str]:
 def _limit(pid: int, limits: Limits) -> None:
     """Limit a process that has not begun yet, and with it all that it starts. Raises `OSError`.
 
-    The kernel counts processes for the user namespace alone it lives in (Linux 5.14; before, for the whole account).
+    The kernel counts processes for the user namespace alone it lives in (Linux 5.14; before, for the whole
+    account).
     """
     processes = _at_most(resource.RLIMIT_NPROC, limits.processes)
     for number, value in (*_rlimits(limits).values(), (resource.RLIMIT_NPROC, processes)):
@@ -437,7 +447,8 @@ def _run_bwrap(
         if (filtering := seccomp.program(shared_bytes=limits.memory_mb << 8)) is not None:
             options.add("--seccomp", str(options.memory_file(filtering)))
         options.add("--json-status-fd", str(status_end.fileno()), "--block-fd", str(block_end.fileno()))
-        # The options go through memory: command lines can be read by others, /proc/1/cmdline inside among them.
+        # The options go through memory: command lines can be read by others, /proc/1/cmdline inside among
+        # them.
         words_fd = options.memory_file("\0".join(options.words))
         words = [*launcher, "--args", str(words_fd), "--", *argv]
         fds = (*options.fds, status_end.fileno(), block_end.fileno())

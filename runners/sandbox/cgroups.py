@@ -1,7 +1,7 @@
 """Control groups for one command, where the machine lets us make some.
 
-They bound the number of processes where RLIMIT_NPROC cannot (that limit does not hold for the host's root), and the
-memory of all of them together, shared memory and files in memory included.
+They bound the number of processes where RLIMIT_NPROC cannot (that limit does not hold for the host's root),
+and the memory of all of them together, shared memory and files in memory included.
 https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
 """
 
@@ -41,7 +41,8 @@ class Group:
 
     @property
     def words(self) -> list[str]:
-        """Words that, put before a command, have it join by itself: before anything else exists, by a shell."""
+        """Words that, put before a command, have it join by itself: before anything else exists, by a
+        shell."""
         if not self._paths:
             return []
         joins = "".join(f'echo 0 > "${number}" && ' for number in range(len(self._paths)))
@@ -54,8 +55,8 @@ class Group:
 def control_group(processes: int, memory_mb: int) -> Iterator[Group]:
     """Make the groups for one command.
 
-    `processes` counts threads too, `memory_mb` is in MiB. On leaving, what is left in them is killed and they are
-    removed.
+    `processes` counts threads too, `memory_mb` is in MiB. On leaving, what is left in them is killed and they
+    are removed.
     """
     paths = [path for parent in _parents() if (path := _make(parent, processes, memory_mb)) is not None]
     try:

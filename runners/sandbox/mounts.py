@@ -47,7 +47,8 @@ def system_mounts(*, network: bool = False) -> list[str]:
 
 
 def toolchain() -> list[str]:
-    """The running Python's virtual environment and the installation behind it, as named and as they really lie."""
+    """The running Python's virtual environment and the installation behind it, as named and as they really
+    lie."""
     prefixes = dict.fromkeys((sys.prefix, sys.base_prefix))
     places = dict.fromkeys(place for p in prefixes for place in (p, str(Path(p).resolve())))
     return [place for place in places if Path(place).parts[:2] != ("/", "usr")]
@@ -63,10 +64,11 @@ def confined(
 ) -> list[str]:
     """Words that, put before a trusted command, run it in a mount namespace of its own, without a network.
 
-    It sees the machine's programs, `folders` (path inside -> path on the host) and likewise the files `read_only` that
-    are there, but no /proc, and it has no capabilities. So it can work in a folder that untrusted code changes at the same moment: a link there
-    that it follows leads to nothing of the host. A folder below `/hidden` is found by nobody who does not know its
-    name. `program` is what will be run, which may be installed anywhere.
+    It sees the machine's programs, `folders` (path inside -> path on the host) and likewise the files
+    `read_only` that are there, but no /proc, and it has no capabilities. So it can work in a folder that
+    untrusted code changes at the same moment: a link there that it follows leads to nothing of the host. A
+    folder below `/hidden` is found by nobody who does not know its name. `program` is what will be run, which
+    may be installed anywhere.
     """
     words = [shutil.which("bwrap") or "bwrap"]
     words += ["--unshare-user", "--uid", "1000", "--gid", "1000"]

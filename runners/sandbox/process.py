@@ -25,12 +25,12 @@ _UMASK = 0o022
 class CommandResult(Frozen):
     """How a command ended.
 
-    `exit_code` is None when it was stopped (timed out, cancelled, too much disk or memory), and 128 + n when signal n
-    ended it. `output` is stdout and stderr as they came, cut in the middle when `truncated`, and `output_bytes` how
-    much there was. `duration_s` and `cpu_s` are in seconds, the second one of all its processes that have been waited
-    for. `memory_mb` (MiB) is the largest resident size of one of them. `disk_mb` (MiB) and `disk_files` are what the
-    workspace took when it was last measured (0: it was not). `disk_full` and `memory_full` say that it was stopped
-    because it took more than it may.
+    `exit_code` is None when it was stopped (timed out, cancelled, too much disk or memory), and 128 + n when
+    signal n ended it. `output` is stdout and stderr as they came, cut in the middle when `truncated`, and
+    `output_bytes` how much there was. `duration_s` and `cpu_s` are in seconds, the second one of all its
+    processes that have been waited for. `memory_mb` (MiB) is the largest resident size of one of them.
+    `disk_mb` (MiB) and `disk_files` are what the workspace took when it was last measured (0: it was not).
+    `disk_full` and `memory_full` say that it was stopped because it took more than it may.
     """
 
     exit_code: int | None
@@ -82,17 +82,18 @@ class Capture:
 
 @cache
 def _adopt_orphans() -> None:
-    """Become the parent of orphaned descendants (PR_SET_CHILD_SUBREAPER, prctl(2)), to learn what they used."""
+    """Become the parent of orphaned descendants (PR_SET_CHILD_SUBREAPER, prctl(2)), to learn what they
+    used."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
 class Running:
     """A started command, as a context manager: on leaving, its whole process group is dead.
 
-    `init` and `init_pid` may be set to a pidfd and the number of the first process of a pid namespace the command
-    lives in: the kernel ends everything in that namespace with it. The pidfd is closed at the end. What the command
-    makes has the usual permissions, whatever the umask of this process is. Raises `OSError` when `argv` cannot be
-    started.
+    `init` and `init_pid` may be set to a pidfd and the number of the first process of a pid namespace the
+    command lives in: the kernel ends everything in that namespace with it. The pidfd is closed at the end.
+    What the command makes has the usual permissions, whatever the umask of this process is. Raises `OSError`
+    when `argv` cannot be started.
     """
 
     def __init__(
@@ -207,7 +208,8 @@ class Running:
         return bool(data)
 
     def _drain(self, capture: Capture, deadline: float) -> None:
-        """Take what is left in the pipe; a process that escaped the group may hold it open, so not for long."""
+        """Take what is left in the pipe; a process that escaped the group may hold it open, so not for
+        long."""
         poll = select.poll()
         poll.register(self._stdout, select.POLLIN)
         while (left := deadline - time.monotonic()) > 0:

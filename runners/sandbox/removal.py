@@ -14,10 +14,11 @@ _ATTEMPTS = 100
 
 
 def remove_tree(root: Path) -> None:
-    """Remove `root` with everything in it, however deep it is and whatever its permissions say; none there is fine.
+    """Remove `root` with everything in it, however deep it is and whatever its permissions say; none there
+    is fine.
 
-    Links are removed and not followed, also when somebody swaps a folder for one meanwhile. Raises `OSError` for what
-    cannot be removed, for one because it belongs to somebody else.
+    Links are removed and not followed, also when somebody swaps a folder for one meanwhile. Raises `OSError`
+    for what cannot be removed, for one because it belongs to somebody else.
     """
     try:
         parent = os.open(root.parent, FOLDER)
@@ -58,8 +59,8 @@ def _remove_file(folder: int, name: str) -> bool:
 def _empty(folder: int, name: str) -> None:
     """Remove all that is in the folder `name`.
 
-    Folders within it are first moved up into it, so that no path gets long, nothing recurses, and two descriptors
-    are enough for a tree of any depth.
+    Folders within it are first moved up into it, so that no path gets long, nothing recurses, and two
+    descriptors are enough for a tree of any depth.
     """
     top = _open_for_removal(folder, name)
     try:
@@ -78,13 +79,17 @@ def _empty(folder: int, name: str) -> None:
 
 
 def _open_for_removal(folder: int, name: str) -> int:
-    """Open the folder `name`, which is given the rights for that. Raises `OSError`, for one if it is a link."""
+    """Open the folder `name`, which is given the rights for that.
+
+    Raises `OSError`, for one if it is a link.
+    """
     set_mode(folder, name, 0o700)
     return os.open(name, READABLE_FOLDER | os.O_NOFOLLOW, dir_fd=folder)
 
 
 def _emptied(fd: int, top: int, names: Iterator[str]) -> list[str]:
-    """Remove the files of the folder `fd` and move its folders to the next of `names` in `top`; returns those."""
+    """Remove the files of the folder `fd` and move its folders to the next of `names` in `top`; returns
+    those."""
     with os.scandir(fd) as found:
         entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
     moved = []

@@ -1,4 +1,7 @@
-"""The state folder of a worker: for its eyes only. Temporary files lie below it, where the next start removes them."""
+"""The state folder of a worker: for its eyes only.
+
+Temporary files lie below it, where the next start removes them.
+"""
 
 import os
 import shutil
@@ -23,8 +26,9 @@ class StateFolderShown(ScenaristError):
 def make_state_folder(folder: Path) -> Path:
     """Make the state folder, which only this account may enter; returns its absolute path.
 
-    A state folder that is there already and open to others is closed to them. Raises `StateFolderShown` for a folder
-    in a place that sandboxes show, such as the virtual environment: the database and other runs' work lie in it.
+    A state folder that is there already and open to others is closed to them. Raises `StateFolderShown` for a
+    folder in a place that sandboxes show, such as the virtual environment: the database and other runs' work
+    lie in it.
     """
     place = folder.resolve()
     shown = next((each for each in shown_places() if place.is_relative_to(each)), None)

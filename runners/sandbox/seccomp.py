@@ -1,7 +1,7 @@
 """A filter of system calls for sandboxed commands: what neither tests nor builds need, and attacks do.
 
-A program for the kernel's classic BPF machine, https://docs.kernel.org/userspace-api/seccomp_filter.html; numbers from
-the kernel's ``unistd.h`` of each architecture.
+A program for the kernel's classic BPF machine, https://docs.kernel.org/userspace-api/seccomp_filter.html;
+numbers from the kernel's ``unistd.h`` of each architecture.
 """
 
 import platform
@@ -132,8 +132,8 @@ def _argument(number: int) -> bytes:
 def program(machine: str = platform.machine(), *, shared_bytes: int = 1 << 20) -> bytes | None:
     """The filter for this kind of machine (as `uname -m` names it), None where none is known.
 
-    `shared_bytes` is the size of the largest System V shared memory segment. A segment that nobody has mapped belongs
-    to no process, so no other limit finds it; there may be 4,096 of them (SHMMNI, shmget(2)).
+    `shared_bytes` is the size of the largest System V shared memory segment. A segment that nobody has mapped
+    belongs to no process, so no other limit finds it; there may be 4,096 of them (SHMMNI, shmget(2)).
     """
     if machine not in _ARCHITECTURES:
         return None

@@ -10,7 +10,8 @@ from pathlib import Path
 from runners.sandbox.beneath import opened_folder
 
 _FIRST_S = 0.25
-# Measuring a large tree takes long, so the next time is put off: at most a twentieth of the time is spent on it.
+# Measuring a large tree takes long, so the next time is put off: at most a twentieth of the time is spent on
+# it.
 _SHARE = 20
 # The longest a single step takes: whoever waits for a command also has to see that its time is up.
 _STEP_S = 0.02
@@ -21,7 +22,8 @@ _PRIVATE = ("tmp", "home/agent", "dev/shm")
 class Watch:
     """Measures something again and again, in short steps, and compares it with a limit.
 
-    A command that ends before the first measurement is not measured: the next command's measurement finds what it left.
+    A command that ends before the first measurement is not measured: the next command's measurement finds
+    what it left.
     """
 
     def __init__(self) -> None:
@@ -57,8 +59,8 @@ class Watch:
 class DiskWatch(Watch):
     """The size of `folders` (taken together) and the number of files and folders in them.
 
-    `limit_mb` is in MiB. A sparse file counts with the size it shows. With `root_pid`, the number of the first process
-    of a sandbox, the files in the sandbox's private folders count as well.
+    `limit_mb` is in MiB. A sparse file counts with the size it shows. With `root_pid`, the number of the
+    first process of a sandbox, the files in the sandbox's private folders count as well.
     """
 
     def __init__(self, folders: Iterable[Path], limit_mb: float, limit_files: int) -> None:
@@ -118,15 +120,18 @@ def _size(status: os.stat_result) -> int:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes that the files below `folder` take, a sparse file with the size it shows; links are not followed."""
+    """Bytes that the files below `folder` take, a sparse file with the size it shows.
+
+    Links are not followed.
+    """
     return sum(size for size, _ in sizes(folder))
 
 
 class MemoryWatch(Watch):
     """The memory of all processes of a sandbox together, where no control group bounds it.
 
-    Private memory, shared memory (each page counted once: the kernel's proportional set size) and the files of
-    memfd_create(2), mapped or not. `limit_mb` is in MiB. Nothing is measured before `root_pid` is set.
+    Private memory, shared memory (each page counted once: the kernel's proportional set size) and the files
+    of memfd_create(2), mapped or not. `limit_mb` is in MiB. Nothing is measured before `root_pid` is set.
     """
 
     def __init__(self, limit_mb: float) -> None:

@@ -24,8 +24,9 @@ class StartCommand(Arguments):
 
 @tool("shell.run", writes=True)
 def start_command(ctx: ToolContext, args: StartCommand) -> ToolResult:
-    """Start a command in the background, and get its number. `shell` reaches what it serves on 127.0.0.1. It ends
-    with the work at the latest.
+    """Start a command in the background, and get its number.
+
+    `shell` reaches what it serves on 127.0.0.1. It ends with the work at the latest.
     """
     background = ctx.resource(BackgroundCommands)
     number = background.start(args.command)

@@ -15,7 +15,10 @@ class DockerBuild(Arguments):
 
 @tool("docker.build", writes=True)
 def docker_build(ctx: ToolContext, args: DockerBuild) -> ToolResult:
-    """Build an image from a folder of the workspace. There is no network, and only local images to build on."""
+    """Build an image from a folder of the workspace.
+
+    There is no network, and only local images to build on.
+    """
     return _told(ctx.resource(Containers).build(normalise(args.folder), args.name))
 
 

@@ -33,12 +33,18 @@ def shell(ctx: ToolContext, args: Shell) -> ToolResult:
         end = f"It was stopped, because the workspace takes {done.disk_mb:,.0f} MiB"
         end += f" in {done.disk_files:,} files. Delete what is not needed."
     elif done.timed_out:
-        end = f"It was stopped after {limits.wall_s:g} s. Use a larger timeout_s (at most {allowed:g}) or do less."
+        end = (
+            f"It was stopped after {limits.wall_s:g} s. Use a larger timeout_s (at most {allowed:g}) or "
+            "do less."
+        )
     elif done.memory_full:
         end = f"It was stopped, because it took more than {limits.memory_mb:,} MiB of memory."
     else:
         end = f"Exit code {done.exit_code}."
     if _NO_REPOSITORY.search(done.output):
-        end += " Git's own directory cannot be reached by commands. Use the tools git_status, git_diff and git_log."
+        end += (
+            " Git's own directory cannot be reached by commands. Use the tools git_status, git_diff and "
+            "git_log."
+        )
     data = done.model_dump(exclude={"output"})
     return ToolResult(ok=done.exit_code == 0, text=f"{end}\n{done.output}".rstrip(), data=data)

@@ -1,4 +1,5 @@
-"""How the tests of a workspace are run for a model: all, some, what failed last, other tools, and the diff's coverage."""
+"""How the tests of a workspace are run for a model: all, some, what failed last, other tools, and the diff's
+coverage."""
 
 import json
 import re
@@ -19,7 +20,8 @@ from runners.verify.verdict import Failure
 _MAX_REPORT = 5_000_000
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
 _FAILED = re.compile(
-    r"^[ \t]*(?:--- FAIL|FAIL\b|FAILED\b|not ok\b|error(?:\[\w+\])?:|E\s{2,}|\u2715|\u25cf|thread '.*' panicked)",
+    r"^[ \t]*(?:--- FAIL|FAIL\b|FAILED\b|not ok\b|error(?:\[\w+\])?:|E\s{2,}|\u2715|\u25cf|thread '.*' "
+    r"panicked)",
     re.M,
 )
 
@@ -33,7 +35,8 @@ class Runner(Frozen):
 
 
 def detect(root: Path, names: Sequence[str], commands: Sequence[str]) -> list[Runner]:
-    """The test runners of the workspace `root`, from its files `names` and the repository's own `commands`."""
+    """The test runners of the workspace `root`, from its files `names` and the repository's own
+    `commands`."""
     found = [
         Runner(name=f"command {n}", command=line, found_in=".scenarist.yml")
         for n, line in enumerate(commands, 1)
@@ -79,7 +82,10 @@ class Project:
 
 
 class Testing:
-    """Runs tests in one workspace and remembers what failed; `before` is what the suites gave without any change."""
+    """Runs tests in one workspace and remembers what failed.
+
+    `before` is what the suites gave without any change.
+    """
 
     __test__ = False  # not a class of tests, whatever its name
 
@@ -160,7 +166,10 @@ def _told(runs: Sequence[tuple[str, SuiteRun]], before: Mapping[str, SuiteRun]) 
         ok = ok and not fresh.failures and not fresh.broken
         text = summarise(fresh, name)
         if old:
-            text += f"\n\n{len(old)} of these fail without your change too: {_listed(old)}. Leave them as they are."
+            text += (
+                f"\n\n{len(old)} of these fail without your change too: {_listed(old)}. Leave them as "
+                "they are."
+            )
         if run.broken and not fresh.broken:
             text += f"\n\nIt could not be run without your change either: {run.broken}"
         texts.append(text)
@@ -191,7 +200,10 @@ def run_command(ctx: ToolContext, runner: Runner) -> ToolResult:
         head = f"{runner.name}: {passed} passed, {len(failures)} failed (exit code {done.exit_code})"
         text = "\n\n".join([head, *(describe_failure(failure) for failure in failures[:5])])
     else:
-        text = f"{runner.name}: exit code {done.exit_code}\n{done.output[-500:] if ok else _excerpt(done.output)}"
+        text = (
+            f"{runner.name}: exit code "
+            f"{done.exit_code}\n{done.output[-500:] if ok else _excerpt(done.output)}"
+        )
     return ToolResult(ok=ok, text=text.rstrip(), data=data)
 
 

@@ -17,8 +17,8 @@ class RunTests(Arguments):
 def run_tests(ctx: ToolContext, args: RunTests) -> ToolResult:
     """Run the scenarios (behave) and the tests (pytest) the way the verifier will, and show what fails.
 
-    It counts as writing, because tests may leave files behind. `ok` is whether all of them passed, apart from those
-    that fail without your change too.
+    It counts as writing, because tests may leave files behind. `ok` is whether all of them passed, apart from
+    those that fail without your change too.
     """
     paths = (args.paths or "").split()
     if any(path.startswith("-") for path in paths):
@@ -55,7 +55,8 @@ class RunCheck(Arguments):
 
 @tool("tests.run", writes=True)
 def run_check(ctx: ToolContext, args: RunCheck) -> ToolResult:
-    """Run the repository's own check of that name (npm, go, cargo, make, its commands), and show what fails."""
+    """Run the repository's own check of that name (npm, go, cargo, make, its commands), and show what
+    fails."""
     found = ctx.resource(Project).runners(ctx)
     chosen: Runner | None = next((each for each in found if each.name == args.name), None)
     if chosen is None:

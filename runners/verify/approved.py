@@ -14,8 +14,8 @@ def unlike(
 ) -> list[Problem]:
     """A problem for each approved scenario that did not run as it stands in the approved feature.
 
-    `content` is the approved file, `lines` and `texts` are what a run of it reports: the line and the steps of each
-    scenario by its name.
+    `content` is the approved file, `lines` and `texts` are what a run of it reports: the line and the steps
+    of each scenario by its name.
     """
     try:
         feature = parse_feature(content.decode(), filename=path)
@@ -27,7 +27,8 @@ def unlike(
     for line, steps, name in wanted:
         if not ran[line, steps]:
             message = (
-                f"“{name}” (line {line}) did not run as it was approved: something dropped or changed it while the "
+                f"“{name}” (line {line}) did not run as it was approved: something dropped or changed it "
+                "while the "
                 "tests were loaded. Leave features and the test runner alone."
             )
             found.append(Problem(code="scenario-not-run", message=message))

@@ -1,4 +1,5 @@
-"""The gate's checkouts: as fresh for each run as for the first, with what judges the change out of its reach."""
+"""The gate's checkouts: as fresh for each run as for the first, with what judges the change out of its
+reach."""
 
 import contextlib
 import tempfile
@@ -20,8 +21,8 @@ _FIRST = ("feature", "step", "configuration", "test", "fixture")
 class Checkouts:
     """Checkouts of one verdict on a mirror; they are gone when the block ends.
 
-    What judges the change, and is as it was on `base`, is mounted read-only, and so is the approved `feature`, from a
-    copy outside of the checkout. `features` is the folder of the repository's features.
+    What judges the change, and is as it was on `base`, is mounted read-only, and so is the approved
+    `feature`, from a copy outside of the checkout. `features` is the folder of the repository's features.
     """
 
     def __init__(
@@ -50,7 +51,8 @@ class Checkouts:
         self._stack.close()
 
     def approve(self, commit: str, feature: str) -> None:
-        """From now on the `feature` file of `commit` is what every checkout that has one shows at this path."""
+        """From now on the `feature` file of `commit` is what every checkout that has one shows at this
+        path."""
         content = read_blob(self._mirror.path, commit, feature)
         if content is not None:
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="scenarist-feature-"))
@@ -58,7 +60,10 @@ class Checkouts:
             self._approved[feature].write_bytes(content)
 
     def open(self, commit: str, name: str) -> Path:
-        """The folder of a checkout of `commit` that stays until the end; `name` tells it from others of the run."""
+        """The folder of a checkout of `commit` that stays until the end.
+
+        `name` tells it from others of the run.
+        """
         return self._opened(self._stack, commit, name)
 
     @contextlib.contextmanager
@@ -79,7 +84,10 @@ class Checkouts:
         return tree.root
 
     def begin(self, root: Path) -> Mapping[str, Path]:
-        """Make the checkout as fresh as on its first day; returns what is mounted read-only in it, by path inside."""
+        """Make the checkout as fresh as on its first day.
+
+        Returns what is mounted read-only in it, by path inside.
+        """
         tree = self._trees.get(root)
         if tree is None:
             return {}

@@ -1,8 +1,8 @@
 """Takes in what a suite's harness reports, through a pipe that can be opened once.
 
-The harness opens it before any code of the repository is loaded and greets; then its name is gone, and what it says after
-its last record does not count. Code under test runs in the same interpreter and can still find the open descriptor: see
-docs/verdict.md.
+The harness opens it before any code of the repository is loaded and greets; then its name is gone, and what
+it says after its last record does not count. Code under test runs in the same interpreter and can still find
+the open descriptor: see docs/verdict.md.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ _RETRY_S = 0.01
 class Collector:
     """A pipe at `path` that is read while the block runs. `entries` are the harness's records.
 
-    `complete` is whether the harness has said that these were all, `replaced` names what of the test runner was replaced meanwhile, and
-    `problem` says what is wrong with the report, if anything is.
+    `complete` is whether the harness has said that these were all, `replaced` names what of the test runner
+    was replaced meanwhile, and `problem` says what is wrong with the report, if anything is.
     """
 
     def __init__(self, path: Path) -> None:

@@ -57,7 +57,10 @@ def diff_problems(git_dir: Path, base: str, head: str, limits: DiffLimits) -> li
     lines = sum(added + removed for _, added, removed in rows if added is not None and removed is not None)
     problems = []
     if len(rows) > limits.files or lines > limits.lines:
-        message = f"The change touches {len(rows)} files and {lines} lines; at most {limits.files} and {limits.lines} are read with care."
+        message = (
+            f"The change touches {len(rows)} files and {lines} lines; at most {limits.files} and "
+            f"{limits.lines} are read with care."
+        )
         problems.append(
             Problem(code="diff-too-large", message=f"{message} Leave out what the task does not need.")
         )

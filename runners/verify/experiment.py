@@ -47,7 +47,8 @@ class Lab:
 
 @dataclass
 class _Subject:
-    """One scenario that is tried, with the numbers of the proofs it stands for, and what has come of it so far."""
+    """One scenario that is tried, with the numbers of the proofs it stands for, and what has come of it so
+    far."""
 
     number: int
     single: Single
@@ -74,7 +75,8 @@ class _Subject:
 
 @dataclass(frozen=True)
 class Experimented:
-    """The proofs with their findings, the held-out examples with what came of them, and the problems that were found."""
+    """The proofs with their findings, the held-out examples with what came of them, and the problems that
+    were found."""
 
     proofs: tuple[ScenarioProof, ...]
     held_out: tuple[HeldOut, ...] = ()
@@ -225,7 +227,8 @@ class _Trials:
                     subject.broken[str(number)] = red
 
     def _second(self, groups: Sequence[Sequence[Site]]) -> Iterator[Trial]:
-        """Once more, in a process of its own, what was not noticed: other values, code that returns nothing."""
+        """Once more, in a process of its own, what was not noticed: other values, code that returns
+        nothing."""
         for subject in self._subjects:
             for place, red in subject.noticed.items():
                 flip = subject.flips[place]
@@ -388,7 +391,10 @@ def _write(root: Path, path: str, text: str) -> None:
 
 
 def _restore(root: Path, path: str, content: bytes | None) -> None:
-    """Put a file back to `content`; None: it was not there. Not where the change has put a link in its way."""
+    """Put a file back to `content`; None: it was not there.
+
+    Not where the change has put a link in its way.
+    """
     with contextlib.suppress(OSError):
         put_file(root, path, content)
 

@@ -1,4 +1,5 @@
-"""How much of a suite is run: which tests come first, and what a suite leaves unsaid that could not run all of itself."""
+"""How much of a suite is run: which tests come first, and what a suite leaves unsaid that could not run all
+of itself."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -50,8 +51,8 @@ def doubts(name: str, before: SuiteRun, after: SuiteRun, test_files: Sequence[st
 def renamed(before: SuiteRun, after: SuiteRun, again: SuiteRun) -> set[str]:
     """Tests whose ids are others in each run, of which as many pass as did before.
 
-    `after` and `again` are two runs of one tree: of a parametrised test some of whose ids are in one of them only, the base
-    has others still. Such ids come from the time, a random number, or an address in memory.
+    `after` and `again` are two runs of one tree: of a parametrised test some of whose ids are in one of them
+    only, the base has others still. Such ids come from the time, a random number, or an address in memory.
     """
     unstable = {_stem(test) for test in after.outcomes.keys() ^ again.outcomes.keys()}
     unstable = {stem for stem in unstable if _bad_of(stem, again) <= _bad_of(stem, before)}
@@ -62,10 +63,11 @@ def renamed(before: SuiteRun, after: SuiteRun, again: SuiteRun) -> set[str]:
 def moved_on(
     before: SuiteRun, after: SuiteRun, edited: Collection[str], moved: Mapping[str, str]
 ) -> set[str]:
-    """Tests of the base that the change has under other ids, all of which pass, and of which there are no fewer.
+    """Tests of the base that the change has under other ids, all of which pass, and of which there are no
+    fewer.
 
-    `edited` are the test files that the change edits, where a test may have got other parameters; `moved` says where
-    the tests of a file went.
+    `edited` are the test files that the change edits, where a test may have got other parameters; `moved`
+    says where the tests of a file went.
     """
     found = set()
     for test, outcome in before.outcomes.items():

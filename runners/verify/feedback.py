@@ -7,7 +7,8 @@ from runners.verify.experiments.mutants import Bite
 from runners.verify.suites import describe_failure
 from runners.verify.verdict import Failure, Problem, Verdict
 
-# Characters. The text is repeated in every later request of the run, so it must stay small: about 2,500 tokens.
+# Characters. The text is repeated in every later request of the run, so it must stay small: about 2,500
+# tokens.
 MAX_FEEDBACK = 10_000
 _MAX_PROBLEMS = 3000
 _MAX_PROBLEM = 500
@@ -26,8 +27,8 @@ def feedback(
 ) -> str:
     """What failed: each finding once, and at most `limit` failures; at most `MAX_FEEDBACK` characters in all.
 
-    `earlier` are the verdicts before on the same work, oldest first: what fails as it did is said to, and for what passed
-    in the last one there is what changed since, as `diff(commit, commit)` gives it.
+    `earlier` are the verdicts before on the same work, oldest first: what fails as it did is said to, and for
+    what passed in the last one there is what changed since, as `diff(commit, commit)` gives it.
     """
     failing = _failing(verdict)
     kinds = _alike(failing)
@@ -50,14 +51,16 @@ def about_survivors(bite: Bite) -> str:
     """What a model is told once of small faults in a proven change that no test noticed."""
     places = "\n".join(f"- {survivor}" for survivor in bite.survivors)
     return (
-        "The verification passed. These small faults, put into your change one at a time, were noticed by no scenario and no "
+        "The verification passed. These small faults, put into your change one at a time, were noticed by "
+        "no scenario and no "
         f"test:\n{places}\nAdd a test that notices each, where that makes sense, and call `finish` again. "
         "If none does, call `finish` without a change."
     )
 
 
 def _problems(problems: Sequence[Problem]) -> tuple[list[str], int]:
-    """(the messages that there is room for, how many there is none for): first one of each kind, then the others."""
+    """(the messages that there is room for, how many there is none for): first one of each kind, then the
+    others."""
     messages = list(dict.fromkeys((problem.code, problem.message) for problem in problems))
     seen: dict[str, int] = {}
     ranked: list[tuple[int, int, str]] = []
@@ -116,7 +119,8 @@ def _since(
     changed = diff(last.head_sha, verdict.head_sha) if fresh else ""
     if changed:
         parts.append(
-            f"Passed last time: {_names(fresh)}. This is what changed since:\n{cut_middle(changed, _MAX_DIFF)}"
+            f"Passed last time: {_names(fresh)}. This is what changed "
+            f"since:\n{cut_middle(changed, _MAX_DIFF)}"
         )
     return parts
 

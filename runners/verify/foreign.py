@@ -27,7 +27,8 @@ class TestSuite(Frozen):
     )
     format: Format = Field(
         default="junit",
-        description="`junit`: a JUnit XML file at `{report}`; `jest`: its JSON there; `go`, `cargo`: what they print; "
+        description="`junit`: a JUnit XML file at `{report}`; `jest`: its JSON there; `go`, `cargo`: what "
+        "they print; "
         "`exit-code`: nothing but that.",
     )
 
@@ -104,7 +105,10 @@ def _contradiction(report: bytes) -> str:
         declared = [suite.get(name, "") for name in ("tests", "failures", "errors")]
         tests, failures, errors = (int(each) if each.isdecimal() else 0 for each in declared)
         if tests > len(cases) or (failures + errors > 0 and bad == 0):
-            return f"its report counts {tests} tests and {failures + errors} failures, and lists {len(cases)} and {bad}"
+            return (
+                f"its report counts {tests} tests and {failures + errors} failures, and lists "
+                f"{len(cases)} and {bad}"
+            )
     return ""
 
 
@@ -167,7 +171,8 @@ _GO_OUTCOMES: Mapping[str, Outcome] = {"pass": "passed", "fail": "failed", "skip
 def _go(output: str) -> list[tuple[str, Outcome, str]]:
     """The events of test2json, https://pkg.go.dev/cmd/test2json.
 
-    A package that fails without a failing test, for one because it does not build, is one failing test itself.
+    A package that fails without a failing test, for one because it does not build, is one failing test
+    itself.
     """
     found: list[tuple[str, Outcome, str]] = []
     said: dict[str, list[str]] = {}

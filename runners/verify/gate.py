@@ -41,7 +41,8 @@ _QUICK_S = 10.0
 # How often the base must pass a test again that fails on the head.
 _MORE_BASE_RUNS = 3
 
-# What a batch of experiments may take: this many seconds, or so many times as long as the scenarios themselves.
+# What a batch of experiments may take: this many seconds, or so many times as long as the scenarios
+# themselves.
 _EXPERIMENTS_S = 30.0
 _EXPERIMENTS = 4
 
@@ -49,7 +50,10 @@ _CODES: dict[Fault, Literal["timed-out", "untrusted"]] = {"timed-out": "timed-ou
 
 
 class Gate:
-    """Verifies claims on one repository; `run_id` names its worktrees. `known` keeps what the base commit gave."""
+    """Verifies claims on one repository; `run_id` names its worktrees.
+
+    `known` keeps what the base commit gave.
+    """
 
     def __init__(
         self,
@@ -124,7 +128,10 @@ class Gate:
                 problems += [
                     Problem(
                         code="test-changed",
-                        message=f"{each.test} fails as it was before the change. Restore it, and keep what it demands.",
+                        message=(
+                            f"{each.test} fails as it was before the change. Restore it, and keep what "
+                            "it demands."
+                        ),
                     )
                     for each in changed.failing
                 ]
@@ -176,14 +183,18 @@ class Gate:
         return self._known.once(suite, tree, run)
 
     def _note(self, commit: str, run: SuiteRun, purpose: str) -> SuiteRun:
-        """Keep what was run for `purpose` as evidence, unless the repository has no such suite; returns the run."""
+        """Keep what was run for `purpose` as evidence, unless the repository has no such suite.
+
+        Returns the run.
+        """
         if run.outcomes or run.broken or purpose.endswith("command"):
             self._evidence.append(run.evidence(commit, purpose))
         self._replaced[commit].update(run.replaced)
         return run
 
     def _again(self, claim: Claim, proof: Path, suite: SuiteRun) -> list[Problem]:
-        """The scenarios once more, with the others, and alone with the last one first: what passed once may not fail then."""
+        """The scenarios once more, with the others, and alone with the last one first: what passed once may
+        not fail then."""
         runs = [suite]
         if suite.seconds < _QUICK_S:
             again = self._fresh.behave(proof, [claim.feature], backwards=True)
@@ -197,7 +208,10 @@ class Gate:
         return [
             Problem(
                 code="scenario-flaky",
-                message=f"“{test.partition('::')[2]}” passed, and did not when it was run again. Make it independent of time, order and leftovers.",
+                message=(
+                    f"“{test.partition('::')[2]}” passed, and did not when it was run again. Make it "
+                    "independent of time, order and leftovers."
+                ),
             )
             for test in sorted(unsteady)
         ]
@@ -222,7 +236,8 @@ class Gate:
     def _own_tests(
         self, claim: Claim, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
-        """The change's own tests, in the repository's own style: red on the base, where the repository has tests at all."""
+        """The change's own tests, in the repository's own style: red on the base, where the repository has
+        tests at all."""
         git_dir = self._mirror.path
         paths = [
             path
@@ -243,7 +258,10 @@ class Gate:
                         continue
                     proofs += new_tests(before[name], then, after[name], paths)
         if not proofs and any(run.outcomes for name, run in before.items() if name != "behave"):
-            message = "The repository has tests, and the change brings none that fails without it. Add one in their style."
+            message = (
+                "The repository has tests, and the change brings none that fails without it. Add one "
+                "in their style."
+            )
             return (), [Problem(code="no-new-test", message=message)]
         return tuple(proofs), []
 
@@ -351,7 +369,8 @@ class Gate:
         return tuple(proofs), [problem for proof in proofs for problem in judge(proof, claim.kind)]
 
     def _experiments(self, claim: Claim, seen: Look, proofs: Sequence[ScenarioProof]) -> Experimented | None:
-        """What the experiments show, where all scenarios pass and nothing else about the change is wrong at sight."""
+        """What the experiments show, where all scenarios pass and nothing else about the change is wrong at
+        sight."""
         if not claim.experiments or seen.problems or not proofs:
             return None
         if any(proof.head != "passed" for proof in proofs):
@@ -431,7 +450,8 @@ class Gate:
         return tuple(suites), tuple(failures), runs, heads, problems
 
     def _steady(self, claim: Claim, suite: str, base: Path, worse: list[Failure]) -> list[Failure]:
-        """Without the tests that do not always pass on the base either, as some more runs of their files show."""
+        """Without the tests that do not always pass on the base either, as some more runs of their files
+        show."""
         if suite != "pytest":
             return worse
         for _ in range(_MORE_BASE_RUNS if worse else 0):

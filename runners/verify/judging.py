@@ -29,16 +29,23 @@ def _names(test: str) -> list[str]:
 
 
 def tampered(replaced: Collection[str]) -> list[Problem]:
-    """`replaced` names what of the test runners and tests the change, and not the base, replaces while they run."""
+    """`replaced` names what of the test runners and tests the change, and not the base, replaces while they
+    run."""
     if not replaced:
         return []
     named = ", ".join(sorted(replaced)[:3])
-    message = f"The change replaces parts of the test runner, or tests ({named}): what these say means nothing. Leave them alone."
+    message = (
+        f"The change replaces parts of the test runner, or tests ({named}): what these say means "
+        "nothing. Leave them alone."
+    )
     return [Problem(code="untrusted", message=message)]
 
 
 def floor(claim: Claim, bite: Bite | None) -> list[Problem]:
-    """The problem of faults that nobody noticed, where fewer were than the repository demands; two say too little."""
+    """The problem of faults that nobody noticed, where fewer were than the repository demands.
+
+    Two say too little.
+    """
     few = bite is not None and bite.tried < _FEW_MUTANTS and claim.mutation.floor < 100
     if bite is None or few or bite.percent >= claim.mutation.floor:
         return []
@@ -54,8 +61,9 @@ def new_tests(
 ) -> list[ScenarioProof]:
     """Tests of the change that fail without it and pass with it.
 
-    `before` is the suite on the base, `then` on the base with the test files (`changed`) of the change, `after` on the change.
-    A test that the base has too counts only where the change edits its file. What `then` could not load is one row a file.
+    `before` is the suite on the base, `then` on the base with the test files (`changed`) of the change,
+    `after` on the change. A test that the base has too counts only where the change edits its file. What
+    `then` could not load is one row a file.
     """
     reasons = {failure.test: failure.message for failure in then.failures}
     found: list[ScenarioProof] = []
@@ -124,7 +132,10 @@ def judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
         )
     if kind == "refactoring":
         if proof.base != "passed":
-            message = f"“{proof.name}” is {proof.base} without the change: it does not describe what is there today."
+            message = (
+                f"“{proof.name}” is {proof.base} without the change: it does not describe what is "
+                "there today."
+            )
             problems.append(Problem(code="scenario-not-kept", message=message))
     elif proof.base not in ("failed", "error", "passed"):
         message = f"“{proof.name}” is {proof.base} without the change. It must be run there, and fail."
@@ -133,7 +144,10 @@ def judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
 
 
 def none_red(proofs: Sequence[ScenarioProof]) -> list[Problem]:
-    """The problem of scenarios that are all green on both sides; as long as one is red, the others are only unchanged."""
+    """The problem of scenarios that are all green on both sides.
+
+    As long as one is red, the others are only unchanged.
+    """
     if not proofs or not all(proof.unchanged for proof in proofs):
         return []
     names = ", ".join(f"“{proof.name}”" for proof in proofs)

@@ -15,7 +15,10 @@ _KEPT_S = 14 * 24 * 3600.0
 
 
 class KnownRuns:
-    """Runs below `folder`, which no sandbox can reach; `environment` stands for all that is not in the tree."""
+    """Runs below `folder`, which no sandbox can reach.
+
+    `environment` stands for all that is not in the tree.
+    """
 
     def __init__(self, folder: Path, environment: str) -> None:
         self._folder = folder

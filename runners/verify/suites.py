@@ -66,9 +66,10 @@ _BEHAVE: dict[str, Outcome] = {
 class SuiteRun:
     """One run of one suite. `broken` says in a sentence why its results mean nothing, if they do not.
 
-    `fault` is the kind of that: it did not end, its report cannot be trusted, or it could not be run at all. With `known`
-    it was run for an earlier verdict. `texts` are the steps of each scenario as they ran, by its name. `contradicts`: the
-    exit code says something else than the report. `replaced` names functions of the test runner that the code under test put others in the place of.
+    `fault` is the kind of that: it did not end, its report cannot be trusted, or it could not be run at all.
+    With `known` it was run for an earlier verdict. `texts` are the steps of each scenario as they ran, by its
+    name. `contradicts`: the exit code says something else than the report. `replaced` names functions of the
+    test runner that the code under test put others in the place of.
     """
 
     command: str
@@ -112,8 +113,8 @@ class Suites:
     """The two suites of a repository, run in the sandbox `make_sandbox` gives for a checkout.
 
     `make_sandbox(root, read_only, writable)` mounts the two mappings (path inside -> path on the host)
-    besides the checkout `root`. `features` is the folder of the feature files, relative to the repository. `behave` is the
-    repository's own command for behave, ``python SCRIPT …``; empty: behave itself.
+    besides the checkout `root`. `features` is the folder of the feature files, relative to the repository.
+    `behave` is the repository's own command for behave, ``python SCRIPT …``; empty: behave itself.
     """
 
     def __init__(
@@ -162,7 +163,8 @@ class Suites:
         return list(runs.items())
 
     def files(self, name: str, root: Path) -> list[str]:
-        """Files below `root` that look like tests of the suite `name`; paths are relative, at most a few are named."""
+        """Files below `root` that look like tests of the suite `name`; paths are relative, at most a few are
+        named."""
         patterns = {"behave": "**/*.feature", "pytest": "**/test_*.py", "unittest": "**/test_*.py"}
         if name not in patterns:
             return []
@@ -250,8 +252,8 @@ class Suites:
         """Run variants of scenarios on a checkout in one process; the outcomes bear the ids of the variants.
 
         `feature` is the path of the feature file whose place they take, `wanted` what the harness
-        `scenarist_trials.py` reads, and `switch` the folder of the switch. A run that does not end in time gives what it
-        had until then.
+        `scenarist_trials.py` reads, and `switch` the folder of the switch. A run that does not end in time
+        gives what it had until then.
         """
         result, entries, problem, _ = self._run(
             root,
@@ -289,7 +291,8 @@ class Suites:
         return _suite_run([line], result, {}, [], {}, _Judged("", broken))
 
     def installed(self, root: Path) -> frozenset[str]:
-        """Names of the top-level modules that Python finds beside the checkout `root`: its own, and installed ones."""
+        """Names of the top-level modules that Python finds beside the checkout `root`: its own, and installed
+        ones."""
         script = "import pkgutil; print(*(each.name for each in pkgutil.iter_modules()), sep='\\n')"
         result = self._run_in(self._make_sandbox(root, {}, {}), ["python", "-I", "-c", script])
         return frozenset(result.output.split()) if result.exit_code == 0 else frozenset()
@@ -328,7 +331,8 @@ class Suites:
         wanted: bytes | None = None,
         writable: Mapping[str, Path] | None = None,
     ) -> tuple[CommandResult, Sequence[dict[str, Any]], str | None, Sequence[str]]:
-        """Run `argv(report, plugins)`: its result, and of its report the records (of the `shape`), what is wrong with it, and what was replaced."""
+        """Run `argv(report, plugins)`: its result, and of its report the records (of the `shape`), what is
+        wrong with it, and what was replaced."""
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
             reports = Path(tmp) / "reports"
             reports.mkdir()
@@ -366,8 +370,8 @@ def _judged(
 ) -> _Judged:
     """Whether the results of suite `name` mean anything.
 
-    `problem` is what is wrong with its report, `ends` the exit codes with which it may end after it ran everything;
-    empty: any.
+    `problem` is what is wrong with its report, `ends` the exit codes with which it may end after it ran
+    everything; empty: any.
     """
     if result.timed_out:
         return _Judged("timed-out", f"{name} did not end within {result.duration_s:.0f} s")

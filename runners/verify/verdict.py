@@ -22,11 +22,11 @@ class Failure(Frozen):
 class ScenarioProof(Frozen):
     """One scenario on both sides: it must be red on the base commit and green on the head commit.
 
-    For tests of the change itself, `tests` is how many of a file's tests the row stands for: a file that the base cannot
-    load is one row. With `existed` the base has a test of this name too, and the change edits it.
-    `kept`: it is to be green on both sides. `loaded`: its steps could be loaded on the base. `held`: it is red on the base
-    only because they could not, and experiments show that it holds without the code of the change. `findings` is what the
-    experiments on it found.
+    For tests of the change itself, `tests` is how many of a file's tests the row stands for: a file that the
+    base cannot load is one row. With `existed` the base has a test of this name too, and the change edits it.
+    `kept`: it is to be green on both sides. `loaded`: its steps could be loaded on the base. `held`: it is
+    red on the base only because they could not, and experiments show that it holds without the code of the
+    change. `findings` is what the experiments on it found.
     """
 
     name: str
@@ -55,7 +55,8 @@ class ScenarioProof(Frozen):
 
     @property
     def unchanged(self) -> bool:
-        """Green on both sides although it is not to be `kept`: it proves nothing, and nobody did anything wrong."""
+        """Green on both sides although it is not to be `kept`: it proves nothing, and nobody did anything
+        wrong."""
         return self.head == "passed" and (self.base == "passed" or self.held) and not self.kept
 
 
@@ -79,7 +80,8 @@ class Suite(Frozen):
 
 
 class OracleChange(Frozen):
-    """A change of what decides about the change, which the work order asks for by name: reviewers should look at it."""
+    """A change of what decides about the change, which the work order asks for by name: reviewers should look
+    at it."""
 
     path: str
     what: str
@@ -88,8 +90,8 @@ class OracleChange(Frozen):
 class ChangedTests(Frozen):
     """Existing tests that the change edits, and what comes of them as they were before.
 
-    `paths` are the edited files, `added` new files that configure tests; `failing` the tests that passed on the base and,
-    as they were there, fail on the head.
+    `paths` are the edited files, `added` new files that configure tests; `failing` the tests that passed on
+    the base and, as they were there, fail on the head.
     """
 
     paths: tuple[str, ...]
@@ -169,9 +171,10 @@ class Verdict(Frozen):
 
     `doubts` make a green verdict a warning: most of a suite could not run, on either side.
 
-    `dependency_files` are the changed files that name other people's code, `oracle` the changes of tests and their
-    configuration that the work order asks for by name. `held_out` are the further examples that were tried. Where the scenarios are not part of the change (`shadow`), `tests` are those
-    of its own that prove it. `bite` is how many faults put into the change were noticed.
+    `dependency_files` are the changed files that name other people's code, `oracle` the changes of tests and
+    their configuration that the work order asks for by name. `held_out` are the further examples that were
+    tried. Where the scenarios are not part of the change (`shadow`), `tests` are those of its own that prove
+    it. `bite` is how many faults put into the change were noticed.
     """
 
     base_sha: str

@@ -1,8 +1,11 @@
-"""The long form: every process is killed at every kind of moment, and at random ones, under SQLite and under PostgreSQL.
+"""The long form: every process is killed at every kind of moment, and at random ones, under SQLite and under
+PostgreSQL.
 
-    python -m tests.chaos.long [--moments N] [--seed N] [--database sqlite|postgresql] [--forge local|github|emulator]
+    python -m tests.chaos.long [--moments N] [--seed N] [--database sqlite|postgresql] [--forge
+    local|github|emulator]
 
-After each kill the run has to end in exactly one pull request, one status comment and one check run, with nothing left behind.
+After each kill the run has to end in exactly one pull request, one status comment and one check run, with
+nothing left behind.
 """
 
 import argparse
@@ -141,7 +144,8 @@ def started(database: str, forge: str, console: Console) -> Iterator[Chaos]:
 
 
 def run(database: str, forge: str, moments: int, seed: int, only: str, console: Console) -> bool:
-    """All kills on one kind of database, or those of `only`; prints the table, and says whether nothing was lost or doubled."""
+    """All kills on one kind of database, or those of `only`; prints the table, and says whether nothing was
+    lost or doubled."""
     choose = random.Random(seed)
     with started(database, forge, console) as chaos:
         begun = time.monotonic()

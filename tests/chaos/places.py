@@ -1,4 +1,5 @@
-"""Where the long chaos run happens: on the local forge, on the GitHub stand-in, and on the GitHub emulator that others wrote."""
+"""Where the long chaos run happens: on the local forge, on the GitHub stand-in, and on the GitHub emulator
+that others wrote."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,8 @@ EMULATED = f"{OWNER}/{REPO}"
 
 @dataclass(frozen=True)
 class Task:
-    """One issue that was labelled: the target of its runs, and what looks at the end that there is one of everything."""
+    """One issue that was labelled: the target of its runs, and what looks at the end that there is one of
+    everything."""
 
     target: str
     exactly_one: Callable[[], None]
@@ -84,7 +86,8 @@ class OnGitHub:
 
 
 class OnEmulator:
-    """All issues in the one repository of the emulator, which keeps issues, pull requests, check runs and tokens and sends its own webhooks.
+    """All issues in the one repository of the emulator, which keeps issues, pull requests, check runs and
+    tokens and sends its own webhooks.
 
     It sends each delivery once and has no list of them, so a task begins when its deliveries are accepted.
     """

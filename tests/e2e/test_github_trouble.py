@@ -1,4 +1,5 @@
-"""What GitHub does while a run is on: each time the run ends in its one pull request, or says what a maintainer has to do."""
+"""What GitHub does while a run is on: each time the run ends in its one pull request, or says what a
+maintainer has to do."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """The table of recipes, one by one: no cheat is accepted, and no honest change refused.
 
-The control of a cheat is the same change with the guard that refuses it switched off: then it comes through. In full,
-with the whole verdict on each recipe, this runs with `make gate`.
+The control of a cheat is the same change with the guard that refuses it switched off: then it comes through.
+In full, with the whole verdict on each recipe, this runs with `make gate`.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
-"""Experiments on scenarios: lazy proofs are caught, honest ones pass, and with the experiments off the lazy ones come through."""
+"""Experiments on scenarios: lazy proofs are caught, honest ones pass, and with the experiments off the lazy
+ones come through."""
 
 import pytest
 
@@ -153,8 +154,10 @@ HONEST: dict[str, tuple[Files, Files, str]] = {
             "calc.py": BASE["calc.py"]
             + "\n\ndef half(n):\n    if n == 'x':\n        raise ValueError(n)\n    return n\n",
             "features/steps/double_steps.py": (
-                "from behave import then, when\n\nimport calc\n\n\n@when('I double \"{n}\"')\ndef doubling(context, n):\n"
-                "    context.error = None\n    try:\n        calc.half(n)\n    except Exception as error:\n        context.error = error\n\n\n"
+                "from behave import then, when\n\nimport calc\n\n\n@when('I double \"{n}\"')\ndef "
+                "doubling(context, n):\n"
+                "    context.error = None\n    try:\n        calc.half(n)\n    except Exception as "
+                "error:\n        context.error = error\n\n\n"
                 "@then('it is refused')\ndef refused(context):\n    assert context.error is not None\n"
             ),
         },
@@ -163,11 +166,14 @@ HONEST: dict[str, tuple[Files, Files, str]] = {
     "something that is not there any more": (
         _spec('When I drop "a"', 'Then "a" is not listed'),
         {
-            "calc.py": BASE["calc.py"] + "\n\ndef drop(items, item):\n    return [each for each in items if each != item]\n",
+            "calc.py": BASE["calc.py"] + ("\n\ndef drop(items, item):\n    return [each for each in items " 
+                "if each != item]\n"),
             "features/steps/double_steps.py": (
-                "from behave import then, when\n\nimport calc\n\n\n@when('I drop \"{item}\"')\ndef dropping(context, item):\n"
+                "from behave import then, when\n\nimport calc\n\n\n@when('I drop \"{item}\"')\ndef "
+                "dropping(context, item):\n"
                 "    context.items = calc.drop(['a', 'b'], item)\n\n\n"
-                "@then('\"{item}\" is not listed')\ndef absent(context, item):\n    assert item not in context.items\n"
+                "@then('\"{item}\" is not listed')\ndef absent(context, item):\n    assert item not in "
+                "context.items\n"
             ),
         },
         "sabotage 1/1",
@@ -178,7 +184,8 @@ HONEST: dict[str, tuple[Files, Files, str]] = {
             "calc.py": DOUBLE,
             "features/steps/double_steps.py": _steps(
                 "@then('I get at least {n:d}')\ndef least(context, n):\n    assert context.result >= n\n",
-                "@then('it is about {n:g}')\ndef about(context, n):\n    assert abs(context.result - n) < 1.5\n",
+                "@then('it is about {n:g}')\ndef about(context, n):\n    assert abs(context.result - n) < "
+                "1.5\n",
             ),
         },
         "flips 2/2 · sabotage 1/1",
@@ -186,12 +193,15 @@ HONEST: dict[str, tuple[Files, Files, str]] = {
     "a command in a process of its own": (
         _spec("When I run it with 4", "Then it prints 8"),
         {
-            "calc.py": DOUBLE + "\n\nif __name__ == '__main__':\n    import sys\n\n    print(double(int(sys.argv[1])))\n",
+            "calc.py": DOUBLE + ("\n\nif __name__ == '__main__':\n    import sys\n\n    " 
+                "print(double(int(sys.argv[1])))\n"),
             "features/steps/double_steps.py": (
                 "import subprocess\nimport sys\n\nfrom behave import then, when\n\n\n"
                 "@when('I run it with {n}')\ndef run(context, n):\n"
-                "    context.said = subprocess.run([sys.executable, 'calc.py', n], capture_output=True, text=True, env={}).stdout\n\n\n"
-                "@then('it prints {n}')\ndef prints(context, n):\n    assert context.said.strip() == n, context.said\n"
+                "    context.said = subprocess.run([sys.executable, 'calc.py', n], capture_output=True, "
+                "text=True, env={}).stdout\n\n\n"
+                "@then('it prints {n}')\ndef prints(context, n):\n    assert context.said.strip() == n, "
+                "context.said\n"
             ),
         },
         "flips 1/1 · sabotage 1/1",
@@ -201,7 +211,8 @@ HONEST: dict[str, tuple[Files, Files, str]] = {
         {
             "calc.py": DOUBLE,
             "features/steps/double_steps.py": (
-                "from behave import then, when\n\nimport calc\n\n\n@when('I double these')\ndef doubling(context):\n"
+                "from behave import then, when\n\nimport calc\n\n\n@when('I double these')\ndef "
+                "doubling(context):\n"
                 "    context.results = {row['n']: calc.double(int(row['n'])) for row in context.table}\n\n\n"
                 "@then('I see')\ndef seen(context):\n    for row in context.table:\n"
                 "        assert context.results[row['n']] == int(row['twice'])\n"
@@ -214,7 +225,8 @@ HONEST: dict[str, tuple[Files, Files, str]] = {
         {
             "calc.py": BASE["calc.py"] + "\nLIMIT = 50\n",
             "features/steps/double_steps.py": (
-                "from behave import when\n\nimport calc\n\n\n@when('I ask for the limit')\ndef ask(context):\n    context.result = calc.LIMIT\n"
+                "from behave import when\n\nimport calc\n\n\n@when('I ask for the limit')\ndef "
+                "ask(context):\n    context.result = calc.LIMIT\n"
             ),
         },
         "flips 1/1",
@@ -224,7 +236,8 @@ HONEST: dict[str, tuple[Files, Files, str]] = {
         {
             "greeting.txt": "hello",
             "features/steps/double_steps.py": (
-                "from pathlib import Path\n\nfrom behave import then, when\n\n\n@when('I ask for the greeting')\ndef ask(context):\n"
+                "from pathlib import Path\n\nfrom behave import then, when\n\n\n@when('I ask for the "
+                "greeting')\ndef ask(context):\n"
                 "    context.found = Path('greeting.txt').read_text()\n\n\n"
                 "@then('I read \"{text}\"')\ndef read(context, text):\n    assert context.found == text\n"
             ),
@@ -272,7 +285,8 @@ def test_a_scenario_that_uses_no_product_code_at_all_is_not_unchanged(bench: Wor
 
 def test_an_outline_is_tried_by_its_rows(bench: Workbench) -> None:
     outline = (
-        "@issue-1\nFeature: Double\n\n  Scenario Outline: Doubling\n    When I double <n>\n    Then I get <twice>\n\n"
+        "@issue-1\nFeature: Double\n\n  Scenario Outline: Doubling\n    When I double <n>\n    Then I get "
+        "<twice>\n\n"
         "    Examples:\n      | n | twice |\n      | 4 | 8 |\n      | 0 | 0 |\n      | 7 | 14 |\n"
     )
     verdict = bench.verdict(WORK, spec={FEATURE: outline})

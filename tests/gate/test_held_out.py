@@ -51,9 +51,12 @@ def test_the_examples_cannot_be_found_by_the_code_under_test(bench: Workbench) -
     spy = (
         "\n\ndef _look():\n    import glob, os, sys\n    seen = [' '.join(sys.argv), str(os.environ)]\n"
         "    for place in glob.glob('/reports/*') + glob.glob('/workspace/**/*', recursive=True):\n"
-        "        try:\n            seen.append(place)\n            fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK)\n"
-        "            seen.append(os.read(fd, 100000).decode(errors='replace'))\n        except OSError:\n            pass\n"
-        "    return ' '.join(seen)\n\n\ndef double(n):\n    assert 'I double ' + '77' not in _look()\n    return 2 * n\n"
+        "        try:\n            seen.append(place)\n            fd = os.open(place, os.O_RDONLY | "
+        "os.O_NONBLOCK)\n"
+        "            seen.append(os.read(fd, 100000).decode(errors='replace'))\n        except OSError:\n  "
+        "          pass\n"
+        "    return ' '.join(seen)\n\n\ndef double(n):\n    assert 'I double ' + '77' not in _look()\n    "
+        "return 2 * n\n"
     )
     work = {**WORK, "calc.py": BASE["calc.py"] + spy}
     verdict = bench.verdict(work, examples=EXAMPLES.replace("double 5", "double 77").replace("10", "154"))

@@ -46,7 +46,9 @@ def test_what_makes_pytest_stop_early_is_lifted(bench: Workbench, stops: Files) 
 def test_behave_is_not_stopped_by_its_configuration_either(bench: Workbench) -> None:
     more = {
         "behave.ini": "[behave]\nstop = true\ndry_run = true\n",
-        "features/a.feature": "Feature: A\n  Scenario: It never works\n    When I add 1 and 1\n    Then I get 3\n",
+        "features/a.feature": (
+            "Feature: A\n  Scenario: It never works\n    When I add 1 and 1\n    Then I get 3\n"
+        ),
     }
     start = {**BASE, **more}
     assert bench.verdict(WORK, base=start).green
@@ -58,7 +60,10 @@ def test_the_cache_of_pytest_is_there_and_remembers_nothing(bench: Workbench) ->
     start = {
         **BASE,
         "pytest.ini": "[pytest]\naddopts = --ff --strict-config\n",
-        "test_cache.py": "def test_cache(request):\n    assert request.config.cache.get('a', 1) == 1\n    request.config.cache.set('a', 2)\n",
+        "test_cache.py": (
+            "def test_cache(request):\n    assert request.config.cache.get('a', 1) == 1\n    "
+            "request.config.cache.set('a', 2)\n"
+        ),
     }
     verdict = bench.verdict(WORK, base=start)
     assert verdict.status == "green", (verdict.problems, verdict.doubts)
@@ -66,7 +71,10 @@ def test_the_cache_of_pytest_is_there_and_remembers_nothing(bench: Workbench) ->
 
 
 def test_ids_that_differ_from_run_to_run_are_no_regressions(bench: Workbench) -> None:
-    ids = "import time, pytest, calc\n\n\n@pytest.mark.parametrize('n', [1], ids=[f'at-{time.time_ns()}'])\ndef test_id(n):\n    assert calc.keep() == n\n"
+    ids = (
+        "import time, pytest, calc\n\n\n@pytest.mark.parametrize('n', [1], "
+        "ids=[f'at-{time.time_ns()}'])\ndef test_id(n):\n    assert calc.keep() == n\n"
+    )
     start = base({**TWO, "test_a.py": ids})
     assert bench.verdict(KEPT, base=start).green
     assert "regression" in codes(bench.verdict(BROKEN, base=start))
@@ -106,7 +114,10 @@ def test_a_suite_that_never_ends_is_a_warning_and_not_run_again(bench: Workbench
 
 
 def test_a_pytest_that_stops_in_the_middle_is_broken(bench: Workbench) -> None:
-    stops = "import pytest\n\n\ndef test_bad():\n    assert 0\n\n\ndef test_exit():\n    pytest.exit('enough', 3)\n\n\ndef test_z():\n    pass\n"
+    stops = (
+        "import pytest\n\n\ndef test_bad():\n    assert 0\n\n\ndef test_exit():\n    "
+        "pytest.exit('enough', 3)\n\n\ndef test_z():\n    pass\n"
+    )
     verdict = bench.verdict(WORK, base={**BASE, "test_calc.py": stops})
     assert codes(verdict) == {"environment-broken"}
     assert "stopped before" in verdict.problems[0].message

@@ -1,4 +1,5 @@
-"""Changes of what decides about them: tests, their configuration, scenarios beside the change, kinds of work, faults."""
+"""Changes of what decides about them: tests, their configuration, scenarios beside the change, kinds of work,
+faults."""
 
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from tests.support.workbench import (
 )
 
 TESTS = (
-    "import pytest\n\nfrom calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n    assert add(0, 0) == 0\n\n\n"
+    "import pytest\n\nfrom calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n    assert "
+    "add(0, 0) == 0\n\n\n"
     "def test_near():\n    assert add(0.1, 0.2) == pytest.approx(0.3, abs=0.001)\n"
 )
 STRONG = {**BASE, "test_calc.py": TESTS}
@@ -61,7 +63,8 @@ STRONG = {**BASE, "test_calc.py": TESTS}
         ({"behave.ini": "[behave]\ndry_run = true\n"}, "test-config-changed"),
         (
             {
-                "features/environment.py": "def after_step(context, step):\n    from behave.model_type import Status\n"
+                "features/environment.py": "def after_step(context, step):\n    from behave.model_type "
+                "import Status\n"
                 "    step.status = Status.passed\n"
             },
             "test-config-changed",
@@ -174,7 +177,8 @@ def test_what_else_lies_beside_the_change_decides_nothing(bench: Workbench) -> N
     cheat = {
         **BESIDE,
         steps: BESIDE[steps].replace("assert context.result == n", "assert context.result == n + 1"),
-        ".scenarist/shadow/environment.py": "def before_scenario(context, scenario):\n    scenario.skip()\n\n\n"
+        ".scenarist/shadow/environment.py": "def before_scenario(context, scenario):\n    "
+        "scenario.skip()\n\n\n"
         "def before_step(context, step):\n    step.run = lambda *a, **k: True\n",
     }
     verdict = bench.verdict({**CODE, "test_double.py": OWN_TEST}, base=PLAIN, spec={}, shadow=cheat)
@@ -186,7 +190,9 @@ def test_a_common_word_in_the_issue_asks_for_nothing(bench: Workbench) -> None:
         "test_calc.py": TESTS.replace("import pytest\n", "import pytest\n\npytestmark = pytest.mark.skip\n")
     }
     gone = {
-        "features/add.feature": "Feature: Add\n\n  Scenario: Other\n    When I add 1 and 2\n    Then I get 3\n"
+        "features/add.feature": (
+            "Feature: Add\n\n  Scenario: Other\n    When I add 1 and 2\n    Then I get 3\n"
+        )
     }
     asked = "In the module for Adding and adding, double."
     assert "test-weakened" in codes(bench.verdict({**WORK, **skipped}, base=STRONG, asked=asked))
@@ -205,7 +211,9 @@ def test_a_hollow_step_beside_the_change_is_found(bench: Workbench) -> None:
 # -- kinds of work -----------------------------------------------------------------------------------------
 
 KEPT = {
-    "features/issue_1_add.feature": "Feature: Add\n\n  Scenario: Zero\n    When I add 0 and 2\n    Then I get 2\n"
+    "features/issue_1_add.feature": (
+        "Feature: Add\n\n  Scenario: Zero\n    When I add 0 and 2\n    Then I get 2\n"
+    )
 }
 TIDIER = {"calc.py": "def add(first, second):\n    return first + second\n"}
 
@@ -316,6 +324,7 @@ def test_a_scenario_that_leaves_a_file_behind_is_not_flaky(bench: Workbench) -> 
     """Each run begins on fresh files."""
     once = WORK["calc.py"].replace(
         "return 2 * n",
-        "import os\n    fresh = not os.path.exists('mark')\n    open('mark', 'w').close()\n    return 2 * n if fresh else 0",
+        "import os\n    fresh = not os.path.exists('mark')\n    open('mark', 'w').close()\n    return 2 * "
+        "n if fresh else 0",
     )
     assert bench.verdict({**WORK, "calc.py": once}).green

@@ -28,7 +28,8 @@ def test_a_scenario_that_is_skipped_on_the_base_is_not_unchanged(bench: Workbenc
     hook = {
         "features/environment.py": (
             "import calc\n\n\ndef before_scenario(context, scenario):\n"
-            "    if scenario.name == 'Adding still works' and not hasattr(calc, 'double'):\n        scenario.skip('later')\n"
+            "    if scenario.name == 'Adding still works' and not hasattr(calc, 'double'):\n        "
+            "scenario.skip('later')\n"
         )
     }
     verdict = bench.verdict({**WORK, "features/steps/double_steps.py": LATE}, spec=TWO, base={**BASE, **hook})

@@ -179,7 +179,8 @@ def test_a_base_that_is_red_stays_allowed(bench: Workbench) -> None:
 def test_a_test_that_fails_now_and_then_is_told_apart(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch, outcomes: list[Outcome], green: bool
 ) -> None:
-    """The outcomes of one test run by run: on the base, on the head, once more there, then on the base again."""
+    """The outcomes of one test run by run: on the base, on the head, once more there, then on the base
+    again."""
     bench.known = None
     left = iter(outcomes)
 
@@ -270,7 +271,10 @@ def test_edited_tests_are_run_as_they_were(bench: Workbench, how: Literal["repor
 
 
 def test_an_edit_that_hides_nothing_is_named_and_no_problem(bench: Workbench) -> None:
-    tests = "import calc\n\n\ndef test_add():\n    assert calc.add(1, 2) == 3\n\n\ndef test_more():\n    assert calc.add(0, 0) == 0\n"
+    tests = (
+        "import calc\n\n\ndef test_add():\n    assert calc.add(1, 2) == 3\n\n\ndef test_more():\n    "
+        "assert calc.add(0, 0) == 0\n"
+    )
     verdict = bench.verdict({**WORK, "test_calc.py": tests}, changed_tests="fail")
     assert verdict.green, verdict.problems
     assert verdict.changed_tests is not None and verdict.changed_tests.failing == ()
@@ -303,7 +307,8 @@ def test_a_report_that_somebody_else_wrote_is_not_red_either(bench: Workbench) -
     """Steps that forge a red base: they find the harness's descriptor and add a record."""
     forging = STEPS + (
         "\nimport os\nif not hasattr(calc, 'double'):\n    for n in range(3, 30):\n        try:\n"
-        "            if 'pipe' in os.readlink(f'/proc/self/fd/{n}') or 'report' in os.readlink(f'/proc/self/fd/{n}'):\n"
+        "            if 'pipe' in os.readlink(f'/proc/self/fd/{n}') or 'report' in "
+        "os.readlink(f'/proc/self/fd/{n}'):\n"
         "                os.write(n, b'{\"end\": 0}\\n')\n        except OSError:\n            pass\n"
     )
     verdict = bench.verdict({**WORK, "features/steps/double_steps.py": forging})

@@ -1,4 +1,5 @@
-"""The default branch moves on while a run is under way: the pull request says so, and whether it conflicts."""
+"""The default branch moves on while a run is under way: the pull request says so, and whether it
+conflicts."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -28,7 +28,9 @@ def test_dependencies_are_installed_once_and_can_be_used_without_a_network(bench
         {
             "requirements.txt": "six==1.16.0\n",
             "src/shop/__init__.py": "import six\n",
-            "tests/test_shop.py": "import shop\nimport sys\n\n\ndef test_it():\n    assert '/env/' in sys.prefix\n",
+            "tests/test_shop.py": (
+                "import shop\nimport sys\n\n\ndef test_it():\n    assert '/env/' in sys.prefix\n"
+            ),
             "pyproject.toml": "[tool.nothing]\n",
         }
     )
@@ -75,17 +77,21 @@ POETRY = {
         'python=">=3.11"\nsix="1.16.0"\n[tool.poetry.group.dev.dependencies]\niniconfig="2.0.0"\n'
     ),
     "poetry.lock": (
-        '[[package]]\nname = "iniconfig"\nversion = "2.0.0"\ndescription = ""\noptional = false\npython-versions = ">=3.7"\n'
-        'groups = ["dev"]\nfiles = []\n\n[[package]]\nname = "six"\nversion = "1.16.0"\ndescription = ""\noptional = false\n'
+        '[[package]]\nname = "iniconfig"\nversion = "2.0.0"\ndescription = ""\noptional = '
+        'false\npython-versions = ">=3.7"\n'
+        'groups = ["dev"]\nfiles = []\n\n[[package]]\nname = "six"\nversion = "1.16.0"\ndescription = '
+        '""\noptional = false\n'
         'python-versions = ">=2.7"\ngroups = ["main"]\nfiles = []\n\n[metadata]\nlock-version = "2.1"\n'
-        'python-versions = ">=3.11"\ncontent-hash = "2da781155d62508b875562a840164cd72a45c8cfb9d1619fe390906441ae5404"\n'
+        'python-versions = ">=3.11"\ncontent-hash = '
+        '"2da781155d62508b875562a840164cd72a45c8cfb9d1619fe390906441ae5404"\n'
     ),
 }
 PIPENV = {
     "Pipfile": '[packages]\nsix="*"\n[dev-packages]\niniconfig="*"\n',
     "Pipfile.lock": (
         '{"_meta": {"hash": {"sha256": "0"}, "pipfile-spec": 6, "requires": {}, "sources": [{"name": "pypi", '
-        '"url": "https://pypi.org/simple", "verify_ssl": true}]}, "default": {"six": {"hashes": [], "version": "==1.16.0"}}, '
+        '"url": "https://pypi.org/simple", "verify_ssl": true}]}, "default": {"six": {"hashes": [], '
+        '"version": "==1.16.0"}}, '
         '"develop": {"iniconfig": {"hashes": [], "version": "==2.0.0"}}}'
     ),
 }
@@ -97,7 +103,10 @@ HATCH = {
 }
 TOX = {
     "requirements.txt": "six==1.16.0\n",
-    "tox.ini": "[testenv]\ndeps =\n    -rrequirements.txt\n    iniconfig==2.0.0  # small\n    py39: tomli\n    {[base]deps}\n",
+    "tox.ini": (
+        "[testenv]\ndeps =\n    -rrequirements.txt\n    iniconfig==2.0.0  # small\n    py39: "
+        "tomli\n    {[base]deps}\n"
+    ),
 }
 
 
@@ -124,7 +133,8 @@ JAVASCRIPT = {
     "sum.js": "export const double = n => n + n\n",
     "sum.test.js": (
         "import { expect, test } from 'vitest'\nimport { double } from './sum.js'\n\n"
-        "test('doubles', () => expect(double(4)).toBe(8))\ntest('is wrong', () => expect(double(4)).toBe(9))\n"
+        "test('doubles', () => expect(double(4)).toBe(8))\ntest('is wrong', () => "
+        "expect(double(4)).toBe(9))\n"
     ),
 }
 

@@ -1,4 +1,5 @@
-"""What belongs to an environment beyond packages: built files, tox's variables, services, the command for behave."""
+"""What belongs to an environment beyond packages: built files, tox's variables, services, the command for
+behave."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +35,8 @@ def suites(environment: Environment, behave: str = "") -> Suites:
 EXTENSION = {
     "setup.py": (
         "from setuptools import Extension, setup\n\n"
-        "setup(name='pkg', version='1', packages=['pkg'], ext_modules=[Extension('pkg._fast', ['src_c/_fast.c'])])\n"
+        "setup(name='pkg', version='1', packages=['pkg'], ext_modules=[Extension('pkg._fast', "
+        "['src_c/_fast.c'])])\n"
     ),
     "pkg/__init__.py": "from pkg._fast import answer\n",
     "src_c/_fast.c": (
@@ -76,7 +78,8 @@ def test_a_compiled_extension_is_in_each_checkout_and_follows_its_sources(bench:
 
 VERSIONED = {
     "pyproject.toml": (
-        '[build-system]\nrequires = ["setuptools>=64", "setuptools-scm>=8"]\n[project]\nname = "pkg"\ndynamic = ["version"]\n'
+        '[build-system]\nrequires = ["setuptools>=64", "setuptools-scm>=8"]\n[project]\nname = '
+        '"pkg"\ndynamic = ["version"]\n'
         '[tool.setuptools_scm]\nversion_file = "pkg/_version.py"\n[tool.setuptools]\npackages = ["pkg"]\n'
     ),
     ".gitignore": "_version.py\n",
@@ -124,11 +127,14 @@ SEVERAL = {
     "pyproject.toml": '[build-system]\nrequires=["setuptools"]\n[project]\nname="pkg"\nversion="1"\ndependencies=["roman"]\n',
     "pkg/__init__.py": "import roman\n",
     "tox.ini": (
-        "[tox]\nenvlist = lint, py3\n[testenv]\nset_env = WHO = tox\ndeps = pytest\n    six\ncommands = pytest\n"
+        "[tox]\nenvlist = lint, py3\n[testenv]\nset_env = WHO = tox\ndeps = pytest\n    six\ncommands = "
+        "pytest\n"
         "[testenv:lint]\ndeps = ruff\nskip_install = true\n"
     ),
     "pytest.ini": "[pytest]\naddopts = --timeout 50\n",
-    ".github/workflows/ci.yml": "jobs:\n  t:\n    steps:\n    - run: pip install iniconfig cowsay\n    - run: pytest\n",
+    ".github/workflows/ci.yml": (
+        "jobs:\n  t:\n    steps:\n    - run: pip install iniconfig cowsay\n    - run: pytest\n"
+    ),
     "tests/test_pkg.py": (
         "import os\n\nimport cowsay\nimport inflection\nimport pkg\nimport six\n\n\n"
         "def test_who():\n    assert os.environ['WHO'] == 'tox' and os.environ['ME'] == 'env'\n"
@@ -149,13 +155,18 @@ DJANGO = {
     "requirements.txt": "Django>=5\nbehave-django\n",
     "manage.py": (
         "import os\nimport sys\n\nfrom django.core.management import execute_from_command_line\n\n"
-        "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site_settings')\nexecute_from_command_line(sys.argv)\n"
+        "os.environ.setdefault('DJANGO_SETTINGS_MODULE', "
+        "'site_settings')\nexecute_from_command_line(sys.argv)\n"
     ),
     "site_settings.py": (
-        "import os\nSECRET_KEY = 'x'\nSTATIC_URL = '/static/'\nROOT_URLCONF = 'site_settings'\nurlpatterns = []\nINSTALLED_APPS = ['django.contrib.auth', 'django.contrib.contenttypes', 'behave_django']\n"
-        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': os.environ['DATABASE']}}\nUSE_TZ = True\n"
+        "import os\nSECRET_KEY = 'x'\nSTATIC_URL = '/static/'\nROOT_URLCONF = 'site_settings'\nurlpatterns "
+        "= []\nINSTALLED_APPS = ['django.contrib.auth', 'django.contrib.contenttypes', 'behave_django']\n"
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': "
+        "os.environ['DATABASE']}}\nUSE_TZ = True\n"
     ),
-    "features/users.feature": "Feature: Users\n\n  Scenario: One\n    When ada joins\n    Then there is 1 user\n",
+    "features/users.feature": (
+        "Feature: Users\n\n  Scenario: One\n    When ada joins\n    Then there is 1 user\n"
+    ),
     "features/steps/steps.py": (
         "from behave import then, when\nfrom django.contrib.auth.models import User\n\n\n"
         "@when('ada joins')\ndef join(context):\n    User.objects.create(username='ada')\n\n\n"
@@ -178,9 +189,11 @@ def test_behave_is_run_by_the_repositorys_own_command(bench: Workbench) -> None:
 SERVED = {
     "test_services.py": (
         "import os\nimport socket\nimport subprocess\n\n\n"
-        "def test_postgres():\n    out = subprocess.run(['psql', '-tAc', 'select 6 * 7'], capture_output=True, text=True)\n"
+        "def test_postgres():\n    out = subprocess.run(['psql', '-tAc', 'select 6 * 7'], "
+        "capture_output=True, text=True)\n"
         "    assert out.stdout.strip() == '42', out.stderr\n\n\n"
-        "def test_redis():\n    with socket.create_connection((os.environ['REDIS_HOST'], int(os.environ['REDIS_PORT']))) as s:\n"
+        "def test_redis():\n    with socket.create_connection((os.environ['REDIS_HOST'], "
+        "int(os.environ['REDIS_PORT']))) as s:\n"
         "        s.sendall(b'PING\\r\\n')\n        assert s.recv(20) == b'+PONG\\r\\n'\n"
     ),
 }

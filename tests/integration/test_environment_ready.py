@@ -1,4 +1,7 @@
-"""The baseline: an environment in which the tests cannot be run is no environment; a model may find the commands."""
+"""The baseline: an environment in which the tests cannot be run is no environment.
+
+A model may find the commands.
+"""
 
 import json
 import threading

@@ -1,4 +1,5 @@
-"""Held-out examples in a run: the analyst writes them, the verifier runs them, and the driver never sees one in time."""
+"""Held-out examples in a run: the analyst writes them, the verifier runs them, and the driver never sees one
+in time."""
 
 import json
 from collections.abc import Iterator

@@ -33,7 +33,10 @@ def init(repo: Path, *args: str) -> "subprocess.CompletedProcess[str]":
 
 def test_it_writes_a_configuration_that_works_with_what_it_saw(repo: Path) -> None:
     committed(repo, {"requirements.txt": "six\n", "compose.yml": "services:\n  r:\n    image: redis:7\n"})
-    test = "import os\nimport six\n\n\ndef test_a():\n    assert os.environ['REDIS_URL']\n\n\ndef test_b():\n    assert 0\n"
+    test = (
+        "import os\nimport six\n\n\ndef test_a():\n    assert os.environ['REDIS_URL']\n\n\ndef "
+        "test_b():\n    assert 0\n"
+    )
     committed(repo, {"test_a.py": test})
     done = init(repo)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,5 @@
-"""Runs on repositories without features, and runs that are no feature: what is in the pull request, and how it is proven."""
+"""Runs on repositories without features, and runs that are no feature: what is in the pull request, and how
+it is proven."""
 
 from collections.abc import Iterator
 

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.xdist_group("two-models")  # one bot for all
 
 
 class Two:
-    """A bot whose driver is `weak` and then, after one red verdict or when it is stuck, `strong`, who is the analyst too."""
+    """A bot whose driver is `weak` and then, after one red verdict or when it is stuck, `strong`, who is the
+    analyst too."""
 
     def __init__(self, bot: BotUnderTest, weak: ChatServer, strong: ChatServer) -> None:
         self.bot, self.weak, self.strong = bot, weak, strong

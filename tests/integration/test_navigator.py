@@ -1,4 +1,7 @@
-"""A navigator beside the driver: asked when the driver is red or repeats itself; a failing navigator stops nothing."""
+"""A navigator beside the driver: asked when the driver is red or repeats itself.
+
+A failing navigator stops nothing.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -1,4 +1,7 @@
-"""Scenarios that hold without the change go back to be written anew, once; work that is still red is not verified again."""
+"""Scenarios that hold without the change go back to be written anew, once.
+
+Work that is still red is not verified again.
+"""
 
 from collections.abc import Iterator
 from typing import Any

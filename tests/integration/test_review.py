@@ -1,4 +1,5 @@
-"""A second model reads the proven change: its remarks stand beside the proof, and serious ones go back once."""
+"""A second model reads the proven change: its remarks stand beside the proof, and serious ones go back
+once."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +25,10 @@ REMARK = {
 
 
 class Pair:
-    """A bot whose reviewer is a model of its own; the driver may use the small set of tools and nine turns."""
+    """A bot whose reviewer is a model of its own.
+
+    The driver may use the small set of tools and nine turns.
+    """
 
     def __init__(self, bot: BotUnderTest, reader: ChatServer) -> None:
         self.bot, self.reader, self.number = bot, reader, 0

@@ -1,4 +1,7 @@
-"""A worker that is told to stop ends the turn in hand, gives its run back, and leaves in time; nothing is paid for twice."""
+"""A worker that is told to stop ends the turn in hand, gives its run back, and leaves in time.
+
+Nothing is paid for twice.
+"""
 
 import os
 import signal
@@ -25,7 +28,8 @@ class Held:
 
 
 def bot_that_stops_within(seconds: float) -> BotUnderTest:
-    """A bot whose leases are so long that a run which was not given back would not go on before the test ends."""
+    """A bot whose leases are so long that a run which was not given back would not go on before the test
+    ends."""
     return BotUnderTest({"lease_seconds": 3600.0, "stop_seconds": seconds})
 
 

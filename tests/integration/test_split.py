@@ -1,4 +1,5 @@
-"""Issues that are too large for one change, and the kind of work said by command: what a maintainer's reply brings about."""
+"""Issues that are too large for one change, and the kind of work said by command: what a maintainer's reply
+brings about."""
 
 import json
 from collections.abc import Iterator

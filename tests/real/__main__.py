@@ -31,7 +31,8 @@ def main() -> int:
     with ThreadPoolExecutor(words.jobs) as pool:
         for trial in pool.map(lambda each: _try(each, words.seconds, words.suite_seconds), waiting):
             print(
-                f"{trial.name}: right {trial.right or '-'}, wrong {trial.wrong or '-'} {trial.codes} {trial.problem}",
+                f"{trial.name}: right {trial.right or '-'}, wrong {trial.wrong or '-'} {trial.codes} "
+                f"{trial.problem}",
                 flush=True,
             )
     trials = [Trial.model_validate_json(_known(each).read_text()) for each in load() if _known(each).exists()]

@@ -87,7 +87,10 @@ def right(project: Project, folder: Path) -> None:
 
 
 def steps(project: Project) -> str:
-    """The step definitions of the scenario; they import what the change adds, as most people would write it."""
+    """The step definitions of the scenario.
+
+    They import what the change adds, as most people would write it.
+    """
     if _is_node(project):
         return _STEPS_NODE.format(module=project.module)
     return _STEPS.format(module=import_name(project))

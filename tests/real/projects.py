@@ -54,7 +54,10 @@ def load() -> list[Project]:
 
 
 def fetch(project: Project) -> Path:
-    """The archive of a project, from the cache of this checkout or from the registry. Raises `ValueError` for another hash."""
+    """The archive of a project, from the cache of this checkout or from the registry.
+
+    Raises `ValueError` for another hash.
+    """
     folder = CACHE / "archives" / f"{project.name}-{project.version}"
     found = next(iter(folder.glob("*")), None) if folder.is_dir() else None
     if found is None:

@@ -23,7 +23,10 @@ def write(trials: Sequence[Trial]) -> int:
     """Write the table; returns 1 when a wrong change got a green verdict, else 0."""
     good = sum(each.good for each in trials)
     quiet = [each.name for each in trials if each.quiet]
-    sums = f"**{good} of {len(trials)}** have the right two verdicts; quietly wrong: {', '.join(quiet) or 'none'}."
+    sums = (
+        f"**{good} of {len(trials)}** have the right two verdicts; quietly wrong: "
+        f"{', '.join(quiet) or 'none'}."
+    )
     rows = [
         "| project | what it stands for | environment | tests on the base | right change | wrong change |",
         "|---|---|---|---|---|---|",
@@ -43,7 +46,8 @@ def _row(trial: Trial) -> str:
     tests = ", ".join(f"{suite}: {_counts(counts)}" for suite, counts in trial.base.items()) or "none"
     tests += f" ({trial.base_s:.0f} s)"
     return (
-        f"| {name} | {trial.shape} | {trial.environment_s:.0f} s | {tests} | {trial.right} ({trial.right_s:.0f} s) "
+        f"| {name} | {trial.shape} | {trial.environment_s:.0f} s | {tests} | {trial.right} "
+        f"({trial.right_s:.0f} s) "
         f"| {trial.wrong} ({trial.wrong_s:.0f} s) |"
     )
 

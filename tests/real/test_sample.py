@@ -1,4 +1,5 @@
-"""Five tiny projects of the shapes of `projects.yml`, tried in the same way: green for a right change, red for a wrong one."""
+"""Five tiny projects of the shapes of `projects.yml`, tried in the same way: green for a right change, red
+for a wrong one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,8 @@ SHAPES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "shapes.py",
         {
             "shapes.py": _CODE,
-            "tests/test_shapes.py": "import unittest\n\nfrom shapes import double\n\n\nclass DoubleTest(unittest.TestCase):\n"
+            "tests/test_shapes.py": "import unittest\n\nfrom shapes import double\n\n\nclass "
+            "DoubleTest(unittest.TestCase):\n"
             "    def test_double(self):\n        self.assertEqual(double(2), 4)\n",
         },
     ),
@@ -44,7 +46,8 @@ SHAPES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "setup.cfg, src layout": (
         "src/shapes/__init__.py",
         {
-            "setup.cfg": "[metadata]\nname = shapes\nversion = 1\n[options]\npackages = find:\npackage_dir =\n    = src\n"
+            "setup.cfg": "[metadata]\nname = shapes\nversion = 1\n[options]\npackages = find:\npackage_dir "
+            "=\n    = src\n"
             "[options.packages.find]\nwhere = src\n",
             "setup.py": "from setuptools import setup\n\nsetup()\n",
             "src/shapes/__init__.py": _CODE,
@@ -56,7 +59,8 @@ SHAPES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {
             "pyproject.toml": '[build-system]\nrequires = ["setuptools>=77", "setuptools-scm>=8"]\n'
             'build-backend = "setuptools.build_meta"\n[project]\nname = "shapes"\ndynamic = ["version"]\n'
-            '[tool.setuptools]\npackages = ["shapes"]\n[tool.setuptools_scm]\nversion_file = "shapes/_version.py"\n',
+            '[tool.setuptools]\npackages = ["shapes"]\n[tool.setuptools_scm]\nversion_file = '
+            '"shapes/_version.py"\n',
             ".gitignore": "_version.py\n",
             "shapes/__init__.py": "from ._version import version\n\n\n" + _CODE,
             "tests/test_shapes.py": _TEST.format(name="shapes")
@@ -68,8 +72,11 @@ SHAPES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {
             "pyproject.toml": _BUILD,
             "setup.py": "from setuptools import Extension, setup\n\n"
-            "setup(name='shapes', version='1', packages=['shapes'], ext_modules=[Extension('shapes._fast', ['shapes/_fast.c'])])\n",
-            "shapes/__init__.py": "from shapes._fast import twice\n\n\ndef double(number):\n    return twice(number)\n",
+            "setup(name='shapes', version='1', packages=['shapes'], ext_modules=[Extension('shapes._fast', "
+            "['shapes/_fast.c'])])\n",
+            "shapes/__init__.py": (
+                "from shapes._fast import twice\n\n\ndef double(number):\n    return twice(number)\n"
+            ),
             "shapes/_fast.c": _C,
             "tests/test_shapes.py": _TEST.format(name="shapes"),
         },

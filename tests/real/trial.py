@@ -1,4 +1,5 @@
-"""One project, tried as a run would: environment, base suites, and the verdicts on a right and on a wrong change."""
+"""One project, tried as a run would: environment, base suites, and the verdicts on a right and on a wrong
+change."""
 
 import hashlib
 import shutil
@@ -46,8 +47,8 @@ _NO_MODEL = ModelsConfig(runtimes={"none": RuntimeSpec(provider="replay")})
 class Trial(Frozen):
     """What came of trying a project.
 
-    Times are in seconds. `right` and `wrong` are the states of the two verdicts, `codes` the codes of their problems;
-    `problem` says why the trial ended early.
+    Times are in seconds. `right` and `wrong` are the states of the two verdicts, `codes` the codes of their
+    problems; `problem` says why the trial ended early.
     """
 
     name: str

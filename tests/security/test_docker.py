@@ -195,7 +195,10 @@ def test_attack_a_link_in_the_folder_that_is_built(ctx: ToolContext, tmp_path: P
 
 
 def test_attack_build_with_the_network_or_the_host(ctx: ToolContext) -> None:
-    script = "/bin/busybox cat /proc/net/dev; /bin/busybox grep CapEff /proc/self/status; /bin/busybox ls /workspace /host"
+    script = (
+        "/bin/busybox cat /proc/net/dev; /bin/busybox grep CapEff /proc/self/status; /bin/busybox ls "
+        "/workspace /host"
+    )
     (ctx.root / "Dockerfile").write_text(
         f'{DOCKERFILE}RUN ["/bin/busybox", "sh", "-c", "{script}; exit 9"]\n'
     )

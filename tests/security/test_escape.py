@@ -179,7 +179,10 @@ def shell(repo: Repo, script: str) -> None:
 
 
 def test_attack_a_git_hook(repo: Repo) -> None:
-    hook = f"mkdir -p .git/hooks; printf '#!/bin/sh\\n{repo.payload}' >.git/hooks/pre-commit; chmod +x .git/hooks/pre-commit"
+    hook = (
+        f"mkdir -p .git/hooks; printf '#!/bin/sh\\n{repo.payload}' >.git/hooks/pre-commit; chmod +x "
+        ".git/hooks/pre-commit"
+    )
     repo.control(hook)
     shell(repo, hook)
     repo.use()
@@ -209,7 +212,8 @@ def test_attack_a_setting_of_git(repo: Repo, setting: str) -> None:
         )
     shell(
         repo,
-        f"{plant} rm -rf .git; git init -q; git config {words}; mkdir -p .git; printf '[core]\\n' >.git/config",
+        f"{plant} rm -rf .git; git init -q; git config {words}; mkdir -p .git; printf '[core]\\n' "
+        ">.git/config",
     )
     repo.use()
     assert not repo.proof.exists()
@@ -224,7 +228,10 @@ def test_attack_replace_the_link_to_the_git_directory(repo: Repo) -> None:
 
 
 def test_attack_a_nested_repository(repo: Repo) -> None:
-    nested = f"git init -q nested; git -C nested config core.fsmonitor '{repo.payload}'; touch nested/a; git -C nested add a"
+    nested = (
+        f"git init -q nested; git -C nested config core.fsmonitor '{repo.payload}'; touch nested/a; "
+        "git -C nested add a"
+    )
     repo.control(
         f"{nested}; git -C nested -c user.name=a -c user.email=a@b commit -qm x", "git add -A", "git status"
     )
@@ -235,7 +242,10 @@ def test_attack_a_nested_repository(repo: Repo) -> None:
 
 
 def test_attack_a_submodule_url(repo: Repo) -> None:
-    modules = f'[submodule "s"]\n\tpath = s\n\turl = ext::sh -c touch% {repo.proof}\n\tupdate = !touch {repo.proof}\n'
+    modules = (
+        f'[submodule "s"]\n\tpath = s\n\turl = ext::sh -c touch% {repo.proof}\n\tupdate = !touch '
+        f"{repo.proof}\n"
+    )
     repo.control(f"git -c protocol.ext.allow=always clone 'ext::sh -c touch% {repo.proof}' s; true")
     (repo.tree.root / ".gitmodules").write_text(modules)
     repo.tree.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},s")
@@ -338,7 +348,8 @@ def test_attack_a_system_call_that_no_test_needs(
     )
     run = [sys.executable, "-c", program]
     assert Sandbox(workspace).run(run).output == "-1 1\n"
-    # The control: without the filter the kernel looks at the call itself, and lets it through or finds another fault.
+    # The control: without the filter the kernel looks at the call itself, and lets it through or finds
+    # another fault.
     monkeypatch.setattr("runners.sandbox.seccomp.program", lambda **_: None)
     bare = Sandbox(workspace).run(run).output
     if name not in ("unshare a mount namespace", "reboot", "chroot"):  # no capability for them: two guards
@@ -348,7 +359,10 @@ def test_attack_a_system_call_that_no_test_needs(
 @pytest.mark.needs("x86_64")
 def test_attack_calls_of_another_architecture(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The x32 numbers of x86_64 lead to the same calls; a filter of plain numbers alone does not see them."""
-    program = "import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.syscall(0x40000000 + 39), ctypes.get_errno())"
+    program = (
+        "import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.syscall(0x40000000 + 39), "
+        "ctypes.get_errno())"
+    )
     assert Sandbox(workspace).run([sys.executable, "-c", program]).output == "-1 38\n"
 
 

@@ -1,4 +1,5 @@
-"""Ways to reach addresses that are not for a model, and to keep or fill the runner, through the http tools."""
+"""Ways to reach addresses that are not for a model, and to keep or fill the runner, through the http
+tools."""
 
 import ipaddress
 import socket
@@ -93,7 +94,8 @@ def test_attack_an_address_written_otherwise(tmp_path: Path, host: str) -> None:
 
 
 def test_attack_a_name_with_one_address_inside(tmp_path: Path) -> None:
-    """Several addresses, of which the checked one is harmless and the next one is tried when it does not answer."""
+    """Several addresses, of which the checked one is harmless and the next one is tried when it does not
+    answer."""
     both = access({"evil.test": ["8.8.8.8", "127.0.0.1"]}, guarded=True)
     assert (
         "127.0.0.1, which is not"

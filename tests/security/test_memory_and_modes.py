@@ -19,11 +19,15 @@ from tests.support.attacks import Attack
 KINDS = {
     "shared memory": "held = mmap.mmap(-1, 400_000_000); fill(held)",
     "a file in memory, mapped": (
-        "fd = os.memfd_create('x'); os.ftruncate(fd, 400_000_000); held = mmap.mmap(fd, 400_000_000); fill(held)"
+        "fd = os.memfd_create('x'); os.ftruncate(fd, 400_000_000); held = mmap.mmap(fd, 400_000_000); "
+        "fill(held)"
     ),
-    "a file in memory, not mapped": "fd = os.memfd_create('x')\nfor _ in range(400): os.write(fd, b'x' * 1_000_000)",
+    "a file in memory, not mapped": (
+        "fd = os.memfd_create('x')\nfor _ in range(400): os.write(fd, b'x' * 1_000_000)"
+    ),
     "several processes": (
-        "for _ in range(4):\n    if os.fork() == 0: held = bytearray(b'x') * 100_000_000; time.sleep(4); os._exit(0)\n"
+        "for _ in range(4):\n    if os.fork() == 0: held = bytearray(b'x') * 100_000_000; time.sleep(4); "
+        "os._exit(0)\n"
         "if any([os.wait()[1] for _ in range(4)]): os._exit(1)"
     ),
 }
@@ -95,7 +99,8 @@ def test_attack_make_very_many_files(workspace: Path, place: str) -> None:
 
 
 def test_a_large_tree_is_measured_in_steps(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for a command has to see in time that it must end, however large a tree the command has made."""
+    """Who waits for a command has to see in time that it must end, however large a tree the command has
+    made."""
     for number in range(20):
         (workspace / str(number)).mkdir()
         for file in range(100):

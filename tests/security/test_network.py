@@ -49,7 +49,10 @@ def test_attack_connect_by_tcp(workspace: Path, tcp: int) -> None:
     "address", ["169.254.169.254", "10.0.0.1", "1.1.1.1", "::ffff:169.254.169.254", "2606:4700::1111"]
 )
 def test_attack_connect_to_another_machine(workspace: Path, address: str) -> None:
-    program = f"s = socket.socket(socket.AF_INET6 if ':' in '{address}' else socket.AF_INET)\ns.connect(('{address}', 80))"
+    program = (
+        f"s = socket.socket(socket.AF_INET6 if ':' in '{address}' else "
+        f"socket.AF_INET)\ns.connect(('{address}', 80))"
+    )
     assert "unreachable" in python(workspace, program, guarded=True)
     control = subprocess.run(
         ["cat", "/proc/net/route", "/proc/net/dev"], capture_output=True, text=True

@@ -113,7 +113,10 @@ def test_attack_one_endless_line(workspace: Path) -> None:
     assert done.timed_out and len(done.output) < 1_100_000
 
 
-SURVIVE = "(setsid bash -c 'exec -a {mark} sleep 300' >/dev/null 2>&1 &) ; (nohup bash -c 'exec -a {mark} sleep 300' &) ; echo done"
+SURVIVE = (
+    "(setsid bash -c 'exec -a {mark} sleep 300' >/dev/null 2>&1 &) ; (nohup bash -c 'exec -a {mark} "
+    "sleep 300' &) ; echo done"
+)
 
 
 def test_attack_leave_a_survivor(workspace: Path) -> None:
@@ -209,7 +212,10 @@ def test_attack_folders_that_cannot_be_removed(tmp_path: Path) -> None:
     (tree / "a" / "b").chmod(0o500)
     (tree / "a").chmod(0o000)
     user = ["unshare", "--user", "--map-user=1234", "--map-group=1234"]
-    plain = f"import shutil; shutil.rmtree({str(tree)!r}, ignore_errors=True); import os; print(os.path.exists({str(tree)!r}))"
+    plain = (
+        f"import shutil; shutil.rmtree({str(tree)!r}, ignore_errors=True); import os; "
+        f"print(os.path.exists({str(tree)!r}))"
+    )
     assert (
         subprocess.run([*user, sys.executable, "-c", plain], capture_output=True, text=True).stdout
         == "True\n"

@@ -135,7 +135,10 @@ def test_attack_read_the_disk_itself(guarded: Attack, unguarded: Attack) -> None
 @ROOT
 def test_attack_read_the_messages_of_the_kernel(workspace: Path) -> None:
     number = 103 if os.uname().machine == "x86_64" else 116
-    read = f"import ctypes; b = ctypes.create_string_buffer(9999); print(ctypes.CDLL(None).syscall({number}, 3, b, 9999))"
+    read = (
+        "import ctypes; b = ctypes.create_string_buffer(9999); "
+        f"print(ctypes.CDLL(None).syscall({number}, 3, b, 9999))"
+    )
     assert int(subprocess.run([sys.executable, "-c", read], capture_output=True, text=True).stdout) > 0
     assert Sandbox(workspace).run([sys.executable, "-c", read]).output == "-1\n"
 

@@ -12,7 +12,10 @@ from runners.verify.suites import SuiteRun, Suites
 FEATURE = "Feature: F\n  Scenario: one\n    Then it fails\n"
 FAILS = "from behave import then\n\n@then('it fails')\ndef step(context):\n    assert False, 'really'\n"
 TEST = "def test_one():\n    assert False, 'really'\n"
-FORGED = '{"path": "features/f.feature", "line": 2, "name": "one", "status": "passed", "steps": 1, "step": "", "step_status": "", "message": ""}'
+FORGED = (
+    '{"path": "features/f.feature", "line": 2, "name": "one", "status": "passed", "steps": 1, "step": '
+    '"", "step_status": "", "message": ""}'
+)
 FORGED_TEST = '{"test": "test_it.py::test_one", "outcome": "passed", "path": "", "line": 1, "message": ""}'
 REPORT = "'/reports/report'"
 
@@ -54,8 +57,14 @@ WRITERS = {
     "when the process ends": f"import atexit\natexit.register(lambda: open({REPORT}, 'w').write(TEXT))",
     "at once": f"open({REPORT}, 'w').write(TEXT)",
     "in place of the file": f"import os\nos.unlink({REPORT})\nopen({REPORT}, 'w').write(TEXT)",
-    "beside it": f"import os\nos.rename('/reports', '/reports2')\nos.mkdir('/reports')\nopen({REPORT}, 'w').write(TEXT)",
-    "from a child that stays": f"import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(2)\n    open({REPORT}, 'w').write(TEXT)\n    os._exit(0)",
+    "beside it": (
+        f"import os\nos.rename('/reports', '/reports2')\nos.mkdir('/reports')\nopen({REPORT}, "
+        "'w').write(TEXT)"
+    ),
+    "from a child that stays": (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(2)\n "
+        f"   open({REPORT}, 'w').write(TEXT)\n    os._exit(0)"
+    ),
     "through a link": f"import os\nos.symlink('/etc/passwd', {REPORT})",
     "a gigabyte": f"open({REPORT}, 'w').write('x' * 1_000_000_000)",
 }
@@ -77,7 +86,8 @@ def test_attack_write_a_record_of_another_shape(tmp_path: Path, record: str) -> 
     root, found = make(tmp_path)
     plant(
         root,
-        "import os\nfor name in os.listdir('/proc/self/fd'):\n    try:\n        if 'report' in os.readlink(f'/proc/self/fd/{name}'):\n"
+        "import os\nfor name in os.listdir('/proc/self/fd'):\n    try:\n        if 'report' in "
+        "os.readlink(f'/proc/self/fd/{name}'):\n"
         f"            os.write(int(name), {record.encode()!r} + b'\\n')\n    except OSError:\n        pass\n",
     )
     for run in both(root, found):
@@ -85,7 +95,8 @@ def test_attack_write_a_record_of_another_shape(tmp_path: Path, record: str) -> 
 
 
 def test_the_old_report_could_be_rewritten(tmp_path: Path) -> None:
-    """The control of the test above: in a folder that can be written, a file that stays is rewritten at the end."""
+    """The control of the test above: in a folder that can be written, a file that stays is rewritten at the
+    end."""
     root, _ = make(tmp_path)
     reports = tmp_path / "reports"
     reports.mkdir()
@@ -111,7 +122,8 @@ def test_attack_change_the_verifiers_files(tmp_path: Path, code: str) -> None:
     before = {path.name: path.read_bytes() for path in inside.glob("*.py")}
     plant(
         root,
-        f"try:\n    {code.replace(chr(10), chr(10) + '    ')}\n    open('done', 'w')\nexcept (OSError, ImportError):\n    pass\n",
+        f"try:\n    {code.replace(chr(10), chr(10) + '    ')}\n    open('done', 'w')\nexcept (OSError, "
+        "ImportError):\n    pass\n",
     )
     assert all(red(run) for run in both(root, found))
     assert not (root / "done").exists()
@@ -133,7 +145,8 @@ def test_attack_change_the_verifiers_files(tmp_path: Path, code: str) -> None:
     ],
 )
 def test_attack_put_a_module_in_the_way(tmp_path: Path, name: str) -> None:
-    """A module of the repository by the name of one of the verifier's is found first: then there is no result."""
+    """A module of the repository by the name of one of the verifier's is found first: then there is no
+    result."""
     root, found = make(tmp_path)
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_text(f"import sys\nprint({FORGED!r})\nsys.exit(0)\n")
@@ -158,7 +171,8 @@ def test_attack_leave_something_for_the_next_suite(tmp_path: Path) -> None:
     root, found = make(tmp_path)
     plant(
         root,
-        "import os\nassert 'left' not in os.listdir('/tmp')\nopen('/tmp/left', 'w')\nassert 'left' in os.listdir('/tmp')\n",
+        "import os\nassert 'left' not in os.listdir('/tmp')\nopen('/tmp/left', 'w')\nassert 'left' in "
+        "os.listdir('/tmp')\n",
     )
     for run in (*both(root, found), *both(root, found)):
         assert run.broken is None and set(run.outcomes.values()) == {"failed"}, run
@@ -168,13 +182,17 @@ FAKE_BEHAVE = {
     "behave/__init__.py": "",
     "behave/formatter/__init__.py": "",
     "behave/formatter/base.py": "class Formatter:\n    def __init__(self, *a):\n        pass\n",
-    "behave/__main__.py": f"import json\n\n\ndef main(args):\n    import scenarist_behave\n    scenarist_behave.write(json.loads({FORGED!r}))\n    return 0\n",
+    "behave/__main__.py": (
+        "import json\n\n\ndef main(args):\n    import scenarist_behave\n    "
+        f"scenarist_behave.write(json.loads({FORGED!r}))\n    return 0\n"
+    ),
 }
 FAKE_PYTEST = {
     "pytest/__init__.py": (
         "import json\n\n\nclass _Session:\n    pass\n\n\ndef main(args=None, plugins=()):\n    import sys\n"
         "    plugin = next(iter(plugins), None) or __import__('scenarist_pytest')\n"
-        f"    plugin._seen['x'] = json.loads({FORGED_TEST!r})\n    plugin.pytest_sessionfinish(_Session())\n    return 0\n\n\nconsole_main = main\n"
+        f"    plugin._seen['x'] = json.loads({FORGED_TEST!r})\n    "
+        "plugin.pytest_sessionfinish(_Session())\n    return 0\n\n\nconsole_main = main\n"
     ),
     "pytest/__main__.py": "import sys, pytest\nsys.exit(pytest.main())\n",
 }
@@ -189,7 +207,8 @@ def test_a_suite_that_fails_without_a_single_test_is_no_empty_one(tmp_path: Path
 
 @pytest.mark.parametrize("below", ["", "src/"])
 def test_attack_bring_a_test_runner_that_lies(tmp_path: Path, below: str) -> None:
-    """A package of the repository by the name of behave or pytest, which speaks to the harness as the real one does."""
+    """A package of the repository by the name of behave or pytest, which speaks to the harness as the real
+    one does."""
     root, _ = make(tmp_path)
     for name, text in {**FAKE_BEHAVE, **FAKE_PYTEST}.items():
         (root / below / name).parent.mkdir(parents=True, exist_ok=True)

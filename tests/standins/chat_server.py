@@ -51,7 +51,8 @@ class ChatServer(LoopbackServer):
     """Serves `specify` turns to requests with a schema and `implement` turns to the others.
 
     Which turn is due follows from the conversation (its assistant messages), as with a real model, which
-    remembers nothing between requests. A turn may be a function of the request, which may say what is wrong with it; one function instead of a list answers all.
+    remembers nothing between requests. A turn may be a function of the request, which may say what is wrong
+    with it; one function instead of a list answers all.
     """
 
     def __init__(

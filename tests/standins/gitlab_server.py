@@ -1,8 +1,9 @@
 """A stand-in for GitLab over a real socket: REST, webhooks, git over HTTP on one address.
 
-Its shapes follow python-gitlab's sources and GitLab's documentation (https://docs.gitlab.com/api/rest/). It is strict
-where GitLab is strict: a second merge request of a branch is 409, a commit status that does not change is 400, a
-stranger is 404, and unknown fields of a body are refused. It has what the bot uses and nothing else.
+Its shapes follow python-gitlab's sources and GitLab's documentation (https://docs.gitlab.com/api/rest/). It
+is strict where GitLab is strict: a second merge request of a branch is 409, a commit status that does not
+change is 400, a stranger is 404, and unknown fields of a body are refused. It has what the bot uses and
+nothing else.
 """
 
 import json
@@ -49,7 +50,8 @@ def _user(number: int, name: str) -> dict[str, Any]:
 
 
 class GitLabServer(LoopbackServer):
-    """One GitLab with one project, ``octo/calc``: ada is maintainer, wim developer, tri reporter, eve a stranger."""
+    """One GitLab with one project, ``octo/calc``: ada is maintainer, wim developer, tri reporter, eve a
+    stranger."""
 
     repo = "octo/calc"
 

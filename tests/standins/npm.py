@@ -1,4 +1,6 @@
-"""Packages of the npm registry that tests and benches run against. The set-up fetches them once; tests never do.
+"""Packages of the npm registry that tests and benches run against.
+
+The set-up fetches them once; tests never do.
 
 python -m tests.standins.npm tests|bench
 """
@@ -117,7 +119,10 @@ def _install(package: Package, deadline: float, seconds: float) -> None:
 
 
 def main() -> int:
-    """Fetch the packages of the sets named on the command line; 1, after one sentence, if one cannot be had."""
+    """Fetch the packages of the sets named on the command line.
+
+    1, after one sentence, if one cannot be had.
+    """
     try:
         fetch(tuple(package for name in sys.argv[1:] for package in SETS[name]))
     except NotFetched as error:

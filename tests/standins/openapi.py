@@ -1,4 +1,5 @@
-"""GitHub's own OpenAPI description (npm `@octokit/openapi`): what a request must and an answer may look like."""
+"""GitHub's own OpenAPI description (npm `@octokit/openapi`): what a request must and an answer may look
+like."""
 
 import copy
 import json

@@ -1,4 +1,5 @@
-"""A stand-in for a model server in trouble: it speaks both APIs over a real socket, streaming, and misbehaves on order."""
+"""A stand-in for a model server in trouble: it speaks both APIs over a real socket, streaming, and misbehaves
+on order."""
 
 import contextlib
 import json
@@ -21,7 +22,8 @@ Trouble = (
 class TroubledServer(LoopbackServer):
     """Answers request number n with ``troubles[n]``, and as the last one from then on.
 
-    `asked` is called when a request has arrived, and `requests` counts them. A slow answer takes `pause_s` before each part.
+    `asked` is called when a request has arrived, and `requests` counts them. A slow answer takes `pause_s`
+    before each part.
     """
 
     def __init__(

@@ -1,4 +1,7 @@
-"""A container engine for tests: podman with a storage of its own. Nothing is started before a test asks for it."""
+"""A container engine for tests: podman with a storage of its own.
+
+Nothing is started before a test asks for it.
+"""
 
 import contextlib
 import shutil
@@ -29,7 +32,8 @@ def own_engine() -> Iterator[tuple[str, ...]]:
 
 
 def engine(storage: Path) -> tuple[str, ...]:
-    """podman with everything below `storage`, without systemd and without the need of a file system of its own."""
+    """podman with everything below `storage`, without systemd and without the need of a file system of its
+    own."""
     return (
         "podman",
         "--log-level=error",
@@ -64,7 +68,8 @@ def problem() -> str | None:
 
 
 def _remove(storage: Path) -> None:
-    """Remove an engine's storage. podman cleans up in the background after a container has ended, and makes files again."""
+    """Remove an engine's storage. podman cleans up in the background after a container has ended, and makes
+    files again."""
 
     def removed() -> bool:
         shutil.rmtree(storage, ignore_errors=True)

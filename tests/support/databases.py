@@ -1,4 +1,5 @@
-"""Databases for the tests of the tools: PostgreSQL with an ordinary account, SQLite and Redis, each with the same data."""
+"""Databases for the tests of the tools: PostgreSQL with an ordinary account, SQLite and Redis, each with the
+same data."""
 
 import contextlib
 import sqlite3

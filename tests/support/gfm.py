@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-# How often the same kind of thing may follow itself in what strangers write: a list or paragraph of theirs has any length.
+# How often the same kind of thing may follow itself in what strangers write: a list or paragraph of theirs
+# has any length.
 _RENDERER = MarkdownIt("gfm-like")
 # GFM links no bare domain such as example.com, which linkify-it would.
 _RENDERER.linkify.set({"fuzzy_link": False})

@@ -10,8 +10,8 @@ _ENOUGH_S = 0.02
 def assert_linear(make: Callable[[int], str], work: Callable[[str], object], size: int = 20_000) -> None:
     """Assert that eight times as much input takes at most about four times eight times the processor time.
 
-    Quadratic work takes 64 times. The input grows until the work takes long enough to be measured, so that neither
-    the speed of the machine nor what else it does matters.
+    Quadratic work takes 64 times. The input grows until the work takes long enough to be measured, so that
+    neither the speed of the machine nor what else it does matters.
     """
     while (small := _seconds(work, make(size))) < _ENOUGH_S and size < 200_000:
         size *= 4

@@ -1,4 +1,5 @@
-"""A whole bot under test: embedded Redis, the web app and one worker for each queue, each in a process of its own."""
+"""A whole bot under test: embedded Redis, the web app and one worker for each queue, each in a process of its
+own."""
 
 import json
 from collections.abc import Mapping
@@ -167,7 +168,10 @@ class BotUnderTest:
         return fold(self.store.entries(run_id))
 
     def finished(self, repo: Repo, kind: str, number: int, seconds: float = HANG_S) -> RunState:
-        """Wait until the newest run on a target has ended and its status comment says so; returns its state."""
+        """Wait until the newest run on a target has ended and its status comment says so.
+
+        Returns its state.
+        """
 
         def ended() -> RunState | None:
             self.group.check()

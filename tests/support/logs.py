@@ -1,4 +1,5 @@
-"""Logs of runs, as tests need them: one for each state that people can meet, with every kind of event in them."""
+"""Logs of runs, as tests need them: one for each state that people can meet, with every kind of event in
+them."""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,8 @@
 """What a test needs of the machine beyond what the set-up installs. This is the only place that skips tests.
 
-A test says ``@pytest.mark.needs("root")``. Where the machine does not offer that, or where looking for it fails, the test is
-skipped with the reason, and no other test is affected. Nothing is looked for before a test that needs it is about to run.
+A test says ``@pytest.mark.needs("root")``. Where the machine does not offer that, or where looking for it
+fails, the test is skipped with the reason, and no other test is affected. Nothing is looked for before a test
+that needs it is about to run.
 """
 
 import ctypes
@@ -16,7 +17,8 @@ from tests.support import containers
 
 
 def _root() -> str | None:
-    """Some attacks succeed as root only, so for anybody else there is no control that shows them succeed unguarded."""
+    """Some attacks succeed as root only, so for anybody else there is no control that shows them succeed
+    unguarded."""
     return None if os.geteuid() == 0 else "the tests do not run as root"
 
 
@@ -53,7 +55,10 @@ _PROBES: dict[str, Callable[[], str | None]] = {
 
 @functools.cache
 def missing(need: str) -> str | None:
-    """None if the machine offers `need`, else the reason why not; looked for once a process. Raises `KeyError`."""
+    """None if the machine offers `need`, else the reason why not; looked for once a process.
+
+    Raises `KeyError`.
+    """
     probe = _PROBES[need]
     try:
         return probe()

@@ -8,7 +8,8 @@ from pathlib import Path
 def processes_of(folder: Path) -> dict[int, str]:
     """Ids and command lines of the processes that work for a bot whose state is below `folder`.
 
-    They name the folder in their environment or command line, or write into a log below it; Redis overwrites the first two.
+    They name the folder in their environment or command line, or write into a log below it; Redis overwrites
+    the first two.
     """
     found = {}
     name = str(folder).encode()

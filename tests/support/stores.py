@@ -1,4 +1,5 @@
-"""Runs in a store without a bot: a clock that stands still, requests, leases, and a driver that is called by hand."""
+"""Runs in a store without a bot: a clock that stands still, requests, leases, and a driver that is called by
+hand."""
 
 from typing import get_args
 

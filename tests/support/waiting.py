@@ -25,5 +25,8 @@ def wait_until(ready: Callable[[], T | None], what: str, seconds: float = HANG_S
 
 
 def dawdle(seconds: float) -> None:
-    """Take some time, as a slow server does. For stand-ins and long chaos runs; a test waits for an event instead."""
+    """Take some time, as a slow server does.
+
+    For stand-ins and long chaos runs; a test waits for an event instead.
+    """
     time.sleep(seconds)

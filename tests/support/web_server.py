@@ -56,7 +56,10 @@ def page(body: str, kind: str = "text/plain", status: str = "200 OK", **more: st
 
 
 def access(names: dict[str, list[str]] | None = None, *, guarded: bool = False, **more: object) -> HttpAccess:
-    """Names lead to the given addresses, or to 127.0.0.1; without `guarded` every address may be connected to."""
+    """Names lead to the given addresses, or to 127.0.0.1.
+
+    Without `guarded` every address may be connected to.
+    """
 
     def resolver(host: str, port: int) -> list[str]:
         return (names or {}).get(host, ["127.0.0.1"])

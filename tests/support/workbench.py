@@ -112,7 +112,8 @@ class Workbench:
     ) -> Verdict:
         """The verdict on `work` on top of `spec` on top of `base`; `more` goes into the claim.
 
-        With `shadow` these files are the proof, beside the change and not in it. No mutants, unless `more` says so.
+        With `shadow` these files are the proof, beside the change and not in it. No mutants, unless `more`
+        says so.
         """
         claim = self._claim(work, base, spec, shadow, more)
         suites = sandboxed_suites(self.wall_s)
@@ -128,7 +129,8 @@ class Workbench:
         spec: Files = SPEC,
         **more: Any,
     ) -> set[str]:
-        """The codes of the problems that show without a run, which is cheaper than the verdict they are part of."""
+        """The codes of the problems that show without a run, which is cheaper than the verdict they are part
+        of."""
         claim = self._claim(work, base, spec, None, more)
         return {
             problem.code for problem in look(self.mirror.path, claim, sandboxed_suites().features).problems

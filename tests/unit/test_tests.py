@@ -1,4 +1,7 @@
-"""Rules for tests: they depend on neither the machine's speed nor each other. Each rule is shown to find what it forbids."""
+"""Rules for tests: they depend on neither the machine's speed nor each other.
+
+Each rule is shown to find what it forbids.
+"""
 
 import ast
 from collections.abc import Callable, Iterator

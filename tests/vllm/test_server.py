@@ -72,8 +72,10 @@ def test_serving_names_parsers_that_this_vllm_has_and_says_how_fast_it_is(vllm: 
     import subprocess
 
     code = (
-        "from vllm.tool_parsers import ToolParserManager as t; from vllm.reasoning import ReasoningParserManager as r; "
-        "print(sorted({*t.lazy_parsers, *t.tool_parsers})); print(sorted({*r.lazy_parsers, *r.reasoning_parsers}))"
+        "from vllm.tool_parsers import ToolParserManager as t; from vllm.reasoning import "
+        "ReasoningParserManager as r; "
+        "print(sorted({*t.lazy_parsers, *t.tool_parsers})); print(sorted({*r.lazy_parsers, "
+        "*r.reasoning_parsers}))"
     )
     out = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout
     tools, reasoning = out.strip().splitlines()[-2:]
@@ -121,7 +123,8 @@ def test_an_answer_by_the_features_schema_parses_as_a_feature(model: VllmModel) 
 
 def test_garbage_never_crashes_and_never_exceeds_the_budget(loop: Loop, events: list[RunnerEvent]) -> None:
     ended = loop(START, Budget(turns=8, tokens=40_000), 200)
-    # Made to call after two replies of nothing, random weights may hit on one of the ends: its schema lets nothing else through.
+    # Made to call after two replies of nothing, random weights may hit on one of the ends: its schema lets
+    # nothing else through.
     assert ended.reason in ("budget", "stuck", "finish", "give_up", "ask")
     replies = [event for event in events if isinstance(event, ModelReplied)]
     assert 0 < len(replies) <= 8

@@ -1,7 +1,7 @@
 """Makes a tiny Granite model on the spot, with random weights or taught a few conversations by heart.
 
-Run by the Python that has vLLM: tiny_model.py FOLDER [CONVERSATIONS.jsonl]. A conversation is one JSON object a line:
-`{"messages": […], "tools": […]}` in OpenAI's form; the model learns what the assistant says in it.
+Run by the Python that has vLLM: tiny_model.py FOLDER [CONVERSATIONS.jsonl]. A conversation is one JSON object
+a line: `{"messages": […], "tools": […]}` in OpenAI's form; the model learns what the assistant says in it.
 """
 
 import json
@@ -106,7 +106,8 @@ def main() -> None:
 
 
 def varied(value: Any, chance: random.Random, mark: str = "") -> Any:
-    """The same conversation with another run's delimiters and times, the delimiters of any length: nothing stands where it stood."""
+    """The same conversation with another run's delimiters and times, the delimiters of any length: nothing
+    stands where it stood."""
     mark = mark or f"{chance.getrandbits(160):040x}"[: chance.randint(16, 40)]
     if isinstance(value, dict):
         return {key: varied(each, chance, mark) for key, each in value.items()}

@@ -38,7 +38,10 @@ def check() -> None:
 
 
 def check_models(settings: Settings) -> list[Checked]:
-    """Ask each runtime that a role uses, and those the file names besides. Raises `ModelsInvalid` or `RuntimeIncomplete`."""
+    """Ask each runtime that a role uses, and those the file names besides.
+
+    Raises `ModelsInvalid` or `RuntimeIncomplete`.
+    """
     config, keys = load_models(settings)
     roster = Roster(config, settings.runtime, keys, settings.state_dir / "profiles")
     roles: dict[str, list[str]] = {name: [] for name in config.runtimes}

@@ -44,7 +44,8 @@ def gc(dry_run: Annotated[bool, typer.Option(help="Only print what would be remo
 
 
 def collect(settings: Settings, store: Store, *, dry_run: bool) -> Iterator[Removed]:
-    """Remove what is older than `keep_days`, then what is above `keep_gb` of mirrors and environments, the least used first.
+    """Remove what is older than `keep_days`, then what is above `keep_gb` of mirrors and environments, the
+    least used first.
 
     The logs of runs are kept: they are small, and the only record. Nothing that an open run needs is touched.
     """

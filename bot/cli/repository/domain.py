@@ -1,4 +1,5 @@
-"""`scenarist domain`: a first draft of a repository's domain language, from its code and, if wanted, from the model."""
+"""`scenarist domain`: a first draft of a repository's domain language, from its code and, if wanted, from the
+model."""
 
 from pathlib import Path
 from typing import Annotated

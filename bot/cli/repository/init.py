@@ -1,4 +1,5 @@
-"""`scenarist init`: make a repository's environment, run its tests, and write a `.scenarist.yml` that says what was found."""
+"""`scenarist init`: make a repository's environment, run its tests, and write a `.scenarist.yml` that says
+what was found."""
 
 import tempfile
 from collections.abc import Sequence
@@ -73,7 +74,8 @@ def init(
 def look(repo: Path, commit: str, limits: Limits, *, unsafe: bool, registries: Sequence[str] = ()) -> Found:
     """Make the environment of a commit and run its suites; nothing in the repository is touched.
 
-    Raises `NotReady` and `EnvironmentBroken` with what is missing, `NoFittingPython`, `ConfigInvalid` and `GitFailed`.
+    Raises `NotReady` and `EnvironmentBroken` with what is missing, `NoFittingPython`, `ConfigInvalid` and
+    `GitFailed`.
     """
     git_dir = git_dir_of(repo)
     base = commit_of(git_dir, commit)
@@ -168,4 +170,7 @@ def _result(run: SuiteRun) -> str:
         return "no tests"
     counts = run.counts
     total = counts.passed + counts.failed + counts.skipped
-    return f"{total} tests, {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped in {run.seconds:.0f} s"
+    return (
+        f"{total} tests, {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped in "
+        f"{run.seconds:.0f} s"
+    )

@@ -41,7 +41,10 @@ def lint(
 
 
 def lint_files(paths: Sequence[Path], max_scenarios: int) -> dict[str, list[Finding]]:
-    """Findings by file. Folders are searched for feature files. Raises `FeatureUnreadable` or `DomainInvalid`."""
+    """Findings by file.
+
+    Folders are searched for feature files. Raises `FeatureUnreadable` or `DomainInvalid`.
+    """
     files = [
         each for path in paths for each in (sorted(path.rglob("*.feature")) if path.is_dir() else [path])
     ]
@@ -64,7 +67,8 @@ def lint_files(paths: Sequence[Path], max_scenarios: int) -> dict[str, list[Find
 
 
 def _definitions(feature: Path) -> list[StepDefinition]:
-    """The step definitions that behave would load for a feature file: those of the nearest `steps` folder above it."""
+    """The step definitions that behave would load for a feature file: those of the nearest `steps` folder
+    above it."""
     for folder in feature.resolve().parents:
         steps = folder / "steps"
         if steps.is_dir():

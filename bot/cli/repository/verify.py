@@ -80,9 +80,8 @@ def verify_repository(
 ) -> Verdict:
     """Take the verdict on `head` against `base`; nothing in the repository is touched.
 
-    The feature is taken as approved as it stands in `head`; `.scenarist.yml` is read from `base`. `examples` is a
-    feature file of held-out examples. Raises
-    `VerifyRefused`, `ConfigInvalid` or `EnvironmentBroken`.
+    The feature is taken as approved as it stands in `head`; `.scenarist.yml` is read from `base`. `examples`
+    is a feature file of held-out examples. Raises `VerifyRefused`, `ConfigInvalid` or `EnvironmentBroken`.
     """
     git_dir = git_dir_of(repo)
     try:
@@ -132,7 +131,10 @@ def _check(examples: str, content: bytes, feature: str) -> None:
 
 
 def verdict_text(verdict: Verdict, *, as_json: bool) -> str:
-    """The verdict for people, or as one JSON object; nothing in it moves a terminal or commands a job's runner."""
+    """The verdict for people, or as one JSON object.
+
+    Nothing in it moves a terminal or commands a job's runner.
+    """
     if as_json:
         text = json.dumps({"green": verdict.green, **verdict.model_dump(mode="json")}, indent=2)
         return text.replace("##[", "##\\u005b")

@@ -65,7 +65,8 @@ class Tokens(Protocol):
     """Where an adapter's tokens come from. All of it raises the forge's errors."""
 
     def token(self, repo: Repo, permissions: Mapping[str, str], *, fresh: bool = False) -> str:
-        """A token for `repo` with at least `permissions`; with `fresh` one that was not given before, if there is one."""
+        """A token for `repo` with at least `permissions`; with `fresh` one that was not given before, if
+        there is one."""
         ...
 
     def name(self, repo: Repo) -> str:

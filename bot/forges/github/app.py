@@ -66,7 +66,8 @@ class AppTokens:
         return token
 
     def name(self, repo: Repo) -> str:
-        """The repository's full name as far as it is known: another one, when it was renamed since the run began."""
+        """The repository's full name as far as it is known: another one, when it was renamed since the run
+        began."""
         return self._names.get(repo.full_name, repo.full_name)
 
     def _mint(self, installation: int, full_name: str, permissions: Mapping[str, str]) -> str:
@@ -75,7 +76,10 @@ class AppTokens:
         return str(answer["token"])
 
     def _renamed(self, installation: int, repo: Repo) -> bool:
-        """Whether the repository has another name than it was known by, which is kept then; asked with a token that can read nothing but metadata."""
+        """Whether the repository has another name than it was known by, which is kept then.
+
+        Asked with a token that can read nothing but metadata.
+        """
         scope: Any = {"permissions": {"metadata": "read"}}
         answer = self._github.rest.apps.create_installation_access_token(installation, data=scope).json()
         before, (owner, name) = self.name(repo), repo.full_name.split("/")

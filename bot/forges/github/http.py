@@ -58,9 +58,11 @@ _RESERVE = 0.1
 
 
 class FreshToken(httpx.Auth, BaseAuthStrategy):
-    """Signs requests with what `token(False)` gives; one that is refused as unknown is sent once more with `token(True)`.
+    """Signs requests with what `token(False)` gives; one that is refused as unknown is sent once more with
+    `token(True)`.
 
-    A token can be revoked at any time. What is answered with 401 had no effect, so that a POST may be repeated.
+    A token can be revoked at any time. What is answered with 401 had no effect, so that a POST may be
+    repeated.
     """
 
     def __init__(self, token: Callable[[bool], str]) -> None:

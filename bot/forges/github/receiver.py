@@ -153,8 +153,8 @@ class GitHubReceiver:
 def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> Event | Ignored:
     """Read one delivery.
 
-    `spec_label` starts a run whose scenarios wait for approval. Raises `PayloadInvalid` when the body does not fit
-    `event`.
+    `spec_label` starts a run whose scenarios wait for approval. Raises `PayloadInvalid` when the body does
+    not fit `event`.
     """
     if event in ACCESS_EVENTS:
         return _read(lambda: access_event(event, body))

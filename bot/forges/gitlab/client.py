@@ -27,7 +27,8 @@ class _Session(requests.Session):
 
 
 def client(url: str, token: str) -> gitlab.Gitlab:
-    """Return a client that never sleeps for a rate limit, repeats no POST, and follows links to its own host only.
+    """Return a client that never sleeps for a rate limit, repeats no POST, and follows links to its own host
+    only.
 
     https://python-gitlab.readthedocs.io/en/stable/api-usage-advanced.html
     """
@@ -56,7 +57,8 @@ def forge_errors() -> Iterator[None]:
 
 
 def said(error: GitlabError) -> str:
-    """Return GitLab's message, which may be a text, a list or an object, as one text of at most 200 characters."""
+    """Return GitLab's message, which may be a text, a list or an object, as one text of at most 200
+    characters."""
     found: Any = error.error_message
     if isinstance(found, list | tuple):
         found = "; ".join(map(str, found))

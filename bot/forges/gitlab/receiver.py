@@ -119,8 +119,9 @@ class _Payload(BaseModel):
 class GitLabReceiver:
     """GitLab's webhooks.
 
-    `labels` are the trigger label and the label that asks for an approval. `token` is the hook's secret token;
-    `signing_token` (``whsec_…``) the key of signed webhooks. With a signing token only signed deliveries are accepted.
+    `labels` are the trigger label and the label that asks for an approval. `token` is the hook's secret
+    token; `signing_token` (``whsec_…``) the key of signed webhooks. With a signing token only signed
+    deliveries are accepted.
     """
 
     needs = "X-Gitlab-Event and a body"
@@ -282,7 +283,8 @@ def _titles(labels: Sequence[_Label]) -> list[str]:
 
 
 def _iso(time: str) -> str:
-    """Return GitLab's times (``2026-11-27 10:00:00 UTC`` in older hooks) in the API's form, ISO 8601 in UTC."""
+    """Return GitLab's times (``2026-11-27 10:00:00 UTC`` in older hooks) in the API's form, ISO 8601 in
+    UTC."""
     if time.endswith(" UTC"):
         return time.removesuffix(" UTC").replace(" ", "T") + "Z"
     return time

@@ -1,4 +1,5 @@
-"""The local forge: bare git repositories on disk, everything else in the bot's database, webhooks like GitHub's.
+"""The local forge: bare git repositories on disk, everything else in the bot's database, webhooks like
+GitHub's.
 
 It is for trying Scenarist without any account. A person's acts (`open_issue`, `add_label`, …) send
 deliveries, signed as GitHub signs them; the bot's own (`upsert_comment`, …) do not.

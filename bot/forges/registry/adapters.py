@@ -41,7 +41,10 @@ class Forges:
         return found
 
     def ask_again(self) -> int:
-        """Ask the forges for events that they could not deliver; how many there were. Raises the forges' errors."""
+        """Ask the forges for events that they could not deliver; how many there were.
+
+        Raises the forges' errors.
+        """
         if not self._settings.github_app_id:
             return 0
         if self._app is None:

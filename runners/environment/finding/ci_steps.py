@@ -13,20 +13,24 @@ from runners.environment.finding.sources import Sources
 from runners.environment.finding.test_runners import pip_words
 
 _TESTS = re.compile(
-    r"(?:^|[\s;&|(/])(?:pytest|py\.test|tox|nox|unittest|behave|coverage run|hatch (?:run|test)|pdm (?:run|test)|poetry run|"
-    r"uv run|manage\.py test|make (?:test|check|ci)\S*|npm (?:test|t|run test)|yarn test|go test|cargo test|ctest|runtests)\b",
+    r"(?:^|[\s;&|(/])(?:pytest|py\.test|tox|nox|unittest|behave|coverage run|hatch (?:run|test)|pdm "
+    r"(?:run|test)|poetry run|"
+    r"uv run|manage\.py test|make (?:test|check|ci)\S*|npm (?:test|t|run test)|yarn test|go test|cargo "
+    r"test|ctest|runtests)\b",
     re.M,
 )
 _PIP = re.compile(r"^(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+(.*)$")
 # Of the other lines only those are run that prepare something in the checkout.
 _PREPARES = re.compile(
-    r"^(?:make|bash|sh|\./|invoke|just|task|python[\d.]*\s+(?:setup\.py|scripts?/|tools?/|\S+\.py)|npm (?:ci|install|run)|cp)\b|^\./"
+    r"^(?:make|bash|sh|\./|invoke|just|task|python[\d.]*\s+(?:setup\.py|scripts?/|tools?/|\S+\.py)|npm "
+    r"(?:ci|install|run)|cp)\b|^\./"
 )
 _MAX_STEPS = 12
 
 
 def ci_steps(sources: Sources) -> tuple[list[Part], list[Step]]:
-    """What the CI jobs that run tests install before them, and the other commands that they run before them."""
+    """What the CI jobs that run tests install before them, and the other commands that they run before
+    them."""
     lines: list[tuple[str, str]] = []
     for path in sorted(sources.paths):
         if re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", path):
@@ -39,7 +43,8 @@ def ci_steps(sources: Sources) -> tuple[list[Part], list[Step]]:
 
 
 def agent_steps(sources: Sources) -> tuple[list[Part], list[Step]]:
-    """What is written for other agents: development containers, Cursor, and the set-up section of AGENTS.md."""
+    """What is written for other agents: development containers, Cursor, and the set-up section of
+    AGENTS.md."""
     lines: list[tuple[str, str]] = []
     for path in (".devcontainer/devcontainer.json", ".devcontainer.json"):
         data = _json(sources.glance(path))

@@ -29,7 +29,10 @@ class NoFittingPython(ScenaristError):
     """The repository needs a Python that this machine does not have."""
 
     code = "SCN-3202"
-    next_step = "Install that Python on the runner (Debian's package, pyenv or `uv python install`), and set the label again."
+    next_step = (
+        "Install that Python on the runner (Debian's package, pyenv or `uv python install`), and "
+        "set the label again."
+    )
 
 
 class Interpreter(Frozen):
@@ -98,7 +101,8 @@ def _examine(program: str) -> Interpreter | None:
 
 
 def choose(sources: Sources, machine: Sequence[Interpreter]) -> Interpreter:
-    """The Python for a repository: one that its files demand, else one that it says it is tested with, else ours.
+    """The Python for a repository: one that its files demand, else one that it says it is tested with, else
+    ours.
 
     Raises `NoFittingPython`, which names what is needed and what is there.
     """
@@ -152,7 +156,10 @@ def _of_setup(source: str) -> str:
 
 
 def from_caret(poetry: str) -> str:
-    """A constraint in Poetry's notation as a PEP 440 specifier; alternatives (``||``) give the lowest bound."""
+    """A constraint in Poetry's notation as a PEP 440 specifier.
+
+    Alternatives (``||``) give the lowest bound.
+    """
     first = poetry.split("||")[0].strip()
     parts = []
     for each in filter(None, (part.strip() for part in first.split(","))):
@@ -194,7 +201,8 @@ def _tested(sources: Sources) -> set[int]:
         found |= {int(number) for number in listed}
     if found:
         return found
-    # Classifiers are a claim about users' Pythons, and often an old one: only newer ones than ours are a demand.
+    # Classifiers are a claim about users' Pythons, and often an old one: only newer ones than ours are a
+    # demand.
     classifiers = (
         str(table(pyproject, "project").get("classifiers", ""))
         + sources.text("setup.cfg")

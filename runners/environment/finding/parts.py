@@ -26,8 +26,8 @@ class Step(Frozen):
 class Package(Frozen):
     """A Python package of the repository, installed editable.
 
-    `folder` is relative to the repository (empty: its root). `extras` are only given where the dependencies are not
-    in a file that can be read without running it: the package is then installed together with them
+    `folder` is relative to the repository (empty: its root). `extras` are only given where the dependencies
+    are not in a file that can be read without running it: the package is then installed together with them
     (`with_dependencies`). `compiled`: it has sources for a compiler.
     """
 

@@ -32,9 +32,9 @@ _MAX_DEPTH = 3
 class Plan(Frozen):
     """What is done to make an environment, in this order: `locks`, `parts`, `packages`, `commands`.
 
-    `later` are parts and commands that are only tried when tests miss modules. `tox`: its configuration is read too.
-    `setup` are the repository's own commands, which replace all of that. `python` is None where nothing of
-    Python is installed.
+    `later` are parts and commands that are only tried when tests miss modules. `tox`: its configuration is
+    read too. `setup` are the repository's own commands, which replace all of that. `python` is None where
+    nothing of Python is installed.
     """
 
     python: Interpreter | None = None
@@ -58,8 +58,8 @@ def plan(
 ) -> Plan:
     """How the environment of a commit is made.
 
-    `setup` are the commands of the repository's own configuration. `touched` are paths that the task is about: in a
-    repository of very many packages those that hold them are taken. Raises `NoFittingPython`.
+    `setup` are the commands of the repository's own configuration. `touched` are paths that the task is
+    about: in a repository of very many packages those that hold them are taken. Raises `NoFittingPython`.
     """
     if setup:
         _named_files(sources, setup)
@@ -82,7 +82,8 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
     parts += nox_parts(sources)
     root = package_of(sources)
     dynamic_files(sources)
-    # A lock file names what the root's own requirement files do; theirs are taken where they are for tests alone.
+    # A lock file names what the root's own requirement files do; theirs are taken where they are for tests
+    # alone.
     parts += [part.model_copy(update={"needed": part.needed and not locked}) for part in wanted]
     members = hatch_members(sources)
     packages = [package for package in [root, *(package_of(sources, each) for each in members)] if package]
@@ -112,7 +113,10 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
 def _nested(
     sources: Sources, touched: Sequence[str], known: Sequence[str]
 ) -> tuple[list[Part], list[Package]]:
-    """The parts and packages of folders below the root; of very many those that hold what is touched, then the others."""
+    """The parts and packages of folders below the root.
+
+    Of very many those that hold what is touched, then the others.
+    """
     manifests = (*_MANIFESTS, "requirements.txt", "requirements.in")
     holding = {parent(path) for path in sources.paths if PurePosixPath(path).name in manifests} - set(known)
     folders = sorted(

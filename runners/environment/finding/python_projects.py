@@ -1,4 +1,5 @@
-"""What a Python project declares about itself: pyproject.toml, setup.cfg, setup.py, Pipfile and lock files."""
+"""What a Python project declares about itself: pyproject.toml, setup.cfg, setup.py, Pipfile and lock
+files."""
 
 import ast
 import re
@@ -86,7 +87,8 @@ def project_parts(sources: Sources, folder: str = "") -> list[Part]:
 def _part(
     source: str, lines: Iterable[str], elsewhere: Mapping[str, str] | None = None, *, needed: bool = False
 ) -> Part:
-    """Requirements as a part; those that come from another place (`elsewhere`, by name) from there, or not at all."""
+    """Requirements as a part; those that come from another place (`elsewhere`, by name) from there, or not at
+    all."""
     words = []
     for line in lines:
         line = line.split(" #")[0].strip()
@@ -99,7 +101,10 @@ def _part(
 
 
 def _elsewhere(pyproject: Mapping[str, Any]) -> dict[str, str]:
-    """What uv is told to take from git or a URL, by name; empty for what is another package of the repository."""
+    """What uv is told to take from git or a URL, by name.
+
+    Empty for what is another package of the repository.
+    """
     found = {}
     for name, place in table(pyproject, "tool", "uv", "sources").items():
         place = place[0] if isinstance(place, list) and place else place
@@ -229,7 +234,8 @@ def _hatch(
 
 
 def hatch_members(sources: Sources) -> list[str]:
-    """The folders of other packages that Hatch's environments for tests, or uv's workspace, take from this repository."""
+    """The folders of other packages that Hatch's environments for tests, or uv's workspace, take from this
+    repository."""
     pyproject = sources.toml("pyproject.toml")
     envs = {**table(pyproject, "tool", "hatch", "envs"), **table(sources.toml("hatch.toml"), "envs")}
     found = []
@@ -241,7 +247,8 @@ def hatch_members(sources: Sources) -> list[str]:
 
 
 def _setup_cfg(sources: Sources, folder: str) -> list[Part]:
-    """What setup.cfg names, for projects that nothing can install: those without setup.py and pyproject.toml."""
+    """What setup.cfg names, for projects that nothing can install: those without setup.py and
+    pyproject.toml."""
     path = join(folder, "setup.cfg")
     if join(folder, "setup.py") in sources or "build-system" in sources.toml(join(folder, "pyproject.toml")):
         return []
@@ -284,7 +291,8 @@ def _setup_py(sources: Sources, folder: str) -> list[Part]:
 
 
 def _argument(source: str, name: str) -> Any:
-    """The value of the keyword `name` in setup.py, if it is written there as a literal or as one list or dictionary of its own."""
+    """The value of the keyword `name` in setup.py, if it is written there as a literal or as one list or
+    dictionary of its own."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
@@ -382,7 +390,10 @@ def _uv(pyproject: Mapping[str, Any]) -> tuple[list[Step], list[Part]]:
 
 def _poetry_lock(pyproject: Mapping[str, Any]) -> tuple[list[Step], list[Part]]:
     poetry = table(pyproject, "tool", "poetry")
-    tool = "uv tool run --quiet --from poetry --with poetry-plugin-export poetry export --no-interaction --without-hashes"
+    tool = (
+        "uv tool run --quiet --from poetry --with poetry-plugin-export poetry export --no-interaction "
+        "--without-hashes"
+    )
     groups = list(dict.fromkeys([*table(poetry, "group"), *table(pyproject, "dependency-groups")]))
     if table(poetry, "dev-dependencies"):
         groups.append("dev")

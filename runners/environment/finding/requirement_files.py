@@ -36,7 +36,8 @@ _OPTION = re.compile(r"^\s*(?:-(?P<short>[rc])\s*|--(?:requirement|constraint)[=
 
 
 def requirement_parts(sources: Sources, version: tuple[int, int]) -> tuple[list[Part], list[Part]]:
-    """The requirement files for `version` of Python: those for development and tests, and those for other uses.
+    """The requirement files for `version` of Python: those for development and tests, and those for other
+    uses.
 
     What the files include with ``-r`` and ``-c`` is read too, so that it is among the sources used.
     """

@@ -53,7 +53,8 @@ def has_tox(sources: Sources) -> bool:
 
 
 def tox_environment(said: str, version: Sequence[int]) -> ToxEnvironment | None:
-    """The environment that runs the tests with Python `version`, from the output of `READ_TOX`; None if none does."""
+    """The environment that runs the tests with Python `version`, from the output of `READ_TOX`; None if none
+    does."""
     parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     start = said.find("[testenv:")

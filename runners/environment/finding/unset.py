@@ -1,4 +1,5 @@
-"""What a repository's files say for keys of its configuration that it has not set: suites, services, behave's command."""
+"""What a repository's files say for keys of its configuration that it has not set: suites, services, behave's
+command."""
 
 import json
 import re
@@ -13,7 +14,10 @@ _IMAGES = {"postgres": re.compile(r"(^|/)postgres(:|$)"), "redis": re.compile(r"
 
 
 def found_suites(sources: Sources) -> tuple[str, ...]:
-    """The names of the tools that run the repository's tests; pytest (which runs unittest's too) for Python."""
+    """The names of the tools that run the repository's tests.
+
+    Pytest (which runs unittest's too) for Python.
+    """
     found = ["pytest"] if any(path.endswith(".py") for path in sources.paths) else []
     try:
         package = json.loads(sources.glance("package.json") or "{}")

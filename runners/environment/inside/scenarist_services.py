@@ -1,5 +1,6 @@
-"""Starts PostgreSQL and Redis, then runs a command, and ends them after it. It runs inside the sandbox, and imports nothing
-of Scenarist.
+"""Starts PostgreSQL and Redis, then runs a command, and ends them after it.
+
+It runs inside the sandbox, and imports nothing of Scenarist.
 
     python -I scenarist_services.py postgres=FOLDER,redis=FOLDER COMMAND…
 """

@@ -1,5 +1,6 @@
-"""Runs a command of the set-up step whose only network is the proxy. It runs inside the sandbox, and imports nothing of
-Scenarist.
+"""Runs a command of the set-up step whose only network is the proxy.
+
+It runs inside the sandbox, and imports nothing of Scenarist.
 
     python scenarist_setup.py SOCKET COMMAND…
 

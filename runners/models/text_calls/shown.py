@@ -94,6 +94,7 @@ def is_in_a_sentence(text: str, start: int, end: int) -> bool:
 
 
 def is_shown(text: str, start: int) -> bool:
-    """Whether what begins at `start` is announced as an example or quotation, or stands in quotation marks."""
+    """Whether what begins at `start` is announced as an example or quotation, or stands in quotation
+    marks."""
     before = text[max(0, start - 200) : start]
     return bool(_EXAMPLE.search(before)) or before.rstrip(" ")[-1:] in ('"', "“", "'", "«")

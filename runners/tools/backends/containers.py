@@ -1,8 +1,9 @@
-"""Containers for a model, through docker's or podman's command line: labelled with their run and removed with it.
+"""Containers for a model, through docker's or podman's command line: labelled with their run and removed
+with it.
 
-Nothing is pulled and nothing has a network. A container gets the workspace, if asked for, and no other place of the
-host; no privileges, and bounds on memory, processes and time. The words of the command line are made here: of a model
-come only names that are checked and what stands behind the image's name.
+Nothing is pulled and nothing has a network. A container gets the workspace, if asked for, and no other place
+of the host; no privileges, and bounds on memory, processes and time. The words of the command line are made
+here: of a model come only names that are checked and what stands behind the image's name.
 """
 
 import contextlib
@@ -41,8 +42,8 @@ _PASSED = (
 class Containers:
     """The containers and images of one run.
 
-    `engine` is the command with its global options; `read_only` are files of the workspace (path inside -> on the
-    host) that a container must not change either. On entering and leaving, all of the run's are removed.
+    `engine` is the command with its global options; `read_only` are files of the workspace (path inside -> on
+    the host) that a container must not change either. On entering and leaving, all of the run's are removed.
     """
 
     def __init__(
@@ -78,7 +79,8 @@ class Containers:
             bounds += ["--cap-drop=all"] if self._podman else []
             return self._call(
                 "build", "--network=none", "--pull=never" if self._podman else "--pull=false", *bounds,
-                "--label", f"{_LABEL}={self._run}", "--tag", self._image(BUILT + name), "--file", str(file), str(context),
+                "--label", f"{_LABEL}={self._run}", "--tag", self._image(BUILT + name),
+                "--file", str(file), str(context),
             )  # fmt: skip
 
     def run(self, image: str, command: Sequence[str], *, workspace: bool) -> CommandResult:
@@ -86,7 +88,10 @@ class Containers:
         return self._started(image, command, workspace, "--rm")[1]
 
     def start(self, image: str, command: Sequence[str], *, workspace: bool) -> tuple[str, CommandResult]:
-        """Run `command` in a new container in the background; returns the container's name. Raises `Refused`."""
+        """Run `command` in a new container in the background; returns the container's name.
+
+        Raises `Refused`.
+        """
         return self._started(image, command, workspace, "--detach")
 
     def _started(
@@ -100,7 +105,8 @@ class Containers:
     def _confined(self) -> list[str]:
         owner = self._sandbox.workspace.stat()
         return [
-            "--network=none", "--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--tmpfs=/tmp",
+            "--network=none", "--cap-drop=all", "--security-opt=no-new-privileges", "--read-only",
+            "--tmpfs=/tmp",
             f"--memory={self._limits.memory_mb}m", f"--pids-limit={self._limits.processes}",
             *self._ulimits,
             f"--user={owner.st_uid}:{owner.st_gid}",
@@ -159,13 +165,15 @@ class Containers:
 
     @property
     def _ulimits(self) -> list[str]:
-        """Without these podman asks for limits of its own, which an engine that may not raise limits cannot set."""
+        """Without these podman asks for limits of its own, which an engine that may not raise limits cannot
+        set."""
         files, processes = self._limits.open_files, self._limits.processes
         return [f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}"]
 
     @contextlib.contextmanager
     def _context(self, folder: str) -> Iterator[Path]:
-        """A copy of a folder of the workspace, made inside the sandbox: no link in it leads out while it is copied."""
+        """A copy of a folder of the workspace, made inside the sandbox: no link in it leads out while it is
+        copied."""
         with tempfile.TemporaryDirectory(prefix="scenarist-build-") as made:
             copy = Path(made) / "context"
             copy.mkdir(mode=0o777)
@@ -211,7 +219,10 @@ class Containers:
 
 
 def call_engine(engine: Sequence[str], words: Sequence[str], limits: Limits) -> CommandResult:
-    """Call the container engine; its whole process group ends in time. Raises `Refused` when it is not there."""
+    """Call the container engine; its whole process group ends in time.
+
+    Raises `Refused` when it is not there.
+    """
     program = shutil.which(engine[0])
     if program is None:
         raise Refused(f"`{engine[0]}` is not installed on this machine.")
@@ -221,7 +232,10 @@ def call_engine(engine: Sequence[str], words: Sequence[str], limits: Limits) -> 
 
 
 def sweep(engine: Sequence[str], live: Collection[str], limits: Limits) -> list[str]:
-    """Remove the containers of runs that are not among `live`, which killed processes left; returns their names."""
+    """Remove the containers of runs that are not among `live`, which killed processes left.
+
+    Returns their names.
+    """
     labels = f'{{{{.Label "{_LABEL}"}}}}' if Path(engine[0]).name == "docker" else "{{.Labels}}"
     form = f"{{{{.Names}}}} {labels}"
     listed = call_engine(engine, ("ps", "--all", "--filter", f"label={_LABEL}", "--format", form), limits)
@@ -242,7 +256,8 @@ def _is_file(path: Path) -> bool:
 
 
 def _check_dockerfile(text: str) -> None:
-    """Refuse what would have the engine itself fetch something: ADD takes addresses, and a directive another parser."""
+    """Refuse what would have the engine itself fetch something: ADD takes addresses, and a directive another
+    parser."""
     if re.search(r"^\s*#\s*(?:syntax|escape|check)\s*=", text, re.IGNORECASE | re.MULTILINE):
         raise Refused("Directives such as `# syntax=` are not allowed in a Dockerfile here. Remove them.")
     joined = re.sub(r"\\[ \t]*\r?\n", "", text)

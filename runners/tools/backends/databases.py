@@ -1,7 +1,8 @@
 """Databases for a model: by names, whose connection URLs it never sees, within bounds.
 
-Reading is read-only by the database's own means, and one statement at a time: a transaction that PostgreSQL opened as
-read-only cannot be made otherwise from within (https://www.postgresql.org/docs/current/sql-set-transaction.html).
+Reading is read-only by the database's own means, and one statement at a time: a transaction that PostgreSQL
+opened as read-only cannot be made otherwise from within
+(https://www.postgresql.org/docs/current/sql-set-transaction.html).
 """
 
 import contextlib
@@ -29,7 +30,8 @@ _PRAGMAS = ("table_info", "table_xinfo", "index_list", "index_info", "foreign_ke
 
 @dataclass(frozen=True)
 class Rows:
-    """What a statement gave: names of columns, rows as text, whether there were more, and how many were changed."""
+    """What a statement gave: names of columns, rows as text, whether there were more, and how many were
+    changed."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]

@@ -1,7 +1,7 @@
 """HTTP for a model: to hosts that are allowed, at public addresses only, within bounds.
 
-A name is resolved once and the connection goes to the very address that was checked, so that a name server cannot
-answer otherwise in between. Proxies of the environment are not used.
+A name is resolved once and the connection goes to the very address that was checked, so that a name server
+cannot answer otherwise in between. Proxies of the environment are not used.
 """
 
 import contextlib
@@ -68,7 +68,10 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def host_of(url: str) -> str:
-    """The host of `url`, in lower case and ASCII. Raises `Refused` for what is no plain http or https address."""
+    """The host of `url`, in lower case and ASCII.
+
+    Raises `Refused` for what is no plain http or https address.
+    """
     return _split(url)[1]
 
 
@@ -93,7 +96,8 @@ def _split(url: str) -> tuple[SplitResult, str, int]:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer; `text` is cut where `truncated`, `address` is where it came from, names of headers are lower case."""
+    """An answer; `text` is cut where `truncated`, `address` is where it came from, names of headers are lower
+    case."""
 
     status: int
     reason: str
@@ -108,8 +112,8 @@ class Response:
 class HttpAccess:
     """How requests are made.
 
-    `seconds` bounds a whole request with its redirects, `max_bytes` what is kept of an answer. `resolver` gives the
-    addresses of a host and `allowed` says which may be connected to.
+    `seconds` bounds a whole request with its redirects, `max_bytes` what is kept of an answer. `resolver`
+    gives the addresses of a host and `allowed` says which may be connected to.
     """
 
     seconds: float = 20.0
@@ -121,8 +125,10 @@ class HttpAccess:
     def ask(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, check: Callable[[str], None]
     ) -> Response:
-        """Make a request; redirects of GET and HEAD are followed. `check` gets every host before it is asked and
-        raises `Refused` for those that are not allowed. Raises `Refused` for all that does not end in an answer.
+        """Make a request; redirects of GET and HEAD are followed.
+
+        `check` gets every host before it is asked and raises `Refused` for those that are not allowed. Raises
+        `Refused` for all that does not end in an answer.
         """
         _check_headers(headers)
         deadline = time.monotonic() + self.seconds
@@ -209,7 +215,8 @@ def _check_headers(headers: Mapping[str, str]) -> None:
 def _connection(
     scheme: str, host: str, port: int, address: str, tls: ssl.SSLContext | None, deadline: float
 ) -> Iterator[http.client.HTTPConnection]:
-    """A connection to `address`, for the name `host`; at `deadline` it is cut, however slowly something still comes."""
+    """A connection to `address`, for the name `host`; at `deadline` it is cut, however slowly something still
+    comes."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

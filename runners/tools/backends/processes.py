@@ -1,4 +1,5 @@
-"""Commands that go on while others run: servers under test, in a private network that a phase's commands share."""
+"""Commands that go on while others run: servers under test, in a private network that a phase's commands
+share."""
 
 import contextlib
 import itertools
@@ -15,7 +16,8 @@ from runners.sandbox.process import Capture, CommandResult
 MAX_COMMANDS = 4
 _KEPT_BYTES = 64_000
 _STOP_S = 10.0
-# A network namespace with nothing in it but its own loopback device, which begins switched off (netdevice(7)).
+# A network namespace with nothing in it but its own loopback device, which begins switched off
+# (netdevice(7)).
 _HOLD = (
     "import fcntl, socket, struct, sys\n"
     "up = struct.pack('16sh', b'lo', 0x1 | 0x8 | 0x40)\n"
@@ -64,8 +66,8 @@ class _Command:
 class BackgroundCommands:
     """The background commands of one phase; on leaving they are stopped.
 
-    With the first one, `sandbox` and all that is run in it later move into a network of their own: they reach each
-    other on 127.0.0.1, and nothing else. `seconds` is how long one may run.
+    With the first one, `sandbox` and all that is run in it later move into a network of their own: they reach
+    each other on 127.0.0.1, and nothing else. `seconds` is how long one may run.
     """
 
     def __init__(self, sandbox: Sandbox, seconds: float) -> None:

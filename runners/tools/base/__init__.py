@@ -1,4 +1,5 @@
-"""What every tool is made of: a typed function, its arguments and result, what it works on, and the box of them.
+"""What every tool is made of: a typed function, its arguments and result, what it works on, and the box of
+them.
 
 The families of tools are in the folders and files beside this one."""
 

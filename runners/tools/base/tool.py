@@ -21,8 +21,8 @@ class ToolResult(Frozen):
     """The answer to one call.
 
     `text` goes to the model, `data` to the log. `ok` is whether the call did what it was asked to do: for a
-    command or the tests, that they passed. `files_changed` are paths relative to the workspace. `denied` is whether
-    the policy refused it.
+    command or the tests, that they passed. `files_changed` are paths relative to the workspace. `denied` is
+    whether the policy refused it.
     """
 
     ok: bool
@@ -69,8 +69,9 @@ class ToolContext:
 class Tool(Generic[A]):
     """One tool.
 
-    `capability` is what the policy must grant for it, on the resource (a host, a database) that `resource` finds
-    in the arguments. `writes` is whether it can change anything: such calls are run one after the other.
+    `capability` is what the policy must grant for it, on the resource (a host, a database) that `resource`
+    finds in the arguments. `writes` is whether it can change anything: such calls are run one after the
+    other.
     """
 
     name: str
@@ -92,7 +93,8 @@ class Tool(Generic[A]):
 def tool(
     capability: str, *, writes: bool, resource: Callable[[Any], str] | None = None
 ) -> Callable[[Callable[[ToolContext, A], ToolResult]], Tool[A]]:
-    """Make a tool of a function `(ctx, args)`; the first paragraph of its docstring is what the model reads."""
+    """Make a tool of a function `(ctx, args)`; the first paragraph of its docstring is what the model
+    reads."""
 
     def make(function: Callable[[ToolContext, A], ToolResult]) -> Tool[A]:
         description = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())

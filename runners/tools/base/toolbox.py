@@ -32,14 +32,20 @@ class Toolbox:
         return self._tools[name].capability if name in self._tools else ""
 
     def schemas(self) -> list[ToolSchema]:
-        """The tools as a model is told about them; the same list gives the same text, so prompts can be cached."""
+        """The tools as a model is told about them.
+
+        The same list gives the same text, so prompts can be cached.
+        """
         return [
             ToolSchema(name=t.name, description=t.description, parameters=_parameters(t.arguments))
             for t in self._tools.values()
         ]
 
     def call(self, ctx: ToolContext, call: ToolCall) -> ToolResult:
-        """Do `call`. Whatever goes wrong is an answer with `ok` false that says what to do; nothing is raised."""
+        """Do `call`.
+
+        Whatever goes wrong is an answer with `ok` false that says what to do; nothing is raised.
+        """
         try:
             result = self._call(ctx, call)
         except Refused as error:

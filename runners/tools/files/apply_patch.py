@@ -16,7 +16,8 @@ from runners.tools.files.text import MAX_BYTES, encode
 
 class ApplyPatch(Arguments):
     patch: str = Field(
-        description="A unified diff: `--- a/path`, `+++ b/path`, `@@ -3,4 +3,5 @@` and lines that begin with a space, "
+        description="A unified diff: `--- a/path`, `+++ b/path`, `@@ -3,4 +3,5 @@` and lines that begin "
+        "with a space, "
         "`+` or `-`. /dev/null stands for a file that is not there before or after."
     )
 

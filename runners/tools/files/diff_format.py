@@ -1,7 +1,8 @@
 """Unified diffs: reading them as models write them, and applying them to the text of files.
 
-The format is that of POSIX diff -u, https://pubs.opengroup.org/onlinepubs/9799919799/utilities/diff.html. Counts in hunk
-headers are believed only when they fit: models get them wrong more often than the lines themselves.
+The format is that of POSIX diff -u, https://pubs.opengroup.org/onlinepubs/9799919799/utilities/diff.html.
+Counts in hunk headers are believed only when they fit: models get them wrong more often than the lines
+themselves.
 """
 
 import re
@@ -139,7 +140,8 @@ def _take_all(header: re.Match[str], lines: list[str], start: int) -> tuple[Hunk
     while at < last:
         if not hunk.add(lines[at]):
             raise Refused(
-                f"Line {at + 1} of the patch: {lines[at][:60]!r} must begin with a space, `+` or `-` inside a hunk."
+                f"Line {at + 1} of the patch: {lines[at][:60]!r} must begin with a space, `+` or `-` "
+                "inside a hunk."
             )
         at += 1
     return hunk, end
@@ -155,7 +157,10 @@ def _ends_at(lines: list[str], at: int) -> bool:
 
 
 def apply_hunks(text: str, hunks: list[Hunk], path: str) -> str:
-    """`text` (line ends LF) with all hunks applied. Raises `Refused` that names the hunk and shows the closest place."""
+    """`text` (line ends LF) with all hunks applied.
+
+    Raises `Refused` that names the hunk and shows the closest place.
+    """
     lines = text.split("\n")
     ends = lines[-1] == ""
     if ends:

@@ -1,4 +1,5 @@
-"""What the repository's own formatter or linter says of a file that a model has just changed, and did not say before."""
+"""What the repository's own formatter or linter says of a file that a model has just changed, and did not say
+before."""
 
 import re
 import shlex
@@ -22,8 +23,8 @@ RUFF = "ruff check --quiet --no-cache --output-format concise {path}"
 class EditChecks:
     """Runs, for each changed file, the commands whose glob it matches, and keeps what is new.
 
-    `rules` maps globs to commands with ``{path}``. `before` gives the content that a file had before the work began,
-    None where there was none: what a command says of that too, other numbers aside, is not repeated.
+    `rules` maps globs to commands with ``{path}``. `before` gives the content that a file had before the work
+    began, None where there was none: what a command says of that too, other numbers aside, is not repeated.
     """
 
     def __init__(
@@ -39,7 +40,10 @@ class EditChecks:
         self._limits: Limits = sandbox.limits.model_copy(update={"wall_s": _SECONDS})
 
     def __call__(self, paths: Sequence[str]) -> str:
-        """What the commands found, as a part of the answer to the model; empty when there is nothing to say."""
+        """What the commands found, as a part of the answer to the model.
+
+        Empty when there is nothing to say.
+        """
         found = []
         for path in [path for path in paths if not path.startswith(f"{SHADOW}/")][:_MAX_FILES]:
             for glob, command in self._rules.items():
@@ -91,7 +95,8 @@ def _without_numbers(line: str) -> str:
 def detected(pyproject: str, *, own_file: bool = False) -> dict[str, str]:
     """The check of a repository that configures one and names none: ruff, with the repository's own settings.
 
-    They stand in `pyproject` (the text of pyproject.toml), or in a file of ruff's own where `own_file` is set.
+    They stand in `pyproject` (the text of pyproject.toml), or in a file of ruff's own where `own_file` is
+    set.
     """
     try:
         tools = tomllib.loads(pyproject).get("tool", {})

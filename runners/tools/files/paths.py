@@ -1,6 +1,7 @@
 """Reading, writing, moving and removing files beneath the workspace, and nowhere else.
 
-Commands may be moving things around in it meanwhile, so nothing is looked up twice: see `runners.sandbox.beneath`.
+Commands may be moving things around in it meanwhile, so nothing is looked up twice: see
+`runners.sandbox.beneath`.
 """
 
 import contextlib
@@ -27,8 +28,8 @@ class Missing(Refused):
 def normalise(path: str) -> str:
     """`path` as a model wrote it, relative to the workspace (``.`` is the workspace itself).
 
-    An absolute path below `/workspace` is taken as relative. Raises `Refused` for paths that lead outside, have a
-    part named `.git`, or cannot be the name of a file.
+    An absolute path below `/workspace` is taken as relative. Raises `Refused` for paths that lead outside,
+    have a part named `.git`, or cannot be the name of a file.
     """
     try:
         if "\0" in path or len(path.encode()) > 4000:
@@ -78,8 +79,9 @@ def read_bytes(root: Path, path: str, limit: int) -> bytes:
 def write_bytes(root: Path, path: str, data: bytes, check: Check) -> bool:
     """Replace or create the file `path` (normalised) at once, its folders too; True if it is new.
 
-    `check` gets the path where the file really lies, links in its folders followed, and raises `Refused` if it must
-    not be written. An existing file keeps its permissions. Raises `Refused`, for one where `path` is a link.
+    `check` gets the path where the file really lies, links in its folders followed, and raises `Refused` if
+    it must not be written. An existing file keeps its permissions. Raises `Refused`, for one where `path` is
+    a link.
     """
     folder, name = posixpath.split(path)
     if path == ".":
@@ -106,8 +108,8 @@ def write_bytes(root: Path, path: str, data: bytes, check: Check) -> bool:
 def remove(root: Path, path: str, check: Check, *, recursive: bool) -> list[str]:
     """Remove the file, link or folder `path` (normalised); returns the files that are gone.
 
-    `check` is called for each of them first and raises `Refused` for one that must stay. Links are removed, never
-    followed. Raises `Refused`, for one for a folder that is not empty where `recursive` is not set.
+    `check` is called for each of them first and raises `Refused` for one that must stay. Links are removed,
+    never followed. Raises `Refused`, for one for a folder that is not empty where `recursive` is not set.
     """
     if path == ".":
         raise Refused("The path is the workspace itself. Give the path of something in it.")
@@ -131,7 +133,8 @@ def remove(root: Path, path: str, check: Check, *, recursive: bool) -> list[str]
 def move(root: Path, source: str, target: str, check: Check) -> list[str]:
     """Move the file or folder `source` to `target` (both normalised), which must not be there yet.
 
-    Returns the files that are gone and those that are new; `check` is called for each first. Raises `Refused`.
+    Returns the files that are gone and those that are new; `check` is called for each first. Raises
+    `Refused`.
     """
     if "." in (source, target) or f"{target}/".startswith(f"{source}/"):
         raise Refused("A folder cannot be moved into itself. Give another place.")
@@ -166,7 +169,10 @@ def make_folder_at(root: Path, path: str) -> None:
 
 
 def status_of(root: Path, path: str) -> tuple[os.stat_result, str | None]:
-    """What is at `path` (normalised), itself and not what a link points to, which comes second. Raises `Refused`."""
+    """What is at `path` (normalised), itself and not what a link points to, which comes second.
+
+    Raises `Refused`.
+    """
     folder, name = posixpath.split(path)
     with open_folder(root, folder or ".") as (fd, _):
         try:
@@ -231,7 +237,8 @@ def _make_folders(root: Path, folder: str) -> None:
 
 @contextlib.contextmanager
 def _opened(root: Path, path: str, flags: int) -> Iterator[tuple[int, str]]:
-    """Open `path` beneath `root`; yields the descriptor and the real path, which is checked for `.git` as well."""
+    """Open `path` beneath `root`; yields the descriptor and the real path, which is checked for `.git` as
+    well."""
     root_fd = os.open(root, FOLDER)
     try:
         try:

@@ -78,7 +78,10 @@ def _loosely(text: str, old: str, new: str) -> Replaced | None:
 
 
 def _runs(lines: list[str], wanted: list[str]) -> list[int]:
-    """Where `wanted` stands among `lines`, at most a few places; by one search of text, which takes linear time."""
+    """Where `wanted` stands among `lines`, at most a few places.
+
+    By one search of text, which takes linear time.
+    """
     if not wanted:
         return []
     text, part = "\n".join(["", *lines, ""]), "\n".join(["", *wanted, ""])
@@ -91,7 +94,8 @@ def _runs(lines: list[str], wanted: list[str]) -> list[int]:
 
 
 def _indented(news: list[str], olds: list[str], found: list[str]) -> list[str] | None:
-    """`news` with the indentation of `olds` turned into that of the lines `found`; None if there is no one way."""
+    """`news` with the indentation of `olds` turned into that of the lines `found`; None if there is no one
+    way."""
     turned: dict[str, str] = {}
     for old, line in zip(olds, found, strict=True):
         if old.strip() and turned.setdefault(_indent(old), _indent(line)) != _indent(line):
@@ -126,7 +130,8 @@ def _refuse_several(places: list[int]) -> None:
 
 
 def closest(text: str, old: str) -> str:
-    """The place that looks most like `old`, found by its longest run of equal lines or its most similar line."""
+    """The place that looks most like `old`, found by its longest run of equal lines or its most similar
+    line."""
     lines = text.split("\n")[:_COMPARED]
     stripped = [line.strip() for line in lines]
     wanted = [line.strip() for line in old.strip().split("\n")][:_WANTED]

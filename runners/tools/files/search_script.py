@@ -1,8 +1,10 @@
-"""Search the files of the current folder. It runs inside the sandbox, alone: with the source of `runners.policy.globs` put
-before it, and the request as JSON in its first argument.
+"""Search the files of the current folder.
 
-ripgrep does it where it is there and understands the pattern, else Python's `re`. At most one line more than the
-limit is printed, which says that there is more.
+It runs inside the sandbox, alone: with the source of `runners.policy.globs` put before it, and the request as
+JSON in its first argument.
+
+ripgrep does it where it is there and understands the pattern, else Python's `re`. At most one line more than
+the limit is printed, which says that there is more.
 """
 
 import json

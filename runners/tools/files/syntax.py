@@ -12,7 +12,10 @@ _MAX_CHARACTERS = 1_000_000
 
 
 def problem(path: str, text: str) -> str | None:
-    """What is wrong with the syntax of `text`, in one line; None if nothing is or the kind of file is not known."""
+    """What is wrong with the syntax of `text`, in one line.
+
+    None if nothing is or the kind of file is not known.
+    """
     check = _CHECKS.get(PurePosixPath(path).suffix.lower())
     if check is None or len(text) > _MAX_CHARACTERS:
         return None

@@ -45,7 +45,10 @@ class FileText:
 
 
 def decode(path: str, data: bytes) -> FileText:
-    """The text in `data`, the bytes of the file `path`. Raises `Refused` for binary ones and for huge ones."""
+    """The text in `data`, the bytes of the file `path`.
+
+    Raises `Refused` for binary ones and for huge ones.
+    """
     if len(data) > MAX_BYTES:
         raise Refused(
             f"`{path}` is larger than {MAX_BYTES:,} bytes. Use shell, with sed -n '1,200p' or such."

@@ -16,8 +16,8 @@ class Tally(Frozen):
 class Findings(Frozen):
     """The experiments on one scenario.
 
-    `flips` and `sabotage` count the variants that the scenario noticed, `held_out` the further examples that passed.
-    `untried` says in sentences what could not be tried, and why.
+    `flips` and `sabotage` count the variants that the scenario noticed, `held_out` the further examples that
+    passed. `untried` says in sentences what could not be tried, and why.
     """
 
     flips: Tally = Tally()
@@ -35,8 +35,8 @@ class Findings(Frozen):
 class HeldOut(Frozen):
     """One further example of a scenario, and what came of it: ``passed``, ``failed`` or ``unmatched``.
 
-    `scenario` is the name of the scenario it belongs to, `behaviour` the sentence that states what is to hold (the rule's,
-    or else the scenario's name), `text` the example's steps.
+    `scenario` is the name of the scenario it belongs to, `behaviour` the sentence that states what is to hold
+    (the rule's, or else the scenario's name), `text` the example's steps.
     """
 
     scenario: str

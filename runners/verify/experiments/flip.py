@@ -40,10 +40,11 @@ _OPPOSITES = [
 class Flip:
     """One change of what a Then step expects.
 
-    `step` counts the scenario's own steps from 0. The values are changed in `text`, a whole feature file; or, where the
-    step's text shows no value, the harness changes the `argument` (from 0) that its definition takes, or inverts the
-    assertions that the step reaches (`inverted`). `reference`: the value stands in an earlier step too, so that it may name
-    what the step looks at. `more` are files with still other values, for a step that compares with a tolerance.
+    `step` counts the scenario's own steps from 0. The values are changed in `text`, a whole feature file; or,
+    where the step's text shows no value, the harness changes the `argument` (from 0) that its definition
+    takes, or inverts the assertions that the step reaches (`inverted`). `reference`: the value stands in an
+    earlier step too, so that it may name what the step looks at. `more` are files with still other values,
+    for a step that compares with a tolerance.
     """
 
     step: int
@@ -65,7 +66,8 @@ class _Value:
 
 
 def flips(single: Single) -> list[Flip]:
-    """The changes to try on a scenario, at most six: those of values that no earlier step names come first."""
+    """The changes to try on a scenario, at most six: those of values that no earlier step names come
+    first."""
     known = _words(single)
     scenario = single.scenario
     steps: list[list[Flip]] = []
@@ -140,7 +142,8 @@ def _values(text: str) -> list[_Value]:
 
 
 def _cells(table: Table | None) -> list[tuple[int, int]]:
-    """The cells to change: the last one of the first and of the last row, and the first one of the first row."""
+    """The cells to change: the last one of the first and of the last row, and the first one of the first
+    row."""
     if table is None or not table.rows:
         return []
     last = len(table.headings) - 1

@@ -1,7 +1,7 @@
 """Held-out examples: further examples of a scenario that whoever makes the change never sees.
 
-They are kept as a feature file. Each of its scenarios bears the name of the scenario it belongs to, and has the same step
-texts with other values.
+They are kept as a feature file. Each of its scenarios bears the name of the scenario it belongs to, and has
+the same step texts with other values.
 """
 
 import re
@@ -23,8 +23,8 @@ _VALUE = re.compile(
 class Example:
     """One example of the scenario named `scenario`.
 
-    `behaviour` is the sentence that it is an example of, `steps` what it says, `text` a feature file in the place of the
-    scenario's, and `found` the example as it was read.
+    `behaviour` is the sentence that it is an example of, `steps` what it says, `text` a feature file in the
+    place of the scenario's, and `found` the example as it was read.
     """
 
     scenario: str
@@ -72,7 +72,8 @@ def without(content: str, texts: Sequence[str]) -> str:
 def _of(example: Single, known: Sequence[Single]) -> Single | None:
     """The scenario with the same step texts, one of the same name if there is one.
 
-    Values that are no numbers and not quoted cannot be told from the text around them: there the name decides.
+    Values that are no numbers and not quoted cannot be told from the text around them: there the name
+    decides.
     """
     fitting = [each for each in known if _shape(each.scenario.steps) == _shape(example.scenario.steps)]
     named = [each for each in fitting if each.scenario.name == example.scenario.name]

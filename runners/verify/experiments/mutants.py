@@ -1,7 +1,9 @@
-"""Do the tests bite? Small faults put into the changed lines, one at a time: how many of them do the tests notice?
+"""Do the tests bite?
 
-The faults are the usual operators of mutation testing (Offutt and others, "An experimental determination of sufficient
-mutant operators", 1996), as far as Python has them.
+Small faults put into the changed lines, one at a time: how many of them do the tests notice?
+
+The faults are the usual operators of mutation testing (Offutt and others, "An experimental determination of
+sufficient mutant operators", 1996), as far as Python has them.
 """
 
 import ast
@@ -45,7 +47,8 @@ class MutationSettings(Frozen):
         default=5,
         ge=0,
         le=200,
-        description="Small faults put into the changed Python lines, one at a time, to see whether the scenarios and tests notice; "
+        description="Small faults put into the changed Python lines, one at a time, to see whether the "
+        "scenarios and tests notice; "
         "0: none.",
     )
     seconds: float = Field(default=60, gt=0, description="The most time that this may take, in seconds.")
@@ -59,7 +62,8 @@ class MutationSettings(Frozen):
 
 
 class Mutant(Frozen):
-    """One possible fault: where it is (`line` counts from 1), what it is, and the number of its place in the file."""
+    """One possible fault: where it is (`line` counts from 1), what it is, and the number of its place in the
+    file."""
 
     path: str
     line: int
@@ -80,7 +84,10 @@ class Bite(Frozen):
 
 
 def mutants(path: str, source: str, lines: set[int]) -> list[Mutant]:
-    """Every fault that one operator puts into one of `lines` of a Python source; none for what is not Python."""
+    """Every fault that one operator puts into one of `lines` of a Python source.
+
+    None for what is not Python.
+    """
     try:
         sites = list(_sites(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -170,10 +177,11 @@ def try_mutants(
     seed: str,
     notices: Callable[[float], bool | None],
 ) -> Bite | None:
-    """Put `settings.mutants` of the candidates into the checkout `root`, one after the other; None when none was tried.
+    """Put `settings.mutants` of the candidates into the checkout `root`, one after the other; None when none
+    was tried.
 
-    `notices(seconds)` runs the tests within so many seconds and says whether they noticed (None: there was no time to
-    see). Which ones are tried follows from `seed`. The checkout is as it was when this returns.
+    `notices(seconds)` runs the tests within so many seconds and says whether they noticed (None: there was no
+    time to see). Which ones are tried follows from `seed`. The checkout is as it was when this returns.
     """
     chosen = list(candidates)
     random.Random(seed).shuffle(chosen)  # noqa: S311 - a choice that can be repeated

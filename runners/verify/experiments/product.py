@@ -46,8 +46,9 @@ _CODE = frozenset(
 class ProductFiles:
     """The files of the product that a change from `base` to `head` touches, and those of the whole head.
 
-    `proof` is the head with its scenarios. `is_aside(path)` says whether a file judges the change and so is left alone,
-    `is_product(path)` whether it is code of the product; files that are neither are documents and configuration.
+    `proof` is the head with its scenarios. `is_aside(path)` says whether a file judges the change and so is
+    left alone, `is_product(path)` whether it is code of the product; files that are neither are documents and
+    configuration.
     """
 
     def __init__(
@@ -100,7 +101,10 @@ class ProductFiles:
         return [path for path in self._changed if not self._is_source(path)]
 
     def whole(self) -> list[str]:
-        """Every Python file of the product on the head; none where it has code in other languages, or too much of it."""
+        """Every Python file of the product on the head.
+
+        None where it has code in other languages, or too much of it.
+        """
         own = [
             path
             for path in list_files(self._git_dir, self._proof)

@@ -1,8 +1,8 @@
 """The sabotage experiment: with the code that the change added or altered broken, a scenario of it must fail.
 
-Broken code raises, or returns nothing. It does so only while a switch says so, so that one process can run the scenarios with
-one place after the other broken. The switch is a symbolic link, which any process can read for a microsecond's work: code under
-test may start others.
+Broken code raises, or returns nothing. It does so only while a switch says so, so that one process can run
+the scenarios with one place after the other broken. The switch is a symbolic link, which any process can read
+for a microsecond's work: code under test may start others.
 """
 
 import ast
@@ -66,10 +66,11 @@ def state(what: str, sites: Sequence[Site] = ()) -> str:
 
 
 def instrumented(path: str, before: str, after: str, switch: str, first: int = 0) -> Instrumented:
-    """`after` with a site in each function and branch that is new or altered since `before` (empty: the file is new).
+    """`after` with a site in each function and branch that is new or altered since `before` (empty: the file
+    is new).
 
-    `switch` is the path of the switch, `first` the number of the first site. Raises `SyntaxError` for what Python 3 of this
-    process cannot read.
+    `switch` is the path of the switch, `first` the number of the first site. Raises `SyntaxError` for what
+    Python 3 of this process cannot read.
     """
     tree, old = _parsed(after), _functions(_parsed(before))
     changed = _changed_lines(before, after)
@@ -87,7 +88,8 @@ def instrumented(path: str, before: str, after: str, switch: str, first: int = 0
 
 
 def blanked(before: str, after: str) -> str:
-    """`after` with what the change says outside of functions taken out: values are None, other statements are gone.
+    """`after` with what the change says outside of functions taken out: values are None, other statements
+    are gone.
 
     Raises `SyntaxError`.
     """
@@ -104,7 +106,10 @@ def blanked(before: str, after: str) -> str:
 
 
 def all_broken(source: str, switch: str) -> str:
-    """`source` with a site at the beginning of every function, all of them of the number 0. Raises `SyntaxError`."""
+    """`source` with a site at the beginning of every function, all of them of the number 0.
+
+    Raises `SyntaxError`.
+    """
     tree = _parsed(source)
     placer = _Placer("", set(), 0)
     for name, function in _functions(tree).items():
@@ -137,7 +142,10 @@ class _Placer:
         self._put(function.body, 1 if ast.get_docstring(function, clean=False) is not None else 0, name)
 
     def alter(self, function: _Function, name: str) -> None:
-        """Sites before the changed statements of a function; at its beginning where only something was taken away."""
+        """Sites before the changed statements of a function.
+
+        At its beginning where only something was taken away.
+        """
         known = len(self.sites)
         header = range(function.lineno, function.body[0].lineno)
         if not self._changed.intersection(header):
@@ -189,7 +197,10 @@ def _parsed(source: str) -> ast.Module:
 
 
 def _functions(tree: ast.Module) -> dict[str, _Function]:
-    """Qualified name -> function, without those inside of functions; of several with one name the last counts twice."""
+    """Qualified name -> function, without those inside of functions.
+
+    Of several with one name the last counts twice.
+    """
     found: dict[str, _Function] = {}
     pending: list[tuple[str, ast.AST]] = [("", tree)]
     while pending:
@@ -219,7 +230,8 @@ def _outside(node: ast.AST) -> Iterator[ast.stmt]:
 
 
 def _is_rest(statement: ast.stmt, changed: set[int]) -> bool:
-    """Whether a changed statement outside of functions does something: imports, docstrings and names of modules do not."""
+    """Whether a changed statement outside of functions does something: imports, docstrings and names of
+    modules do not."""
     lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
     if not changed.intersection(lines) or isinstance(statement, (ast.Import, ast.ImportFrom, ast.Pass)):
         return False

@@ -13,7 +13,10 @@ _PLACEHOLDER = re.compile(r"<([^<>]+)>")
 
 @dataclass(frozen=True)
 class Single:
-    """One scenario as it is run. `feature` holds nothing else; `outline` counts the scenarios of the file from 0."""
+    """One scenario as it is run.
+
+    `feature` holds nothing else; `outline` counts the scenarios of the file from 0.
+    """
 
     outline: int
     feature: Feature
@@ -46,7 +49,8 @@ class Single:
 
 
 def singles(feature: Feature) -> list[Single]:
-    """The scenarios of `feature` in the order of the file, which is also the order in which behave reports them."""
+    """The scenarios of `feature` in the order of the file, which is also the order in which behave reports
+    them."""
     found: list[Single] = []
     places: list[tuple[Rule | None, Scenario]] = [(None, each) for each in feature.scenarios]
     places += [(rule, each) for rule in feature.rules for each in rule.scenarios]

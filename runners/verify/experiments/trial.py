@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Trial:
     """One variant: `text` is a feature file of one scenario, run while the switch is at `switch`.
 
-    `seconds` is the most that it may take. With `argument`, the harness gives that argument (from 0) of the scenario's own
-    step number `step` another value. With `step` alone, the switch is set for that step only.
+    `seconds` is the most that it may take. With `argument`, the harness gives that argument (from 0) of the
+    scenario's own step number `step` another value. With `step` alone, the switch is set for that step only.
     """
 
     id: str

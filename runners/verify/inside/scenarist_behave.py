@@ -1,14 +1,16 @@
-"""Runs behave and reports one JSON line a scenario. It runs inside the sandbox, beside the repository's code, and imports
-nothing of Scenarist.
+"""Runs behave and reports one JSON line a scenario.
+
+It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
     python /opt/scenarist/scenarist_behave.py REPORT as-written|reversed [--through COUNT SCRIPT…] ARGUMENTS…
 
-With `--through` it runs a script that runs behave itself, such as Django's manage.py: COUNT words, the script first.
+With `--through` it runs a script that runs behave itself, such as Django's manage.py: COUNT words, the script
+first.
 
-With `reversed` the last scenario of each feature runs first: a scenario that needs another one before it fails then.
-The repository's own configuration holds, but for `stop` and `dry_run`: every scenario runs. The report is opened, and
-greeted, before any code of the repository is loaded. behave's own JSON formatter mixes up statuses when a Rule
-inherits a Background.
+With `reversed` the last scenario of each feature runs first: a scenario that needs another one before it
+fails then. The repository's own configuration holds, but for `stop` and `dry_run`: every scenario runs. The
+report is opened, and greeted, before any code of the repository is loaded. behave's own JSON formatter mixes
+up statuses when a Rule inherits a Background.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ _PLAIN = (str, bytes, int, float, bool, type(None), list, tuple, dict, set)
 _report: Any = None
 _reversed = False
 _written = 0
-# What behave calls around steps, by name, as it was when the first feature began; and what else was there later.
+# What behave calls around steps, by name, as it was when the first feature began; and what else was there
+# later.
 _hooks: dict[str, Any] | None = None
 _changed_hooks: set[str] = set()
 
@@ -87,7 +90,10 @@ def watch_hooks(caller: dict[str, Any]) -> None:
 
 
 def turn_round(entity: Any) -> None:
-    """Reverse the scenarios of a feature, and those of its rules and outlines; behave asks its formatters before it runs any."""
+    """Reverse the scenarios of a feature, and those of its rules and outlines.
+
+    Behave asks its formatters before it runs any.
+    """
     items = getattr(entity, "run_items", None)
     if items is None:
         items = entity.scenarios if entity.type == "scenario_outline" else []
@@ -120,7 +126,10 @@ def describe(scenario: Any) -> dict[str, Any]:
 
 
 def text_of(step: Any) -> str:
-    """A step as it stands in the feature, with its text and table; the verifier makes the same of the approved one."""
+    """A step as it stands in the feature, with its text and table.
+
+    The verifier makes the same of the approved one.
+    """
     table = step.table
     rows = [list(table.headings), *(list(row.cells) for row in table.rows)] if table else []
     return "\n".join(

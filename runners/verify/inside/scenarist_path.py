@@ -1,7 +1,7 @@
 """Loads a test runner from where it is installed, before anything of the repository can be found by its name.
 
-A harness imports this module before all others: from then on until `load`, no folder of the repository is searched,
-not even where the environment puts one on the search path.
+A harness imports this module before all others: from then on until `load`, no folder of the repository is
+searched, not even where the environment puts one on the search path.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Runs pytest and reports one JSON line a test. It runs inside the sandbox, beside the repository's code, and imports
-nothing of Scenarist.
+"""Runs pytest and reports one JSON line a test.
+
+It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
     python /opt/scenarist/scenarist_pytest.py REPORT ARGUMENTS…
 
-The repository's own configuration and plugins hold, but for what makes pytest stop before it has run everything, or
-makes two runs differ: see `pytest_cmdline_main`.
+The repository's own configuration and plugins hold, but for what makes pytest stop before it has run
+everything, or makes two runs differ: see `pytest_cmdline_main`.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ import pytest  # noqa: E402
 _report: Any = None
 _RANK = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 _seen: dict[str, dict[str, Any]] = {}
-# Options that make pytest leave tests out, and what they are without: after the first failures, after errors of collection,
-# or because of what another run remembered.
+# Options that make pytest leave tests out, and what they are without: after the first failures, after errors
+# of collection, or because of what another run remembered.
 _WHOLE = {
     "maxfail": 0,
     "continue_on_collection_errors": True,
@@ -55,7 +56,8 @@ def _note(test: str, outcome: str, path: str = "", line: int | None = None, mess
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: Any) -> None:
-    """Have every test run, in an order that is the same in each run, whatever the repository's options say."""
+    """Have every test run, in an order that is the same in each run, whatever the repository's options
+    say."""
     for name, value in {**_WHOLE, **_SEEDS}.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)

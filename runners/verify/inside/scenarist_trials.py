@@ -1,12 +1,14 @@
-"""Runs many variants of scenarios with behave, in one process, and reports one JSON line a variant. It runs inside the
-sandbox, beside the repository's code, and imports nothing of Scenarist.
+"""Runs many variants of scenarios with behave, in one process, and reports one JSON line a variant.
+
+It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
     python /opt/scenarist/scenarist_trials.py REPORT TRIALS SWITCH FEATURE ARGUMENTS…
 
-TRIALS is a pipe that is read once, before any code of the repository is loaded: a JSON list of objects with `id`, `text` (a
-feature file of one scenario), `switch`, `seconds`, and for some the `step` that is changed here: its `argument` gets
-another value, or it alone is run with the `switch`. SWITCH is the path of a symbolic link whose target says to
-instrumented code what it is to do. FEATURE is the file whose place the variants take.
+TRIALS is a pipe that is read once, before any code of the repository is loaded: a JSON list of objects with
+`id`, `text` (a feature file of one scenario), `switch`, `seconds`, and for some the `step` that is changed
+here: its `argument` gets another value, or it alone is run with the `switch`. SWITCH is the path of a
+symbolic link whose target says to instrumented code what it is to do. FEATURE is the file whose place the
+variants take.
 """
 
 import scenarist_path  # noqa: I001 - before all others
@@ -69,7 +71,10 @@ def variants(_locations: Any, language: Any = None) -> "list[Any]":
 
 
 def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
-    """Set the switch and a timer while the feature runs; where the trial is of a `step` alone, the switch only for that."""
+    """Set the switch and a timer while the feature runs.
+
+    Where the trial is of a `step` alone, the switch only for that.
+    """
     run, alone = feature.run, step is not None and trial.get("argument") is None
 
     def timed(runner: Any) -> Any:

@@ -1,5 +1,6 @@
-"""Runs unittest and reports one JSON line a test. It runs inside the sandbox, beside the repository's code, and imports
-nothing of Scenarist.
+"""Runs unittest and reports one JSON line a test.
+
+It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
     python /opt/scenarist/scenarist_unittest.py REPORT ARGUMENTS…
 """

@@ -1,4 +1,5 @@
-"""Notices when code under test replaces functions of a test runner: what such a runner says of a test means nothing."""
+"""Notices when code under test replaces functions of a test runner: what such a runner says of a test means
+nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +9,10 @@ from typing import Any
 
 
 def parts(*packages: str) -> dict[str, tuple[Any, ...]]:
-    """The functions in the loaded modules of `packages` and in their classes, by name; of `builtins` everything."""
+    """The functions in the loaded modules of `packages` and in their classes, by name.
+
+    Of `builtins` everything.
+    """
     found = {}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in packages:

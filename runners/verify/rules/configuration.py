@@ -365,7 +365,8 @@ _TOOL_FOLDERS = frozenset(["scripts", "script", "tools", "ci", "dev", "hack", "b
 
 
 def _scripts(words: Sequence[str]) -> set[str]:
-    """The files that a command line runs, and that are tools by their place or suffix: not the program itself."""
+    """The files that a command line runs, and that are tools by their place or suffix: not the program
+    itself."""
     found: set[str] = set()
     starts = True
     for word in words:

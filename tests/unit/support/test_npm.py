@@ -1,4 +1,7 @@
-"""The packages from npm's registry are had by the set-up, within a time limit; a test never waits for the registry."""
+"""The packages from npm's registry are had by the set-up, within a time limit.
+
+A test never waits for the registry.
+"""
 
 import socket
 from pathlib import Path

@@ -34,7 +34,8 @@ def test_help_imports_no_command() -> None:
     script = (
         "import sys\nfrom typer.testing import CliRunner\nfrom bot.cli.app import app\n"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
-        "print([name for name in sys.modules if name in ('pydantic', 'sqlalchemy', 'celery', 'bot.cli.runs.log')])"
+        "print([name for name in sys.modules if name in ('pydantic', 'sqlalchemy', 'celery', "
+        "'bot.cli.runs.log')])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

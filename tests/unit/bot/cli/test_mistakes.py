@@ -108,7 +108,8 @@ def test_a_defect_is_still_called_one() -> None:
 
 def test_every_command_has_its_mistakes() -> None:
     tried = {command.split()[0] for command in [*MISTAKES, *NEED_THE_STATE]}
-    # `action` reads a job's environment, which has tests of its own; the others take nothing that can be wrong.
+    # `action` reads a job's environment, which has tests of its own; the others take nothing that can be
+    # wrong.
     assert set(Commands.table) - tried <= {"action", "version", "init"}
 
 

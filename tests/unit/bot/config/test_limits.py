@@ -42,7 +42,8 @@ def test_without_one_nothing_leaves_the_workspace() -> None:
         ("allow: [shell.runs]", "limits.yml line 1: allow.0: Value error, `shell.runs` is no capability"),
         (
             "deny: []\nalow: []",
-            "limits.yml line 2: alow: Extra inputs are not permitted. Known keys: allow, allowances, container",
+            "limits.yml line 2: alow: Extra inputs are not permitted. Known keys: allow, allowances, "
+            "container",
         ),
         (
             "quotas:\n  run:\n    calls: 3",

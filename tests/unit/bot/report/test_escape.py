@@ -99,7 +99,8 @@ def test_prose_keeps_paragraphs_and_lists() -> None:
 # What Markdown, HTML and the forges act on, mixed with other text.
 # Everything that a text of a stranger may become: its own paragraphs, lists and inline code.
 _OWN = re.compile(
-    r" *(?:paragraph_open p|bullet_list_open ul|ordered_list_open ol|list_item_open li|text(?: code_inline| html_inline)*)"
+    r" *(?:paragraph_open p|bullet_list_open ul|ordered_list_open ol|list_item_open li|text(?: "
+    r"code_inline| html_inline)*)"
 )
 
 
@@ -111,7 +112,8 @@ def test_nothing_that_is_escaped_acts(text: str) -> None:
 
 @given(EVIL)
 def test_the_guard_is_needed_and_the_outline_stays(text: str) -> None:
-    """In a line, a list or a cell, a stranger's text is text: the structure around it is that of a harmless word."""
+    """In a line, a list or a cell, a stranger's text is text: the structure around it is that of a harmless
+    word."""
     for made in (inline, code, sentence):
         shown = made(text) or "x"
         for frame in ("{}", "# {}", "- {}\n- b", "| a |\n|---|\n| {} |", "> {}"):

@@ -1,4 +1,7 @@
-"""The status comment is one, whoever edits it and however slowly; and what a pull request says of the sandbox."""
+"""The status comment is one, whoever edits it and however slowly.
+
+And what a pull request says of the sandbox.
+"""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
-"""The texts for people, rendered by a renderer that is not ours: their structure, what acts in them, and their size."""
+"""The texts for people, rendered by a renderer that is not ours: their structure, what acts in them, and
+their size."""
 
 import re
 from typing import Any

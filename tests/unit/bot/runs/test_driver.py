@@ -214,7 +214,8 @@ def test_a_run_whose_worker_is_gone_goes_on_without_waiting_for_its_lease(
         [
             sys.executable,
             "-c",
-            "from bot.runs.worker_identity import worker_identity; print(worker_identity(), flush=True); input()",
+            "from bot.runs.worker_identity import worker_identity; print(worker_identity(), flush=True); "
+            "input()",
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,4 +1,5 @@
-"""Runs, leases, commands and deliveries in random order, against a plain dictionary that says what has to be so."""
+"""Runs, leases, commands and deliveries in random order, against a plain dictionary that says what has to be
+so."""
 
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
@@ -196,7 +197,8 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_forgotten(self) -> None:
-        """What is active and in nobody's hands is found by the reaper, sooner or later, and somebody can take it."""
+        """What is active and in nobody's hands is found by the reaper, sooner or later, and somebody can take
+        it."""
         self.clock.now += 10_000
         due = {name for name, _ in self.store.due_runs(1, QUEUES, 100)}
         self.clock.now -= 10_000

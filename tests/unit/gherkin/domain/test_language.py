@@ -121,7 +121,8 @@ def test_building_blocks_places_and_invariants_are_read_and_described() -> None:
         "  where: [shop/basket.py]\n  invariants: [Its total is never negative.]\n"
     )
     assert describe(load(text), 500) == (
-        "basket (aggregate; not: cart) [shop/basket.py]: What will be bought. Always: Its total is never negative."
+        "basket (aggregate; not: cart) [shop/basket.py]: What will be bought. Always: Its total is never "
+        "negative."
     )
     with pytest.raises(DomainInvalid, match=r"terms\.0\.kind: Input should be 'aggregate', "):
         load("terms:\n- {term: a, kind: thing}\n")
@@ -204,7 +205,9 @@ def _(context): ...
 def test_features_and_steps_are_drawn_from_too() -> None:
     domain = draw(
         {
-            "library/desk.py": "class Desk:\n    def lend(self, member, fine):\n        self.shelf = member\n",
+            "library/desk.py": (
+                "class Desk:\n    def lend(self, member, fine):\n        self.shelf = member\n"
+            ),
             "library/book.py": "class Book: ...\n",
             "features/lending.feature": FEATURE,
             "features/steps/lending.py": STEPS,

@@ -1,4 +1,5 @@
-"""Every feature file of behave's own source distribution is read, printed and read again: `make corpus` fetches it."""
+"""Every feature file of behave's own source distribution is read, printed and read again: `make corpus`
+fetches it."""
 
 import subprocess
 import sys

@@ -223,11 +223,13 @@ REFUSED = {
         "line 4: these examples of “s” have no rows",
     ),
     "second examples without a table": (
-        "Feature: f\n  Scenario Outline: s\n    Given <x>\n    Examples:\n      | x |\n      | 1 |\n    Examples: two\n",
+        "Feature: f\n  Scenario Outline: s\n    Given <x>\n    Examples:\n      | x |\n      | 1 |\n    "
+        "Examples: two\n",
         "line 7: these examples of “s” have no rows",
     ),
     "steps behind the examples": (
-        "Feature: f\n  Scenario Outline: s\n    Given <x>\n    Examples:\n      | x |\n      | 1 |\n    Then y\n",
+        "Feature: f\n  Scenario Outline: s\n    Given <x>\n    Examples:\n      | x |\n      | 1 |\n    "
+        "Then y\n",
         "line 7: a step stands behind the table of examples",
     ),
     "mistyped step": ("Feature: f\n  Scenario: s\n    Givn x\n    When y\n", "line 3: .*“Given”"),

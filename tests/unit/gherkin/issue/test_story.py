@@ -62,7 +62,8 @@ def test_an_issue_form() -> None:
 
 def test_carriage_returns_of_a_browser() -> None:
     story = _story(
-        "## Acceptance criteria\r\n\r\n1. one\r\n2) two\r\n\r\n```gherkin\r\nScenario: a\r\n  Given x\r\n```\r\n"
+        "## Acceptance criteria\r\n\r\n1. one\r\n2) two\r\n\r\n```gherkin\r\nScenario: a\r\n  Given "
+        "x\r\n```\r\n"
     )
     assert story.acceptance_criteria == ("one", "two")
     assert _feature(story).scenarios[0].steps[0].text == "x"
@@ -130,7 +131,8 @@ def test_a_comment_with_scenarios_wins() -> None:
 
 def test_what_stands_in_an_html_comment_does_not_count() -> None:
     story = _story(
-        "Sums please.\n<!--\n## Acceptance criteria\n- hidden\n```gherkin\nScenario: hidden\n  Given x\n```\n-->\n"
+        "Sums please.\n<!--\n## Acceptance criteria\n- hidden\n```gherkin\nScenario: hidden\n  Given "
+        "x\n```\n-->\n"
     )
     assert story.scenarios is None
     assert story.acceptance_criteria == ()

@@ -61,12 +61,14 @@ def test_a_good_feature_has_no_findings() -> None:
             ("duplicate-name", 7),
         ),
         (
-            "Feature: x\n\n  Scenario Outline: y\n    When I pay <sum>\n    Then 3\n\n    Examples:\n      | sum | tip |\n"
+            "Feature: x\n\n  Scenario Outline: y\n    When I pay <sum>\n    Then 3\n\n    Examples:\n      "
+            "| sum | tip |\n"
             "      | 1 | 2 |\n      | 2 | 3 |\n",
             ("unused-column", 8),
         ),
         (
-            "Feature: x\n\n  Scenario Outline: y\n    When I pay <sum>\n    Then 3\n\n    Examples:\n      | sum |\n      | 1 |\n",
+            "Feature: x\n\n  Scenario Outline: y\n    When I pay <sum>\n    Then 3\n\n    Examples:\n      "
+            "| sum |\n      | 1 |\n",
             ("single-row-outline", 3),
         ),
         (

@@ -58,14 +58,19 @@ def test_requirement_files_and_the_dependencies_of_the_project_are_both_installe
         ),
         pytest.param(
             {
-                "pyproject.toml": '[tool.poetry]\nname="x"\n[tool.poetry.group.dev.dependencies]\nroman = "^4.1"\n'
+                "pyproject.toml": (
+                    '[tool.poetry]\nname="x"\n[tool.poetry.group.dev.dependencies]\nroman = "^4.1"\n'
+                )
             },
             {"roman>=4.1,<5"},
             id="Poetry's group without a lock",
         ),
         pytest.param(
             {
-                "pyproject.toml": '[tool.poetry]\nname="x"\n[tool.poetry.dev-dependencies]\nroman = {version="~4.1", markers="os_name"}\n'
+                "pyproject.toml": (
+                    '[tool.poetry]\nname="x"\n[tool.poetry.dev-dependencies]\nroman = '
+                    '{version="~4.1", markers="os_name"}\n'
+                )
             },
             {"roman>=4.1,<4.2 ; os_name"},
             id="Poetry's older dev-dependencies",
@@ -120,7 +125,10 @@ def test_requirement_files_and_the_dependencies_of_the_project_are_both_installe
         ),
         pytest.param(
             {
-                "noxfile.py": "import nox\nT = ['roman']\n\n@nox.session\ndef tests(session):\n    session.install('-r', 'dev.txt', *T)\n"
+                "noxfile.py": (
+                    "import nox\nT = ['roman']\n\n@nox.session\ndef tests(session):\n    "
+                    "session.install('-r', 'dev.txt', *T)\n"
+                )
             },
             {"dev.txt", "roman"},
             id="nox",
@@ -177,8 +185,10 @@ def test_extras_of_a_package_that_only_its_build_knows_are_named() -> None:
 
 def test_what_the_ci_installs_is_tried_later() -> None:
     workflow = (
-        "jobs:\n  test:\n    steps:\n    - run: pip install -e '.[x]' roman\n    - run: |\n        python -m pip install \\\n"
-        "          -r ci.txt\n        sudo apt install x\n        make build\n    - run: pytest\n    - run: pip install twine\n"
+        "jobs:\n  test:\n    steps:\n    - run: pip install -e '.[x]' roman\n    - run: |\n        python "
+        "-m pip install \\\n"
+        "          -r ci.txt\n        sudo apt install x\n        make build\n    - run: pytest\n    - "
+        "run: pip install twine\n"
         "  lint:\n    steps:\n    - run: pip install ruff\n"
     )
     found = planned({".github/workflows/ci.yml": workflow, "requirements.txt": ""})
@@ -192,10 +202,14 @@ def test_what_is_written_for_other_agents_is_tried_later() -> None:
     found = planned(
         {
             "requirements.txt": "",
-            ".devcontainer/devcontainer.json": '{ // a comment\n"postCreateCommand": "pip install a && make x", }',
+            ".devcontainer/devcontainer.json": (
+                '{ // a comment\n"postCreateCommand": "pip install a && make x", }'
+            ),
             ".cursor/environment.json": '{"install": "pip install b"}',
             "AGENTS.md": "# About\n\n    pip install never\n\n## Set-up\n\n    $ pip install c\n",
-            ".github/workflows/copilot-setup-steps.yml": "jobs:\n  x:\n    steps:\n    - run: pip install d\n",
+            ".github/workflows/copilot-setup-steps.yml": (
+                "jobs:\n  x:\n    steps:\n    - run: pip install d\n"
+            ),
         }
     )
     assert [part.words for part in found.later_parts] == [("d",), ("a",), ("b",), ("c",)]

@@ -1,4 +1,5 @@
-"""Repositories as people have them: shallow, partial, linked, old, somebody else's, with branches that were renamed."""
+"""Repositories as people have them: shallow, partial, linked, old, somebody else's, with branches that were
+renamed."""
 
 import os
 import subprocess
@@ -103,7 +104,10 @@ def test_a_repository_of_another_account_is_read(
 
 def test_old_malformed_objects_are_fetched(repo: Path, mirror: Mirror) -> None:
     tree = run("rev-parse", "HEAD^{tree}", cwd=repo)
-    text = f"tree {tree}\nauthor A <a@example.org> 1200000000 +051800\ncommitter A <a@example.org> 1200000000 +0100\n\nold\n"
+    text = (
+        f"tree {tree}\nauthor A <a@example.org> 1200000000 +051800\ncommitter A <a@example.org> "
+        "1200000000 +0100\n\nold\n"
+    )
     old = run("hash-object", "-t", "commit", "-w", "--stdin", "--literally", cwd=repo, given=text)
     tip = run("commit-tree", tree, "-p", old, "-m", "new", cwd=repo)
     run("update-ref", "refs/heads/main", tip, cwd=repo)
@@ -125,7 +129,8 @@ def test_a_branch_whose_name_is_in_the_way_of_another_one_is_forgotten(repo: Pat
 def test_the_message_is_what_tells_the_cause() -> None:
     said = (
         "Warning: Permanently added 'x' to the list of known hosts.\nremote: Repository not found.\n"
-        "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n"
+        "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access "
+        "rights\n"
         "and the repository exists.\n"
     )
     assert _telling(said) == "remote: Repository not found"

@@ -356,7 +356,8 @@ def test_attributes_that_git_cannot_fulfil_do_not_stop_the_snapshot(
     with spaces.worktree(mirror, commit, "run", "work") as tree:
         assert (tree.root / "lines.crlf").read_bytes() == b"one\r\n"  # what works is kept
         (tree.root / ".gitattributes").write_text(
-            "*.txt working-tree-encoding=UTF-16\n*.md working-tree-encoding=no-such-charset\n*.x filter=nowhere\n"
+            "*.txt working-tree-encoding=UTF-16\n*.md working-tree-encoding=no-such-charset\n*.x "
+            "filter=nowhere\n"
         )
         (tree.root / "odd.txt").write_bytes(b"\xff\xfe\xd8")
         (tree.root / "readme.md").write_text("read me")

@@ -1,4 +1,5 @@
-"""The prompts, whole, as a model gets them: `UPDATE_SNAPSHOTS=1` writes them anew, and the diff is to be read."""
+"""The prompts, whole, as a model gets them: `UPDATE_SNAPSHOTS=1` writes them anew, and the diff is to be
+read."""
 
 import os
 import re

@@ -1,4 +1,7 @@
-"""Both model clients, with their real SDKs, against a server that misbehaves. What they would wait is noted instead."""
+"""Both model clients, with their real SDKs, against a server that misbehaves.
+
+What they would wait is noted instead.
+"""
 
 import json
 import time

@@ -99,7 +99,8 @@ def test_the_documented_file_is_valid_and_names_every_key(
         ),
         (
             "runtimes:\n  a:\n    provider: vllm\n    modell: x",
-            "line 4: runtimes.a.modell: Extra inputs are not permitted. Known keys: context_length, idle_seconds, key",
+            "line 4: runtimes.a.modell: Extra inputs are not permitted. Known keys: context_length, "
+            "idle_seconds, key",
         ),
         (
             "runtimes:\n  a: {provider: vllm}\nagents:\n  pilot: {runtime: a}",
@@ -181,7 +182,10 @@ XML = f"<tool_call><name>{PROBE}</name><arguments><word>marigold</word></argumen
         (
             Server(
                 Reply(
-                    text=f'<tool_call>\n{{"name": "{PROBE}", "arguments": {{"word": "marigold"}}}}\n</tool_call>'
+                    text=(
+                        f'<tool_call>\n{{"name": "{PROBE}", "arguments": {{"word": '
+                        f'"marigold"}}}}\n</tool_call>'
+                    )
                 )
             ),
             "native",

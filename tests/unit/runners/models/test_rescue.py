@@ -134,7 +134,10 @@ for piece in sys.argv[1:]:
 
 
 def test_a_megabyte_of_any_noise_comes_to_an_end() -> None:
-    """Whatever takes quadratic time on one of the pieces is killed by the limit; linear time is a few seconds in all."""
+    """Whatever takes quadratic time on one of the pieces is killed by the limit.
+
+    Linear time is a few seconds in all.
+    """
     pieces = [piece for piece in PIECES if piece.strip() and piece != "\ud800"]
     done = subprocess.run([sys.executable, "-c", _NOISE, *pieces], cwd=CORPUS.parents[2], check=False)
     assert done.returncode == 0

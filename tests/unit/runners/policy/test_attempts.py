@@ -8,11 +8,13 @@ from runners.policy.attempts import attempt
 @pytest.mark.parametrize(
     ("capability", "arguments", "text", "denied", "words"),
     [
-        ("files.read", "{}", "`/root/x` is outside the workspace. Give …", True, "paths outside of the workspace"),
+        ("files.read", "{}", "`/root/x` is outside the workspace. Give …", True, ("paths outside of the " 
+            "workspace")),
         ("files.write", "{}", "`.git` cannot be reached. Use …", True, "git's own folder"),
         ("files.write", "{}", "`features/a.feature` is locked and must not be changed.", True, "the locked scenarios"),
         ("files.write", "{}", "`.github/workflows/a.yml` is protected and must …", True, "protected files"),
-        ("http.get", "{}", "The operator denies `http.get:example.org`.", True, "`http.get` without permission"),
+        ("http.get", "{}", "The operator denies `http.get:example.org`.", True, ("`http.get` without " 
+            "permission")),
         ("shell.run", '{"command": "cat /proc/self/environ"}', "", False, "print the environment"),
         ("shell.run", '{"command": "printenv"}', "", False, "print the environment"),
         ("shell.run", '{"command": "cp x .git/hooks/pre-commit"}', "", False, "git's own folder"),

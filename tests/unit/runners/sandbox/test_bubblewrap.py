@@ -214,7 +214,8 @@ def test_nothing_is_still_dying_when_a_run_is_over(workspace: Path, monkeypatch:
     monkeypatch.setattr(sandbox, "control_group", lambda *_: contextlib.nullcontext(cgroups.Group(())))
     # The kernel frees the memory, which takes a while, before it gives back the lock.
     program = (
-        "import fcntl, sys, time; f = open('lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX); memory = b'x' * (400 << 20)\n"
+        "import fcntl, sys, time; f = open('lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX); memory = b'x' * "
+        "(400 << 20)\n"
         "open('ready', 'w').close(); time.sleep(60)"
     )
     result = bash(
@@ -265,7 +266,8 @@ def test_output_that_is_not_utf8(workspace: Path) -> None:
 
 FORKS = (
     "import os, time\nmade = 0\n"
-    "try:\n    for _ in range(60):\n        if os.fork() == 0: time.sleep(60); os._exit(0)\n        made += 1\n"
+    "try:\n    for _ in range(60):\n        if os.fork() == 0: time.sleep(60); os._exit(0)\n        made "
+    "+= 1\n"
     "except OSError: pass\nprint(made)"
 )
 

@@ -110,7 +110,8 @@ def test_an_ordinary_user_can_do_it_as_well(tmp_path: Path) -> None:
     """Somebody without any capability on the host: in a user namespace as a user other than root."""
     (tmp_path / "page").write_text("hello")
     program = (
-        "from pathlib import Path; from runners.tools.backends.processes import BackgroundCommands; from runners.sandbox.bubblewrap import Sandbox\n"
+        "from pathlib import Path; from runners.tools.backends.processes import BackgroundCommands; from "
+        "runners.sandbox.bubblewrap import Sandbox\n"
         f"sandbox = Sandbox(Path({str(tmp_path)!r}))\n"
         "with BackgroundCommands(sandbox, 30) as background:\n"
         f"    background.start({SERVER!r})\n"

@@ -99,7 +99,8 @@ def test_detecting(ctx: ToolContext, files: dict[str, str], names: list[str]) ->
 
 
 JUNIT = (
-    '<testsuite><testcase classname="a" name="one"/><testcase name="two"><failure message="bad">at x:3</failure>'
+    '<testsuite><testcase classname="a" name="one"/><testcase name="two"><failure message="bad">at '
+    "x:3</failure>"
     '</testcase><testcase name="three"><skipped/></testcase></testsuite>'
 )
 

@@ -1,4 +1,5 @@
-"""What other tools say of their tests, read from what they really wrote (`tests/corpus/test_reports`), and runs in a sandbox."""
+"""What other tools say of their tests, read from what they really wrote (`tests/corpus/test_reports`), and
+runs in a sandbox."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -139,9 +140,11 @@ def run(tmp_path: Path) -> Run:
     root = tmp_path / "tree"
     root.mkdir()
     (root / "test_sum.py").write_text(
-        "import unittest\n\n\nclass TestSum(unittest.TestCase):\n    def test_adds(self):\n        self.assertEqual(1 + 2, 3)\n\n"
+        "import unittest\n\n\nclass TestSum(unittest.TestCase):\n    def test_adds(self):\n        "
+        "self.assertEqual(1 + 2, 3)\n\n"
         '    def test_doubles(self):\n        """It says what it does."""\n        print("noise")\n'
-        "        self.assertEqual(2 * 4, 9)\n\n    @unittest.skip('later')\n    def test_later(self):\n        pass\n"
+        "        self.assertEqual(2 * 4, 9)\n\n    @unittest.skip('later')\n    def test_later(self):\n    "
+        "    pass\n"
     )
     (root / "test_broken.py").write_text("import nowhere\n")
     suites = Suites(

@@ -59,7 +59,8 @@ def test_check_prints_what_each_model_does(
             monkeypatch,
             tmp_path,
             f"runtimes:\n  here: {{provider: vllm, url: '{server.url}'}}\n"
-            f"  away: {{provider: vllm, url: 'http://127.0.0.1:{closed_port}/v1'}}\n  claude: {{provider: anthropic}}\n",
+            f"  away: {{provider: vllm, url: 'http://127.0.0.1:{closed_port}/v1'}}\n  claude: {{provider: "
+            f"anthropic}}\n",
         )
     assert code == 1
     assert f"away: SCN-4001: http://127.0.0.1:{closed_port}/v1 does not list its models" in text

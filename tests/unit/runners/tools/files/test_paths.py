@@ -193,7 +193,10 @@ def test_the_check_sees_the_path_as_given_and_as_it_lies(root: Path) -> None:
 
 
 def test_a_folder_swapped_for_a_link_never_leads_out(root: Path, opener: str) -> None:
-    """Somebody inside swaps a folder and a link to the outside all the time; nothing from outside is ever read."""
+    """Somebody inside swaps a folder and a link to the outside all the time.
+
+    Nothing from outside is ever read.
+    """
     outside = root.parent / "outside"
     outside.mkdir()
     (outside / "file").write_text("outside")

@@ -1,4 +1,5 @@
-"""Paths of tools against an oracle in plain Python: wherever a path leads, only what really lies in the workspace is touched."""
+"""Paths of tools against an oracle in plain Python: wherever a path leads, only what really lies in the
+workspace is touched."""
 
 import os
 import shutil

@@ -158,7 +158,8 @@ def test_syntax(name: str, good: str, bad: str, says: str) -> None:
     assert problem("a.txt", bad) is None
 
 
-# --- replacing ---------------------------------------------------------------------------------------------------
+# --- replacing
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_line_ends_stay_as_they_are() -> None:
