@@ -227,7 +227,7 @@ def test_a_backlog_becomes_issues_once(both: Both, tmp_path: Path) -> None:
     file.write_text(
         "stories:\n- {id: b, title: Second, priority: 2}\n- {id: a, title: First, labels: [shop]}\n"
     )
-    env = {**os.environ, **environment(bot.config.settings, "redis://localhost")}
+    env = {**os.environ, **environment(bot.settings, "redis://localhost")}
     words = [sys.executable, "-m", "bot", "backlog", str(file), "--repo", "octo/calc", "--label", "backlog"]
     for marks in (["new", "new"], ["there", "there"]):
         done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
