@@ -81,7 +81,7 @@ def test_label_merge_request_thread_revision(both: Both) -> None:
     request = request_of(gitlab, number)
     sha = gitlab._sha(str(request["source_branch"]))
     assert sha == state.verdict.head_sha
-    assert "| Doubling | 🔴 failed | 🟢 passed |" in str(request["description"])
+    assert "| 🔴 failed | 🟢 passed |" in str(request["description"])
     assert [each["status"] for each in gitlab.statuses[sha]] == ["success"]
     assert len(own_notes(gitlab, "issues", number)) == 1
 

@@ -25,7 +25,7 @@ def begin(
     bot: BotUnderTest, name: str, config: str = "approval: required\n", label: str = "agent:implement"
 ) -> tuple[Repo, int, str]:
     """An issue that was labelled, and its run, which waits."""
-    repo = bot.make_repo(f"octo/{name}", {**CALC, ".scenarist.yml": config})
+    repo = bot.make_repo(f"octo/{name}", {**CALC, ".scenarist.yml": CALC[".scenarist.yml"] + config})
     number = bot.forge.open_issue(repo.full_name, "tri", "Double numbers", "4 becomes 8, please.").number
     bot.forge.add_label(repo.full_name, number, label, "ada")
     wait_until(lambda: bot.runs_on(repo, "issue", number), "a run")

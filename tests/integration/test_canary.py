@@ -36,7 +36,12 @@ def test_secrets_stay_where_they_belong() -> None:
         assert MODEL in seen["runs"] and MODEL not in seen["web"] + seen["publish"] + seen["intake"]
 
         # What it found stays in the change, which may hold anything.
-        repo = bot.make_repo(files={**CALC, ".scenarist.yml": "diff: {lines: 1000000, binaries: true}\n"})
+        repo = bot.make_repo(
+            files={
+                **CALC,
+                ".scenarist.yml": CALC[".scenarist.yml"] + "diff: {lines: 1000000, binaries: true}\n",
+            }
+        )
         # A model that looks for them, and says what it found.
         hunt = (
             "env; cat /proc/*/environ; cat /proc/*/cmdline; ls -laR / 2>/dev/null | head -2000; echo " + MARK

@@ -35,8 +35,8 @@ def bot() -> Iterator[BotUnderTest]:
         yield started
 
 
-def _begin(bot: BotUnderTest, name: str) -> int:
-    repo = bot.make_repo(name, dict(CALC))
+def _begin(bot: BotUnderTest, name: str, config: str = "mutation: {mutants: 0}\n") -> int:
+    repo = bot.make_repo(name, {**CALC, ".scenarist.yml": config})
     number = bot.forge.open_issue(
         name, "ada", "Double numbers", "It should double numbers: 4 becomes 8."
     ).number
@@ -118,7 +118,8 @@ def test_survivors_of_mutation_are_shown_once_and_lose_no_proven_work(bot: BotUn
         ],
     )
     asked = len(bot.chat.requests)
-    number = _begin(bot, "octo/survives")
+    # All faults are tried, and nothing follows from their share.
+    number = _begin(bot, "octo/survives", "mutation: {mutants: 20, floor: 0}\n")
     state = bot.finished(Repo(full_name="octo/survives"), "issue", number)
     assert state.status == "done", state.reason
     assert [each.outcome for each in state.finished if each.phase == "verify"] == ["red", "done"]

@@ -113,7 +113,8 @@ def test_a_navigator_that_cannot_be_asked_is_noted_and_stops_nothing(pair: Pair)
 
 
 def test_it_is_asked_as_often_as_the_operator_allows(pair: Pair) -> None:
-    wrong = doubling("return 3 * n")
-    status, events = pair.run([*wrong, *wrong[1:], *wrong[1:]], _advice)
+    # Each round changes something: an unchanged `finish` after a red verdict is refused.
+    rounds = [doubling(f"return {factor} * n")[1:] for factor in (3, 4, 5)]
+    status, events = pair.run([*doubling()[:1], *rounds[0], *rounds[1], *rounds[2]], _advice)
     assert status == "gave_up"
     assert sum(isinstance(event, Advised) for event in events) == 2

@@ -61,7 +61,12 @@ def scenarist(bot: BotUnderTest, *words: str) -> "subprocess.CompletedProcess[st
 
 
 def test_grants_limits_and_the_audit_trail(bot: BotUnderTest) -> None:
-    files = {**CALC, ".scenarist.yml": CONFIG, WORKFLOW: "on: push\n", "LICENSE": "MIT\n"}
+    files = {
+        **CALC,
+        ".scenarist.yml": CALC[".scenarist.yml"] + CONFIG,
+        WORKFLOW: "on: push\n",
+        "LICENSE": "MIT\n",
+    }
     repo = bot.make_repo(files=files)
     begin, *rest = doubling()
     asked = says(
@@ -139,7 +144,9 @@ def test_a_limits_file_with_a_mistake_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_a_quota_ends_a_run_with_its_reason(bot: BotUnderTest) -> None:
-    repo = bot.make_repo(files={**CALC, ".scenarist.yml": "quotas: {run: {tool_calls: 5}}"})
+    repo = bot.make_repo(
+        files={**CALC, ".scenarist.yml": CALC[".scenarist.yml"] + "quotas: {run: {tool_calls: 5}}\n"}
+    )
     looks = [says(call("read_file", path="calc.py", start_line=1 + n % 2)) for n in range(8)]
     bot.script([draft()], looks)
     number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number

@@ -40,7 +40,10 @@ class Pair:
         # Each review is a conversation of its own, so the server is at its first turn again.
         self.reader.specify = [lambda _request: left.pop(0)]
         self.bot.script([draft()], turns)
-        repo = self.bot.make_repo(f"octo/r{self.number}", {**CALC, ".scenarist.yml": "tools: {role: full}\n"})
+        repo = self.bot.make_repo(
+            f"octo/r{self.number}",
+            {**CALC, ".scenarist.yml": CALC[".scenarist.yml"] + "tools: {role: full}\n"},
+        )
         number = self.bot.forge.open_issue(
             repo.full_name, "ada", "Double", "Doubling 4 should give 8."
         ).number

@@ -96,7 +96,9 @@ def test_any_other_answer_has_it_done_as_it_stands(bot: BotUnderTest) -> None:
 
 def test_the_kind_of_work_is_corrected_by_a_command(bot: BotUnderTest) -> None:
     bot.script([draft()], doubling())
-    repo = bot.make_repo("octo/kind", {**CALC, ".scenarist.yml": "approval: required\n"})
+    repo = bot.make_repo(
+        "octo/kind", {**CALC, ".scenarist.yml": CALC[".scenarist.yml"] + "approval: required\n"}
+    )
     number = bot.forge.open_issue(
         repo.full_name, "tri", "Refactor: double numbers", "4 becomes 8, please."
     ).number

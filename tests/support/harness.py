@@ -29,7 +29,8 @@ REPO = "octo/calc"
 
 CALC: dict[str, str] = {
     # Faults are put into changes by the tests of that, and by the demo: they cost seconds a run.
-    ".scenarist.yml": "mutation: {mutants: 0}\n",
+    # So are further examples, which cost a request.
+    ".scenarist.yml": "mutation: {mutants: 0}\nheld_out: 0\n",
     "calc.py": "def add(a, b):\n    return a + b\n",
     "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
     "features/add.feature": "Feature: Add\n\n  Scenario: Adding\n    When I add 1 and 2\n    Then I get 3\n",
