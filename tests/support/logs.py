@@ -20,6 +20,8 @@ from bot.log.events import (
 from gherkin.issue.slicing import Slice
 from runners.contract.events import (
     Advised,
+    BaselineReached,
+    BaseSuite,
     Committed,
     Condensed,
     Instructed,
@@ -144,6 +146,12 @@ def finished(phase: str, outcome: str = "done", reason: str = "", code: str = ""
     return PhaseFinished.model_validate({"phase": phase, "outcome": outcome, "reason": reason, "code": code})
 
 
+BASELINE = BaselineReached(
+    base="a" * 40,
+    environment_s=2.5,
+    suites=(BaseSuite(name="pytest", counts=Counts(passed=3), seconds=1.0),),
+)
+
 QUEUED: list[Event] = [REQUESTED]
 PREPARING: list[Event] = [*QUEUED, StatusPosted(comment=1), started("prepare")]
 SPECIFYING: list[Event] = [*PREPARING, PREPARED, finished("prepare"), started("specify")]
@@ -178,6 +186,7 @@ def ended(before: Iterable[Event], phase: str, outcome: str, reason: str, code: 
 
 # Each state that somebody can meet a run in.
 STATES: dict[str, list[Event]] = {
+    "the suites of the base were run": [*SPECIFYING, started("baseline"), BASELINE, finished("baseline")],
     "queued": QUEUED,
     "preparing": PREPARING,
     "delayed": [

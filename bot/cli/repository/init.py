@@ -49,7 +49,7 @@ def init(
     force: Annotated[bool, typer.Option(help="Replace a configuration that is there.")] = False,
     show: Annotated[bool, typer.Option("--print", help="Print the file, and write nothing.")] = False,
 ) -> None:
-    """Make the repository's environment, run its tests, and write `.scenarist.yml`.
+    """Try a repository's tests, and write its `.scenarist.yml`.
 
     Exit status 0 when the tests can be run.
     """
