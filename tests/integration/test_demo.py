@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -70,6 +71,13 @@ def test_a_claim_that_does_not_hold_is_found(tmp_path: Path) -> None:
 def is_loading(process: "subprocess.Popen[str]", _folder: Path) -> bool:
     """Whether the command is still importing what it needs."""
     return "pydantic_core" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short path: that of a unix socket may have no more than 107 characters."""
+    with TemporaryDirectory(prefix="scn-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def is_working(_process: "subprocess.Popen[str]", folder: Path) -> bool:
