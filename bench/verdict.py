@@ -13,11 +13,10 @@ from pathlib import Path
 from rich.console import Console
 
 from runners.sandbox.bubblewrap import Limits, Sandbox
-from runners.verify.claim import Claim
-from runners.verify.experiments.mutants import MutationSettings
-from runners.verify.gate import Gate
-from runners.verify.known import KnownRuns
-from runners.verify.suites import Suites
+from runners.verify.claim import Claim, MutationSettings
+from runners.verify.gate.gate import Gate
+from runners.verify.suites.known import KnownRuns
+from runners.verify.suites.suites import Suites
 from tests.support.workbench import BASE, FEATURE, SPEC, WORK, Workbench
 
 _ROUNDS = 3

@@ -14,10 +14,9 @@ from runners.contract.workorder import WorkOrder
 from runners.git.workspaces import SHADOW
 from runners.policy.capabilities import Grants
 from runners.policy.protected import PROTECTED
-from runners.verify.claim import Claim
+from runners.verify.claim import Claim, MutationSettings
 from runners.verify.diff import DiffLimits
-from runners.verify.experiments.mutants import MutationSettings
-from runners.verify.foreign import TestSuite
+from runners.verify.suites.foreign import TestSuite
 
 WORK = "work.bundle"
 CHECKPOINT = "checkpoint.bundle"

@@ -22,7 +22,7 @@ from runners.phases.checkout import (
     suites_of,
     surroundings_of,
 )
-from runners.verify.suites import SuiteRun
+from runners.verify.suites.run import SuiteRun
 
 BASELINE = "baseline"
 _NAMED = 50

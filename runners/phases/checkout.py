@@ -23,8 +23,8 @@ from runners.loop.services import Services
 from runners.phases.toolkit import MakeSandbox
 from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.process import CommandResult
-from runners.verify.known import KnownRuns
-from runners.verify.suites import Suites
+from runners.verify.suites.known import KnownRuns
+from runners.verify.suites.suites import Suites
 
 _INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 DOMAIN_FILE = ".scenarist/domain.yml"

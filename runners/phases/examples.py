@@ -11,8 +11,8 @@ from runners.contract.job import Job
 from runners.loop.prompting import examples_prompt
 from runners.loop.services import Services
 from runners.models.chat import ModelRefusedRequest
-from runners.verify.experiments.findings import HeldOut
 from runners.verify.experiments.held_out import read_examples, without
+from runners.verify.findings import HeldOut
 
 
 def written(job: Job, services: Services, feature: Feature) -> bytes:

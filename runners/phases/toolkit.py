@@ -29,7 +29,8 @@ from runners.tools.backends.processes import BackgroundCommands
 from runners.tools.base import Toolbox, ToolContext
 from runners.tools.files.edit_checks import EditChecks, detected
 from runners.tools.test_runs import Project, Testing
-from runners.verify.suites import SuiteRun, Suites
+from runners.verify.suites.run import SuiteRun
+from runners.verify.suites.suites import Suites
 
 # Each one is a mount of its own; more would make every command slow.
 _MAX_COVERED = 200

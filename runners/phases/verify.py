@@ -29,8 +29,8 @@ from runners.phases.checkout import (
 from runners.phases.examples import failed_examples, replaced
 from runners.phases.toolkit import opened_paths
 from runners.verify.claim import Claim
-from runners.verify.feedback import about_survivors, feedback
-from runners.verify.gate import Gate
+from runners.verify.gate.feedback import about_survivors, feedback
+from runners.verify.gate.gate import Gate
 from runners.verify.verdict import Verdict
 
 _NOTHING_NEW = "Every one of these scenarios passes on the code as it is, so none of them says what is new."

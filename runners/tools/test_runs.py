@@ -14,7 +14,8 @@ from runners.sandbox.bubblewrap import WORKSPACE
 from runners.tools.base import Refused, ToolContext, ToolResult
 from runners.tools.files.paths import read_bytes
 from runners.verify.diff import added_lines
-from runners.verify.suites import SuiteRun, Suites, describe_failure, summarise
+from runners.verify.suites.run import SuiteRun, describe_failure, summarise
+from runners.verify.suites.suites import Suites
 from runners.verify.verdict import Failure
 
 _MAX_REPORT = 5_000_000

@@ -3,9 +3,32 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import Field
+
 from gherkin.issue.kinds import Kind
+from gherkin.values import Frozen
 from runners.verify.diff import DiffLimits
-from runners.verify.experiments.mutants import MutationSettings
+
+
+class MutationSettings(Frozen):
+    """How hard the tests are tried."""
+
+    mutants: int = Field(
+        default=5,
+        ge=0,
+        le=200,
+        description="Small faults put into the changed Python lines, one at a time, to see whether the "
+        "scenarios and tests notice; "
+        "0: none.",
+    )
+    seconds: float = Field(default=60, gt=0, description="The most time that this may take, in seconds.")
+    floor: int = Field(
+        default=30,
+        ge=0,
+        le=100,
+        description="The share of them, in percent, that must be noticed for the verdict to be green, "
+        "where at least three could be tried (with 100: any); 0: none.",
+    )
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from typing import Literal
 
 from gherkin.issue.kinds import Kind
 from gherkin.values import Frozen
-from runners.verify.experiments.findings import Findings, HeldOut
-from runners.verify.experiments.mutants import Bite
+from runners.verify.findings import Bite, Findings, HeldOut
 
 Outcome = Literal["passed", "failed", "error", "skipped", "undefined", "missing"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.verify.known import KnownRuns
+from runners.verify.suites.known import KnownRuns
 from tests.support.workbench import Workbench
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runners.verify import gate, look
+from runners.verify import look
 from runners.verify.claim import Claim
+from runners.verify.gate import gate
 from runners.verify.verdict import Verdict
 from tests.gate.recipes import CHEATS, HONEST, HONEST_RULES, HONEST_RUNS, RULES, RUNS, Recipe
 from tests.support.workbench import Workbench, codes

@@ -4,7 +4,7 @@ import json
 
 from runners.contract.events import VerdictReached
 from runners.phases.examples import failed_examples
-from runners.verify.feedback import feedback
+from runners.verify.gate.feedback import feedback
 from tests.support.workbench import BASE, WORK, Workbench, codes
 
 EXAMPLES = (

@@ -153,7 +153,7 @@ def test_nothing_else_is_run_for_scenarios_that_do_not_pass(bench: Workbench) ->
 
 
 def test_tests_near_the_change_come_first(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runners.verify.extent._LONG_S", 0.0)
+    monkeypatch.setattr("runners.verify.gate.extent._LONG_S", 0.0)
     more = {f"test_other{n}.py": f"def test_other():\n    assert {n} >= 0\n" for n in range(3)}
     start = {**base({**TWO, "test_a.py": None}), **more}
     red = bench.verdict(BROKEN, base=start)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.verify.experiments.mutants import MutationSettings
+from runners.verify.claim import MutationSettings
 from tests.support.workbench import (
     BASE,
     FEATURE,

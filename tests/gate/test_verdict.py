@@ -12,10 +12,11 @@ from runners.git.command import TreeEntry, commit_on, store_blob
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify.claim import Claim
 from runners.verify.diff import DiffLimits
-from runners.verify.feedback import feedback
-from runners.verify.gate import Gate
-from runners.verify.known import KnownRuns
-from runners.verify.suites import SuiteRun, Suites
+from runners.verify.gate.feedback import feedback
+from runners.verify.gate.gate import Gate
+from runners.verify.suites.known import KnownRuns
+from runners.verify.suites.run import SuiteRun
+from runners.verify.suites.suites import Suites
 from runners.verify.verdict import Failure, Outcome, Verdict
 from tests.support.waiting import HANG_S
 from tests.support.workbench import BASE, FEATURE, SPEC, STEPS, WORK, Files, Workbench, codes

@@ -8,8 +8,8 @@ import pytest
 from runners.environment.prepare import EnvironmentBroken, Environments
 from runners.git.workspaces import Workspaces
 from runners.sandbox.bubblewrap import Limits, Sandbox
-from runners.verify.foreign import PRESETS
-from runners.verify.suites import Suites
+from runners.verify.suites.foreign import PRESETS
+from runners.verify.suites.suites import Suites
 from tests.support.waiting import HANG_S
 from tests.support.workbench import Workbench
 

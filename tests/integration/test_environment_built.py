@@ -9,7 +9,7 @@ import pytest
 from runners.environment.prepare import Environment, EnvironmentBroken, Environments
 from runners.git.command import git
 from runners.sandbox.bubblewrap import Limits, Sandbox
-from runners.verify.suites import Suites
+from runners.verify.suites.suites import Suites
 from tests.support.workbench import Workbench
 
 LIMITS = Limits(wall_s=120)

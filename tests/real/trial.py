@@ -26,7 +26,7 @@ from runners.models.runtimes import ModelsConfig, RuntimeSpec
 from runners.phases.baseline import baseline
 from runners.phases.verify import verify
 from runners.sandbox.bubblewrap import Limits
-from runners.verify.experiments.mutants import MutationSettings
+from runners.verify.claim import MutationSettings
 from runners.verify.verdict import Counts, Verdict
 from tests.real import changes
 from tests.real.projects import Project, commit, repository

@@ -13,7 +13,7 @@ from runners.tools import FAR_TOOLS, FULL_TOOLS
 from runners.tools.backends.processes import BackgroundCommands
 from runners.tools.base import Tool, ToolContext
 from runners.tools.test_runs import Project, Testing
-from runners.verify.suites import Suites
+from runners.verify.suites.suites import Suites
 from tests.support.tool_context import call, caller
 
 TOOLS = (*FULL_TOOLS, *FAR_TOOLS)

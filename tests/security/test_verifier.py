@@ -7,7 +7,8 @@ import pytest
 
 from runners.sandbox.bubblewrap import Limits, Sandbox
 from runners.verify import suites
-from runners.verify.suites import SuiteRun, Suites
+from runners.verify.suites.run import SuiteRun
+from runners.verify.suites.suites import Suites
 
 FEATURE = "Feature: F\n  Scenario: one\n    Then it fails\n"
 FAILS = "from behave import then\n\n@then('it fails')\ndef step(context):\n    assert False, 'really'\n"
@@ -118,7 +119,7 @@ def test_the_old_report_could_be_rewritten(tmp_path: Path) -> None:
 )
 def test_attack_change_the_verifiers_files(tmp_path: Path, code: str) -> None:
     root, found = make(tmp_path)
-    inside = Path(suites.__file__).parent / "inside"
+    inside = Path(suites.__file__).parents[1] / "inside"
     before = {path.name: path.read_bytes() for path in inside.glob("*.py")}
     plant(
         root,

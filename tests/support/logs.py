@@ -38,7 +38,7 @@ from runners.contract.events import (
 from runners.contract.job import RunSettings
 from runners.contract.workorder import WorkOrder
 from runners.models.chat import Reply, TokenUsage, ToolCall
-from runners.verify.experiments.mutants import Bite
+from runners.verify.findings import Bite
 from runners.verify.verdict import Counts, Evidence, Failure, Problem, ScenarioProof, Suite, Verdict
 
 BASE, HEAD = "a" * 40, "b" * 40

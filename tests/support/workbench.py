@@ -10,12 +10,11 @@ from runners.git.command import TreeEntry, commit_on, git, store_blob
 from runners.git.workspaces import Workspaces
 from runners.policy.protected import PROTECTED
 from runners.sandbox.bubblewrap import Limits, Sandbox
-from runners.verify.claim import Claim
-from runners.verify.experiments.mutants import MutationSettings
-from runners.verify.gate import Gate
-from runners.verify.known import KnownRuns
+from runners.verify.claim import Claim, MutationSettings
+from runners.verify.gate.gate import Gate
 from runners.verify.look import look
-from runners.verify.suites import Suites
+from runners.verify.suites.known import KnownRuns
+from runners.verify.suites.suites import Suites
 from runners.verify.verdict import Verdict
 from tests.support.waiting import HANG_S
 

@@ -22,7 +22,8 @@ from runners.environment.readiness import judge
 from runners.git.local import bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
 from runners.sandbox.bubblewrap import Limits
-from runners.verify.suites import SuiteRun, Suites
+from runners.verify.suites.run import SuiteRun
+from runners.verify.suites.suites import Suites
 
 _SHOWN_FAILURES = 5
 

@@ -22,9 +22,9 @@ from runners.git.workspaces import Workspaces
 from runners.policy.plaintext import for_terminal
 from runners.sandbox.bubblewrap import Limits
 from runners.verify.experiments.held_out import read_examples
-from runners.verify.feedback import feedback
-from runners.verify.gate import Gate
-from runners.verify.suites import Suites
+from runners.verify.gate.feedback import feedback
+from runners.verify.gate.gate import Gate
+from runners.verify.suites.suites import Suites
 from runners.verify.verdict import Verdict
 
 

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pydantic import Field
-
 from gherkin.values import Frozen
 from runners.sandbox.beneath import put_file, read_file
+from runners.verify.claim import MutationSettings
+from runners.verify.findings import Bite
 
 _COMPARE: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -40,27 +40,6 @@ _ARITHMETIC: Mapping[type[ast.operator], type[ast.operator]] = {
 }
 
 
-class MutationSettings(Frozen):
-    """How hard the tests are tried."""
-
-    mutants: int = Field(
-        default=5,
-        ge=0,
-        le=200,
-        description="Small faults put into the changed Python lines, one at a time, to see whether the "
-        "scenarios and tests notice; "
-        "0: none.",
-    )
-    seconds: float = Field(default=60, gt=0, description="The most time that this may take, in seconds.")
-    floor: int = Field(
-        default=30,
-        ge=0,
-        le=100,
-        description="The share of them, in percent, that must be noticed for the verdict to be green, "
-        "where at least three could be tried (with 100: any); 0: none.",
-    )
-
-
 class Mutant(Frozen):
     """One possible fault: where it is (`line` counts from 1), what it is, and the number of its place in the
     file."""
@@ -69,18 +48,6 @@ class Mutant(Frozen):
     line: int
     what: str
     number: int
-
-
-class Bite(Frozen):
-    """How many faults were tried and noticed; `survivors` are the others, in words."""
-
-    tried: int
-    killed: int
-    survivors: tuple[str, ...] = ()
-
-    @property
-    def percent(self) -> int:
-        return 100 * self.killed // self.tried if self.tried else 100
 
 
 def mutants(path: str, source: str, lines: set[int]) -> list[Mutant]:

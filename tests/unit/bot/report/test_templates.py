@@ -14,7 +14,7 @@ from bot.report.proof import Surroundings
 from bot.report.reporter import MAX_BODY, Reporter
 from gherkin.issue.hidden import visible
 from runners.contract.events import Committed, Remark, Reviewed, SpecWritten, VerdictReached
-from runners.verify.experiments.findings import Findings, Tally
+from runners.verify.findings import Findings, Tally
 from runners.verify.verdict import (
     ChangedTests,
     Counts,

@@ -9,7 +9,7 @@ import pytest
 from runners.environment.finding.sources import Sources
 from runners.environment.missing import LOOK_FOR_FIXTURES, missing_from, plugins_for_fixtures
 from runners.environment.readiness import NotReady, judge
-from runners.verify.suites import SuiteRun
+from runners.verify.suites.run import SuiteRun
 from runners.verify.verdict import Failure, Outcome
 
 FILES = {"pkg/__init__.py": "", "requirements.in": "nothing", "deep/env/requirements.txt": "not-there==1"}

@@ -7,7 +7,7 @@ from runners.sandbox.bubblewrap import Sandbox
 from runners.tools import test_runs
 from runners.tools.base import ToolContext
 from runners.tools.test_runs import Project, Testing, added_lines
-from runners.verify.suites import Suites
+from runners.verify.suites.suites import Suites
 from tests.support.growth import assert_linear
 from tests.support.tool_context import call, context
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runners.verify.feedback import MAX_FEEDBACK, feedback
+from runners.verify.gate.feedback import MAX_FEEDBACK, feedback
 from runners.verify.verdict import Counts, Failure, Problem, ScenarioProof, Suite, Verdict
 
 NAMES = [f"tests/test_shop.py::test_{number}" for number in range(900)]

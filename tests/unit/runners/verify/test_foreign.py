@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from runners.sandbox.bubblewrap import Limits, Sandbox
-from runners.verify.collector import Collector
-from runners.verify.foreign import PRESETS, TestSuite, Unreadable, read_results
-from runners.verify.suites import SuiteRun, Suites, unique
+from runners.verify.suites.collector import Collector
+from runners.verify.suites.foreign import PRESETS, TestSuite, Unreadable, read_results
+from runners.verify.suites.run import SuiteRun, unique
+from runners.verify.suites.suites import Suites
 from tests.support.growth import assert_linear
 
 REPORTS = Path(__file__).parents[3] / "corpus" / "test_reports"

@@ -1,7 +1,7 @@
 """What counts as a new test of a change, one run of a suite beside the other."""
 
-from runners.verify.judging import new_tests
-from runners.verify.suites import SuiteRun
+from runners.verify.gate.judging import new_tests
+from runners.verify.suites.run import SuiteRun
 from runners.verify.verdict import Failure, Outcome
 
 OLD = [f"tests/test_shop.py::test_{number}" for number in range(915)]

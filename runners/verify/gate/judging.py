@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 
 from gherkin.issue.kinds import Kind
 from runners.verify.claim import Claim
-from runners.verify.experiments.mutants import Bite
+from runners.verify.findings import Bite
 from runners.verify.rules.asked import asked_for
-from runners.verify.suites import SuiteRun
+from runners.verify.suites.run import SuiteRun
 from runners.verify.verdict import Failure, Problem, ScenarioProof
 
 _GONE = "It is missing now."

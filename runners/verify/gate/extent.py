@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from runners.verify.suites import SuiteRun
+from runners.verify.suites.run import SuiteRun
 from runners.verify.verdict import Doubt
 
 _SHARE = 3

@@ -11,19 +11,20 @@ from typing import Any, Literal
 
 from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob, tree_entries
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
-from runners.verify.approved import unlike
-from runners.verify.checkouts import Checkouts
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
-from runners.verify.experiment import Experimented, Lab, experiment
-from runners.verify.experiments.findings import HeldOut
-from runners.verify.experiments.mutants import Bite, mutants, try_mutants
-from runners.verify.extent import doubts, moved_on, near, part_of, renamed
-from runners.verify.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
-from runners.verify.known import KnownRuns
+from runners.verify.experiments.experiment import Experimented, Lab, experiment
+from runners.verify.experiments.mutants import mutants, try_mutants
+from runners.verify.findings import Bite, HeldOut
+from runners.verify.gate.approved import unlike
+from runners.verify.gate.extent import doubts, moved_on, near, part_of, renamed
+from runners.verify.gate.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.look import Look, adds_modules, look
 from runners.verify.rules.purposes import is_judge, is_product
-from runners.verify.suites import Fault, SuiteRun, Suites
+from runners.verify.suites.checkouts import Checkouts
+from runners.verify.suites.known import KnownRuns
+from runners.verify.suites.run import Fault, SuiteRun
+from runners.verify.suites.suites import Suites
 from runners.verify.verdict import (
     ChangedTests,
     Doubt,

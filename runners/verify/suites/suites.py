@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import hashlib
 import itertools
 import os
 import shlex
@@ -10,23 +9,29 @@ import stat
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from gherkin.errors import Cancelled
 from runners.policy.globs import matches
 from runners.sandbox.beneath import file_paths
 from runners.sandbox.bubblewrap import CommandResult, Sandbox
-from runners.verify.checkouts import Checkouts
-from runners.verify.collector import Collector, Pipe
-from runners.verify.foreign import PLUGINS, PRESETS, REPORT, Results, TestSuite, Unreadable, read_results
-from runners.verify.verdict import Counts, Evidence, Failure, Outcome
+from runners.verify.suites.checkouts import Checkouts
+from runners.verify.suites.collector import Collector, Pipe
+from runners.verify.suites.foreign import (
+    PLUGINS,
+    PRESETS,
+    REPORT,
+    Results,
+    TestSuite,
+    Unreadable,
+    read_results,
+)
+from runners.verify.suites.run import Judged, SuiteRun, judged, suite_run, tail, test_run, unique
+from runners.verify.verdict import Failure, Outcome
 
-Fault = Literal["", "timed-out", "untrusted", "unusable"]
-
-_INSIDE = Path(__file__).parent / "inside"
+_INSIDE = Path(__file__).parents[1] / "inside"
 _PLUGINS = "/opt/scenarist"
 _REPORTS = "/reports"
 _SWITCH = "/switch"
@@ -34,8 +39,6 @@ _MAX_REPORT = 50_000_000
 _MAX_FILES = 1000
 # Each run has a `/tmp` of its own, so nothing of one run is remembered by the next.
 _PYTEST_CACHE = "/tmp/pytest-cache"  # noqa: S108 - inside the sandbox
-# With this exit code pytest and unittest say that there was nothing to run.
-_NOTHING = 5
 
 # What a record of each harness holds.
 _SCENARIO: Mapping[str, tuple[type, ...]] = {
@@ -60,53 +63,6 @@ _BEHAVE: dict[str, Outcome] = {
     "untested_pending": "undefined",
     "pending_warn": "undefined",
 }
-
-
-@dataclass(frozen=True)
-class SuiteRun:
-    """One run of one suite. `broken` says in a sentence why its results mean nothing, if they do not.
-
-    `fault` is the kind of that: it did not end, its report cannot be trusted, or it could not be run at all.
-    With `known` it was run for an earlier verdict. `texts` are the steps of each scenario as they ran, by its
-    name. `contradicts`: the exit code says something else than the report. `replaced` names functions of the
-    test runner that the code under test put others in the place of.
-    """
-
-    command: str
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    failures: tuple[Failure, ...] = ()
-    lines: dict[str, int] = field(default_factory=dict)
-    exit_code: int | None = 0
-    seconds: float = 0.0
-    log: str = ""
-    broken: str | None = None
-    fault: Fault = ""
-    known: bool = False
-    replaced: tuple[str, ...] = ()
-    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    contradicts: bool = False
-
-    @property
-    def counts(self) -> Counts:
-        values = list(self.outcomes.values())
-        passed, skipped = values.count("passed"), values.count("skipped")
-        return Counts(passed=passed, skipped=skipped, failed=len(values) - passed - skipped)
-
-    def beside(self, **more: Any) -> "SuiteRun":
-        """The same run with more known of it."""
-        return replace(self, **more)
-
-    def evidence(self, commit: str, purpose: str) -> Evidence:
-        """The run as a row of the verdict's evidence; `purpose` is what it was for."""
-        return Evidence(
-            commit=commit,
-            purpose=purpose,
-            command=self.command,
-            exit_code=self.exit_code,
-            seconds=round(self.seconds, 2),
-            log_sha256=hashlib.sha256(self.log.encode()).hexdigest(),
-            known=self.known,
-        )
 
 
 class Suites:
@@ -151,7 +107,7 @@ class Suites:
         """The lines by which the repository has its own suites run."""
         return tuple(each.command for each in self._tests if isinstance(each, TestSuite))
 
-    def all(self) -> list[tuple[str, Callable[[Path], "SuiteRun"]]]:
+    def all(self) -> list[tuple[str, Callable[[Path], SuiteRun]]]:
         """The suites of the repository: name, and what runs it on a checkout."""
         runs: dict[str, Callable[[Path], SuiteRun]] = {"behave": self.behave}
         for each in self._tests or ("pytest",):
@@ -185,12 +141,12 @@ class Suites:
         try:
             results = read_results(suite, result.output, report, result.exit_code)
         except Unreadable as error:
-            unread = f"{suite.name}: {error}: {_tail(result.output)}"
-        judged = _judged(suite.name, result, results.problem, results.outcomes, results.failures)
+            unread = f"{suite.name}: {error}: {tail(result.output)}"
+        found = judged(suite.name, result, results.problem, results.outcomes, results.failures)
         if unread and not result.timed_out:
-            judged = _Judged("unusable", unread)
-        return _suite_run(
-            [suite.command], result, dict(results.outcomes), list(results.failures), {}, judged
+            found = Judged("unusable", unread)
+        return suite_run(
+            [suite.command], result, dict(results.outcomes), list(results.failures), {}, found
         ).beside(replaced=self._rewritten(root))
 
     def _unittest(self, suite: TestSuite, root: Path) -> SuiteRun:
@@ -199,7 +155,7 @@ class Suites:
 
         result, entries, problem, other = self._run(root, line, _TEST)
         command = [suite.command.replace(f"{PLUGINS}/", "")]
-        return _test_run("unittest", command, result, entries, problem).beside(replaced=tuple(other))
+        return test_run("unittest", command, result, entries, problem).beside(replaced=tuple(other))
 
     def behave(self, root: Path, paths: Sequence[str] = (), *, backwards: bool = False) -> SuiteRun:
         """Run the given feature files, or all below the features folder; an absent folder is an empty run.
@@ -237,11 +193,11 @@ class Suites:
                 failures.append(Failure(test=name, message=message, path=entry["path"], line=entry["line"]))
         if len({(e["path"], e["line"], e["name"]) for e in entries}) < len(entries):
             problem = problem or "a scenario was reported twice"
-        judged = _judged("behave", result, problem, outcomes, failures)
-        if not judged.broken and not outcomes:
-            judged = _Judged("unusable", f"behave ran no scenario: {_tail(result.output)}")
+        found = judged("behave", result, problem, outcomes, failures)
+        if not found.broken and not outcomes:
+            found = Judged("unusable", f"behave ran no scenario: {tail(result.output)}")
         shown = [*command, "(last scenario first)"] if backwards else command
-        run = _suite_run(shown, result, outcomes, failures, lines, judged)
+        run = suite_run(shown, result, outcomes, failures, lines, found)
         return run.beside(replaced=tuple(other), texts=texts)
 
     def switch_path(self, folder: Path) -> str:
@@ -266,13 +222,13 @@ class Suites:
             writable={_SWITCH: switch},
         )
         outcomes = {f"{entry['path']}::{entry['name']}": _behave_outcome(entry) for entry in entries}
-        judged = _Judged()
+        found = Judged()
         if result.timed_out:
-            judged = _Judged("timed-out", "the variants did not all end in time")
+            found = Judged("timed-out", "the variants did not all end in time")
         elif problem:
-            judged = _Judged("untrusted", f"the results of the variants cannot be trusted: {problem}")
+            found = Judged("untrusted", f"the results of the variants cannot be trusted: {problem}")
         command = ["python", "-m", "behave", feature, f"({len(entries)} variants)"]
-        return _suite_run(command, result, outcomes, [], {}, judged)
+        return suite_run(command, result, outcomes, [], {}, found)
 
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
@@ -282,13 +238,13 @@ class Suites:
             lambda report, plugins: ["python", f"{plugins}/scenarist_pytest.py", report, *command[3:]],
             _TEST,
         )
-        return _test_run("pytest", command, result, entries, problem).beside(replaced=tuple(other))
+        return test_run("pytest", command, result, entries, problem).beside(replaced=tuple(other))
 
     def command(self, root: Path, line: str) -> SuiteRun:
         """Run one of the repository's own commands with bash; `broken` is set when it fails."""
         result = self._run_in(self._sandbox(root, {}, {}), ["bash", "-c", line])
-        broken = None if result.exit_code == 0 else f"`{line}` failed: {_tail(result.output)}"
-        return _suite_run([line], result, {}, [], {}, _Judged("", broken))
+        broken = None if result.exit_code == 0 else f"`{line}` failed: {tail(result.output)}"
+        return suite_run([line], result, {}, [], {}, Judged("", broken))
 
     def installed(self, root: Path) -> frozenset[str]:
         """Names of the top-level modules that Python finds beside the checkout `root`: its own, and installed
@@ -352,93 +308,8 @@ class Suites:
             return result, report.entries, problem, (*report.replaced, *self._rewritten(root))
 
 
-class _Judged(NamedTuple):
-    """What is wrong with a run as a whole: see `SuiteRun`."""
-
-    fault: Fault = ""
-    broken: str | None = None
-    contradicts: bool = False
-
-
-def _judged(
-    name: str,
-    result: CommandResult,
-    problem: str | None,
-    outcomes: Mapping[str, Outcome],
-    failures: Sequence[Failure],
-    ends: Sequence[int] = (),
-) -> _Judged:
-    """Whether the results of suite `name` mean anything.
-
-    `problem` is what is wrong with its report, `ends` the exit codes with which it may end after it ran
-    everything; empty: any.
-    """
-    if result.timed_out:
-        return _Judged("timed-out", f"{name} did not end within {result.duration_s:.0f} s")
-    if problem:
-        return _Judged("untrusted", f"{name}'s results cannot be trusted: {problem}")
-    if result.exit_code == 0 and failures:
-        said = "it ended well, but reported failures"
-        return _Judged("untrusted", f"{name}'s results cannot be trusted: {said}", contradicts=True)
-    if ends and outcomes and result.exit_code not in ends:
-        said = (
-            f"{name} stopped before it had run everything (exit {result.exit_code}): {_tail(result.output)}"
-        )
-        return _Judged("unusable", said)
-    if failures or result.exit_code in ((0,) if outcomes else (0, _NOTHING)):
-        return _Judged()
-    if outcomes and result.exit_code in (1, _NOTHING):
-        said = f"no test failed, and it ended with exit code {result.exit_code}: {_tail(result.output)}"
-        return _Judged("untrusted", f"{name}'s results cannot be trusted: {said}", contradicts=True)
-    return _Judged(
-        "unusable", f"{name} failed outside of any test (exit {result.exit_code}): {_tail(result.output)}"
-    )
-
-
-def _test_run(
-    name: str,
-    command: Sequence[str],
-    result: CommandResult,
-    entries: Sequence[Mapping[str, Any]],
-    problem: str | None,
-) -> SuiteRun:
-    """A run of pytest or unittest from the records of its harness."""
-    outcomes: dict[str, Outcome] = {entry["test"]: entry["outcome"] for entry in entries}
-    failures = [
-        Failure(test=entry["test"], message=entry["message"], path=entry["path"], line=entry["line"])
-        for entry in entries
-        if entry["outcome"] in ("failed", "error")
-    ]
-    if len(outcomes) < len(entries):
-        problem = problem or "a test was reported twice"
-    judged = _judged(name, result, problem, outcomes, failures, ends=(0, 1, _NOTHING))
-    return _suite_run(command, result, outcomes, failures, {}, judged)
-
-
 def _is_hidden(path: str) -> bool:
     return any(part.startswith(".") for part in path.split("/"))
-
-
-def _suite_run(
-    command: Sequence[str],
-    result: CommandResult,
-    outcomes: dict[str, Outcome],
-    failures: list[Failure],
-    lines: dict[str, int],
-    judged: _Judged,
-) -> SuiteRun:
-    return SuiteRun(
-        command=command[0] if len(command) == 1 else shlex.join(command),
-        outcomes=outcomes,
-        failures=tuple(failures),
-        lines=lines,
-        exit_code=result.exit_code,
-        seconds=result.duration_s,
-        log=result.output,
-        broken=judged.broken,
-        fault=judged.fault,
-        contradicts=judged.contradicts,
-    )
 
 
 def _has_shape(entry: Mapping[str, object], shape: Mapping[str, tuple[type, ...]]) -> bool:
@@ -462,42 +333,3 @@ def _behave_outcome(entry: dict[str, Any]) -> Outcome:
     if entry["step_status"] in ("undefined", "pending"):
         return "undefined"
     return _BEHAVE.get(entry["status"], "error")
-
-
-def unique(name: str, taken: Mapping[str, object], numbers: dict[str, int]) -> str:
-    """`name`, or with the first number behind it that makes it differ from all that is `taken`.
-
-    `numbers` remembers the last number of each name, so that many equal names take linear time.
-    """
-    unique = name
-    number = numbers.get(name, 1)
-    while unique in taken:
-        number += 1
-        unique = f"{name} ({number})"
-    numbers[name] = number
-    return unique
-
-
-def _tail(output: str, lines: int = 6) -> str:
-    found = [line.strip() for line in output.splitlines() if line.strip()]
-    return " / ".join(found[-lines:]) or "it printed nothing"
-
-
-def summarise(run: SuiteRun, name: str, limit: int = 5) -> str:
-    """What a model needs to know of a run: counts, then the first `limit` failures, shortened."""
-    if run.broken:
-        return f"{name}: {run.broken}"
-    if not run.outcomes:
-        return f"{name}: nothing to run"
-    counts = run.counts
-    head = f"{name}: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped"
-    return "\n\n".join([head, *(describe_failure(failure) for failure in run.failures[:limit])])
-
-
-def describe_failure(failure: Failure, limit: int = 1500) -> str:
-    """One failure: what, where, and the end of its message (that is where the assertion stands)."""
-    place = f" ({failure.path}:{failure.line})" if failure.line else ""
-    message = failure.message.strip()
-    if len(message) > limit:
-        message = "[…] " + message[-limit:]
-    return f"FAILED {failure.test}{place}\n{message}"

@@ -1,4 +1,4 @@
-"""What the experiments on one scenario found."""
+"""What the experiments on a change found."""
 
 from gherkin.values import Frozen
 
@@ -43,3 +43,15 @@ class HeldOut(Frozen):
     behaviour: str
     text: str
     outcome: str
+
+
+class Bite(Frozen):
+    """How many faults were tried and noticed; `survivors` are the others, in words."""
+
+    tried: int
+    killed: int
+    survivors: tuple[str, ...] = ()
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.killed // self.tried if self.tried else 100

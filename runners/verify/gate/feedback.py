@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runners.policy.plaintext import cut_middle
-from runners.verify.experiments.mutants import Bite
-from runners.verify.suites import describe_failure
+from runners.verify.findings import Bite
+from runners.verify.suites.run import describe_failure
 from runners.verify.verdict import Failure, Problem, Verdict
 
 # Characters. The text is repeated in every later request of the run, so it must stay small: about 2,500

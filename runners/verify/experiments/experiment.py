@@ -13,15 +13,16 @@ from runners.git.command import read_blob
 from runners.sandbox.beneath import put_file, read_file
 from runners.verify.claim import Claim
 from runners.verify.experiments import sabotage
-from runners.verify.experiments.findings import Findings, HeldOut, Tally
 from runners.verify.experiments.flip import Flip, flips, negated
 from runners.verify.experiments.held_out import Example, read_examples
 from runners.verify.experiments.product import ProductFiles
 from runners.verify.experiments.sabotage import Instrumented, Site
 from runners.verify.experiments.scenarios import Single, singles
 from runners.verify.experiments.trial import Trial
+from runners.verify.findings import Findings, HeldOut, Tally
 from runners.verify.rules.purposes import is_judge, is_product
-from runners.verify.suites import SuiteRun, Suites
+from runners.verify.suites.run import SuiteRun
+from runners.verify.suites.suites import Suites
 from runners.verify.verdict import Evidence, Outcome, Problem, ScenarioProof
 
 # Places that are broken one at a time; more are broken in so many groups.

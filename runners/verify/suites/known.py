@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from runners.verify.suites import SuiteRun
+from runners.verify.suites.run import SuiteRun
 
 _RUNS: TypeAdapter[SuiteRun] = TypeAdapter(SuiteRun)
 _KEPT_S = 14 * 24 * 3600.0

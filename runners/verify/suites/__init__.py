@@ -1,0 +1,1 @@
+"""Runs a repository's suites in sandboxes, on fresh checkouts, and reads what came of each test."""
