@@ -18,7 +18,8 @@ from bot.config.settings import Settings, SettingsInvalid
 from bot.demo.check import check_branch
 from bot.demo.watch import watch
 from bot.forges.forge import Repo
-from bot.forges.local.adapter import LocalForge, http_sender
+from bot.forges.local.adapter import LocalForge
+from bot.forges.local.people import http_sender
 from bot.log.state import RunState
 from bot.storage.database import migrate
 from bot.storage.store import open_store

@@ -1,0 +1,52 @@
+"""What all requests to GitLab's REST API share: the project, the bot's account, making a thing once.
+
+https://docs.gitlab.com/api/rest/
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import requests
+
+from bot.forges.forge import Account, Repo, Subject
+from bot.forges.gitlab.client import GitlabError, client, forge_errors, is_ambiguous
+
+
+class GitLabApi:
+    """Requests to one server, with one token of the bot's account."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url.rstrip("/")
+        self._token = token
+        self._client = client(self._url, token)
+        self._account: int | None = None
+
+    def is_ours(self, repo: Repo, account: Account) -> bool:
+        if self._account is None:
+            with forge_errors():
+                self._client.auth()
+            self._account = int(getattr(self._client.user, "id", 0))
+        return account.id == self._account
+
+    def _project(self, repo: Repo) -> Any:
+        return self._client.projects.get(repo.full_name, lazy=True)
+
+    def _subject(self, repo: Repo, number: int, on: Subject) -> Any:
+        """Return the issue or merge request of that number, not fetched: each has numbers of its own."""
+        project = self._project(repo)
+        return (project.issues if on == "issue" else project.mergerequests).get(number, lazy=True)
+
+
+def created(create: Callable[[], int], find: Callable[[], int | None]) -> int:
+    """Create a thing; after an answer that leaves open whether it was made, look before failing."""
+    try:
+        return create()
+    except (GitlabError, requests.RequestException) as error:
+        found = None
+        if is_ambiguous(error):
+            with suppress(GitlabError, requests.RequestException):
+                found = find()
+        if found is None:
+            raise
+        return found

@@ -1,0 +1,195 @@
+"""What people do on the local forge. It sends a delivery, signed as GitHub signs it."""
+
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+
+from bot.forges.forge import Account, ForgeMissing, ForgeUnavailable, Issue, Permission, Repo
+from bot.forges.local.things import Things, now
+from runners.git.command import git
+
+
+class People(Things):
+    """The acts of people; `send` posts a delivery (headers, body)."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        root: Path,
+        *,
+        send: Callable[[Mapping[str, str], bytes], None] | None = None,
+        secret: bytes = b"",
+    ) -> None:
+        super().__init__(engine, root)
+        self._send = send
+        self._secret = secret
+
+    def create_repo(self, repo: str, members: Mapping[str, Permission]) -> None:
+        """An empty repository with branch `main` as its default; `members` maps logins to rights."""
+        path = self.path(repo)
+        path.mkdir(parents=True)
+        git("init", "--quiet", "--bare", "--initial-branch=main", str(path), git_dir=path)
+        for number, (login, permission) in enumerate(members.items(), start=1001):
+            self._put(repo, "member", number, 0, {"login": login, "permission": permission})
+
+    def account(self, repo: str, login: str) -> Account:
+        for number, _, member in self._all(repo, "member"):
+            if member["login"] == login:
+                return Account(id=number, login=login)
+        raise ForgeMissing(f"{repo} has no member {login}.")
+
+    def open_issue(self, repo: str, author: str, title: str, body: str) -> Issue:
+        """Open an issue (numbers are shared with pull requests, as on GitHub)."""
+        data = {
+            "title": title,
+            "body": body,
+            "author": self.account(repo, author).model_dump(),
+            "labels": [],
+            "open": True,
+            "updated_at": now(),
+        }
+        number = self._put(repo, "issue", None, 0, data)
+        self._deliver(repo, "issues", "opened", author, issue=self._issue_payload(repo, number))
+        return self.issue(Repo(full_name=repo), number)
+
+    def add_label(self, repo: str, number: int, label: str, sender: str) -> None:
+        data = self._get(repo, "issue", number)
+        data["labels"] = sorted({*data["labels"], label})
+        data["updated_at"] = now()
+        self._put(repo, "issue", number, 0, data)
+        self._deliver(
+            repo,
+            "issues",
+            "labeled",
+            sender,
+            issue=self._issue_payload(repo, number),
+            label={"name": label},
+        )
+
+    def remove_label(self, repo: str, number: int, label: str, sender: str) -> None:
+        data = self._get(repo, "issue", number)
+        data["labels"] = [each for each in data["labels"] if each != label]
+        self._put(repo, "issue", number, 0, {**data, "updated_at": now()})
+        payload = self._issue_payload(repo, number)
+        self._deliver(repo, "issues", "unlabeled", sender, issue=payload, label={"name": label})
+
+    def close_issue(self, repo: str, number: int, sender: str) -> None:
+        data = self._get(repo, "issue", number)
+        self._put(repo, "issue", number, 0, {**data, "open": False, "updated_at": now()})
+        self._deliver(repo, "issues", "closed", sender, issue=self._issue_payload(repo, number))
+
+    def add_comment(self, repo: str, number: int, author: str, body: str) -> int:
+        made = self._comment(repo, number, self.account(repo, author), body)
+        payload = self._conversation_payload(repo, number)
+        comment = {"id": made, "body": body, "created_at": now()}
+        self._deliver(repo, "issue_comment", "created", author, issue=payload, comment=comment)
+        return made
+
+    def edit_comment(self, repo: str, comment: int, editor: str, body: str) -> None:
+        """Edit whoever's comment on an issue."""
+        issue, data = next((to, data) for _, to, data in self._all(repo, "comment", number=comment))
+        self._put(repo, "comment", comment, issue, {**data, "body": body, "updated_at": now()})
+        edited = {"id": comment, "user": data["author"], "body": body, "created_at": data["created_at"]}
+        payload = self._conversation_payload(repo, issue)
+        self._deliver(repo, "issue_comment", "edited", editor, issue=payload, comment=edited)
+
+    def submit_review(
+        self, repo: str, pull: int, author: str, body: str, comments: list[tuple[str, int, str]]
+    ) -> int:
+        """Submit a review with comments (path, line, text); returns its id."""
+        who = self.account(repo, author).model_dump()
+        at = now()
+        data = {"author": who, "body": body, "state": "CHANGES_REQUESTED", "submitted_at": at}
+        review = self._put(repo, "review", None, pull, data)
+        for path, line, text in comments:
+            self._put(
+                repo,
+                "review_comment",
+                None,
+                pull,
+                {
+                    "thread": 0,
+                    "author": who,
+                    "body": text,
+                    "path": path,
+                    "line": line,
+                    "created_at": at,
+                    "review": review,
+                },
+            )
+        found = self.pull(Repo(full_name=repo), pull)
+        self._deliver(
+            repo,
+            "pull_request_review",
+            "submitted",
+            author,
+            review={
+                "id": review,
+                "state": "changes_requested",
+                "body": body,
+                "submitted_at": at,
+            },
+            pull_request={
+                "number": pull,
+                "title": found.title,
+                "head": {"ref": found.head, "repo": {"full_name": repo}},
+            },
+        )
+        return review
+
+    def _issue_payload(self, repo: str, number: int) -> dict[str, Any]:
+        data = self._get(repo, "issue", number)
+        return {
+            "number": number,
+            "title": data["title"],
+            "body": data["body"],
+            "updated_at": data["updated_at"],
+            "labels": [{"name": label} for label in data["labels"]],
+        }
+
+    def _conversation_payload(self, repo: str, number: int) -> dict[str, Any]:
+        try:
+            return self._issue_payload(repo, number)
+        except ForgeMissing:
+            data = self._get(repo, "pull", number)
+            return {"number": number, "title": data["title"], "body": data["body"], "pull_request": {}}
+
+    def _deliver(self, repo: str, event: str, action: str, sender: str, **parts: Any) -> None:
+        if self._send is None:
+            return
+        body = json.dumps(
+            {
+                "action": action,
+                "repository": {"full_name": repo},
+                "sender": self.account(repo, sender).model_dump(),
+                **parts,
+            }
+        ).encode()
+        headers = {
+            "Content-Type": "application/json",
+            "X-GitHub-Event": event,
+            "X-GitHub-Delivery": str(uuid.uuid4()),
+            "X-Hub-Signature-256": "sha256=" + hmac.new(self._secret, body, hashlib.sha256).hexdigest(),
+        }
+        self._send(headers, body)
+
+
+def http_sender(url: str) -> Callable[[Mapping[str, str], bytes], None]:
+    """Posts deliveries to `url`, as a forge does: ten seconds to answer, anything but 2xx is a failure."""
+
+    def send(headers: Mapping[str, str], body: bytes) -> None:
+        try:
+            answer = httpx.post(url, content=body, headers=dict(headers), timeout=10)
+        except httpx.HTTPError as error:
+            raise ForgeUnavailable(f"The delivery to {url} failed ({type(error).__name__}).") from None
+        if not answer.is_success:
+            raise ForgeUnavailable(f"The delivery to {url} was answered with {answer.status_code}.")
+
+    return send
