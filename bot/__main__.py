@@ -9,10 +9,10 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 
 def main() -> None:
     """Run the command. An interrupt is a `KeyboardInterrupt` from here on."""
-    from bot.installation import CODE, SAID, TODO, overwritten
+    from bot.installation import CODE, SAID, NEXT_STEP, overwritten
 
     if overwritten():
-        sys.stderr.write(f"{CODE}: {SAID} {TODO}\n")
+        sys.stderr.write(f"{CODE}: {SAID} {NEXT_STEP}\n")
     try:
         from bot.cli.app import main as run
     except ImportError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 CODE = "SCN-7040"
 SAID = "Another package (gherkin-official, which pytest-bdd brings) is installed over parts of Scenarist."
-TODO = (
+NEXT_STEP = (
     "Install Scenarist by itself, not into a project's environment: "
     "`pipx install`, `uv tool install`, or as an image."
 )

@@ -55,7 +55,7 @@ def errors() -> str:
         "|---|---|---|",
         f"| {ScenaristError.code} | A defect in Scenarist. | {ScenaristError.next_step} |",
     ]
-    rows = [(each.code, _first_line(each.__doc__), each.next_step) for each in all_errors()]
+    rows = [(each.code, _first_paragraph(each.__doc__), each.next_step) for each in all_errors()]
     rows += [(code, what, todo) for code, (what, todo) in REFUSALS.items()]
     lines += [f"| {code} | {what} | {todo} |" for code, what, todo in sorted(rows)]
     return "\n".join(lines) + "\n"
@@ -166,8 +166,8 @@ def schema() -> str:
     return json.dumps(RepoConfig.model_json_schema(), indent=2) + "\n"
 
 
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().split("\n")[0]
+def _first_paragraph(text: str | None) -> str:
+    return " ".join((text or "").strip().split("\n\n")[0].split())
 
 
 def documents() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from gherkin.values import Frozen
 from runners.contract.events import RunnerEvent
@@ -124,10 +124,11 @@ class Published(Frozen):
 
 
 class RunEnded(Frozen):
+    # Older versions stored a reason and a code as well, which nothing set.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
     type: Literal["RunEnded"] = "RunEnded"
     status: Status
-    reason: str = ""
-    code: str = ""
 
 
 Event = Annotated[

@@ -58,7 +58,6 @@ class RunState(Frozen):
     committed: Committed | None = None
     verdict: Verdict | None = None
     review: Reviewed | None = None
-    rounds: int = 0
     tool_calls: int = 0
     # What the model tried that it may not, in words -> how often.
     attempts: dict[str, int] = {}
@@ -146,7 +145,8 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
         case Committed():
             return {"committed": event}
         case VerdictReached():
-            return {"verdict": event.verdict, "rounds": state.rounds + 1}
+            spent = state.spent.model_copy(update={"rounds": state.spent.rounds + 1})
+            return {"verdict": event.verdict, "spent": spent}
         case Reviewed():
             return {"review": event}
         case Controlled():
@@ -158,8 +158,7 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
         case Published():
             return {"published": event}
         case RunEnded():
-            ended = {"reason": event.reason, "code": event.code} if event.reason else {}
-            return {"status": event.status, **ended}
+            return {"status": event.status}
         case _:
             return {}
 

@@ -85,7 +85,7 @@ def headline(state: RunState) -> str:
         return f"{_ENDINGS.get(state.status, 'has finished')}."
     if not state.times:
         return "has queued this."
-    round_ = f", round {state.rounds + 1} of at most {_rounds(state)}" if state.rounds else ""
+    round_ = f", round {state.spent.rounds + 1} of at most {_rounds(state)}" if state.spent.rounds else ""
     at = _at(state)
     return f"is {_DOING[at.phase]}{round_}, since {clock(at.started)}."
 
@@ -240,7 +240,7 @@ def plural(number: int, word: str) -> str:
 def _tried(state: RunState) -> str:
     if not state.spent.turns:
         return "No model was asked."
-    verdicts = f" and {plural(state.rounds, 'verification')}" if state.rounds else ""
+    verdicts = f" and {plural(state.spent.rounds, 'verification')}" if state.spent.rounds else ""
     return f"{plural(state.spent.turns, 'turn')} of the model{verdicts}."
 
 

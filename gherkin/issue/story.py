@@ -17,7 +17,7 @@ class StoryInvalid(ScenaristError):
     """The scenarios or criteria written in an issue cannot be read."""
 
     code = "SCN-2002"
-    next_step = "Correct the block in the issue and set the label again."
+    next_step = "Correct the block in the issue, then try again (on a forge: set the label again)."
 
 
 class Story(Frozen):

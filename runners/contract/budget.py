@@ -19,13 +19,17 @@ class Budget(Frozen):
 
 
 class Spent(Frozen):
-    """What a run has used so far; `seconds` is model and tool time, `cost` in US dollars."""
+    """What a run has used so far.
+
+    `seconds` is model and tool time, `cost` in US dollars, `rounds` the number of its verdicts.
+    """
 
     turns: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
     cost: float = 0.0
+    rounds: int = 0
 
     @property
     def tokens(self) -> int:
@@ -45,12 +49,14 @@ class Spent(Frozen):
 
     def after(self, usage: TokenUsage, seconds: float, cost: float) -> "Spent":
         """What is spent after one more reply."""
-        return Spent(
-            turns=self.turns + 1,
-            prompt_tokens=self.prompt_tokens + usage.prompt_tokens,
-            completion_tokens=self.completion_tokens + usage.completion_tokens,
-            seconds=self.seconds + seconds,
-            cost=self.cost + cost,
+        return self.model_copy(
+            update={
+                "turns": self.turns + 1,
+                "prompt_tokens": self.prompt_tokens + usage.prompt_tokens,
+                "completion_tokens": self.completion_tokens + usage.completion_tokens,
+                "seconds": self.seconds + seconds,
+                "cost": self.cost + cost,
+            }
         )
 
     def is_last(self, budget: Budget, next_tokens: int) -> bool:

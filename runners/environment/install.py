@@ -39,7 +39,10 @@ class EnvironmentBroken(ScenaristError):
     """The repository's dependencies cannot be installed on its default branch."""
 
     code = "SCN-3201"
-    next_step = "Correct the dependencies, or set `setup:` in .scenarist.yml, and set the label again."
+    next_step = (
+        "Correct the dependencies, or set `setup:` in .scenarist.yml, then try again (on a forge: set the label "
+        "again)."
+    )
 
 
 class Installer:

@@ -19,8 +19,7 @@ class NotReady(EnvironmentBroken):
     code = "SCN-3204"
     next_step = (
         "Set `setup:` in .scenarist.yml to the commands that install what is missing (`scenarist init` "
-        "tries them), "
-        "and set the label again."
+        "tries them), then try again (on a forge: set the label again)."
     )
 
 

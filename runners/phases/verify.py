@@ -65,7 +65,7 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         failed_examples=frozenset(each.text for each in failed_examples(job.events)),
     )
     earlier = _earlier(job)
-    rounds = 1 + len(earlier)
+    rounds = job.spent.rounds + 1
     last = rounds >= job.settings.budget.rounds
     if earlier and earlier[-1].green and earlier[-1].head_sha == head:
         # The model was asked for more tests and changed nothing.

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field
 from gherkin.values import Frozen
 from runners.policy.globs import is_protected, matches
 
-Role = Literal["read", "edit", "full"]
+# The roles differ in the number of their tools; what reaches beyond the workspace must be granted to both.
+Role = Literal["edit", "full"]
 
 CAPABILITIES = (
     "files.read",
@@ -35,11 +36,8 @@ CAPABILITIES = (
     "docker.build",
     "docker.run",
 )
-_READ = ("files.read", "git.read")
-_EDIT = (*_READ, "files.write", "git.write", "shell.run", "tests.run")
-# `edit` and `full` differ in the number of their tools; what reaches beyond the workspace must be granted to
-# both.
-_ROLES: dict[Role, tuple[str, ...]] = {"read": _READ, "edit": CAPABILITIES, "full": CAPABILITIES}
+# What reaches no further than the workspace, and needs no grant.
+_WITHIN = ("files.read", "git.read", "files.write", "git.write", "shell.run", "tests.run")
 
 
 def _known(pattern: str) -> str:
@@ -80,14 +78,12 @@ class Policy(Frozen):
         Without a resource the question is whether it may be used on anything at all.
         """
         wanted = capability if resource is None else f"{capability}:{resource}"
-        if capability not in _ROLES[self.role]:
-            return f"The role `{self.role}` has no `{capability}`."
         for who, grants in (("operator", self.operator), ("repository", self.repository)):
             if _matched(grants.deny, capability, resource, any_resource=False):
                 return f"The {who} denies `{wanted}`."
         if not _matched(self.operator.allow, capability, resource, any_resource=True):
             return f"The operator does not allow `{wanted}`."
-        granted = capability in _EDIT or _matched(
+        granted = capability in _WITHIN or _matched(
             self.repository.allow, capability, resource, any_resource=True
         )
         return None if granted else f"The repository's `.scenarist.yml` does not allow `{wanted}`."

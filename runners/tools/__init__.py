@@ -100,6 +100,5 @@ FAR_TOOLS: tuple[Tool[Any], ...] = (
 
 def tools_for(policy: Policy) -> tuple[Tool[Any], ...]:
     """The tools of the policy's role, without those it can never grant."""
-    chosen = {"read": READ_TOOLS, "edit": EDIT_TOOLS, "full": FULL_TOOLS}[policy.role]
-    far = () if policy.role == "read" else FAR_TOOLS
-    return tuple(each for each in (*chosen, *far) if policy.refusal(each.capability) is None)
+    chosen = FULL_TOOLS if policy.role == "full" else EDIT_TOOLS
+    return tuple(each for each in (*chosen, *FAR_TOOLS) if policy.refusal(each.capability) is None)

@@ -63,7 +63,7 @@ def test_code_that_knows_its_example_is_sent_back_without_the_values(bot: BotUnd
     number = _begin(bot, "octo/knows")
     state = bot.finished(Repo(full_name="octo/knows"), "issue", number)
     assert state.status == "done", state.reason
-    assert state.rounds == 2
+    assert state.spent.rounds == 2
     requests = [str(each) for each in bot.chat.requests[asked:]]
     driver = [text for text in requests if "write_file" in text]
     assert any("does not hold for a further example" in text for text in driver)
@@ -99,7 +99,7 @@ def test_a_wrong_example_is_shown_after_the_second_time_and_replaced(bot: BotUnd
     assert any("now for the second time" in text and "I get 9999" in text for text in driver)
     # Its place is empty: the analyst's answer was the same wrong example, which is not taken again.
     assert state.status == "done", state.reason
-    assert state.rounds == 3
+    assert state.spent.rounds == 3
     assert state.verdict is not None and not state.verdict.held_out
 
 
@@ -123,5 +123,5 @@ def test_survivors_of_mutation_are_shown_once_and_lose_no_proven_work(bot: BotUn
     state = bot.finished(Repo(full_name="octo/survives"), "issue", number)
     assert state.status == "done", state.reason
     assert [each.outcome for each in state.finished if each.phase == "verify"] == ["red", "done"]
-    assert state.rounds == 1, "the same head is not verified twice"
+    assert state.spent.rounds == 1, "the same head is not verified twice"
     assert "Add a test that notices each" in str(bot.chat.requests[asked:])

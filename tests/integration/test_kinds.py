@@ -61,7 +61,7 @@ def test_scenarios_stay_beside_the_change_where_behave_is_not_in_use(bot: BotUnd
     number = _begin(bot, name, PLAIN, "Double numbers", "It should double numbers: 4 becomes 8.")
     state = bot.finished(Repo(full_name=name), "issue", number)
     assert state.status == "done", state.reason
-    assert state.rounds == 2
+    assert state.spent.rounds == 2
     told = str(bot.chat.requests[asked:])
     assert "the change brings none that fails without it" in told
     assert "is not part of the change" in told

@@ -90,7 +90,7 @@ def test_serious_remarks_go_back_once_and_stand_beside_the_proof(pair: Pair) -> 
         _review(REMARK, light),
     )
     assert state.status == "done", state.reason
-    assert state.rounds == 2
+    assert state.spent.rounds == 2
     assert "A reviewer says" in told[0] and "- calc.py:6: Doubling <b>text</b> repeats it." in told[0]
     assert "**A second model finds this serious**: `calc.py:6`: Doubling" in body[: body.index("<details>")]
     shown = body[body.index("<summary>What a second model says (2)") : body.index("What the verifier ran")]
@@ -103,7 +103,7 @@ def test_serious_remarks_go_back_once_and_stand_beside_the_proof(pair: Pair) -> 
 
 def test_a_reviewer_without_remarks(pair: Pair) -> None:
     state, body = pair.run(doubling(), _review())
-    assert state.status == "done" and state.rounds == 1
+    assert state.status == "done" and state.spent.rounds == 1
     assert "has no remarks" in body
 
 

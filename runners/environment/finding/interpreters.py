@@ -30,8 +30,8 @@ class NoFittingPython(ScenaristError):
 
     code = "SCN-3202"
     next_step = (
-        "Install that Python on the runner (Debian's package, pyenv or `uv python install`), and "
-        "set the label again."
+        "Install that Python on the runner (Debian's package, pyenv or `uv python install`), then try "
+        "again (on a forge: set the label again)."
     )
 
 

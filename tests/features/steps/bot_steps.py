@@ -178,7 +178,7 @@ def not_asked(context: Any) -> None:
 
 @then("the verification failed once before")
 def failed_once(context: Any) -> None:
-    assert context.state.rounds == 2
+    assert context.state.spent.rounds == 2
 
 
 @then("nothing happens")

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from runners.policy.capabilities import CAPABILITIES, Grants, Policy
-from runners.tools import EDIT_TOOLS, READ_TOOLS, tools_for
+from runners.tools import EDIT_TOOLS, FULL_TOOLS, tools_for
 from runners.tools.http import http_get
 
 OPEN = Grants(allow=("*",))
@@ -13,13 +13,11 @@ def policy(allow: tuple[str, ...] = (), deny: tuple[str, ...] = (), **more: obje
     return Policy.model_validate(given)
 
 
-def test_a_role_bounds_everything() -> None:
-    reader = policy(allow=("*",), role="read")
-    assert [c for c in CAPABILITIES if reader.refusal(c) is None] == ["files.read", "git.read"]
-    assert {tool.name for tool in tools_for(reader)} == {tool.name for tool in READ_TOOLS}
+def test_a_role_chooses_the_tools() -> None:
     editor = policy(role="edit")
     assert editor.refusal("shell.run") is None and editor.refusal("http.get", "a.org") is not None
     assert tools_for(editor) == EDIT_TOOLS
+    assert tools_for(policy(role="full")) == FULL_TOOLS
     granted = policy(allow=("http.get:a.org",), role="edit")
     assert tools_for(granted) == (*EDIT_TOOLS, http_get)
 
