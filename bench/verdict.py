@@ -12,7 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.verify.claim import Claim, MutationSettings
 from runners.verify.gate.gate import Gate
 from runners.verify.suites.known import KnownRuns
@@ -42,7 +43,7 @@ def run(console: Console) -> None:
             mutation=MutationSettings(mutants=0),
         )
         suites = Suites(
-            lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits()),
+            lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=CommandLimits()),
             features="features",
         )
         whole, bare, again = [], [], []

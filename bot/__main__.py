@@ -9,7 +9,7 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 
 def main() -> None:
     """Run the command. An interrupt is a `KeyboardInterrupt` from here on."""
-    from bot.installation import CODE, SAID, NEXT_STEP, overwritten
+    from bot.installation import CODE, NEXT_STEP, SAID, overwritten
 
     if overwritten():
         sys.stderr.write(f"{CODE}: {SAID} {NEXT_STEP}\n")

@@ -40,7 +40,7 @@ from runners.phases.implement import implement
 from runners.phases.specify import specify
 from runners.phases.verify import verify
 from runners.policy.redact import redactor
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 from runners.tools.backends.containers import sweep
 from runners.tools.backends.databases import Databases
 from runners.tools.backends.http import HttpAccess
@@ -208,7 +208,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
     resources = (HttpAccess(), Databases(urls))
     if operator.container_engine:
         live = [row.id for row in store.list_runs(1000) if row.status in ("active", "paused")]
-        sweep(operator.container_engine, live, Limits())
+        sweep(operator.container_engine, live, CommandLimits())
 
     def handler(work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> Handler:
         def handle(run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[RunnerEvent]:
@@ -226,7 +226,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 ),
                 spent=state.spent,
             )
-            limits = Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+            limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
             unsafe = settings.unsafe_no_sandbox
             services = Services(
                 workspaces=workspaces,

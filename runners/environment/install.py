@@ -40,8 +40,8 @@ class EnvironmentBroken(ScenaristError):
 
     code = "SCN-3201"
     next_step = (
-        "Correct the dependencies, or set `setup:` in .scenarist.yml, then try again (on a forge: set the label "
-        "again)."
+        "Correct the dependencies, or set `setup:` in .scenarist.yml, then try again (on a forge: set the "
+        "label again)."
     )
 
 

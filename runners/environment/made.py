@@ -10,7 +10,8 @@ from runners.environment.finding.interpreters import Interpreter
 from runners.environment.finding.parts import Package
 from runners.environment.install import BUILD, INSIDE
 from runners.environment.services import launcher
-from runners.sandbox.bubblewrap import WORKSPACE, Limits, Sandbox
+from runners.sandbox.bubblewrap import WORKSPACE, Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.sandbox.process import CommandResult
 
 # Node looks for packages in the folders above a file, so they have to appear in the workspace itself.
@@ -58,7 +59,7 @@ class Environment(Frozen):
         read_only: Mapping[str, Path],
         writable: Mapping[str, Path],
         *,
-        limits: Limits,
+        limits: CommandLimits,
         unsafe: bool = False,
         ended: Callable[[CommandResult], None] | None = None,
     ) -> Sandbox:
@@ -85,7 +86,7 @@ class Environment(Frozen):
 class _Refresh:
     """Keeps the built files of one checkout up to date."""
 
-    def __init__(self, environment: Environment, root: Path, limits: Limits, *, unsafe: bool) -> None:
+    def __init__(self, environment: Environment, root: Path, limits: CommandLimits, *, unsafe: bool) -> None:
         self._environment = environment
         self._root = root
         self._limits = limits

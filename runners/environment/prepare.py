@@ -29,7 +29,8 @@ from runners.environment.services import is_here
 from runners.git.command import tree_entries
 from runners.git.versions import version_of
 from runners.git.workspaces import Mirror, Workspaces, Worktree
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.sandbox.process import CommandResult
 from runners.sandbox.removal import remove_tree
 
@@ -53,7 +54,7 @@ class Environments:
     """
 
     def __init__(
-        self, workspaces: Workspaces, limits: Limits, *, unsafe: bool, registries: Sequence[str] = ()
+        self, workspaces: Workspaces, limits: CommandLimits, *, unsafe: bool, registries: Sequence[str] = ()
     ) -> None:
         self._workspaces = workspaces
         self._limits = limits

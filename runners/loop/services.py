@@ -14,7 +14,7 @@ from runners.models.chat import Message
 from runners.models.roster import Roster
 from runners.models.runtimes import ModelRole
 from runners.policy.redact import Redactor
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 
 
 class Log(Protocol):
@@ -39,7 +39,7 @@ class Services:
     models: Roster
     log: Log
     artifact: Callable[[str], bytes | None]
-    limits: Limits
+    limits: CommandLimits
     environments: Environments
     cancel: threading.Event
     earlier: Callable[[str, str], bytes | None] = lambda _run, _name: None

@@ -9,7 +9,6 @@ import copy
 import json
 import os
 import posixpath
-import resource
 import select
 import shutil
 import signal
@@ -22,17 +21,15 @@ from functools import cache
 from io import FileIO
 from pathlib import Path
 
-from pydantic import Field
-
 from gherkin.errors import ScenaristError
-from gherkin.values import Frozen
 from runners.sandbox import seccomp
 from runners.sandbox.cgroups import Group, control_group
+from runners.sandbox.limits import CommandLimits, limit_process, prlimit_words
 from runners.sandbox.mounts import system_mounts, toolchain
 from runners.sandbox.process import Capture, CommandResult, Running
 from runners.sandbox.watch import DiskWatch, MemoryWatch
 
-__all__ = ["CommandResult", "Limits", "Sandbox", "SandboxFailed", "SandboxMissing", "available"]
+__all__ = ["CommandResult", "Sandbox", "SandboxFailed", "SandboxMissing", "available"]
 
 WORKSPACE = "/workspace"
 HOME = "/home/agent"
@@ -54,27 +51,6 @@ class SandboxFailed(ScenaristError):
 
     code = "SCN-3002"
     next_step = "Check that the folders the run needs exist on the runner, then retry the run."
-
-
-class Limits(Frozen):
-    """What one command may use.
-
-    `wall_s` and `cpu_s` are seconds (`cpu_s` for each process). `memory_mb` (MiB) bounds the private memory
-    of each process, and the private and shared memory of all of them together. `processes` counts threads
-    too. `file_mb` (MiB) bounds each file, and each of the private /tmp, home and /dev/shm. `output_bytes` is
-    how much output is kept. `disk_mb` (MiB) bounds the workspace with what else is writable, and `files` the
-    number of files and folders there and in the private folders.
-    """
-
-    wall_s: float = Field(default=120.0, gt=0)
-    cpu_s: float = Field(default=300.0, gt=0)
-    memory_mb: int = Field(default=4096, gt=0)
-    processes: int = Field(default=512, gt=0)
-    file_mb: int = Field(default=1024, gt=0)
-    open_files: int = Field(default=1024, gt=0)
-    output_bytes: int = Field(default=1_000_000, gt=0)
-    disk_mb: float = Field(default=4096, gt=0)
-    files: int = Field(default=500_000, gt=0)
 
 
 class Sandbox:
@@ -100,7 +76,7 @@ class Sandbox:
         writable: Mapping[str, Path] | None = None,
         env: Mapping[str, str] | None = None,
         network: bool = False,
-        limits: Limits | None = None,
+        limits: CommandLimits | None = None,
         workspace_read_only: bool = False,
         unsafe: bool = False,
         ended: Callable[[CommandResult], None] | None = None,
@@ -110,7 +86,7 @@ class Sandbox:
         self.writable = dict(writable or {})
         self.env = dict(env or {})
         self.network = network
-        self.limits = limits or Limits()
+        self.limits = limits or CommandLimits()
         self.workspace_read_only = workspace_read_only
         self.unsafe = unsafe
         self._ended = ended
@@ -145,7 +121,7 @@ class Sandbox:
         *,
         cwd: str = ".",
         env: Mapping[str, str] | None = None,
-        limits: Limits | None = None,
+        limits: CommandLimits | None = None,
         cancel: threading.Event | None = None,
         capture: Capture | None = None,
     ) -> CommandResult:
@@ -166,7 +142,7 @@ class Sandbox:
         argv: Sequence[str],
         cwd: str,
         env: Mapping[str, str],
-        limits: Limits,
+        limits: CommandLimits,
         cancel: threading.Event | None,
         capture: Capture | None,
     ) -> CommandResult:
@@ -186,7 +162,7 @@ class Sandbox:
                 if self.unsafe:
                     home = stack.enter_context(tempfile.TemporaryDirectory(prefix="scenarist-"))
                     plain = Running(
-                        [*group.words, *_prlimit(limits), *argv],
+                        [*group.words, *prlimit_words(limits), *argv],
                         cwd=self.path(directory),
                         env=environment | {"HOME": home},
                     )
@@ -202,7 +178,7 @@ class Sandbox:
                 raise SandboxFailed("The command holds a character that no command line can hold.") from None
 
     def _options(
-        self, args: "_Options", environment: Mapping[str, str], directory: str, limits: Limits
+        self, args: "_Options", environment: Mapping[str, str], directory: str, limits: CommandLimits
     ) -> None:
         """Fill in the options of bwrap; their order is the order of mounting."""
         sized = ("--size", str(limits.file_mb << 20)) if "--size" in _bwrap_help(_bwrap()) else ()
@@ -372,43 +348,6 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _rlimits(limits: Limits) -> dict[str, tuple[int, int]]:
-    """The limits of each process: name -> (number, value).
-
-    RLIMIT_DATA and not RLIMIT_AS: address space that is only reserved, as many runtimes do, costs nothing.
-    """
-    wanted = {
-        "cpu": (resource.RLIMIT_CPU, max(1, round(limits.cpu_s))),
-        "data": (resource.RLIMIT_DATA, limits.memory_mb << 20),
-        "fsize": (resource.RLIMIT_FSIZE, limits.file_mb << 20),
-        "nofile": (resource.RLIMIT_NOFILE, limits.open_files),
-        "core": (resource.RLIMIT_CORE, 0),
-    }
-    return {name: (number, _at_most(number, value)) for name, (number, value) in wanted.items()}
-
-
-def _at_most(number: int, value: int) -> int:
-    hard = resource.getrlimit(number)[1]
-    return value if hard == resource.RLIM_INFINITY else min(value, hard)
-
-
-def _prlimit(limits: Limits) -> list[str]:
-    """Words that, put before a command, limit it: where there is nobody who could do it from outside."""
-    options = [f"--{name}={value}" for name, (_, value) in _rlimits(limits).items()]
-    return [shutil.which("prlimit") or "prlimit", *options]
-
-
-def _limit(pid: int, limits: Limits) -> None:
-    """Limit a process that has not begun yet, and with it all that it starts. Raises `OSError`.
-
-    The kernel counts processes for the user namespace alone it lives in (Linux 5.14; before, for the whole
-    account).
-    """
-    processes = _at_most(resource.RLIMIT_NPROC, limits.processes)
-    for number, value in (*_rlimits(limits).values(), (resource.RLIMIT_NPROC, processes)):
-        resource.prlimit(pid, number, (value, value))
-
-
 class _Options:
     """Options of bwrap, with the files it makes inside; `stack` closes what was opened for them."""
 
@@ -436,7 +375,7 @@ def _run_bwrap(
     launcher: list[str],
     options: _Options,
     argv: Sequence[str],
-    limits: Limits,
+    limits: CommandLimits,
     group: Group,
     watched: tuple[Capture, threading.Event | None, DiskWatch, MemoryWatch | None],
 ) -> CommandResult:
@@ -460,7 +399,7 @@ def _run_bwrap(
                 pid = int(json.loads(line)["child-pid"])
                 running.init, running.init_pid = os.pidfd_open(pid), pid
                 group.add(pid)
-                _limit(pid, limits)
+                limit_process(pid, limits)
         block.write(b"1")
         result = running.wait(limits.wall_s, *watched)
         # "exit-code" is reported of a command that was started and ended by itself.

@@ -9,7 +9,8 @@ from typing import Literal
 import pytest
 
 from runners.git.command import TreeEntry, commit_on, store_blob
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.verify.claim import Claim
 from runners.verify.diff import DiffLimits
 from runners.verify.gate.feedback import feedback
@@ -238,7 +239,7 @@ def test_a_link_in_the_base_leads_no_write_outside(bench: Workbench, tmp_path: P
     then += '\n\n@then("I get {n:d}")\ndef get(context, n):\n    assert context.result == n\n'
     head = bench.commit({"features/steps/double_steps.py": then})
     suites = Suites(
-        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=HANG_S)),
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=CommandLimits(wall_s=HANG_S)),
         features="features",
     )
     sha = hashlib.sha256(SPEC[FEATURE].encode()).hexdigest()

@@ -7,7 +7,8 @@ import pytest
 
 from runners.environment.prepare import EnvironmentBroken, Environments
 from runners.git.workspaces import Workspaces
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.verify.suites.foreign import PRESETS
 from runners.verify.suites.suites import Suites
 from tests.support.waiting import HANG_S
@@ -20,7 +21,7 @@ def bench(tmp_path: Path) -> Workbench:
 
 
 def environments(workspaces: Workspaces) -> Environments:
-    return Environments(workspaces, Limits(wall_s=HANG_S), unsafe=False)
+    return Environments(workspaces, CommandLimits(wall_s=HANG_S), unsafe=False)
 
 
 def test_dependencies_are_installed_once_and_can_be_used_without_a_network(bench: Workbench) -> None:
@@ -52,7 +53,7 @@ def test_dependencies_are_installed_once_and_can_be_used_without_a_network(bench
                 read_only={**environment.mounts, **ro},
                 writable=rw,
                 env=environment.variables,
-                limits=Limits(wall_s=HANG_S),
+                limits=CommandLimits(wall_s=HANG_S),
             ),
             features="features",
         )
@@ -146,7 +147,11 @@ def test_the_tests_of_a_javascript_repository_are_run_with_its_own_packages(benc
     def sandbox(root: Path, ro: Mapping[str, Path], rw: Mapping[str, Path]) -> Sandbox:
         mounts = {**environment.mounts, **ro}
         return Sandbox(
-            root, read_only=mounts, writable=rw, env=environment.variables, limits=Limits(wall_s=HANG_S)
+            root,
+            read_only=mounts,
+            writable=rw,
+            env=environment.variables,
+            limits=CommandLimits(wall_s=HANG_S),
         )
 
     with bench.workspaces.worktree(bench.mirror, base, "run", "x") as tree:

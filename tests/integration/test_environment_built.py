@@ -8,11 +8,12 @@ import pytest
 
 from runners.environment.prepare import Environment, EnvironmentBroken, Environments
 from runners.git.command import git
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.verify.suites.suites import Suites
 from tests.support.workbench import Workbench
 
-LIMITS = Limits(wall_s=120)
+LIMITS = CommandLimits(wall_s=120)
 
 
 @pytest.fixture

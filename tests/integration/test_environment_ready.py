@@ -21,7 +21,7 @@ from runners.loop.services import Services
 from runners.models.chat import Reply
 from runners.phases.baseline import baseline
 from runners.phases.checkout import environment_of
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 from tests.support.workbench import Workbench
 
 ORDER = WorkOrder(kind="implement", number=1, title="x", body="", requested_by="ada", requested_at="")
@@ -49,7 +49,7 @@ def bench(tmp_path: Path) -> Workbench:
 
 
 def made(bench: Workbench, *commands: str) -> tuple[Job, Scripted]:
-    limits = Limits(wall_s=120)
+    limits = CommandLimits(wall_s=120)
     services = Scripted(
         workspaces=bench.workspaces,
         models=None,  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 from tests.real.projects import Project, commit, git
 from tests.real.trial import attempt
 
@@ -106,7 +106,7 @@ def test_a_project_of_this_shape_needs_no_configuration(shape: str, tmp_path: Pa
         breaks=f"{module}::double",
         test="tests/test_probe.py",
     )
-    trial = attempt(project, tmp_path / "trial", Limits(), write)
+    trial = attempt(project, tmp_path / "trial", CommandLimits(), write)
     assert trial.good, trial
     (counts,) = trial.base.values()
     assert counts.passed, "tests were collected without any configuration"

@@ -25,7 +25,7 @@ from runners.models.roster import Roster
 from runners.models.runtimes import ModelsConfig, RuntimeSpec
 from runners.phases.baseline import baseline
 from runners.phases.verify import verify
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 from runners.verify.claim import MutationSettings
 from runners.verify.verdict import Counts, Verdict
 from tests.real import changes
@@ -79,7 +79,7 @@ class Trial(Frozen):
 def attempt(
     project: Project,
     folder: Path,
-    limits: Limits,
+    limits: CommandLimits,
     make: Callable[[Project, Path], str] = repository,
 ) -> Trial:
     """Try a project, with all that is written below `folder`; never raises for what a project does.
@@ -96,7 +96,7 @@ def attempt(
 
 
 def _attempt(
-    project: Project, folder: Path, limits: Limits, trial: Trial, make: Callable[[Project, Path], str]
+    project: Project, folder: Path, limits: CommandLimits, trial: Trial, make: Callable[[Project, Path], str]
 ) -> Trial:
     shutil.rmtree(folder, ignore_errors=True)
     source = folder / "source"
@@ -191,4 +191,4 @@ def _verdict(project: Project, job: Job, services: Services, head: str) -> Verdi
 
 if __name__ == "__main__":
     chosen = Project.model_validate_json(sys.argv[1])
-    print(attempt(chosen, Path(sys.argv[2]), Limits(wall_s=float(sys.argv[3]))).model_dump_json())
+    print(attempt(chosen, Path(sys.argv[2]), CommandLimits(wall_s=float(sys.argv[3]))).model_dump_json())

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.sandbox.process import CommandResult
 from runners.tools.base import ToolContext
 from tests.support.attacks import Attack
@@ -20,7 +21,7 @@ def workspace(tmp_path: Path) -> Path:
 def guarded(workspace: Path) -> Attack:
     """Run a bash script in the sandbox."""
 
-    def run(script: str, limits: Limits | None = None) -> CommandResult:
+    def run(script: str, limits: CommandLimits | None = None) -> CommandResult:
         return Sandbox(workspace).run(["bash", "-c", script], limits=limits)
 
     return run
@@ -30,7 +31,7 @@ def guarded(workspace: Path) -> Attack:
 def unguarded(workspace: Path) -> Attack:
     """Run the same without one: the control."""
 
-    def run(script: str, limits: Limits | None = None) -> CommandResult:
+    def run(script: str, limits: CommandLimits | None = None) -> CommandResult:
         return Sandbox(workspace, unsafe=True).run(["bash", "-c", script], limits=limits)
 
     return run

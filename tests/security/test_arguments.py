@@ -8,7 +8,8 @@ import pytest
 
 from runners.loop.calls import Caller
 from runners.models.chat import ToolCall
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.tools import FAR_TOOLS, FULL_TOOLS
 from runners.tools.backends.processes import BackgroundCommands
 from runners.tools.base import Tool, ToolContext
@@ -130,7 +131,7 @@ def test_attack_a_tool_that_is_not_there(full: ToolContext, name: str) -> None:
 def test_attack_a_slow_expression_over_a_large_file(full: ToolContext) -> None:
     """Without ripgrep, whose time is linear, Python's engine would try 2^5000 ways."""
     (full.root / "large").write_text("a" * 5000 + "!\n")
-    box = Sandbox(full.root, env={"PATH": "/nowhere"}, limits=Limits(wall_s=2))
+    box = Sandbox(full.root, env={"PATH": "/nowhere"}, limits=CommandLimits(wall_s=2))
     slow = ToolContext(**{**full.__dict__, "sandbox": box})
     stopped = call(slow, "search", pattern="(a|a)*$", path="large")
     assert not stopped.ok and "stopped because it took too long" in stopped.text

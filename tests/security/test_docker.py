@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runners.policy.capabilities import Grants, Policy
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 from runners.tools.backends.containers import Containers
 from runners.tools.base import ToolContext
 from tests.support.containers import BUSYBOX, DOCKERFILE, own_engine
@@ -36,7 +36,7 @@ def ctx(tmp_path: Path, words: tuple[str, ...]) -> Iterator[ToolContext]:
     (made.root / "Dockerfile").write_text(DOCKERFILE)
     (made.root / "locked").write_text("kept")
     read_only = {"/workspace/locked": made.root / "locked"}
-    limits = Limits(wall_s=60, memory_mb=100, processes=40)
+    limits = CommandLimits(wall_s=60, memory_mb=100, processes=40)
     with Containers(words, "01J000000000000000000000AA", made.sandbox, limits, read_only) as containers:
         given = ToolContext(**{**made.__dict__, "resources": (containers,)})
         assert call(given, "docker_build", name="one").ok

@@ -11,7 +11,8 @@ import pytest
 
 from runners.sandbox import bubblewrap, cgroups
 from runners.sandbox import watch as watching
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.sandbox.watch import DiskWatch
 from tests.support.attacks import Attack
 
@@ -54,7 +55,7 @@ def groups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 def test_attack_take_memory_that_no_process_is_charged_for(workspace: Path, kind: str) -> None:
     def run(memory_mb: int, seconds: int) -> str:
         program = PROGRAM.format(kind=KINDS[kind], seconds=seconds)
-        limits = Limits(memory_mb=memory_mb, wall_s=120)
+        limits = CommandLimits(memory_mb=memory_mb, wall_s=120)
         done = Sandbox(workspace, limits=limits).run([sys.executable, "-c", program])
         assert not done.timed_out
         return done.output
@@ -72,14 +73,16 @@ def test_attack_take_memory_in_segments_of_system_v(workspace: Path) -> None:
     )
     run = [sys.executable, "-c", program]
     assert Sandbox(workspace).run(run).output == "True False False\n"
-    assert Sandbox(workspace, limits=Limits(memory_mb=2_000_000)).run(run).output == "True True False\n"
+    assert (
+        Sandbox(workspace, limits=CommandLimits(memory_mb=2_000_000)).run(run).output == "True True False\n"
+    )
 
 
 def test_attack_files_that_take_no_room_until_they_are_read(workspace: Path) -> None:
     run = ["bash", "-c", "truncate -s 900M a b c; sleep ${1:-0}; ls", "-"]
-    narrow = Sandbox(workspace, limits=Limits(disk_mb=1000, wall_s=120)).run([*run, "100"])
+    narrow = Sandbox(workspace, limits=CommandLimits(disk_mb=1000, wall_s=120)).run([*run, "100"])
     assert narrow.disk_full and narrow.disk_mb > 1000
-    assert not Sandbox(workspace, limits=Limits(disk_mb=4000)).run([*run, "0.6"]).disk_full
+    assert not Sandbox(workspace, limits=CommandLimits(disk_mb=4000)).run([*run, "0.6"]).disk_full
 
 
 @pytest.mark.parametrize("place", ["/workspace", "/tmp", "/home/agent", "/dev/shm"])
@@ -90,7 +93,7 @@ def test_attack_make_very_many_files(workspace: Path, place: str) -> None:
         f"mkdir {place}/n; cd {place}/n; seq 2000 | xargs touch; sleep ${{1:-0}}; ls | wc -l",
         "-",
     ]
-    done = Sandbox(workspace, limits=Limits(files=1000, wall_s=120)).run([*run, "100"])
+    done = Sandbox(workspace, limits=CommandLimits(files=1000, wall_s=120)).run([*run, "100"])
     assert done.disk_full and done.disk_files > 1000 and done.disk_mb < 100
     for each in workspace.glob("n/*"):
         each.unlink()

@@ -12,11 +12,12 @@ import pytest
 
 from runners.git.command import GitFailed
 from runners.git.workspaces import Workspaces
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.sandbox.watch import size_of
 from tests.support.waiting import wait_until
 
-SOON = Limits(wall_s=2)
+SOON = CommandLimits(wall_s=2)
 
 
 def running(mark: str) -> int:
@@ -47,9 +48,9 @@ os._exit(0)
 
 def test_attack_fork_bomb(workspace: Path) -> None:
     run = [sys.executable, "-c", BOMB]
-    made = Sandbox(workspace, limits=Limits(processes=100, wall_s=20)).run(run).output.split()
+    made = Sandbox(workspace, limits=CommandLimits(processes=100, wall_s=20)).run(run).output.split()
     assert made and int(made[0]) < 110
-    wide = Sandbox(workspace, limits=Limits(processes=5000, wall_s=60)).run(run).output.split()
+    wide = Sandbox(workspace, limits=CommandLimits(processes=5000, wall_s=60)).run(run).output.split()
     assert wide and int(wide[0]) > 1000  # the control
 
 
@@ -59,39 +60,39 @@ def test_attack_memory_bomb(workspace: Path) -> None:
         "-c",
         "x = bytearray(400_000_000); x[::4096] = b'1' * len(x[::4096]); print('had it')",
     ]
-    small = Sandbox(workspace, limits=Limits(memory_mb=200)).run(run)
+    small = Sandbox(workspace, limits=CommandLimits(memory_mb=200)).run(run)
     assert "had it" not in small.output and small.exit_code != 0
-    assert "had it" in Sandbox(workspace, limits=Limits(memory_mb=2000)).run(run).output
+    assert "had it" in Sandbox(workspace, limits=CommandLimits(memory_mb=2000)).run(run).output
 
 
 FILL = "for n in $(seq 1000); do head -c 2000000 /dev/zero >f$n || exit 1; done; echo full"
 
 
 def test_attack_fill_the_disk_with_many_files(workspace: Path) -> None:
-    done = Sandbox(workspace, limits=Limits(disk_mb=50)).run(["bash", "-c", f"{FILL}; sleep 30"])
+    done = Sandbox(workspace, limits=CommandLimits(disk_mb=50)).run(["bash", "-c", f"{FILL}; sleep 30"])
     assert done.disk_full and done.exit_code is None and done.disk_mb > 50
     for each in workspace.iterdir():
         each.unlink()
-    wide = Sandbox(workspace, limits=Limits(disk_mb=5000)).run(["bash", "-c", f"{FILL}; sleep 0.6"])
+    wide = Sandbox(workspace, limits=CommandLimits(disk_mb=5000)).run(["bash", "-c", f"{FILL}; sleep 0.6"])
     assert "full" in wide.output and not wide.disk_full
 
 
 def test_attack_fill_the_disk_with_one_file(workspace: Path) -> None:
     run = ["bash", "-c", "head -c 50000000 /dev/zero >big; stat -c %s big"]
-    assert "20971520" in Sandbox(workspace, limits=Limits(file_mb=20)).run(run).output
+    assert "20971520" in Sandbox(workspace, limits=CommandLimits(file_mb=20)).run(run).output
     assert "50000000" in Sandbox(workspace).run(run).output
 
 
 @pytest.mark.parametrize("place", ["/tmp", "/home/agent", "/dev/shm"])
 def test_attack_fill_the_memory_through_private_folders(workspace: Path, place: str) -> None:
     run = ["bash", "-c", f"for n in 1 2 3 4; do head -c 10000000 /dev/zero >{place}/$n || echo stopped; done"]
-    assert "stopped" in Sandbox(workspace, limits=Limits(file_mb=20)).run(run).output
+    assert "stopped" in Sandbox(workspace, limits=CommandLimits(file_mb=20)).run(run).output
     assert "stopped" not in Sandbox(workspace).run(run).output
 
 
 def test_attack_a_gigabyte_of_output(workspace: Path) -> None:
     before = max_resident()
-    done = Sandbox(workspace, limits=Limits(wall_s=60)).run(
+    done = Sandbox(workspace, limits=CommandLimits(wall_s=60)).run(
         ["bash", "-c", "head -c 1000000000 /dev/zero | tr '\\0' x"]
     )
     assert done.output_bytes == 1_000_000_000 and len(done.output) < 1_100_000 and done.truncated
@@ -159,7 +160,7 @@ def test_attack_open_too_many_files(workspace: Path) -> None:
         "f = []\ntry:\n    for _ in range(800): f.append(open('/dev/null'))\nexcept OSError: print('stopped')"
     )
     run = [sys.executable, "-c", program]
-    assert Sandbox(workspace, limits=Limits(open_files=100)).run(run).output == "stopped\n"
+    assert Sandbox(workspace, limits=CommandLimits(open_files=100)).run(run).output == "stopped\n"
     assert Sandbox(workspace).run(run).output == ""
 
 
@@ -173,7 +174,9 @@ def test_attack_raise_ones_own_limits(workspace: Path) -> None:
 
 
 def test_attack_spin(workspace: Path) -> None:
-    done = Sandbox(workspace, limits=Limits(cpu_s=1, wall_s=30)).run(["bash", "-c", "while :; do :; done"])
+    done = Sandbox(workspace, limits=CommandLimits(cpu_s=1, wall_s=30)).run(
+        ["bash", "-c", "while :; do :; done"]
+    )
     assert done.exit_code not in (0, None) and not done.timed_out and done.cpu_s < 3
     assert Sandbox(workspace, limits=SOON).run(["bash", "-c", "while :; do :; done"]).timed_out
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.verify import suites
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
@@ -29,7 +30,9 @@ def make(tmp_path: Path, *, unsafe: bool = False) -> tuple[Path, Suites]:
     (root / "test_it.py").write_text(TEST)
 
     def sandbox(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
-        return Sandbox(root, read_only=read_only, writable=writable, limits=Limits(wall_s=30), unsafe=unsafe)
+        return Sandbox(
+            root, read_only=read_only, writable=writable, limits=CommandLimits(wall_s=30), unsafe=unsafe
+        )
 
     return root, Suites(sandbox, features="features")
 
@@ -217,7 +220,7 @@ def test_attack_bring_a_test_runner_that_lies(tmp_path: Path, below: str) -> Non
 
     def sandbox(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
         env = {"PYTHONPATH": "src"}  # as for a repository with that folder
-        return Sandbox(root, read_only=read_only, writable=writable, env=env, limits=Limits(wall_s=30))
+        return Sandbox(root, read_only=read_only, writable=writable, env=env, limits=CommandLimits(wall_s=30))
 
     for run in both(root, Suites(sandbox, features="features")):
         assert run.broken is None, run.broken

@@ -9,7 +9,8 @@ from typing import Any
 from runners.git.command import TreeEntry, commit_on, git, store_blob
 from runners.git.workspaces import Workspaces
 from runners.policy.protected import PROTECTED
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.verify.claim import Claim, MutationSettings
 from runners.verify.gate.gate import Gate
 from runners.verify.look import look
@@ -57,7 +58,7 @@ Files = Mapping[str, str | None]
 def sandboxed_suites(wall_s: float = HANG_S) -> Suites:
     """behave and pytest in sandboxes; each run may take `wall_s` seconds."""
     return Suites(
-        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=wall_s)),
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=CommandLimits(wall_s=wall_s)),
         features="features",
     )
 

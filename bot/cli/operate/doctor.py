@@ -17,7 +17,7 @@ from bot.config.limits import database_urls, load_limits
 from bot.config.models import load_models
 from bot.config.settings import Settings, load_settings
 from bot.config.urls import redis_url
-from bot.installation import CODE, SAID, NEXT_STEP, overwritten
+from bot.installation import CODE, NEXT_STEP, SAID, overwritten
 from bot.storage.database import connect, is_current
 from gherkin.errors import ScenaristError
 from runners.models.roster import Roster

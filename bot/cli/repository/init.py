@@ -21,7 +21,7 @@ from runners.environment.prepare import Environments
 from runners.environment.readiness import judge
 from runners.git.local import bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
 
@@ -59,7 +59,7 @@ def init(
     target = repo / FILE
     if target.exists() and not (force or show):
         raise AlreadyConfigured(f"{target} is there already.")
-    limits = Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+    limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
     typer.echo("Making the environment and running the tests …", err=True)
     found = look(repo, commit, limits, unsafe=settings.unsafe_no_sandbox, registries=settings.registry_hosts)
     text = configuration(found)
@@ -72,7 +72,9 @@ def init(
     typer.echo(f"{target} is written. Commit it to the default branch.", err=True)
 
 
-def look(repo: Path, commit: str, limits: Limits, *, unsafe: bool, registries: Sequence[str] = ()) -> Found:
+def look(
+    repo: Path, commit: str, limits: CommandLimits, *, unsafe: bool, registries: Sequence[str] = ()
+) -> Found:
     """Make the environment of a commit and run its suites; nothing in the repository is touched.
 
     Raises `NotReady` and `EnvironmentBroken` with what is missing, `NoFittingPython`, `ConfigInvalid` and

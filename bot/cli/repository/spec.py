@@ -25,7 +25,7 @@ from runners.git.workspaces import Workspaces
 from runners.loop.services import Services
 from runners.models.roster import Roster
 from runners.phases.specify import specify
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 
 
 class SpecRefused(ScenaristError):
@@ -97,8 +97,8 @@ def specify_issue(issue: Path, repo: Path, base: str, number: int, settings: Set
             models=Roster(models, settings.runtime, keys, settings.state_dir / "profiles"),
             log=_forget,
             artifact=lambda _name: None,
-            limits=Limits(),
-            environments=Environments(workspaces, Limits(), unsafe=False),
+            limits=CommandLimits(),
+            environments=Environments(workspaces, CommandLimits(), unsafe=False),
             cancel=threading.Event(),
         )
         result = specify(job, services)

@@ -20,7 +20,7 @@ from runners.git.command import GitFailed, read_blob
 from runners.git.local import HistoryMissing, bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
 from runners.policy.plaintext import for_terminal
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 from runners.verify.experiments.held_out import read_examples
 from runners.verify.gate.feedback import feedback
 from runners.verify.gate.gate import Gate
@@ -52,7 +52,7 @@ def verify(
     """
     settings = load_settings()
     require_sandbox(settings)
-    limits = Limits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+    limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
     unsafe = settings.unsafe_no_sandbox
     verdict = verify_repository(
         repo, base, head, feature, limits=limits, unsafe=unsafe, examples=_text_of(examples)
@@ -74,7 +74,7 @@ def verify_repository(
     head: str,
     feature: str,
     *,
-    limits: Limits,
+    limits: CommandLimits,
     unsafe: bool,
     examples: str = "",
 ) -> Verdict:

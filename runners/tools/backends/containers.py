@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Self
 
 from runners.policy.refused import Refused
-from runners.sandbox.bubblewrap import WORKSPACE, Limits, Sandbox
+from runners.sandbox.bubblewrap import WORKSPACE, Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.sandbox.process import Capture, CommandResult, Running
 
 _LABEL = "scenarist.run"
@@ -51,7 +52,7 @@ class Containers:
         engine: Sequence[str],
         run_id: str,
         sandbox: Sandbox,
-        limits: Limits,
+        limits: CommandLimits,
         read_only: Mapping[str, Path],
     ) -> None:
         self._engine = tuple(engine)
@@ -218,7 +219,7 @@ class Containers:
         self.close()
 
 
-def call_engine(engine: Sequence[str], words: Sequence[str], limits: Limits) -> CommandResult:
+def call_engine(engine: Sequence[str], words: Sequence[str], limits: CommandLimits) -> CommandResult:
     """Call the container engine; its whole process group ends in time.
 
     Raises `Refused` when it is not there.
@@ -231,7 +232,7 @@ def call_engine(engine: Sequence[str], words: Sequence[str], limits: Limits) -> 
         return running.wait(limits.wall_s, Capture(limits.output_bytes), None)
 
 
-def sweep(engine: Sequence[str], live: Collection[str], limits: Limits) -> list[str]:
+def sweep(engine: Sequence[str], live: Collection[str], limits: CommandLimits) -> list[str]:
     """Remove the containers of runs that are not among `live`, which killed processes left.
 
     Returns their names.

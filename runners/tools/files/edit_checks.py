@@ -11,7 +11,8 @@ from pathlib import Path
 
 from runners.git.workspaces import SHADOW
 from runners.policy.globs import matches
-from runners.sandbox.bubblewrap import WORKSPACE, Limits, Sandbox
+from runners.sandbox.bubblewrap import WORKSPACE, Sandbox
+from runners.sandbox.limits import CommandLimits
 
 _MAX_FILES = 5
 _MAX_SAID = 1500
@@ -37,7 +38,7 @@ class EditChecks:
         self._rules = dict(rules)
         self._before = before
         self._known: dict[tuple[str, str], Counter[str]] = {}
-        self._limits: Limits = sandbox.limits.model_copy(update={"wall_s": _SECONDS})
+        self._limits: CommandLimits = sandbox.limits.model_copy(update={"wall_s": _SECONDS})
 
     def __call__(self, paths: Sequence[str]) -> str:
         """What the commands found, as a part of the answer to the model.

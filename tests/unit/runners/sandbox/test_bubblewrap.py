@@ -15,7 +15,8 @@ import pytest
 
 from runners.sandbox import bubblewrap as sandbox
 from runners.sandbox import cgroups
-from runners.sandbox.bubblewrap import Limits, Sandbox, SandboxFailed, SandboxMissing, available, remedy
+from runners.sandbox.bubblewrap import Sandbox, SandboxFailed, SandboxMissing, available, remedy
+from runners.sandbox.limits import CommandLimits
 from runners.sandbox.process import Capture, Running
 from tests.support.waiting import wait_until
 
@@ -194,7 +195,7 @@ def groups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("unsafe", [False, True])
 def test_a_timeout_ends_the_whole_tree(workspace: Path, unsafe: bool) -> None:
     marker = f"90{uuid.uuid4().int % 10**15:015}"
-    box = Sandbox(workspace, unsafe=unsafe, limits=Limits(wall_s=0.5))
+    box = Sandbox(workspace, unsafe=unsafe, limits=CommandLimits(wall_s=0.5))
     result = bash(box, f"echo begun; sleep {marker} & sleep {marker}")
     assert (result.exit_code, result.timed_out, result.output) == (None, True, "begun\n")
     assert processes_with(marker) == []
@@ -244,7 +245,7 @@ def test_cancelling(workspace: Path) -> None:
 
 
 def test_long_output_is_cut_in_the_middle(workspace: Path) -> None:
-    limits = Limits(output_bytes=1000)
+    limits = CommandLimits(output_bytes=1000)
     result = bash(Sandbox(workspace, limits=limits), "echo first; seq 1000000; echo last")
     assert result.exit_code == 0 and result.truncated
     assert result.output.startswith("first\n1\n") and result.output.endswith("\n1000000\nlast\n")
@@ -275,27 +276,27 @@ FORKS = (
 @pytest.mark.parametrize(
     ("limits", "program", "harmless"),
     [
-        (Limits(processes=30), FORKS, lambda out: int(out) == 60),
-        (Limits(memory_mb=100), "b = bytearray(300 << 20); print('got')", lambda out: out == "got\n"),
+        (CommandLimits(processes=30), FORKS, lambda out: int(out) == 60),
+        (CommandLimits(memory_mb=100), "b = bytearray(300 << 20); print('got')", lambda out: out == "got\n"),
         (
-            Limits(file_mb=1),
+            CommandLimits(file_mb=1),
             "open('f', 'wb').write(bytes(2 << 20)); print('got')",
             lambda out: out == "got\n",
         ),
         (
-            Limits(open_files=20),
+            CommandLimits(open_files=20),
             "f = [open('/dev/null') for _ in range(50)]; print('got')",
             lambda o: o == "got\n",
         ),
         (
-            Limits(cpu_s=1),
+            CommandLimits(cpu_s=1),
             "import time\nwhile time.process_time() < 1.5: pass\nprint('got')",
             lambda out: out == "got\n",
         ),
     ],
     ids=["processes", "memory", "file", "files", "cpu"],
 )
-def test_limits(workspace: Path, limits: Limits, program: str, harmless) -> None:
+def test_limits(workspace: Path, limits: CommandLimits, program: str, harmless) -> None:
     command = ["python", "-c", program]
     free = Sandbox(workspace).run(command)
     assert free.exit_code == 0 and harmless(free.output)
@@ -305,8 +306,8 @@ def test_limits(workspace: Path, limits: Limits, program: str, harmless) -> None
 
 def test_private_folders_are_bounded(workspace: Path) -> None:
     fill = "head -c 1M /dev/zero > /tmp/a && head -c 1M /dev/zero > /tmp/b"
-    assert bash(Sandbox(workspace, limits=Limits(file_mb=4)), fill).exit_code == 0
-    assert bash(Sandbox(workspace, limits=Limits(file_mb=1)), fill).exit_code != 0
+    assert bash(Sandbox(workspace, limits=CommandLimits(file_mb=4)), fill).exit_code == 0
+    assert bash(Sandbox(workspace, limits=CommandLimits(file_mb=1)), fill).exit_code != 0
 
 
 @pytest.mark.needs("control groups")
@@ -324,7 +325,7 @@ def test_no_control_group_is_left(workspace: Path) -> None:
         gone.mkdir()
         theirs.mkdir()
         try:
-            bash(Sandbox(workspace, limits=Limits(wall_s=1)), "sleep 60 & sleep 60")
+            bash(Sandbox(workspace, limits=CommandLimits(wall_s=1)), "sleep 60 & sleep 60")
             assert not list(parent.glob(f"scenarist-*-{os.getpid()}-*"))
             assert not gone.exists()
             assert theirs.exists()

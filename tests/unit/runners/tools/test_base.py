@@ -8,7 +8,8 @@ from pydantic import Field
 from gherkin.errors import ScenaristError
 from runners.models.chat import ToolCall
 from runners.policy.plaintext import cut_middle
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.tools import EDIT_TOOLS, FULL_TOOLS, READ_TOOLS
 from runners.tools.base import Arguments, Toolbox, ToolContext, ToolResult, tool
 from tests.support.tool_context import call, context
@@ -156,7 +157,7 @@ def test_shell_is_stopped(ctx: ToolContext) -> None:
 def test_shell_cannot_have_more_time_than_the_sandbox(tmp_path: Path) -> None:
     box = tmp_path / "box"
     box.mkdir()
-    ctx = context(tmp_path, sandbox=Sandbox(box, limits=Limits(wall_s=1)))
+    ctx = context(tmp_path, sandbox=Sandbox(box, limits=CommandLimits(wall_s=1)))
     assert "stopped after 1 s" in call(ctx, "shell", command="sleep 600", timeout_s=600).text
     assert not call(ctx, "shell", command="true", timeout_s=601).ok
 

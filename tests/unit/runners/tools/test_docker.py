@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runners.policy.capabilities import Grants, Policy
-from runners.sandbox.bubblewrap import Limits
+from runners.sandbox.limits import CommandLimits
 from runners.tools.backends.containers import Containers, sweep
 from runners.tools.base import ToolContext
 from tests.support.containers import BUSYBOX, DOCKERFILE, own_engine
@@ -34,7 +34,7 @@ def ctx(tmp_path: Path, words: tuple[str, ...]) -> Iterator[ToolContext]:
     made = context(tmp_path, policy=policy)
     shutil.copy(BUSYBOX, made.root / "busybox")
     (made.root / "Dockerfile").write_text(DOCKERFILE)
-    with Containers(words, RUN, made.sandbox, Limits(wall_s=60, memory_mb=200), {}) as containers:
+    with Containers(words, RUN, made.sandbox, CommandLimits(wall_s=60, memory_mb=200), {}) as containers:
         yield ToolContext(**{**made.__dict__, "resources": (containers,)})
     left = subprocess.run([*words, "ps", "--all", "--quiet"], capture_output=True, text=True).stdout
     images = subprocess.run([*words, "images", "--all", "--quiet"], capture_output=True, text=True).stdout
@@ -91,14 +91,14 @@ def test_a_killed_runs_containers_are_swept(ctx: ToolContext, words: tuple[str, 
     started = call(
         ctx, "docker_run", image="built/one", command=["/bin/busybox", "sleep", "60"], background=True
     )
-    assert sweep(words, [RUN], Limits()) == []
-    assert sweep(words, ["01J0000000000000000000RUN2"], Limits()) == [started.data["name"]]
+    assert sweep(words, [RUN], CommandLimits()) == []
+    assert sweep(words, ["01J0000000000000000000RUN2"], CommandLimits()) == [started.data["name"]]
     assert call(ctx, "docker_ps").text == "Exit code 0."
 
 
 def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
     made = context(tmp_path)
-    containers = Containers(("docker-that-is-not-there",), RUN, made.sandbox, Limits(), {})
+    containers = Containers(("docker-that-is-not-there",), RUN, made.sandbox, CommandLimits(), {})
     policy = Policy(role="full", repository=Grants(allow=("docker.*",)))
     ctx = ToolContext(**{**made.__dict__, "policy": policy, "resources": (containers,)})
     assert "is not installed on this machine" in call(ctx, "docker_ps").text

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.verify.suites.collector import Collector
 from runners.verify.suites.foreign import PRESETS, TestSuite, Unreadable, read_results
 from runners.verify.suites.run import SuiteRun, unique
@@ -149,7 +150,7 @@ def run(tmp_path: Path) -> Run:
     )
     (root / "test_broken.py").write_text("import nowhere\n")
     suites = Suites(
-        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=20)),
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=CommandLimits(wall_s=20)),
         features="features",
     )
     return lambda suite: suites.foreign(suite, root)
@@ -187,7 +188,7 @@ def test_results_that_mean_nothing_are_told(
     run: Run, command: str, fault: str, words: str, tmp_path: Path
 ) -> None:
     suites = Suites(
-        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=Limits(wall_s=5)),
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=CommandLimits(wall_s=5)),
         features="features",
     )
     done = suites.foreign(TestSuite(name="own", command=command), tmp_path / "tree")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runners.sandbox.bubblewrap import Limits, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.limits import CommandLimits
 from runners.tools.base import ToolContext
 from tests.support.tool_context import call, context
 
@@ -141,7 +142,7 @@ def test_search_is_bounded(engine: ToolContext) -> None:
 
 def test_a_pattern_that_takes_for_ever_is_stopped(ctx: ToolContext) -> None:
     (ctx.root / "trap").write_text("a" * 60 + "\n")
-    sandbox = Sandbox(ctx.root, env={"PATH": "/nowhere"}, limits=Limits(wall_s=1))
+    sandbox = Sandbox(ctx.root, env={"PATH": "/nowhere"}, limits=CommandLimits(wall_s=1))
     result = call(context_with(ctx, sandbox), "search", pattern="(a+)+$(?<=b)", path="trap")
     assert not result.ok and "took too long" in result.text
 

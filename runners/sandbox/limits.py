@@ -1,0 +1,66 @@
+"""What one command may use, and how the kernel is told."""
+
+import resource
+import shutil
+
+from pydantic import Field
+
+from gherkin.values import Frozen
+
+
+class CommandLimits(Frozen):
+    """What one command may use.
+
+    `wall_s` and `cpu_s` are seconds (`cpu_s` for each process). `memory_mb` (MiB) bounds the private memory
+    of each process, and the private and shared memory of all of them together. `processes` counts threads
+    too. `file_mb` (MiB) bounds each file, and each of the private /tmp, home and /dev/shm. `output_bytes` is
+    how much output is kept. `disk_mb` (MiB) bounds the workspace with what else is writable, and `files` the
+    number of files and folders there and in the private folders.
+    """
+
+    wall_s: float = Field(default=120.0, gt=0)
+    cpu_s: float = Field(default=300.0, gt=0)
+    memory_mb: int = Field(default=4096, gt=0)
+    processes: int = Field(default=512, gt=0)
+    file_mb: int = Field(default=1024, gt=0)
+    open_files: int = Field(default=1024, gt=0)
+    output_bytes: int = Field(default=1_000_000, gt=0)
+    disk_mb: float = Field(default=4096, gt=0)
+    files: int = Field(default=500_000, gt=0)
+
+
+def _rlimits(limits: CommandLimits) -> dict[str, tuple[int, int]]:
+    """The limits of each process: name -> (number, value).
+
+    RLIMIT_DATA and not RLIMIT_AS: address space that is only reserved, as many runtimes do, costs nothing.
+    """
+    wanted = {
+        "cpu": (resource.RLIMIT_CPU, max(1, round(limits.cpu_s))),
+        "data": (resource.RLIMIT_DATA, limits.memory_mb << 20),
+        "fsize": (resource.RLIMIT_FSIZE, limits.file_mb << 20),
+        "nofile": (resource.RLIMIT_NOFILE, limits.open_files),
+        "core": (resource.RLIMIT_CORE, 0),
+    }
+    return {name: (number, _at_most(number, value)) for name, (number, value) in wanted.items()}
+
+
+def _at_most(number: int, value: int) -> int:
+    hard = resource.getrlimit(number)[1]
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+def prlimit_words(limits: CommandLimits) -> list[str]:
+    """Words that, put before a command, limit it: where there is nobody who could do it from outside."""
+    options = [f"--{name}={value}" for name, (_, value) in _rlimits(limits).items()]
+    return [shutil.which("prlimit") or "prlimit", *options]
+
+
+def limit_process(pid: int, limits: CommandLimits) -> None:
+    """Limit a process that has not begun yet, and with it all that it starts. Raises `OSError`.
+
+    The kernel counts processes for the user namespace alone it lives in (Linux 5.14; before, for the whole
+    account).
+    """
+    processes = _at_most(resource.RLIMIT_NPROC, limits.processes)
+    for number, value in (*_rlimits(limits).values(), (resource.RLIMIT_NPROC, processes)):
+        resource.prlimit(pid, number, (value, value))
