@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal, TypeVar
 
 import pydantic_core
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from bot.forges.events import (
     Commented,
@@ -22,88 +22,12 @@ from bot.forges.events import (
     ReviewSubmitted,
     Withdrawn,
 )
-from bot.forges.forge import Account, Repo
 from bot.forges.github.access import ACCESS_EVENTS, access_event
+from bot.forges.github.hook_payloads import Comment, Issue, Payload, Pull
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
 
 BRANCH_PREFIX = "agent/"
 T = TypeVar("T")
-
-
-class _Account(BaseModel):
-    id: int
-    login: str
-
-    def neutral(self) -> Account:
-        return Account(id=self.id, login=self.login)
-
-
-class _Repository(BaseModel):
-    full_name: str
-
-
-class _Installation(BaseModel):
-    id: int
-
-
-class _Label(BaseModel):
-    name: str
-
-
-class _Issue(BaseModel):
-    number: int
-    title: str
-    body: str | None = None
-    updated_at: str = ""
-    # There is one when the issue is the conversation of a pull request.
-    pull_request: dict[str, object] | None = None
-
-
-class _Head(BaseModel):
-    ref: str
-    repo: _Repository | None = None
-
-
-class _Pull(BaseModel):
-    number: int
-    title: str
-    head: _Head
-
-
-class _Review(BaseModel):
-    id: int
-    state: str = ""
-    body: str | None = None
-    submitted_at: str | None = None
-
-
-class _Comment(BaseModel):
-    id: int
-    user: _Account | None = None
-    pull_request_review_id: int | None = None
-    body: str | None = None
-    created_at: str = ""
-
-
-class _Payload(BaseModel):
-    """What all three events share; which of the rest is there depends on the event."""
-
-    action: str = ""
-    sender: _Account
-    repository: _Repository
-    installation: _Installation | None = None
-    label: _Label | None = None
-    issue: _Issue | None = None
-    pull_request: _Pull | None = None
-    review: _Review | None = None
-    comment: _Comment | None = None
-
-    @property
-    def repo(self) -> Repo:
-        return Repo(
-            full_name=self.repository.full_name,
-            installation=self.installation.id if self.installation else 0,
-        )
 
 
 _WANTED = frozenset(
@@ -161,7 +85,7 @@ def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> 
     if event not in _WANTED:
         _require_json(body)
         return Ignored(reason="event not used")
-    payload = _read(lambda: _Payload.model_validate_json(body))
+    payload = _read(lambda: Payload.model_validate_json(body))
     if event == "issues":
         return _issue(payload, trigger_label, spec_label)
     if event == "issue_comment":
@@ -187,7 +111,7 @@ def _require_json(body: bytes) -> None:
         raise PayloadInvalid(f"body: {error}") from None
 
 
-def _issue(payload: _Payload, trigger_label: str, spec_label: str) -> Event | Ignored:
+def _issue(payload: Payload, trigger_label: str, spec_label: str) -> Event | Ignored:
     if payload.action not in ("labeled", "unlabeled", *_GONE):
         return Ignored(reason="action not used")
     if payload.issue is None:
@@ -213,7 +137,7 @@ def _issue(payload: _Payload, trigger_label: str, spec_label: str) -> Event | Ig
     )
 
 
-def _issue_comment(payload: _Payload, trigger_label: str) -> Event | Ignored:
+def _issue_comment(payload: Payload, trigger_label: str) -> Event | Ignored:
     if payload.action not in ("created", "edited"):
         return Ignored(reason="action not used")
     if payload.issue is None or payload.comment is None:
@@ -234,7 +158,7 @@ def _issue_comment(payload: _Payload, trigger_label: str) -> Event | Ignored:
     )
 
 
-def _edited(payload: _Payload, issue: _Issue, comment: _Comment) -> Event | Ignored:
+def _edited(payload: Payload, issue: Issue, comment: Comment) -> Event | Ignored:
     """Only scenarios in somebody else's comment are of interest: a maintainer corrects the bot's."""
     own = comment.user is None or comment.user.id == payload.sender.id
     if (
@@ -254,13 +178,13 @@ def _edited(payload: _Payload, issue: _Issue, comment: _Comment) -> Event | Igno
     )
 
 
-def _withdrawn(payload: _Payload, kind: Literal["issue", "pull"], number: int, reason: str) -> Withdrawn:
+def _withdrawn(payload: Payload, kind: Literal["issue", "pull"], number: int, reason: str) -> Withdrawn:
     return Withdrawn(
         repo=payload.repo, kind=kind, number=number, reason=reason, sender=payload.sender.neutral()
     )
 
 
-def _pull(payload: _Payload) -> Event | Ignored:
+def _pull(payload: Payload) -> Event | Ignored:
     if payload.action != "closed":
         return Ignored(reason="action not used")
     pull = _of_bot_branch(payload)
@@ -269,7 +193,7 @@ def _pull(payload: _Payload) -> Event | Ignored:
     return _withdrawn(payload, "pull", pull.number, "the pull request was closed")
 
 
-def _of_bot_branch(payload: _Payload) -> _Pull | Ignored:
+def _of_bot_branch(payload: Payload) -> Pull | Ignored:
     pull = payload.pull_request
     if pull is None:
         raise PayloadInvalid("pull_request is required")
@@ -280,7 +204,7 @@ def _of_bot_branch(payload: _Payload) -> _Pull | Ignored:
     return pull
 
 
-def _review(payload: _Payload) -> Event | Ignored:
+def _review(payload: Payload) -> Event | Ignored:
     if payload.action != "submitted":
         return Ignored(reason="action not used")
     pull = _of_bot_branch(payload)
@@ -302,7 +226,7 @@ def _review(payload: _Payload) -> Event | Ignored:
     )
 
 
-def _comment(payload: _Payload) -> Event | Ignored:
+def _comment(payload: Payload) -> Event | Ignored:
     if payload.action != "created":
         return Ignored(reason="action not used")
     pull = _of_bot_branch(payload)

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from bot.forges.events import (
     Commented,
@@ -21,99 +21,13 @@ from bot.forges.events import (
     ReviewCommented,
     Withdrawn,
 )
-from bot.forges.forge import Account, Repo
+from bot.forges.forge import Account
+from bot.forges.gitlab.hook_payloads import Attributes, Issue, Label, LabelChange, MergeRequest, Payload
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
 
 BRANCH_PREFIX = "agent/"
 _TOLERANCE_S = 300  # the Standard Webhooks specification: https://www.standardwebhooks.com/
 _KEY_PREFIX = "whsec_"
-
-
-class _User(BaseModel):
-    # Older versions send no id: the adapter then looks the account up by its name.
-    id: int = 0
-    username: str = ""
-
-    def neutral(self) -> Account:
-        return Account(id=self.id, login=self.username)
-
-
-class _Project(BaseModel):
-    path_with_namespace: str
-
-
-class _Label(BaseModel):
-    title: str
-
-
-class _LabelChange(BaseModel):
-    previous: list[_Label] = []
-    current: list[_Label] = []
-
-
-class _Changes(BaseModel):
-    labels: _LabelChange | None = None
-
-
-class _Issue(BaseModel):
-    iid: int
-    title: str = ""
-    description: str | None = None
-
-
-class _MergeRequest(BaseModel):
-    iid: int
-    title: str = ""
-    source_branch: str = ""
-    source_project_id: int | None = None
-    target_project_id: int | None = None
-
-
-class _Attributes(BaseModel):
-    """Of an issue, a merge request or a note: which fields are there depends on the event."""
-
-    id: int | None = None
-    iid: int | None = None
-    action: str | None = None
-    title: str = ""
-    description: str | None = None
-    updated_at: str = ""
-    created_at: str = ""
-    confidential: bool | None = None
-    note: str | None = None
-    noteable_type: str = ""
-    type: str | None = None
-    discussion_id: str | None = None
-    author_id: int | None = None
-    system: bool = False
-    internal: bool = False
-    source_branch: str = ""
-    source_project_id: int | None = None
-    target_project_id: int | None = None
-
-
-class _Payload(BaseModel):
-    object_kind: str = ""
-    event_type: str = ""
-    user: _User | None = None
-    project: _Project | None = None
-    object_attributes: _Attributes = _Attributes()
-    labels: list[_Label] = []
-    changes: _Changes = _Changes()
-    issue: _Issue | None = None
-    merge_request: _MergeRequest | None = None
-
-    @property
-    def repo(self) -> Repo:
-        if self.project is None:
-            raise PayloadInvalid("project is required")
-        return Repo(full_name=self.project.path_with_namespace)
-
-    @property
-    def sender(self) -> Account:
-        if self.user is None:
-            raise PayloadInvalid("user is required")
-        return self.user.neutral()
 
 
 class GitLabReceiver:
@@ -150,7 +64,7 @@ class GitLabReceiver:
     def read(self, event: str, body: bytes) -> Event | Ignored:
         """Read one delivery. Raises `PayloadInvalid`."""
         try:
-            payload = _Payload.model_validate_json(body)
+            payload = Payload.model_validate_json(body)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -165,7 +79,7 @@ class GitLabReceiver:
             return self._merge_request(payload)
         return Ignored(reason="event not used")
 
-    def _issue(self, payload: _Payload) -> Event | Ignored:
+    def _issue(self, payload: Payload) -> Event | Ignored:
         issue = payload.object_attributes
         if issue.iid is None:
             raise PayloadInvalid("object_attributes.iid is required")
@@ -173,7 +87,7 @@ class GitLabReceiver:
             return Ignored(reason="a confidential issue or note")
         if issue.action == "close":
             return _withdrawn(payload, "issue", issue.iid, "the issue was closed")
-        changed = payload.changes.labels or _LabelChange()
+        changed = payload.changes.labels or LabelChange()
         before, now = _titles(changed.previous), _titles(changed.current)
         added = (
             _titles(payload.labels)
@@ -196,7 +110,7 @@ class GitLabReceiver:
             return _withdrawn(payload, "issue", issue.iid, "the label was taken off")
         return Ignored(reason="action not used")
 
-    def _note(self, payload: _Payload) -> Event | Ignored:
+    def _note(self, payload: Payload) -> Event | Ignored:
         note = payload.object_attributes
         if note.id is None:
             raise PayloadInvalid("object_attributes.id is required")
@@ -213,7 +127,7 @@ class GitLabReceiver:
             return _review_comment(payload, payload.merge_request, note)
         return self._commented(payload, note)
 
-    def _commented(self, payload: _Payload, note: _Attributes) -> Commented:
+    def _commented(self, payload: Payload, note: Attributes) -> Commented:
         subject = payload.issue or payload.merge_request
         assert subject is not None  # noqa: S101 - the caller has looked
         return Commented(
@@ -229,7 +143,7 @@ class GitLabReceiver:
             text=(payload.issue.description or "") if payload.issue is not None else "",
         )
 
-    def _merge_request(self, payload: _Payload) -> Event | Ignored:
+    def _merge_request(self, payload: Payload) -> Event | Ignored:
         request = payload.object_attributes
         if request.iid is None:
             raise PayloadInvalid("object_attributes.iid is required")
@@ -242,7 +156,7 @@ class GitLabReceiver:
         return _withdrawn(payload, "pull", request.iid, "the pull request was closed")
 
 
-def _review_comment(payload: _Payload, request: _MergeRequest, note: _Attributes) -> Event | Ignored:
+def _review_comment(payload: Payload, request: MergeRequest, note: Attributes) -> Event | Ignored:
     if not request.source_branch.startswith(BRANCH_PREFIX):
         return Ignored(reason="not a branch of ours")
     if request.source_project_id != request.target_project_id:
@@ -259,7 +173,7 @@ def _review_comment(payload: _Payload, request: _MergeRequest, note: _Attributes
     )
 
 
-def _edited(payload: _Payload, issue: _Issue, note: _Attributes) -> Event | Ignored:
+def _edited(payload: Payload, issue: Issue, note: Attributes) -> Event | Ignored:
     """Only scenarios in somebody else's note are of interest: a maintainer corrects the bot's."""
     sender = payload.sender
     if "```gherkin" not in (note.note or "") or note.author_id in (None, sender.id):
@@ -274,11 +188,11 @@ def _edited(payload: _Payload, issue: _Issue, note: _Attributes) -> Event | Igno
     )
 
 
-def _withdrawn(payload: _Payload, kind: Literal["issue", "pull"], number: int, reason: str) -> Withdrawn:
+def _withdrawn(payload: Payload, kind: Literal["issue", "pull"], number: int, reason: str) -> Withdrawn:
     return Withdrawn(repo=payload.repo, kind=kind, number=number, reason=reason, sender=payload.sender)
 
 
-def _titles(labels: Sequence[_Label]) -> list[str]:
+def _titles(labels: Sequence[Label]) -> list[str]:
     return [label.title for label in labels]
 
 

@@ -1,0 +1,81 @@
+"""The parts of GitHub's webhook payloads that the bot uses; everything else is ignored."""
+
+from pydantic import BaseModel
+
+from bot.forges import forge
+
+
+class Account(BaseModel):
+    id: int
+    login: str
+
+    def neutral(self) -> forge.Account:
+        return forge.Account(id=self.id, login=self.login)
+
+
+class Repository(BaseModel):
+    full_name: str
+
+
+class Installation(BaseModel):
+    id: int
+
+
+class Label(BaseModel):
+    name: str
+
+
+class Issue(BaseModel):
+    number: int
+    title: str
+    body: str | None = None
+    updated_at: str = ""
+    # There is one when the issue is the conversation of a pull request.
+    pull_request: dict[str, object] | None = None
+
+
+class Head(BaseModel):
+    ref: str
+    repo: Repository | None = None
+
+
+class Pull(BaseModel):
+    number: int
+    title: str
+    head: Head
+
+
+class Review(BaseModel):
+    id: int
+    state: str = ""
+    body: str | None = None
+    submitted_at: str | None = None
+
+
+class Comment(BaseModel):
+    id: int
+    user: Account | None = None
+    pull_request_review_id: int | None = None
+    body: str | None = None
+    created_at: str = ""
+
+
+class Payload(BaseModel):
+    """What all three events share; which of the rest is there depends on the event."""
+
+    action: str = ""
+    sender: Account
+    repository: Repository
+    installation: Installation | None = None
+    label: Label | None = None
+    issue: Issue | None = None
+    pull_request: Pull | None = None
+    review: Review | None = None
+    comment: Comment | None = None
+
+    @property
+    def repo(self) -> forge.Repo:
+        return forge.Repo(
+            full_name=self.repository.full_name,
+            installation=self.installation.id if self.installation else 0,
+        )

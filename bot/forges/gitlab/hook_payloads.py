@@ -1,0 +1,96 @@
+"""The parts of GitLab's webhook payloads that the bot uses; everything else is ignored.
+
+https://docs.gitlab.com/user/project/integrations/webhook_events/
+"""
+
+from pydantic import BaseModel
+
+from bot.forges.forge import Account, Repo
+from bot.forges.receiver import PayloadInvalid
+
+
+class User(BaseModel):
+    # Older versions send no id: the adapter then looks the account up by its name.
+    id: int = 0
+    username: str = ""
+
+    def neutral(self) -> Account:
+        return Account(id=self.id, login=self.username)
+
+
+class Project(BaseModel):
+    path_with_namespace: str
+
+
+class Label(BaseModel):
+    title: str
+
+
+class LabelChange(BaseModel):
+    previous: list[Label] = []
+    current: list[Label] = []
+
+
+class Changes(BaseModel):
+    labels: LabelChange | None = None
+
+
+class Issue(BaseModel):
+    iid: int
+    title: str = ""
+    description: str | None = None
+
+
+class MergeRequest(BaseModel):
+    iid: int
+    title: str = ""
+    source_branch: str = ""
+    source_project_id: int | None = None
+    target_project_id: int | None = None
+
+
+class Attributes(BaseModel):
+    """Of an issue, a merge request or a note: which fields are there depends on the event."""
+
+    id: int | None = None
+    iid: int | None = None
+    action: str | None = None
+    title: str = ""
+    description: str | None = None
+    updated_at: str = ""
+    created_at: str = ""
+    confidential: bool | None = None
+    note: str | None = None
+    noteable_type: str = ""
+    type: str | None = None
+    discussion_id: str | None = None
+    author_id: int | None = None
+    system: bool = False
+    internal: bool = False
+    source_branch: str = ""
+    source_project_id: int | None = None
+    target_project_id: int | None = None
+
+
+class Payload(BaseModel):
+    object_kind: str = ""
+    event_type: str = ""
+    user: User | None = None
+    project: Project | None = None
+    object_attributes: Attributes = Attributes()
+    labels: list[Label] = []
+    changes: Changes = Changes()
+    issue: Issue | None = None
+    merge_request: MergeRequest | None = None
+
+    @property
+    def repo(self) -> Repo:
+        if self.project is None:
+            raise PayloadInvalid("project is required")
+        return Repo(full_name=self.project.path_with_namespace)
+
+    @property
+    def sender(self) -> Account:
+        if self.user is None:
+            raise PayloadInvalid("user is required")
+        return self.user.neutral()
