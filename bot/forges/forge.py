@@ -6,7 +6,7 @@ read back after an ambiguous failure.
 
 import re
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from pydantic import Field
 
@@ -15,7 +15,9 @@ from gherkin.values import Frozen
 
 # What a number belongs to. On GitHub issues and pull requests share their numbers, on GitLab they do not.
 Subject = Literal["issue", "pull"]
-Permission = Literal["none", "read", "write", "admin"]
+# From the least to the most: each may do what those before it may.
+Permission = Literal["none", "read", "write", "maintain", "admin"]
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 CheckState = Literal["queued", "in_progress", "success", "failure", "neutral", "cancelled"]
 
 
@@ -66,8 +68,20 @@ class Pull(Frozen):
     draft: bool = False
 
 
+class Label(Frozen):
+    """A label as it is made where the repository has none of that name; `color` is six hex digits."""
+
+    name: str
+    color: str
+    description: str
+
+
 class ReviewComment(Frozen):
-    """One comment of a review thread. `thread` is the id of the thread's first comment."""
+    """One comment of a review thread. `thread` is the id of the thread's first comment.
+
+    `start` is the first line of the remark where it covers several, up to `line`. `commit` is the commit in
+    which the lines are; empty where they are not in the file any more, or only in the old version of it.
+    """
 
     id: int
     thread: int
@@ -75,6 +89,8 @@ class ReviewComment(Frozen):
     body: str
     path: str
     line: int | None = None
+    start: int | None = None
+    commit: str = ""
     created_at: str = ""
     updated_at: str = ""
     review: int | None = None
@@ -135,6 +151,10 @@ class Forge(Protocol):
         """The account's present right on `repo`, asked at the moment of use."""
         ...
 
+    def in_team(self, repo: Repo, account: Account, team: str) -> bool:
+        """Whether the account belongs to `team`: a team's slug on GitHub, a group's path on GitLab."""
+        ...
+
     def issue(self, repo: Repo, number: int) -> Issue: ...
 
     def comments(self, repo: Repo, number: int, *, on: Subject = "issue") -> list[Comment]:
@@ -173,6 +193,10 @@ class Forge(Protocol):
         """
         ...
 
+    def set_ready(self, repo: Repo, number: int) -> None:
+        """Make a draft pull request ready for review; nothing happens to one that is."""
+        ...
+
     def upsert_check(self, repo: Repo, check: Check) -> int:
         """Create or update the check run `check.name` on `check.head_sha`; returns its id."""
         ...
@@ -187,8 +211,33 @@ class Forge(Protocol):
         """Answer in the thread, once per `marker` (which `body` must contain); returns the comment's id."""
         ...
 
+    def resolve_thread(self, repo: Repo, pull: int, thread: int) -> bool:
+        """Mark a review thread as resolved; return False where the forge does not let the bot do so."""
+        ...
+
+    def react(
+        self, repo: Repo, number: int, comment: int | None, *, on: Subject, in_thread: bool = False
+    ) -> None:
+        """Put an 👀 on a comment, or without one on the issue or pull request itself, once.
+
+        `in_thread` says that the comment is one of a review thread.
+        """
+        ...
+
+    def put_label(self, repo: Repo, number: int, label: Label, *, on: Subject) -> None:
+        """Put a label on an issue or pull request; it is made where the repository has none of that name."""
+        ...
+
+    def drop_label(self, repo: Repo, number: int, label: str, *, on: Subject) -> None:
+        """Take a label off; nothing happens where it is not on."""
+        ...
+
     def is_ours(self, repo: Repo, account: Account) -> bool:
         """Whether the account is the bot itself, by id."""
+        ...
+
+    def login(self, repo: Repo) -> str:
+        """The login of the bot's own account, by which people mention it."""
         ...
 
 

@@ -24,7 +24,7 @@ from gherkin.values import Frozen
 from runners.contract.events import Instructed
 from runners.contract.workorder import OrderComment, OrderThread, WorkOrder
 
-_MAY_TRIGGER: frozenset[Permission] = frozenset({"write", "admin"})
+_MAY_TRIGGER: frozenset[Permission] = frozenset({"write", "maintain", "admin"})
 
 # A forge stamps a review and its comments one after the other.
 _SAME_MOMENT = timedelta(seconds=5)

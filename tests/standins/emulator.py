@@ -7,6 +7,7 @@ carries what is pushed over with the emulator's git data API, where equal conten
 
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,8 +30,9 @@ _REQUESTS, _TOKENS = 4500, 100
 WHEN = "2026-11-01T10:00:00Z"
 
 
+@cache
 def make_key() -> str:
-    """A fresh private key for an App (PEM)."""
+    """A private key for the App (PEM); one a process, since githubkit keeps an App's JWT for the process."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
         serialization.Encoding.PEM,

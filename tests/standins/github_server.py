@@ -119,6 +119,9 @@ class GitHubServer(LoopbackServer):
         self.checks: dict[int, dict[str, Any]] = {}
         self.reviews: dict[int, dict[str, Any]] = {}
         self.review_comments: dict[int, dict[str, Any]] = {}
+        self.reactions: set[tuple[int, str]] = set()
+        self.labels: dict[str, dict[str, str]] = {}
+        self.resolved: set[int] = set()  # the first comments of the threads that are resolved
         self.requests: list[tuple[str, str, int]] = []
         self.violations: list[str] = []
         self.largest_page = 100
@@ -223,6 +226,9 @@ class GitHubServer(LoopbackServer):
                 "body": text,
                 "path": path,
                 "line": line,
+                "start_line": None,
+                "side": "RIGHT",
+                "commit_id": self.pulls[pull]["sha"],
                 "pull_request_review_id": review,
                 "pull": pull,
                 "created_at": now(),
@@ -374,6 +380,8 @@ class GitHubServer(LoopbackServer):
     def _answer(
         self, method: str, path: str, query: str, raw: bytes, authorization: str, headers: dict[str, str]
     ) -> tuple[int, Any]:
+        if path == "/graphql":
+            return self._graphql(json.loads(raw), authorization)
         operation = self._api.operation(method, path)
         try:
             body = json.loads(raw) if raw else {}
@@ -490,6 +498,13 @@ class GitHubServer(LoopbackServer):
             ("GET", R + "/issues/{number}/comments", "issues:read", self._list_comments),
             ("POST", R + "/issues/{number}/comments", "issues:write", self._create_comment),
             ("PATCH", R + "/issues/comments/{comment}", "issues:write", self._update_comment),
+            ("POST", R + "/issues/{number}/reactions", "issues:write", self._react_to_issue),
+            ("POST", R + "/issues/comments/{comment}/reactions", "issues:write", self._react),
+            ("POST", R + "/pulls/comments/{comment}/reactions", "pull_requests:write", self._react),
+            ("GET", R + "/labels/{label}", "issues:read", self._get_label),
+            ("POST", R + "/labels", "issues:write", self._create_label),
+            ("POST", R + "/issues/{number}/labels", "issues:write", self._put_labels),
+            ("DELETE", R + "/issues/{number}/labels/{label}", "issues:write", self._drop_label),
             ("GET", R + "/pulls", "pull_requests:read", self._list_pulls),
             ("POST", R + "/pulls", "pull_requests:write", self._create_pull),
             ("GET", R + "/pulls/{number}", "pull_requests:read", self._get_pull),
@@ -692,6 +707,7 @@ class GitHubServer(LoopbackServer):
         return {
             **template,
             "number": number,
+            "node_id": f"PR_{number}",
             "title": pull["title"],
             "body": pull["body"],
             "state": pull["state"],
@@ -838,6 +854,99 @@ class GitHubServer(LoopbackServer):
             check["status"] = "completed"
         check |= {key: output[key] for key in ("title", "summary") if key in output}
         check["annotations"] = [*check["annotations"], *output.get("annotations", [])]
+
+    # -- reactions, labels, GraphQL --------------------------------------------------------------------
+
+    def _react_to_issue(self, call: Call, number: str) -> tuple[int, Any]:
+        return self._reacted(call, (self.issues | self.pulls).get(int(number)), int(number))
+
+    def _react(self, call: Call, comment: str) -> tuple[int, Any]:
+        found = self.review_comments if "/pulls/" in call.path else self.comments
+        return self._reacted(call, found.get(int(comment)), int(comment))
+
+    def _reacted(self, call: Call, thing: object, number: int) -> tuple[int, Any]:
+        if thing is None:
+            raise Refusal(404, "Not Found")
+        fresh = (number, call.body["content"]) not in self.reactions
+        self.reactions.add((number, call.body["content"]))
+        template = self._template("post", R + "/issues/comments/{comment_id}/reactions", 201)
+        user = {**template["user"], **call.user}
+        return 201 if fresh else 200, {**template, "content": call.body["content"], "user": user}
+
+    def _label_answer(self, name: str) -> dict[str, Any]:
+        template = self._template("get", R + "/labels/{name}")
+        return {**template, "name": name, **self.labels[name]}
+
+    def _get_label(self, _call: Call, label: str) -> tuple[int, Any]:
+        if label not in self.labels:
+            raise Refusal(404, "Not Found")
+        return 200, self._label_answer(label)
+
+    def _create_label(self, call: Call) -> tuple[int, Any]:
+        if call.body["name"] in self.labels:
+            raise Refusal(422, "Validation Failed", [{"resource": "Label", "code": "already_exists"}])
+        self.labels[call.body["name"]] = {key: call.body.get(key, "") for key in ("color", "description")}
+        return 201, self._label_answer(call.body["name"])
+
+    def _put_labels(self, call: Call, number: str) -> tuple[int, Any]:
+        thing = (self.issues | self.pulls).get(int(number))
+        if thing is None:
+            raise Refusal(404, "Not Found")
+        labels = thing.setdefault("labels", [])
+        for name in call.body["labels"]:
+            if name not in self.labels:
+                raise Refusal(422, "the stand-in wants labels to be made first")
+            if {"name": name} not in labels:
+                labels.append({"name": name})
+                self._tell_label("labeled", call, number, name)
+        return 200, [self._label_answer(each["name"]) for each in labels if each["name"] in self.labels]
+
+    def _drop_label(self, call: Call, number: str, label: str) -> tuple[int, Any]:
+        thing = (self.issues | self.pulls).get(int(number))
+        if thing is None or {"name": label} not in thing.get("labels", []):
+            raise Refusal(404, "Label does not exist")
+        thing["labels"].remove({"name": label})
+        self._tell_label("unlabeled", call, number, label)
+        return 200, []
+
+    def _tell_label(self, action: str, call: Call, number: str, label: str) -> None:
+        """Tell of a label that the bot itself has put on or taken off, as GitHub does."""
+        if int(number) in self.issues:
+            parts = {"issue": dict(self.issues[int(number)]), "label": {"name": label}}
+            who = call.user["login"]
+            threading.Thread(
+                target=self.send, args=("issues", action, who), kwargs=parts, daemon=True
+            ).start()
+
+    def _graphql(self, body: dict[str, Any], authorization: str) -> tuple[int, Any]:
+        """The queries and mutations that the bot uses; https://docs.github.com/en/graphql"""
+        query, given = body["query"], body.get("variables", {})
+        user, permissions, _ = self._tokens.get(authorization.partition(" ")[2], ({}, {}, 0.0))
+        if not user:
+            return 401, {"message": "Bad credentials"}
+        if "mutation" in query and permissions.get("contents") != "write":
+            error = {"type": "FORBIDDEN", "message": "Resource not accessible by integration"}
+            return 200, {"data": {}, "errors": [error]}
+        if "resolveReviewThread" in query:
+            self.resolved.add(int(given["id"].removeprefix("PRRT_")))
+            return 200, {"data": {"resolveReviewThread": {"thread": {"isResolved": True}}}}
+        if "markPullRequestReadyForReview" in query:
+            self.pulls[int(given["id"].removeprefix("PR_"))]["draft"] = False
+            return 200, {"data": {"markPullRequestReadyForReview": {"clientMutationId": None}}}
+        nodes = [
+            {
+                "id": f"PRRT_{each['id']}",
+                "isResolved": each["id"] in self.resolved,
+                "comments": {"nodes": [{"databaseId": each["id"]}]},
+            }
+            for each in self.review_comments.values()
+            if each["pull"] == given["pull"] and "in_reply_to_id" not in each
+        ]
+        # Pages of one, so that more than one is asked for.
+        start = int(given.get("after") or 0)
+        info = {"hasNextPage": start + 1 < len(nodes), "endCursor": str(start + 1)}
+        threads = {"nodes": nodes[start : start + 1], "pageInfo": info}
+        return 200, {"data": {"repository": {"pullRequest": {"reviewThreads": threads}}}}
 
     def _next_id(self) -> int:
         self._ids += 1

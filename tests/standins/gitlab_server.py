@@ -79,6 +79,8 @@ class GitLabServer(LoopbackServer):
         self.notes: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self.discussions: dict[int, list[dict[str, Any]]] = {}
         self.statuses: dict[str, list[dict[str, Any]]] = {}
+        self.labels: dict[str, dict[str, Any]] = {}
+        self.awards: set[tuple[str, int, int]] = set()  # of (issue or merge request, its iid, note or 0)
         self.requests: list[tuple[str, str, int]] = []
         self.deliveries: list[int] = []
         self._faults: list[list[Any]] = []
@@ -105,6 +107,12 @@ class GitLabServer(LoopbackServer):
                 ("PUT", f"{P}/merge_requests/{number}", self._update_merge_request),
                 ("GET", f"{P}/merge_requests/{number}/discussions", self._list_discussions),
                 ("POST", f"{P}/merge_requests/{number}/discussions/(\\w+)/notes", self._reply),
+                ("PUT", f"{P}/merge_requests/{number}/discussions/(\\w+)", self._resolve),
+                ("POST", f"{P}/(issues|merge_requests)/{number}/award_emoji", self._award),
+                ("POST", f"{P}/(issues|merge_requests)/{number}/notes/{number}/award_emoji", self._award),
+                ("GET", f"{P}/labels", lambda _call: list(self.labels.values())),
+                ("POST", f"{P}/labels", self._create_label),
+                ("PUT", f"{P}/issues/{number}", self._update_issue),
                 ("GET", f"{P}/pipelines", lambda _call: []),
                 ("POST", f"{P}/statuses/(\\w+)", self._create_status),
                 (
@@ -190,6 +198,7 @@ class GitLabServer(LoopbackServer):
             "old_path": path,
             "new_line": line,
             "old_line": None,
+            "head_sha": self._sha(self.merge_requests[iid]["source_branch"]),
         }
         note = self._new_note(self.people[author], body, type="DiffNote", position=position)
         self.discussions.setdefault(iid, []).append(
@@ -265,8 +274,12 @@ class GitLabServer(LoopbackServer):
             "Idempotency-Key": secrets.token_hex(16),
             "Content-Type": "application/json",
         }
-        answer = httpx.post(self._webhook_url, content=json.dumps(body), headers=headers, timeout=60)
-        self.deliveries.append(answer.status_code)
+        try:
+            answer = httpx.post(self._webhook_url, content=json.dumps(body), headers=headers, timeout=60)
+        except httpx.TransportError:
+            self.deliveries.append(502)
+        else:
+            self.deliveries.append(answer.status_code)
 
     # -- the API -------------------------------------------------------------------------------------
 
@@ -360,8 +373,57 @@ class GitLabServer(LoopbackServer):
 
     def _update_merge_request(self, call: Mapping[str, Any], iid: str) -> Any:
         request = self._found(self.merge_requests, iid)
-        request.update(self._body(call, {"title", "description"}, set()))
+        body = self._body(call, {"title", "description", "add_labels", "remove_labels"}, set())
+        self._change_labels(request, body)
+        request.update({key: body[key] for key in ("title", "description") if key in body})
         return self._fresh(request)
+
+    def _update_issue(self, call: Mapping[str, Any], iid: str) -> Any:
+        issue = self._found(self.issues, iid)
+        before = list(issue["labels"])
+        self._change_labels(issue, self._body(call, {"add_labels", "remove_labels"}, set()))
+        if before != issue["labels"]:
+            event = self._issue_event(int(iid), "update", self._label_change(before, issue["labels"]))
+            name = self.bot["username"]
+            threading.Thread(target=self._tell, args=("Issue Hook", name, event), daemon=True).start()
+        return issue
+
+    @staticmethod
+    def _change_labels(thing: dict[str, Any], body: Mapping[str, Any]) -> None:
+        gone = body.get("remove_labels", "").split(",")
+        added = [each for each in body.get("add_labels", "").split(",") if each]
+        kept = [each for each in thing.get("labels", []) if each not in gone]
+        thing["labels"] = [*kept, *(each for each in added if each not in kept)]
+
+    def _create_label(self, call: Mapping[str, Any]) -> Any:
+        body = self._body(call, {"name", "color", "description"}, {"name", "color"})
+        if body["name"] in self.labels:
+            raise Refusal(409, "Label already exists")
+        self.labels[body["name"]] = {"id": self._next(), **body}
+        return self.labels[body["name"]]
+
+    def _award(self, call: Mapping[str, Any], on: str, iid: str, note: str = "0") -> Any:
+        self._found(self.issues if on == "issues" else self.merge_requests, iid)
+        self._body(call, {"name"}, {"name"})
+        if int(note) and not self._has_note(on, int(iid), int(note)):
+            raise Refusal(404, "404 Note Not Found")
+        if (on, int(iid), int(note)) in self.awards:
+            raise Refusal(404, "404 Award Emoji Name has already been taken Not Found")
+        self.awards.add((on, int(iid), int(note)))
+        return {"id": self._next(), "name": "eyes"}
+
+    def _has_note(self, on: str, iid: int, note: int) -> bool:
+        threads = self.discussions.get(iid, []) if on == "merge_requests" else []
+        notes = [*self.notes.get((on, iid), []), *(each for thread in threads for each in thread["notes"])]
+        return any(each["id"] == note for each in notes)
+
+    def _resolve(self, call: Mapping[str, Any], iid: str, discussion: str) -> Any:
+        body = self._body(call, {"resolved"}, {"resolved"})
+        for each in self.discussions.get(int(iid), []):
+            if each["id"] == discussion:
+                each["resolved"] = body["resolved"]
+                return each
+        raise Refusal(404, "404 Discussion Not Found")
 
     def _list_discussions(self, _call: Any, iid: str) -> Any:
         single = [
@@ -449,7 +511,7 @@ class GitLabServer(LoopbackServer):
                 else:
                     owner._serve(self)
 
-            do_GET = do_POST = do_PUT = _any
+            do_GET = do_POST = do_PUT = do_DELETE = _any
 
         return Handler
 

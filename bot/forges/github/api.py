@@ -65,6 +65,9 @@ class GitHubApi:
         self._budget = RateBudget()
         self._account: int | None = None
 
+    def login(self, repo: Repo) -> str:
+        return self._tokens.login()
+
     def is_ours(self, repo: Repo, account: Account) -> bool:
         if self._account is None:
             try:

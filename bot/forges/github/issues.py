@@ -21,7 +21,7 @@ from bot.forges.github.api import PAGE, GitHubApi, pages
 _SCARCE_S = 60.0
 _STATES: Mapping[str, Permission] = {
     "admin": "admin",
-    "maintain": "admin",
+    "maintain": "maintain",
     "write": "write",
     "triage": "read",
     "read": "read",
@@ -45,6 +45,16 @@ class Issues(GitHubApi):
         if found.user is not None and found.user.id != account.id:
             return "none"  # the login belongs to somebody else by now
         return _STATES.get(found.role_name or found.permission, _STATES.get(found.permission, "none"))
+
+    def in_team(self, repo: Repo, account: Account, team: str) -> bool:
+        with self._api(repo, {"members": "read"}) as (github, owner, _name):
+            try:
+                answer = github.rest.teams.get_membership_for_user_in_org(owner, team, account.login).json()
+            except RequestFailed as error:
+                if error.response.status_code == 404:
+                    return False
+                raise
+        return bool(answer["state"] == "active")
 
     def issue(self, repo: Repo, number: int) -> Issue:
         with self._api(repo, {"issues": "read"}) as (github, owner, name):

@@ -127,7 +127,10 @@ class ReviewComment(BaseModel):
     body: str | None = None
     path: str
     line: int | None = None
+    start_line: int | None = None
+    side: str | None = None
     original_line: int | None = None
+    commit_id: str = ""
     created_at: str = ""
     updated_at: str = ""
 
@@ -139,6 +142,9 @@ class ReviewComment(BaseModel):
             body=self.body or "",
             path=self.path,
             line=self.line or self.original_line,
+            start=self.start_line,
+            # A remark on a line that is not there any more, or on the old side, is on no line of the commit.
+            commit=self.commit_id if self.line and self.side != "LEFT" else "",
             created_at=self.created_at,
             updated_at=self.updated_at,
             review=self.pull_request_review_id,

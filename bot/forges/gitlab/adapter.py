@@ -7,6 +7,7 @@ from bot.forges.forge import Forge, GitAccess, Repo
 from bot.forges.gitlab.client import forge_errors
 from bot.forges.gitlab.issues import Issues
 from bot.forges.gitlab.merge_requests import MergeRequests
+from bot.forges.gitlab.reactions import Reactions
 from bot.forges.gitlab.statuses import Statuses
 
 
@@ -18,7 +19,7 @@ def gitlab_forge(settings: Settings) -> "GitLabForge":
     return GitLabForge(settings.gitlab_url, token)
 
 
-class GitLabForge(Issues, MergeRequests, Statuses):
+class GitLabForge(Issues, MergeRequests, Statuses, Reactions):
     """One GitLab server behind the `Forge` protocol."""
 
     kind = "gitlab"

@@ -20,14 +20,21 @@ class GitLabApi:
         self._url = url.rstrip("/")
         self._token = token
         self._client = client(self._url, token)
-        self._account: int | None = None
+        self._account: Account | None = None
+
+    def login(self, repo: Repo) -> str:
+        return self._own_account().login
 
     def is_ours(self, repo: Repo, account: Account) -> bool:
+        return account.id == self._own_account().id
+
+    def _own_account(self) -> Account:
         if self._account is None:
             with forge_errors():
                 self._client.auth()
-            self._account = int(getattr(self._client.user, "id", 0))
-        return account.id == self._account
+            user: Any = self._client.user
+            self._account = Account(id=int(user.id), login=str(user.username))
+        return self._account
 
     def _project(self, repo: Repo) -> Any:
         return self._client.projects.get(repo.full_name, lazy=True)
@@ -50,3 +57,9 @@ def created(create: Callable[[], int], find: Callable[[], int | None]) -> int:
         if found is None:
             raise
         return found
+
+
+def discussion(request: Any, thread: int) -> Any:
+    """Return the discussion of a merge request that begins with note `thread`, or None."""
+    found = request.discussions.list(iterator=True)
+    return next((each for each in found if each.attributes["notes"][0]["id"] == thread), None)

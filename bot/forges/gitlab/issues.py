@@ -9,7 +9,7 @@ from bot.forges.gitlab.api import GitLabApi, created
 from bot.forges.gitlab.client import GitlabError, forge_errors
 
 # https://docs.gitlab.com/api/access_requests/#valid-access-levels
-_READER, _DEVELOPER, _MAINTAINER = 10, 30, 40
+_READER, _DEVELOPER, _MAINTAINER, _OWNER = 10, 30, 40, 50
 _BOT = re.compile(r"(project|group)_\d+_bot(_[0-9a-f]+|\d*)")
 
 
@@ -30,11 +30,24 @@ class Issues(GitLabApi):
         if getattr(member, "state", "active") != "active":
             return "none"
         level = int(member.access_level)
-        if level >= _MAINTAINER:
+        if level >= _OWNER:
             return "admin"
+        if level >= _MAINTAINER:
+            return "maintain"
         if level >= _DEVELOPER:
             return "write"
         return "read" if level >= _READER else "none"
+
+    def in_team(self, repo: Repo, account: Account, team: str) -> bool:
+        with forge_errors():
+            user = account.id or self._user_id(account.login)
+            try:
+                member = self._client.groups.get(team, lazy=True).members_all.get(user)
+            except GitlabError as error:
+                if error.response_code == 404:
+                    return False
+                raise
+        return bool(getattr(member, "state", "active") == "active")
 
     def issue(self, repo: Repo, number: int) -> Issue:
         with forge_errors():

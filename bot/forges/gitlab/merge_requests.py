@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.forges.forge import ForgeMissing, Pull, PullClosed, Repo, Review, ReviewComment
 from bot.forges.gitlab import payloads
-from bot.forges.gitlab.api import GitLabApi, created
+from bot.forges.gitlab.api import GitLabApi, created, discussion
 from bot.forges.gitlab.client import forge_errors
 
 
@@ -75,10 +75,6 @@ class MergeRequests(GitLabApi):
         with forge_errors():
             request = self._project(repo).mergerequests.get(pull, lazy=True)
 
-            def discussion() -> Any:
-                found = request.discussions.list(iterator=True)
-                return next((each for each in found if each.attributes["notes"][0]["id"] == thread), None)
-
             def own(of: Any) -> int | None:
                 return next(
                     (
@@ -89,12 +85,13 @@ class MergeRequests(GitLabApi):
                     None,
                 )
 
-            present = discussion()
+            present = discussion(request, thread)
             if present is None:
                 raise ForgeMissing(f"Merge request !{pull} has no thread that begins with note {thread}.")
             known = own(present)
             if known is not None:
                 return known
             return created(
-                lambda: int(present.notes.create({"body": body}).get_id()), lambda: own(discussion())
+                lambda: int(present.notes.create({"body": body}).get_id()),
+                lambda: own(discussion(request, thread)),
             )

@@ -58,6 +58,7 @@ def pull(data: Mapping[str, Any], repo: Repo) -> Pull:
 
 def review_comment(note: Mapping[str, Any], first: Mapping[str, Any]) -> ReviewComment:
     position = note.get("position") or first.get("position") or {}
+    lines = (position.get("line_range") or {}).get("start") or {}
     return ReviewComment(
         id=note["id"],
         thread=first["id"],
@@ -65,6 +66,8 @@ def review_comment(note: Mapping[str, Any], first: Mapping[str, Any]) -> ReviewC
         body=note["body"],
         path=position.get("new_path") or "",
         line=position.get("new_line") or position.get("old_line"),
+        start=lines.get("new_line"),
+        commit=(position.get("head_sha") or "") if position.get("new_line") else "",
         created_at=note["created_at"],
         updated_at=note.get("updated_at") or "",
     )

@@ -14,6 +14,7 @@ from bot.forges.forge import (
     ForgeMissing,
     GitAccess,
     Issue,
+    Label,
     Permission,
     Pull,
     PullClosed,
@@ -39,6 +40,9 @@ class LocalForge(People):
                 permission: Permission = member["permission"]
                 return permission
         return "none"
+
+    def in_team(self, repo: Repo, account: Account, team: str) -> bool:
+        return False  # there are none
 
     def marked_issues(self, repo: Repo, prefix: str) -> dict[str, int]:
         found = self._all(repo.full_name, "issue")
@@ -112,6 +116,10 @@ class LocalForge(People):
             number = self._put(repo.full_name, "pull", None, 0, {**data, "draft": draft})
         return self.pull(repo, number)
 
+    def set_ready(self, repo: Repo, number: int) -> None:
+        data = self._get(repo.full_name, "pull", number)
+        self._put(repo.full_name, "pull", number, 0, {**data, "draft": False})
+
     def upsert_check(self, repo: Repo, check: Check) -> int:
         for number, _, data in self._all(repo.full_name, "check"):
             if data["name"] == check.name and data["head_sha"] == check.head_sha:
@@ -150,5 +158,32 @@ class LocalForge(People):
         }
         return self._put(repo.full_name, "review_comment", None, pull, data)
 
+    def resolve_thread(self, repo: Repo, pull: int, thread: int) -> bool:
+        data = self._get(repo.full_name, "review_comment", thread)
+        self._put(repo.full_name, "review_comment", thread, pull, {**data, "resolved": True})
+        return True
+
+    def react(
+        self, repo: Repo, number: int, comment: int | None, *, on: Subject, in_thread: bool = False
+    ) -> None:
+        kind = on if comment is None else "review_comment" if in_thread else "comment"
+        (parent, data) = next(
+            (parent, data) for _, parent, data in self._all(repo.full_name, kind, number=comment or number)
+        )
+        self._put(repo.full_name, kind, comment or number, parent, {**data, "reactions": ["eyes"]})
+
+    def put_label(self, repo: Repo, number: int, label: Label, *, on: Subject) -> None:
+        data = self._get(repo.full_name, on, number)
+        labels = sorted({*data.get("labels", []), label.name})
+        self._put(repo.full_name, on, number, 0, {**data, "labels": labels})
+
+    def drop_label(self, repo: Repo, number: int, label: str, *, on: Subject) -> None:
+        data = self._get(repo.full_name, on, number)
+        labels = [each for each in data.get("labels", []) if each != label]
+        self._put(repo.full_name, on, number, 0, {**data, "labels": labels})
+
     def is_ours(self, repo: Repo, account: Account) -> bool:
         return account.id == BOT.id
+
+    def login(self, repo: Repo) -> str:
+        return BOT.login

@@ -106,6 +106,7 @@ class People(Things):
         """Submit a review with comments (path, line, text); returns its id."""
         who = self.account(repo, author).model_dump()
         at = now()
+        head = self.pull(Repo(full_name=repo), pull).head_sha
         data = {"author": who, "body": body, "state": "CHANGES_REQUESTED", "submitted_at": at}
         review = self._put(repo, "review", None, pull, data)
         for path, line, text in comments:
@@ -120,6 +121,7 @@ class People(Things):
                     "body": text,
                     "path": path,
                     "line": line,
+                    "commit": head,
                     "created_at": at,
                     "review": review,
                 },

@@ -9,7 +9,8 @@ import pytest
 from bot.forges.events import Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
 from bot.forges.forge import Account, Repo
 from bot.forges.github.receiver import PayloadInvalid, parse, signature_valid
-from bot.forges.local.adapter import BOT, LocalForge
+from bot.forges.local.adapter import LocalForge
+from bot.forges.local.things import BOT
 from bot.intake.commands import StartRun, decide
 from bot.storage.database import connect, migrate
 
