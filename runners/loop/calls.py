@@ -7,21 +7,31 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 from gherkin.errors import Cancelled
 from runners.contract.events import ToolCalled
 from runners.loop.audit import Trail
 from runners.models.chat import ToolCall
+from runners.policy.protected import ATTRIBUTES, taken_back
 from runners.policy.quota import Meter, Usage
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 
 _SIDE_BY_SIDE = 4
 
 
+class Kept(Protocol):
+    """Files that have to stay as they were."""
+
+    def put_back(self) -> Sequence[str]:
+        """Undo what was changed of them; returns their paths."""
+
+
 class Caller:
     """The tools of one phase with what they work on; every call ends as an entry of the audit trail.
 
-    `edited` is asked what there is to say of changed files; that is part of the answer.
+    `edited` is asked what there is to say of changed files; that is part of the answer. `kept` are the files
+    that have to stay as they were: after a call that could have changed them all the same they are put back.
     """
 
     def __init__(
@@ -31,9 +41,11 @@ class Caller:
         trail: Trail,
         meter: Meter,
         edited: Callable[[Sequence[str]], str] = lambda _paths: "",
+        kept: Kept | None = None,
     ) -> None:
         self.toolbox = toolbox
         self._edited = edited
+        self._kept = kept
         self._context = context
         self._trail = trail
         self._meter = meter
@@ -86,6 +98,21 @@ class Caller:
             )
         )
 
+    def put_back(self) -> str:
+        """Undo what was changed of the files that have to stay; returns what the model is told of that."""
+        paths = self._kept.put_back() if self._kept is not None else ()
+        return taken_back(paths) if paths else ""
+
+    def _can_write_anything(self, call: ToolCall, result: ToolResult) -> bool:
+        """Whether a call can have written where the tools for files would have refused it.
+
+        Those see paths and not what a file says; of git's attributes that is what counts.
+        """
+        if call.name not in self.toolbox.writing:
+            return False
+        by_path = self.toolbox.capability(call.name).startswith("files.")
+        return not by_path or any(path.lower().endswith(ATTRIBUTES) for path in result.files_changed)
+
     def _timed(self, call: ToolCall) -> tuple[ToolResult, float, Usage]:
         if self._meter.over() is not None:
             return ToolResult(ok=False, text="Not run: a quota of this run is used up."), 0.0, Usage()
@@ -95,6 +122,8 @@ class Caller:
             result = self.toolbox.call(self._context, call)
             if result.files_changed and (said := self._edited(result.files_changed)):
                 result = result.model_copy(update={"text": f"{result.text}\n{said}"})
+            if self._can_write_anything(call, result) and (said := self.put_back()):
+                result = result.model_copy(update={"text": f"{result.text}\n{said}", "denied": True})
         finally:
             used = self._meter.end()
         return result, time.monotonic() - started, used

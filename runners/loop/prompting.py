@@ -18,6 +18,7 @@ _MAX_BLOCK = 24_000
 _MAX_FILES = 6_000
 _MAX_DIFF = 12_000
 _MAX_REVIEWED = 60_000
+_MAX_BROKEN = 20
 _MAX_RECORD = 30_000
 _MAX_DRAFT = 16_000
 _MAX_SHOWN = 48_000
@@ -198,10 +199,14 @@ def instruction(run_id: str, by: str, text: str) -> str:
     return env.get_template("instruction.md.j2").render(fence=mark, by=by, text=visible(text)[0])
 
 
-def checklist(diff: str) -> str:
-    """Return the answer to a model's first `finish`: its diff, and what to check in it."""
+def checklist(diff: str, broken: Sequence[str] = ()) -> str:
+    """Return the answer to a model's first `finish`: its diff, and what to check in it.
+
+    `broken` are the rules of the verification that the work breaks as it is.
+    """
     env = _environment("")
-    return env.get_template("checklist.md.j2").render(diff=cut_middle(diff, _MAX_DIFF))
+    shown = [" ".join(each.split()) for each in broken[:_MAX_BROKEN]]
+    return env.get_template("checklist.md.j2").render(diff=cut_middle(diff, _MAX_DIFF), broken=shown)
 
 
 def _task(

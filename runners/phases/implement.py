@@ -31,6 +31,7 @@ from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
+from runners.phases.rules_ahead import RulesAhead
 from runners.phases.toolkit import tools_of
 
 _MAX_ASKED = 10
@@ -61,8 +62,10 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         )
         kept = baseline_of(job, services)
         make = sandboxes_of(job, services, environment_of(job, services))
-        with tools_of(job, services, tree, make, kept.runs if kept is not None else None) as tools:
-            ended = _work(job, services, tree, tools, head, background, work)
+        rules = RulesAhead(job, services, tree)
+        before = kept.runs if kept is not None else None
+        with tools_of(job, services, tree, make, before, rules.said_of) as tools:
+            ended = _work(job, services, tree, tools, head, background, work, rules)
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         asked = [event.reason for event in events if isinstance(event, PromptSent) and event.reason in _BACK]
         if asked[-1:] == ["survivors"] and (ended.reason != "finish" or not tree.diff(work)):
@@ -84,6 +87,7 @@ def _work(
     head: Sequence[Message],
     background: RepositoryFacts,
     work: str,
+    rules: RulesAhead,
 ) -> Ended:
     """The loop, with one model after the other as far as the driver's escalation goes.
 
@@ -119,10 +123,10 @@ def _work(
             _budget(job, services),
             services.cancel,
             services.redactor,
-            lambda: checklist(tree.diff(job.spec.commit)),
+            lambda: checklist(tree.diff(job.spec.commit), rules.broken()),
             inbox,
             partial(navigated, "stuck"),
-            lambda: _still_red(events, changed=bool(tree.diff(work))),
+            lambda: tools.put_back() or _still_red(events, changed=bool(tree.diff(work))),
         )
         conversation = conversation_from_log(head, events)
         agent.spent = spent

@@ -2,9 +2,8 @@
 worktree."""
 
 import contextlib
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,12 +15,11 @@ from runners.git.workspaces import Worktree
 from runners.loop.audit import GENESIS, Trail
 from runners.loop.calls import Caller
 from runners.loop.services import Services
+from runners.phases.protected_files import ProtectedFiles
 from runners.policy.capabilities import Policy
-from runners.policy.globs import is_protected
 from runners.policy.protected import PROTECTED
 from runners.policy.quota import Meter
-from runners.sandbox.beneath import read_file
-from runners.sandbox.bubblewrap import WORKSPACE, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.process import CommandResult
 from runners.tools import tools_for
 from runners.tools.backends.containers import Containers
@@ -31,9 +29,6 @@ from runners.tools.files.edit_checks import EditChecks, detected
 from runners.tools.test_runs import Project, Testing
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
-
-# Each one is a mount of its own; more would make every command slow.
-_MAX_COVERED = 200
 
 
 class MakeSandbox(Protocol):
@@ -65,6 +60,11 @@ def policy_of(job: Job, services: Services) -> Policy:
     )
 
 
+def closed_paths(job: Job, services: Services) -> tuple[str, ...]:
+    """The globs of paths that nothing opens, but for the feature, which is judged by its hash."""
+    return tuple(glob for glob in policy_of(job, services).closed if glob != job.spec.path)
+
+
 def opened_paths(job: Job, services: Services) -> tuple[str, ...]:
     """The globs of protected paths that the repository opens to a run and the operator lets it open."""
     named = [
@@ -83,10 +83,12 @@ def tools_of(
     tree: Worktree,
     make_sandbox: MakeSandbox,
     before: Mapping[str, SuiteRun] | None = None,
+    said_of: Callable[[Sequence[str]], str] = lambda _paths: "",
 ) -> Iterator[Caller]:
     """The tools for one round of implementing; on leaving, what they started is stopped.
 
-    `before` is what the suites gave on the base commit.
+    `before` is what the suites gave on the base commit, and `said_of` gives what there is to say of files
+    that were just changed.
     """
     policy = policy_of(job, services)
     called = [event for event in job.events if isinstance(event, ToolCalled)]
@@ -97,7 +99,9 @@ def tools_of(
     engine = services.operator.container_engine
     with contextlib.ExitStack() as stack:
         copies = stack.enter_context(tempfile.TemporaryDirectory(prefix="scenarist-locked-"))
-        covered = _covered(tree, policy, Path(copies))
+        kept = ProtectedFiles(tree, policy, job.spec.commit)
+        kept.put_back()
+        covered = kept.mounts(Path(copies))
 
         def guarded(root: Path, read_only: Mapping[str, Path], writable: Mapping[str, Path]) -> Sandbox:
             return make_sandbox(root, {**covered, **read_only}, writable, meter.command)
@@ -123,6 +127,7 @@ def tools_of(
             git=TreeGit(tree.git, tree.stage, job.base),
             run_tests=testing.run,
             policy=policy,
+            known=kept.has,
             cancel=services.cancel,
             redactor=services.redactor,
             resources=(testing, project, background, *more),
@@ -136,26 +141,11 @@ def tools_of(
             settings = at_base("pyproject.toml") or b""
             own_file = any(at_base(name) is not None for name in ("ruff.toml", ".ruff.toml"))
             rules = detected(settings.decode(errors="replace"), own_file=own_file)
-        caller = Caller(
-            Toolbox(tools_for(policy)), context, trail, meter, EditChecks(sandbox, rules, at_base)
-        )
-        yield caller
+        checks = EditChecks(sandbox, rules, at_base)
 
+        def edited(paths: Sequence[str]) -> str:
+            return "\n".join(filter(None, (said_of(paths), checks(paths))))
 
-def _covered(tree: Worktree, policy: Policy, copies: Path) -> dict[str, Path]:
-    """The files that must not be written, as read-only mounts: commands cannot change them either.
-
-    What is mounted are copies in the folder `copies`, where no command can change what lies at a path. New
-    files at such paths, and more than fit, are left to the verdict.
-    """
-    globs = (*policy.locked, *policy.protected)
-    paths = [p for p in tree.git("ls-files", "-z").split("\0") if p and is_protected(p, globs)]
-    covered = {}
-    for number, path in enumerate(paths[:_MAX_COVERED]):
-        content = read_file(tree.root, path) if policy.write_refusal(path) else None
-        if content is not None:
-            copy = copies / str(number)
-            copy.write_bytes(content)
-            copy.chmod(0o755 if os.access(tree.root / path, os.X_OK) else 0o644)
-            covered[f"{WORKSPACE}/{path}"] = copy
-    return covered
+        yield Caller(Toolbox(tools_for(policy)), context, trail, meter, edited, kept)
+        background.stop_all()
+        kept.put_back()

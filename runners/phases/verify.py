@@ -9,14 +9,13 @@ from runners.contract.events import (
     RunnerEvent,
     VerdictReached,
 )
-from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult, claim_of
+from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult
 from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
 from runners.loop.review import as_feedback, review
 from runners.loop.services import Services
 from runners.phases.baseline import baseline_of
 from runners.phases.checkout import (
-    asked_of,
     background_of,
     environment_of,
     known_of,
@@ -26,8 +25,8 @@ from runners.phases.checkout import (
     surroundings_of,
     unbundled,
 )
+from runners.phases.claims import claim_on
 from runners.phases.examples import failed_examples, replaced
-from runners.phases.toolkit import opened_paths
 from runners.verify.claim import Claim
 from runners.verify.gate.feedback import about_survivors, feedback
 from runners.verify.gate.gate import Gate
@@ -51,16 +50,11 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if before is not None and before.surroundings == surroundings_of(job, services, environment):
         tree = git("rev-parse", f"{job.base}^{{tree}}", git_dir=mirror.path)
         known.learn(tree, before.runs)
-    claim = claim_of(
-        job.settings,
-        base=job.base,
+    claim = claim_on(
+        job,
+        services,
         head=head,
-        feature=job.spec.path,
-        feature_sha256=job.spec.sha256,
-        kind=job.spec.kind,
-        proof=work if job.spec.shadow else "",
-        granted=opened_paths(job, services),
-        asked=asked_of(job),
+        proof=work,
         examples=(services.artifact(EXAMPLES) or b"").decode(),
         failed_examples=frozenset(each.text for each in failed_examples(job.events)),
     )

@@ -8,6 +8,7 @@ resource. A grant or a denial is a pattern of both: ``http.get:api.example.com``
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -98,6 +99,28 @@ class Policy(Frozen):
         if is_protected(path, self.protected) and not self.opens(path):
             return f"`{path}` is protected and must not be changed."
         return self.refusal("files.write", path)
+
+    def keeps(self, path: str) -> bool:
+        """Whether the file `path` must stay as the base has it, whatever writes it: a tool or a command."""
+        if is_protected(path, self.closed):
+            return True
+        return is_protected(path, self.protected) and not self.opens(path)
+
+    def keeps_all_below(self, folder: str) -> bool:
+        """Whether every file that could be made below `folder` must not be made."""
+        if any(each.startswith("files.write:") for each in self.repository.allow):
+            return False
+        above = [folder, *map(str, PurePosixPath(folder).parents)]
+        globs = (each + "**" if each.endswith("/") else each for each in (*self.closed, *self.protected))
+        stems = [each.removesuffix("/**") for each in globs if each.endswith("/**")]
+        return any(is_protected(each, stems) for each in above)
+
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """The globs of paths that nothing opens: the locked ones, and those that are denied by their name."""
+        denied = [*self.operator.deny, *self.repository.deny]
+        named = [each.partition(":") for each in denied if ":" in each]
+        return (*self.locked, *(glob for action, _, glob in named if fnmatchcase("files.write", action)))
 
     def opens(self, path: str) -> bool:
         """Whether the repository names `path` in a grant of its own, and the operator allows that."""

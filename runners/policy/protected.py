@@ -5,7 +5,7 @@ or in the prompt of the next agent. `.scenarist.yml` of the default branch adds 
 opens some (`tools.allow: files.write:GLOB`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _SCENARIST = (".scenarist.yml",)
 _GIT = (".git/**", ".gitmodules", ".lfsconfig", "**/CODEOWNERS")
@@ -85,6 +85,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 PROTECTED: tuple[str, ...] = tuple(glob for globs in GROUPS.values() for glob in globs)
 
+_MAX_NAMED = 10
+
 # Git reads a file of this name in every folder.
 ATTRIBUTES = ".gitattributes"
 # Attributes that only say how lines end. Others run a filter, rewrite a file, or hide a file from reviewers.
@@ -105,3 +107,22 @@ def active_attributes(text: str) -> set[str]:
             if not names <= _LINE_ENDINGS or words[0].startswith("[attr]"):
                 found.add(" ".join(words))
     return found
+
+
+def changes_attributes(path: str, before: bytes | None, after: bytes | None) -> bool:
+    """Whether the change of the file `path` changes a `.gitattributes` by more than how lines end."""
+    if path.rpartition("/")[2].lower() != ATTRIBUTES:
+        return False
+    old, new = (active_attributes((each or b"").decode(errors="replace")) for each in (before, after))
+    return old != new
+
+
+def taken_back(paths: Sequence[str]) -> str:
+    """What a model is told of protected files that were put back."""
+    named = ", ".join(f"`{path}`" for path in paths[:_MAX_NAMED])
+    more = f" and {len(paths) - _MAX_NAMED} more" if len(paths) > _MAX_NAMED else ""
+    is_are = "is" if len(paths) == 1 else "are"
+    return (
+        f"{named}{more} {is_are} protected and must not be changed, so that change was undone. Reach the "
+        "goal without it."
+    )

@@ -39,11 +39,13 @@ class Claim:
     has no feature. Where the feature and its steps are not part of the change, `proof` is a commit of the
     head with them, below `.scenarist/shadow`, and the change has to bring a test of its own. `commands` are
     the repository's own checks; `protected` are globs of files the change must not touch, `granted` of those
-    among them that it may. With `changed_tests` ``fail`` an existing test may not be edited so that it hides
-    a failure; `diff` bounds the change's size. `experiments`: whether scenarios are tried with other values
-    and broken code; `examples` are held-out examples, as a feature file, and `failed_examples` the steps of
-    those that failed in the verdict before. `asked` is what people wrote: tests and their configuration that
-    it names may be changed. `installed` are top-level modules of the repository's environment.
+    among them that it may, and `locked` of files that nothing opens. A protected file that is as it was in
+    the commit `start`, where the work began, is not the change's own. With `changed_tests` ``fail`` an
+    existing test may not be edited so that it hides a failure; `diff` bounds the change's size.
+    `experiments`: whether scenarios are tried with other values and broken code; `examples` are held-out
+    examples, as a feature file, and `failed_examples` the steps of those that failed in the verdict before.
+    `asked` is what people wrote: tests and their configuration that it names may be changed. `installed` are
+    top-level modules of the repository's environment.
     """
 
     base: str
@@ -55,6 +57,8 @@ class Claim:
     commands: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     granted: tuple[str, ...] = ()
+    locked: tuple[str, ...] = ()
+    start: str = ""
     changed_tests: Literal["report", "fail"] = "report"
     diff: DiffLimits = field(default_factory=DiffLimits)
     mutation: MutationSettings = field(default_factory=MutationSettings)

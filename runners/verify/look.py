@@ -12,10 +12,10 @@ from gherkin.feature.reading import source_reads
 from gherkin.feature.steps import StepDefinition, fits, then_texts
 from runners.git.command import list_files, read_blob
 from runners.policy.globs import is_protected
-from runners.policy.protected import ATTRIBUTES, active_attributes
+from runners.policy.protected import changes_attributes
 from runners.verify.claim import Claim
 from runners.verify.rules.asked import asked_for
-from runners.verify.rules.configuration import configures, configures_pytest
+from runners.verify.rules.base_settings import BaseSettings
 from runners.verify.rules.links import LINK, SUBMODULE, Change, changes_between, leaving_links
 from runners.verify.rules.moves import moved_files
 from runners.verify.rules.purposes import is_code, is_judge, is_product, purpose_of
@@ -63,15 +63,17 @@ class _Looking:
         self._git_dir = git_dir
         self._claim = claim
         self._features = features
-        self._commands = (*claim.commands, *test_commands)
+        commands = (*claim.commands, *test_commands)
         self._seen = Look()
         self._changes = [
             each for each in changes_between(git_dir, claim.base, claim.head) if each.path != claim.feature
         ]
+        # What was changed since the work began; None where that is all there is.
+        since = changes_between(git_dir, claim.start, claim.head) if claim.start else None
+        self._own = None if since is None else {each.path for each in since}
         self._before = list_files(git_dir, claim.base)
         self._after = list_files(git_dir, claim.head)
-        self._has_settings: bool | None = None
-        self._folders = {str(PurePosixPath(path).parent) for path in self._before}
+        self._settings = BaseSettings(git_dir, claim.base, self._before, features, commands)
 
     def look(self) -> Look:
         claim, seen = self._claim, self._seen
@@ -108,17 +110,16 @@ class _Looking:
 
     def _is_protected(self, change: Change) -> bool:
         path, claim = change.path, self._claim
-        if is_protected(path, claim.granted):
-            return False
-        if is_protected(path, claim.protected):
-            return True
-        if PurePosixPath(path).name != ATTRIBUTES:
-            return False
-        old, new = (
-            active_attributes((self._blob(commit, path) or b"").decode(errors="replace"))
-            for commit in (claim.base, claim.head)
-        )
-        return old != new
+        # A link or a repository in the place of a folder brings all that lies in it.
+        paths = [path, f"{path}/-"] if change.new_mode in (LINK, SUBMODULE) else [path]
+        if not any(is_protected(each, claim.locked) for each in paths):
+            if is_protected(path, claim.granted):
+                return False
+            before, after = (self._blob(commit, path) for commit in (claim.base, claim.head))
+            named = any(is_protected(each, claim.protected) for each in paths)
+            if not named and not changes_attributes(path, before, after):
+                return False
+        return self._own is None or path in self._own
 
     def _links(self) -> None:
         """Links and submodules that the change brings."""
@@ -177,7 +178,7 @@ class _Looking:
             )
             self._problem("not-a-chore", message)
         judge = is_judge(path, self._features)
-        if self._configures(path, before, after):
+        if self._settings.changed_by(path, before, after):
             (seen.edited if before is not None else seen.added).append(path)
             self._asked(
                 [path, PurePosixPath(path).name],
@@ -202,36 +203,6 @@ class _Looking:
             self._agreeable(path, before or b"", after or b"")
         if change.status in ("A", "M") and path.endswith(".py") and path.startswith(f"{self._features}/"):
             self._steps(claim.head, path)
-
-    def _configures(self, path: str, before: bytes | None, after: bytes | None) -> bool:
-        return configures(
-            path,
-            before,
-            after,
-            self._features,
-            commands=self._commands,
-            new_folder=str(PurePosixPath(path).parent) not in self._folders,
-            configured=self._configured(),
-        )
-
-    def _configured(self) -> bool:
-        """Whether the base has settings of pytest."""
-        if self._has_settings is None:
-            names = (
-                "pytest.ini",
-                ".pytest.ini",
-                "pytest.toml",
-                ".pytest.toml",
-                "pyproject.toml",
-                "tox.ini",
-                "setup.cfg",
-            )
-            self._has_settings = any(
-                configures_pytest(path, self._blob(self._claim.base, path) or b"")
-                for path in self._before
-                if PurePosixPath(path).name in names
-            )
-        return self._has_settings
 
     def _weakened(self, path: str, before: bytes, after: bytes) -> None:
         if self._claim.kind == "refactoring":

@@ -131,10 +131,12 @@ class Workbench:
     ) -> set[str]:
         """The codes of the problems that show without a run, which is cheaper than the verdict they are part
         of."""
-        claim = self._claim(work, base, spec, None, more)
-        return {
-            problem.code for problem in look(self.mirror.path, claim, sandboxed_suites().features).problems
-        }
+        return self.codes_of(self._claim(work, base, spec, None, more))
+
+    def codes_of(self, claim: Claim) -> set[str]:
+        """The codes of the problems of a claim that show without a run."""
+        seen = look(self.mirror.path, claim, sandboxed_suites().features)
+        return {problem.code for problem in seen.problems}
 
     def _claim(
         self,

@@ -104,6 +104,11 @@ class BackgroundCommands:
         command.stop()
         return command.output.text()
 
+    def stop_all(self) -> None:
+        """Stop every command and all that they started."""
+        for command in self._commands.values():
+            command.stop()
+
     def _command(self, number: int) -> _Command:
         try:
             return self._commands[number]
@@ -153,6 +158,5 @@ class BackgroundCommands:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for command in self._commands.values():
-            command.stop()
+        self.stop_all()
         self._leave_network()

@@ -44,6 +44,7 @@ R = TypeVar("R")
 class ToolContext:
     """What tools work on. `root` is the workspace on the host.
 
+    `known` is whether a file was at a path when the work began.
     `resources` is what only some tools need and only some machines have: background commands, databases, a
     container engine. A tool asks for one by its class.
     """
@@ -53,6 +54,7 @@ class ToolContext:
     git: TreeGit
     run_tests: Callable[[str | None], ToolResult]
     policy: Policy = field(default_factory=Policy)
+    known: Callable[[str], bool] = lambda _path: True
     cancel: threading.Event | None = None
     redactor: Redactor = field(default_factory=Redactor)
     resources: tuple[object, ...] = ()

@@ -9,7 +9,7 @@ from pydantic import Field
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
 from runners.tools.files.diff_format import FilePatch, apply_hunks, parse_patch
 from runners.tools.files.paths import Missing, normalise, read_bytes, remove
-from runners.tools.files.read_write import read_text, refuse_protected, write
+from runners.tools.files.read_write import read_text, refuse_deleted, refuse_protected, write
 from runners.tools.files.syntax import problem
 from runners.tools.files.text import MAX_BYTES, encode
 
@@ -40,8 +40,8 @@ def apply_patch(ctx: ToolContext, args: ApplyPatch) -> ToolResult:
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice is not None:
         raise Refused(f"`{twice}` stands in the patch twice. Put its hunks under one header.")
-    for path in paths:
-        refuse_protected(ctx, path)
+    for change in changes:
+        (refuse_deleted if change.after is None else refuse_protected)(ctx, change.path)
     with _undone_on_failure(ctx, changes):
         for change in changes:
             _store(ctx, change.path, change.after)
@@ -93,7 +93,7 @@ def _store(ctx: ToolContext, path: str, data: bytes | None) -> None:
     if data is not None:
         write(ctx, path, data)
     else:
-        remove(ctx.root, path, lambda each: refuse_protected(ctx, each), recursive=False)
+        remove(ctx.root, path, lambda each: refuse_deleted(ctx, each), recursive=False)
 
 
 def _said(change: _Change) -> str:

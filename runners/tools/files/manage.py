@@ -7,7 +7,7 @@ from pydantic import Field
 
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
 from runners.tools.files.paths import make_folder_at, move, normalise, read_bytes, remove, status_of
-from runners.tools.files.read_write import refuse_protected
+from runners.tools.files.read_write import refuse_deleted, refuse_protected
 from runners.tools.files.text import MAX_BYTES, decode
 
 _MAX_NAMED = 20
@@ -35,7 +35,7 @@ class DeletePath(Arguments):
 def delete_path(ctx: ToolContext, args: DeletePath) -> ToolResult:
     """Delete a file, a link (not what it points to), or a folder."""
     path = normalise(args.path)
-    gone = remove(ctx.root, path, lambda each: refuse_protected(ctx, each), recursive=args.recursive)
+    gone = remove(ctx.root, path, lambda each: refuse_deleted(ctx, each), recursive=args.recursive)
     named = ", ".join(gone[:_MAX_NAMED]) + (" …" if len(gone) > _MAX_NAMED else "")
     text = f"Deleted `{path}`." if gone == [path] else f"Deleted `{path}` with {len(gone)} files: {named}"
     return ToolResult(ok=True, text=text, files_changed=tuple(gone))

@@ -127,6 +127,15 @@ def refuse_protected(ctx: ToolContext, path: str) -> None:
         raise Denied(refusal)
 
 
+def refuse_deleted(ctx: ToolContext, path: str) -> None:
+    """Raise `Denied` if the policy does not let the file `path` be deleted.
+
+    A protected file that was not there when the work began may always go.
+    """
+    if ctx.known(path) or not ctx.policy.keeps(path):
+        refuse_protected(ctx, path)
+
+
 def changed(path: str, text: str, said: str) -> ToolResult:
     """The answer to a change, with what is wrong with the syntax of the file as it is now."""
     found = problem(path, text)

@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+# Files that may hold settings of pytest.
+_PYTEST_OWN = ("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml")
+PYTEST_FILES = frozenset([*_PYTEST_OWN, "pyproject.toml", "tox.ini", "setup.cfg"])
 # Files that configure test runners, linters or the interpreter and nothing else, by name.
 _NAMES = (
     *("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "behave.ini", ".behaverc"),
@@ -179,7 +182,7 @@ def configures(
 def configures_pytest(path: str, content: bytes) -> bool:
     """Whether a file of the base holds settings of pytest."""
     name = PurePosixPath(path).name
-    if name in ("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"):
+    if name in _PYTEST_OWN:
         return True
     settings = _reader_of(name)
     return settings is not None and "pytest" in settings(content)

@@ -70,7 +70,12 @@ def changes_between(git_dir: Path, base: str, head: str) -> list[Change]:
         head,
         git_dir=git_dir,
     )
-    parts = out.split("\0")
+    return changes_in(out)
+
+
+def changes_in(raw: str) -> list[Change]:
+    """What `git diff --raw -z` says, without renames (git-diff(1), "Raw output format")."""
+    parts = raw.split("\0")
     found = []
     for meta, path in zip(parts[0::2], parts[1::2], strict=False):
         old, new, _, _, status = meta.removeprefix(":").split()

@@ -1,0 +1,30 @@
+"""What a verdict is asked about, from a run's log and settings."""
+
+from typing import Any
+
+from runners.contract.job import Job, claim_of
+from runners.loop.services import Services
+from runners.phases.checkout import asked_of
+from runners.phases.toolkit import closed_paths, opened_paths
+from runners.verify.claim import Claim
+
+
+def claim_on(job: Job, services: Services, *, head: str, proof: str, **more: Any) -> Claim:
+    """The claim that the commit `head` does what the run's scenarios say.
+
+    `proof` is the commit that has the scenarios where they lie beside the change; `more` are further fields.
+    """
+    return claim_of(
+        job.settings,
+        base=job.base,
+        head=head,
+        feature=job.spec.path,
+        feature_sha256=job.spec.sha256,
+        kind=job.spec.kind,
+        proof=proof if job.spec.shadow else "",
+        granted=opened_paths(job, services),
+        locked=closed_paths(job, services),
+        start=job.spec.commit,
+        asked=asked_of(job),
+        **more,
+    )

@@ -1,0 +1,45 @@
+"""Whether a change of a file changes how the tests and checks of a base commit are run."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from runners.git.command import read_blob
+from runners.verify.rules.configuration import PYTEST_FILES, configures, configures_pytest
+
+
+class BaseSettings:
+    """How the commit `base` has its tests run, with its `paths`.
+
+    `features` is the folder of its features, `commands` are the lines by which its own checks and tests are
+    run.
+    """
+
+    def __init__(
+        self, git_dir: Path, base: str, paths: Iterable[str], features: str, commands: Sequence[str]
+    ) -> None:
+        self._git_dir = git_dir
+        self._base = base
+        self._features = features
+        self._commands = commands
+        self._files = [path for path in paths if PurePosixPath(path).name in PYTEST_FILES]
+        self._folders = {str(PurePosixPath(path).parent) for path in paths}
+
+    def changed_by(self, path: str, before: bytes | None, after: bytes | None) -> bool:
+        """Whether the change of the file `path` from `before` to `after` (None: not there) changes it."""
+        return configures(
+            path,
+            before,
+            after,
+            self._features,
+            commands=self._commands,
+            new_folder=str(PurePosixPath(path).parent) not in self._folders,
+            configured=self._configured,
+        )
+
+    @cached_property
+    def _configured(self) -> bool:
+        """Whether the base has settings of pytest."""
+        return any(
+            configures_pytest(path, read_blob(self._git_dir, self._base, path) or b"") for path in self._files
+        )

@@ -1,0 +1,23 @@
+"""Changes of what decides: what CI, hooks, editors and test runners read."""
+
+from runners.policy.protected import PROTECTED
+from runners.verify.claim import Claim
+from tests.support.workbench import BASE, WORK, Workbench
+
+CI = ".github/workflows/ci.yml"
+
+
+def test_what_somebody_else_changed_before_the_work_began_is_not_its_own(bench: Workbench) -> None:
+    base, start, head = (bench.commit(files) for files in (BASE, {CI: "on: push\n"}, WORK))
+    claim = {"base": base, "feature": "", "feature_sha256": "", "protected": PROTECTED}
+    assert bench.codes_of(Claim(head=head, **claim)) == {"protected-changed"}
+    assert bench.codes_of(Claim(head=head, start=start, **claim)) == set()
+    changed = bench.commit({CI: "on: [push]\n"})
+    assert bench.codes_of(Claim(head=changed, start=start, **claim)) == {"protected-changed"}
+
+
+def test_nothing_opens_what_is_locked(bench: Workbench) -> None:
+    base, head = bench.commit({**BASE, CI: "on: push\n"}), bench.commit({**WORK, CI: "on: [push]\n"})
+    claim = {"base": base, "head": head, "feature": "", "feature_sha256": "", "protected": PROTECTED}
+    assert bench.codes_of(Claim(granted=(CI,), **claim)) == set()
+    assert bench.codes_of(Claim(granted=(CI,), locked=(".github/**",), **claim)) == {"protected-changed"}
