@@ -19,6 +19,10 @@ class Commands(LazyGroup):
             "bot.cli.operate.demo:demo",
             "Show a whole run on this machine, from label to proven pull request.",
         ),
+        "run": Lazy(
+            "bot.cli.repository.run:run",
+            "Do one issue on a repository of this machine; the result is a branch there.",
+        ),
         "init": Lazy(
             "bot.cli.repository.init:init", "Try a repository's tests, and write its `.scenarist.yml`."
         ),

@@ -6,6 +6,7 @@ from bot.config.limits import secret
 from bot.config.settings import Settings
 from gherkin.errors import ScenaristError
 from gherkin.yamlfile import read_yaml
+from runners.models.roster import Roster
 from runners.models.runtimes import ModelsConfig, RuntimeSpec
 
 
@@ -29,6 +30,18 @@ def load_models(settings: Settings) -> tuple[ModelsConfig, dict[str, str]]:
         for name, spec in config.runtimes.items()
     }
     return config, keys
+
+
+def require_models(settings: Settings) -> None:
+    """Ask the server of each role's first model what it serves.
+
+    For commands that somebody waits for: a run would wait for a server that does not answer. Raises
+    `ModelsInvalid`, `RuntimeIncomplete` or `ModelUnavailable`.
+    """
+    config, keys = load_models(settings)
+    roster = Roster(config, settings.runtime, keys, settings.state_dir / "profiles")
+    for name in {roster.levels(role)[0] for role in ("analyst", "driver")}:
+        roster.of(name)
 
 
 def read_models(path: Path) -> ModelsConfig:

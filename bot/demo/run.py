@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.syntax import Syntax
 
+from bot.config.models import require_models
 from bot.config.settings import Settings, SettingsInvalid
 from bot.demo.check import check_branch
-from bot.demo.watch import watch
 from bot.forges.forge import Repo
 from bot.forges.local.adapter import LocalForge
 from bot.forges.local.people import http_sender
 from bot.log.state import RunState
+from bot.report.terminal import follow, readable
 from bot.storage.database import migrate
 from bot.storage.store import open_store
 from bot.worker.machine import environment, start_all
@@ -76,6 +77,8 @@ def run_demo(options: DemoOptions) -> int:
     started = time.monotonic()
     with sigterm_interrupts(), _state_dir(options.keep) as state_dir:
         settings = _settings(options, state_dir)
+        if options.runtime != "replay":
+            require_models(settings)
         store = open_store(settings.database)
         migrate(store.engine)
         with listen("127.0.0.1", 0) as listener, processes(state_dir / "logs") as group:
@@ -93,7 +96,19 @@ def run_demo(options: DemoOptions) -> int:
             )
             number = _open_issue(forge, console)
             patience = _PATIENCE_S if options.runtime == "replay" else _MODEL_PATIENCE_S
-            run_id, state = watch(store, group, console, f"local:{_REPO}:issue:{number}", patience)
+            target = f"local:{_REPO}:issue:{number}"
+
+            def goes_on(state: RunState, run_id: str) -> bool:
+                group.check()
+                return state.status == "active" or not store.reports.is_current(run_id)
+
+            run_id, state = follow(
+                store,
+                console,
+                lambda: next((row.id for row in store.list_runs(target=target)), ""),
+                goes_on,
+                patience,
+            )
         result = _result(forge, run_id, state, number, state_dir)
         result["seconds"] = round(time.monotonic() - started, 1)
         if options.as_json:
@@ -202,10 +217,14 @@ def _show(
         return
     pull = forge.pull(Repo(full_name=_REPO), state.published.pull)
     console.rule(f"Pull request #{pull.number}: {pull.title}")
-    console.print(Markdown(_readable(pull.body)))
+    console.print(Markdown(readable(pull.body)))
     console.rule("Diff")
     path = forge.path(_REPO)
-    console.print(Syntax(git("diff", "main", pull.head, git_dir=path), "diff", background_color="default"))
+    console.print(
+        Syntax(
+            git("diff", "main", pull.head, git_dir=path), "diff", background_color="default", word_wrap=True
+        )
+    )
     console.rule("Checked again, from a fresh clone of the branch")
     for line in result["independent"]["lines"]:  # type: ignore[index]
         console.print(f"  {line}")
@@ -215,11 +234,3 @@ def _show(
         console.print(f"Repository: {path} (branch {pull.head})")
     else:
         console.print("Everything was removed again; `make demo ARGS='--keep FOLDER'` keeps it.", style="dim")
-
-
-def _readable(body: str) -> str:
-    """The Markdown without what only a browser shows: comments and foldings."""
-    import re
-
-    text = re.sub(r"<!--.*?-->|</?(details|sub)>", "", body, flags=re.DOTALL)
-    return re.sub(r"<summary>(.*?)</summary>", r"**\1**", text).replace("<code>", "`").replace("</code>", "`")

@@ -80,13 +80,10 @@ def bring(mirror: Mirror, git_dir: Path, commits: Sequence[str]) -> None:
 
     Raises `PartialClone` and `GitFailed`.
     """
-    shared = git_dir / "commondir"
-    source = (git_dir / shared.read_text().strip()).resolve() if shared.is_file() else git_dir
     refs = [f"{commit}:refs/scenarist/{number}" for number, commit in enumerate(commits)]
-    shallow = ("--update-shallow",) if is_shallow(git_dir) else ()
     with mirror.lock():
         try:
-            git("fetch", "--quiet", *shallow, str(source), *refs, git_dir=mirror.path)
+            fetch_refs(mirror.path, git_dir, refs)
             for commit in commits:
                 git("rev-list", "--objects", "--quiet", "--no-walk", commit, git_dir=mirror.path)
         except GitFailed as error:
@@ -95,3 +92,14 @@ def bring(mirror: Mirror, git_dir: Path, commits: Sequence[str]) -> None:
                     "This repository is a partial clone: files of its commits are missing."
                 ) from error
             raise
+
+
+def fetch_refs(into: Path, git_dir: Path, refs: Sequence[str]) -> None:
+    """Fetch refspecs, and the tags before them, from one repository on this machine into another one.
+
+    Raises `GitFailed`.
+    """
+    shared = git_dir / "commondir"
+    source = (git_dir / shared.read_text().strip()).resolve() if shared.is_file() else git_dir
+    shallow = ("--update-shallow",) if is_shallow(git_dir) else ()
+    git("fetch", "--quiet", *shallow, str(source), *refs, git_dir=into)

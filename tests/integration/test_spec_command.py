@@ -8,22 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from runners.git.command import git
 from runners.models.chat import Reply
 from tests.standins.chat_server import ChatServer
-from tests.support.harness import CALC, draft
+from tests.support.harness import CALC, clone_of, draft
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    tree = tmp_path / "repo"
-    for path, text in CALC.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text(text)
-    subprocess.run(["git", "init", "--quiet", tree], check=True)
-    git("add", "--all", git_dir=tree / ".git", work_tree=tree)
-    git("commit", "--quiet", "--message", "Begin", git_dir=tree / ".git", work_tree=tree)
-    return tree
+    return clone_of(CALC, tmp_path / "repo")
 
 
 def spec(repo: Path, text: str, url: str, *more: str) -> "subprocess.CompletedProcess[str]":
@@ -57,9 +49,9 @@ def test_an_issue_that_says_too_little_gets_questions(repo: Path) -> None:
 
 
 def test_what_cannot_be_read_is_said_with_a_code(repo: Path) -> None:
-    for text, more, said in (
-        ("", (), "is empty"),
-        ("Title\n\nx should be 3", ("--base", "nowhere"), "nowhere"),
+    for text, more, code, said in (
+        ("", (), "SCN-7013", "is empty"),
+        ("Title\n\nx should be 3", ("--base", "nowhere"), "SCN-3101", "nowhere"),
     ):
         done = spec(repo, text, "http://127.0.0.1:1/v1", *more)
-        assert done.returncode == 2 and "SCN-7013" in done.stderr and said in done.stderr, done.stderr
+        assert done.returncode == 2 and code in done.stderr and said in done.stderr, done.stderr

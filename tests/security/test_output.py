@@ -7,9 +7,9 @@ from rich.console import Console
 
 from bot.cli.runs.audit import audit_lines
 from bot.cli.runs.log import log_line
-from bot.demo.watch import describe
 from bot.log.events import Entry
 from bot.report.escape import block, inline, prose
+from bot.report.terminal import describe
 from runners.contract.events import ModelReplied, PromptSent, ToolCalled
 from runners.models.chat import Reply, ToolCall
 from runners.policy.plaintext import one_line, without_controls

@@ -49,6 +49,17 @@ DOUBLE_STEPS = (
 )
 
 
+def clone_of(files: Mapping[str, str], tree: Path) -> Path:
+    """A working tree at `tree` with one commit that holds `files`."""
+    for path, text in files.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(text)
+    git("init", "--quiet", "--initial-branch=trunk", str(tree), git_dir=tree / ".git")
+    git("add", "--all", git_dir=tree / ".git", work_tree=tree)
+    git("commit", "--quiet", "--message", "Begin", git_dir=tree / ".git", work_tree=tree)
+    return tree
+
+
 def says(*calls: ToolCall, text: str = "") -> Reply:
     """A scripted reply with these calls."""
     return Reply(text=text, tool_calls=calls, usage=TokenUsage(prompt_tokens=900, completion_tokens=60))

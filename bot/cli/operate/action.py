@@ -5,7 +5,6 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 """
 
 import os
-import time
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -19,16 +18,15 @@ from bot.forges.github.receiver import parse
 from bot.forges.receiver import PayloadInvalid
 from bot.forges.registry.adapters import Forges
 from bot.intake.commands import StartRun, decide
-from bot.log.state import RunState, fold
+from bot.log.state import RunState
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
-from bot.runs.driver import Driver
 from bot.storage.database import migrate
 from bot.storage.store import Store, open_store
-from bot.worker.worker import make_reporter, trusted_handlers, untrusted_handlers
+from bot.worker.inline import drive, inline_driver
+from bot.worker.worker import make_reporter
 from gherkin.errors import ScenaristError
 from runners.contract.job import FEATURE
-from runners.git.workspaces import Workspaces
 from runners.sandbox.scratch import make_state_folder
 
 _REQUIRED = ("GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_RUN_ID")
@@ -99,32 +97,18 @@ def _run(
     reporter = make_reporter(settings, comments=False)
     poster = StatusPoster(store, forges, reporter)
     poster.post(run_id)
-    workspaces = Workspaces(settings.state_dir)
-    workspaces.sweep()
-    driver = Driver(
+    driver = inline_driver(
+        settings,
         store,
-        {
-            **trusted_handlers(settings, forges, workspaces, reporter, forgetful=True),
-            **untrusted_handlers(settings, store, workspaces),
-        },
+        forges,
+        reporter,
         worker=f"action {environ['GITHUB_RUN_ID']}",
-        lease_seconds=settings.lease_seconds,
         changed=lambda changed, _following: poster.post(changed),
-        sandboxed=not settings.unsafe_no_sandbox,
+        forgetful=True,
     )
-    state = _drive(store, driver, run_id)
+    state = drive(store, driver, run_id)
     _summary(environ, _text(reporter, store, run_id, state))
     return 0 if state.status == "done" else 1
-
-
-def _drive(store: Store, driver: Driver, run_id: str) -> RunState:
-    """Do phase after phase until the run ends; a delayed one is waited for."""
-    state = fold(store.entries(run_id))
-    while state.status == "active":
-        if not driver.advance(run_id):
-            time.sleep(1)
-        state = fold(store.entries(run_id, after=state.seq), state)
-    return state
 
 
 def _settings(settings: Settings, environ: MutableMapping[str, str], token: str) -> Settings:

@@ -10,29 +10,21 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.repository.issue_text import ISSUE, read_issue
 from bot.config.models import load_models
 from bot.config.repository import settings_of
 from bot.config.settings import Settings, load_settings
-from gherkin.errors import ScenaristError
 from runners.contract.budget import Spent
 from runners.contract.events import RunnerEvent, SpecWritten
 from runners.contract.job import FEATURE, Job
 from runners.contract.workorder import WorkOrder
 from runners.environment.prepare import Environments
-from runners.git.command import GitFailed
-from runners.git.local import HistoryMissing, bring, commit_of, git_dir_of
+from runners.git.local import bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
 from runners.loop.services import Services
 from runners.models.roster import Roster
 from runners.phases.specify import specify
 from runners.sandbox.limits import CommandLimits
-
-
-class SpecRefused(ScenaristError):
-    """The issue's file or the repository cannot be read."""
-
-    code = "SCN-7013"
-    next_step = "Give a text file whose first line is the issue's title, and a git repository."
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,7 @@ class Specified:
 
 
 def spec(
-    issue: Annotated[Path, typer.Argument(help="A text file: the issue's title, then its text.")],
+    issue: Annotated[str, typer.Argument(help=ISSUE)],
     repo: Annotated[Path, typer.Option(help="A git repository.")] = Path(),
     base: Annotated[str, typer.Option(help="The commit to start from.")] = "HEAD",
     number: Annotated[int, typer.Option(min=1, help="The issue's number, for its tag.")] = 1,
@@ -62,27 +54,22 @@ def spec(
     raise typer.Exit(0 if made.feature else 1)
 
 
-def specify_issue(issue: Path, repo: Path, base: str, number: int, settings: Settings) -> Specified:
+def specify_issue(issue: str, repo: Path, base: str, number: int, settings: Settings) -> Specified:
     """The scenarios for an issue; nothing in the repository is touched.
 
-    `.scenarist.yml`, the step definitions and the domain language are read from `base`. Raises `SpecRefused`,
-    `ConfigInvalid` and the models' errors.
+    `.scenarist.yml`, the step definitions and the domain language are read from `base`. Raises
+    `IssueUnreadable`, `GitFailed`, `ConfigInvalid` and the models' errors.
     """
-    title, body = _read(issue)
+    read = read_issue(issue, settings)
     git_dir = git_dir_of(repo)
-    try:
-        commit = commit_of(git_dir, base)
-    except HistoryMissing:
-        raise
-    except GitFailed as error:
-        raise SpecRefused(f"{base} is not a commit of {repo}.") from error
+    commit = commit_of(git_dir, base)
     config = settings_of(git_dir, commit)
     models, keys = load_models(settings)
     order = WorkOrder(
         kind="implement",
         number=number,
-        title=title,
-        body=body,
+        title=read.title,
+        body=read.body,
         requested_by="the command line",
         requested_at=datetime.now(UTC).isoformat(),
     )
@@ -111,14 +98,3 @@ def specify_issue(issue: Path, repo: Path, base: str, number: int, settings: Set
 
 def _forget(events: Sequence[RunnerEvent], artifacts: object = None) -> None:
     """There is no run whose log it could be."""
-
-
-def _read(issue: Path) -> tuple[str, str]:
-    try:
-        first, _, rest = issue.read_text(encoding="utf-8").lstrip().partition("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecRefused(f"{issue} cannot be read: {error}.") from None
-    title = first.lstrip("#").strip()
-    if not title:
-        raise SpecRefused(f"{issue} is empty.")
-    return title, rest.strip()

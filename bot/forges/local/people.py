@@ -45,8 +45,12 @@ class People(Things):
                 return Account(id=number, login=login)
         raise ForgeMissing(f"{repo} has no member {login}.")
 
-    def open_issue(self, repo: str, author: str, title: str, body: str) -> Issue:
-        """Open an issue (numbers are shared with pull requests, as on GitHub)."""
+    def open_issue(self, repo: str, author: str, title: str, body: str, *, number: int = 0) -> Issue:
+        """Open an issue (numbers are shared with pull requests, as on GitHub).
+
+        It gets `number` where that is neither 0 nor taken, else the next one.
+        """
+        taken = [found for kind in ("issue", "pull") for found, _, _ in self._all(repo, kind)]
         data = {
             "title": title,
             "body": body,
@@ -55,7 +59,7 @@ class People(Things):
             "open": True,
             "updated_at": now(),
         }
-        number = self._put(repo, "issue", None, 0, data)
+        number = self._put(repo, "issue", None if number in (0, *taken) else number, 0, data)
         self._deliver(repo, "issues", "opened", author, issue=self._issue_payload(repo, number))
         return self.issue(Repo(full_name=repo), number)
 

@@ -1,6 +1,8 @@
-"""Shows a run's log live."""
+"""A run's log as lines for a terminal, printed while the run goes on."""
 
+import re
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.markup import escape
@@ -8,27 +10,32 @@ from rich.markup import escape
 from bot.log.events import Entry, PhaseDelayed, PhaseFinished, PhaseStarted, Prepared, Published, RunEnded
 from bot.log.state import RunState, fold
 from bot.storage.store import Store
-from bot.worker.processes import Processes
 from runners.contract.events import ModelReplied, SpecWritten, ToolCalled, VerdictReached
-from runners.policy.plaintext import without_controls
+from runners.policy.plaintext import for_terminal, without_controls
 
 
-def watch(
-    store: Store, group: Processes, console: Console, target: str, patience: float
+def follow(
+    store: Store,
+    console: Console,
+    find_run: Callable[[], str],
+    goes_on: Callable[[RunState, str], bool],
+    patience: float,
 ) -> tuple[str, RunState]:
-    """Print the log of the run on `target` until it ends and its status is posted, at most `patience`
-    seconds."""
+    """Print the log of a run as it grows; returns the run's id and its last state.
+
+    `find_run` gives the run's id, empty while there is none yet. `goes_on(state, run_id)` says after each
+    look whether to look again, and may raise. It ends after `patience` seconds at the latest.
+    """
     deadline = time.monotonic() + patience
     state, run_id = RunState(), ""
     while time.monotonic() < deadline:
-        group.check()
-        run_id = run_id or next((row.id for row in store.list_runs(target=target)), "")
+        run_id = run_id or find_run()
         new = store.entries(run_id, after=state.seq) if run_id else []
         for entry in new:
             for line in describe(entry):
                 console.print(line)
         state = fold(new, state)
-        if state.status != "active" and store.reports.is_current(run_id):
+        if not goes_on(state, run_id):
             return run_id, state
         time.sleep(0.1)
     console.print(f"[red]The run did not end within {patience:.0f} s.[/]")
@@ -69,6 +76,12 @@ def describe(entry: Entry) -> list[str]:
             return [f"[bold]{event.status}[/]\n"]
         case _:
             return []
+
+
+def readable(body: str) -> str:
+    """Markdown without what only a browser shows: comments and foldings."""
+    text = re.sub(r"<!--.*?-->|</?(details|sub)>", "", for_terminal(body), flags=re.DOTALL)
+    return re.sub(r"<summary>(.*?)</summary>", r"**\1**", text).replace("<code>", "`").replace("</code>", "`")
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,55 @@
+"""Runs whose phases are all done in this process: no broker, no workers, no web app."""
+
+import time
+from collections.abc import Callable
+
+from bot.config.settings import Settings
+from bot.forges.registry.adapters import Forges
+from bot.log.events import Phase
+from bot.log.state import RunState, fold
+from bot.report.reporter import Reporter
+from bot.runs.driver import Driver
+from bot.storage.store import Store
+from bot.worker.worker import trusted_handlers, untrusted_handlers
+from runners.git.workspaces import Workspaces
+
+
+def inline_driver(
+    settings: Settings,
+    store: Store,
+    forges: Forges,
+    reporter: Reporter,
+    *,
+    worker: str,
+    changed: Callable[[str, Phase | None], None],
+    forgetful: bool = False,
+) -> Driver:
+    """A driver with the handlers of every phase; `worker` names this process in the log.
+
+    `changed(run_id, next_phase)` is called after each step, and `forgetful` is whether nothing of the run is
+    kept, so that scenarios have to be part of the change.
+    """
+    workspaces = Workspaces(settings.state_dir)
+    workspaces.sweep()
+    return Driver(
+        store,
+        {
+            **trusted_handlers(settings, forges, workspaces, reporter, forgetful=forgetful),
+            **untrusted_handlers(settings, store, workspaces),
+        },
+        worker=worker,
+        lease_seconds=settings.lease_seconds,
+        retry_seconds=settings.retry_seconds,
+        changed=changed,
+        sandboxed=not settings.unsafe_no_sandbox,
+    )
+
+
+def drive(store: Store, driver: Driver, run_id: str) -> RunState:
+    """Do phase after phase until the run ends or pauses; a delayed one is waited for."""
+    state = fold(store.entries(run_id))
+    while state.status == "active":
+        if not driver.advance(run_id):
+            time.sleep(1)
+        state = fold(store.entries(run_id, after=state.seq), state)
+    return state

@@ -1,0 +1,204 @@
+"""One issue on a clone on this machine: a forge in a folder, and every phase in this process."""
+
+import getpass
+import hashlib
+import logging
+import os
+import re
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from bot.config.settings import Settings
+from bot.forges.forge import Pull, Repo
+from bot.forges.local.adapter import LocalForge
+from bot.forges.registry.adapters import Forges
+from bot.forges.registry.receivers import receivers
+from bot.intake.deliveries import Deliveries, Delivery
+from bot.intake.handler import IntakeHandler
+from bot.log.state import RunState
+from bot.report.terminal import follow
+from bot.storage.database import migrate
+from bot.storage.store import new_id, open_store
+from bot.worker.inline import drive, inline_driver
+from bot.worker.worker import make_reporter
+from gherkin.errors import ScenaristError
+from runners.contract.job import FEATURE, PATCH
+from runners.git.command import git
+from runners.git.local import commit_of, fetch_refs, git_dir_of
+from runners.sandbox.scratch import make_state_folder
+
+_DAY_S = 86_400.0
+
+
+class RunRefused(ScenaristError):
+    """An issue led to no run on the repository on this machine."""
+
+    code = "SCN-7018"
+    next_step = "Read the log that is named; `scenarist doctor` checks the machine."
+
+
+class LocalRuns:
+    """The runs for one issue on the repository at `repo`, from its commit `base`.
+
+    The repository gets nothing but the branch that `bring` fetches. State and log lie in `state_folder`.
+    Raises `NotARepository` and `GitFailed`.
+    """
+
+    def __init__(self, settings: Settings, repo: Path, base: str) -> None:
+        self._git_dir = git_dir_of(repo)
+        self._base = commit_of(self._git_dir, base)
+        folder = state_folder(settings)
+        make_state_folder(folder)
+        self.log_file = folder / "run.log"
+        logging.basicConfig(
+            filename=self.log_file,
+            level=logging.INFO,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        self._settings = settings.model_copy(
+            update={"state_dir": folder, "database_url": "", "public_url": ""}
+        )
+        self.store = open_store(self._settings.database)
+        migrate(self.store.engine)
+        self._forges = Forges(self._settings, self.store)
+        self._deliveries = Deliveries(self.store.engine)
+        self._begun: list[str] = []
+        self._intake = IntakeHandler(
+            self.store,
+            self._deliveries,
+            self._forges,
+            receivers(self._settings),
+            self._begun.append,
+            lambda _run: None,
+        )
+        self._forge = LocalForge(self.store.engine, folder / "forge", send=self._deliver)
+        known = hashlib.sha256(str(self._git_dir).encode()).hexdigest()[:8]
+        self._repo = f"clones/{_slug(repo.resolve().name)}-{known}"
+        self._person = _slug(getpass.getuser())
+        self._issue = 0
+
+    def begin(self, title: str, body: str, number: int) -> str:
+        """Open the issue on the forge in the folder and set the label; returns the run's id.
+
+        The issue gets `number` where that is neither 0 nor taken. Raises `RunRefused` where no run
+        came of it.
+        """
+        forge, path = self._forge, self._forge.path(self._repo)
+        if not path.is_dir():
+            forge.create_repo(self._repo, {self._person: "admin"})
+        branch = (
+            git("symbolic-ref", "--quiet", "--short", "HEAD", git_dir=self._git_dir, check=False) or "main"
+        )
+        fetch_refs(path, self._git_dir, [f"+{self._base}:refs/heads/{branch}"])
+        git("symbolic-ref", "HEAD", f"refs/heads/{branch}", git_dir=path)
+        self._issue = forge.open_issue(self._repo, self._person, title, body, number=number).number
+        forge.add_label(self._repo, self._issue, self._settings.trigger_label, self._person)
+        return self._newest()
+
+    def say(self, text: str) -> str:
+        """Comment on the issue; returns the id of the run that is to go on, which may be a new one."""
+        self._forge.add_comment(self._repo, self._issue, self._person, text)
+        return self._newest()
+
+    def work(self, run_id: str, console: Console) -> RunState:
+        """Do the run's phases, printing its log, until it ends or waits for somebody.
+
+        Interrupted, it cancels the run, so that nothing of it goes on, and raises `KeyboardInterrupt` again.
+        """
+        driver = inline_driver(
+            self._settings,
+            self.store,
+            self._forges,
+            make_reporter(self._settings),
+            worker=f"run {os.getpid()}",
+            changed=lambda _run, _following: None,
+        )
+        failed: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                drive(self.store, driver, run_id)
+            except BaseException as error:
+                failed.append(error)
+
+        working = threading.Thread(target=work, name=f"run-{run_id}")
+        looked = False
+
+        def goes_on(_state: RunState, _run: str) -> bool:
+            nonlocal looked
+            if working.is_alive():
+                return True
+            # What was logged between the last look and the end is still to be shown.
+            again, looked = not looked, True
+            return again
+
+        working.start()
+        try:
+            _, state = follow(self.store, console, lambda: run_id, goes_on, _DAY_S)
+        except BaseException:
+            self.say("/agent cancel")
+            working.join()
+            raise
+        if failed:
+            raise failed[0]
+        return state
+
+    def feature(self, run_id: str) -> str:
+        """The scenarios of the run."""
+        return (self.store.artifact(run_id, FEATURE) or b"").decode(errors="replace")
+
+    def pull(self, state: RunState) -> Pull | None:
+        """The pull request that would have been opened, if the run got so far."""
+        return self._forge.pull(Repo(full_name=self._repo), state.published.pull) if state.published else None
+
+    def diff(self, pull: Pull) -> str:
+        """What the branch changes."""
+        return git("diff", pull.base, pull.head, git_dir=self._forge.path(self._repo))
+
+    def bring(self, pull: Pull) -> str:
+        """Fetch the branch into the repository, under a name that it does not have yet; returns the name."""
+        name, number = pull.head, 1
+        while git("for-each-ref", f"refs/heads/{name}", git_dir=self._git_dir):
+            number += 1
+            name = f"{pull.head}-{number}"
+        source = self._forge.path(self._repo)
+        fetch_refs(self._git_dir, source, [f"refs/heads/{pull.head}:refs/heads/{name}"])
+        return name
+
+    def patch(self, run_id: str) -> Path | None:
+        """A file with the work of a run that has no branch, if there is any."""
+        data = self.store.artifact(run_id, PATCH)
+        if not data:
+            return None
+        file = self._settings.state_dir / f"{run_id}.patch"
+        file.write_bytes(data)
+        return file
+
+    def _newest(self) -> str:
+        if not self._begun:
+            raise RunRefused(f"The issue led to no run. {self.log_file} says more.")
+        return self._begun[-1]
+
+    def _deliver(self, headers: Mapping[str, str], body: bytes) -> None:
+        delivery = Delivery(
+            id=new_id(), forge="local", guid=str(uuid.uuid4()), event=headers["X-GitHub-Event"], body=body
+        )
+        self._deliveries.add([delivery])
+        self._intake.handle(delivery.id)
+
+
+def state_folder(settings: Settings) -> Path:
+    """SCENARIST_STATE_DIR where that is set, else a folder of the person's own, outside any repository."""
+    if "state_dir" in settings.model_fields_set:
+        return settings.state_dir.resolve()
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "scenarist"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "x"
