@@ -90,6 +90,20 @@ class CommentEdited(Frozen):
     sender: Account
 
 
+class CiFinished(Frozen):
+    """A job, check or pipeline of the repository's CI ended on the bot's branch `branch`.
+
+    Others may be running still, so the results are asked of the forge. `commit` is empty where the CI ran on
+    a merge of the branch and not on its newest commit.
+    """
+
+    repo: Repo
+    branch: str
+    commit: str
+    name: str
+    passed: bool
+
+
 class AccessLost(Frozen):
     """The bot may do nothing more in `repos`, or in all of an installation."""
 
@@ -105,4 +119,6 @@ class Ignored(Frozen):
     reason: str
 
 
-Event = CommentEdited | IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn | AccessLost
+# What somebody did, as against what a machine reports.
+Act = CommentEdited | IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn | AccessLost
+Event = Act | CiFinished

@@ -18,6 +18,8 @@ Subject = Literal["issue", "pull"]
 # From the least to the most: each may do what those before it may.
 Permission = Literal["none", "read", "write", "maintain", "admin"]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
+# All branches of the bot begin so.
+BRANCH_PREFIX = "agent/"
 CheckState = Literal["queued", "in_progress", "success", "failure", "neutral", "cancelled"]
 
 

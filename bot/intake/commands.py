@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from bot.forges.events import (
     AccessLost,
+    Act,
     Commented,
     CommentEdited,
-    Event,
     Ignored,
     IssueLabelled,
     ReviewCommented,
@@ -106,7 +106,7 @@ def is_command(comment: str) -> bool:
     return _COMMAND.match(comment) is not None
 
 
-def decide(event: Event, forge: Forge, delivery_id: str) -> Decision:
+def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
     """What follows from an event. Raises the forge's errors."""
     if isinstance(event, AccessLost):
         return CancelAll(repos=event.repos, installation=event.installation, by=event.by, reason=event.reason)
@@ -161,7 +161,7 @@ def _implement(
     )
     target = f"{forge.kind}:{event.repo.full_name}:issue:{event.number}"
     return StartRun(
-        request=_request(forge, event.repo, order, f"{target}:{delivery_id}", approval=event.approval),
+        request=request_of(forge, event.repo, order, f"{target}:{delivery_id}", approval=event.approval),
         target=target,
         exclusive=True,
     )
@@ -262,7 +262,7 @@ def _revise_as_told(event: Commented, text: str, forge: Forge) -> StartRun | Ign
         threads=(),
     )
     target = f"{forge.kind}:{event.repo.full_name}:pull:{event.number}"
-    request = _request(forge, event.repo, order, f"{target}:told:{event.comment}")
+    request = request_of(forge, event.repo, order, f"{target}:told:{event.comment}")
     return StartRun(request=request, target=target, exclusive=False)
 
 
@@ -299,13 +299,15 @@ def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun 
     asked_by = f"review:{review}" if review is not None else f"comment:{getattr(event, 'comment', 0)}"
     target = f"{forge.kind}:{event.repo.full_name}:pull:{event.pull}"
     return StartRun(
-        request=_request(forge, event.repo, order, f"{target}:{asked_by}"),
+        request=request_of(forge, event.repo, order, f"{target}:{asked_by}"),
         target=target,
         exclusive=False,
     )
 
 
-def _request(forge: Forge, repo: Repo, order: WorkOrder, key: str, *, approval: bool = False) -> RunRequested:
+def request_of(
+    forge: Forge, repo: Repo, order: WorkOrder, key: str, *, approval: bool = False
+) -> RunRequested:
     return RunRequested(
         forge=forge.kind,
         repo=repo.full_name,

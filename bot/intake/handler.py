@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.forges.events import Commented, Ignored
+from bot.forges.events import CiFinished, Commented, Ignored
 from bot.forges.forge import Forge, ForgeUnavailable
 from bot.forges.receiver import PayloadInvalid, Receiver
+from bot.intake.ci import CiPassed, LeaveAlone, decide_ci
 from bot.intake.commands import (
     AcceptSplit,
     AnswerScenarios,
@@ -77,6 +78,8 @@ class IntakeHandler:
             event = self._receivers[delivery.forge].read(delivery.event, delivery.body)
             if isinstance(event, Commented) and self._is_idle_talk(event, delivery.forge):
                 event = Ignored(reason="no run to tell")
+            if isinstance(event, CiFinished):
+                return self._ci(event, delivery)
             decision = (
                 event
                 if isinstance(event, Ignored)
@@ -116,6 +119,21 @@ class IntakeHandler:
         if isinstance(decision, InstructRun):
             return self._instruct(decision, delivery_id)
         return self._start(decision, delivery_id)
+
+    def _ci(self, event: CiFinished, delivery: Delivery) -> str | None:
+        """Repair, leave alone or note what a CI job's end says. Raises the forge's errors."""
+        forge = self._forge(delivery.forge)
+        decision = decide_ci(event, forge, self._store)
+        if isinstance(decision, StartRun):
+            return self._start(decision, delivery.id)
+        if isinstance(decision, LeaveAlone):
+            forge.upsert_comment(
+                decision.repo, decision.pull, decision.marker, decision.text, None, on="pull"
+            )
+        self._deliveries.close(
+            delivery.id, "the CI passed" if isinstance(decision, CiPassed) else decision.reason
+        )
+        return None
 
     def _start(self, decision: StartRun, delivery_id: str) -> str | None:
         order = decision.request.order

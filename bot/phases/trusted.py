@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.config.repository import settings_of
+from bot.forges.ci import CHECK_NAME
 from bot.forges.forge import Check, CheckState, Forge, GitAccess, Repo
 from bot.log.events import Event, Prepared, Published, RunRequested
 from bot.log.state import RunState
@@ -29,7 +30,6 @@ from runners.git.command import (
 from runners.git.workspaces import SHADOW, Mirror, Workspaces, branch_slug, work_ref
 from runners.verify.verdict import Verdict
 
-CHECK_NAME = "scenarist"
 _MAX_PATCH = 200_000
 _MAX_BRANCHES = 50
 

@@ -155,6 +155,22 @@ class Store:
                 )
         return run_id if created else None
 
+    def published_by(self, forge: str, repo: str, commit: str) -> str | None:
+        """Return the newest run that published `commit` (a commit id) on a repository, if one did."""
+        query = (
+            sa.select(runs.c.id)
+            .join(events, events.c.run_id == runs.c.id)
+            .where(
+                runs.c.forge == forge,
+                runs.c.repo == repo,
+                events.c.type == "Published",
+                events.c.data.contains(f'"commit":"{commit}"', autoescape=True),
+            )
+            .order_by(runs.c.id.desc())
+        )
+        with reading(self.engine) as db:
+            return db.execute(query).scalars().first()
+
     def open_runs(self, target: str) -> list[str]:
         """The runs on `target` that have not ended, oldest first."""
         query = (
@@ -350,6 +366,13 @@ class Store:
         with reading(self.engine) as db:
             rows = db.execute(query).all()
         return [Entry(seq=row.seq, at=row.at, event=event_adapter.validate_json(row.data)) for row in rows]
+
+    def requested(self, run_id: str) -> RunRequested | None:
+        """Return what was asked for: the first event of the run's log."""
+        query = sa.select(events.c.data).where(events.c.run_id == run_id, events.c.seq == 1)
+        with reading(self.engine) as db:
+            data = db.execute(query).scalar()
+        return None if data is None else RunRequested.model_validate_json(data)
 
     def list_runs(self, limit: int = 50, target: str | None = None) -> list[RunRow]:
         """The newest runs first."""

@@ -36,6 +36,20 @@ class ToolSettings(Grants):
     )
 
 
+class CiSettings(Frozen):
+    """What happens when the repository's own CI ends on a commit of the bot."""
+
+    repairs: int = Field(
+        default=2,
+        ge=0,
+        le=5,
+        description="How often in a row a failed CI starts a repair, without a person in between; 0: never.",
+    )
+    ignore: tuple[str, ...] = Field(
+        default=(), description="Jobs (globs of names) whose failures start no repair."
+    )
+
+
 class RunSettings(Frozen):
     """What a repository may set for its runs; each has a default that works."""
 
@@ -110,6 +124,7 @@ class RunSettings(Frozen):
     )
     diff: DiffLimits = DiffLimits()
     mutation: MutationSettings = MutationSettings()
+    ci: CiSettings = CiSettings()
     approval: Literal["none", "required"] = Field(
         default="none", description="Whether somebody approves a model's scenarios before code is written."
     )

@@ -37,13 +37,24 @@ class OrderThread(Frozen):
     comments: tuple[OrderComment, ...]
 
 
+class FailedJob(Frozen):
+    """A failed job of the repository's CI; `log` is the part of its log that says why, without secrets.
+
+    Anybody whose code the job ran may have written the log.
+    """
+
+    name: str
+    log: str
+
+
 class WorkOrder(Frozen):
     """The input of a run.
 
     `number` is the issue (also for a revision: the issue the pull request closes, 0 if unknown);
     `answers` says that an answer to the bot's own question began it.
-    `pull` and `threads` are there for a revision only. Nothing that is written after `requested_at`
-    enters the run.
+    `pull`, `threads` and `failed_jobs` are there for a revision only; with `failed_jobs` it is a repair that
+    nobody asked for, in the name of the one who asked for the change. Nothing that is written after
+    `requested_at` enters the run.
     """
 
     kind: Literal["implement", "revise"]
@@ -57,6 +68,7 @@ class WorkOrder(Frozen):
     review_body: str = ""
     labels: tuple[str, ...] = ()
     threads: tuple[OrderThread, ...] = ()
+    failed_jobs: tuple[FailedJob, ...] = ()
     answers: bool = False
 
     @property

@@ -124,6 +124,7 @@ def implement_prompt(
         feature_path=feature_path,
         steps_folder=steps_folder,
         revise=order.kind == "revise",
+        repair=bool(order.failed_jobs),
         kind=kind,
         shadow=shadow,
     )

@@ -74,6 +74,8 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
             return PhaseResult(outcome, ended.text, artifacts={WORK: _committed(job, tree, ended.text)[1]})
+        if job.order.failed_jobs and not tree.diff(job.spec.commit):
+            return PhaseResult("gave_up", f"The model found nothing to correct. {ended.text}")
         commit, bundle = _committed(job, tree, ended.text)
         done = Committed(commit=commit, summary=ended.text, audit=tools.audit_head, answers=ended.answers)
     return PhaseResult("done", events=[done], artifacts={WORK: bundle})
@@ -197,6 +199,8 @@ def _committed(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
     is never pushed.
     """
     verb = "Revise" if job.order.kind == "revise" else "Implement"
+    if job.order.failed_jobs:
+        verb = "Repair"
     number = job.order.pull if job.order.kind == "revise" else job.order.number
     git_dir = tree.mirror.path
     log = newest_subjects(git_dir, job.base)

@@ -28,6 +28,7 @@ import jwt
 from runners.git.command import git
 from tests.standins.emulator import make_key
 from tests.standins.git_http import GitServer
+from tests.standins.github_jobs import Jobs
 from tests.standins.openapi import description
 from tests.standins.serving import LoopbackServer, QuietHandler
 
@@ -39,6 +40,7 @@ _GRANTED = {
     "issues": "write",
     "pull_requests": "write",
     "checks": "write",
+    "actions": "read",
 }
 _REPOSITORY_ID = 1296269
 _LEVELS = ("none", "read", "write", "admin")
@@ -85,7 +87,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class GitHubServer(LoopbackServer):
+class GitHubServer(Jobs, LoopbackServer):
     """One GitHub with one repository, ``octo/calc``. People are ada (admin), wim (write) and tri (read)."""
 
     repo = "octo/calc"
@@ -134,7 +136,8 @@ class GitHubServer(LoopbackServer):
         self._former: set[str] = set()
         self.bare = folder / "git" / f"{self.repo}.git"
         self.git = GitServer(folder / "git", self._authorize_git, self._pushed)
-        super().__init__(self._handler())
+        Jobs.__init__(self)
+        LoopbackServer.__init__(self, self._handler())
         self._routes = self._make_routes()
 
     @property
@@ -354,6 +357,8 @@ class GitHubServer(LoopbackServer):
                 "X-RateLimit-Reset": str(int(until)),
             }
         path = path.replace(f"/repositories/{_REPOSITORY_ID}", f"/repos/{self.repo}")
+        if path.startswith("/_logs/"):
+            return 200, self.logs[int(path.removeprefix("/_logs/"))].encode(), {"Content-Type": "text/plain"}
         fault = self._fault(method, path)
         if fault is not None and not fault.after_effect:
             return self._broken(method, path, fault)
@@ -513,6 +518,8 @@ class GitHubServer(LoopbackServer):
             ("GET", R + "/pulls/{number}/comments", "pull_requests:read", self._list_review_comments),
             ("POST", R + "/pulls/{number}/comments/{comment}/replies", "pull_requests:write", self._reply),
             ("GET", R + "/commits/{sha}/check-runs", "checks:read", self._list_checks),
+            ("GET", R + "/commits/{sha}/check-suites", "checks:read", self.list_suites),
+            ("GET", R + "/actions/jobs/{job}/logs", "actions:read", self.job_logs),
             ("POST", R + "/check-runs", "checks:write", self._create_check),
             ("PATCH", R + "/check-runs/{check}", "checks:write", self._update_check),
         ]
@@ -808,17 +815,21 @@ class GitHubServer(LoopbackServer):
         plain = {key: check[key] for key in ("id", "name", "head_sha", "external_id", "status", "conclusion")}
         output = {**template["output"], "title": check["title"], "summary": check["summary"]}
         output["annotations_count"] = len(check["annotations"])
-        return {**template, **plain, "output": output}
+        app = {**template["app"], "slug": check.get("slug", SLUG)}
+        return {**template, **plain, "output": output, "app": app}
 
     def _list_checks(self, call: Call, sha: str) -> tuple[int, Any]:
         template = self._template("get", R + "/commits/{ref}/check-runs")["check_runs"][0]
-        name = call.query.get("check_name")
+        name, sha = call.query.get("check_name"), self._ref(sha) or sha
         found = [
-            self._check_answer(check, template)
+            check
             for check in self.checks.values()
             if check["head_sha"] == sha and name in (None, check["name"])
         ]
-        return 200, {"total_count": len(found), "check_runs": found}
+        if call.query.get("filter", "latest") == "latest":
+            found = list({check["name"]: check for check in found}.values())
+        answers = [self._check_answer(check, template) for check in found]
+        return 200, {"total_count": len(found), "check_runs": answers}
 
     def _create_check(self, call: Call) -> tuple[int, Any]:
         if not re.fullmatch("[0-9a-f]{40}", call.body["head_sha"]):

@@ -10,6 +10,7 @@ import json
 import re
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
@@ -22,10 +23,10 @@ import httpx
 
 from runners.git.command import git
 from tests.standins.git_http import GitServer
+from tests.standins.gitlab_pipelines import PROJECT, Pipelines
 from tests.standins.serving import LoopbackServer, QuietHandler
 
 TOKEN = "glpat-stand-in"
-PROJECT = 7
 P = "/api/v4/projects/octo/calc"
 _PAGE = 20
 # Every state a commit status may go to, by the one it has. https://docs.gitlab.com/api/commits/#set-commit-pipeline-status
@@ -49,7 +50,7 @@ def _user(number: int, name: str) -> dict[str, Any]:
     return {"id": number, "username": name, "name": name, "state": "active"}
 
 
-class GitLabServer(LoopbackServer):
+class GitLabServer(Pipelines, LoopbackServer):
     """One GitLab with one project, ``octo/calc``: ada is maintainer, wim developer, tri reporter, eve a
     stranger."""
 
@@ -84,9 +85,12 @@ class GitLabServer(LoopbackServer):
         self.requests: list[tuple[str, str, int]] = []
         self.deliveries: list[int] = []
         self._faults: list[list[Any]] = []
+        self._hook_failures = 0
+        self._hook_off_until = 0.0
         self.bare = folder / "git" / f"{self.repo}.git"
         self.git = GitServer(folder / "git", self._authorize_git)
-        super().__init__(self._handler())
+        Pipelines.__init__(self)
+        LoopbackServer.__init__(self, self._handler())
         number = r"(\d+)"
         self._routes: list[tuple[str, re.Pattern[str], Callable[..., Any]]] = [
             (method, re.compile(path + "$"), handler)
@@ -113,7 +117,10 @@ class GitLabServer(LoopbackServer):
                 ("GET", f"{P}/labels", lambda _call: list(self.labels.values())),
                 ("POST", f"{P}/labels", self._create_label),
                 ("PUT", f"{P}/issues/{number}", self._update_issue),
-                ("GET", f"{P}/pipelines", lambda _call: []),
+                ("GET", f"{P}/pipelines", self.list_pipelines),
+                ("GET", f"{P}/pipelines/{number}/jobs", self.list_jobs),
+                ("GET", f"{P}/jobs/{number}/trace", self.trace),
+                ("GET", f"{P}/repository/commits/([^/]+)", self._commit),
                 ("POST", f"{P}/statuses/(\\w+)", self._create_status),
                 (
                     "GET",
@@ -274,12 +281,19 @@ class GitLabServer(LoopbackServer):
             "Idempotency-Key": secrets.token_hex(16),
             "Content-Type": "application/json",
         }
+        if time.monotonic() < self._hook_off_until:
+            self.deliveries.append(0)
+            return
         try:
             answer = httpx.post(self._webhook_url, content=json.dumps(body), headers=headers, timeout=60)
+            status = answer.status_code
         except httpx.TransportError:
-            self.deliveries.append(502)
-        else:
-            self.deliveries.append(answer.status_code)
+            status = 502
+        self.deliveries.append(status)
+        self._hook_failures = self._hook_failures + 1 if status >= 400 else 0
+        if self._hook_failures > 3:
+            # https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks
+            self._hook_off_until = time.monotonic() + 60
 
     # -- the API -------------------------------------------------------------------------------------
 
@@ -441,6 +455,12 @@ class GitLabServer(LoopbackServer):
                 return note
         raise Refusal(404, "404 Discussion Not Found")
 
+    def _commit(self, _call: Any, ref: str) -> Any:
+        sha = self._sha(ref)
+        if not sha:
+            raise Refusal(404, "404 Commit Not Found")
+        return {"id": sha, "short_id": sha[:8]}
+
     def _create_status(self, call: Mapping[str, Any], sha: str) -> Any:
         allowed = {"state", "name", "description", "target_url", "pipeline_id"}
         body = self._body(call, allowed, {"state"})
@@ -522,11 +542,11 @@ class GitLabServer(LoopbackServer):
         with self._lock:
             status, answer, headers = self._answer(request, unquote(path), dict(parse_qsl(query)), raw)
             self.requests.append((request.command, unquote(path), status))
-        body = json.dumps(answer).encode()
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         request.send_response(status)
         for name, value in {
             **headers,
-            "Content-Type": "application/json",
+            "Content-Type": "text/plain" if isinstance(answer, bytes) else "application/json",
             "Content-Length": str(len(body)),
         }.items():
             request.send_header(name, value)

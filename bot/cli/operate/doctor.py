@@ -37,6 +37,7 @@ EVENTS = {
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
+    "check_suite",
     "repository",
 }
 _MIN_FREE_GB = 5.0
@@ -240,6 +241,9 @@ def _github(settings: Settings) -> CheckResult:
     if missing:
         todo = "Grant them on the App's page, and accept the change on each installation."
         return CheckResult("GitHub", "failed", f"The App lacks permissions: {', '.join(missing)}.", todo)
+    if not granted.get("actions"):
+        todo = "Grant Actions: read on the App's page, so that repairs of a failed CI see its logs."
+        return CheckResult("GitHub", "warning", "The App may not read the logs of Actions.", todo)
     if unheard:
         todo = "Subscribe to them on the App's page: what they tell is not heard otherwise."
         return CheckResult("GitHub", "warning", f"The App is not subscribed to: {', '.join(unheard)}.", todo)

@@ -9,6 +9,7 @@ from bot.forges.github import payloads
 from bot.forges.github.api import JobToken, Tokens
 from bot.forges.github.app import app_of
 from bot.forges.github.checks import Checks
+from bot.forges.github.ci import CiResults
 from bot.forges.github.issues import Issues
 from bot.forges.github.pulls import Pulls
 from bot.forges.github.reactions import Reactions
@@ -21,7 +22,7 @@ def github_forge(settings: Settings) -> "GitHubForge":
     return GitHubForge(settings.github_api_url, tokens, settings.github_git_url)
 
 
-class GitHubForge(Issues, Pulls, Checks, Reactions):
+class GitHubForge(Issues, Pulls, Checks, CiResults, Reactions):
     """GitHub's REST API behind the `Forge` protocol."""
 
     kind = "github"

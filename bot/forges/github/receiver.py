@@ -22,11 +22,12 @@ from bot.forges.events import (
     ReviewSubmitted,
     Withdrawn,
 )
+from bot.forges.forge import BRANCH_PREFIX
 from bot.forges.github.access import ACCESS_EVENTS, access_event
+from bot.forges.github.ci_events import CI_EVENTS, ci_event
 from bot.forges.github.hook_payloads import Comment, Issue, Payload, Pull
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
 
-BRANCH_PREFIX = "agent/"
 T = TypeVar("T")
 
 
@@ -82,6 +83,8 @@ def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> 
     """
     if event in ACCESS_EVENTS:
         return _read(lambda: access_event(event, body))
+    if event in CI_EVENTS:
+        return _read(lambda: ci_event(event, body))
     if event not in _WANTED:
         _require_json(body)
         return Ignored(reason="event not used")

@@ -4,6 +4,7 @@ import base64
 
 from bot.config.settings import Settings, SettingsInvalid
 from bot.forges.forge import Forge, GitAccess, Repo
+from bot.forges.gitlab.ci import CiResults
 from bot.forges.gitlab.client import forge_errors
 from bot.forges.gitlab.issues import Issues
 from bot.forges.gitlab.merge_requests import MergeRequests
@@ -19,7 +20,7 @@ def gitlab_forge(settings: Settings) -> "GitLabForge":
     return GitLabForge(settings.gitlab_url, token)
 
 
-class GitLabForge(Issues, MergeRequests, Statuses, Reactions):
+class GitLabForge(Issues, MergeRequests, Statuses, CiResults, Reactions):
     """One GitLab server behind the `Forge` protocol."""
 
     kind = "gitlab"

@@ -50,7 +50,7 @@ class MergeRequest(BaseModel):
 
 
 class Attributes(BaseModel):
-    """Of an issue, a merge request or a note: which fields are there depends on the event."""
+    """Of an issue, a merge request, a note or a pipeline: which fields are there depends on the event."""
 
     id: int | None = None
     iid: int | None = None
@@ -70,6 +70,10 @@ class Attributes(BaseModel):
     source_branch: str = ""
     source_project_id: int | None = None
     target_project_id: int | None = None
+    ref: str = ""
+    sha: str = ""
+    status: str = ""
+    source: str = ""
 
 
 class Payload(BaseModel):

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from bot.forges.events import (
+    CiFinished,
     Commented,
     CommentEdited,
     Event,
@@ -21,11 +22,10 @@ from bot.forges.events import (
     ReviewCommented,
     Withdrawn,
 )
-from bot.forges.forge import Account
+from bot.forges.forge import BRANCH_PREFIX, Account
 from bot.forges.gitlab.hook_payloads import Attributes, Issue, Label, LabelChange, MergeRequest, Payload
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
 
-BRANCH_PREFIX = "agent/"
 _TOLERANCE_S = 300  # the Standard Webhooks specification: https://www.standardwebhooks.com/
 _KEY_PREFIX = "whsec_"
 
@@ -77,6 +77,8 @@ class GitLabReceiver:
             return self._note(payload)
         if payload.object_kind == "merge_request":
             return self._merge_request(payload)
+        if payload.object_kind == "pipeline":
+            return _pipeline(payload)
         return Ignored(reason="event not used")
 
     def _issue(self, payload: Payload) -> Event | Ignored:
@@ -154,6 +156,29 @@ class GitLabReceiver:
         if request.source_project_id != request.target_project_id:
             return Ignored(reason="merge request from a fork")
         return _withdrawn(payload, "pull", request.iid, "the pull request was closed")
+
+
+def _pipeline(payload: Payload) -> Event | Ignored:
+    """A pipeline that ended; with source ``external`` it is that of our own commit status."""
+    pipeline, request = payload.object_attributes, payload.merge_request
+    if pipeline.source == "external":
+        return Ignored(reason="our own check")
+    if pipeline.status not in ("success", "failed"):
+        return Ignored(reason="the pipeline has no result")
+    branch = request.source_branch if request is not None else pipeline.ref
+    if not branch.startswith(BRANCH_PREFIX):
+        return Ignored(reason="not a branch of ours")
+    if request is not None and request.source_project_id != request.target_project_id:
+        return Ignored(reason="merge request from a fork")
+    # The pipeline of a merged result runs on a commit that is in no branch.
+    of_merge = pipeline.ref.startswith("refs/merge-requests/") and pipeline.ref.endswith("/merge")
+    return CiFinished(
+        repo=payload.repo,
+        branch=branch,
+        commit="" if of_merge else pipeline.sha,
+        name="pipeline",
+        passed=pipeline.status == "success",
+    )
 
 
 def _review_comment(payload: Payload, request: MergeRequest, note: Attributes) -> Event | Ignored:

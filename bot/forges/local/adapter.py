@@ -5,8 +5,10 @@ It is for trying Scenarist without any account. What people do (`people.py`) sen
 does here sends none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from bot.forges.ci import MAX_LOG_BYTES, CiJob
 from bot.forges.forge import (
     Account,
     Check,
@@ -26,7 +28,7 @@ from bot.forges.forge import (
 )
 from bot.forges.local.people import People
 from bot.forges.local.things import BOT, now
-from runners.git.command import git
+from runners.git.command import git, remote_heads
 
 
 class LocalForge(People):
@@ -187,3 +189,16 @@ class LocalForge(People):
 
     def login(self, repo: Repo) -> str:
         return BOT.login
+
+    def ci_jobs(self, repo: Repo, commit: str, *, pull: int | None = None) -> list[CiJob]:
+        sha = remote_heads(str(self.path(repo.full_name)), "", commit).get(commit, commit)
+        found = self._all(repo.full_name, "job")
+        return [_job(number, data) for number, _, data in found if data["commit"] == sha]
+
+    def ci_log(self, repo: Repo, job: CiJob) -> str:
+        return str(self._get(repo.full_name, "job", job.id)["log"])[-MAX_LOG_BYTES:]
+
+
+def _job(number: int, data: Mapping[str, Any]) -> CiJob:
+    fields = {name: data[name] for name in ("name", "state", "broken", "optional")}
+    return CiJob.model_validate({"id": number, "has_log": True, **fields})

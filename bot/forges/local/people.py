@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from bot.forges.ci import JobState
 from bot.forges.forge import Account, ForgeMissing, ForgeUnavailable, Issue, Permission, Repo
-from bot.forges.local.things import Things, now
+from bot.forges.local.things import BOT, Things, now
 from runners.git.command import git
 
 
@@ -104,6 +105,30 @@ class People(Things):
         payload = self._conversation_payload(repo, issue)
         self._deliver(repo, "issue_comment", "edited", editor, issue=payload, comment=edited)
 
+    def end_job(
+        self,
+        repo: str,
+        pull: int,
+        name: str,
+        state: JobState,
+        log: str = "",
+        *,
+        commit: str = "",
+        broken: bool = False,
+        optional: bool = False,
+    ) -> None:
+        """Let a job of the CI end on the newest commit of a pull request, or on `commit`."""
+        found = self.pull(Repo(full_name=repo), pull)
+        sha = commit or found.head_sha
+        data = {"commit": sha, "name": name, "state": state, "log": log}
+        self._put(repo, "job", None, 0, {**data, "broken": broken, "optional": optional})
+        if state == "running":
+            return
+        conclusion = {"passed": "success", "failed": "failure"}.get(state, "skipped")
+        run = {"name": name, "head_sha": sha, "conclusion": conclusion}
+        suite = {"head_branch": found.head}
+        self._deliver(repo, "check_run", "completed", None, check_run={**run, "check_suite": suite})
+
     def submit_review(
         self, repo: str, pull: int, author: str, body: str, comments: list[tuple[str, int, str]]
     ) -> int:
@@ -167,14 +192,14 @@ class People(Things):
             data = self._get(repo, "pull", number)
             return {"number": number, "title": data["title"], "body": data["body"], "pull_request": {}}
 
-    def _deliver(self, repo: str, event: str, action: str, sender: str, **parts: Any) -> None:
+    def _deliver(self, repo: str, event: str, action: str, sender: str | None, **parts: Any) -> None:
         if self._send is None:
             return
         body = json.dumps(
             {
                 "action": action,
                 "repository": {"full_name": repo},
-                "sender": self.account(repo, sender).model_dump(),
+                "sender": (self.account(repo, sender) if sender else BOT).model_dump(),
                 **parts,
             }
         ).encode()

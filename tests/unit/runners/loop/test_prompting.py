@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.contract.workorder import OrderComment, OrderThread, WorkOrder
+from runners.contract.workorder import FailedJob, OrderComment, OrderThread, WorkOrder
 from runners.loop.prompting import (
     RepositoryFacts,
     checklist,
@@ -42,6 +42,13 @@ REVISION = ORDER.model_copy(
         "threads": (OrderThread(id=3, path="shop/checkout.py", line=4, comments=ORDER.comments),),
     }
 )
+REPAIR = ORDER.model_copy(
+    update={
+        "kind": "revise",
+        "pull": 9,
+        "failed_jobs": (FailedJob(name="test (3.12)", log="E   assert 1 == 2\n##[error]exit code 1."),),
+    }
+)
 BACKGROUND = RepositoryFacts(
     files=("shop/cart.py", "features/shop.feature"),
     steps="When I check out  (features/steps/s.py:3)",
@@ -69,6 +76,7 @@ PROMPTS = {
     ),
     "implement": implementing(ORDER),
     "revise": implementing(REVISION),
+    "repair": implementing(REPAIR),
     "instruction": [Message(role="user", text=instruction(RUN, "wim", "Also for fractions."))],
     "shadow": implement_prompt(
         RUN,

@@ -129,7 +129,10 @@ def test_what_an_app_lacks_is_named(tmp_path: Path) -> None:
         }
         github.card = {"permissions": granted, "events": ["issues"]}
         found = findings(settings(tmp_path, **app_settings))["GitHub"]
-        assert found.state == "warning" and "issue_comment, pull_request, " in found.said
+        assert found.state == "warning" and "logs of Actions" in found.said
+        github.card["permissions"] = {**granted, "actions": "read"}
+        found = findings(settings(tmp_path, **app_settings))["GitHub"]
+        assert found.state == "warning" and "check_suite, issue_comment, pull_request, " in found.said
         assert found.said.endswith("repository.")
         github.card["events"] = sorted(EVENTS)
         assert findings(settings(tmp_path, **app_settings))["GitHub"].state == "ok"

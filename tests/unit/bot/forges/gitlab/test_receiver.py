@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.forges.events import (
+    CiFinished,
     Commented,
     CommentEdited,
     Event,
@@ -173,3 +174,38 @@ def test_a_delivery_is_known_by_its_idempotency_key_or_else_by_its_body() -> Non
     assert (receiver.name(headers, b"x").event, receiver.name(headers, b"x").key) == ("Issue Hook", "k1")
     older = {b"x-gitlab-event": b"Issue Hook"}
     assert receiver.name(older, b"x").key == receiver.name(older, b"x").key != receiver.name(older, b"y").key
+
+
+PIPELINE = {"id": 9, "status": "failed", "source": "push", "sha": "c" * 40, "ref": "agent/3-x"}
+REQUEST = {"iid": 8, "source_branch": "agent/3-x", "source_project_id": 7, "target_project_id": 7}
+
+
+@pytest.mark.parametrize(
+    ("changes", "request_", "commit", "passed"),
+    [
+        ({}, None, "c" * 40, False),
+        ({"status": "success"}, None, "c" * 40, True),
+        ({"ref": "refs/merge-requests/8/head", "source": "merge_request_event"}, REQUEST, "c" * 40, False),
+        ({"ref": "refs/merge-requests/8/merge", "source": "merge_request_event"}, REQUEST, "", False),
+    ],
+)
+def test_the_end_of_a_pipeline(
+    changes: dict[str, Any], request_: dict[str, Any] | None, commit: str, passed: bool
+) -> None:
+    found = read("pipeline", {**PIPELINE, **changes}, "Pipeline Hook", merge_request=request_)
+    assert isinstance(found, CiFinished)
+    assert (found.branch, found.commit, found.passed) == ("agent/3-x", commit, passed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "request_"),
+    [
+        ({"source": "external"}, None),
+        ({"status": "running"}, None),
+        ({"ref": "main"}, None),
+        ({}, {**REQUEST, "source_project_id": 99}),
+    ],
+)
+def test_pipelines_that_say_nothing_to_us(changes: dict[str, Any], request_: dict[str, Any] | None) -> None:
+    found = read("pipeline", {**PIPELINE, **changes}, "Pipeline Hook", merge_request=request_)
+    assert isinstance(found, Ignored)

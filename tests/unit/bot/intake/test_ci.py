@@ -1,0 +1,158 @@
+"""The end of a CI job on the local forge: what is repaired, what is left alone, and how often."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.forges.forge import Repo
+from bot.log.events import Prepared, Published, RunRequested
+from bot.storage.tables import deliveries
+from runners.contract.job import CiSettings, RunSettings
+from runners.contract.workorder import WorkOrder
+from runners.git.command import commit_on, git
+from tests.unit.bot.intake.test_handler import REPO, Inbox
+
+HEAD = "agent/1-double"
+
+
+class OwnPull(Inbox):
+    """A pull request of the bot, whose newest commit a run has published."""
+
+    def __init__(self, folder: Path, settings: CiSettings) -> None:
+        super().__init__(folder)
+        self.settings = settings
+        self.bare = self.forge.path(REPO)
+        (folder / "tree").mkdir()
+        (folder / "tree" / "a.py").write_text("")
+        git("add", "--all", git_dir=self.bare, work_tree=folder / "tree")
+        git("commit", "--quiet", "--message", "Begin", git_dir=self.bare, work_tree=folder / "tree")
+        self.head = self.push("one", "main")
+        self.pull = self.forge.ensure_pull(
+            Repo(full_name=REPO), head=HEAD, base="main", title="Double", body=""
+        ).number
+        self.publish("implement", "local:octo/shop:issue:1")
+
+    def push(self, text: str, parent: str = HEAD) -> str:
+        parent = git("rev-parse", parent, git_dir=self.bare)
+        made = commit_on(self.bare, parent, text)
+        git("update-ref", f"refs/heads/{HEAD}", made, git_dir=self.bare)
+        return made
+
+    def publish(self, kind: str, target: str) -> None:
+        """Let a run end that has published the branch's newest commit."""
+        order = WorkOrder.model_validate(
+            {
+                "kind": kind,
+                "number": 1,
+                "title": "Double",
+                "body": "4 becomes 8.",
+                "requested_by": "ada",
+                "requested_at": "",
+            }
+        )
+        request = RunRequested(forge="local", repo=REPO, order=order, order_sha256=order.digest)
+        run = self.store.request_run(request, target=target, exclusive=False)
+        assert run is not None
+        self.end(run)
+
+    def end(self, run: str) -> None:
+        """Publish the branch's newest commit in the name of a run, and end it."""
+        head = git("rev-parse", HEAD, git_dir=self.bare)
+        prepared = Prepared(
+            base="b" * 40,
+            base_branch="main",
+            branch=HEAD,
+            head=None,
+            settings=RunSettings(ci=self.settings),
+        )
+        claim = self.store.claim(run, ["prepare"], 60)
+        assert claim is not None
+        published = Published(commit=head, pull=self.pull, url="")
+        self.store.finish_phase(claim, [prepared, published], {}, phase="publish", status="done")
+
+    def job(self, name: str, state: str, log: str = "", commit: str = "") -> str:
+        """Let a job end, and handle what the bot hears of it; returns what came of it."""
+        known = len(self.ids)
+        self.forge.end_job(REPO, self.pull, name, state, log, commit=commit)  # type: ignore[arg-type]
+        for each in self.ids[known:]:
+            self.handler().handle(each)
+        with self.store.engine.connect() as db:
+            rows = db.execute(sa.select(deliveries.c.outcome).where(deliveries.c.id.in_(self.ids[known:])))
+            return rows.scalar() or ""
+
+    def notes(self) -> list[str]:
+        found = self.forge.comments(Repo(full_name=REPO), self.pull, on="pull")
+        return [each.body for each in found]
+
+
+@pytest.fixture
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OwnPull]:
+    place = OwnPull(tmp_path, getattr(request, "param", CiSettings()))
+    yield place
+    place.store.engine.dispose()
+
+
+def test_a_failed_job_starts_one_repair_with_its_log(place: OwnPull) -> None:
+    assert place.job("lint", "running") == ""
+    assert "still running" in place.job("test", "failed", "2026-11-28T02:12:05Z AssertionError: 1 != 2")
+    place.job("lint", "passed")
+    (run,) = place.started
+    order = place.store.entries(run)[0].event.order  # type: ignore[union-attr]
+    assert (order.kind, order.pull, order.body, order.requested_by) == (
+        "revise",
+        place.pull,
+        "4 becomes 8.",
+        "ada",
+    )
+    assert [(each.name, each.log) for each in order.failed_jobs] == [("test", "AssertionError: 1 != 2")]
+    assert "at work" in place.job("other", "failed")
+    place.end(run)
+    assert place.job("other", "failed") == "already requested"
+    assert place.started == [run]
+
+
+def test_green_ci_is_noticed(place: OwnPull) -> None:
+    assert place.job("test", "passed") == "the CI passed"
+
+
+def test_what_fails_on_the_base_too_is_named_once_and_left_alone(place: OwnPull) -> None:
+    main = git("rev-parse", "main", git_dir=place.bare)
+    place.forge.end_job(REPO, place.pull, "test", "failed", "old", commit=main)
+    place.ids.clear()
+    for _ in range(2):
+        assert place.job("test", "failed", "old") == "left alone: test"
+    (note,) = place.notes()
+    assert "fails without this change too" in note and place.started == []
+
+
+def test_two_repairs_in_a_row_are_enough_until_a_person_asks(place: OwnPull) -> None:
+    for number in range(2):
+        place.job("test", "failed", f"red {number}")
+        place.push(f"repair {number}")
+        place.end(place.started[-1])
+    assert len(place.started) == 2
+    assert place.job("test", "failed", "red again") == "left alone: test"
+    assert "still red (test) after 2 repairs in a row" in place.notes()[0]
+    place.push("as a reviewer asked")
+    place.publish("revise", f"local:{REPO}:pull:{place.pull}")
+    place.job("test", "failed", "red once more")
+    assert len(place.started) == 3
+
+
+@pytest.mark.parametrize("place", [CiSettings(repairs=0)], indirect=True)
+def test_repairs_can_be_switched_off(place: OwnPull) -> None:
+    assert place.job("test", "failed") == "repairs are switched off"
+
+
+@pytest.mark.parametrize("place", [CiSettings(ignore=("cov*",))], indirect=True)
+def test_jobs_can_be_left_out(place: OwnPull) -> None:
+    assert place.job("coverage", "failed") == "left alone: coverage"
+    assert place.started == []
+
+
+def test_the_commits_of_others_are_their_own_business(place: OwnPull) -> None:
+    place.push("a person's commit")
+    assert place.job("test", "failed") == "the commit is somebody else's"
+    assert place.job("test", "failed", commit=place.head) == "not the newest commit of the pull request"
