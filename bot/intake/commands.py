@@ -17,6 +17,7 @@ from bot.forges.events import (
     Withdrawn,
 )
 from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
+from bot.intake.target import target_of
 from bot.log.events import PHASES_TO_RETRY, Control, Phase, RunRequested
 from gherkin.issue.kinds import told_kind
 from gherkin.issue.markdown import split
@@ -112,7 +113,7 @@ def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
         return CancelAll(repos=event.repos, installation=event.installation, by=event.by, reason=event.reason)
     if isinstance(event, Withdrawn):
         # Whoever could do this had the right to: the forge has checked it.
-        target = f"{forge.kind}:{event.repo.full_name}:{event.kind}:{event.number}"
+        target = target_of(forge.kind, event.repo.full_name, event.kind, event.number)
         return CancelRuns(target=target, by=event.sender.login, reason=event.reason)
     if forge.is_ours(event.repo, event.sender):
         return Ignored(reason="our own doing")
@@ -159,7 +160,7 @@ def _implement(
         labels=present.labels,
         answers=answers,
     )
-    target = f"{forge.kind}:{event.repo.full_name}:issue:{event.number}"
+    target = target_of(forge.kind, event.repo.full_name, "issue", event.number)
     return StartRun(
         request=request_of(forge, event.repo, order, f"{target}:{delivery_id}", approval=event.approval),
         target=target,
@@ -168,7 +169,7 @@ def _implement(
 
 
 def _comment(event: Commented, forge: Forge, delivery_id: str) -> Decision:
-    target = f"{forge.kind}:{event.repo.full_name}:{event.kind}:{event.number}"
+    target = target_of(forge.kind, event.repo.full_name, event.kind, event.number)
     command = _COMMAND.match(event.body)
     told = Instructed(comment=event.comment, by=event.sender.login, text=event.body)
     if command is not None and event.kind == "issue" and command["word"] in ("approve", "revise"):
@@ -215,7 +216,7 @@ def _corrected(event: CommentEdited, forge: Forge) -> AnswerScenarios | Ignored:
     told = Instructed(
         comment=known_as, by=event.sender.login, text=f"````gherkin\n{text}\n````", corrects=True
     )
-    target = f"{forge.kind}:{event.repo.full_name}:issue:{event.number}"
+    target = target_of(forge.kind, event.repo.full_name, "issue", event.number)
     return AnswerScenarios(target=target, by=event.sender.login, instructed=told)
 
 
@@ -261,7 +262,7 @@ def _revise_as_told(event: Commented, text: str, forge: Forge) -> StartRun | Ign
         review_body=text,
         threads=(),
     )
-    target = f"{forge.kind}:{event.repo.full_name}:pull:{event.number}"
+    target = target_of(forge.kind, event.repo.full_name, "pull", event.number)
     request = request_of(forge, event.repo, order, f"{target}:told:{event.comment}")
     return StartRun(request=request, target=target, exclusive=False)
 
@@ -297,7 +298,7 @@ def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun 
         threads=threads,
     )
     asked_by = f"review:{review}" if review is not None else f"comment:{getattr(event, 'comment', 0)}"
-    target = f"{forge.kind}:{event.repo.full_name}:pull:{event.pull}"
+    target = target_of(forge.kind, event.repo.full_name, "pull", event.pull)
     return StartRun(
         request=request_of(forge, event.repo, order, f"{target}:{asked_by}"),
         target=target,
@@ -340,6 +341,8 @@ def _threads(
                     id=root,
                     path=said[0].path,
                     line=said[0].line,
+                    start=said[0].start,
+                    commit=said[0].commit,
                     comments=tuple(
                         OrderComment(
                             author=comment.author.login, body=comment.body, created_at=comment.created_at

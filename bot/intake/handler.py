@@ -19,7 +19,9 @@ from bot.intake.commands import (
     is_command,
 )
 from bot.intake.deliveries import Deliveries, Delivery
+from bot.intake.history import with_history
 from bot.intake.slices import make_issues
+from bot.intake.target import target_of
 from bot.log.events import Control, Controlled
 from bot.log.state import fold
 from bot.report.escape import MAX_BLOCK
@@ -143,7 +145,7 @@ class IntakeHandler:
             self._deliveries.close(delivery_id, self._answer(approved))
             return None
         run_id = self._store.request_run(
-            decision.request,
+            with_history(decision.request, self._store),
             target=decision.target,
             exclusive=decision.exclusive,
             delivery_id=delivery_id,
@@ -175,7 +177,7 @@ class IntakeHandler:
         """Whether a comment is no command and no run would hear it: then nothing is asked of the forge."""
         if is_command(event.body):
             return False
-        target = f"{forge}:{event.repo.full_name}:{event.kind}:{event.number}"
+        target = target_of(forge, event.repo.full_name, event.kind, event.number)
         newest = next(iter(self._store.list_runs(1, target=target)), None)
         return newest is None or newest.status not in ("active", "paused", "needs_info")
 

@@ -116,12 +116,7 @@ class Trusted:
         )
         state_of_check: CheckState = "success" if verdict.status == "green" else "neutral"
         forge.upsert_check(repo, self._check(run_id, verdict, state_of_check))
-        answers = state.committed.answers if state.committed else {}
-        for thread in requested.order.threads:
-            marker, text = self.reporter.thread_text(
-                run_id, thread.id, verdict.head_sha, answers.get(thread.id, "")
-            )
-            forge.reply_in_thread(repo, pull.number, thread.id, marker, text)
+        self._answer_review(run_id, state, verdict.head_sha, repo, forge)
         published = Published(commit=verdict.head_sha, pull=pull.number, url=pull.url)
         return PhaseResult("done", events=[published])
 
@@ -140,6 +135,28 @@ class Trusted:
         ):
             forge.upsert_check(repo, self._check(run_id, verdict, "failure", head=prepared.head))
         return PhaseResult("done", artifacts=self._patch(run_id, state, claimed))
+
+    def _answer_review(self, run_id: str, state: RunState, commit: str, repo: Repo, forge: Forge) -> None:
+        """Answer each thread of a review and its own text; threads that are done are resolved."""
+        requested = state.requested
+        order, pull = (requested.order, requested.order.pull) if requested else (None, None)
+        if order is None or pull is None:
+            return
+        answers = state.committed.answers if state.committed else {}
+        declined = state.committed.declined if state.committed else ()
+        for thread in order.threads:
+            answer = answers.get(thread.id, "")
+            marker, text = self.reporter.thread_text(
+                run_id, thread.id, commit, answer, declined=thread.id in declined
+            )
+            forge.reply_in_thread(repo, pull, thread.id, marker, text)
+            if answer and thread.id not in declined:
+                forge.resolve_thread(repo, pull, thread.id)
+        if order.review_body.strip():
+            marker, text = self.reporter.thread_text(
+                run_id, 0, commit, answers.get(0, ""), declined=0 in declined, quote=order.review_body
+            )
+            forge.upsert_comment(repo, pull, marker, text, None, on="pull")
 
     def _patch(self, run_id: str, state: RunState, claimed: ClaimedRun) -> dict[str, bytes]:
         """The diff of the work that was not published, as an artifact.

@@ -29,6 +29,7 @@ from bot.report.status import (
     setup_text,
     steps,
 )
+from runners.contract.workorder import WorkOrder
 from runners.git.messages import habitual, shortened
 from runners.verify.verdict import Problem, Verdict
 
@@ -193,9 +194,9 @@ class Reporter:
                 "spec": state.spec,
                 "feature": feature,
                 "findings": _once(state.spec.findings) if state.spec else [],
-                "summary": state.committed.summary if state.committed else "",
+                "account": _account(state),
                 "review": state.review if state.review and state.review.head == verdict.head_sha else None,
-                "approved_by": state.approved_by,
+                "approved_by": state.approved_by or _approved_earlier(order),
                 "audit": state.committed.audit if state.committed else "",
                 "shortened": detail is not _DETAILS[0],
                 **self._footer(run_id, state),
@@ -218,11 +219,18 @@ class Reporter:
             },
         )
 
-    def thread_text(self, run_id: str, thread: int, commit: str, answer: str) -> tuple[str, str]:
-        """(marker, text) of the answer in a review thread."""
+    def thread_text(
+        self, run_id: str, thread: int, commit: str, answer: str, *, declined: bool = False, quote: str = ""
+    ) -> tuple[str, str]:
+        """(marker, text) of the answer to a remark of a review; `quote` is the remark, where it is no thread.
+
+        With `declined`, what the remark asks was not done.
+        """
         marker = f"<!-- scenarist:thread:{run_id}:{thread} -->"
         said = prose(answer) if answer else "The branch was revised for this review."
-        return marker, f"{marker}\n{said}\n\n<sub>in {commit}</sub>"
+        quoted = f"> {inline(quote)}\n\n" if quote else ""
+        where = "not done" if declined else f"in {commit}"
+        return marker, f"{marker}\n{quoted}{said}\n\n<sub>{where}</sub>"
 
     def _footer(self, run_id: str, state: RunState) -> dict[str, Any]:
         requested = state.requested
@@ -254,6 +262,31 @@ def spent_text(state: RunState) -> str:
         f"{cost}{plural(state.tool_calls, 'tool call')}, "
         f"{spent.seconds:.0f} s{models}"
     )
+
+
+def _account(state: RunState) -> list[tuple[str, str]]:
+    """What the models say that they did, run by run: (heading, summary), the change itself first."""
+    requested = state.requested
+    if requested is None:
+        return []
+    order = requested.order
+    runs = [(each.kind, each.by, each.summary) for each in order.earlier if each.published]
+    if order.kind == "implement":
+        runs = []
+    own = state.committed.summary if state.committed else ""
+    told = [
+        ("The change" if kind == "implement" else f"The revision that {inline(by, 100)} asked for", summary)
+        for kind, by, summary in (*runs, (order.kind, order.requested_by, own))
+    ]
+    return [(heading, summary) for heading, summary in told if summary]
+
+
+def _approved_earlier(order: WorkOrder) -> str:
+    """Who approved the scenarios that a revision goes on with."""
+    if order.kind == "implement":
+        return ""
+    approved = [each.approved_by for each in order.earlier if each.published and each.approved_by]
+    return approved[-1] if approved else ""
 
 
 def _distinct(problems: Iterable[Problem]) -> list[str]:

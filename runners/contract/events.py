@@ -21,7 +21,8 @@ class SpecWritten(Frozen):
 
     `kind` says how the change will be proven; a chore has no feature (`path` is empty). With `shadow` the
     feature and its steps are not part of the change. `findings` is what the linter says of it, `questions`
-    what the model would ask the author, and `told` how many of the run's instructions are in it.
+    what the model would ask the author, and `told` how many of the run's instructions are in it. `applied`
+    are the review threads whose suggestions are part of the commit.
     """
 
     type: Literal["SpecWritten"] = "SpecWritten"
@@ -35,6 +36,7 @@ class SpecWritten(Frozen):
     findings: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     told: int = 0
+    applied: tuple[int, ...] = ()
 
 
 class BaseSuite(Frozen):
@@ -174,7 +176,8 @@ class ToolCalled(Frozen):
 class Committed(Frozen):
     """The work in hand was committed on the run's branch.
 
-    `audit` is the hash of the audit trail's newest entry.
+    `audit` is the hash of the audit trail's newest entry. `answers` are by the ids of review threads, 0 being
+    the review's own text; what the `declined` ones ask was not done.
     """
 
     type: Literal["Committed"] = "Committed"
@@ -182,6 +185,7 @@ class Committed(Frozen):
     summary: str
     audit: str = ""
     answers: dict[int, str] = {}
+    declined: tuple[int, ...] = ()
 
 
 class VerdictReached(Frozen):

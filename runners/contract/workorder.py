@@ -29,12 +29,41 @@ def _seen(comment: OrderComment) -> OrderComment:
 
 
 class OrderThread(Frozen):
-    """A review thread that asks for a change. `id` is the forge's id of its first comment."""
+    """A review thread that asks for a change. `id` is the forge's id of its first comment.
+
+    It stands on the lines from `start` (None: the same one) to `line` of `path` in `commit`; without a commit
+    these lines are not in the file any more.
+    """
 
     id: int
     path: str
     line: int | None
     comments: tuple[OrderComment, ...]
+    start: int | None = None
+    commit: str = ""
+
+
+class EarlierRun(Frozen):
+    """An earlier run for the same issue or pull request: what was asked, said and found in it.
+
+    `by` asked for it, a revision with the text `request`. `told` is what people wrote while it was on, and
+    `question` what it ended with, if it asked something. `scenarios` is the feature file it had (empty where
+    that is on the branch anyway), `source` who wrote it, `approved_by` who approved it. `found` are the
+    problems of its last verdict or the reason of its end, `summary` is the model's own account of the change.
+    """
+
+    id: str
+    kind: Literal["implement", "revise"]
+    by: str
+    request: str = ""
+    told: tuple[OrderComment, ...] = ()
+    scenarios: str = ""
+    source: Literal["issue", "model"] = "issue"
+    approved_by: str = ""
+    found: tuple[str, ...] = ()
+    summary: str = ""
+    question: str = ""
+    published: bool = False
 
 
 class FailedJob(Frozen):
@@ -52,9 +81,10 @@ class WorkOrder(Frozen):
 
     `number` is the issue (also for a revision: the issue the pull request closes, 0 if unknown);
     `answers` says that an answer to the bot's own question began it.
-    `pull`, `threads` and `failed_jobs` are there for a revision only; with `failed_jobs` it is a repair that
-    nobody asked for, in the name of the one who asked for the change. Nothing that is written after
-    `requested_at` enters the run.
+    `pull`, `threads` and `failed_jobs` are there for a revision only, whose `body` and `comments` are those
+    of the order that the pull request was made for. With `failed_jobs` it is a repair that nobody asked for,
+    in the name of the one who asked for the change. `earlier` are the runs before this one, oldest first.
+    Nothing that is written after `requested_at` enters the run.
     """
 
     kind: Literal["implement", "revise"]
@@ -70,6 +100,7 @@ class WorkOrder(Frozen):
     threads: tuple[OrderThread, ...] = ()
     failed_jobs: tuple[FailedJob, ...] = ()
     answers: bool = False
+    earlier: tuple[EarlierRun, ...] = ()
 
     @property
     def seen(self) -> "WorkOrder":
@@ -83,6 +114,15 @@ class WorkOrder(Frozen):
                 "threads": tuple(
                     each.model_copy(update={"comments": tuple(map(_seen, each.comments))})
                     for each in self.threads
+                ),
+                "earlier": tuple(
+                    each.model_copy(
+                        update={
+                            "request": visible(each.request)[0],
+                            "told": tuple(map(_seen, each.told)),
+                        }
+                    )
+                    for each in self.earlier
                 ),
             }
         )

@@ -52,14 +52,17 @@ _CUT_OFF = "Your reply was cut off by the length limit. Go on in smaller steps, 
 
 
 class ThreadAnswer(Frozen):
-    thread: int = Field(description="The id of the review thread.")
+    thread: int = Field(description="The id of the review thread; 0 for the review's own text.")
     answer: str = Field(description="One to three sentences for the reviewer.", max_length=4000)
+    done: bool = Field(
+        default=True, description="False where you did not do what it asks: the answer says why."
+    )
 
 
 class Finish(Frozen):
     summary: str = Field(description="Two to five sentences for the reviewer.", max_length=8000)
     answers: tuple[ThreadAnswer, ...] = Field(
-        default=(), description="An answer to each review thread, if there are any."
+        default=(), description="An answer to each review thread and to the review, if there are any."
     )
 
 
@@ -93,11 +96,15 @@ ENDINGS = (
 
 
 class Ended(Frozen):
-    """Why a loop ended: the model finished, gave up, asked, used up its budget, or was stuck."""
+    """Why a loop ended: the model finished, gave up, asked, used up its budget, or was stuck.
+
+    `answers` are by the ids of review threads; what the `declined` ones ask was not done.
+    """
 
     reason: Literal["finish", "give_up", "ask", "budget", "stuck"]
     text: str
     answers: dict[int, str] = {}
+    declined: tuple[int, ...] = ()
 
 
 class Navigator(Protocol):
@@ -113,7 +120,7 @@ class Agent:
     turn together. It may raise to end the loop, as it does for a cancelled run. The first `finish` is
     answered with the text of `checklist`; the second one ends the loop. `inbox` returns the messages that
     came in since it was last called. `navigator` is asked for advice when the model repeats itself. `refusal`
-    returns the reason why a `finish` is not accepted, or an empty text.
+    returns the reason why such a `finish` is not accepted, or an empty text.
     """
 
     def __init__(
@@ -127,7 +134,7 @@ class Agent:
         checklist: Callable[[], str] | None = None,
         inbox: Callable[[], Sequence[str]] = tuple,
         navigator: Navigator = lambda _messages: (),
-        refusal: Callable[[], str] = str,
+        refusal: Callable[[Ended], str] = lambda _ended: "",
     ) -> None:
         self._engine = engine
         self._tools = tools
@@ -282,7 +289,8 @@ class Agent:
                 result = ToolResult(ok=False, text="Not run: the task was ended before.")
             elif call.name in ENDING_TOOLS:
                 ended, result = _ending(call)
-                refusal = self._refusal() if ended is not None and ended.reason == "finish" else ""
+                finished = ended is not None and ended.reason == "finish"
+                refusal = self._refusal(ended) if ended is not None and finished else ""
                 self._refused = self._refused + 1 if refusal else 0
                 if refusal:
                     stuck = Ended(
@@ -290,7 +298,7 @@ class Agent:
                     )
                     ended = stuck if self._refused == _REFUSALS else None
                     result = ToolResult(ok=False, text=refusal)
-                elif ended is not None and ended.reason == "finish" and self._unchecked(messages):
+                elif finished and self._unchecked(messages):
                     ended, result = None, ToolResult(ok=True, text=CHECK + (self._checklist or str)())
             else:
                 result = ToolResult(ok=False, text=f"Not run: `{calls[last].name}` must be the last call.")
@@ -323,8 +331,9 @@ def _ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
         where = ".".join(str(part) for part in first["loc"]) or "arguments"
         return None, ToolResult(ok=False, text=f"{call.name}: {where}: {first['msg']}. Call it again.")
     answers = {answer.thread: answer.answer for answer in done.answers}
+    declined = tuple(answer.thread for answer in done.answers if not answer.done)
     return (
-        Ended(reason="finish", text=done.summary, answers=answers),
+        Ended(reason="finish", text=done.summary, answers=answers, declined=declined),
         ToolResult(ok=True, text="Passed on to the verifier."),
     )
 

@@ -15,6 +15,7 @@ from runners.policy.plaintext import cut_middle, one_line
 
 # Characters, at roughly four a token: the head must leave most of a 32k context to the work.
 _MAX_BLOCK = 24_000
+_MAX_PASSAGE = 4_000
 _MAX_FILES = 6_000
 _MAX_DIFF = 12_000
 _MAX_REVIEWED = 60_000
@@ -63,7 +64,12 @@ def specify_prompt(
     """
     mark = fence(run_id)
     env = _environment(mark)
-    system = env.get_template("specify.md.j2").render(fence=mark, max_scenarios=max_scenarios, kind=kind)
+    system = env.get_template("specify.md.j2").render(
+        fence=mark,
+        max_scenarios=max_scenarios,
+        kind=kind,
+        approved=any(run.approved_by for run in order.earlier),
+    )
     messages = [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
     if drafted or told:
         again = env.get_template("respecify.md.j2").render(fence=mark, drafted=drafted, told=told, fact=fact)
@@ -115,8 +121,12 @@ def implement_prompt(
     steps_folder: str,
     kind: Kind = "feature",
     shadow: bool = False,
+    applied: Sequence[int] = (),
 ) -> list[Message]:
-    """The fixed head of the implementing conversation."""
+    """Return the fixed head of the implementing conversation.
+
+    `applied` are the review threads whose suggestions are applied already.
+    """
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("implement.md.j2").render(
@@ -130,7 +140,7 @@ def implement_prompt(
     )
     return [
         Message(role="system", text=system),
-        _task(env, mark, order, background, feature_path, feature),
+        _task(env, mark, order, background, feature_path, feature, applied),
     ]
 
 
@@ -217,12 +227,14 @@ def _task(
     background: RepositoryFacts,
     feature_path: str,
     feature: str,
+    applied: Sequence[int] = (),
 ) -> Message:
     text = env.get_template("task.md.j2").render(
         fence=mark,
         order=order.seen,
         feature_path=feature_path,
         feature=feature,
+        applied=applied,
         steps=background.steps,
         domain=background.domain,
         instructions=background.instructions,
@@ -246,6 +258,7 @@ def _environment(mark: str) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     env.filters["fenced"] = lambda text: cut_middle(str(text).replace(mark, "====="), _MAX_BLOCK)
+    env.filters["passage"] = lambda text: cut_middle(str(text).replace(mark, "====="), _MAX_PASSAGE)
     env.filters["oneline"] = lambda text: " ".join(str(text).split())
     return env
 

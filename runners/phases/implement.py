@@ -32,6 +32,7 @@ from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
 from runners.phases.rules_ahead import RulesAhead
+from runners.phases.threads import incomplete
 from runners.phases.toolkit import tools_of
 
 _MAX_ASKED = 10
@@ -59,6 +60,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             steps_folder=f"{scenarios_folder(job)}/steps",
             kind=job.spec.kind,
             shadow=job.spec.shadow,
+            applied=job.spec.applied,
         )
         kept = baseline_of(job, services)
         make = sandboxes_of(job, services, environment_of(job, services))
@@ -77,7 +79,13 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         if job.order.failed_jobs and not tree.diff(job.spec.commit):
             return PhaseResult("gave_up", f"The model found nothing to correct. {ended.text}")
         commit, bundle = _committed(job, tree, ended.text)
-        done = Committed(commit=commit, summary=ended.text, audit=tools.audit_head, answers=ended.answers)
+        done = Committed(
+            commit=commit,
+            summary=ended.text,
+            audit=tools.audit_head,
+            answers=ended.answers,
+            declined=ended.declined,
+        )
     return PhaseResult("done", events=[done], artifacts={WORK: bundle})
 
 
@@ -128,7 +136,11 @@ def _work(
             lambda: checklist(tree.diff(job.spec.commit), rules.broken()),
             inbox,
             partial(navigated, "stuck"),
-            lambda: tools.put_back() or _still_red(events, changed=bool(tree.diff(work))),
+            lambda ended: (
+                tools.put_back()
+                or _still_red(events, changed=bool(tree.diff(work)))
+                or incomplete(job.order, ended, events)
+            ),
         )
         conversation = conversation_from_log(head, events)
         agent.spent = spent

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import get_args
 
 from gherkin.domain.language import Domain, DomainInvalid, Term, extended
 from gherkin.feature.behave_config import CONFIG_FILES, configured_language
@@ -14,7 +13,6 @@ from gherkin.feature.model import (
     Feature,
     FeatureInvalid,
     from_draft,
-    parse,
     render,
     scenario_names,
 )
@@ -36,17 +34,14 @@ from runners.contract.workorder import (
     KIND_TRAILER,
     ORDER_TRAILER,
     REFS_TRAILER,
-    RUN_TRAILER,
 )
 from runners.git.command import (
     TreeEntry,
     commit_on,
-    git,
     list_files,
     newest_subjects,
     read_blob,
     store_blob,
-    tree_entries,
 )
 from runners.git.messages import commit_subject, message
 from runners.git.workspaces import SHADOW, Mirror, branch_slug, work_ref
@@ -61,9 +56,9 @@ from runners.phases.checkout import (
     definitions_of,
     domain_of,
     mirror_of,
-    unbundled,
 )
 from runners.phases.linting import Known, lint_within
+from runners.phases.revision import adopt
 from runners.phases.splitting import propose, too_large
 from runners.policy.plaintext import one_line
 
@@ -76,7 +71,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     mirror = mirror_of(job, services)
     seen = job.order.seen
     if job.order.kind == "revise":
-        return _adopt(job, services, mirror)
+        return adopt(job, services, mirror)
     told = [event for event in job.events if isinstance(event, Instructed)]
     # A correction holds until somebody says something else.
     current = [each for each in told if not each.corrects or each is told[-1]]
@@ -333,74 +328,3 @@ def _commit_spec(
     )
     artifacts = {WORK: bundle, FEATURE: content, EXAMPLES: examples.written(job, services, feature)}
     return PhaseResult("done", events=[written], artifacts=artifacts)
-
-
-def _adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEvent]:
-    """Take over the specification of the branch that is to be revised."""
-    head = unbundled(job, services, mirror, WORK)
-    said = _trailer(mirror, job, head, KIND_TRAILER)
-    kind: Kind = next((each for each in get_args(Kind) if each == said), "feature")
-    if kind == "chore":
-        commit = commit_on(mirror.path, head, "A chore has no scenarios")
-        written = SpecWritten(path="", sha256="", source="issue", scenarios=(), commit=commit, kind=kind)
-        return PhaseResult("done", events=[written], artifacts={WORK: _bundled(job, mirror, commit)})
-    path = _trailer(mirror, job, head, FEATURE_TRAILER)
-    # Commits name no file that is not in them: scenarios beside the change are found by the run that made it.
-    shadow = not path or path.startswith(f"{SHADOW}/")
-    commit = _with_shadow(job, services, mirror, head) if shadow else head
-    path = path or next(
-        (each for each in list_files(mirror.path, commit, SHADOW) if each.endswith(".feature")), ""
-    )
-    content = read_blob(mirror.path, commit, path) if path else None
-    if content is None:
-        kept = shadow and _trailer(mirror, job, head, RUN_TRAILER)
-        return PhaseResult(
-            "gave_up",
-            "The scenarios of this pull request are not in it, and not kept here any more."
-            if kept
-            else "The branch has no feature file written by Scenarist.",
-        )
-    try:
-        feature = parse(content.decode(), path)
-    except (FeatureInvalid, UnicodeDecodeError) as error:
-        return PhaseResult("gave_up", f"The feature file on the branch cannot be read: {error}")
-    written = SpecWritten(
-        path=path,
-        sha256=hashlib.sha256(content).hexdigest(),
-        source="issue",
-        scenarios=tuple(scenario_names(feature)),
-        commit=commit,
-        kind=kind,
-        shadow=shadow,
-    )
-    work = {WORK: _bundled(job, mirror, commit)} if shadow else {}
-    run = _trailer(mirror, job, head, RUN_TRAILER)
-    held_out = services.earlier(run, EXAMPLES) if run else None
-    return PhaseResult(
-        "done", events=[written], artifacts={FEATURE: content, EXAMPLES: held_out or b"", **work}
-    )
-
-
-def _bundled(job: Job, mirror: Mirror, commit: str) -> bytes:
-    return mirror.bundle_commit(commit, work_ref(job.run_id), base=job.base)
-
-
-def _with_shadow(job: Job, services: Services, mirror: Mirror, head: str) -> str:
-    """`head` with the scenarios and steps that the run that made it kept beside it.
-
-    `head` itself if they are gone.
-    """
-    run = _trailer(mirror, job, head, RUN_TRAILER)
-    bundle = services.earlier(run, WORK) if run else None
-    if bundle is None:
-        return head
-    proof = mirror.unbundle(bundle, work_ref(run))
-    kept = tree_entries(mirror.path, proof, SHADOW)
-    return commit_on(mirror.path, head, "The scenarios beside the change", added=kept)
-
-
-def _trailer(mirror: Mirror, job: Job, head: str, name: str) -> str:
-    """The newest value of a trailer in the commits from the base to `head`."""
-    pretty = f"--format=%(trailers:key={name},valueonly)"
-    lines = git("log", pretty, f"{job.base}..{head}", git_dir=mirror.path).splitlines()
-    return next((line.strip() for line in lines if line.strip()), "")

@@ -14,6 +14,7 @@ import pytest
 
 from bot.worker.machine import environment
 from bot.worker.processes import free_port
+from runners.git.command import git
 from tests.standins.chat_server import call
 from tests.standins.github_server import GitHubServer
 from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
@@ -69,23 +70,50 @@ def test_label_pull_request_review_revision(both: Both) -> None:
     assert [check["conclusion"] for check in github.checks.values()] == ["success"]
     assert len(own_comments(github, number)) == 1
 
-    renamed = CALC["calc.py"] + "\n\ndef double(value):\n    return 2 * value\n"
+    renamed = CALC["calc.py"] + "\n\ndef double(value):\n    return value + value\n"
+    opened = [0, 0, 0]
 
-    def answer(request: dict[str, list[dict[str, str]]]) -> object:
-        thread = next(each["id"] for each in github.review_comments.values())
-        assert f"Review thread {thread}" in request["messages"][1]["content"]
-        return says(
-            call("finish", summary="Renamed.", answers=[{"thread": thread, "answer": "It is `value` now."}])
-        )
+    def look(request: dict[str, list[dict[str, str]]]) -> object:
+        task = request["messages"][1]["content"]
+        opened[:] = sorted(github.review_comments)
+        assert "It should double numbers: 4 becomes 8." in task and "Zero stays zero." in task
+        assert "What the model said it did: Adds `double` to calc.py." in task
+        assert f"Review thread {opened[0]}" in task and task.count("applied already") == 1
+        return says(call("read_file", path="calc.py"))
 
-    bot.script([], [says(call("write_file", path="calc.py", content=renamed)), answer])  # type: ignore[list-item]
+    def write(request: dict[str, list[dict[str, str]]]) -> object:
+        assert "    return n + n" in request["messages"][-1]["content"], "the suggestion is in the file"
+        return says(call("write_file", path="calc.py", content=renamed))
+
+    def answer(_request: object) -> object:
+        said = ["Thank you.", "It is `value` now.", "Applied.", "Adding has nothing to do with this."]
+        answers = [
+            {"thread": thread, "answer": text, "done": number < 3}
+            for number, (thread, text) in enumerate(zip([0, *opened], said, strict=True))
+        ]
+        return says(call("finish", summary="Renames the number.", answers=answers))
+
+    bot.script([], [look, write, answer])  # type: ignore[list-item]
     first = pull["sha"]
-    github.review(pull_of(github, number), "wim", "", [("calc.py", 5, "Call it value.")])
+    remarks = [
+        ("calc.py", 5, "Call it value."),
+        ("calc.py", 6, "```suggestion\n    return n + n\n```"),
+        ("calc.py", 2, "Use sum()."),
+    ]
+    github.review(pull_of(github, number), "wim", "Nearly there.", remarks)
     state = end(bot, "pull", pull_of(github, number))
     assert state.status == "done", (state.code, state.reason)
     assert pull["sha"] not in ("", first)
     replies = [each for each in github.review_comments.values() if "in_reply_to_id" in each]
-    assert len(replies) == 1 and "value" in replies[0]["body"]
+    assert [each["in_reply_to_id"] for each in replies] == opened
+    assert "value" in replies[0]["body"] and "not done" in replies[2]["body"]
+    assert github.resolved == set(opened[:2]), "what is declined stays open"
+    (said,) = [each for each in own_comments(github, pull_of(github, number)) if "Thank you" in each]
+    assert "> Nearly there." in said
+    assert "Adds `double`" in pull["body"] and "Renames the number." in pull["body"]
+    assert "written from the issue" in pull["body"], "the scenarios are the model's still"
+    subjects = git("log", "--format=%s", f"{first}..{pull['sha']}", git_dir=github.bare).splitlines()
+    assert subjects[-1] == "Apply the suggestions of a review"
     bot.idle()
     target = f"github:octo/calc:pull:{pull_of(github, number)}"
     assert len(bot.store.list_runs(target=target)) == 1, "one review is one revision, however many events"
@@ -94,7 +122,9 @@ def test_label_pull_request_review_revision(both: Both) -> None:
     # Each token was good for one thing; only publishing ever asked to write contents.
     granted = [dict(scope) for user, scope, _ in github._tokens.values() if user["type"] == "Bot"]
     assert {"metadata": "read", "contents": "write"} in granted
-    assert all(sum(level == "write" for level in each.values()) <= 1 for each in granted), granted
+    for_threads = {"metadata": "read", "pull_requests": "write", "contents": "write"}
+    for each in granted:
+        assert each == for_threads or sum(level == "write" for level in each.values()) <= 1, granted
 
 
 def test_nobody_without_rights_starts_anything(both: Both) -> None:

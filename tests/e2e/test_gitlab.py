@@ -11,6 +11,7 @@ from bot.forges.forge import Check, ForgeUnavailable, Repo
 from bot.forges.gitlab.adapter import GitLabForge
 from bot.log.state import RunState
 from bot.worker.processes import free_port
+from runners.git.command import git
 from tests.standins.chat_server import call
 from tests.standins.gitlab_server import TOKEN, GitLabServer
 from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
@@ -85,23 +86,26 @@ def test_label_merge_request_thread_revision(both: Both) -> None:
     assert [each["status"] for each in gitlab.statuses[sha]] == ["success"]
     assert len(own_notes(gitlab, "issues", number)) == 1
 
-    renamed = CALC["calc.py"] + "\n\ndef double(value):\n    return 2 * value\n"
     iid = int(str(request["iid"]))
 
     def answer(sent: dict[str, list[dict[str, str]]]) -> object:
         (thread,) = (each["notes"][0]["id"] for each in gitlab.discussions[iid])
-        assert f"Review thread {thread}" in sent["messages"][1]["content"]
-        return says(
-            call("finish", summary="Renamed.", answers=[{"thread": thread, "answer": "It is `value` now."}])
-        )
+        task = sent["messages"][1]["content"]
+        assert f"Review thread {thread}" in task and "4 becomes 8" in task and "applied already" in task
+        answers = [{"thread": thread, "answer": "It is `value` now."}]
+        return says(call("finish", summary="Renamed.", answers=answers))
 
-    bot.script([], [says(call("write_file", path="calc.py", content=renamed)), answer])  # type: ignore[list-item]
-    gitlab.comment_on_line(iid, "wim", "calc.py", 5, "Call it value.")
+    bot.script([], [answer])  # type: ignore[list-item]
+    text = "```suggestion:-0+1\ndef double(value):\n    return 2 * value\n```"
+    gitlab.comment_on_line(iid, "wim", "calc.py", 5, f"Call it value.\n\n{text}")
     state = end(bot, "pull", iid)
     assert state.status == "done", (state.code, state.reason)
     assert gitlab._sha(str(request["source_branch"])) not in ("", sha)
     (thread,) = gitlab.discussions[iid]
     assert len(thread["notes"]) == 2 and "value" in thread["notes"][1]["body"]
+    assert thread["resolved"]
+    shown = git("show", f"{request['source_branch']}:calc.py", git_dir=gitlab.bare)
+    assert shown.endswith("def double(value):\n    return 2 * value")
     assert own_notes(gitlab, "merge_requests", iid), "the status of a revision stands on the merge request"
     assert len(own_notes(gitlab, "issues", number)) == 1
     assert set(gitlab.deliveries) == {202}

@@ -14,6 +14,7 @@ from typing import Any
 from runners.loop.agent import CHECK
 from runners.models.chat import Reply, ToolCall
 from runners.models.probe import PROBE
+from runners.phases.threads import UNANSWERED
 from tests.standins.serving import LoopbackServer, QuietHandler
 
 _FIELDS = {
@@ -92,9 +93,9 @@ class ChatServer(LoopbackServer):
             return self.examples
         turns = self.specify if "response_format" in request else self.implement
         roles = [message["role"] for message in request["messages"]]
-        # A model that is asked to look over its work says once more that it is done.
+        # A model that is asked to look over its work, or for answers, says once more that it is done.
         checked = sum(
-            message["role"] == "tool" and message["content"].startswith(CHECK)
+            message["role"] == "tool" and message["content"].startswith((CHECK, UNANSWERED))
             for message in request["messages"]
         )
         number = roles.count("assistant") - (checked if "response_format" not in request else 0)

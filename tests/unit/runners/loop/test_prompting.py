@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.contract.workorder import FailedJob, OrderComment, OrderThread, WorkOrder
+from runners.contract.workorder import EarlierRun, FailedJob, OrderComment, OrderThread, WorkOrder
 from runners.loop.prompting import (
     RepositoryFacts,
     checklist,
@@ -40,6 +40,33 @@ REVISION = ORDER.model_copy(
         "pull": 9,
         "review_body": "Nearly.",
         "threads": (OrderThread(id=3, path="shop/checkout.py", line=4, comments=ORDER.comments),),
+        "earlier": (
+            EarlierRun(id="01A", kind="implement", by="ada", summary="Adds free delivery.", published=True),
+            EarlierRun(
+                id="01B",
+                kind="revise",
+                by="wim",
+                request="Round it.",
+                question="Up or down?",
+            ),
+        ),
+    }
+)
+ANSWER = ORDER.model_copy(
+    update={
+        "answers": True,
+        "earlier": (
+            EarlierRun(
+                id="01A",
+                kind="implement",
+                by="ada",
+                told=(OrderComment(author="wim", body="Use euros."),),
+                scenarios="Feature: Delivery\n",
+                approved_by="ada",
+                found=("“Free” does not pass with the change.",),
+                question="Do vouchers count?",
+            ),
+        ),
     }
 )
 REPAIR = ORDER.model_copy(
@@ -66,6 +93,7 @@ def implementing(order: WorkOrder) -> list[Message]:
         feature_path="features/issue_7.feature",
         feature=FEATURE,
         steps_folder="features/steps",
+        applied=(3,) if order.threads else (),
     )
 
 
@@ -77,6 +105,7 @@ PROMPTS = {
     "implement": implementing(ORDER),
     "revise": implementing(REVISION),
     "repair": implementing(REPAIR),
+    "specify_answer": specify_prompt(RUN, ANSWER, BACKGROUND, max_scenarios=8),
     "instruction": [Message(role="user", text=instruction(RUN, "wim", "Also for fractions."))],
     "shadow": implement_prompt(
         RUN,

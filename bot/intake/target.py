@@ -1,0 +1,8 @@
+"""The name of what a run works on: runs with one target wait for each other."""
+
+from bot.forges.forge import Subject
+
+
+def target_of(forge: str, repo: str, kind: Subject, number: int) -> str:
+    """Return the target of a run on an issue or pull request of `repo` (``owner/name``)."""
+    return f"{forge}:{repo}:{kind}:{number}"

@@ -1,0 +1,150 @@
+"""What a revision begins with: the branch's own scenarios, and the suggestions of its review."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import get_args
+
+from gherkin.feature.model import FeatureInvalid, parse, scenario_names
+from gherkin.issue.kinds import Kind
+from runners.contract.events import RunnerEvent, SpecWritten
+from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult
+from runners.contract.workorder import (
+    FEATURE_TRAILER,
+    KIND_TRAILER,
+    ORDER_TRAILER,
+    REFS_TRAILER,
+    RUN_TRAILER,
+)
+from runners.git.command import (
+    TreeEntry,
+    commit_on,
+    git,
+    list_files,
+    read_blob,
+    store_blob,
+    tree_entries,
+)
+from runners.git.messages import message
+from runners.git.workspaces import SHADOW, Mirror, work_ref
+from runners.loop.services import Services
+from runners.phases.checkout import unbundled
+from runners.phases.threads import Suggestion, replaced, suggestions
+from runners.policy.globs import is_protected
+from runners.policy.protected import PROTECTED
+
+
+def adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEvent]:
+    """Take over the specification of the branch that is to be revised, with the suggestions applied."""
+    head = unbundled(job, services, mirror, WORK)
+    said = _trailer(mirror, job, head, KIND_TRAILER)
+    kind: Kind = next((each for each in get_args(Kind) if each == said), "feature")
+    path = _trailer(mirror, job, head, FEATURE_TRAILER)
+    locked = [*services.operator.protected, *filter(None, [path])]
+    begun, applied = _with_suggestions(job, mirror, head, locked)
+    if kind == "chore":
+        commit = commit_on(mirror.path, begun, "A chore has no scenarios")
+        written = SpecWritten(
+            path="", sha256="", source="issue", scenarios=(), commit=commit, kind=kind, applied=applied
+        )
+        return PhaseResult("done", events=[written], artifacts={WORK: _bundled(job, mirror, commit)})
+    # Commits name no file that is not in them: scenarios beside the change are found by the run that made it.
+    shadow = not path or path.startswith(f"{SHADOW}/")
+    run = _trailer(mirror, job, head, RUN_TRAILER)
+    commit = _with_shadow(job, services, mirror, begun, run) if shadow else begun
+    path = path or next(
+        (each for each in list_files(mirror.path, commit, SHADOW) if each.endswith(".feature")), ""
+    )
+    content = read_blob(mirror.path, commit, path) if path else None
+    if content is None:
+        return PhaseResult(
+            "gave_up",
+            "The scenarios of this pull request are not in it, and not kept here any more."
+            if shadow and run
+            else "The branch has no feature file written by Scenarist.",
+        )
+    try:
+        feature = parse(content.decode(), path)
+    except (FeatureInvalid, UnicodeDecodeError) as error:
+        return PhaseResult("gave_up", f"The feature file on the branch cannot be read: {error}")
+    written = SpecWritten(
+        path=path,
+        sha256=hashlib.sha256(content).hexdigest(),
+        source=next((each.source for each in job.order.earlier if each.published), "issue"),
+        scenarios=tuple(scenario_names(feature)),
+        commit=commit,
+        kind=kind,
+        shadow=shadow,
+        applied=applied,
+    )
+    work = {WORK: _bundled(job, mirror, commit)} if commit != head else {}
+    held_out = services.earlier(run, EXAMPLES) if run else None
+    return PhaseResult(
+        "done", events=[written], artifacts={FEATURE: content, EXAMPLES: held_out or b"", **work}
+    )
+
+
+def _with_suggestions(
+    job: Job, mirror: Mirror, head: str, locked: Sequence[str]
+) -> tuple[str, tuple[int, ...]]:
+    """(`head` with the suggestions of the review applied in a commit of its own, their threads).
+
+    A suggestion is left to the model where its lines have changed since, where two of them overlap, and where
+    a run must not write.
+    """
+    globs = (*PROTECTED, *job.settings.protected, *locked)
+    by_path: dict[str, list[Suggestion]] = {}
+    for each in suggestions(job.order):
+        if not is_protected(each.path, globs):
+            by_path.setdefault(each.path, []).append(each)
+    entries: list[TreeEntry] = []
+    threads: list[int] = []
+    for path, wanted in by_path.items():
+        fresh = [each for each in wanted if _is_current(mirror, each, head)]
+        present = next(iter(tree_entries(mirror.path, head, f":(literal){path}")), None)
+        text = replaced(_text(mirror, head, path), fresh) if fresh and present is not None else None
+        if text is not None and present is not None and present.mode.startswith("100"):
+            entries.append(
+                TreeEntry(present.mode, store_blob(mirror.path, text.encode(errors="surrogateescape")), path)
+            )
+            threads += [each.thread for each in fresh]
+    if not entries:
+        return head, ()
+    trailers = {REFS_TRAILER: f"#{job.order.pull}", ORDER_TRAILER: job.order.digest}
+    text = message("Apply the suggestions of a review", "", trailers)
+    return commit_on(mirror.path, head, text, added=entries), tuple(sorted(threads))
+
+
+def _is_current(mirror: Mirror, suggested: Suggestion, head: str) -> bool:
+    """Whether the file is as it was in the commit that the suggestion was made for."""
+    if not suggested.commit or not mirror.has(suggested.commit):
+        return False
+    before = read_blob(mirror.path, suggested.commit, suggested.path)
+    return before is not None and before == read_blob(mirror.path, head, suggested.path)
+
+
+def _text(mirror: Mirror, commit: str, path: str) -> str:
+    return (read_blob(mirror.path, commit, path) or b"").decode(errors="surrogateescape")
+
+
+def _bundled(job: Job, mirror: Mirror, commit: str) -> bytes:
+    return mirror.bundle_commit(commit, work_ref(job.run_id), base=job.base)
+
+
+def _with_shadow(job: Job, services: Services, mirror: Mirror, head: str, run: str) -> str:
+    """`head` with the scenarios and steps that the run that made it kept beside it.
+
+    `head` itself if they are gone.
+    """
+    bundle = services.earlier(run, WORK) if run else None
+    if bundle is None:
+        return head
+    proof = mirror.unbundle(bundle, work_ref(run))
+    kept = tree_entries(mirror.path, proof, SHADOW)
+    return commit_on(mirror.path, head, "The scenarios beside the change", added=kept)
+
+
+def _trailer(mirror: Mirror, job: Job, head: str, name: str) -> str:
+    """The newest value of a trailer in the commits from the base to `head`."""
+    pretty = f"--format=%(trailers:key={name},valueonly)"
+    lines = git("log", pretty, f"{job.base}..{head}", git_dir=mirror.path).splitlines()
+    return next((line.strip() for line in lines if line.strip()), "")
