@@ -7,6 +7,8 @@ from gherkin.values import Frozen
 from runners.verify.findings import Bite, Findings, HeldOut
 
 Outcome = Literal["passed", "failed", "error", "skipped", "undefined", "missing"]
+# A scenario or test that notices what it is for.
+RED: tuple[Outcome, ...] = ("failed", "error")
 
 
 class Failure(Frozen):
@@ -47,9 +49,7 @@ class ScenarioProof(Frozen):
     def proven(self) -> bool:
         """Green on the head, and red on the base; or, where it is to be `kept`, green there too."""
         return (
-            not self.unchanged
-            and self.head == "passed"
-            and self.base in (("passed",) if self.kept else ("failed", "error"))
+            not self.unchanged and self.head == "passed" and self.base in (("passed",) if self.kept else RED)
         )
 
     @property

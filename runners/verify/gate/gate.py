@@ -433,7 +433,7 @@ class Gate:
                 if found.broken and not as_before:
                     code = _CODES.get(found.fault, "environment-broken")
                     problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
-            worse = unasked(claim, regressions(before, after, but=claim.feature))
+            worse = unasked(claim, regressions(before, after, but=claim.feature), after)
             elsewhere = moved_on(before, after, seen.edited, seen.moved)
             worse = [each for each in worse if each.test not in elsewhere]
             if worse:
@@ -473,7 +473,7 @@ class Gate:
         worse: list[Failure] = []
         for purpose in ("tests near the change", "once more, since tests failed"):
             run = self._note(claim.head, self._fresh.pytest(head, paths), purpose)
-            still = unasked(claim, regressions(part_of(before, run), run, but=claim.feature))
+            still = unasked(claim, regressions(part_of(before, run), run, but=claim.feature), run)
             worse = [each for each in still if not worse or each.test in {other.test for other in worse}]
             if run.broken or not worse:
                 return []

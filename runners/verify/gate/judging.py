@@ -7,16 +7,17 @@ from runners.verify.claim import Claim
 from runners.verify.findings import Bite
 from runners.verify.rules.asked import asked_for
 from runners.verify.suites.run import SuiteRun
-from runners.verify.verdict import Failure, Problem, ScenarioProof
+from runners.verify.verdict import RED, Failure, Problem, ScenarioProof
 
-_GONE = "It is missing now."
 _FEW_MUTANTS = 3
 
 
-def unasked(claim: Claim, worse: Sequence[Failure]) -> list[Failure]:
-    """Without the tests that are gone because people asked for it by their name."""
+def unasked(claim: Claim, worse: Sequence[Failure], after: SuiteRun) -> list[Failure]:
+    """Without the tests that `after` lacks because people asked for it by their name."""
     return [
-        each for each in worse if not (each.message == _GONE and asked_for(claim.asked, *_names(each.test)))
+        each
+        for each in worse
+        if each.test in after.outcomes or not asked_for(claim.asked, *_names(each.test))
     ]
 
 
@@ -77,7 +78,7 @@ def new_tests(
         if was is None and (then.broken or then.failures) and (file or not existed):
             place = file or test.rpartition("::")[0]
             unloaded[place] = unloaded.get(place, 0) + (not existed)
-        elif was in ("failed", "error") and (file or not existed):
+        elif was in RED and (file or not existed):
             path, _, name = test.rpartition("::")
             found.append(
                 ScenarioProof(
@@ -137,7 +138,7 @@ def judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
                 "there today."
             )
             problems.append(Problem(code="scenario-not-kept", message=message))
-    elif proof.base not in ("failed", "error", "passed"):
+    elif proof.base not in (*RED, "passed"):
         message = f"“{proof.name}” is {proof.base} without the change. It must be run there, and fail."
         problems.append(Problem(code="scenario-not-red", message=message))
     return problems
