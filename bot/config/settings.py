@@ -5,6 +5,7 @@ Secrets come from here or from files.
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,9 @@ from runners.models.runtimes import Mode
 
 # Read elsewhere than in `Settings`.
 OTHER_VARIABLES = {"SCENARIST_DEBUG", "SCENARIST_QUEUES"}
+
+
+_SECRET = re.compile(r"^SCENARIST_|TOKEN|SECRET|PASSW|PRIVATE|CREDENTIAL|(^|_)(API_?)?KEY(_|$)", re.I)
 
 
 class SettingsInvalid(ScenaristError):
@@ -130,6 +134,12 @@ class Settings(BaseSettings):
         "registries and those that pip, uv and npm are set to.",
     )
 
+    pass_env: str = Field(
+        default="",
+        description="`NAME=VALUE`, separated by commas: variables that a repository's tests may see where "
+        "its tox passes them (`pass_env`) or nox runs them. No secrets: repositories can read them.",
+    )
+
     redeliver_seconds: float = Field(
         default=600, gt=0, description="How often GitHub is asked for deliveries that did not arrive."
     )
@@ -160,6 +170,23 @@ class Settings(BaseSettings):
     def registry_hosts(self) -> list[str]:
         """The hosts in `registries`."""
         return [each.strip() for each in self.registries.split(",") if each.strip()]
+
+    @property
+    def passed_variables(self) -> dict[str, str]:
+        """The variables in `pass_env`, by name."""
+        pairs = (each.partition("=") for each in self.pass_env.split(",") if each.strip())
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+    @field_validator("pass_env")
+    @classmethod
+    def _pass_env(cls, given: str) -> str:
+        for each in filter(None, map(str.strip, given.split(","))):
+            name, equals, value = each.partition("=")
+            if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name.strip()):
+                raise ValueError(f"{each.partition('=')[0][:60]!r} is not of the form NAME=VALUE")
+            if _SECRET.search(name) or re.search(r"://[^/@\s]+:[^/@\s]+@", value):
+                raise ValueError(f"{name.strip()} looks like a secret, and any repository could read it")
+        return given
 
     @field_validator("database_url")
     @classmethod

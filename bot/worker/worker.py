@@ -239,7 +239,11 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 earlier=partial(store.artifact_of, state.requested.forge, state.requested.repo),
                 limits=limits,
                 environments=Environments(
-                    workspaces, limits, unsafe=unsafe, registries=settings.registry_hosts
+                    workspaces,
+                    limits,
+                    unsafe=unsafe,
+                    registries=settings.registry_hosts,
+                    variables=settings.passed_variables,
                 ),
                 cancel=claimed.cancel,
                 instructions=partial(store.instructions, run_id),

@@ -84,6 +84,8 @@ def sources_digest(root: Path, packages: Iterable[Package]) -> str:
     digest = hashlib.sha256()
     for package in packages:
         for path in sorted(_sources(root, package.folder or ".")):
+            if package.builder and path.rpartition("/")[2] in ("pyproject.toml", "setup.cfg"):
+                continue  # it names much else, and nothing can be built again
             content = read_file(root, path) or b""
             digest.update(f"{path}\0{len(content)}\0".encode(errors="surrogateescape"))
             digest.update(content)
@@ -100,6 +102,14 @@ def _sources(root: Path, below: str) -> Iterable[str]:
                 yield prefix + entry.name
 
 
+def not_rebuilt(package: Package) -> str:
+    """A sentence for people: the compiled parts of `package` are those of the base commit."""
+    return (
+        f"{package.builder} builds the compiled parts of {package.name or 'this package'}: they are built "
+        "once, and not again when their sources change."
+    )
+
+
 def rebuild(
     packages: Iterable[Package], builder: str, run: Callable[[str], CommandResult]
 ) -> CommandResult | None:
@@ -108,6 +118,9 @@ def rebuild(
     `builder` is the Python of the environment that builds. `run` runs a bash command line without a network.
     """
     for number, package in enumerate(packages):
+        if package.builder:
+            said = f"{not_rebuilt(package)} They have changed, so nothing that is run here would show it.\n"
+            return CommandResult(exit_code=1, output=said)
         plain = "-c 'import setuptools; setuptools.setup()'"
         line = (
             f"cd {shlex.quote(f'./{package.folder}')} && if [ -e setup.py ]; then set -- setup.py; else "

@@ -5,11 +5,20 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 from gherkin.errors import ScenaristError
+from runners.environment.built import not_rebuilt
 from runners.environment.finding.interpreters import Interpreter
+from runners.environment.finding.lock_files import LOCKS
 from runners.environment.finding.parts import Package, Part, Step
 from runners.environment.finding.plan import Plan
-from runners.environment.finding.python_projects import LOCKS, normal
-from runners.environment.finding.test_runners import READ_TOX, tox_environment
+from runners.environment.finding.python_projects import normal
+from runners.environment.finding.test_runners import (
+    LIST_NOX,
+    READ_TOX,
+    make_nox,
+    make_tox,
+    nox_session,
+    tox_environment,
+)
 from runners.environment.missing import LOOK_FOR_FIXTURES, Missing, missing_from, plugins_for_fixtures
 from runners.sandbox.process import CommandResult
 
@@ -51,7 +60,8 @@ class Installer:
     `run` runs a bash command line in the set-up sandbox, at the root of the checkout; `offline` one in a
     sandbox as tests have it. `version` is the version that packages get which take theirs from git,
     `own_modules` are names of the repository's own modules. What could not be done is in `notes`, one
-    sentence each; `variables` are those that tox sets for the tests.
+    sentence each; `variables` are those that tox or nox sets for the tests, `passed` patterns for the names
+    of those that it lets through.
     """
 
     def __init__(
@@ -69,7 +79,9 @@ class Installer:
         self._modules = own_modules
         self._own = {normal(package.name) for package in plan.packages if package.name}
         self.notes: list[str] = []
-        self.variables: dict[str, str] = {}
+        self.variables: dict[str, str] = dict(plan.variables)
+        self.passed: tuple[str, ...] = ("*",) if plan.nox else ()
+        self._tox_name = ""
 
     def install(self) -> None:
         """Do all of the plan. Raises `EnvironmentBroken` for what nothing works without."""
@@ -80,6 +92,12 @@ class Installer:
             self._must("setup", line)
         if plan.python is not None and not plan.setup:
             self._python(plan)
+        compiled = [package for package in plan.packages if package.compiled]
+        if plan.python is not None and any(not package.builder for package in compiled):
+            self._builder(plan.python)
+        for package in compiled:
+            if package.builder:
+                self.notes.append(not_rebuilt(package))
         for step in plan.commands:
             self._step(step)
         if plan.python is not None:
@@ -97,8 +115,6 @@ class Installer:
         self._parts([self._without_own(part) for part in parts])
         for package in plan.packages:
             self._package(package)
-        if any(package.compiled for package in plan.packages) and plan.python:
-            self._builder(plan.python)
 
     def _tox(self, python: Interpreter) -> list[Part]:
         """What tox installs for the tests. A configuration that tox cannot read is named."""
@@ -109,7 +125,9 @@ class Installer:
         found = tox_environment(result.output, python.version)
         if found is None:
             return []
-        self.variables = found.variables
+        self.variables |= found.variables
+        self.passed = (*self.passed, *found.passed)
+        self._tox_name = found.name
         return list(found.parts)
 
     def _without_own(self, part: Part) -> Part:
@@ -200,6 +218,9 @@ class Installer:
             self._optional(Part(source=f"{plugin}, whose options pytest is given,", words=(plugin,)))
         if missing.plugins:
             missing = self.missing()
+        if missing.modules and plan.python and (self._tox_name or plan.nox):
+            self._from_runner(plan.python)
+            missing = self.missing()
         for part in plan.later_parts[:_MAX_TRIES]:
             if not missing.modules:
                 break
@@ -213,6 +234,22 @@ class Installer:
                 break
             if self._run(step.line).exit_code == 0:
                 missing = self.missing()
+
+    def _from_runner(self, python: Interpreter) -> None:
+        """Have tox or nox make its environment for the tests, and install what that holds.
+
+        Tests do not run in it: it may hold a copy of the package, which no change of a checkout would reach.
+        """
+        made = [make_tox(self._tox_name)] if self._tox_name else []
+        if self._plan.nox:
+            session = nox_session(self._run(LIST_NOX).output, python.version)
+            made += [make_nox(session)] if session else []
+        for line in made:
+            result = self._run(line)
+            lines = re.findall(r"^[\w.-]+(?:==| @ git\+).+$", result.output, re.M)
+            part = self._without_own(Part(source="what tox or nox installs", words=tuple(lines)))
+            if result.exit_code == 0 and part.words:
+                self._optional(part)
 
     def missing(self) -> Missing:
         """What the tests cannot import when they are collected."""

@@ -19,10 +19,14 @@ _MODULES = "node_modules"
 
 
 class Made(Frozen):
-    """What is kept of an environment beside its folder: see `Environment` for the fields."""
+    """What is kept of an environment beside its folder: see `Environment` for the fields.
+
+    `passed` are patterns for the names of the operator's variables that tox or nox passes on to tests.
+    """
 
     notes: tuple[str, ...] = ()
     variables: dict[str, str] = {}
+    passed: tuple[str, ...] = ()
     built: tuple[str, ...] = ()
     sources: str = ""
 

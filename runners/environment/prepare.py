@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -43,23 +44,31 @@ _SECONDS = 900.0
 # With the packages of other environments, which are kept beside it.
 _DISK_MB = 100_000.0
 # Written anew when environments are made in another way.
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Environments:
     """Builds and keeps environments below the state folder, one for each repository and set of dependencies.
 
     `registries` are hosts that the set-up step may reach besides the public registries and those that this
-    machine's package managers are configured for.
+    machine's package managers are configured for. `variables` are the operator's own, which tests see where
+    the repository's tox or nox passes them.
     """
 
     def __init__(
-        self, workspaces: Workspaces, limits: CommandLimits, *, unsafe: bool, registries: Sequence[str] = ()
+        self,
+        workspaces: Workspaces,
+        limits: CommandLimits,
+        *,
+        unsafe: bool,
+        registries: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._workspaces = workspaces
         self._limits = limits
         self._unsafe = unsafe
         self._registries = tuple(registries)
+        self._variables = dict(variables or {})
 
     def prepare(
         self,
@@ -106,8 +115,14 @@ class Environments:
                 made = self._build(mirror, base, planned, sources, home)
         os.utime(home / "done")  # for whoever removes what was not used for long
         inside = str(home / "env") if self._unsafe else INSIDE
+        passed = {
+            name: value
+            for name, value in self._variables.items()
+            if any(fnmatchcase(name, pattern) for pattern in made.passed)
+        }
         variables = {
             **source_folder,
+            **passed,
             **made.variables,
             **_variables(home / "env", inside, planned.python),
             **own,
@@ -175,6 +190,7 @@ class Environments:
             made = Made(
                 notes=(*installer.notes, *_refused(proxy)),
                 variables=installer.variables,
+                passed=installer.passed,
                 sources=sources_digest(tree.root, compiled) if compiled else "",
                 built=tuple(collect(tree, home / "env" / "built")),
             )

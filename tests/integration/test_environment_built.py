@@ -152,6 +152,30 @@ def test_what_tox_the_tests_and_the_ci_need_is_found_by_trying(bench: Workbench)
     assert environment.notes == ()
 
 
+NOX = {
+    "noxfile.py": (
+        "import nox\n\n\n@nox.session\ndef tests(session):\n"
+        "    session.install(*open('wanted').read().split())\n"
+        "    session.run('pytest', env={'WHO': 'nox'})\n"
+    ),
+    "wanted": "six\n",
+    "test_it.py": (
+        "import os\n\nimport six\n\n\n"
+        "def test_who():\n    assert (os.environ['WHO'], os.environ['REGION']) == ('nox', 'eu')\n"
+    ),
+}
+
+
+def test_nox_makes_the_environment_that_nobody_can_read_in_its_file(bench: Workbench) -> None:
+    made = Environments(bench.workspaces, LIMITS, unsafe=False, variables={"REGION": "eu"})
+    base = bench.commit(NOX)
+    environment = made.prepare(bench.mirror, base, ())
+    with bench.workspaces.worktree(bench.mirror, base, "run", "x") as tree:
+        run = suites(environment).pytest(tree.root)
+    assert run.outcomes == {"test_it.py::test_who": "passed"}, run.log
+    assert environment.notes == ()
+
+
 DJANGO = {
     "requirements.txt": "Django>=5\nbehave-django\n",
     "manage.py": (

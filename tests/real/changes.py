@@ -34,12 +34,16 @@ def scenarist_probe(number):
     """Twice the number."""
     return 2 * number
 '''
+# pytest and the runners of unittest and Django all collect it.
 _TEST = """
+import unittest
+
 from {module} import scenarist_probe
 
 
-def test_scenarist_probe():
-    assert scenarist_probe(4) == 8
+class TestScenaristProbe(unittest.TestCase):
+    def test_doubles(self):
+        assert scenarist_probe(4) == 8
 """
 
 

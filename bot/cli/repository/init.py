@@ -2,7 +2,7 @@
 what was found."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -61,7 +61,14 @@ def init(
         raise AlreadyConfigured(f"{target} is there already.")
     limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
     typer.echo("Making the environment and running the tests …", err=True)
-    found = look(repo, commit, limits, unsafe=settings.unsafe_no_sandbox, registries=settings.registry_hosts)
+    found = look(
+        repo,
+        commit,
+        limits,
+        unsafe=settings.unsafe_no_sandbox,
+        registries=settings.registry_hosts,
+        variables=settings.passed_variables,
+    )
     text = configuration(found)
     for line in seen(found):
         typer.echo(line, err=True)
@@ -73,7 +80,13 @@ def init(
 
 
 def look(
-    repo: Path, commit: str, limits: CommandLimits, *, unsafe: bool, registries: Sequence[str] = ()
+    repo: Path,
+    commit: str,
+    limits: CommandLimits,
+    *,
+    unsafe: bool,
+    registries: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> Found:
     """Make the environment of a commit and run its suites; nothing in the repository is touched.
 
@@ -87,7 +100,7 @@ def look(
         workspaces = Workspaces(Path(tmp))
         mirror = workspaces.mirror("local", "repository")
         bring(mirror, git_dir, [base])
-        made = Environments(workspaces, limits, unsafe=unsafe, registries=registries)
+        made = Environments(workspaces, limits, unsafe=unsafe, registries=registries, variables=variables)
         environment = made.prepare(mirror, base, settings.setup, env=settings.env, services=settings.services)
         suites = Suites(
             lambda root, ro, rw: environment.sandbox(root, ro, rw, limits=limits, unsafe=unsafe),

@@ -28,7 +28,8 @@ class Package(Frozen):
 
     `folder` is relative to the repository (empty: its root). `extras` are only given where the dependencies
     are not in a file that can be read without running it: the package is then installed together with them
-    (`with_dependencies`). `compiled`: it has sources for a compiler.
+    (`with_dependencies`). `compiled`: it has sources for a compiler; `builder` is then the tool that builds
+    them, if that is not setuptools.
     """
 
     folder: str = ""
@@ -36,4 +37,5 @@ class Package(Frozen):
     extras: tuple[str, ...] = ()
     with_dependencies: bool = False
     compiled: bool = False
+    builder: str = ""
     needed: bool = True

@@ -8,18 +8,18 @@ from pathlib import PurePosixPath
 from gherkin.values import Frozen
 from runners.environment.finding.ci_steps import agent_steps, ci_steps
 from runners.environment.finding.interpreters import Interpreter, choose
+from runners.environment.finding.lock_files import lock_steps
 from runners.environment.finding.other_languages import language_steps
 from runners.environment.finding.parts import Package, Part, Step
 from runners.environment.finding.python_projects import (
     dynamic_files,
     hatch_members,
-    lock_steps,
     package_of,
     project_parts,
 )
 from runners.environment.finding.requirement_files import included, requirement_parts
 from runners.environment.finding.sources import Sources, join, parent
-from runners.environment.finding.test_runners import has_tox, nox_parts
+from runners.environment.finding.test_runners import has_tox, nox_parts, nox_variables
 
 _MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg", "Pipfile")
 _NOT_OURS = re.compile(
@@ -32,9 +32,10 @@ _MAX_DEPTH = 3
 class Plan(Frozen):
     """What is done to make an environment, in this order: `locks`, `parts`, `packages`, `commands`.
 
-    `later` are parts and commands that are only tried when tests miss modules. `tox`: its configuration is
-    read too. `setup` are the repository's own commands, which replace all of that. `python` is None where
-    nothing of Python is installed.
+    `later` are parts and commands that are only tried when tests miss modules. `tox`, `nox`: there is a
+    configuration of theirs; `variables` are set for the tests. `setup` are the repository's own commands,
+    which replace all of that, and leave of `packages` those that are compiled. `python` is None where nothing
+    of Python is installed.
     """
 
     python: Interpreter | None = None
@@ -44,13 +45,15 @@ class Plan(Frozen):
     packages: tuple[Package, ...] = ()
     commands: tuple[Step, ...] = ()
     tox: bool = False
+    nox: bool = False
+    variables: dict[str, str] = {}
     later_parts: tuple[Part, ...] = ()
     later_steps: tuple[Step, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.setup or self.parts or self.packages or self.commands or self.tox)
+        return not (self.setup or self.parts or self.packages or self.commands or self.tox or self.nox)
 
 
 def plan(
@@ -63,7 +66,9 @@ def plan(
     """
     if setup:
         _named_files(sources, setup)
-        return Plan(python=choose(sources, machine), setup=tuple(setup))
+        own = package_of(sources)
+        compiled = (own,) if own is not None and own.compiled else ()
+        return Plan(python=choose(sources, machine), setup=tuple(setup), packages=compiled)
     commands = tuple(language_steps(sources))
     found = _python(sources, machine, touched)
     return found.model_copy(update={"commands": commands})
@@ -77,7 +82,8 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
     locks, parts = lock_steps(sources)
     locked = bool(parts)
     wanted, others = requirement_parts(sources, version)
-    if not locked:
+    # pdm.lock need not hold every group.
+    if not locked or "pdm.lock" in sources:
         parts += project_parts(sources)
     parts += nox_parts(sources)
     root = package_of(sources)
@@ -91,7 +97,7 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
     ci_parts, ci_commands = ci_steps(sources)
     agent_parts, agent_commands = agent_steps(sources)
     later = [*ci_parts, *agent_parts, *others]
-    tox = has_tox(sources)
+    tox, nox = has_tox(sources), "noxfile.py" in sources
     if not parts and not packages and not tox:
         parts, packages, later = nested_parts, nested, [*later]
         parts += [] if parts or packages else ci_parts
@@ -100,11 +106,13 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
     else:
         later = [*nested_parts, *later]
     return Plan(
-        python=python if parts or packages or tox or locks else None,
+        python=python if parts or packages or tox or nox or locks else None,
         locks=tuple(locks),
         parts=tuple(parts),
         packages=tuple(packages),
         tox=tox,
+        nox=nox,
+        variables=nox_variables(sources),
         later_parts=tuple(later),
         later_steps=(*ci_commands, *agent_commands),
     )

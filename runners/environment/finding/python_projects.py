@@ -1,21 +1,27 @@
-"""What a Python project declares about itself: pyproject.toml, setup.cfg, setup.py, Pipfile and lock
-files."""
+"""What a Python project declares about itself: pyproject.toml, setup.cfg, setup.py and Pipfile."""
 
 import ast
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runners.environment.finding.interpreters import from_caret
-from runners.environment.finding.parts import Package, Part, Step
+from runners.environment.finding.parts import Package, Part
 from runners.environment.finding.requirement_files import included
 from runners.environment.finding.sources import Sources, join, strings, table
 
-LOCKS = "/env/locks"
 COMPILED = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".pxi", ".rs", ".f90", ".f")
 # Without an upper case: names are compared as packages are, https://packaging.python.org/en/latest/specifications/name-normalization/
 _SEPARATORS = re.compile(r"[-_.]+")
+# Backends that compile, by the module that pyproject.toml names, and what people call them.
+_BUILDERS = {
+    "maturin": "maturin",
+    "mesonpy": "meson-python",
+    "scikit_build_core": "scikit-build-core",
+    "skbuild": "scikit-build",
+    "py_build_cmake": "py-build-cmake",
+    "sipbuild": "SIP",
+}
 _NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?")
 
 
@@ -41,6 +47,7 @@ def package_of(sources: Sources, folder: str = "") -> Package | None:
     )
     unread = not poetry and (not project or dynamic)
     below = f"{folder}/" if folder else ""
+    backend = str(table(pyproject, "build-system").get("build-backend", "")).partition(".")[0]
     return Package(
         folder=folder,
         name=name if isinstance(name, str) else "",
@@ -48,6 +55,7 @@ def package_of(sources: Sources, folder: str = "") -> Package | None:
         with_dependencies=unread,
         compiled=any(path.startswith(below) and path.endswith(COMPILED) for path in sources.paths)
         or "cffi_modules" in sources.text(join(folder, "setup.py")),
+        builder=_BUILDERS.get(backend, ""),
         needed=not folder,
     )
 
@@ -61,10 +69,10 @@ def project_parts(sources: Sources, folder: str = "") -> list[Part]:
     own = normal(str(project.get("name", "")))
     extras = {name: strings(each) for name, each in table(project, "optional-dependencies").items()}
     parts = [_part(path, strings(project.get("dependencies")), elsewhere, needed=not folder)]
-    for name in _compatible(pyproject, "extra", list(extras)):
+    for name in compatible(pyproject, "extra", list(extras)):
         parts.append(_part(f"extra `{name}` of {path}", _extra(extras, name, own), elsewhere))
     groups = table(pyproject, "dependency-groups")
-    for name in _compatible(pyproject, "group", list(groups)):
+    for name in compatible(pyproject, "group", list(groups)):
         flat = _unfolded(groups, name, extras, own)
         parts.append(_part(f"group `{name}` of {path}", flat, elsewhere))
     for name, listed in table(pyproject, "tool", "pdm", "dev-dependencies").items():
@@ -163,7 +171,7 @@ def _unfolded(
     return found
 
 
-def _compatible(pyproject: Mapping[str, Any], kind: str, names: list[str]) -> list[str]:
+def compatible(pyproject: Mapping[str, Any], kind: str, names: list[str]) -> list[str]:
     """The names without those that uv is told not to install together with an earlier one.
 
     Of each set of conflicting ones the first is kept that looks like the one for tests.
@@ -341,73 +349,6 @@ def _pipenv_line(name: str, said: Any) -> str:
     version = str(said.get("version", "*"))
     marker = f" ; {said['markers']}" if isinstance(said.get("markers"), str) else ""
     return f"{name}{extras}{'' if version == '*' else version}{marker}"
-
-
-def lock_steps(sources: Sources) -> tuple[list[Step], list[Part]]:
-    """How the root's lock file is read: commands that write requirement files, and what these files are."""
-    pyproject = sources.toml("pyproject.toml")
-    if "uv.lock" in sources:
-        sources.text("uv.lock")
-        return _uv(pyproject)
-    if "poetry.lock" in sources:
-        sources.text("poetry.lock")
-        return _poetry_lock(pyproject)
-    if "Pipfile.lock" in sources:
-        sources.text("Pipfile.lock")
-        out = f"{LOCKS}/pipenv.txt"
-        # Pipenv names the public index, where an operator may have another.
-        line = f"uv tool run --quiet pipenv requirements --dev | grep -v '^-i ' > {out}"
-        return [Step(source="Pipfile.lock", line=f"set -o pipefail; {line}", needed=True)], [
-            Part(source="Pipfile.lock", words=("-r", out), needed=True)
-        ]
-    for name in ("pylock.toml",):
-        if name in sources:
-            sources.text(name)
-            return [], [Part(source=name, words=("-r", name), needed=True)]
-    return [], []
-
-
-def _uv(pyproject: Mapping[str, Any]) -> tuple[list[Step], list[Part]]:
-    export = (
-        "uv export --quiet --frozen --all-packages --no-emit-workspace --no-hashes --no-annotate --no-header"
-    )
-    main = Part(source="uv.lock", words=("-r", f"{LOCKS}/main.txt"), needed=True)
-    lines = [f"{export} --no-default-groups --output-file {LOCKS}/main.txt"]
-    parts = [main]
-    extras = list(table(pyproject, "project", "optional-dependencies"))
-    groups = list(table(pyproject, "dependency-groups"))
-    if strings(table(pyproject, "tool", "uv").get("dev-dependencies")) and "dev" not in groups:
-        groups.append("dev")
-    wanted = [("extra", each) for each in _compatible(pyproject, "extra", extras)]
-    wanted += [("only-group", each) for each in _compatible(pyproject, "group", groups)]
-    for number, (option, name) in enumerate(wanted):
-        out = f"{LOCKS}/{number}.txt"
-        more = "" if option == "only-group" else " --no-default-groups"
-        lines.append(f"{export}{more} --{option} {shlex.quote(name)} --output-file {out}")
-        parts.append(Part(source=f"{option.removeprefix('only-')} `{name}` of uv.lock", words=("-r", out)))
-    return [Step(source="uv.lock", line=" && ".join(lines), needed=True)], parts
-
-
-def _poetry_lock(pyproject: Mapping[str, Any]) -> tuple[list[Step], list[Part]]:
-    poetry = table(pyproject, "tool", "poetry")
-    tool = (
-        "uv tool run --quiet --from poetry --with poetry-plugin-export poetry export --no-interaction "
-        "--without-hashes"
-    )
-    groups = list(dict.fromkeys([*table(poetry, "group"), *table(pyproject, "dependency-groups")]))
-    if table(poetry, "dev-dependencies"):
-        groups.append("dev")
-    extras = [*table(poetry, "extras"), *table(pyproject, "project", "optional-dependencies")]
-    lines = [f"{tool} --only main --output {LOCKS}/main.txt"]
-    parts = [Part(source="poetry.lock", words=("-r", f"{LOCKS}/main.txt"), needed=True)]
-    if extras:
-        lines.append(f"{tool} --only main --all-extras --output {LOCKS}/extras.txt")
-        parts.append(Part(source="extras of poetry.lock", words=("-r", f"{LOCKS}/extras.txt")))
-    for name in groups:
-        out = f"{LOCKS}/group-{len(parts)}.txt"
-        lines.append(f"{tool} --only {shlex.quote(name)} --output {out}")
-        parts.append(Part(source=f"group `{name}` of poetry.lock", words=("-r", out)))
-    return [Step(source="poetry.lock", line=" && ".join(lines), needed=True)], parts
 
 
 def dynamic_files(sources: Sources) -> None:

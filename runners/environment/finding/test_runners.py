@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +16,10 @@ from runners.sandbox.bubblewrap import WORKSPACE
 # tox itself resolves its configuration; the plugins are those that change how dependencies are named.
 READ_TOX = (
     "uv tool run --quiet --from tox --with tox-uv tox config "
-    "-k env_name deps extras dependency_groups set_env base_python commands skip_install"
+    "-k env_name deps extras dependency_groups set_env pass_env base_python commands"
 )
+LIST_NOX = "uv tool run --quiet --from nox nox --list-sessions --json"
+_FREEZE = "uv pip freeze --quiet --exclude-editable --python"
 _NO_TESTS = re.compile(
     r"lint|flake8|ruff|style|format|fmt|doc|mypy|typing|type|pre-?commit|build|release|publish|pkg|package|"
     r"check|isort|black|clean|coverage|manifest|changelog|changes|bandit|twine|dev$|devel|main$|master|nightly|latest|pypy|min|oldest"
@@ -38,7 +41,7 @@ class ToxEnvironment(Frozen):
     extras: tuple[str, ...]
     groups: tuple[str, ...]
     variables: dict[str, str]
-    commands: tuple[str, ...]
+    passed: tuple[str, ...]
 
 
 def has_tox(sources: Sources) -> bool:
@@ -96,7 +99,7 @@ def tox_environment(said: str, version: Sequence[int]) -> ToxEnvironment | None:
         extras=tuple(extras),
         groups=tuple(lines("dependency_groups")),
         variables=variables,
-        commands=tuple(lines("commands")),
+        passed=tuple(each for each in lines("pass_env") if each != "#"),
     )
 
 
@@ -124,27 +127,74 @@ def _absolute(words: Sequence[str]) -> list[str]:
     return [] if first.startswith("-") else [" ".join(words)]
 
 
-def nox_parts(sources: Sources) -> list[Part]:
-    """What the sessions of noxfile.py that run tests install, as far as that is written as literals."""
+def make_tox(name: str) -> str:
+    """The command line that has tox make its environment `name`, and prints what that holds."""
+    run = "uv tool run --quiet --from tox --with tox-uv tox run -q --notest --skip-pkg-install"
+    place = shlex.quote(f"/env/tox/{name}/bin/python")
+    return f"{run} --workdir /env/tox -e {shlex.quote(name)} && {_FREEZE} {place}"
+
+
+def nox_session(said: str, version: Sequence[int]) -> str:
+    """The session of nox that runs the tests with Python `version`, from the output of `LIST_NOX`; else
+    empty."""
+    try:
+        listed = json.loads(said[said.find("[{") :])
+        sessions = [(str(each["session"]), str(each["name"]), each.get("python")) for each in listed]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+    dotted = ".".join(map(str, version[:2]))
+    fitting = [
+        (session, name)
+        for session, name, python in sessions
+        if not _NO_TESTS.search(name) and str(python or dotted) == dotted
+    ]
+    fitting.sort(key=lambda each: "test" not in each[1])
+    return fitting[0][0] if fitting else ""
+
+
+def make_nox(session: str) -> str:
+    """The command line that has nox make the environment of a session, and prints what that holds."""
+    folder = re.sub(r"[^\w-]+", "-", session).strip("-").lower()
+    run = "uv tool run --quiet --from nox nox --install-only --envdir /env/nox"
+    return f"{run} --sessions {shlex.quote(session)} >&2 && {_FREEZE} /env/nox/{folder}/bin/python"
+
+
+def _nox_tests(sources: Sources) -> tuple[list[ast.FunctionDef], dict[str, ast.AST]]:
+    """The sessions of noxfile.py that run tests, and the names that it gives to values at its top."""
     try:
         tree = ast.parse(sources.text("noxfile.py"))
     except (SyntaxError, ValueError, RecursionError):
-        return []
-    constants = {
+        return [], {}
+    constants: dict[str, ast.AST] = {
         target.id: node.value
         for node in tree.body
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
+    return [each for each in functions if not _NO_TESTS.search(each.name)], constants
+
+
+def nox_variables(sources: Sources) -> dict[str, str]:
+    """The variables that nox's sessions for tests set, as far as they are written as literals."""
+    found: dict[str, str] = {}
+    for node in (node for function in _nox_tests(sources)[0] for node in ast.walk(function)):
+        if isinstance(node, ast.keyword) and node.arg == "env" and isinstance(node.value, ast.Dict):
+            pairs = zip(node.value.keys, node.value.values, strict=True)
+            found |= {
+                str(key.value): str(value.value)
+                for key, value in pairs
+                if isinstance(key, ast.Constant) and isinstance(value, ast.Constant)
+            }
+    return {name: value for name, value in found.items() if not _OWN.match(name)}
+
+
+def nox_parts(sources: Sources) -> list[Part]:
+    """What the sessions of noxfile.py that run tests install, as far as that is written as literals."""
+    functions, constants = _nox_tests(sources)
     parts = []
-    for function in tree.body:
-        if (
-            not isinstance(function, ast.FunctionDef)
-            or not function.decorator_list
-            or _NO_TESTS.search(function.name)
-        ):
-            continue
+    for function in functions:
         for node in ast.walk(function):
             if (
                 not isinstance(node, ast.Call)

@@ -8,17 +8,18 @@ from typing import Any
 import yaml
 
 from runners.environment.finding.sources import Sources, parent, table
+from runners.environment.finding.test_commands import found_command
+from runners.verify.suites.foreign import TestSuite
 
 _COMPOSE = re.compile(r"(^|.*/)(docker-)?compose[\w.-]*\.ya?ml")
 _IMAGES = {"postgres": re.compile(r"(^|/)postgres(:|$)"), "redis": re.compile(r"(^|/)(redis|valkey)(:|$)")}
 
 
-def found_suites(sources: Sources) -> tuple[str, ...]:
-    """The names of the tools that run the repository's tests.
-
-    Pytest (which runs unittest's too) for Python.
-    """
-    found = ["pytest"] if any(path.endswith(".py") for path in sources.paths) else []
+def found_suites(sources: Sources) -> tuple[str | TestSuite, ...]:
+    """The tools that run the repository's tests; empty where pytest (which runs unittest's too) is all."""
+    found: list[str | TestSuite] = []
+    if any(path.endswith(".py") for path in sources.paths):
+        found.append(found_command(sources) or "pytest")
     try:
         package = json.loads(sources.glance("package.json") or "{}")
         listed = {name for kind in ("dependencies", "devDependencies") for name in package.get(kind) or ()}

@@ -2,12 +2,16 @@
 
 It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
-    python /opt/scenarist/scenarist_unittest.py REPORT ARGUMENTS…
+    python /opt/scenarist/scenarist_unittest.py REPORT SCRIPT|-m MODULE ARGUMENTS…
+
+The script or module runs unittest: unittest itself, Django's manage.py, a project's runtests.py.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import runpy
 import sys
 import traceback
 from typing import Any
@@ -20,11 +24,10 @@ scenarist_path.load("unittest", "unittest.main", "unittest.mock")
 import unittest  # noqa: E402
 
 
-class Result(unittest.TextTestResult):
-    """Notes what came of each test; a test that fails in several sub-tests fails once."""
+class Notes:
+    """What came of each test; a test that fails in several sub-tests fails once."""
 
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
+    def __init__(self) -> None:
         self.rows: dict[str, tuple[str, str, str]] = {}
 
     def note(self, test: Any, outcome: str, message: str = "") -> None:
@@ -34,34 +37,54 @@ class Result(unittest.TextTestResult):
         if self.rows.get(record, ("",))[0] not in ("failed", "error"):
             self.rows[record] = (outcome, record, message[-4000:])
 
-    def addSuccess(self, test: Any) -> None:
-        super().addSuccess(test)
-        self.note(test, "passed")
 
-    def addFailure(self, test: Any, err: Any) -> None:
-        super().addFailure(test, err)
-        self.note(test, "failed", "".join(traceback.format_exception(*err)))
+def listen(notes: Notes) -> None:
+    """Have every result of unittest, of whatever class, note what came of each test.
 
-    def addError(self, test: Any, err: Any) -> None:
-        super().addError(test, err)
-        self.note(test, "error", "".join(traceback.format_exception(*err)))
+    Runners such as Django's bring result classes of their own, which all call the one that they inherit from.
+    """
+    plain = unittest.TestResult
 
-    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
-        super().addSubTest(test, subtest, err)
-        if err is not None:
-            self.note(test, "failed", "".join(traceback.format_exception(*err)))
+    def noting(name: str, outcome: str, message: Any) -> None:
+        inherited = getattr(plain, name)
 
-    def addSkip(self, test: Any, reason: str) -> None:
-        super().addSkip(test, reason)
-        self.note(test, "skipped")
+        def added(self: Any, test: Any, *more: Any, **words: Any) -> None:
+            inherited(self, test, *more, **words)
+            said = message(*more, **words)
+            if said is not None:
+                notes.note(test, outcome, said)
 
-    def addExpectedFailure(self, test: Any, err: Any) -> None:
-        super().addExpectedFailure(test, err)
-        self.note(test, "skipped")
+        setattr(plain, name, added)
 
-    def addUnexpectedSuccess(self, test: Any) -> None:
-        super().addUnexpectedSuccess(test)
-        self.note(test, "failed", "It was expected to fail, and did not.")
+    noting("addSuccess", "passed", lambda *_more, **_words: "")
+    noting("addFailure", "failed", _trace)
+    noting("addError", "error", _trace)
+    noting("addSubTest", "failed", lambda _subtest, err: None if err is None else _trace(err))
+    noting("addSkip", "skipped", lambda *_more, **_words: "")
+    noting("addExpectedFailure", "skipped", lambda *_more, **_words: "")
+    noting("addUnexpectedSuccess", "failed", lambda: "It was expected to fail, and did not.")
+
+
+def _trace(err: Any) -> str:
+    return "".join(traceback.format_exception(*err))
+
+
+def through(words: list[str]) -> int:
+    """Run a script or module with its arguments, as ``python …`` would; returns its exit code."""
+    try:
+        if words[0] == "-m":
+            sys.argv = words[1:]
+            sys.path.insert(0, os.getcwd())
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = words
+            sys.path.insert(0, os.path.dirname(os.path.abspath(words[0])))
+            runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as end:
+        if isinstance(end.code, (str, bool)):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
 
 
 def main() -> int:
@@ -71,16 +94,17 @@ def main() -> int:
     report.flush()
     # Held here, where code under test does not look for them.
     look, compare, own = parts, replaced, ("unittest", "builtins", "__main__")
+    notes = Notes()
+    listen(notes)
     before = look(*own)
-    runner = unittest.TextTestRunner(resultclass=Result, verbosity=1)
-    program = unittest.main(module=None, argv=["unittest", *sys.argv[2:]], testRunner=runner, exit=False)
-    rows = program.result.rows.values()  # type: ignore[attr-defined]
+    code = through(sys.argv[2:])
+    rows = notes.rows.values()
     for outcome, name, message in rows:
         record = {"test": name, "outcome": outcome, "path": "", "line": None, "message": message}
         report.write(json.dumps(record) + "\n")
     report.write(json.dumps({"end": len(rows), "replaced": compare(before, look(*own))}) + "\n")
     report.flush()
-    return 0 if program.result.wasSuccessful() else 1
+    return code
 
 
 if __name__ == "__main__":

@@ -4,16 +4,16 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gherkin.values import Frozen
 from runners.verify.verdict import Failure, Outcome
 
-Format = Literal["junit", "jest", "go", "cargo", "exit-code"]
+Format = Literal["junit", "jest", "go", "cargo", "unittest", "exit-code"]
 REPORT = "{report}"
-PLUGINS = "{plugins}"
+PYTHON = "{python}"
 
 
 class TestSuite(Frozen):
@@ -23,20 +23,28 @@ class TestSuite(Frozen):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}$", description="What it is called.")
     command: str = Field(
-        description="Run with bash in the checkout; `{report}` stands for the file of its report."
+        description="Run with bash in the checkout; `{report}` stands for the file of its report, `{python}` "
+        "for the Python that reports what unittest does."
     )
     format: Format = Field(
         default="junit",
         description="`junit`: a JUnit XML file at `{report}`; `jest`: its JSON there; `go`, `cargo`: what "
         "they print; "
+        "`unittest`: a script that runs unittest or Django's tests, as in `{python} runtests.py`; "
         "`exit-code`: nothing but that.",
     )
+
+    @model_validator(mode="after")
+    def _says_which_python(self) -> Self:
+        if (self.format == "unittest") != (PYTHON in self.command):
+            raise ValueError(f"the format `unittest` and `{PYTHON}` in the command belong together")
+        return self
 
 
 PRESETS: Mapping[str, TestSuite] = {
     suite.name: suite
     for suite in (
-        TestSuite(name="unittest", command=f"python {PLUGINS}/scenarist_unittest.py {REPORT} discover"),
+        TestSuite(name="unittest", command=f"{PYTHON} -m unittest discover", format="unittest"),
         TestSuite(
             name="jest",
             command="npx --no-install jest --ci --bail=false --onlyChanged=false --coverage=false --json "

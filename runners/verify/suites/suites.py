@@ -20,8 +20,8 @@ from runners.sandbox.bubblewrap import CommandResult, Sandbox
 from runners.verify.suites.checkouts import Checkouts
 from runners.verify.suites.collector import Collector, Pipe
 from runners.verify.suites.foreign import (
-    PLUGINS,
     PRESETS,
+    PYTHON,
     REPORT,
     Results,
     TestSuite,
@@ -130,7 +130,7 @@ class Suites:
 
     def foreign(self, suite: TestSuite, root: Path) -> SuiteRun:
         """Run a suite that is neither behave nor pytest, and read its report."""
-        if suite == PRESETS["unittest"]:
+        if suite.format == "unittest":
             return self._unittest(suite, root)
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
             sandbox = self._sandbox(root, {_PLUGINS: _INSIDE}, {_REPORTS: Path(tmp)})
@@ -151,11 +151,12 @@ class Suites:
 
     def _unittest(self, suite: TestSuite, root: Path) -> SuiteRun:
         def line(report: str, plugins: str) -> list[str]:
-            return ["bash", "-c", suite.command.replace(REPORT, report).replace(PLUGINS, plugins)]
+            harness = f"python {plugins}/scenarist_unittest.py {report}"
+            return ["bash", "-c", suite.command.replace(PYTHON, harness)]
 
         result, entries, problem, other = self._run(root, line, _TEST)
-        command = [suite.command.replace(f"{PLUGINS}/", "")]
-        return test_run("unittest", command, result, entries, problem).beside(replaced=tuple(other))
+        command = [suite.command.replace(PYTHON, "python")]
+        return test_run(suite.name, command, result, entries, problem).beside(replaced=tuple(other))
 
     def behave(self, root: Path, paths: Sequence[str] = (), *, backwards: bool = False) -> SuiteRun:
         """Run the given feature files, or all below the features folder; an absent folder is an empty run.

@@ -1,12 +1,17 @@
 """What is to be installed follows from what a repository's files say."""
 
+from pathlib import Path
+
 import pytest
 
+from runners.environment.built import rebuild, sources_digest
 from runners.environment.finding.interpreters import Interpreter, NoFittingPython, choose, from_caret
 from runners.environment.finding.parts import Package
 from runners.environment.finding.plan import Plan, as_seed, looks_like_dependencies, plan
 from runners.environment.finding.sources import Sources
+from runners.environment.finding.test_runners import make_nox, nox_session, nox_variables, tox_environment
 from runners.environment.finding.unset import found_behave, found_services, found_suites
+from runners.verify.suites.foreign import TestSuite
 
 CODE = {"pkg/__init__.py": ""}
 MACHINE = tuple(
@@ -122,6 +127,18 @@ def test_requirement_files_and_the_dependencies_of_the_project_are_both_installe
         ),
         pytest.param(
             {"pyproject.toml": '[tool.pdm.dev-dependencies]\ntest=["roman"]\n'}, {"roman"}, id="PDM"
+        ),
+        pytest.param(
+            {
+                "pyproject.toml": '[project]\nname="x"\n[dependency-groups]\ntest=["iniconfig"]\n',
+                "pdm.lock": (
+                    '[[package]]\nname="roman"\nversion="4.1"\ngroups=["default"]\nmarker="os_name"\n'
+                    '[[package]]\nname="x"\nversion="0"\npath="."\n'
+                    '[[package]]\nname="b"\nversion="2"\ngit="https://e.org/b"\nrevision="1"\n'
+                ),
+            },
+            {"roman==4.1 ; os_name", "b @ git+https://e.org/b@1", "iniconfig"},
+            id="pdm.lock",
         ),
         pytest.param(
             {
@@ -326,3 +343,92 @@ def test_what_a_repository_has_not_set_is_found_in_its_files() -> None:
     django = {"tests/manage.py": "", "requirements-dev.txt": "behave-django\n"}
     assert found_behave(Sources.of_files(django)) == "python tests/manage.py behave"
     assert found_behave(Sources.of_files({"manage.py": "", "requirements-dev.txt": "django\n"})) == ""
+
+
+RUNTESTS = "from django.test.utils import get_runner\n\nrunner = get_runner(settings)()\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ({"runtests.py": RUNTESTS}, "{python} runtests.py"),
+        ({"tests/runtests.py": "import unittest\nunittest.main()\n"}, "{python} tests/runtests.py"),
+        ({"runtests.py": RUNTESTS, "tests/conftest.py": ""}, ""),
+        ({"runtests.py": RUNTESTS, "pytest.ini": ""}, ""),
+        ({"runtests.py": "import pytest\npytest.main()\n", "tox.ini": "commands = python runtests.py"}, ""),
+        (
+            {
+                "runtests.py": RUNTESTS,
+                "tox.ini": "[testenv]\ncommands = coverage run ./runtests.py shop -v 2\n",
+            },
+            "{python} runtests.py shop -v 2",
+        ),
+        (
+            {
+                "a.py": "",
+                "tox.ini": "[testenv]\ncommands =\n  {envpython} -W error -m django test -j 4 tests\n",
+            },
+            "{python} -m django test tests",
+        ),
+        (
+            {
+                "a.py": "",
+                "noxfile.py": "session.run('django-admin', 'test', '--settings=tests.settings', 'tests')\n",
+            },
+            "{python} -m django test --settings=tests.settings tests",
+        ),
+        (
+            {"web/manage.py": "import django\n", "web/shop/tests.py": ""},
+            "cd web && {python} manage.py test",
+        ),
+        ({"manage.py": "import django\n", "tox.ini": "[testenv]\ncommands = pytest\n"}, ""),
+        ({"a.py": "", "tox.ini": "[testenv]\ncommands = python run_tests.py\n"}, ""),
+    ],
+)
+def test_the_command_that_a_repository_runs_its_tests_by_is_found(files: dict[str, str], wanted: str) -> None:
+    found = found_suites(Sources.of_files(files))
+    assert [each.command for each in found if isinstance(each, TestSuite)] == ([wanted] if wanted else [])
+
+
+def test_the_session_of_nox_for_this_python_is_chosen() -> None:
+    said = (
+        'nox > hello\n[{"session": "lint", "name": "lint", "python": null}, '
+        '{"session": "tests-3.9", "name": "tests", "python": "3.9"}, '
+        '{"session": "tests-3.11", "name": "tests", "python": "3.11"}]'
+    )
+    assert nox_session(said, (3, 11)) == "tests-3.11"
+    assert nox_session(said, (3, 12)) == ""
+    assert nox_session("Traceback: no module named nox_poetry", (3, 11)) == ""
+    assert "/env/nox/tests-3-11/bin/python" in make_nox("tests-3.11")
+
+
+def test_what_tox_passes_and_nox_sets_is_read() -> None:
+    said = "[testenv:py311]\ndeps = six\npass_env =\n  #\n  CC\n  SHOP_*\ncommands = pytest\n"
+    found = tox_environment(said, (3, 11))
+    assert found is not None and found.passed == ("CC", "SHOP_*")
+    nox = "import nox\n\n@nox.session\ndef tests(s):\n    s.run('pytest', env={'A': 'b', 'C': s.name})\n"
+    assert nox_variables(Sources.of_files({"noxfile.py": nox})) == {"A": "b"}
+
+
+def test_compiled_packages_are_known_with_commands_of_ones_own_too() -> None:
+    files = {
+        "pyproject.toml": '[build-system]\nbuild-backend="maturin"\n[project]\nname="x"\n',
+        "src/lib.rs": "",
+    }
+    for setup in ((), ("pip install .",)):
+        planned = plan(Sources.of_files(files), MACHINE, setup)
+        assert [(each.compiled, each.builder) for each in planned.packages] == [(True, "maturin")]
+    files["pyproject.toml"] = files["pyproject.toml"].replace("maturin", "setuptools.build_meta")
+    assert [each.builder for each in plan(Sources.of_files(files), MACHINE).packages] == [""]
+
+
+def test_what_only_another_tool_can_compile_is_no_quiet_success_when_it_changes(tmp_path: Path) -> None:
+    package = Package(name="x", compiled=True, builder="maturin")
+    (tmp_path / "lib.rs").write_text("fn main() {}")
+    before = sources_digest(tmp_path, [package])
+    (tmp_path / "pyproject.toml").write_text("")
+    assert sources_digest(tmp_path, [package]) == before, "a manifest is about much else"
+    (tmp_path / "lib.rs").write_text("fn main() { }")
+    assert sources_digest(tmp_path, [package]) != before
+    failed = rebuild([package], "python", lambda line: pytest.fail(line))
+    assert failed is not None and failed.exit_code == 1 and "maturin" in failed.output

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.limits import CommandLimits
@@ -165,8 +166,34 @@ def test_unittest_is_run_and_read(run: Run) -> None:
         "unittest.loader._FailedTest::test_broken": "error",
     }
     assert done.broken is None
-    assert done.command == "python scenarist_unittest.py {report} discover"
+    assert done.command == "python -m unittest discover"
     assert "8 != 9" in next(each.message for each in done.failures if "doubles" in each.test)
+
+
+def test_a_script_that_runs_unittest_itself_is_read_test_by_test(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tree" / "runtests.py").write_text(
+        "import sys\nimport unittest\n\nfrom test_sum import TestSum\n\n\n"
+        "class Own(unittest.TextTestResult):\n    pass\n\n\n"
+        "suite = unittest.defaultTestLoader.loadTestsFromTestCase(TestSum)\n"
+        "result = unittest.TextTestRunner(resultclass=Own).run(suite)\n"
+        "sys.exit(bool(result.failures) and sys.argv[1] == 'strict')\n"
+    )
+    suite = TestSuite(name="runtests.py", command="{python} runtests.py strict", format="unittest")
+    done = run(suite)
+    assert done.outcomes == {
+        "test_sum.TestSum::test_adds": "passed",
+        "test_sum.TestSum::test_doubles": "failed",
+        "test_sum.TestSum::test_later": "skipped",
+    }, done.log
+    assert done.broken is None and done.command == "python runtests.py strict"
+    lax = run(suite.model_copy(update={"command": "{python} runtests.py lax"}))
+    assert lax.fault == "untrusted", "it ends well although tests fail"
+
+
+def test_only_the_format_of_unittest_names_the_reporting_python() -> None:
+    for command, kind in (("python runtests.py", "unittest"), ("{python} runtests.py", "exit-code")):
+        with pytest.raises(ValidationError, match="belong together"):
+            TestSuite.model_validate({"name": "x", "command": command, "format": kind})
 
 
 @pytest.mark.parametrize(
