@@ -192,9 +192,8 @@ def main() -> int:
     global _report, _reversed
     # behave imports the formatter by its name: it must be this very module.
     sys.modules["scenarist_behave"] = sys.modules["__main__"]
-    _report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    _report = scenarist_path.open_report(sys.argv[1])
     _reversed = sys.argv[2] == "reversed"
-    write({"hello": 1})
     from behave.__main__ import main as behave
 
     # Held here, where code under test does not look for them.

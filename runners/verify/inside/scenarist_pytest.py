@@ -124,9 +124,7 @@ _look: Callable[[], list[str]] = list
 def main() -> int:
     global _report, _look
     # The report is opened and greeted before any conftest.py and any test is loaded.
-    _report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
-    _report.write(json.dumps({"hello": 1}) + "\n")
-    _report.flush()
+    _report = scenarist_path.open_report(sys.argv[1])
     _look = _watch()
     words = sys.argv[2:]
     sys.argv[:] = ["pytest", *words]

@@ -133,8 +133,7 @@ def main() -> int:
     global _switch, _feature
     # behave imports the formatter by its name: it must be this very module.
     sys.modules["scenarist_trials"] = sys.modules["__main__"]
-    reports._report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
-    reports.write({"hello": 1})
+    reports._report = scenarist_path.open_report(sys.argv[1])
     with open(sys.argv[2], encoding="utf-8") as pipe:
         _trials.extend(json.load(pipe))
     _switch, _feature = sys.argv[3], os.path.relpath(sys.argv[4])

@@ -89,9 +89,7 @@ def through(words: list[str]) -> int:
 
 def main() -> int:
     # The report is opened and greeted before any test is loaded.
-    report = open(sys.argv[1], "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
-    report.write(json.dumps({"hello": 1}) + "\n")
-    report.flush()
+    report = scenarist_path.open_report(sys.argv[1])
     # Held here, where code under test does not look for them.
     look, compare, own = parts, replaced, ("unittest", "builtins", "__main__")
     notes = Notes()
