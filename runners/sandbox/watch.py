@@ -89,9 +89,21 @@ class DiskWatch(Watch):
         used = 0
         for name in _PRIVATE if self.root_pid is not None else ():
             with contextlib.suppress(OSError):
-                found = os.statvfs(f"/proc/{self.root_pid}/root/{name}")
-                used += found.f_files - found.f_ffree
+                place = Path(f"/proc/{self.root_pid}/root/{name}")
+                # Before the sandbox's first process has its own root it still has the host's folders.
+                if place.stat().st_dev not in _devices_of_host():
+                    found = os.statvfs(place)
+                    used += found.f_files - found.f_ffree
         return used
+
+
+def _devices_of_host() -> set[int]:
+    """The file systems of this process's own folders of these names."""
+    found = set()
+    for name in _PRIVATE:
+        with contextlib.suppress(OSError):
+            found.add(Path(f"/{name}").stat().st_dev)
+    return found
 
 
 def sizes(folder: Path) -> Iterator[tuple[int, int]]:

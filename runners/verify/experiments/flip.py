@@ -23,6 +23,17 @@ _NEGATED = re.compile(
     r"não|nenhum\w*|sem|non|nessun\w*|mai|senza|niente)\b",
     re.IGNORECASE,
 )
+# Steps that hold for a range of values, or within a time.
+_TOLERANT = re.compile(
+    r"\b(?:about|around|approximately|approx|roughly|nearly|near|close|almost|circa|between|within|"
+    r"at (?:least|most)|"
+    r"(?:more|less|fewer|larger|greater|smaller|higher|lower|longer|shorter|later|earlier|older|faster) than|"
+    r"over|under|above|below|up to|before|after|until|max\w*|min\w*|limit\w*|exceed\w*|"
+    r"m?s|ms|msecs?|secs?|seconds?|minutes?|hours?|days?|milliseconds?|"
+    r"etwa|ungefähr|mindestens|höchstens|über|unter|bis|Sekunden?|Minuten?|environ|moins|plus|secondes?|"
+    r"menos|más|segundos?)\b|[~<>≤≥±≈]",
+    re.IGNORECASE,
+)
 _OPPOSITES = [
     ("true", "false"),
     ("yes", "no"),
@@ -85,6 +96,11 @@ def negated(step: Step) -> bool:
     return bool(_NEGATED.search(_QUOTED.sub("", step.text)))
 
 
+def tolerant(step: Step) -> bool:
+    """Whether a step may rightly hold for more than the one value that it names."""
+    return bool(_TOLERANT.search(_QUOTED.sub("", step.text)))
+
+
 def _of_step(single: Single, number: int, step: Step, known: Sequence[str]) -> Iterator[Flip]:
     scenario = single.scenario
 
@@ -100,14 +116,16 @@ def _of_step(single: Single, number: int, step: Step, known: Sequence[str]) -> I
     found = False
     for value in _values(step.text):
         found = True
-        others = _others(value.text, known)
+        others = _others(value.text, known, wide=tolerant(step))
         texts = [step.text[: value.start] + other + step.text[value.end :] for other in others]
         yield flip(value.text, [step.model_copy(update={"text": text}) for text in texts], others)
     for row, column in _cells(step.table):
         found = True
         cell = step.table.rows[row][column] if step.table else ""
-        others = _others(cell, known)
-        yield flip(cell, [_with_cell(step, row, column, other) for other in others], others)
+        others = _others(cell, known, wide=tolerant(step))
+        versions = [_with_cell(step, row, column, other) for other in others]
+        # Some columns are only there to be read: another one of the row may be what counts.
+        yield flip(cell, [*versions, _with_other_row(step, row, known)], others)
     if step.doc_string and (changed := _other_text(step.doc_string)) != step.doc_string:
         found = True
         yield flip("the text", [step.model_copy(update={"doc_string": changed})], ["another text"])
@@ -161,8 +179,20 @@ def _with_cell(step: Step, row: int, column: int, value: str) -> Step:
     return step.model_copy(update={"table": changed})
 
 
-def _others(value: str, known: Sequence[str]) -> list[str]:
-    """Other values in the place of `value`, the likeliest to be noticed first."""
+def _with_other_row(step: Step, row: int, known: Sequence[str]) -> Step:
+    """The step with all cells of a row changed that no earlier step names."""
+    cells = step.table.rows[row] if step.table else ()
+    for column, cell in enumerate(cells):
+        if cell and cell not in known:
+            step = _with_cell(step, row, column, _others(cell, known)[0])
+    return step
+
+
+def _others(value: str, known: Sequence[str], *, wide: bool = True) -> list[str]:
+    """Other values in the place of `value`, the likeliest to be noticed first.
+
+    `wide`: of numbers also such as are far off.
+    """
     if _DATE.fullmatch(value):
         return [_DATE.sub(lambda found: found[1] + _turned(found[2], 28), value)]
     if _TIME.fullmatch(value):
@@ -173,6 +203,12 @@ def _others(value: str, known: Sequence[str]) -> list[str]:
         first = whole.group() if whole else "0"
         rest, sign = digits[len(first) :], value[: len(value) - len(digits)]
         more = str(int(first) + 1).zfill(len(first))
+        if not wide:
+            # Half as much again, and half as much: only a tolerance that is too wide misses both.
+            step = max(1, int(first) // 2)
+            low = int(first) - step
+            less = f"{'-' if low < 0 else sign}{abs(low)}{rest}"
+            return [sign + more + rest, f"{sign}{int(first) + step}{rest}", less]
         large = f"{int(first) + 7}000"
         # Tolerances and limits ("at least 3", "within 5 seconds") notice a value that is far off on one side.
         return [sign + more + rest, large + rest, f"-{large}{rest}", "0"]

@@ -10,9 +10,9 @@ import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-RAISES, NOTHING, INVERTED = "raise", "nothing", "invert"
+RAISES, NOTHING, OTHER, INVERTED = "raise", "nothing", "other", "invert"
 EVERYTHING = "all"
-_ON, _JUDGED = "_scenarist_on", "_scenarist_judged"
+_ON, _RESULT, _JUDGED = "_scenarist_on", "_scenarist_result", "_scenarist_judged"
 
 _HELPER = f"""
 def {_ON}(place):
@@ -27,6 +27,36 @@ def {_ON}(place):
     if what == "{RAISES}":
         raise RuntimeError("broken on purpose")
     return what == "{NOTHING}"
+
+
+def {_RESULT}(value):
+    import os
+    try:
+        if os.readlink(@) != "{OTHER}":
+            return value
+    except OSError:
+        return value
+    kind = type(value)
+    if kind is bool:
+        other = not value
+    elif kind in (int, float, complex) or kind.__module__ in ("decimal", "_decimal", "fractions"):
+        other = value + 1
+    elif kind in (str, bytes):
+        other = value + kind(b"x") if kind is bytes else value + "x"
+    elif kind in (list, tuple):
+        other = value[:-1] if value else kind([None])
+    elif kind in (set, frozenset):
+        other = kind() if value else kind([None])
+    elif kind is dict:
+        other = {{}} if value else {{"x": "x"}}
+    else:
+        other = 1 if value is None else value
+    try:
+        if value is not None:
+            os.symlink("-", @ + ("-altered" if other is not value else "-kept"))
+    except OSError:
+        pass
+    return other
 """
 _INVERTER = f"""
 def {_JUDGED}(value):
@@ -136,9 +166,11 @@ class _Placer:
         self._path = path
         self._changed = changed
         self._first = first
+        self._wrapped: set[int] = set()
 
     def enter(self, function: _Function, name: str) -> None:
         """A site at the beginning of a function, after its docstring."""
+        self._results(function)
         self._put(function.body, 1 if ast.get_docstring(function, clean=False) is not None else 0, name)
 
     def alter(self, function: _Function, name: str) -> None:
@@ -147,11 +179,27 @@ class _Placer:
         At its beginning where only something was taken away.
         """
         known = len(self.sites)
+        self._results(function)
         header = range(function.lineno, function.body[0].lineno)
         if not self._changed.intersection(header):
             self._place(function.body, name)
         if len(self.sites) == known:
             self.enter(function, name)
+
+    def _results(self, function: _Function) -> None:
+        """Have what the function gives back pass through a helper that can put another value there."""
+        nodes = [
+            node for node in ast.walk(function) if isinstance(node, (ast.Return, ast.Yield, ast.YieldFrom))
+        ]
+        # A generator may not return a value, and methods such as `__init__` must return None.
+        plain = all(isinstance(node, ast.Return) for node in nodes) and not function.name.startswith("__")
+        for node in nodes:
+            if isinstance(node, ast.YieldFrom) or id(node) in self._wrapped:
+                continue
+            self._wrapped.add(id(node))
+            if node.value is not None or plain:
+                value = node.value or ast.Constant(None)
+                node.value = ast.copy_location(ast.Call(ast.Name(_RESULT, ast.Load()), [value], []), node)
 
     def _place(self, body: list[ast.stmt], name: str) -> None:
         placed = False

@@ -13,8 +13,9 @@ from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob,
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines, dependency_files, diff_problems
-from runners.verify.experiments.experiment import Experimented, Lab, experiment
+from runners.verify.experiments.experiment import Experimented, experiment
 from runners.verify.experiments.mutants import mutants, try_mutants
+from runners.verify.experiments.trials import Lab
 from runners.verify.findings import Bite, HeldOut
 from runners.verify.gate.approved import unlike
 from runners.verify.gate.extent import doubts, moved_on, near, part_of, renamed

@@ -51,7 +51,10 @@ class TrialFormatter(Formatter):  # type: ignore[misc]
     def eof(self) -> None:
         for scenario in self.current.walk_scenarios():
             record = reports.describe(scenario)
+            bad = next((s for s in scenario.all_steps if s.status.name in ("failed", "error")), None)
             record["name"] = self.current.trial
+            record["kind"] = bad.step_type if bad else ""
+            record["marks"] = marks()
             reports.write(record)
 
 
@@ -78,6 +81,7 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
     run, alone = feature.run, step is not None and trial.get("argument") is None
 
     def timed(runner: Any) -> Any:
+        marks()
         signal.setitimer(signal.ITIMER_REAL, trial["seconds"])
         turn("" if alone else trial["switch"])
         try:
@@ -123,6 +127,16 @@ def turn(state: str) -> None:
         os.unlink(_switch)
     if state:
         os.symlink(state, _switch)
+
+
+def marks() -> "list[str]":
+    """What instrumented code has noted in this trial, by the names beside the switch; they are taken away."""
+    found = []
+    for name in ("altered", "kept"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{_switch}-{name}")
+            found.append(name)
+    return found
 
 
 def stop(_signal: int, _frame: Any) -> None:

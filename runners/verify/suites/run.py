@@ -62,6 +62,26 @@ class SuiteRun:
         )
 
 
+class Tried(NamedTuple):
+    """What came of one variant of a scenario.
+
+    `kind` is that of the step that failed (``given``, ``when``, ``then``; empty: none). `altered` and `kept`:
+    instrumented code returned another value than its own, or a value for which it knows no other one.
+    """
+
+    outcome: Outcome
+    kind: str = ""
+    altered: bool = False
+    kept: bool = False
+
+    @property
+    def red(self) -> bool | None:
+        """Whether the variant was noticed; None where it could not be tried."""
+        if self.outcome in ("undefined", "skipped", "missing"):
+            return None
+        return self.outcome != "passed"
+
+
 class Judged(NamedTuple):
     """What is wrong with a run as a whole: see `SuiteRun`."""
 
@@ -85,6 +105,9 @@ def judged(
     """
     if result.timed_out:
         return Judged("timed-out", f"{name} did not end within {result.duration_s:.0f} s")
+    if result.disk_full or result.memory_full:
+        what = "memory" if result.memory_full else "disk space, or made more files,"
+        return Judged("unusable", f"{name} was stopped, since it took more {what} than it may")
     if problem:
         return Judged("untrusted", f"{name}'s results cannot be trusted: {problem}")
     if result.exit_code == 0 and failures:

@@ -28,7 +28,7 @@ from runners.verify.suites.foreign import (
     Unreadable,
     read_results,
 )
-from runners.verify.suites.run import Judged, SuiteRun, judged, suite_run, tail, test_run, unique
+from runners.verify.suites.run import Judged, SuiteRun, Tried, judged, suite_run, tail, test_run, unique
 from runners.verify.verdict import Failure, Outcome
 
 _INSIDE = Path(__file__).parents[1] / "inside"
@@ -205,12 +205,14 @@ class Suites:
         """Where instrumented code finds the switch of experiments, which lies in `folder` on the host."""
         return self._make_sandbox(folder, {}, {_SWITCH: folder}).path(f"{_SWITCH}/state")
 
-    def trials(self, root: Path, feature: str, wanted: bytes, switch: Path) -> SuiteRun:
-        """Run variants of scenarios on a checkout in one process; the outcomes bear the ids of the variants.
+    def trials(
+        self, root: Path, feature: str, wanted: bytes, switch: Path
+    ) -> tuple[SuiteRun, dict[str, Tried]]:
+        """Run variants of scenarios on a checkout in one process; what came of them, by their ids.
 
         `feature` is the path of the feature file whose place they take, `wanted` what the harness
         `scenarist_trials.py` reads, and `switch` the folder of the switch. A run that does not end in time
-        gives what it had until then.
+        gives what it had until then; one that cannot be trusted gives nothing.
         """
         result, entries, problem, _ = self._run(
             root,
@@ -222,14 +224,14 @@ class Suites:
             wanted=wanted,
             writable={_SWITCH: switch},
         )
-        outcomes = {f"{entry['path']}::{entry['name']}": _behave_outcome(entry) for entry in entries}
         found = Judged()
         if result.timed_out:
             found = Judged("timed-out", "the variants did not all end in time")
         elif problem:
             found = Judged("untrusted", f"the results of the variants cannot be trusted: {problem}")
         command = ["python", "-m", "behave", feature, f"({len(entries)} variants)"]
-        return suite_run(command, result, outcomes, [], {}, found)
+        run = suite_run(command, result, {}, [], {}, found)
+        return run, {} if found.fault == "untrusted" else {entry["name"]: _tried(entry) for entry in entries}
 
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
@@ -326,6 +328,12 @@ def _bytes_of(path: Path) -> bytes:
             return file.read(_MAX_REPORT) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
     except OSError:
         return b""
+
+
+def _tried(entry: dict[str, Any]) -> Tried:
+    marks = entry.get("marks") or ()
+    kind = str(entry.get("kind") or "")
+    return Tried(_behave_outcome(entry), kind, altered="altered" in marks, kept="kept" in marks)
 
 
 def _behave_outcome(entry: dict[str, Any]) -> Outcome:

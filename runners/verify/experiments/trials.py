@@ -1,0 +1,335 @@
+"""Runs the trials of scenarios, in few processes."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+
+from gherkin.feature.model import render
+from runners.git.command import read_blob
+from runners.sandbox.beneath import put_file, read_file
+from runners.verify.claim import Claim
+from runners.verify.experiments import sabotage
+from runners.verify.experiments.flip import Flip
+from runners.verify.experiments.held_out import Example
+from runners.verify.experiments.product import ProductFiles
+from runners.verify.experiments.sabotage import Instrumented, Site
+from runners.verify.experiments.subject import Subject
+from runners.verify.experiments.trial import Trial
+from runners.verify.findings import HeldOut
+from runners.verify.rules.purposes import is_judge, is_product
+from runners.verify.suites.run import SuiteRun, Tried
+from runners.verify.suites.suites import Suites
+
+# Places that are broken one at a time; more are broken in so many groups.
+_GROUPS = 4
+_MAX_TRIALS = 150
+
+_Outcomes = dict[str, Tried]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What experiments need. `checkout(commit, name)` gives a fresh worktree.
+
+    `commit` is the head with its scenarios, `features` the folder of the repository's features.
+    """
+
+    git_dir: Path
+    claim: Claim
+    commit: str
+    features: str
+    suites: Suites
+    checkout: Callable[[str, str], AbstractContextManager[Path]]
+
+
+class Trials:
+    """The trials of all subjects and examples. `runs` are the processes that were needed.
+
+    `folder` is where the switch of instrumented code lies.
+    """
+
+    def __init__(
+        self, lab: Lab, subjects: Sequence[Subject], examples: Sequence[Example], folder: Path
+    ) -> None:
+        self._lab = lab
+        self._subjects = subjects
+        self._examples = examples
+        self._folder = folder
+        self.runs: list[SuiteRun] = []
+        self._switch = lab.suites.switch_path(folder)
+        claim = lab.claim
+
+        def aside(path: str) -> bool:
+            return is_judge(path, lab.features) or path == claim.feature
+
+        def product(path: str) -> bool:
+            return is_product(path, lab.features)
+
+        self._files = ProductFiles(lab.git_dir, claim.base, claim.head, lab.commit, aside, product)
+
+    def run(self) -> list[HeldOut]:
+        """Fill the subjects in and give what came of the examples."""
+        lab = self._lab
+        sources = self._files.instrumented(self._switch)
+        sites = [site for each in sources.values() for site in each.sites]
+        groups = _grouped(sites)
+        with lab.checkout(lab.commit, "trials") as root:
+            for path, each in sources.items():
+                _write(root, path, each.source)
+            _each(
+                root,
+                self._files.step_files(*self._step_folders()),
+                lambda source: sabotage.inverting(source, self._switch),
+            )
+            first = self._run(root, list(self._first(groups)))
+            self._note_first(first, groups)
+            second = self._run(root, list(self._second(groups)))
+            self._note_second(second, groups)
+            self._note_third(self._run(root, list(self._third())))
+        if any(subject.unrelated for subject in self._subjects):
+            self._rest(sources)
+        self._everything()
+        return [_held_out(each, first.get(f"h{number}")) for number, each in enumerate(self._examples)]
+
+    def _step_folders(self) -> list[str]:
+        lab = self._lab
+        return [f"{PurePosixPath(lab.claim.feature).parent}/steps/", f"{lab.features}/steps/"]
+
+    def _run(self, root: Path, trials: Sequence[Trial]) -> _Outcomes:
+        """What came of the trials by their ids; those that were not run, or not in time, are missing."""
+        if not trials:
+            return {}
+        lab = self._lab
+        wanted = json.dumps([asdict(trial) for trial in trials[:_MAX_TRIALS]]).encode()
+        run, tried = lab.suites.trials(root, lab.claim.feature, wanted, self._folder)
+        self.runs.append(run)
+        return tried
+
+    def _first(self, groups: Sequence[Sequence[Site]]) -> Iterator[Trial]:
+        """Each scenario as it is, each example, other values, and each group of sites broken."""
+        for subject in self._subjects:
+            yield Trial(f"c{subject.number}", render(subject.single.feature))
+        for number, example in enumerate(self._examples):
+            yield Trial(f"h{number}", example.text)
+        for place in range(max((len(subject.flips) for subject in self._subjects), default=0)):
+            for subject in self._subjects:
+                if place < len(subject.flips):
+                    flip = subject.flips[place]
+                    yield _flipped(f"f{subject.number}.{place}", flip, flip.text)
+        for number, group in enumerate(groups):
+            for subject in self._subjects:
+                if subject.related:
+                    switch = sabotage.state(sabotage.RAISES, group)
+                    yield Trial(f"s{subject.number}.{number}", render(subject.single.feature), switch)
+
+    def _note_first(self, tried: _Outcomes, groups: Sequence[Sequence[Site]]) -> None:
+        for subject in self._subjects:
+            control = tried.get(f"c{subject.number}")
+            subject.control = control is not None and control.outcome == "passed"
+            if not subject.control:
+                subject.untried.append("It did not pass by itself, so no experiment could be made on it.")
+                continue
+            for place in range(len(subject.flips)):
+                red = _red(tried.get(f"f{subject.number}.{place}"))
+                if red is not None:
+                    subject.noticed[place] = red
+            for number in range(len(groups)):
+                broken = tried.get(f"s{subject.number}.{number}")
+                if broken is not None and broken.red is not None:
+                    subject.broken[str(number)] = broken.red
+                    subject.looks = subject.looks or (broken.red and broken.kind == "then")
+
+    def _second(self, groups: Sequence[Sequence[Site]]) -> Iterator[Trial]:
+        """Once more, in a process of its own: what was not noticed, with still other values and code that
+        returns nothing; and code that returns something else, where only its errors were noticed."""
+        for subject in self._subjects:
+            for place, red in subject.noticed.items():
+                flip = subject.flips[place]
+                if not red:
+                    for number, text in enumerate((flip.text, *flip.more)):
+                        yield _flipped(f"f{subject.number}.{place}.{number}", flip, text)
+            text = render(subject.single.feature)
+            if subject.broken and not any(subject.broken.values()):
+                for what in (sabotage.NOTHING, sabotage.RAISES):
+                    for number, group in enumerate(groups):
+                        id_ = f"s{subject.number}.{number}.{what}"
+                        yield Trial(id_, text, sabotage.state(what, group))
+            elif subject.broken and not subject.looks:
+                yield Trial(f"w{subject.number}.other", text, sabotage.OTHER)
+                for name in _noticed(subject):
+                    switch = sabotage.state(sabotage.NOTHING, groups[int(name)])
+                    yield Trial(f"w{subject.number}.{name}", text, switch)
+
+    def _note_second(self, tried: _Outcomes, groups: Sequence[Sequence[Site]]) -> None:
+        for subject in self._subjects:
+            self._note_flips(subject, tried)
+            subject.judge_flips()
+            if subject.broken and not any(subject.broken.values()):
+                for number in range(len(groups)):
+                    ids = [
+                        f"s{subject.number}.{number}.{what}" for what in (sabotage.NOTHING, sabotage.RAISES)
+                    ]
+                    found = [_red(tried.get(id_)) for id_ in ids]
+                    subject.broken[str(number)] = any(found)
+                    if None in found and not any(found):
+                        del subject.broken[str(number)]
+                subject.unrelated = bool(subject.broken) and not any(subject.broken.values())
+            elif subject.broken and not subject.looks:
+                names = _noticed(subject)
+                ids_ = {name: f"w{subject.number}.{name}" for name in ("other", *names)}
+                subject.note_wrong({name: tried[id_] for name, id_ in ids_.items() if id_ in tried}, names)
+            if subject.related and subject.control and not subject.broken:
+                subject.untried.append(
+                    "The change has no code that could be broken to see whether it notices."
+                )
+
+    def _note_flips(self, subject: Subject, tried: _Outcomes) -> None:
+        for place, red in list(subject.noticed.items()):
+            again = [
+                _red(tried.get(f"f{subject.number}.{place}.{number}"))
+                for number in range(1 + len(subject.flips[place].more))
+            ]
+            if not red and any(again):
+                subject.noticed[place] = True
+            elif not red and again[0] is None:
+                del subject.noticed[place]
+
+    def _third(self) -> Iterator[Trial]:
+        """Where no Then step notices what the code returns: whether one calls the code and only expects no
+        error of it."""
+        for subject in self._subjects:
+            text = render(subject.single.feature)
+            for number in subject.outcome_steps() if subject.careless else ():
+                for what in (sabotage.state(sabotage.RAISES), sabotage.INVERTED):
+                    yield Trial(f"t{subject.number}.{number}.{what.split()[0]}", text, what, step=number)
+
+    def _note_third(self, tried: _Outcomes) -> None:
+        for subject in self._subjects:
+            for number in subject.outcome_steps():
+                calls = _red(tried.get(f"t{subject.number}.{number}.{sabotage.RAISES}"))
+                asserts = _red(tried.get(f"t{subject.number}.{number}.{sabotage.INVERTED}"))
+                if calls and not asserts:
+                    subject.careless = False
+
+    def _rest(self, sources: dict[str, Instrumented]) -> None:
+        """Take away what no site stands for, too: data, templates, values outside of functions."""
+        lab = self._lab
+        others = self._files.others()
+        partly = [path for path, each in sources.items() if each.rest]
+        suspects = [subject for subject in self._subjects if subject.unrelated]
+        if not others and not partly and not self._files.unread:
+            return
+        outcomes: _Outcomes = {}
+        if not self._files.unread:
+            with lab.checkout(lab.commit, "trials-rest") as root:
+                for path, each in sources.items():
+                    source = (
+                        sabotage.blanked(self._files.before(path), self._files.after(path))
+                        if each.rest
+                        else ""
+                    )
+                    _write(root, path, source or each.source)
+                for path in others:
+                    _restore(root, path, read_blob(lab.git_dir, lab.claim.base, path))
+                outcomes = self._run(
+                    root, [Trial(f"r{each.number}", render(each.single.feature)) for each in suspects]
+                )
+        for subject in suspects:
+            red = _red(outcomes.get(f"r{subject.number}"))
+            if red is not False:
+                subject.unrelated = False
+                subject.broken["rest"] = bool(red)
+                if red is None:
+                    del subject.broken["rest"]
+                    subject.untried.append(
+                        "What the change does outside of functions could not be taken away."
+                    )
+
+    def _everything(self) -> None:
+        """Whether a scenario that does not need the change uses the product at all."""
+        lab = self._lab
+        suspects = [
+            subject
+            for subject in self._subjects
+            if subject.control and (not subject.related or (subject.unrelated and not subject.loads))
+        ]
+        paths = self._files.whole()
+        if not suspects or not paths:
+            return
+        with lab.checkout(lab.commit, "trials-all") as root:
+            _each(root, paths, lambda source: sabotage.all_broken(source, self._switch))
+            trials = [Trial(f"c{each.number}", render(each.single.feature)) for each in suspects]
+            trials += [
+                Trial(f"e{each.number}.{what}", render(each.single.feature), sabotage.state(what))
+                for each in suspects
+                for what in (sabotage.RAISES, sabotage.NOTHING)
+            ]
+            outcomes = self._run(root, trials)
+        for subject in suspects:
+            ids = [f"e{subject.number}.{what}" for what in (sabotage.RAISES, sabotage.NOTHING)]
+            red = [_red(outcomes.get(id_)) for id_ in ids]
+            control = _red(outcomes.get(f"c{subject.number}")) is False
+            uses_none = control and red == [False, False]
+            subject.unrelated = uses_none
+            subject.held = subject.related and not uses_none
+            if uses_none:
+                subject.broken = {"all": False}
+
+
+def _grouped(sites: Sequence[Site]) -> list[list[Site]]:
+    groups: list[list[Site]] = [[] for _ in range(min(_GROUPS, len(sites)))]
+    for number, site in enumerate(sites):
+        groups[number * len(groups) // len(sites)].append(site)
+    return groups
+
+
+def _flipped(id_: str, flip: Flip, text: str) -> Trial:
+    switch = sabotage.INVERTED if flip.inverted else ""
+    step = flip.step if flip.inverted or flip.argument is not None else None
+    return Trial(id_, text, switch, step=step, argument=flip.argument)
+
+
+def _noticed(subject: Subject) -> list[str]:
+    """The names of the groups whose breaking the scenario notices."""
+    return [name for name, red in subject.broken.items() if red]
+
+
+def _red(tried: Tried | None) -> bool | None:
+    return None if tried is None else tried.red
+
+
+def _held_out(example: Example, tried: Tried | None) -> HeldOut:
+    came = {"passed": "passed", "failed": "failed", "error": "failed"}.get(
+        tried.outcome if tried else "", "unmatched"
+    )
+    return HeldOut(scenario=example.scenario, behaviour=example.behaviour, text=example.steps, outcome=came)
+
+
+def _write(root: Path, path: str, text: str) -> None:
+    """Change a file of the checkout; one that is not there, or that a link leads to, stays as it is."""
+    if read_file(root, path) is not None:
+        put_file(root, path, text.encode())
+
+
+def _restore(root: Path, path: str, content: bytes | None) -> None:
+    """Put a file back to `content`; None: it was not there.
+
+    Not where the change has put a link in its way.
+    """
+    with contextlib.suppress(OSError):
+        put_file(root, path, content)
+
+
+def _each(root: Path, paths: Sequence[str], change: Callable[[str], str]) -> None:
+    """Change files of the checkout that can be read as Python."""
+    for path in paths:
+        source = read_file(root, path)
+        if source is None:
+            continue
+        try:
+            _write(root, path, change(source.decode()))
+        except (SyntaxError, UnicodeDecodeError):
+            continue
