@@ -47,6 +47,10 @@ class Commands(LazyGroup):
         "models": Lazy("bot.cli.models:models", "Check the configured models, or serve one."),
         "runs": Lazy("bot.cli.runs.runs:runs", "List the newest runs."),
         "log": Lazy("bot.cli.runs.log:log", "Print a run's log."),
+        "patch": Lazy(
+            "bot.cli.runs.patch:patch",
+            "Print the work that a run could not prove, as a patch for `git apply`.",
+        ),
         "audit": Lazy(
             "bot.cli.runs.audit:audit", "Print every tool call of a run: who, what, and its result."
         ),

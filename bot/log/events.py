@@ -123,6 +123,19 @@ class Published(Frozen):
     url: str
 
 
+class WorkLeft(Frozen):
+    """What became of work that was not proven.
+
+    It is at `commit`, in the draft pull request `pull`, or only a patch, for the `reason` given.
+    """
+
+    type: Literal["WorkLeft"] = "WorkLeft"
+    commit: str
+    pull: int | None = None
+    url: str = ""
+    reason: str = ""
+
+
 class RunEnded(Frozen):
     # Older versions stored a reason and a code as well, which nothing set.
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -142,6 +155,7 @@ Event = Annotated[
     | StatusPosted
     | Asked
     | Published
+    | WorkLeft
     | RunEnded,
     Field(discriminator="type"),
 ]

@@ -19,6 +19,7 @@ from bot.log.events import (
     RunRequested,
     Status,
     StatusPosted,
+    WorkLeft,
 )
 from gherkin.values import Frozen
 from runners.contract.budget import Spent
@@ -67,6 +68,7 @@ class RunState(Frozen):
     status_comment: int | None = None
     asked: tuple[str, ...] = ()
     published: Published | None = None
+    left: WorkLeft | None = None
     status: Status = "active"
     reason: str = ""
     code: str = ""
@@ -157,6 +159,10 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"asked": (*state.asked, event.key)}
         case Published():
             return {"published": event}
+        case WorkLeft():
+            # The draft of an earlier end stays, where this one made none.
+            known = state.left is not None and event.pull is None
+            return {} if known else {"left": event}
         case RunEnded():
             return {"status": event.status}
         case _:

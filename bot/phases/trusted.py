@@ -5,21 +5,33 @@ from dataclasses import dataclass
 
 from bot.config.repository import settings_of
 from bot.forges.ci import CHECK_NAME
-from bot.forges.forge import Check, CheckState, Forge, GitAccess, Repo
-from bot.log.events import Event, Prepared, Published, RunRequested
+from bot.forges.forge import (
+    Check,
+    CheckState,
+    Forge,
+    ForgeDenied,
+    ForgeMissing,
+    GitAccess,
+    PullClosed,
+    Repo,
+)
+from bot.log.events import Event, Prepared, Published, RunRequested, WorkLeft
 from bot.log.state import RunState
 from bot.phases.changed import unexpected_files
+from bot.phases.unfinished import has_secret, unfinished_commit, why_not_pushed
 from bot.report.annotations import annotations
 from bot.report.escape import code
 from bot.report.proof import Surroundings
 from bot.report.reporter import Reporter
 from bot.runs.claimed_run import ClaimedRun
+from bot.runs.workflow import FAILED
 from gherkin.errors import ScenaristError
 from runners.contract.job import BASE, FEATURE, PATCH, WORK, PhaseResult
 from runners.contract.workorder import WorkOrder
 from runners.git.command import (
     PLAIN,
     GitFailed,
+    PushRefused,
     conflicts,
     git,
     is_ancestor,
@@ -30,7 +42,8 @@ from runners.git.command import (
 from runners.git.workspaces import SHADOW, Mirror, Workspaces, branch_slug, work_ref
 from runners.verify.verdict import Verdict
 
-_MAX_PATCH = 200_000
+# In characters. What is longer than a comment takes can be printed by `scenarist patch`.
+_MAX_PATCH = 20_000_000
 _MAX_BRANCHES = 50
 
 
@@ -101,7 +114,8 @@ class Trusted:
         bundle = claimed.artifact(WORK)
         if prepared is None or verdict is None or bundle is None or not verdict.green:
             return PhaseResult("gave_up", "There is no verified work to publish.")
-        self._push(run_id, repo, forge, state, bundle)
+        beneath = state.spec is not None and (state.spec.shadow or not state.spec.path)
+        self._push(run_id, repo, forge, state, bundle, verdict.head_sha, beneath=beneath)
         target = self._target(repo, forge, prepared)
         around = self._surroundings(run_id, repo, forge, prepared, target, verdict, bundle, requested.order)
         feature = (claimed.artifact(FEATURE) or b"").decode(errors="replace")
@@ -114,6 +128,8 @@ class Trusted:
             body=body,
             draft=verdict.status == "warning",
         )
+        if state.left is not None and pull.draft and verdict.status == "green":
+            forge.set_ready(repo, pull.number)
         state_of_check: CheckState = "success" if verdict.status == "green" else "neutral"
         forge.upsert_check(repo, self._check(run_id, verdict, state_of_check))
         self._answer_review(run_id, state, verdict.head_sha, repo, forge)
@@ -121,7 +137,7 @@ class Trusted:
         return PhaseResult("done", events=[published])
 
     def conclude(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
-        """Keep the unfinished work as a patch for the status comment.
+        """Leave the unfinished work as a draft pull request or a patch.
 
         A revised pull request gets a failed check.
         """
@@ -134,7 +150,15 @@ class Trusted:
             and prepared.head
         ):
             forge.upsert_check(repo, self._check(run_id, verdict, "failure", head=prepared.head))
-        return PhaseResult("done", artifacts=self._patch(run_id, state, claimed))
+        mirror = self.workspaces.mirror(requested.forge, repo.full_name)
+        commit = unfinished_commit(mirror, run_id, state, claimed)
+        if prepared is None or not commit or has_secret(mirror, state, commit):
+            return PhaseResult("done")
+        left = self._left(run_id, state, mirror, commit)
+        since = prepared.head or prepared.base
+        shown = ("diff", *PLAIN, "--no-color", since, commit, "--", f":(exclude){SHADOW}")
+        patch = git(*shown, git_dir=mirror.path)[:_MAX_PATCH]
+        return PhaseResult("done", events=[left], artifacts={PATCH: patch.encode()})
 
     def _answer_review(self, run_id: str, state: RunState, commit: str, repo: Repo, forge: Forge) -> None:
         """Answer each thread of a review and its own text; threads that are done are resolved."""
@@ -158,35 +182,36 @@ class Trusted:
             )
             forge.upsert_comment(repo, pull, marker, text, None, on="pull")
 
-    def _patch(self, run_id: str, state: RunState, claimed: ClaimedRun) -> dict[str, bytes]:
-        """The diff of the work that was not published, as an artifact.
-
-        None where there is no work to show.
-        """
-        requested, repo, _forge = self._of(state)
-        prepared, bundle = state.prepared, claimed.artifact(WORK)
-        secret = (
-            any(problem.code == "secret-added" for problem in state.verdict.problems)
-            if state.verdict
-            else False
-        )
-        if prepared is None or state.spec is None or bundle is None or secret:
-            return {}
-        mirror = self.workspaces.mirror(requested.forge, repo.full_name)
-        if not mirror.has(prepared.base):
-            return {}
-        tip = mirror.unbundle(bundle, work_ref(run_id))
-        diff = git(
-            "diff",
-            *PLAIN,
-            "--no-color",
-            prepared.head or prepared.base,
-            tip,
-            "--",
-            f":(exclude){SHADOW}",
-            git_dir=mirror.path,
-        )
-        return {PATCH: diff.encode()} if 0 < len(diff) <= _MAX_PATCH else {}
+    def _left(self, run_id: str, state: RunState, mirror: Mirror, commit: str) -> WorkLeft:
+        """Leave the unproven work `commit` as a draft pull request, where that may be done."""
+        _, repo, forge = self._of(state)
+        ended = next((each.outcome for each in reversed(state.finished) if each.phase != "conclude"), "")
+        prepared = state.prepared
+        if prepared is None or ended not in ("gave_up", FAILED):
+            return WorkLeft(commit=commit, reason="the run was stopped, or waits for an answer")
+        if state.verdict is not None and state.verdict.green and state.verdict.head_sha == commit:
+            return WorkLeft(commit=commit, reason="it is proven, and could not be published")
+        reason = why_not_pushed(mirror, state, commit)
+        if reason:
+            return WorkLeft(commit=commit, reason=reason)
+        try:
+            bundle = mirror.bundle_commit(commit, work_ref(run_id), base=prepared.base)
+            commit = self._push(run_id, repo, forge, state, bundle, commit)
+            log = newest_subjects(mirror.path, prepared.base)
+            title, body = self.reporter.unfinished_text(run_id, state, commit, log)
+            pull = forge.ensure_pull(
+                repo,
+                head=prepared.branch,
+                base=self._target(repo, forge, prepared),
+                title=title,
+                body=body,
+                draft=True,
+            )
+        except (ForgeDenied, ForgeMissing, PullClosed, PushRefused, BranchMoved) as error:
+            return WorkLeft(commit=commit, reason=f"it could not be pushed: {error.message}")
+        if state.verdict is not None and state.verdict.head_sha == commit:
+            forge.upsert_check(repo, self._check(run_id, state.verdict, "failure"))
+        return WorkLeft(commit=commit, pull=pull.number, url=pull.url)
 
     def _surroundings(
         self,
@@ -222,17 +247,39 @@ class Trusted:
         repo = Repo(full_name=requested.repo, installation=requested.installation)
         return requested, repo, self.forge(requested.forge)
 
-    def _push(self, run_id: str, repo: Repo, forge: Forge, state: RunState, bundle: bytes) -> None:
-        prepared, verdict = state.prepared, state.verdict
-        if prepared is None or verdict is None:
-            raise ValueError("publish comes after verify")
+    def _push(
+        self,
+        run_id: str,
+        repo: Repo,
+        forge: Forge,
+        state: RunState,
+        bundle: bytes,
+        commit: str,
+        *,
+        beneath: bool = False,
+    ) -> str:
+        """Push `commit`, which `bundle` carries (`beneath` another one), to the run's branch.
+
+        Returns the commit that the branch is at: one with the same files where an attempt that did not live
+        to say so has pushed it before. Raises `BranchMoved` where somebody else pushed.
+        """
+        prepared = state.prepared
+        if prepared is None:
+            raise ValueError("nothing is pushed before a run is prepared")
         access = forge.git_access(repo, write=True)
         now = remote_heads(access.url, access.header, prepared.branch).get(prepared.branch)
-        if now == verdict.head_sha:
-            return  # pushed before, by an attempt that did not live to say so
-        if now != prepared.head:
-            raise BranchMoved(f"Branch {prepared.branch} is at {(now or 'nothing')[:12]}, not where it was.")
+        if now == commit:
+            return commit
         mirror = self.workspaces.mirror(forge.kind, repo.full_name)
+        expected = state.left.commit if state.left is not None and state.left.pull else prepared.head
+        if now != expected:
+            if (
+                now is not None
+                and prepared.head is None
+                and _is_our_work(mirror, access, prepared, now, commit)
+            ):
+                return now
+            raise BranchMoved(f"Branch {prepared.branch} is at {(now or 'nothing')[:12]}, not where it was.")
         push(
             mirror.path,
             bundle,
@@ -240,10 +287,11 @@ class Trusted:
             url=access.url,
             header=access.header,
             branch=prepared.branch,
-            expected=prepared.head,
-            commit=verdict.head_sha,
-            beneath=state.spec is not None and (state.spec.shadow or not state.spec.path),
+            expected=expected,
+            commit=commit,
+            beneath=beneath,
         )
+        return commit
 
     def _target(self, repo: Repo, forge: Forge, prepared: Prepared) -> str:
         """The branch to merge into: the one the run began from, or the default one where that is gone by
@@ -265,6 +313,15 @@ class Trusted:
             details_url=self.reporter.run_url(run_id),
             annotations=annotations(verdict),
         )
+
+
+def _is_our_work(mirror: Mirror, access: GitAccess, prepared: Prepared, now: str, commit: str) -> bool:
+    """Whether the branch, which is at `now`, holds the same files as `commit` on the same parent."""
+    mirror.fetch(access.url, access.header, [prepared.branch])
+    tree, other = (
+        git("rev-parse", f"{each}^{{tree}}", f"{each}^1", git_dir=mirror.path) for each in (now, commit)
+    )
+    return tree == other
 
 
 def _drift(mirror: Mirror, base: str, target: str, tip: str, head: str) -> str:

@@ -1,6 +1,6 @@
 """Renders a run's state for people; every word of proof comes from the verdict."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,9 @@ from bot.report.status import (
     plural,
     setup_text,
     steps,
+    unfinished_next,
+    why_ended,
+    work_text,
 )
 from runners.contract.workorder import WorkOrder
 from runners.git.messages import habitual, shortened
@@ -37,6 +40,7 @@ from runners.verify.verdict import Problem, Verdict
 # 1,048,576. https://github.com/orgs/community/discussions/27190
 MAX_BODY = 65_536
 _MAX_TITLE = 120
+_NOT_PROVEN = "[not proven] "
 _NOTHING_KNOWN = Surroundings()
 # How much is shown: the first that fits.
 _DETAILS = (
@@ -117,8 +121,8 @@ class Reporter:
                 "reason": state.reason,
                 "problems": _distinct(state.verdict.problems) if failing and state.verdict else [],
                 "summary": state.committed.summary if ended and state.committed else "",
-                "work": state.spec is not None,
-                "patch": patch if ended else "",
+                "work": work_text(run_id, state),
+                "patch": patch if ended and not (state.left and state.left.pull) else "",
                 "attempts": attempts_text(state),
                 "hidden": requested.order.hidden,
                 "questions": state.spec.questions if state.spec and state.published is None else (),
@@ -197,6 +201,42 @@ class Reporter:
                 "account": _account(state),
                 "review": state.review if state.review and state.review.head == verdict.head_sha else None,
                 "approved_by": state.approved_by or _approved_earlier(order),
+                "audit": state.committed.audit if state.committed else "",
+                "shortened": detail is not _DETAILS[0],
+                **self._footer(run_id, state),
+            },
+        )
+        return title, body
+
+    def unfinished_text(
+        self, run_id: str, state: RunState, commit: str, log: Sequence[str] = ()
+    ) -> tuple[str, str]:
+        """(title, body) of the draft pull request that holds work which was not proven.
+
+        `commit` is that work, `log` the subjects of the newest commits below it.
+        """
+        requested = state.requested
+        if requested is None or state.spec is None:
+            raise ValueError("there is no work before a run has scenarios")
+        order = requested.order
+        verdict = state.verdict if state.verdict and state.verdict.head_sha == commit else None
+        ended, found = why_ended(state)
+        room = _MAX_TITLE - len(_NOT_PROVEN)
+        title = _NOT_PROVEN + habitual(order.title, state.spec.kind, order.number, log, room)
+        body = self._fitted(
+            "unfinished.md.j2",
+            lambda detail: {
+                "marker": f"<!-- scenarist:pull:{run_id} -->",
+                "issue": order.number,
+                "ended": ended,
+                "found": found,
+                "commit": commit,
+                "verified": verdict is not None,
+                "problems": _distinct(verdict.problems) if verdict else [],
+                "rows": proof_rows(verdict, detail.width) if verdict else [],
+                "attempts": attempts_text(state),
+                "summary": state.committed.summary if state.committed else "",
+                "next": unfinished_next(state, comments=self._comments, label=self._label),
                 "audit": state.committed.audit if state.committed else "",
                 "shortened": detail is not _DETAILS[0],
                 **self._footer(run_id, state),

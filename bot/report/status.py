@@ -120,6 +120,43 @@ def ending(state: RunState, *, comments: bool, label: str) -> Ending | None:
     return Ending(tried=_tried(state), found=found, next=_todo(state, advice, comments=comments, label=label))
 
 
+def why_ended(state: RunState) -> tuple[str, str]:
+    """(what the run did, why, which is a stranger's text still) of one that is ending without a result."""
+    ended = next((each.outcome for each in reversed(state.finished) if each.phase != "conclude"), "")
+    return _ENDINGS.get(ended, _ENDINGS["failed"]), _found(state)[0]
+
+
+def unfinished_next(state: RunState, *, comments: bool, label: str) -> str:
+    """What people can do with the draft of work that was not proven, in sentences (Markdown)."""
+    number = state.requested.order.number if state.requested else 0
+    again = (
+        f"take the label `{label}` off the issue and set it again: a new run begins on a branch of its own"
+    )
+    phase = next((each.phase for each in reversed(state.finished) if each.phase != "conclude"), "implement")
+    retry = "implement" if phase == "verify" else phase
+    go_on = (
+        f"comment `/agent retry {retry}` on #{number}: the run goes on from this work" if comments else again
+    )
+    return (
+        f"Finish it by hand on this branch, or {go_on}. When the work is proven then, this text is replaced "
+        "by the proof. Close the pull request if you do not want it."
+    )
+
+
+def work_text(run_id: str, state: RunState) -> str:
+    """Where the work of a run is that ended without a result, in sentences (Markdown)."""
+    left = state.left
+    if left is None:
+        kept = state.committed is not None
+        return "in the store of this Scenarist under the run's id." if kept else "nothing was changed."
+    if left.pull is not None:
+        return f"in the draft #{left.pull}, which says what is missing. It is not proven."
+    return (
+        f"in the patch below, and not in a draft pull request, because {sentence(left.reason).rstrip('.')}. "
+        f"`scenarist patch {run_id}` prints all of it."
+    )
+
+
 def how_to_answer(state: RunState, *, comments: bool, label: str) -> str:
     """How somebody answers the run's question, in a sentence (Markdown)."""
     if not comments:
@@ -273,8 +310,8 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
     if state.requested is not None and state.requested.order.kind == "revise":
         return "Say in a new review, or in a comment that begins with `/agent revise`, what to do instead."
     if comments and state.committed is not None:
-        return (
-            "Comment `/agent retry implement` to go on from this work, or finish it by hand with the "
-            "patch below."
+        place = (
+            f"in the draft #{state.left.pull}" if state.left and state.left.pull else "with the patch below"
         )
+        return f"Comment `/agent retry implement` to go on from this work, or finish it by hand {place}."
     return f"Say more in the issue, then {again}."

@@ -125,6 +125,11 @@ class RunSettings(Frozen):
     diff: DiffLimits = DiffLimits()
     mutation: MutationSettings = MutationSettings()
     ci: CiSettings = CiSettings()
+    unfinished: Literal["draft", "patch"] = Field(
+        default="draft",
+        description="What becomes of work that was not proven: a draft pull request, which starts the CI, or "
+        "a patch. Work that touches what is protected or how tests are run is always a patch.",
+    )
     approval: Literal["none", "required"] = Field(
         default="none", description="Whether somebody approves a model's scenarios before code is written."
     )

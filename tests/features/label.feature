@@ -50,13 +50,13 @@ Feature: From a label to a pull request
       And there is one run and one pull request
       And there is one status comment
 
-  Rule: Without proof there is no pull request
+  Rule: Without proof there is at most a draft that says so
 
     Scenario: The tests never pass
       Given an issue "Double numbers" that asks for doubling
       And a model that never gets doubling right
       When a maintainer labels the issue
-      Then no pull request is opened
+      Then a draft is opened that says that it is not proven
       And the status comment says "gave up"
       And the status comment says "does not pass with the change"
       And the unfinished work is kept with the run

@@ -208,6 +208,16 @@ def no_pull(context: Any) -> None:
     assert heads.splitlines() == ["refs/heads/main"]
 
 
+@then("a draft is opened that says that it is not proven")
+def draft_pull(context: Any) -> None:
+    context.state = context.bot.finished(context.repo, "issue", context.issue)
+    assert context.state.status == "gave_up", context.state.status
+    assert context.state.published is None
+    pull = context.bot.forge.pull(context.repo, context.state.left.pull)
+    assert pull.draft and pull.title.startswith("[not proven] "), pull
+    assert "This change is not proven" in pull.body and "Closes #" not in pull.body
+
+
 @then("the unfinished work is kept with the run")
 def kept(context: Any) -> None:
     run = context.bot.runs_on(context.repo, "issue", context.issue)[0]

@@ -37,6 +37,7 @@ MISTAKES = [
     "retry nosuch",
     "retry nosuch --phase nosuch",
     "runs --limit 0",
+    "patch x",
     "serve --port 70000",
     "spec BINARY",
     "run --issue MISSING",
