@@ -39,6 +39,7 @@ from runners.git.command import (
     push,
     remote_heads,
 )
+from runners.git.modules import fetch_modules
 from runners.git.workspaces import SHADOW, Mirror, Workspaces, branch_slug, work_ref
 from runners.verify.verdict import Verdict
 
@@ -97,6 +98,7 @@ class Trusted:
         else:
             base = mirror.fetch(access.url, access.header, [default])[default]
             branch, head = _free_branch(forge, repo, access, order), None
+        fetch_modules(mirror, base, access.url, access.header)
         settings = settings_of(mirror.path, base)
         if requested.approval:
             settings = settings.model_copy(update={"approval": "required"})

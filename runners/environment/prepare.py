@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from runners.environment.built import collect, sources_digest
+from runners.environment.built import collect, lay, sources_digest
 from runners.environment.finding.interpreters import Interpreter, interpreters
 from runners.environment.finding.parts import Package
 from runners.environment.finding.plan import Plan, as_seed, plan
@@ -28,6 +28,7 @@ from runners.environment.made import Environment, Made
 from runners.environment.registries import Proxy, hosts_of, operator_settings
 from runners.environment.services import is_here
 from runners.git.command import tree_entries
+from runners.git.modules import Module, is_fetched, modules_of, unpack
 from runners.git.versions import version_of
 from runners.git.workspaces import Mirror, Workspaces, Worktree
 from runners.sandbox.bubblewrap import Sandbox
@@ -99,11 +100,14 @@ class Environments:
             for name in found
             if name not in started
         )
-        absent = (*absent, *_not_in_checkout(mirror, base, sources))
-        if planned.empty:
+        modules = modules_of(mirror, base)
+        here = [module for module in modules if is_fetched(mirror, module)]
+        absent = (*absent, *_not_in_checkout([each for each in modules if each not in here], sources))
+        if planned.empty and not here:
             return Environment(variables={**source_folder, **own}, services=started, notes=absent)
         seed = (
             f"{_FORMAT}\0{sys.version}\0{as_seed(planned, sources)}\0{self._compiled(planned, mirror, base)}"
+            f"\0{here}"
         )
         key = hashlib.sha256(seed.encode(errors="replace")).hexdigest()[:24]
         home = self._workspaces.state_dir / "environments" / mirror.path.stem / key
@@ -112,7 +116,7 @@ class Environments:
             fcntl.flock(handle, fcntl.LOCK_EX)
             made = _read(home / "done")
             if made is None:
-                made = self._build(mirror, base, planned, sources, home)
+                made = self._build(mirror, base, planned, sources, home, here)
         os.utime(home / "done")  # for whoever removes what was not used for long
         inside = str(home / "env") if self._unsafe else INSIDE
         passed = {
@@ -147,7 +151,15 @@ class Environments:
         entries = tree_entries(mirror.path, base, *folders)
         return json.dumps([(each.path, each.blob) for each in entries if each.path.endswith(COMPILED)])
 
-    def _build(self, mirror: Mirror, base: str, planned: Plan, sources: Sources, home: Path) -> Made:
+    def _build(
+        self,
+        mirror: Mirror,
+        base: str,
+        planned: Plan,
+        sources: Sources,
+        home: Path,
+        modules: Sequence[Module],
+    ) -> Made:
         remove_tree(home / "env")
         (home / "done").unlink(missing_ok=True)
         (home / "env" / "built").mkdir(parents=True)
@@ -162,6 +174,11 @@ class Environments:
             Proxy(Path(folder) / "proxy", hosts) as proxy,
         ):
             Path(folder).chmod(0o755)
+            built = home / "env" / "built"
+            for module in modules:
+                unpack(mirror, module, built)
+            laid = [str(path.relative_to(built)) for path in sorted(built.rglob("*")) if path.is_file()]
+            lay(built, laid, tree.root)
             online = self._online(tree, planned.python, home / "env", cache, settings, Path(folder))
             offline = self._offline(tree, planned.python, home / "env")
 
@@ -192,7 +209,7 @@ class Environments:
                 variables=installer.variables,
                 passed=installer.passed,
                 sources=sources_digest(tree.root, compiled) if compiled else "",
-                built=tuple(collect(tree, home / "env" / "built")),
+                built=tuple(dict.fromkeys([*laid, *collect(tree, built)])),
             )
         (home / "done").write_text(made.model_dump_json())
         return made
@@ -274,13 +291,15 @@ def own_modules(sources: Sources) -> frozenset[str]:
     return frozenset(found)
 
 
-def _not_in_checkout(mirror: Mirror, base: str, sources: Sources) -> list[str]:
+def _not_in_checkout(absent: Sequence[Module], sources: Sources) -> list[str]:
     """What a checkout of the commit lacks, one sentence each: submodules, and files of Git LFS."""
     notes = []
-    modules = [entry.path for entry in tree_entries(mirror.path, base) if entry.mode == "160000"]
-    if modules:
-        shown = ", ".join(modules[:5])
-        notes.append(f"Submodules are not in the checkout ({shown}): tests that read them cannot run.")
+    if absent:
+        shown = ", ".join(module.path for module in absent[:5])
+        notes.append(
+            f"Submodules are not in the checkout ({shown}): tests that read them cannot run. Those are "
+            "fetched that lie on the repository's own server and that its credential opens."
+        )
     attributes = [path for path in sources.paths if path.rpartition("/")[2] == ".gitattributes"]
     if any("filter=lfs" in sources.glance(path) for path in attributes):
         notes.append("Files of Git LFS are only pointers in the checkout: tests that read them cannot run.")
