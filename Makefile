@@ -20,6 +20,8 @@ demo: setup ## From a label to a proven pull request, on this machine
 test: setup ## All tests; the bot's own acceptance first
 	@sh scripts/bootstrap.sh tests
 	@$(PYTHON) -m behave --no-color --no-source --format progress3 tests/features
+	@for forge in github gitlab; do $(PYTHON) -m behave -D forge=$$forge --no-color --no-source \
+	  --format progress3 tests/features/conversation || exit 1; done
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 test-vllm: setup ## The model client and the loop against a real vLLM on the CPU (installs 2 GB into .cache)

@@ -104,6 +104,14 @@ class CiFinished(Frozen):
     passed: bool
 
 
+class BaseMoved(Frozen):
+    """Somebody pushed to `branch`, which is none of the bot's; `commit` is its newest commit now."""
+
+    repo: Repo
+    branch: str
+    commit: str
+
+
 class AccessLost(Frozen):
     """The bot may do nothing more in `repos`, or in all of an installation."""
 
@@ -121,4 +129,4 @@ class Ignored(Frozen):
 
 # What somebody did, as against what a machine reports.
 Act = CommentEdited | IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn | AccessLost
-Event = Act | CiFinished
+Event = Act | CiFinished | BaseMoved

@@ -177,6 +177,8 @@ def _comment(event: Commented, forge: Forge, delivery_id: str) -> Decision:
         anew = command["word"] == "revise" or "```" in command["rest"]
         instructed = told.model_copy(update={"text": command["rest"].strip()}) if anew else None
         return AnswerScenarios(target=target, by=event.sender.login, instructed=instructed)
+    if command is not None and command["word"] == "rebase":
+        return _revise_as_told(event, "", forge, rebase=True)
     if command is not None and command["word"] != "revise":
         word, rest = command["word"], command["rest"].strip()
         if word == "split" and event.kind == "issue":
@@ -240,7 +242,8 @@ def _answered(event: Commented, forge: Forge, delivery_id: str) -> StartRun | No
     return begun if isinstance(begun, StartRun) else None
 
 
-def _revise_as_told(event: Commented, text: str, forge: Forge) -> StartRun | Ignored:
+def _revise_as_told(event: Commented, text: str, forge: Forge, *, rebase: bool = False) -> StartRun | Ignored:
+    """Return the run that a command on a pull request starts: a revision, or `rebase` and nothing else."""
     if event.kind != "pull":
         return Ignored(reason="only pull requests are revised")
     pull = forge.pull(event.repo, event.number)
@@ -248,7 +251,7 @@ def _revise_as_told(event: Commented, text: str, forge: Forge) -> StartRun | Ign
         return Ignored(reason="not a pull request of ours")
     if pull.state != "open":
         return Ignored(reason="the pull request is closed")
-    if not text:
+    if not text and not rebase:
         return Ignored(reason="the review asks for nothing")
     issue = re.match(r"agent/(\d+)-", pull.head)
     order = WorkOrder(
@@ -261,6 +264,7 @@ def _revise_as_told(event: Commented, text: str, forge: Forge) -> StartRun | Ign
         pull=event.number,
         review_body=text,
         threads=(),
+        rebase=rebase,
     )
     target = target_of(forge.kind, event.repo.full_name, "pull", event.number)
     request = request_of(forge, event.repo, order, f"{target}:told:{event.comment}")

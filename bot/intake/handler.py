@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.forges.events import CiFinished, Commented, Ignored
+from bot.forges.events import BaseMoved, CiFinished, Commented, Ignored
 from bot.forges.forge import Forge, ForgeUnavailable
 from bot.forges.receiver import PayloadInvalid, Receiver
+from bot.intake.base_moved import decide_base_moved
 from bot.intake.ci import CiPassed, LeaveAlone, decide_ci
 from bot.intake.commands import (
     AcceptSplit,
@@ -82,6 +83,8 @@ class IntakeHandler:
                 event = Ignored(reason="no run to tell")
             if isinstance(event, CiFinished):
                 return self._ci(event, delivery)
+            if isinstance(event, BaseMoved):
+                return self._base_moved(event, delivery)
             decision = (
                 event
                 if isinstance(event, Ignored)
@@ -136,6 +139,20 @@ class IntakeHandler:
             delivery.id, "the CI passed" if isinstance(decision, CiPassed) else decision.reason
         )
         return None
+
+    def _base_moved(self, event: BaseMoved, delivery: Delivery) -> str | None:
+        """Start the runs that bring pull requests up to date. Raises the forge's errors."""
+        begun = []
+        for start in decide_base_moved(event, self._forge(delivery.forge), self._store):
+            request = with_history(start.request, self._store)
+            run_id = self._store.request_run(request, target=start.target, exclusive=False)
+            if run_id is not None:
+                self._started(run_id)
+                begun.append(run_id)
+        self._deliveries.close(
+            delivery.id, f"runs {', '.join(begun)}" if begun else "nothing to bring up to date"
+        )
+        return begun[0] if begun else None
 
     def _start(self, decision: StartRun, delivery_id: str) -> str | None:
         order = decision.request.order

@@ -82,6 +82,10 @@ def _asked(order: WorkOrder) -> str:
     """What a revision was asked for: the review and the first remark of each thread."""
     if order.kind == "implement":
         return ""
+    if order.failed_jobs:
+        return f"A repair, because the CI failed: {', '.join(job.name for job in order.failed_jobs)}."
+    if order.rebase:
+        return "To bring the branch up to date with its target."
     remarks = [thread.comments[0].body for thread in order.threads if thread.comments]
     return "\n\n".join(each.strip()[:_MAX_TEXT] for each in (order.review_body, *remarks) if each.strip())
 

@@ -43,7 +43,8 @@ class Prepared(Frozen):
     """The repository is fetched; `base` is the commit the run starts from.
 
     `branch` is where its result will be pushed; `head` is the commit that branch has on the forge by now
-    (None: it does not exist yet).
+    (None: it does not exist yet). `conflicts` are the files with conflict markers, where the branch was
+    brought up to date.
     """
 
     type: Literal["Prepared"] = "Prepared"
@@ -52,6 +53,7 @@ class Prepared(Frozen):
     branch: str
     head: str | None
     settings: RunSettings
+    conflicts: tuple[str, ...] = ()
 
 
 class PhaseStarted(Frozen):

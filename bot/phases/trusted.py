@@ -18,6 +18,7 @@ from bot.forges.forge import (
 from bot.log.events import Event, Prepared, Published, RunRequested, WorkLeft
 from bot.log.state import RunState
 from bot.phases.changed import unexpected_files
+from bot.phases.rebase import prepare_rebase
 from bot.phases.unfinished import has_secret, unfinished_commit, why_not_pushed
 from bot.report.annotations import annotations
 from bot.report.escape import code
@@ -94,6 +95,16 @@ class Trusted:
             heads = mirror.fetch(access.url, access.header, [default, branch])
             head = heads[branch]
             base = git("merge-base", heads[default], head, git_dir=mirror.path)
+            if order.rebase:
+                return prepare_rebase(
+                    run_id,
+                    order,
+                    mirror,
+                    access,
+                    pull,
+                    settings_of(mirror.path, heads[default]),
+                    self.carry_base,
+                )
             artifacts[WORK] = mirror.bundle_commit(head, work_ref(run_id), base=base)
         else:
             base = mirror.fetch(access.url, access.header, [default])[default]

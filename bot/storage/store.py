@@ -14,6 +14,8 @@ from bot.log.events import (
     Event,
     Phase,
     PhaseFinished,
+    Prepared,
+    Published,
     RunRequested,
     Status,
     event_adapter,
@@ -55,6 +57,14 @@ class RunRow(Frozen):
     status: Status
     phase: Phase
     created_at: float
+
+
+class PublishedRun(Frozen):
+    """The newest run that published something on a pull request: what was asked, and how it was prepared."""
+
+    requested: RunRequested
+    prepared: Prepared
+    published: Published
 
 
 def new_id() -> str:
@@ -170,6 +180,38 @@ class Store:
         )
         with reading(self.engine) as db:
             return db.execute(query).scalars().first()
+
+    def published(self, forge: str, repo: str, most: int = 200) -> list[PublishedRun]:
+        """Return the newest run of each pull request on a repository, from the newest `most` that published
+        something."""
+        query = (
+            sa.select(events.c.run_id, events.c.data)
+            .join(runs, events.c.run_id == runs.c.id)
+            .where(runs.c.forge == forge, runs.c.repo == repo, events.c.type == "Published")
+            .order_by(events.c.run_id.desc())
+            .limit(most)
+        )
+        newest: dict[int, tuple[str, Published]] = {}
+        with reading(self.engine) as db:
+            for row in db.execute(query):
+                event = Published.model_validate_json(row.data)
+                newest.setdefault(event.pull, (row.run_id, event))
+            ids = [run_id for run_id, _ in newest.values()]
+            kinds = ("RunRequested", "Prepared")
+            rows = db.execute(
+                sa.select(events.c.run_id, events.c.type, events.c.data)
+                .where(events.c.run_id.in_(ids), events.c.type.in_(kinds))
+                .order_by(events.c.seq)
+            )
+            found = {(row.run_id, row.type): row.data for row in rows}
+        return [
+            PublishedRun(
+                requested=RunRequested.model_validate_json(found[run_id, "RunRequested"]),
+                prepared=Prepared.model_validate_json(found[run_id, "Prepared"]),
+                published=event,
+            )
+            for run_id, event in newest.values()
+        ]
 
     def open_runs(self, target: str) -> list[str]:
         """The runs on `target` that have not ended, oldest first."""

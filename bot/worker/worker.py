@@ -225,6 +225,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                     entry.event for entry in store.entries(run_id) if isinstance(entry.event, RunnerEvent)
                 ),
                 spent=state.spent,
+                conflicts=state.prepared.conflicts,
             )
             limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
             unsafe = settings.unsafe_no_sandbox

@@ -130,6 +130,16 @@ class RunSettings(Frozen):
         description="What becomes of work that was not proven: a draft pull request, which starts the CI, or "
         "a patch. Work that touches what is protected or how tests are run is always a patch.",
     )
+    auto_rebase: bool = Field(
+        default=False,
+        description="Whether the bot's open pull requests are brought up to date each time their target "
+        "branch moves; `/agent rebase` does it once.",
+    )
+    rebase_by: Literal["merge", "rebase"] = Field(
+        default="merge",
+        description="How: by a merge of the target branch, or by a rebase onto it. With conflicts, or merges "
+        "in the branch, it is always a merge.",
+    )
     approval: Literal["none", "required"] = Field(
         default="none", description="Whether somebody approves a model's scenarios before code is written."
     )
@@ -189,6 +199,8 @@ class Job:
     settings: RunSettings
     events: tuple[RunnerEvent, ...]
     spent: Spent
+    # The files of a branch brought up to date that hold conflict markers.
+    conflicts: tuple[str, ...] = ()
 
     @property
     def spec(self) -> SpecWritten:

@@ -84,6 +84,7 @@ class WorkOrder(Frozen):
     `pull`, `threads` and `failed_jobs` are there for a revision only, whose `body` and `comments` are those
     of the order that the pull request was made for. With `failed_jobs` it is a repair that nobody asked for,
     in the name of the one who asked for the change. `earlier` are the runs before this one, oldest first.
+    With `rebase` the branch is brought up to date with its target, and nothing else.
     Nothing that is written after `requested_at` enters the run.
     """
 
@@ -99,6 +100,7 @@ class WorkOrder(Frozen):
     labels: tuple[str, ...] = ()
     threads: tuple[OrderThread, ...] = ()
     failed_jobs: tuple[FailedJob, ...] = ()
+    rebase: bool = False
     answers: bool = False
     earlier: tuple[EarlierRun, ...] = ()
 

@@ -122,10 +122,12 @@ def implement_prompt(
     kind: Kind = "feature",
     shadow: bool = False,
     applied: Sequence[int] = (),
+    conflicts: Sequence[str] = (),
 ) -> list[Message]:
     """Return the fixed head of the implementing conversation.
 
-    `applied` are the review threads whose suggestions are applied already.
+    `applied` are the review threads whose suggestions are applied already, `conflicts` the files
+    with conflict markers.
     """
     mark = fence(run_id)
     env = _environment(mark)
@@ -135,12 +137,14 @@ def implement_prompt(
         steps_folder=steps_folder,
         revise=order.kind == "revise",
         repair=bool(order.failed_jobs),
+        rebase=order.rebase,
+        conflicts=bool(conflicts),
         kind=kind,
         shadow=shadow,
     )
     return [
         Message(role="system", text=system),
-        _task(env, mark, order, background, feature_path, feature, applied),
+        _task(env, mark, order, background, feature_path, feature, applied, conflicts),
     ]
 
 
@@ -228,6 +232,7 @@ def _task(
     feature_path: str,
     feature: str,
     applied: Sequence[int] = (),
+    conflicts: Sequence[str] = (),
 ) -> Message:
     text = env.get_template("task.md.j2").render(
         fence=mark,
@@ -239,6 +244,7 @@ def _task(
         domain=background.domain,
         instructions=background.instructions,
         failing=background.failing,
+        conflicts="\n".join(conflicts),
         files=_shorten_list(background.files),
     )
     return Message(role="user", text=text)

@@ -31,6 +31,7 @@ from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
 from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
+from runners.phases.rebase import carried_over, resolved, unresolved
 from runners.phases.rules_ahead import RulesAhead
 from runners.phases.threads import incomplete
 from runners.phases.toolkit import tools_of
@@ -44,6 +45,8 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Let the model work until it says that it is done; commit what it made on top of the specification."""
     mirror = mirror_of(job, services)
     work = tip = unbundled(job, services, mirror, WORK)
+    if carried := carried_over(job, mirror, work):
+        return carried
     events = since_spec(job.events)
     if services.artifact(CHECKPOINT) is not None and any(isinstance(each, ToolCalled) for each in events):
         tip = unbundled(job, services, mirror, CHECKPOINT)
@@ -61,6 +64,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             kind=job.spec.kind,
             shadow=job.spec.shadow,
             applied=job.spec.applied,
+            conflicts=job.conflicts,
         )
         kept = baseline_of(job, services)
         make = sandboxes_of(job, services, environment_of(job, services))
@@ -76,9 +80,12 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
             return PhaseResult(outcome, ended.text, artifacts={WORK: _committed(job, tree, ended.text)[1]})
+        if left := unresolved(tree, job.conflicts):
+            return PhaseResult("gave_up", f"{left} The branch is as it was.")
         if job.order.failed_jobs and not tree.diff(job.spec.commit):
             return PhaseResult("gave_up", f"The model found nothing to correct. {ended.text}")
-        commit, bundle = _committed(job, tree, ended.text)
+        commit_work = resolved if job.conflicts else _committed
+        commit, bundle = commit_work(job, tree, ended.text)
         done = Committed(
             commit=commit,
             summary=ended.text,
@@ -140,6 +147,7 @@ def _work(
                 tools.put_back()
                 or _still_red(events, changed=bool(tree.diff(work)))
                 or incomplete(job.order, ended, events)
+                or unresolved(tree, job.conflicts)
             ),
         )
         conversation = conversation_from_log(head, events)

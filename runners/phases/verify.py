@@ -60,13 +60,14 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     )
     earlier = _earlier(job)
     rounds = job.spent.rounds + 1
-    last = rounds >= job.settings.budget.rounds
+    # The model gets one try at conflicts; then people decide.
+    last = rounds >= job.settings.budget.rounds or bool(job.conflicts)
     if earlier and earlier[-1].green and earlier[-1].head_sha == head:
         # The model was asked for more tests and changed nothing.
         return _passed(job, services, mirror, claim, [], last=True)
     verdict = Gate(services.workspaces, mirror, suites, job.run_id, known).verify(claim)
     reached = VerdictReached(verdict=verdict)
-    if _nothing_new(verdict) and not _respecified(job):
+    if _nothing_new(verdict) and not _respecified(job) and not job.order.rebase:
         return PhaseResult("respecify", events=[reached, PromptSent(reason="respecify", text=_NOTHING_NEW)])
     artifacts = _fresh_examples(job, services, verdict, claim)
     if not verdict.green and last:

@@ -1,18 +1,30 @@
-"""One bot for all scenarios, a repository for each."""
+"""One bot for all scenarios; `-D forge=github` or `gitlab` takes that forge's stand-in for the conversation."""
 
+from contextlib import ExitStack
 from typing import Any
 
-from tests.support.harness import BotUnderTest
+from runners.git.command import git
+from tests.support.conversation import FORGES, conversation
 
 
 def before_all(context: Any) -> None:
-    context.bot = BotUnderTest().__enter__()
+    forge = context.config.userdata.get("forge", "local")
+    assert forge in FORGES, f"{forge} is none of {', '.join(FORGES)}"
+    context.stack = ExitStack()
+    context.talk = context.stack.enter_context(conversation(forge))
+    context.bot = context.talk.bot
+    context.begin = git("rev-parse", "main", git_dir=context.talk.bare)
 
 
 def after_all(context: Any) -> None:
-    context.bot.__exit__(None, None, None)
+    context.stack.close()
 
 
 def before_scenario(context: Any, scenario: Any) -> None:
-    context.repo = context.bot.make_repo(f"octo/s{abs(scenario.line)}-{scenario.feature.line}")
     context.state = None
+    if "conversation" in scenario.feature.tags:
+        # One scenario's pushes to main are none of the next one's.
+        git("update-ref", "refs/heads/main", context.begin, git_dir=context.talk.bare)
+        context.asked = len(context.bot.chat.requests)
+    else:
+        context.repo = context.bot.make_repo(f"octo/s{abs(scenario.line)}-{scenario.feature.line}")

@@ -206,7 +206,14 @@ class GitHubServer(Jobs, LoopbackServer):
     def say(self, number: int, author: str, body: str) -> None:
         """Comment, and tell the bot."""
         comment = self.comments[self.comment(number, author, body)]
-        self.send("issue_comment", "created", author, issue=self.issues[number], comment=comment)
+        self.send("issue_comment", "created", author, issue=self._conversation(number), comment=comment)
+
+    def _conversation(self, number: int) -> dict[str, Any]:
+        """The issue that an event about a comment names; a pull request is one, too."""
+        if number in self.issues:
+            return self.issues[number]
+        pull = self.pulls[number]
+        return {"number": number, "title": pull["title"], "body": pull["body"], "pull_request": {}}
 
     def review(self, pull: int, author: str, body: str, comments: list[tuple[str, int, str]]) -> int:
         """Submit a review; GitHub sends one event for it and one for each comment."""

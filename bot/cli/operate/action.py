@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bot.cli.process import start_logging
 from bot.config.settings import Settings, load_settings
-from bot.forges.events import CiFinished, Ignored, ReviewCommented
+from bot.forges.events import BaseMoved, CiFinished, Ignored, ReviewCommented
 from bot.forges.github.receiver import parse
 from bot.forges.receiver import PayloadInvalid
 from bot.forges.registry.adapters import Forges
@@ -73,9 +73,9 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
     if isinstance(event, ReviewCommented) and event.review is not None:
         # Each comment of a review is an event, and a job, of its own; so is the review, which has them all.
         event = Ignored(reason="the comment is part of a review, whose own event is handled")
-    if isinstance(event, CiFinished):
-        # What was tried before is not known here, so nothing would bound the repairs.
-        event = Ignored(reason="a job repairs no failed CI")
+    if isinstance(event, CiFinished | BaseMoved):
+        # What was tried before is not known here, so nothing would bound the runs.
+        event = Ignored(reason="a job answers people only")
     request = f"{environ['GITHUB_RUN_ID']}-{environ.get('GITHUB_RUN_ATTEMPT', '1')}"
     decision = event if isinstance(event, Ignored) else decide(event, forges("github"), request)
     if not isinstance(decision, StartRun):

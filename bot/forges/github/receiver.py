@@ -24,8 +24,8 @@ from bot.forges.events import (
 )
 from bot.forges.forge import BRANCH_PREFIX
 from bot.forges.github.access import ACCESS_EVENTS, access_event
-from bot.forges.github.ci_events import CI_EVENTS, ci_event
 from bot.forges.github.hook_payloads import Comment, Issue, Payload, Pull
+from bot.forges.github.machine_events import CI_EVENTS, ci_event, push_event
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
 
 T = TypeVar("T")
@@ -85,6 +85,8 @@ def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> 
         return _read(lambda: access_event(event, body))
     if event in CI_EVENTS:
         return _read(lambda: ci_event(event, body))
+    if event == "push":
+        return _read(lambda: push_event(body))
     if event not in _WANTED:
         _require_json(body)
         return Ignored(reason="event not used")

@@ -86,6 +86,8 @@ class Payload(BaseModel):
     changes: Changes = Changes()
     issue: Issue | None = None
     merge_request: MergeRequest | None = None
+    ref: str = ""
+    after: str = ""
 
     @property
     def repo(self) -> Repo:

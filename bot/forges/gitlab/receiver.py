@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from bot.forges.events import (
+    BaseMoved,
     CiFinished,
     Commented,
     CommentEdited,
@@ -77,6 +78,8 @@ class GitLabReceiver:
             return self._note(payload)
         if payload.object_kind == "merge_request":
             return self._merge_request(payload)
+        if payload.object_kind == "push":
+            return _pushed(payload)
         if payload.object_kind == "pipeline":
             return _pipeline(payload)
         return Ignored(reason="event not used")
@@ -156,6 +159,15 @@ class GitLabReceiver:
         if request.source_project_id != request.target_project_id:
             return Ignored(reason="merge request from a fork")
         return _withdrawn(payload, "pull", request.iid, "the pull request was closed")
+
+
+def _pushed(payload: Payload) -> Event | Ignored:
+    branch = payload.ref.removeprefix("refs/heads/")
+    if branch == payload.ref or not payload.after.strip("0"):
+        return Ignored(reason="no branch was pushed")
+    if branch.startswith(BRANCH_PREFIX):
+        return Ignored(reason="a branch of ours")
+    return BaseMoved(repo=payload.repo, branch=branch, commit=payload.after)
 
 
 def _pipeline(payload: Payload) -> Event | Ignored:

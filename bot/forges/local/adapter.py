@@ -28,6 +28,7 @@ from bot.forges.forge import (
 )
 from bot.forges.local.people import People
 from bot.forges.local.things import BOT, now
+from gherkin.values import Frozen
 from runners.git.command import git, remote_heads
 
 
@@ -62,10 +63,8 @@ class LocalForge(People):
         return self.issue(repo, self._put(repo.full_name, "issue", None, 0, data))
 
     def comments(self, repo: Repo, number: int, *, on: Subject = "issue") -> list[Comment]:
-        return [
-            Comment.model_validate({"id": found, **data})
-            for found, _, data in self._all(repo.full_name, "comment", number)
-        ]
+        found = self._all(repo.full_name, "comment", number)
+        return [Comment.model_validate({"id": each, **_known(Comment, data)}) for each, _, data in found]
 
     def default_branch(self, repo: Repo) -> str:
         path = self.path(repo.full_name)
@@ -136,10 +135,8 @@ class LocalForge(People):
         return Review.model_validate({"id": review, **self._get(repo.full_name, "review", review)})
 
     def review_comments(self, repo: Repo, pull: int) -> list[ReviewComment]:
-        return [
-            ReviewComment.model_validate({"id": number, **data, "thread": data["thread"] or number})
-            for number, _, data in self._all(repo.full_name, "review_comment", pull)
-        ]
+        found = self._all(repo.full_name, "review_comment", pull)
+        return [_review_comment(number, data) for number, _, data in found]
 
     def reply_in_thread(self, repo: Repo, pull: int, thread: int, marker: str, body: str) -> int:
         comments = self.review_comments(repo, pull)
@@ -202,3 +199,13 @@ class LocalForge(People):
 def _job(number: int, data: Mapping[str, Any]) -> CiJob:
     fields = {name: data[name] for name in ("name", "state", "broken", "optional")}
     return CiJob.model_validate({"id": number, "has_log": True, **fields})
+
+
+def _review_comment(number: int, data: Mapping[str, Any]) -> ReviewComment:
+    kept = {**_known(ReviewComment, data), "thread": data["thread"] or number}
+    return ReviewComment.model_validate({"id": number, **kept})
+
+
+def _known(kind: type[Frozen], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `kind` has fields for: reactions and the like are kept beside it."""
+    return {name: value for name, value in data.items() if name in kind.model_fields}

@@ -105,6 +105,11 @@ class People(Things):
         payload = self._conversation_payload(repo, issue)
         self._deliver(repo, "issue_comment", "edited", editor, issue=payload, comment=edited)
 
+    def tell_push(self, repo: str, branch: str, sender: str) -> None:
+        """Tell that somebody has pushed to a branch; the commits are in the bare repository."""
+        after = git("rev-parse", branch, git_dir=self.path(repo))
+        self._deliver(repo, "push", "", sender, ref=f"refs/heads/{branch}", after=after)
+
     def end_job(
         self,
         repo: str,

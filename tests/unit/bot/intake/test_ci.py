@@ -1,6 +1,6 @@
-"""The end of a CI job on the local forge: what is repaired, what is left alone, and how often."""
+"""What machines report on the local forge: the end of a CI job, a push to the target branch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ HEAD = "agent/1-double"
 class OwnPull(Inbox):
     """A pull request of the bot, whose newest commit a run has published."""
 
-    def __init__(self, folder: Path, settings: CiSettings) -> None:
+    def __init__(self, folder: Path, settings: RunSettings) -> None:
         super().__init__(folder)
         self.settings = settings
         self.bare = self.forge.path(REPO)
@@ -65,7 +65,7 @@ class OwnPull(Inbox):
             base_branch="main",
             branch=HEAD,
             head=None,
-            settings=RunSettings(ci=self.settings),
+            settings=self.settings,
         )
         claim = self.store.claim(run, ["prepare"], 60)
         assert claim is not None
@@ -74,8 +74,14 @@ class OwnPull(Inbox):
 
     def job(self, name: str, state: str, log: str = "", commit: str = "") -> str:
         """Let a job end, and handle what the bot hears of it; returns what came of it."""
+        return self.heard(
+            lambda: self.forge.end_job(REPO, self.pull, name, state, log, commit=commit)  # type: ignore[arg-type]
+        )
+
+    def heard(self, act: Callable[[], None]) -> str:
+        """Do something that the bot hears of, and let it; returns what came of it."""
         known = len(self.ids)
-        self.forge.end_job(REPO, self.pull, name, state, log, commit=commit)  # type: ignore[arg-type]
+        act()
         for each in self.ids[known:]:
             self.handler().handle(each)
         with self.store.engine.connect() as db:
@@ -89,7 +95,7 @@ class OwnPull(Inbox):
 
 @pytest.fixture
 def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OwnPull]:
-    place = OwnPull(tmp_path, getattr(request, "param", CiSettings()))
+    place = OwnPull(tmp_path, getattr(request, "param", RunSettings()))
     yield place
     place.store.engine.dispose()
 
@@ -141,12 +147,12 @@ def test_two_repairs_in_a_row_are_enough_until_a_person_asks(place: OwnPull) -> 
     assert len(place.started) == 3
 
 
-@pytest.mark.parametrize("place", [CiSettings(repairs=0)], indirect=True)
+@pytest.mark.parametrize("place", [RunSettings(ci=CiSettings(repairs=0))], indirect=True)
 def test_repairs_can_be_switched_off(place: OwnPull) -> None:
     assert place.job("test", "failed") == "repairs are switched off"
 
 
-@pytest.mark.parametrize("place", [CiSettings(ignore=("cov*",))], indirect=True)
+@pytest.mark.parametrize("place", [RunSettings(ci=CiSettings(ignore=("cov*",)))], indirect=True)
 def test_jobs_can_be_left_out(place: OwnPull) -> None:
     assert place.job("coverage", "failed") == "left alone: coverage"
     assert place.started == []
@@ -156,3 +162,31 @@ def test_the_commits_of_others_are_their_own_business(place: OwnPull) -> None:
     place.push("a person's commit")
     assert place.job("test", "failed") == "the commit is somebody else's"
     assert place.job("test", "failed", commit=place.head) == "not the newest commit of the pull request"
+
+
+def pushed_to_main(place: OwnPull) -> str:
+    return place.heard(lambda: place.forge.tell_push(REPO, "main", "ada"))
+
+
+@pytest.mark.parametrize("place", [RunSettings(auto_rebase=True)], indirect=True)
+def test_a_push_to_the_target_starts_a_rebase_where_the_repository_wants_it(place: OwnPull) -> None:
+    assert pushed_to_main(place).startswith("runs ")
+    order = place.store.requested(place.started[0]).order  # type: ignore[union-attr]
+    assert (order.rebase, order.pull, order.number, order.body) == (True, place.pull, 1, "4 becomes 8.")
+    assert pushed_to_main(place) == "nothing to bring up to date", "a run is at work"
+    place.push("repaired")
+    place.end(place.started[0])
+    assert pushed_to_main(place) == "nothing to bring up to date", "for that commit it was done"
+    main = git("rev-parse", "main", git_dir=place.bare)
+    git("update-ref", "refs/heads/main", commit_on(place.bare, main, "more"), git_dir=place.bare)
+    assert pushed_to_main(place).startswith("runs ")
+
+
+@pytest.mark.parametrize("place", [RunSettings(auto_rebase=True)], indirect=True)
+def test_a_branch_with_somebody_elses_commit_is_left_to_them(place: OwnPull) -> None:
+    place.push("by hand")
+    assert pushed_to_main(place) == "nothing to bring up to date"
+
+
+def test_without_the_setting_a_push_starts_nothing(place: OwnPull) -> None:
+    assert pushed_to_main(place) == "nothing to bring up to date"

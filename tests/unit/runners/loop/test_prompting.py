@@ -76,6 +76,7 @@ REPAIR = ORDER.model_copy(
         "failed_jobs": (FailedJob(name="test (3.12)", log="E   assert 1 == 2\n##[error]exit code 1."),),
     }
 )
+REBASE = ORDER.model_copy(update={"kind": "revise", "pull": 9, "rebase": True})
 BACKGROUND = RepositoryFacts(
     files=("shop/cart.py", "features/shop.feature"),
     steps="When I check out  (features/steps/s.py:3)",
@@ -105,6 +106,15 @@ PROMPTS = {
     "implement": implementing(ORDER),
     "revise": implementing(REVISION),
     "repair": implementing(REPAIR),
+    "rebase": implement_prompt(
+        RUN,
+        REBASE,
+        BACKGROUND,
+        feature_path="features/issue_7.feature",
+        feature=FEATURE,
+        steps_folder="features/steps",
+        conflicts=("shop/cart.py", "a b.txt"),
+    ),
     "specify_answer": specify_prompt(RUN, ANSWER, BACKGROUND, max_scenarios=8),
     "instruction": [Message(role="user", text=instruction(RUN, "wim", "Also for fractions."))],
     "shadow": implement_prompt(

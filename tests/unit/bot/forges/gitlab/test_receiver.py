@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.forges.events import (
+    BaseMoved,
     CiFinished,
     Commented,
     CommentEdited,
@@ -209,3 +210,19 @@ def test_the_end_of_a_pipeline(
 def test_pipelines_that_say_nothing_to_us(changes: dict[str, Any], request_: dict[str, Any] | None) -> None:
     found = read("pipeline", {**PIPELINE, **changes}, "Pipeline Hook", merge_request=request_)
     assert isinstance(found, Ignored)
+
+
+@pytest.mark.parametrize(
+    ("ref", "after", "branch"),
+    [
+        ("refs/heads/main", "c" * 40, "main"),
+        ("refs/heads/release/1", "c" * 40, "release/1"),
+        ("refs/heads/agent/1-x", "c" * 40, None),
+        ("refs/heads/main", "0" * 40, None),
+        ("refs/tags/v1", "c" * 40, None),
+    ],
+)
+def test_a_push_to_a_branch(ref: str, after: str, branch: str | None) -> None:
+    body = {"object_kind": "push", "ref": ref, "after": after, **PROJECT}
+    found = GitLabReceiver(LABELS).read("Push Hook", json.dumps(body).encode())
+    assert (found.branch if isinstance(found, BaseMoved) else None) == branch

@@ -1,4 +1,4 @@
-"""Events that say that something of a repository's CI has ended on a commit.
+"""Events of machines: something of a repository's CI has ended on a commit, a branch was pushed to.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_run
 """
@@ -6,7 +6,7 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_run
 from pydantic import BaseModel
 
 from bot.forges.ci import CHECK_NAME
-from bot.forges.events import CiFinished, Ignored
+from bot.forges.events import BaseMoved, CiFinished, Ignored
 from bot.forges.forge import BRANCH_PREFIX, Repo
 from bot.forges.github.hook_payloads import Installation, Repository
 from bot.forges.receiver import PayloadInvalid
@@ -39,6 +39,30 @@ class _Payload(BaseModel):
     workflow_run: _Part | None = None
 
 
+class _Push(BaseModel):
+    ref: str
+    after: str
+    deleted: bool = False
+    repository: Repository
+    installation: Installation | None = None
+
+
+def push_event(body: bytes) -> BaseMoved | Ignored:
+    """Read a delivery of ``push``. Raises `pydantic.ValidationError`."""
+    payload = _Push.model_validate_json(body)
+    branch = payload.ref.removeprefix("refs/heads/")
+    if branch == payload.ref or payload.deleted:
+        return Ignored(reason="no branch was pushed")
+    if branch.startswith(BRANCH_PREFIX):
+        return Ignored(reason="a branch of ours")
+    return BaseMoved(repo=_repo(payload), branch=branch, commit=payload.after)
+
+
+def _repo(payload: _Payload | _Push) -> Repo:
+    installation = payload.installation.id if payload.installation else 0
+    return Repo(full_name=payload.repository.full_name, installation=installation)
+
+
 def ci_event(event: str, body: bytes) -> CiFinished | Ignored:
     """Read a delivery of one of `CI_EVENTS`. Raises `pydantic.ValidationError` and `PayloadInvalid`."""
     payload = _Payload.model_validate_json(body)
@@ -55,10 +79,7 @@ def ci_event(event: str, body: bytes) -> CiFinished | Ignored:
     if part.name == CHECK_NAME:
         return Ignored(reason="our own check")
     return CiFinished(
-        repo=Repo(
-            full_name=payload.repository.full_name,
-            installation=payload.installation.id if payload.installation else 0,
-        ),
+        repo=_repo(payload),
         branch=branch,
         commit=part.head_sha,
         name=part.name or event,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.forges.events import CiFinished, Ignored
+from bot.forges.events import BaseMoved, CiFinished, Ignored
 from bot.forges.github.receiver import parse
 from bot.forges.receiver import PayloadInvalid
 
@@ -51,3 +51,18 @@ def test_what_says_nothing_to_us(action: str, event: str, part: dict[str, Any]) 
 def test_a_body_without_its_part_is_refused() -> None:
     with pytest.raises(PayloadInvalid):
         read("check_run", "completed")
+
+
+@pytest.mark.parametrize(
+    ("ref", "more", "branch"),
+    [
+        ("refs/heads/main", {}, "main"),
+        ("refs/heads/main", {"deleted": True}, None),
+        ("refs/heads/agent/1-x", {}, None),
+        ("refs/tags/v1", {}, None),
+    ],
+)
+def test_a_push_to_a_branch(ref: str, more: dict[str, Any], branch: str | None) -> None:
+    body = {"ref": ref, "after": "c" * 40, "repository": {"full_name": "octo/calc"}, **more}
+    found = parse("push", json.dumps(body).encode(), "agent:implement")
+    assert (found.branch if isinstance(found, BaseMoved) else None) == branch

@@ -1,0 +1,301 @@
+"""Steps of a conversation with the bot, on whatever forge the run was started for."""
+
+from typing import Any
+
+from behave import given, then, when
+
+from runners.git.command import git, is_ancestor
+from tests.standins.chat_server import call
+from tests.support.conversation import Conversation
+from tests.support.harness import CALC, doubling, draft, says
+from tests.support.waiting import wait_until
+
+TEXT = "It should double numbers: 4 becomes 8."
+DOUBLE = CALC["calc.py"] + "\n\ndef double(n):\n    return 2 * n\n"
+TRIPLE = CALC["calc.py"] + "\n\ndef triple(n):\n    return 3 * n\n"
+BOTH = DOUBLE + "\n\ndef triple(n):\n    return 3 * n\n"
+
+
+def talk(context: Any) -> Conversation:
+    found: Conversation = context.talk
+    return found
+
+
+# -- an issue ----------------------------------------------------------------------------------------
+
+
+@given("an issue of the conversation")
+def issue(context: Any) -> None:
+    context.issue = talk(context).open_issue("Double numbers", TEXT)
+
+
+@given("an issue of the conversation without a text")
+def issue_without_text(context: Any) -> None:
+    context.issue = talk(context).open_issue("Double numbers", "")
+
+
+@given('a model that waits until somebody comments "{text}"')
+def waiting_model(context: Any, text: str) -> None:
+    def stopped(_request: dict[str, Any]) -> Any:
+        talk(context).say("issue", context.issue, "wim", text)
+        wait_until(lambda: talk(context).end("issue", context.issue), "the end")
+        return says(call("give_up", reason="Nobody should hear this."))
+
+    context.bot.script([draft()], [stopped])
+
+
+@when('a {who} sets the label "{name}"')
+def sets_label(context: Any, who: str, name: str) -> None:
+    talk(context).label(context.issue, name, {"developer": "wim", "reader": "tri"}[who])
+
+
+@when('a developer answers "{text}"')
+def answers(context: Any, text: str) -> None:
+    talk(context).say("issue", context.issue, "wim", text)
+
+
+@when("the bot's own comment is delivered, and one of another bot")
+def bots_talk(context: Any) -> None:
+    talk(context).bots_say(context.issue, "I need an answer, too.")
+
+
+@then("the bot asks the developer for an {what}")
+def asks(context: Any, what: str) -> None:
+    talk(context).end("issue", context.issue)
+    found = [each.body for each in talk(context).said("issue", context.issue)]
+    questions = [body for body in found if "<!-- scenarist:question:" in body]
+    assert len(questions) == 1 and "@wim" in questions[0], found
+    assert what in questions[0], questions
+
+
+@then("a pull request is open for it")
+def is_open(context: Any) -> None:
+    state = talk(context).end("issue", context.issue)
+    assert state.status == "done", (state.code, state.reason, state.verdict and state.verdict.problems)
+    assert state.published is not None
+    context.pull = state.published.pull
+    found = talk(context).pull(context.pull)
+    assert found.state == "open" and f"Closes #{context.issue}\n" in found.body
+    assert state.verdict is not None and found.head_sha == state.verdict.head_sha
+
+
+@then("there is no run for it")
+def no_run(context: Any) -> None:
+    assert talk(context).runs("issue", context.issue) == []
+
+
+@then("there is one run for it")
+def one_run_for_it(context: Any) -> None:
+    assert len(talk(context).runs("issue", context.issue)) == 1
+
+
+@then("there is no pull request for it")
+def no_pull_for_it(context: Any) -> None:
+    head = f"agent/{context.issue}-double-numbers"
+    assert talk(context).forge.pulls_by_head(talk(context).repo, head) == []
+
+
+@then('its status comment says "{text}"')
+def status_of_issue(context: Any, text: str) -> None:
+    talk(context).end("issue", context.issue)
+    said = [each.body for each in talk(context).said("issue", context.issue)]
+    assert any("<!-- scenarist:status:" in body and text in body for body in said), said
+
+
+# -- a pull request ----------------------------------------------------------------------------------
+
+
+@given("a pull request of the bot")
+def pull_request(context: Any) -> None:
+    """The first one is made by a run; those after it are copies of that run."""
+    here = talk(context)
+    if not hasattr(here, "made"):
+        context.bot.script([draft()], doubling())
+        number = here.open_issue("Double numbers", TEXT)
+        here.label(number, "agent:implement", "wim")
+        state = here.end("issue", number)
+        assert state.status == "done", (state.code, state.reason)
+        here.made = here.runs("issue", number)[0]
+    context.pull = here.opened_like(here.made, "Double numbers", TEXT)
+    context.before = here.pull(context.pull).head_sha
+    context.asked = len(context.bot.chat.requests)
+
+
+@given("a model that makes doubling work for text too")
+def repairing_model(context: Any) -> None:
+    code = DOUBLE.replace("2 * n", "n + n")
+    finish = says(call("finish", summary="Works for text too."))
+    context.bot.script([], [says(call("write_file", path="calc.py", content=code)), finish])
+
+
+@given('a model that names the number "{name}"')
+def renaming_model(context: Any, name: str) -> None:
+    context.bot.script([], _renaming(context, name))
+
+
+@given('a model that names the number "{name}", and somebody who pushes while it works')
+def overtaken_model(context: Any, name: str) -> None:
+    renamed, finish = _renaming(context, name)
+
+    def overtaken(request: dict[str, Any]) -> Any:
+        head = talk(context).pull(context.pull).head
+        if not hasattr(context, "by_hand"):
+            context.by_hand = talk(context).push(head, {"notes.txt": "By hand.\n"})
+        return finish(request)
+
+    context.bot.script([], [renamed, overtaken])
+
+
+def _renaming(context: Any, name: str) -> list[Any]:
+    code = CALC["calc.py"] + f"\n\ndef double({name}):\n    return 2 * {name}\n"
+
+    def finish(_request: dict[str, Any]) -> Any:
+        threads = sorted({each.thread for each in talk(context).remarks(context.pull)})
+        answers = [{"thread": thread, "answer": f"It is called {name}."} for thread in threads]
+        return says(call("finish", summary="Renamed.", answers=answers))
+
+    return [says(call("write_file", path="calc.py", content=code)), finish]
+
+
+@when('a developer remarks "{text}" on line {line:d} of "{path}"')
+def remarks(context: Any, text: str, line: int, path: str) -> None:
+    talk(context).review(context.pull, "wim", "", [(path, line, text)])
+
+
+@when('a {who} comments "{text}" on the pull request')
+def comments(context: Any, who: str, text: str) -> None:
+    talk(context).say("pull", context.pull, {"developer": "wim", "reader": "tri"}[who], text)
+
+
+@then("a new commit is on the pull request")
+def new_commit(context: Any) -> None:
+    state = talk(context).end("pull", context.pull)
+    assert state.status == "done", (state.code, state.reason, state.verdict and state.verdict.problems)
+    context.state, context.newest = state, talk(context).pull(context.pull).head_sha
+    assert context.newest != context.before
+    assert is_ancestor(talk(context).bare, context.before, context.newest)
+
+
+@then("no new commit is on the pull request")
+def no_new_commit(context: Any) -> None:
+    if talk(context).runs("pull", context.pull):
+        talk(context).end("pull", context.pull)
+    assert talk(context).pull(context.pull).head_sha == context.before
+
+
+@then("nothing more is done")
+def nothing_more(context: Any) -> None:
+    assert len(talk(context).runs("pull", context.pull)) == 1
+    assert talk(context).pull(context.pull).head_sha == context.newest
+
+
+@then("the person's commit is the newest on the pull request")
+def by_hand(context: Any) -> None:
+    talk(context).end("pull", context.pull)
+    assert talk(context).pull(context.pull).head_sha == context.by_hand
+
+
+@then("the threads are answered with")
+def threads_answered(context: Any) -> None:
+    found = talk(context).answers(context.pull)
+    assert len(found) == len(context.table.rows), found
+    for row, body in zip(context.table, found, strict=True):
+        assert row["answer"] in body, found
+
+
+@then('the status comment of the pull request says "{text}"')
+def status_of_pull(context: Any, text: str) -> None:
+    talk(context).end("pull", context.pull)
+    said = [each.body for each in talk(context).said("pull", context.pull)]
+    assert any("<!-- scenarist:status:" in body and text in body for body in said), said
+
+
+@then("it proves its scenario")
+@then("it still proves its scenario")
+def proves(context: Any) -> None:
+    body = talk(context).pull(context.pull).body
+    assert "🔴 failed | 🟢 passed" in body and "Doubling" in body, body
+
+
+@then("the model was not asked")
+def model_not_asked(context: Any) -> None:
+    assert len(context.bot.chat.requests) == context.asked
+
+
+@then('the model is shown "{text}"')
+def model_shown(context: Any, text: str) -> None:
+    talk(context).end("pull", context.pull)
+    model_told(context, text)
+
+
+@then('the model was told "{text}"')
+def model_told(context: Any, text: str) -> None:
+    asked = context.bot.chat.requests[context.asked :]
+    assert any(text in message["content"] for each in asked for message in each["messages"]), asked
+
+
+# -- CI ----------------------------------------------------------------------------------------------
+
+
+@given('the CI job "{name}" fails on main')
+def fails_on_main(context: Any, name: str) -> None:
+    main = git("rev-parse", "main", git_dir=talk(context).bare)
+    talk(context).end_job(context.pull, name, "failed", "", main)
+
+
+@when('the CI job "{name}" fails with "{log}"')
+def job_fails(context: Any, name: str, log: str) -> None:
+    talk(context).end_job(context.pull, name, "failed", log, "")
+
+
+@when('the CI job "{name}" passes')
+def job_passes(context: Any, name: str) -> None:
+    talk(context).end_job(context.pull, name, "passed", "", "")
+
+
+@then('the bot says that "{name}" is left alone')
+def left_alone(context: Any, name: str) -> None:
+    context.bot.idle()
+    said = [each.body for each in talk(context).said("pull", context.pull)]
+    notes = [body for body in said if "<!-- scenarist:ci:" in body]
+    assert len(notes) == 1 and f"| `{name}` |" in notes[0], said
+    assert talk(context).runs("pull", context.pull) == []
+
+
+# -- the target branch -------------------------------------------------------------------------------
+
+
+@given('somebody pushes "{path}" to main')
+def pushes(context: Any, path: str) -> None:
+    context.main = talk(context).push("main", {path: "VALUE = 1\n"})
+
+
+@given('somebody pushes another function at the end of "{path}" to main')
+def pushes_function(context: Any, path: str) -> None:
+    context.main = talk(context).push("main", {path: TRIPLE})
+
+
+@given("a model that resolves the conflict")
+def resolving_model(context: Any) -> None:
+    finish = says(call("finish", summary="Both functions are kept."))
+    context.bot.script([], [says(call("write_file", path="calc.py", content=BOTH)), finish])
+
+
+@given("a model that leaves the conflict as it is")
+def careless_model(context: Any) -> None:
+    again = [says(call("finish", summary=f"Looks fine, {number}.")) for number in range(6)]
+    context.bot.script([], again)
+
+
+@then("the pull request has everything of main")
+def has_main(context: Any) -> None:
+    state = talk(context).end("pull", context.pull)
+    assert state.status == "done", (state.code, state.reason, state.verdict and state.verdict.problems)
+    head = talk(context).pull(context.pull).head_sha
+    assert is_ancestor(talk(context).bare, context.main, head)
+    assert is_ancestor(talk(context).bare, context.before, head)
+
+
+@then("it has no conflict markers")
+def no_markers(context: Any) -> None:
+    assert talk(context).show(talk(context).pull(context.pull).head_sha, "calc.py") == BOTH.strip()
