@@ -1,9 +1,9 @@
-"""Opening, listing, reading and writing what lies below a folder, while untrusted code may be changing that
-folder.
+"""Open, list, read and write files below a folder that untrusted code may be changing at the same time.
 
 A path is never resolved twice: each step starts at an open descriptor, and no link leads out of the folder.
-With openat2(2) (Linux 5.6, https://man7.org/linux/man-pages/man2/openat2.2.html) the kernel itself keeps to
-that; on older kernels the path is opened folder by folder, and no link is followed.
+On Linux 5.6 and later the kernel enforces this with openat2(2),
+https://man7.org/linux/man-pages/man2/openat2.2.html. On older kernels these functions open the path folder
+by folder and follow no link.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _RESOLVE_BENEATH = 0x08
 _LIBC = ctypes.CDLL(None, use_errno=True)
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 READABLE_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# In characters; a file system's name has at most 255 bytes, and a path the kernel takes 4,095.
+# In characters. A name in a file system has at most 255 bytes, and the kernel accepts paths of 4,095 bytes.
 _LONGEST = 1000
 
 
@@ -33,9 +33,9 @@ class _How(ctypes.Structure):
 def open_beneath(root_fd: int, path: str, flags: int, *, links: bool = True) -> int:
     """Open `path` beneath the folder `root_fd`; returns a descriptor, which the caller closes.
 
-    `flags` are those of open(2). With `links`, symbolic links are followed as long as they stay beneath.
-    Raises `OSError`, with the number EXDEV or ELOOP for a path that leads out or through a link that is not
-    followed.
+    `flags` are those of open(2). With `links`, symbolic links are followed as long as they stay beneath
+    `root_fd`. Raises `OSError`. Its number is EXDEV or ELOOP when the path leads out of the folder or passes
+    a link that is not followed.
     """
     resolve = _RESOLVE_BENEATH | (_RESOLVE_NO_MAGICLINKS if links else _RESOLVE_NO_SYMLINKS)
     how = _How(flags | os.O_CLOEXEC, 0, resolve)
@@ -43,13 +43,13 @@ def open_beneath(root_fd: int, path: str, flags: int, *, links: bool = True) -> 
     if fd >= 0:
         return fd
     number = ctypes.get_errno()
-    if number in (errno.ENOSYS, errno.EPERM):  # an older kernel, or a seccomp filter that does not know it
+    if number in (errno.ENOSYS, errno.EPERM):  # an older kernel, or a seccomp filter that refuses openat2
         return open_without_links(root_fd, path, flags)
     raise OSError(number, os.strerror(number))
 
 
 def open_without_links(root_fd: int, path: str, flags: int) -> int:
-    """Open `path` beneath `root_fd` folder by folder; a link on the way raises `OSError`."""
+    """Open `path` beneath `root_fd` folder by folder. Raises `OSError` when a part of it is a link."""
     *folders, name = path.split("/")
     here = os.dup(root_fd)
     try:
@@ -64,7 +64,7 @@ def open_without_links(root_fd: int, path: str, flags: int) -> int:
 
 @contextlib.contextmanager
 def opened_folder(root: Path, path: str = ".") -> Iterator[int]:
-    """A readable descriptor of the folder `path` beneath `root`, no link followed. Raises `OSError`."""
+    """Open the folder `path` beneath `root` for reading, without following links. Raises `OSError`."""
     here = os.open(root, FOLDER)
     try:
         for part in _parts(path):
@@ -81,7 +81,7 @@ def opened_folder(root: Path, path: str = ".") -> Iterator[int]:
 
 
 def _parts(path: str) -> Iterator[str]:
-    """`path` in pieces short enough for one system call (PATH_MAX, limits.h)."""
+    """Cut `path` into pieces that are short enough for one system call (PATH_MAX, limits.h)."""
     while len(path) > _LONGEST:
         cut = path.rfind("/", 0, _LONGEST)
         yield path[:cut]
@@ -90,7 +90,7 @@ def _parts(path: str) -> Iterator[str]:
 
 
 def is_folder(root: Path, path: str) -> bool:
-    """Whether `path` beneath `root` is a folder that is reached without a link."""
+    """Return whether `path` beneath `root` is a folder and no part of it is a link."""
     try:
         with opened_folder(root, path):
             return True
@@ -99,11 +99,11 @@ def is_folder(root: Path, path: str) -> bool:
 
 
 def folders(root: Path, below: str = ".") -> Iterator[tuple[str, int, list[os.DirEntry[str]]]]:
-    """Each folder at and below `below`: its path relative to `root`, a descriptor of it, and its entries.
+    """Yield each folder at and below `below`: its path relative to `root`, a descriptor, and its entries.
 
-    The caller may take entries out of the list: folders that are not in it are not entered. Links are not
-    followed. What vanishes meanwhile, or cannot be opened, is left out. The descriptor is closed with the
-    next step.
+    The caller may remove entries from the list to keep this function out of those folders. Links are not
+    followed. Folders that vanish meanwhile, or cannot be opened, are left out. Each descriptor is closed
+    when the next folder is requested.
     """
     pending = [below]
     while pending:
@@ -117,30 +117,32 @@ def folders(root: Path, below: str = ".") -> Iterator[tuple[str, int, list[os.Di
 
 
 def set_mode(folder: int, name: str, mode: int) -> None:
-    """Set the permissions of a file or folder in the open folder `folder`, not of what a link points to.
+    """Set the permissions of the file or folder `name` in the open folder `folder`.
 
-    Raises `OSError`, on a link.
+    Raises `OSError`, also when `name` is a link.
     """
     place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
         if stat.S_ISLNK(os.fstat(place).st_mode):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        # Through /proc it is the very file that was opened (proc(5)).
+        # The path in /proc leads to exactly the file that was opened (proc(5)).
         Path(f"/proc/self/fd/{place}").chmod(mode)
     finally:
         os.close(place)
 
 
 def file_paths(root: Path, below: str = ".") -> Iterator[str]:
-    """The paths of all regular files at and below `below`, relative to `root`; links are not followed."""
+    """Yield the paths, relative to `root`, of all regular files at and below `below`; follow no link."""
     for path, _, entries in folders(root, below):
         prefix = "" if path == "." else f"{path}/"
         yield from (prefix + each.name for each in entries if each.is_file(follow_symlinks=False))
 
 
 def read_file(root: Path, path: str, limit: int = -1) -> bytes | None:
-    """The first `limit` bytes (-1: all) of the regular file `path`; None if there is none that no link leads
-    to."""
+    """Return the first `limit` bytes (-1: all) of the file `path` beneath `root`.
+
+    Returns None when `path` is not a regular file or a part of it is a link.
+    """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
     with contextlib.suppress(OSError), _opened(root, path, flags) as fd:
         if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -150,10 +152,10 @@ def read_file(root: Path, path: str, limit: int = -1) -> bytes | None:
 
 
 def put_file(root: Path, path: str, content: bytes | None) -> None:
-    """Make `path` a file with this content, or nothing (None), whatever file or link is there; folders are
-    made.
+    """Write `content` to the file `path` beneath `root`, or delete the file if `content` is None.
 
-    A file that is there keeps its permissions. Raises `OSError`, for one if a link leads to its folder.
+    Missing folders are made. An existing link is replaced and not followed; an existing file keeps its
+    permissions. Raises `OSError`, for example when a folder of `path` is a link.
     """
     folder, _, name = path.rpartition("/")
     if content is not None:
@@ -175,7 +177,7 @@ def put_file(root: Path, path: str, content: bytes | None) -> None:
 def copy_in(source: Path, root: Path, path: str) -> bool:
     """Copy the file `source` to `path` beneath `root`, with its permissions; missing folders are made.
 
-    False, and nothing is changed, where something is there already or a link leads there.
+    Returns False, and copies nothing, when `path` exists already or a folder of it is a link.
     """
     folder, _, name = path.rpartition("/")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -205,7 +207,7 @@ def _make_folders(root: Path, folder: str) -> None:
 
 @contextlib.contextmanager
 def _opened(root: Path, path: str, flags: int) -> Iterator[int]:
-    """A descriptor of `path` beneath `root`, no link followed. Raises `OSError`."""
+    """Open `path` beneath `root` without following links. Raises `OSError`."""
     folder, _, name = path.rpartition("/")
     with opened_folder(root, folder or ".") as folder_fd:
         fd = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder_fd)

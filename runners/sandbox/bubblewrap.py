@@ -1,6 +1,6 @@
-"""Bubblewrap: the only place where a command chosen by a model, or code of a repository, ever runs.
+"""Run commands in bubblewrap. Commands that a model chose and a repository's code run here and nowhere else.
 
-Inside there is the workspace, a read-only toolchain, an empty home, and neither network nor secret. The
+A sandbox shows the workspace, a read-only toolchain and an empty home. It has no network and no secrets. The
 options are those of bwrap(1), https://github.com/containers/bubblewrap.
 """
 
@@ -54,18 +54,16 @@ class SandboxFailed(ScenaristError):
 
 
 class Sandbox:
-    """One workspace and what commands beside it may see.
+    """One workspace, and what else of the host its commands can see.
 
     `workspace` is mounted at `/workspace`, read-write unless `workspace_read_only`; its `.git` is hidden and
     cannot be replaced. `read_only` and `writable` map a path inside to a path on the host; the ones below
-    `/workspace` must not lead through a link. `env` is added to the fixed environment. `network` keeps the
-    host's.
+    `/workspace` must not lead through a link. `env` is added to the fixed environment. With `network`,
+    commands use the host's network. `ended` is called with the result of each command.
 
-    `ended` is told of each command that has ended.
-
-    With `unsafe` there is no sandbox at all, but a plain process with the same limits, a cleared environment
-    and the host's file system: for machines that are thrown away afterwards. Raises `SandboxMissing` when the
-    sandbox does not work here and `unsafe` is not set.
+    With `unsafe` there is no sandbox: a command is a plain process with the same limits, a cleared
+    environment and the host's file system. That is meant for machines that are deleted afterwards. Raises
+    `SandboxMissing` when the sandbox does not work on this machine and `unsafe` is not set.
     """
 
     def __init__(
@@ -90,23 +88,23 @@ class Sandbox:
         self.workspace_read_only = workspace_read_only
         self.unsafe = unsafe
         self._ended = ended
-        # Words that put what follows into a network of its own that several commands share (`background.py`).
+        # Words before bwrap that join a network namespace which several commands share (`background.py`).
         self.enter: tuple[str, ...] = ()
-        # Words that are put before each command, inside: a program that starts what the command needs.
+        # Words before each command, inside the sandbox: a program that starts the services a command needs.
         self.launcher: tuple[str, ...] = ()
-        # Called before each command; what it returns, if anything, is the result in the command's place.
+        # Called before each command. If it returns a result, the command does not run and has this result.
         self.before: Callable[[], CommandResult | None] | None = None
         if not unsafe and (reason := available()):
             raise SandboxMissing(f"Commands cannot be run safely here: {reason}.")
 
     def showing(self, read_only: Mapping[str, Path]) -> "Sandbox":
-        """The same sandbox with more read-only mounts (path inside -> path on the host)."""
+        """Return a copy of this sandbox with more read-only mounts (path inside -> path on the host)."""
         other = copy.copy(self)
         other.read_only = {**self.read_only, **read_only}
         return other
 
     def path(self, inside: str) -> str:
-        """Where commands find the path `inside`: the same, or its place on the host when `unsafe`."""
+        """Return where commands find the path `inside`: the same path, or its host path when `unsafe`."""
         if not self.unsafe:
             return inside
         mounts = {WORKSPACE: self.workspace, **self.read_only, **self.writable}
@@ -125,12 +123,12 @@ class Sandbox:
         cancel: threading.Event | None = None,
         capture: Capture | None = None,
     ) -> CommandResult:
-        """Run `argv` and wait for it; when this returns, every process it started is gone.
+        """Run `argv` and wait for it; when this returns, every process it started has ended.
 
         `cwd` is relative to the workspace, or an absolute path inside. `limits` replaces the sandbox's own.
-        Setting `cancel` stops the command. The output goes to `capture`, if given, as it comes. A command
-        that is not there ends with exit code 127. Raises `SandboxFailed` when the sandbox cannot be set up,
-        for one because `cwd` does not exist.
+        Setting `cancel` stops the command. Output is written to `capture`, if given, while the command runs.
+        A missing command gives exit code 127. Raises `SandboxFailed` when the sandbox cannot be set up, for
+        example because `cwd` does not exist.
         """
         result = self._run(argv, cwd, env or {}, limits or self.limits, cancel, capture)
         if self._ended is not None:
@@ -180,10 +178,10 @@ class Sandbox:
     def _options(
         self, args: "_Options", environment: Mapping[str, str], directory: str, limits: CommandLimits
     ) -> None:
-        """Fill in the options of bwrap; their order is the order of mounting."""
+        """Add the options of bwrap to `args`. bwrap mounts in the order of its options."""
         sized = ("--size", str(limits.file_mb << 20)) if "--size" in _bwrap_help(_bwrap()) else ()
         tmpfs = (*sized, "--perms")
-        # New namespaces of every kind; `--unshare-all` would do without one for users where it must.
+        # Each namespace is named, because `--unshare-all` only tries to make the user namespace.
         args.add("--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-pid", "--unshare-ipc")
         args.add("--unshare-uts", "--hostname", "sandbox", "--unshare-cgroup-try")
         args.add("--die-with-parent", "--new-session")
@@ -191,7 +189,7 @@ class Sandbox:
         args.add(*(("--disable-userns",) if "--disable-userns" in _bwrap_help(_bwrap()) else ()))
         for name, value in environment.items():
             args.add("--setenv", name, value)
-        # /proc/sys of a new /proc is writable to the host's root, whom uid 1000 is when root starts us.
+        # If root starts this worker, uid 1000 inside is the host's root, which may write to /proc/sys.
         args.add("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev")
         args.add(*tmpfs, "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev")  # noqa: S108
         args.add(*tmpfs, "1777", "--tmpfs", "/tmp", *tmpfs, "0700", "--tmpfs", HOME)  # noqa: S108
@@ -212,9 +210,10 @@ class Sandbox:
         args.add("--remount-ro", "/", "--chdir", directory)
 
     def _above_read_only(self) -> list[Path]:
-        """The folders of the workspace above read-only files, outermost first.
+        """Return the folders of the workspace that contain read-only files, outermost first.
 
-        Mounted on themselves they cannot be renamed, which would take the read-only file out of the way.
+        They are mounted on themselves, so that a command cannot rename them and put a folder of its own with
+        another file in their place.
         """
         inside = [
             Path(place).relative_to(WORKSPACE)
@@ -227,7 +226,10 @@ class Sandbox:
         return [] if self.workspace_read_only else sorted(folders)
 
     def _refuse_links(self, inside: str) -> None:
-        """A link in the workspace would lead a mount elsewhere: the workspace is from strangers."""
+        """Raise `SandboxFailed` when a part of the path `inside` the workspace is a link.
+
+        The workspace holds strangers' files, and a link would make bwrap mount in another place.
+        """
         below = posixpath.relpath(inside, WORKSPACE)
         if below.startswith(".."):
             return
@@ -238,10 +240,7 @@ class Sandbox:
                 raise SandboxFailed(f"Nothing can be mounted at {inside}, because it leads through a link.")
 
     def _hide_git(self, args: "_Options") -> None:
-        """Cover `.git` with something empty and read-only.
-
-        A mount point can be neither renamed nor removed.
-        """
+        """Cover `.git` with an empty read-only mount, which commands can neither rename nor remove."""
         self._refuse_links(f"{WORKSPACE}/.git")
         git = self.workspace / ".git"
         if git.is_dir():
@@ -250,12 +249,12 @@ class Sandbox:
             args.add_file(f"{WORKSPACE}/.git", "")
 
 
-# Programs that have made a sandbox in this process: it is not tried again.
+# Paths of bwrap programs that have worked in this process; they are not tried again.
 _PROVEN: set[str] = set()
 
 
 def available() -> str | None:
-    """None if commands can be sandboxed here, else one clause that says why not. It really tries."""
+    """Try the sandbox on this machine; returns None if it works, else one clause that says why not."""
     if not _bwrap():
         return "bubblewrap (`bwrap`) is not installed"
     if shutil.which("prlimit") is None:
@@ -281,8 +280,10 @@ def available() -> str | None:
 
 
 def remedy(root: Path = Path("/")) -> str:
-    """What to do where `available` says that bubblewrap does not work, by what this machine (below `root`)
-    shows."""
+    """Return what the operator can do when `available` says that the sandbox does not work.
+
+    `root` is where this machine's file system is mounted; tests pass another folder.
+    """
     if not _bwrap():
         return "Install Debian's bubblewrap package."
     if shutil.which("prlimit") is None:
@@ -302,7 +303,7 @@ def remedy(root: Path = Path("/")) -> str:
     )
 
 
-# What keeps users from making namespaces, under /proc/sys, with the value that does.
+# Kernel settings below /proc/sys that can forbid namespaces to users: name, forbidding value, advice.
 _SWITCHES = (
     (
         "kernel/apparmor_restrict_unprivileged_userns",
@@ -330,7 +331,7 @@ def _bwrap() -> str:
 
 @cache
 def _bwrap_help(bwrap: str) -> str:
-    """The options it has: those of Debian 12 and of Ubuntu 22.04 differ."""
+    """Return bwrap's help text: the options of Debian 12's version and of Ubuntu 22.04's differ."""
     return subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
 
 
@@ -349,7 +350,7 @@ def _environment() -> dict[str, str]:
 
 
 class _Options:
-    """Options of bwrap, with the files it makes inside; `stack` closes what was opened for them."""
+    """Options of bwrap, and the files it makes inside; `stack` closes the descriptors opened for them."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self._stack = stack
@@ -379,30 +380,34 @@ def _run_bwrap(
     group: Group,
     watched: tuple[Capture, threading.Event | None, DiskWatch, MemoryWatch | None],
 ) -> CommandResult:
-    """Run `argv` under bwrap; it starts only once we hold its pid namespace and it is limited."""
+    """Run `argv` under bwrap.
+
+    The command is blocked until its limits are set and this process can end its pid namespace. `watched` are
+    the arguments of `Running.wait` after the time limit. Raises `SandboxFailed`.
+    """
     with contextlib.ExitStack() as stack:
         status, status_end = _pipe(stack)
         block_end, block = _pipe(stack)
         if (filtering := seccomp.program(shared_bytes=limits.memory_mb << 8)) is not None:
             options.add("--seccomp", str(options.memory_file(filtering)))
         options.add("--json-status-fd", str(status_end.fileno()), "--block-fd", str(block_end.fileno()))
-        # The options go through memory: command lines can be read by others, /proc/1/cmdline inside among
-        # them.
+        # The options are passed in a memory file, because command lines are readable for other processes,
+        # and inside the sandbox in /proc/1/cmdline.
         words_fd = options.memory_file("\0".join(options.words))
         words = [*launcher, "--args", str(words_fd), "--", *argv]
         fds = (*options.fds, status_end.fileno(), block_end.fileno())
-        # The environment of bwrap itself can be read inside, in /proc/1/environ: it is empty.
+        # bwrap starts with an empty environment, because commands inside can read it in /proc/1/environ.
         running = stack.enter_context(Running(words, cwd="/", env={}, pass_fds=fds))
         status_end.close()
         if select.select([status], [], [], limits.wall_s)[0] and (line := status.readline()):
-            with contextlib.suppress(ProcessLookupError):  # it has failed already, and will say why
+            with contextlib.suppress(ProcessLookupError):  # bwrap has failed already; its output says why
                 pid = int(json.loads(line)["child-pid"])
                 running.init, running.init_pid = os.pidfd_open(pid), pid
                 group.add(pid)
                 limit_process(pid, limits)
         block.write(b"1")
         result = running.wait(limits.wall_s, *watched)
-        # "exit-code" is reported of a command that was started and ended by itself.
+        # bwrap reports "exit-code" only for a command that started and that nobody stopped.
         if result.exit_code is None or b"exit-code" in status.read():
             return result
         if result.output.startswith("bwrap: execvp "):
@@ -412,7 +417,8 @@ def _run_bwrap(
         if result.output.startswith("bwrap: "):
             reason = result.output.strip().splitlines()[-1].rstrip(".")
             raise SandboxFailed(f"The sandbox could not be set up: {reason}.")
-        return result.model_copy(update={"exit_code": 128 + signal.SIGKILL})  # memory ran out, bwrap went too
+        # The kernel killed bwrap together with the command, because memory ran out.
+        return result.model_copy(update={"exit_code": 128 + signal.SIGKILL})
 
 
 def _pipe(stack: contextlib.ExitStack) -> tuple[FileIO, FileIO]:

@@ -1,7 +1,7 @@
-"""Control groups for one command, where the machine lets us make some.
+"""Control groups for one command, on machines where this account may make them.
 
-They bound the number of processes where RLIMIT_NPROC cannot (that limit does not hold for the host's root),
-and the memory of all of them together, shared memory and files in memory included.
+They limit the number of processes, also for the host's root, for whom RLIMIT_NPROC has no effect. They limit
+the memory of all processes together, including shared memory and files in memory.
 https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
 """
 
@@ -15,17 +15,17 @@ from pathlib import Path
 
 _NAME = "scenarist"
 _CONTROLLERS = {"pids", "memory"}
-# Of version 1. The second one counts swap too, where the kernel accounts for it.
+# File names of version 1. The second limit counts swap too, where the kernel accounts for it.
 _MEMORY_V1 = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
 _NUMBERS = itertools.count()
-# The launcher, the first process of the pid namespace and a shell are not the command's own.
+# Processes that do not belong to the command: the launcher, the pid namespace's first process, a shell.
 _OVERHEAD = 3
 
 
 class Group:
-    """The control groups of one command, one in each hierarchy of the kernel; there may be none.
+    """The control groups of one command: one in each hierarchy of the kernel, or none.
 
-    `bounds_memory` says whether one of them bounds the memory of the whole command.
+    `bounds_memory` says whether one of them limits the memory of the whole command.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -35,14 +35,13 @@ class Group:
         )
 
     def add(self, pid: int) -> None:
-        """Put a process into it that has no children yet. Raises `OSError`."""
+        """Move the process `pid`, which must not have children yet, into the groups. Raises `OSError`."""
         for path in self._paths:
             (path / "cgroup.procs").write_text(str(pid))
 
     @property
     def words(self) -> list[str]:
-        """Words that, put before a command, have it join by itself: before anything else exists, by a
-        shell."""
+        """The words to put before a command, so that it starts in a shell that joins the groups first."""
         if not self._paths:
             return []
         joins = "".join(f'echo 0 > "${number}" && ' for number in range(len(self._paths)))
@@ -53,10 +52,10 @@ class Group:
 
 @contextlib.contextmanager
 def control_group(processes: int, memory_mb: int) -> Iterator[Group]:
-    """Make the groups for one command.
+    """Make the control groups for one command, and remove them when the block ends.
 
-    `processes` counts threads too, `memory_mb` is in MiB. On leaving, what is left in them is killed and they
-    are removed.
+    `processes` counts threads too; `memory_mb` is in MiB. Processes that are still in the groups at the end
+    are killed.
     """
     paths = [path for parent in _parents() if (path := _make(parent, processes, memory_mb)) is not None]
     try:
@@ -88,12 +87,16 @@ def _make(parent: Path, processes: int, memory_mb: int) -> Path | None:
 
 
 def _prefix() -> str:
-    """Process ids mean something in one pid namespace only; containers may share the control groups."""
+    """Return the first part of group names: containers may share the groups but not the process ids."""
     return f"{_NAME}-{Path('/proc/self/ns/pid').stat().st_ino}"
 
 
 def _parents() -> list[Path]:
-    """The folders for new groups: our own groups under v1, and under v2 a delegated one around our own."""
+    """Return the folders in which this process may make groups.
+
+    Under version 1 these are the process's own groups, under version 2 the parent of its own group if that
+    is delegated to this account.
+    """
     try:
         lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
         mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
@@ -112,7 +115,7 @@ def _parents() -> list[Path]:
         return list(dict.fromkeys(found.values()))
     for fields in mounts:
         if fields[fields.index("-") + 1] == "cgroup2" and "" in ours:
-            # A v2 group holds processes or groups, not both: new ones go beside our own.
+            # A group of version 2 holds processes or groups, not both: new groups are made beside our own.
             own = Path(fields[4]) / os.path.relpath(ours[""], fields[3])
             with contextlib.suppress(OSError):
                 if "pids" in (own.parent / "cgroup.subtree_control").read_text().split():
@@ -121,7 +124,7 @@ def _parents() -> list[Path]:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what a killed runner left; a group with processes in it stays (rmdir refuses)."""
+    """Remove the groups of killed runners; rmdir refuses groups that still hold processes."""
     for group in parent.glob(f"{_prefix()}-*-*"):
         with contextlib.suppress(OSError, ValueError):
             if not Path(f"/proc/{int(group.name.split('-')[2])}").exists():
@@ -136,6 +139,6 @@ def _remove(group: Path) -> None:
         try:
             group.rmdir()
         except OSError:
-            time.sleep(0.002)  # the last process is still on its way out
+            time.sleep(0.002)  # the last process has not ended yet
         else:
             return

@@ -1,4 +1,4 @@
-"""What one command may use, and how the kernel is told."""
+"""The limits of one command, and how they are set in the kernel."""
 
 import resource
 import shutil
@@ -9,13 +9,13 @@ from gherkin.values import Frozen
 
 
 class CommandLimits(Frozen):
-    """What one command may use.
+    """The limits of one command.
 
     `wall_s` and `cpu_s` are seconds (`cpu_s` for each process). `memory_mb` (MiB) bounds the private memory
     of each process, and the private and shared memory of all of them together. `processes` counts threads
     too. `file_mb` (MiB) bounds each file, and each of the private /tmp, home and /dev/shm. `output_bytes` is
-    how much output is kept. `disk_mb` (MiB) bounds the workspace with what else is writable, and `files` the
-    number of files and folders there and in the private folders.
+    how much output is kept. `disk_mb` (MiB) bounds the workspace and the other writable folders together.
+    `files` bounds the number of files and folders there and in the private folders.
     """
 
     wall_s: float = Field(default=120.0, gt=0)
@@ -30,9 +30,9 @@ class CommandLimits(Frozen):
 
 
 def _rlimits(limits: CommandLimits) -> dict[str, tuple[int, int]]:
-    """The limits of each process: name -> (number, value).
+    """Return the limits of each process: name -> (number, value).
 
-    RLIMIT_DATA and not RLIMIT_AS: address space that is only reserved, as many runtimes do, costs nothing.
+    RLIMIT_DATA is used instead of RLIMIT_AS, because many runtimes reserve address space without using it.
     """
     wanted = {
         "cpu": (resource.RLIMIT_CPU, max(1, round(limits.cpu_s))),
@@ -50,16 +50,16 @@ def _at_most(number: int, value: int) -> int:
 
 
 def prlimit_words(limits: CommandLimits) -> list[str]:
-    """Words that, put before a command, limit it: where there is nobody who could do it from outside."""
+    """Return the words to put before a command that has no process outside to set its limits."""
     options = [f"--{name}={value}" for name, (_, value) in _rlimits(limits).items()]
     return [shutil.which("prlimit") or "prlimit", *options]
 
 
 def limit_process(pid: int, limits: CommandLimits) -> None:
-    """Limit a process that has not begun yet, and with it all that it starts. Raises `OSError`.
+    """Limit a process that is still blocked, and so all processes that it will start. Raises `OSError`.
 
-    The kernel counts processes for the user namespace alone it lives in (Linux 5.14; before, for the whole
-    account).
+    Since Linux 5.14 the kernel counts processes within the process's user namespace; before, it counted all
+    of the account.
     """
     processes = _at_most(resource.RLIMIT_NPROC, limits.processes)
     for number, value in (*_rlimits(limits).values(), (resource.RLIMIT_NPROC, processes)):

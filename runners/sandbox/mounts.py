@@ -1,4 +1,4 @@
-"""What commands see of the machine: programs and libraries, read-only, and nothing that is secret.
+"""Which folders of the machine commands can see: programs and libraries, read-only, without secrets.
 
 The words are options of bwrap(1), https://github.com/containers/bubblewrap.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-# No key, no password, no host name: only what programs need to load, to speak TLS and to know names.
+# Only what programs need to load, to use TLS and to resolve names: no keys, passwords or host name.
 _ETC = (
     "alternatives",
     "ca-certificates",
@@ -29,12 +29,12 @@ _ETC = (
     "ssl/openssl.cnf",
     "terminfo",
 )
-# A folder whose entries nobody can list: a name in it that cannot be guessed leads nowhere.
+# Commands cannot list this folder, so they cannot find an entry whose name they cannot guess.
 HIDDEN = "/hidden"
 
 
 def system_mounts(*, network: bool = False) -> list[str]:
-    """Options that mount the machine's programs, libraries and the harmless part of /etc."""
+    """Return options that mount the machine's programs, its libraries and the files of /etc in `_ETC`."""
     words: list[str] = []
     for place in map(Path, SYSTEM):
         if place.is_symlink():
@@ -47,28 +47,30 @@ def system_mounts(*, network: bool = False) -> list[str]:
 
 
 def toolchain() -> list[str]:
-    """The running Python's virtual environment and the installation behind it, as named and as they really
-    lie."""
+    """Return the folders of the running Python's virtual environment and of its installation outside /usr.
+
+    Each is listed by its own path and by the path that its links lead to.
+    """
     prefixes = dict.fromkeys((sys.prefix, sys.base_prefix))
     places = dict.fromkeys(place for p in prefixes for place in (p, str(Path(p).resolve())))
     return [place for place in places if Path(place).parts[:2] != ("/", "usr")]
 
 
 def shown_places() -> list[Path]:
-    """The folders of this machine that every sandbox shows."""
+    """Return the folders of this machine that every sandbox shows."""
     return [Path(place).resolve() for place in (*SYSTEM, *toolchain()) if Path(place).exists()]
 
 
 def confined(
     program: str, folders: Mapping[str, Path], cwd: str, *, read_only: Mapping[str, Path]
 ) -> list[str]:
-    """Words that, put before a trusted command, run it in a mount namespace of its own, without a network.
+    """Return the words that run a trusted command in its own mount namespace, without a network.
 
-    It sees the machine's programs, `folders` (path inside -> path on the host) and likewise the files
-    `read_only` that are there, but no /proc, and it has no capabilities. So it can work in a folder that
-    untrusted code changes at the same moment: a link there that it follows leads to nothing of the host. A
-    folder below `/hidden` is found by nobody who does not know its name. `program` is what will be run, which
-    may be installed anywhere.
+    The command sees the machine's programs, `folders` (path inside -> path on the host) and the existing ones
+    of the files `read_only` (also inside -> host). It sees no /proc and has no capabilities. So it can work
+    in a folder that untrusted code is changing: a link there cannot lead it to other files of the host. To
+    keep a folder from being found, mount it below `/hidden` under a name that cannot be guessed. `program` is
+    the program that the command runs; its installation is mounted too, wherever it is.
     """
     words = [shutil.which("bwrap") or "bwrap"]
     words += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
@@ -85,7 +87,7 @@ def confined(
 
 
 def _installation(program: str) -> Sequence[str]:
-    """The options that mount what belongs to a program that is not installed among the system's."""
+    """Return options that mount the installation of `program` if it lies outside the system's folders."""
     found = shutil.which(program)
     if found is None:
         return ()

@@ -1,4 +1,4 @@
-"""One child process: a bounded memory of its output, and an end that leaves nothing of it behind."""
+"""Run one child process, keep a limited amount of its output, and end all of its processes."""
 
 import contextlib
 import ctypes
@@ -26,11 +26,11 @@ class CommandResult(Frozen):
     """How a command ended.
 
     `exit_code` is None when it was stopped (timed out, cancelled, too much disk or memory), and 128 + n when
-    signal n ended it. `output` is stdout and stderr as they came, cut in the middle when `truncated`, and
-    `output_bytes` how much there was. `duration_s` and `cpu_s` are in seconds, the second one of all its
-    processes that have been waited for. `memory_mb` (MiB) is the largest resident size of one of them.
-    `disk_mb` (MiB) and `disk_files` are what the workspace took when it was last measured (0: it was not).
-    `disk_full` and `memory_full` say that it was stopped because it took more than it may.
+    signal n ended it. `output` is stdout and stderr together, cut in the middle when `truncated`, and
+    `output_bytes` is the size before cutting. `duration_s` and `cpu_s` are in seconds; `cpu_s` counts all
+    processes of the command that were waited for. `memory_mb` (MiB) is the largest resident size of one of
+    them. `disk_mb` (MiB) and `disk_files` are the size of the workspace at its last measurement (0: it was
+    not measured). `disk_full` and `memory_full` say that the command was stopped because it exceeded a limit.
     """
 
     exit_code: int | None
@@ -60,7 +60,7 @@ class Capture:
 
     @property
     def total(self) -> int:
-        """How many bytes there were."""
+        """The number of bytes that were added, kept or not."""
         return len(self._head) + len(self._tail) + self.lost
 
     def add(self, data: bytes) -> None:
@@ -73,7 +73,7 @@ class Capture:
             self.lost += excess
 
     def text(self) -> str:
-        """What was kept, as UTF-8 with replacement; a line in the middle says how much is missing."""
+        """Return the kept bytes as UTF-8 with replacement; a line in the middle says how many are missing."""
         if not self.lost:
             return (self._head + self._tail).decode(errors="replace")
         note = f"\n[… {self.lost:,} bytes cut from the middle …]\n"
@@ -82,18 +82,20 @@ class Capture:
 
 @cache
 def _adopt_orphans() -> None:
-    """Become the parent of orphaned descendants (PR_SET_CHILD_SUBREAPER, prctl(2)), to learn what they
-    used."""
+    """Become the parent of orphaned descendants, so that `_reap` can read what they used.
+
+    PR_SET_CHILD_SUBREAPER, prctl(2).
+    """
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
 class Running:
-    """A started command, as a context manager: on leaving, its whole process group is dead.
+    """A started command, as a context manager that kills its whole process group when the block ends.
 
-    `init` and `init_pid` may be set to a pidfd and the number of the first process of a pid namespace the
-    command lives in: the kernel ends everything in that namespace with it. The pidfd is closed at the end.
-    What the command makes has the usual permissions, whatever the umask of this process is. Raises `OSError`
-    when `argv` cannot be started.
+    If the command runs in a pid namespace, set `init` to a pidfd and `init_pid` to the number of the
+    namespace's first process: when that process is killed, the kernel ends all others in the namespace. The
+    pidfd is closed at the end. The command runs with umask 022, whatever the umask of this process is.
+    Raises `OSError` when `argv` cannot be started.
     """
 
     def __init__(
@@ -103,7 +105,7 @@ class Running:
         self.init: int | None = None
         self.init_pid = 0
         _adopt_orphans()
-        # `--die-with-parent` follows the thread that started the process: it is the caller's, which waits.
+        # `--die-with-parent` ends bwrap with the thread that started it, so this must be the waiting thread.
         self._process = subprocess.Popen(
             argv,
             cwd=cwd,
@@ -130,7 +132,11 @@ class Running:
         disk: DiskWatch | None = None,
         memory: MemoryWatch | None = None,
     ) -> CommandResult:
-        """Wait for the end, at most `wall_s` seconds since the start, and end what is left of it."""
+        """Wait until the command ends, then kill its remaining processes and return the result.
+
+        The command is stopped `wall_s` seconds after its start, when `cancel` is set, or when `disk` or
+        `memory` exceeds its limit. Output is added to `capture`.
+        """
         watches: dict[str, Watch] = {}
         if disk is not None:
             watches["disk full"] = disk
@@ -160,16 +166,16 @@ class Running:
         )
 
     def _reap(self) -> tuple[int, float, float]:
-        """Wait for what was started: the exit code, and the processor seconds and MiB it used."""
+        """Collect the ended processes; returns the exit code, the processor seconds and the memory in MiB."""
         _, status, own = os.wait4(self._process.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
         used = [own]
         if self.init is not None:
-            # The launcher leaves without waiting for it, so it has become our child.
+            # The launcher ends without waiting for this process, so it has become our child.
             with contextlib.suppress(ChildProcessError):
                 used.append(os.wait4(self.init_pid, 0)[2])
         seconds = sum(usage.ru_utime + usage.ru_stime for usage in used)
-        # A process begins with the size of its parent: that of a launcher we started is ours.
+        # A process starts with the size of its parent, so the launcher's memory would be this process's own.
         return self._process.returncode, seconds, used[-1].ru_maxrss / 1024
 
     def _watch(
@@ -179,7 +185,7 @@ class Running:
         cancel: threading.Event | None,
         watches: Mapping[str, Watch],
     ) -> str:
-        """Wait until something ends it; returns what, in words."""
+        """Wait until the command ends or must be stopped; returns the reason in words."""
         poll = select.poll()
         poll.register(self._exit, select.POLLIN)
         poll.register(self._stdout, select.POLLIN)
@@ -199,7 +205,7 @@ class Running:
                 return "timed out"
 
     def _read(self, capture: Capture) -> bool:
-        """Take what is there; False at the end of the stream."""
+        """Read the available output; returns False at the end of the stream."""
         try:
             data = os.read(self._stdout.fileno(), _CHUNK)
         except BlockingIOError:
@@ -208,8 +214,7 @@ class Running:
         return bool(data)
 
     def _drain(self, capture: Capture, deadline: float) -> None:
-        """Take what is left in the pipe; a process that escaped the group may hold it open, so not for
-        long."""
+        """Read the rest of the output until `deadline`; a process outside the group may keep it open."""
         poll = select.poll()
         poll.register(self._stdout, select.POLLIN)
         while (left := deadline - time.monotonic()) > 0:
@@ -220,11 +225,11 @@ class Running:
         if self.init is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.init, signal.SIGKILL)
-        if self._process.returncode is None:  # not reaped, so the number is still its own
+        if self._process.returncode is None:  # not reaped, so no other process has its number
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         if self.init is not None:
-            # Readable once the namespace is empty: nothing writes to the workspace after that.
+            # The pidfd becomes readable when the namespace is empty, so nothing writes to the workspace then.
             poll = select.poll()
             poll.register(self.init, select.POLLIN)
             poll.poll(10_000)

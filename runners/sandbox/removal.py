@@ -1,4 +1,4 @@
-"""Removing folders that strangers filled, and may still be changing."""
+"""Remove folders that untrusted code has filled and may still be changing."""
 
 import errno
 import os
@@ -9,16 +9,15 @@ from pathlib import Path
 
 from runners.sandbox.beneath import FOLDER, READABLE_FOLDER, set_mode
 
-# How often a folder is emptied again that somebody fills meanwhile.
+# How often to empty a folder again when untrusted code adds files to it meanwhile.
 _ATTEMPTS = 100
 
 
 def remove_tree(root: Path) -> None:
-    """Remove `root` with everything in it, however deep it is and whatever its permissions say; none there
-    is fine.
+    """Remove `root` and everything in it, at any depth and with any permissions, if it exists.
 
-    Links are removed and not followed, also when somebody swaps a folder for one meanwhile. Raises `OSError`
-    for what cannot be removed, for one because it belongs to somebody else.
+    Links are removed and not followed, also when a folder is replaced with a link meanwhile. Raises `OSError`
+    when something cannot be removed, for example because it belongs to another account.
     """
     try:
         parent = os.open(root.parent, FOLDER)
@@ -31,7 +30,7 @@ def remove_tree(root: Path) -> None:
 
 
 def remove_at(folder: int, name: str) -> None:
-    """Remove what is called `name` in the open folder `folder`, as `remove_tree` does."""
+    """Remove the entry `name` of the open folder `folder`, as `remove_tree` does."""
     for attempt in range(_ATTEMPTS):
         try:
             if not _remove_file(folder, name):
@@ -40,7 +39,7 @@ def remove_at(folder: int, name: str) -> None:
         except FileNotFoundError:
             return
         except OSError as error:
-            # Somebody has put something into it, or something else in its place, since it was looked at.
+            # Since it was read, untrusted code has added something to the folder or replaced it.
             again = error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
             if not again or attempt == _ATTEMPTS - 1:
                 raise
@@ -49,7 +48,7 @@ def remove_at(folder: int, name: str) -> None:
 
 
 def _remove_file(folder: int, name: str) -> bool:
-    """Remove a file or link; False if it is a folder. Raises `OSError`."""
+    """Remove a file or link; returns False, and removes nothing, if it is a folder. Raises `OSError`."""
     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         return False
     os.unlink(name, dir_fd=folder)
@@ -57,10 +56,10 @@ def _remove_file(folder: int, name: str) -> bool:
 
 
 def _empty(folder: int, name: str) -> None:
-    """Remove all that is in the folder `name`.
+    """Remove everything in the folder `name`.
 
-    Folders within it are first moved up into it, so that no path gets long, nothing recurses, and two
-    descriptors are enough for a tree of any depth.
+    Inner folders are first moved up into it. So no path gets long, nothing recurses, and two descriptors are
+    enough for a tree of any depth.
     """
     top = _open_for_removal(folder, name)
     try:
@@ -79,17 +78,19 @@ def _empty(folder: int, name: str) -> None:
 
 
 def _open_for_removal(folder: int, name: str) -> int:
-    """Open the folder `name`, which is given the rights for that.
+    """Give the owner all permissions on the folder `name` and open it.
 
-    Raises `OSError`, for one if it is a link.
+    Raises `OSError`, for example when it is a link.
     """
     set_mode(folder, name, 0o700)
     return os.open(name, READABLE_FOLDER | os.O_NOFOLLOW, dir_fd=folder)
 
 
 def _emptied(fd: int, top: int, names: Iterator[str]) -> list[str]:
-    """Remove the files of the folder `fd` and move its folders to the next of `names` in `top`; returns
-    those."""
+    """Remove the files of the folder `fd` and move its folders into `top`; returns their names there.
+
+    `names` yields the new names.
+    """
     with os.scandir(fd) as found:
         entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
     moved = []
@@ -100,7 +101,7 @@ def _emptied(fd: int, top: int, names: Iterator[str]) -> list[str]:
         place = next(names)
         while _exists(top, place):
             place = next(names)
-        # Its own rights must allow that its `..` changes.
+        # Moving a folder changes its `..`, for which its own permissions must allow writing.
         os.close(_open_for_removal(fd, name))
         os.rename(name, place, src_dir_fd=fd, dst_dir_fd=top)
         moved.append(place)

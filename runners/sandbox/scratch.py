@@ -1,6 +1,6 @@
-"""The state folder of a worker: for its eyes only.
+"""The state folder of a worker, which only the worker's account may enter.
 
-Temporary files lie below it, where the next start removes them.
+Temporary files lie below it; the next start removes those of dead processes.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from gherkin.errors import ScenaristError
 from runners.sandbox.mounts import shown_places
 
-# What only a state folder holds: one that was made by an earlier version is open to others.
+# Names that mark a folder as a state folder. Those made by an earlier version are open to other accounts.
 _OURS = ("scenarist.db", "mirrors", "work", "up.lock")
 
 
@@ -26,9 +26,9 @@ class StateFolderShown(ScenaristError):
 def make_state_folder(folder: Path) -> Path:
     """Make the state folder, which only this account may enter; returns its absolute path.
 
-    A state folder that is there already and open to others is closed to them. Raises `StateFolderShown` for a
-    folder in a place that sandboxes show, such as the virtual environment: the database and other runs' work
-    lie in it.
+    An existing state folder that other accounts can enter is closed to them. Raises `StateFolderShown` when
+    sandboxes would show the folder, for example in the virtual environment: it holds the database and the
+    work of all runs.
     """
     place = folder.resolve()
     shown = next((each for each in shown_places() if place.is_relative_to(each)), None)
@@ -47,9 +47,9 @@ def make_state_folder(folder: Path) -> Path:
 
 
 def use_private_tmp(state_dir: Path) -> Path:
-    """Make a folder of this process the place for temporary files; those of dead processes are removed.
+    """Make and return a folder for this process's temporary files, and remove the folders of dead processes.
 
-    Child processes inherit it through ``TMPDIR``. Returns the folder. Raises `StateFolderShown`.
+    Child processes use the same folder through ``TMPDIR``. Raises `StateFolderShown`.
     """
     home = make_state_folder(state_dir) / "tmp"
     for folder in home.glob("*"):

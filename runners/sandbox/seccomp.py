@@ -1,7 +1,8 @@
-"""A filter of system calls for sandboxed commands: what neither tests nor builds need, and attacks do.
+"""A filter that refuses system calls which attacks need and which tests and builds do not.
 
-A program for the kernel's classic BPF machine, https://docs.kernel.org/userspace-api/seccomp_filter.html;
-numbers from the kernel's ``unistd.h`` of each architecture.
+It is a program for the kernel's classic BPF machine,
+https://docs.kernel.org/userspace-api/seccomp_filter.html. The numbers are from the kernel's ``unistd.h`` of
+each architecture.
 """
 
 import platform
@@ -72,12 +73,12 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
 _CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
 # Namespaces of every kind (clone(2)), but not the flags of threads.
 _NEW_NAMESPACES = 0x7E02_0000
-# Families that stay in this network namespace. A virtual machine's AF_VSOCK, for one, leads to its host.
+# Address families that stay in this network namespace. AF_VSOCK, for example, would reach the VM's host.
 _FAMILIES = (1, 2, 10, 16)
-# Put characters into the terminal's input: TIOCSTI and TIOCLINUX.
+# Requests that put characters into the terminal's input: TIOCSTI and TIOCLINUX.
 _TYPING = (0x5412, 0x541C)
 
-# Calls that set a file's permissions: numbers on x86_64 and aarch64, and which argument holds them.
+# Calls that set a file's permissions: numbers on x86_64 and aarch64, index of the permissions' argument.
 _PERMISSIONS: dict[str, tuple[tuple[int | None, int | None], int]] = {
     "chmod": ((90, None), 1),
     "fchmod": ((91, 52), 1),
@@ -87,16 +88,16 @@ _PERMISSIONS: dict[str, tuple[tuple[int | None, int | None], int]] = {
     "mknod": ((133, None), 1),
     "mknodat": ((259, 33), 2),
 }
-# The same for those whose argument before it says whether a file may be made.
+# The same for calls whose previous argument says whether they may create a file.
 _OPENING: dict[str, tuple[tuple[int | None, int | None], int]] = {
     "open": ((2, None), 2),
     "openat": ((257, 56), 3),
 }
-# Its flags and permissions lie in memory, too; programs then fall back to openat.
+# A filter cannot read the flags and permissions of openat2 in memory; programs then fall back to openat.
 _OPENAT2 = (437, 437)
 _SHMGET = (29, 194)
 _SET_USER_ID = 0o4000
-_MAKING = 0x40 | 0x40_0000  # O_CREAT, and the part of O_TMPFILE that is its own
+_MAKING = 0x40 | 0x40_0000  # O_CREAT, and the bit of O_TMPFILE that is not O_DIRECTORY
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO = 0x7FFF_0000, 0x0005_0000
@@ -114,32 +115,32 @@ def _refuse(error: int) -> bytes:
 
 
 def _when(code: int, value: int, error: int) -> bytes:
-    """End with `error` when what was loaded compares so with `value`, else go on."""
+    """Refuse the call with `error` if the loaded number compares with `value` as `code` says, else go on."""
     return _step(code, value, 0, 1) + _refuse(error)
 
 
 def _block(number: int, body: bytes) -> bytes:
-    """`body`, run for the call `number` alone; it must end in a return."""
+    """Return steps that run `body` only for the call `number`. `body` must end in a return."""
     return _step(_EQUAL, number, 0, len(body) // 8) + body
 
 
 def _argument(number: int) -> bytes:
-    """Load the lower half of an argument, counted from 0."""
+    """Load the lower half of the argument `number`, counted from 0."""
     return _step(_LOAD, _FIRST_ARGUMENT + 8 * number)
 
 
 @cache
 def program(machine: str = platform.machine(), *, shared_bytes: int = 1 << 20) -> bytes | None:
-    """The filter for this kind of machine (as `uname -m` names it), None where none is known.
+    """Return the filter for a kind of machine (as `uname -m` names it), None if there is none for it.
 
-    `shared_bytes` is the size of the largest System V shared memory segment. A segment that nobody has mapped
-    belongs to no process, so no other limit finds it; there may be 4,096 of them (SHMMNI, shmget(2)).
+    `shared_bytes` limits the size of a System V shared memory segment. A segment that is not mapped belongs
+    to no process, so no other limit counts it; there may be 4,096 of them (SHMMNI, shmget(2)).
     """
     if machine not in _ARCHITECTURES:
         return None
     column, architecture = _ARCHITECTURES[machine]
     allow = _step(_RETURN, _ALLOW)
-    # Calls of another kind of program (32-bit ones) have other numbers: none of them is let through.
+    # Programs for another architecture (32-bit ones) use other numbers: all of their calls are refused.
     steps = [
         _step(_LOAD, _ARCHITECTURE),
         _step(_EQUAL, architecture, 1, 0),
@@ -147,10 +148,10 @@ def program(machine: str = platform.machine(), *, shared_bytes: int = 1 << 20) -
         _step(_LOAD, _NUMBER),
     ]
     if column == _X86_64:
-        steps.append(_when(_AT_LEAST, 0x4000_0000, _ENOSYS))  # the x32 kind
+        steps.append(_when(_AT_LEAST, 0x4000_0000, _ENOSYS))  # calls of the x32 ABI
     numbers = [numbers[column] for numbers in _REFUSED.values()]
     steps += [_when(_EQUAL, number, _EPERM) for number in numbers if number is not None]
-    # Its flags lie in memory, which a filter cannot read; programs then fall back to clone.
+    # A filter cannot read the flags of clone3, which lie in memory; programs then fall back to clone.
     steps.append(_when(_EQUAL, _CLONE3[column], _ENOSYS))
     steps.append(
         _block(

@@ -1,4 +1,4 @@
-"""What a command uses, measured while it runs: the size of its folders, and its memory."""
+"""Measure the size of a command's folders and its memory while it runs."""
 
 import contextlib
 import os
@@ -10,20 +10,19 @@ from pathlib import Path
 from runners.sandbox.beneath import opened_folder
 
 _FIRST_S = 0.25
-# Measuring a large tree takes long, so the next time is put off: at most a twentieth of the time is spent on
-# it.
+# Measuring a large tree takes long. The next measurement waits so that at most 1/20 of the time is used.
 _SHARE = 20
-# The longest a single step takes: whoever waits for a command also has to see that its time is up.
+# The longest time of a single step: between steps, `Running` checks the command's time limit.
 _STEP_S = 0.02
 _ENTRIES_A_STEP = 500
 _PRIVATE = ("tmp", "home/agent", "dev/shm")
 
 
 class Watch:
-    """Measures something again and again, in short steps, and compares it with a limit.
+    """Repeats a measurement, in short steps, and compares it with a limit.
 
-    A command that ends before the first measurement is not measured: the next command's measurement finds
-    what it left.
+    A command that ends before the first measurement is not measured. The next command's measurement counts
+    the files that it left.
     """
 
     def __init__(self) -> None:
@@ -33,7 +32,7 @@ class Watch:
         self._took = 0.0
 
     def exceeded(self) -> bool:
-        """Go on measuring for at most about 20 ms; whether the limit is exceeded as far as is known."""
+        """Continue measuring for at most about 20 ms; returns whether the limit is known to be exceeded."""
         began = time.monotonic()
         if self._steps is None:
             if began < self._next:
@@ -52,15 +51,15 @@ class Watch:
         return over
 
     def _measure(self) -> Iterator[bool]:
-        """One measurement; each step says whether the limit is exceeded already."""
+        """Measure once; each step yields whether the limit is exceeded already."""
         raise NotImplementedError
 
 
 class DiskWatch(Watch):
-    """The size of `folders` (taken together) and the number of files and folders in them.
+    """Measures the size of `folders` together and the number of files and folders in them.
 
-    `limit_mb` is in MiB. A sparse file counts with the size it shows. With `root_pid`, the number of the
-    first process of a sandbox, the files in the sandbox's private folders count as well.
+    `limit_mb` is in MiB. A sparse file counts with its apparent size. If `root_pid` is set to the number of
+    a sandbox's first process, the files in the sandbox's private folders count as well.
     """
 
     def __init__(self, folders: Iterable[Path], limit_mb: float, limit_files: int) -> None:
@@ -76,7 +75,7 @@ class DiskWatch(Watch):
         for folder in self._folders:
             for more_bytes, more_files in sizes(folder):
                 size, files = size + more_bytes, files + more_files
-                # A measurement under way says more than the last one only where it has found more.
+                # An unfinished measurement replaces the last result only where it has found more already.
                 self.used_mb, self.files = max(self.used_mb, size / (1 << 20)), max(self.files, files)
                 yield self._over(size, files)
         self.used_mb, self.files = size / (1 << 20), files
@@ -107,7 +106,7 @@ def _devices_of_host() -> set[int]:
 
 
 def sizes(folder: Path) -> Iterator[tuple[int, int]]:
-    """Bytes and number of files and folders below `folder`, a part at a time; links are not followed."""
+    """Yield the bytes and the number of files and folders in parts of `folder`; links are not followed."""
     pending = ["."]
     while pending:
         path = pending.pop()
@@ -116,7 +115,7 @@ def sizes(folder: Path) -> Iterator[tuple[int, int]]:
         with contextlib.suppress(OSError), opened_folder(folder, path) as fd, os.scandir(fd) as entries:
             for entry in entries:
                 files += 1
-                with contextlib.suppress(OSError):  # it is gone by now
+                with contextlib.suppress(OSError):  # it was removed meanwhile
                     size += _size(entry.stat(follow_symlinks=False))
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(prefix + entry.name)
@@ -132,7 +131,7 @@ def _size(status: os.stat_result) -> int:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes that the files below `folder` take, a sparse file with the size it shows.
+    """Return the bytes that the files below `folder` take; a sparse file counts with its apparent size.
 
     Links are not followed.
     """
@@ -140,9 +139,9 @@ def size_of(folder: Path) -> int:
 
 
 class MemoryWatch(Watch):
-    """The memory of all processes of a sandbox together, where no control group bounds it.
+    """Measures the memory of all processes of a sandbox together, where no control group limits it.
 
-    Private memory, shared memory (each page counted once: the kernel's proportional set size) and the files
+    It counts private memory, shared memory (each page once: the kernel's proportional set size) and the files
     of memfd_create(2), mapped or not. `limit_mb` is in MiB. Nothing is measured before `root_pid` is set.
     """
 
@@ -161,7 +160,7 @@ class MemoryWatch(Watch):
 
 
 def _processes(root: int) -> Iterator[int]:
-    """The process `root` and all that descend from it."""
+    """Yield the numbers of the process `root` and of all its descendants."""
     pending = [root]
     while pending:
         pid = pending.pop()
@@ -172,7 +171,7 @@ def _processes(root: int) -> Iterator[int]:
 
 
 def _memory_of(pid: int) -> tuple[int, int]:
-    """Bytes of private and of shared memory of a process (proc(5), `smaps_rollup`)."""
+    """Return the bytes of private and of shared memory of a process (proc(5), `smaps_rollup`)."""
     found = {"Pss_Anon": 0, "Pss_Shmem": 0}
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
@@ -183,7 +182,7 @@ def _memory_of(pid: int) -> tuple[int, int]:
 
 
 def _memory_files(pid: int) -> dict[tuple[int, int], int]:
-    """(device, inode) -> bytes of the files in memory that a process holds open."""
+    """Return the files in memory that a process has open: (device, inode) -> bytes."""
     found = {}
     with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
         for entry in entries:
