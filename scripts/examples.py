@@ -18,6 +18,7 @@ from bot.log.events import (
     PhaseFinished,
     PhaseStarted,
     RunEnded,
+    WorkLeft,
     event_adapter,
 )
 from bot.log.state import RunState, fold
@@ -25,19 +26,12 @@ from bot.report.proof import Surroundings
 from bot.report.reporter import Reporter
 from gherkin.feature.model import from_draft, render
 from runners.contract.events import ModelReplied, SpecWritten, ToolCalled, VerdictReached
+from runners.verify.findings import Findings
 from runners.verify.verdict import Problem, Verdict
 
 RECORDING = Path(bot.demo.__file__).parent / "recording.jsonl"
 _RUN = "01J00000000000000000000000"
 _REPORTER = Reporter("https://scenarist.example")
-_PATCH = "\n".join(
-    [
-        "diff --git a/shop/checkout.py b/shop/checkout.py",
-        "new file mode 100644",
-        "--- /dev/null",
-        "+++ b/shop/checkout.py",
-    ]
-)
 
 
 def examples() -> dict[str, str]:
@@ -55,6 +49,7 @@ def examples() -> dict[str, str]:
         [*verified[:-1], *_as_entries(verified[:-1], [VerdictReached(verdict=_red(green))])],
         "gave_up",
         "The verification failed 3 times.",
+        left=[WorkLeft(commit=green.head_sha, pull=2, url="https://forge.example/demo/bookshop/2")],
     )
     failed = _ended(
         _until(log, PhaseStarted),
@@ -71,9 +66,7 @@ def examples() -> dict[str, str]:
         "opened": fold(log),
     }
     texts = {
-        f"status-{name}.md": _REPORTER.status_text(
-            _RUN, state, feature if state.spec else "", _PATCH if name == "gave-up" else ""
-        )
+        f"status-{name}.md": _REPORTER.status_text(_RUN, state, feature if state.spec else "")
         for name, state in states.items()
     }
     for name in ("approval", "answer"):
@@ -82,7 +75,8 @@ def examples() -> dict[str, str]:
     around = Surroundings(drift="", others=[("Makefile", "")], log=())
     title, body = _REPORTER.pull_text(_RUN, fold(log), feature, around)
     summary, check = _REPORTER.check_text(_RUN, green)
-    texts |= {"pull-request.md": body, "check.md": check}
+    _, draft = _REPORTER.unfinished_text(_RUN, states["gave-up"], green.head_sha)
+    texts |= {"pull-request.md": body, "pull-request-not-proven.md": draft, "check.md": check}
     return {"README.md": _index(title, summary), **texts}
 
 
@@ -111,27 +105,36 @@ def _paused(log: Sequence[Entry]) -> list[Entry]:
     return _as_entries(log, [finished, Controlled(control="pause", by="")])
 
 
-def _ended(log: Sequence[Entry], outcome: str, reason: str, code: str = "") -> list[Entry]:
-    """A log that ends in the phase it is in, with `outcome`."""
+def _ended(
+    log: Sequence[Entry], outcome: str, reason: str, code: str = "", left: Sequence[Event] = ()
+) -> list[Entry]:
+    """A log that ends in the phase it is in, with `outcome` and the work that is `left`."""
     state: RunState = fold(log)
     phase = "verify" if state.verdict else state.phase
     finished = {"type": "PhaseFinished", "phase": phase, "outcome": outcome, "reason": reason, "code": code}
     return [
         *log,
         *_as_entries(
-            log, [event_adapter.validate_python(finished), RunEnded.model_validate({"status": outcome})]
+            log,
+            [
+                event_adapter.validate_python(finished),
+                *left,
+                RunEnded.model_validate({"status": outcome}),
+            ],
         ),
     ]
 
 
 def _red(verdict: Verdict) -> Verdict:
     """The verdict as it would be if one scenario failed."""
-    first, *others = verdict.scenarios
+    first, *others = (each.model_copy(update={"findings": Findings()}) for each in verdict.scenarios)
     failed = first.model_copy(
         update={"head": "failed", "head_message": "AssertionError: delivery costs 0.00"}
     )
     problem = Problem(code="scenario-not-green", message=f"“{first.name}” does not pass with the change.")
-    return verdict.model_copy(update={"scenarios": (failed, *others), "problems": (problem,), "bite": None})
+    return verdict.model_copy(
+        update={"scenarios": (failed, *others), "problems": (problem,), "bite": None, "held_out": ()}
+    )
 
 
 def _index(title: str, check: str) -> str:
@@ -146,7 +149,7 @@ These are the texts of the run that `make demo` shows, as they are sent to a for
 | [status comment](status-working.md) | the model writes the code |
 | [status comment](status-approval.md), [question](question-approval.md) | the scenarios wait for an approval |
 | [status comment](status-answer.md), [question](question-answer.md) | the model asks something |
-| [status comment](status-gave-up.md) | the change never passed the verification |
+| [status comment](status-gave-up.md), [draft](pull-request-not-proven.md) | the change never passed the verification |
 | [status comment](status-failed.md) | a phase failed |
 | [status comment](status-opened.md), [pull request](pull-request.md), [check](check.md) | the change is proven |
 

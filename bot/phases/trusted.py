@@ -36,8 +36,10 @@ from runners.git.command import (
     conflicts,
     git,
     is_ancestor,
+    list_files,
     newest_subjects,
     push,
+    read_blob,
     remote_heads,
 )
 from runners.git.modules import fetch_modules
@@ -244,13 +246,14 @@ class Trusted:
         access = forge.git_access(repo, write=False)
         mirror = self.workspaces.mirror(forge.kind, repo.full_name)
         tip = mirror.fetch(access.url, access.header, [target])[target]
-        mirror.unbundle(bundle, work_ref(run_id))
+        work = mirror.unbundle(bundle, work_ref(run_id))
         features = prepared.settings.features_folder
         return Surroundings(
             drift=_drift(mirror, prepared.base, target, tip, verdict.head_sha),
             others=unexpected_files(mirror.path, verdict.base_sha, verdict.head_sha, features),
             log=newest_subjects(mirror.path, prepared.base),
             rivals=_rivals(forge, repo, prepared.branch, order),
+            steps=_steps_beside(mirror, work) if verdict.shadow else (),
         )
 
     def _of(self, state: RunState) -> tuple[RunRequested, Repo, Forge]:
@@ -365,6 +368,18 @@ def _drift(mirror: Mirror, base: str, target: str, tip: str, head: str) -> str:
     shown = ", ".join(code(path) for path in files[:10])
     more = f" and {len(files) - 10} more" if len(files) > 10 else ""
     return f"{text}. **They conflict in {shown}{more}**: ask for a revision, or merge by hand."
+
+
+def _steps_beside(mirror: Mirror, work: str) -> list[tuple[str, str]]:
+    """(path, source) of the step definitions that lie beside a change: they are nowhere in its diff."""
+    paths = [path for path in list_files(mirror.path, work, SHADOW) if path.endswith(".py")]
+    return [
+        (
+            path.removeprefix(f"{SHADOW}/"),
+            (read_blob(mirror.path, work, path) or b"").decode(errors="replace"),
+        )
+        for path in paths
+    ]
 
 
 def _rivals(forge: Forge, repo: Repo, branch: str, order: WorkOrder) -> list[int]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bot.log.state import RunState
 from bot.report.escape import code, inline, sentence
+from runners.verify.findings import Bite
 from runners.verify.verdict import Counts, Outcome, ScenarioProof, Verdict
 
 MARKS: dict[Outcome, str] = {
@@ -15,6 +16,15 @@ MARKS: dict[Outcome, str] = {
     "skipped": "⚪ skipped",
     "undefined": "⚪ undefined step",
     "missing": "⚪ missing",
+}
+# The same in one word.
+_COLOURS: dict[Outcome, str] = {
+    "passed": "green",
+    "failed": "red",
+    "error": "red",
+    "skipped": "skipped",
+    "undefined": "undefined",
+    "missing": "missing",
 }
 _SHOWN = 10  # paths in one sentence
 
@@ -36,13 +46,14 @@ class Surroundings:
     `drift` (Markdown) is how far the target branch has moved on, `others` are changed files that are neither
     source, tests nor documentation, with what is special about them, and `log` the subjects of the newest
     commits below the change. `rivals` are the numbers of other open pull requests that runs made for the same
-    issue.
+    issue. `steps` are (path, source) of the step definitions that lie beside the change.
     """
 
     drift: str = ""
     others: Sequence[tuple[str, str]] = ()
     log: Sequence[str] = ()
     rivals: Sequence[int] = ()
+    steps: Sequence[tuple[str, str]] = ()
 
 
 class Row(NamedTuple):
@@ -57,7 +68,12 @@ class Row(NamedTuple):
 def proof_rows(verdict: Verdict, width: int) -> list[Row]:
     """Scenarios, then tests of the change, then whole suites."""
     rows = [
-        Row("scenario", _scenario(proof, width), MARKS[proof.base], MARKS[proof.head] + _remark(proof))
+        Row(
+            "scenario",
+            inline(proof.name, width) + f"<br><sub>{_line(proof, verdict.bite)}</sub>",
+            MARKS[proof.base],
+            MARKS[proof.head] + _remark(proof),
+        )
         for proof in verdict.scenarios
     ]
     rows += [_test_row(proof, width) for proof in verdict.tests]
@@ -68,9 +84,11 @@ def proof_rows(verdict: Verdict, width: int) -> list[Row]:
     return rows
 
 
-def _scenario(proof: ScenarioProof, width: int) -> str:
-    line = proof.findings.line
-    return inline(proof.name, width) + (f"<br><sub>{line}</sub>" if line else "")
+def _line(proof: ScenarioProof, bite: Bite | None) -> str:
+    """All that is known of a scenario in one line."""
+    parts = [f"{_COLOURS[proof.base]} → {_COLOURS[proof.head]}", proof.findings.line]
+    parts.append(f"mutants {bite.killed}/{bite.tried}" if bite is not None and bite.tried else "")
+    return " · ".join(filter(None, parts))
 
 
 def experiments_text(verdict: Verdict) -> str:
@@ -78,10 +96,19 @@ def experiments_text(verdict: Verdict) -> str:
     if not any(proof.findings.line for proof in verdict.scenarios):
         return ""
     return (
-        "Below a scenario: how many changes of its expected values it noticed (flips), how many breaks of "
-        "the new code "
-        "(sabotage), and how many further examples, which the model had not seen, passed (held-out)."
+        "Below a scenario: its result on the old and the new code, how many changes of its expected values "
+        "it noticed (flips), how many breaks of the new code (sabotage), and how many further examples, "
+        "which the model had not seen, passed (held-out). The mutants are those of the whole change."
     )
+
+
+def untried_text(verdict: Verdict, detail: Detail) -> list[str]:
+    """What no experiment could be made on, and why: a sentence each, with the scenario in front."""
+    return [
+        f"{inline(proof.name, detail.width)}: {sentence(each, 2 * detail.width)}"
+        for proof in verdict.scenarios
+        for each in proof.findings.untried
+    ]
 
 
 def _remark(proof: ScenarioProof) -> str:
@@ -186,6 +213,13 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
     if others:
         named = _listed(f"{code(path, detail.width)}{f' ({what})' if what else ''}" for path, what in others)
         found.append(f"**Files outside of source, tests and documentation were changed**: {named}.")
+    blank = [each.name for each in verdict.scenarios if each.findings.untried and not each.findings.line]
+    if blank:
+        named = _listed(inline(name, detail.width) for name in blank)
+        found.append(
+            f"**No experiment could be made on these scenarios**: {named}. Read their steps: nothing else "
+            "shows that they look at the outcome."
+        )
     if verdict.bite and verdict.bite.survivors:
         named = _listed(sentence(each, detail.width) for each in verdict.bite.survivors)
         found.append(f"**No scenario or test noticed these faults**: {named}.")

@@ -16,6 +16,7 @@ from bot.report.proof import (
     mutation_text,
     proof_rows,
     remark_place,
+    untried_text,
     warnings,
 )
 from bot.report.status import (
@@ -190,7 +191,9 @@ class Reporter:
                 "rows": proof_rows(verdict, detail.width),
                 "mutation": mutation_text(state, verdict),
                 "experiments": experiments_text(verdict),
+                "untried": untried_text(verdict, detail),
                 "held_out": verdict.held_out,
+                "beside": around.steps,
                 "warnings": warnings(state, verdict, around, detail),
                 "notes": state.baseline.notes[:_MAX_NOTES] if state.baseline is not None else (),
                 "setup": setup_text(state.baseline) if state.baseline is not None else "",

@@ -70,6 +70,8 @@ def test_scenarios_stay_beside_the_change_where_behave_is_not_in_use(bot: BotUnd
     pull = bot.forge.pull(Repo(full_name=name), state.published.pull)
     assert "not part of this change" in pull.body
     assert "Scenario: Doubling" in pull.body
+    assert "The step definitions, which are not part of this change (1)" in pull.body
+    assert "`steps/double_steps.py`" in pull.body and STEPS in pull.body
     assert "| new test | `test_double.py::test_double` | 🔴 failed | 🟢 passed |" in pull.body
     log = git("log", "--format=%B", f"main..{state.prepared.branch}", git_dir=bot.forge.path(name))
     assert "Specify" not in log

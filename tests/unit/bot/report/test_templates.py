@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bot.log.events import Event, RunRequested
+from bot.log.events import Event, RunRequested, WorkLeft
 from bot.log.state import RunState, fold
 from bot.report.escape import inline
 from bot.report.proof import Surroundings
@@ -193,7 +193,7 @@ def test_a_pull_request_opens_with_the_change_then_shows_the_proof_in_one_table(
     rows = [row for row in gfm.table_rows(text) if len(row) == 4]
     assert rows == [
         ["", "", "before", "after"],
-        ["scenario", "Free from 50 euros", "🔴 failed", "🟢 passed"],
+        ["scenario", "Free from 50 eurosred → green · mutants 4/5", "🔴 failed", "🟢 passed"],
         ["all tests", "pytest", "14 passed", "17 passed"],
     ]
     assert "\nCloses #12\n" in text and "noticed 4 of 5 small faults" in words
@@ -263,17 +263,53 @@ def test_the_experiments_on_a_scenario_stand_below_its_name() -> None:
     text = pull(scenarios=(logs.PROOF.model_copy(update={"findings": findings}),))
     assert [
         "scenario",
-        "Free from 50 eurosflips 3/3 · sabotage 1/2",
+        "Free from 50 eurosred → green · flips 3/3 · sabotage 1/2 · mutants 4/5",
         "🔴 failed",
         "🟢 passed",
     ] in gfm.table_rows(text)
     assert "breaks of the new code (sabotage)" in gfm.words(text) and "sabotage" not in pull()
 
 
+def test_what_could_not_be_tried_is_said_with_its_reason() -> None:
+    why = "“Then I pay <b>50</b> euros” has no value that could be changed."
+    tried = Findings(flips=Tally(good=1, tried=1), untried=(why,))
+    text = pull(scenarios=(logs.PROOF.model_copy(update={"findings": tried}),))
+    assert "What could not be tried (1)" in text
+    assert f"Free from 50 euros: {why}" in gfm.words(text)
+    assert "No experiment could be made" not in text
+    none = logs.PROOF.model_copy(update={"findings": Findings(untried=(why,))})
+    assert "No experiment could be made on these scenarios: Free from 50 euros." in gfm.words(
+        pull(scenarios=(none,))
+    )
+
+
+def test_step_definitions_beside_the_change_are_shown_folded() -> None:
+    source = "from behave import then\n\n\n@then('all is well')\ndef well(context):\n    assert shop.open\n"
+    around = Surroundings(steps=[("steps/shop_steps.py", source)])
+    text = pull(shadow=True, around=around)
+    assert "The step definitions, which are not part of this change (1)" in text
+    assert "steps/shop_steps.py" in gfm.codes(text) and source in text
+    assert "step definitions" not in pull(shadow=True)
+
+
+def test_a_draft_says_that_it_is_not_proven_and_what_is_missing() -> None:
+    state = state_of(
+        logs.ended(logs.STATES["sent back"], "verify", "gave_up", "The verification failed 3 times.")
+    )
+    title, text = REPORTER.unfinished_text(RUN, state, logs.HEAD)
+    assert title == "[not proven] Free delivery for large orders"
+    words = gfm.words(text)
+    assert "This change is not proven. Do not merge it as it is. Scenarist gave up" in words
+    assert gfm.items(text)[:1] == ["“Free from 50 euros” does not pass with the change."]
+    assert "For #12" in text and "Closes" not in text and "not verified" not in text
+    other = REPORTER.unfinished_text(RUN, state, "e" * 40)[1]
+    assert "was not verified" in gfm.words(other) and gfm.items(other) == []
+
+
 def test_a_check_shows_the_same_table_and_the_findings_as_a_list() -> None:
     title, text = REPORTER.check_text(RUN, logs.RED)
     assert title == "0 of 1 scenarios proven" and len(gfm.items(text)) == 2
-    assert ["scenario", "Free from 50 euros", "🔴 failed", "🔴 failed"] in gfm.table_rows(text)
+    assert ["scenario", "Free from 50 eurosred → red", "🔴 failed", "🔴 failed"] in gfm.table_rows(text)
 
 
 def full(text: str, number: int = 1) -> RunState:
@@ -324,16 +360,21 @@ def full(text: str, number: int = 1) -> RunState:
         logs.started("verify"),
     ]
     return state_of(logs.ended(events, "verify", "gave_up", "x")).model_copy(
-        update={"approved_by": text, "models": (text,)}
+        update={
+            "approved_by": text,
+            "models": (text,),
+            "left": WorkLeft(commit=logs.HEAD, reason=f"the verification refuses this in it: {text}"),
+        }
     )
 
 
 def texts(state: RunState, text: str) -> list[str]:
-    around = Surroundings(others=[(f"z{text}", "")])
+    around = Surroundings(others=[(f"z{text}", "")], steps=[(f"z{text}", text)])
     question = REPORTER.question(RUN, state.model_copy(update={"status": "needs_info"}))
     assert state.verdict is not None and question is not None
     return [
         REPORTER.status_text(RUN, state, text, text),
+        REPORTER.unfinished_text(RUN, state, logs.HEAD)[1],
         REPORTER.pull_text(RUN, state, text, around)[1],
         REPORTER.check_text(RUN, state.verdict)[1],
         question.text,
@@ -360,12 +401,14 @@ def test_no_stranger_changes_a_text_but_for_its_words(text: str) -> None:
 @given(EVIL)
 def test_what_a_model_says_of_its_change_and_why_a_run_ended_acts_on_nothing(text: str) -> None:
     state = full("x").model_copy(update={"reason": text, "committed": Committed(commit="c", summary=text)})
-    ours = {"<sub>", "</sub>"}
+    ours = {"<sub>", "</sub>", "<br>"}
     for shown in texts(state, "x"):
         rest = (
             shown.replace("https://bot.example", "")
             .replace("Closes #12", "")
             .replace("with #12", "")
+            .replace("For #12", "")
+            .replace("on #12", "")
             .replace("@x,", "")
         )
         found = [each for each in acts(rest) if each not in ours and each != "html_block"]
@@ -393,6 +436,6 @@ def test_hidden_text_is_quoted_and_attempts_are_counted() -> None:
     requested = state.requested.model_copy(update={"order": order})
     tried = {"to reach git's own folder": 2}
     assert "obey me" not in texts(state, "x")[0]
-    status, pull, *_ = texts(state.model_copy(update={"requested": requested, "attempts": tried}), "x")
+    status, _, pull, *_ = texts(state.model_copy(update={"requested": requested, "attempts": tried}), "x")
     assert "Hidden text in the issue" in status and "obey me" in status
     assert all("tried what it may not" in text and "(2×)" in text for text in (status, pull))
