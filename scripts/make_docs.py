@@ -21,7 +21,7 @@ import gherkin
 import runners
 from bot.config.repository import RepoConfig
 from bot.config.settings import Settings
-from bot.web.app import REFUSALS
+from bot.web.refusals import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
 from gherkin.lint.linter import RULES
 from runners.policy.protected import GROUPS

@@ -16,7 +16,7 @@ from bot.report.proof import proven_text
 from gherkin.errors import ScenaristError, all_errors
 from runners.contract.events import BaselineReached, BaseSuite
 
-_DOING: Mapping[Phase, str] = {
+DOING: Mapping[Phase, str] = {
     "prepare": "fetching the repository",
     "specify": "writing the scenarios",
     "baseline": "running the tests on the old code",
@@ -87,7 +87,7 @@ def headline(state: RunState) -> str:
         return "has queued this."
     round_ = f", round {state.spent.rounds + 1} of at most {_rounds(state)}" if state.spent.rounds else ""
     at = _at(state)
-    return f"is {_DOING[at.phase]}{round_}, since {clock(at.started)}."
+    return f"is {DOING[at.phase]}{round_}, since {clock(at.started)}."
 
 
 def next_text(state: RunState) -> str:

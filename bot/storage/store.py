@@ -400,10 +400,13 @@ class Store:
         with reading(self.engine) as db:
             return db.execute(sa.select(runs.c.seq).where(runs.c.id == run_id)).scalar() or 0
 
-    def entries(self, run_id: str, after: int = 0) -> list[Entry]:
-        """The run's log from the entry behind `after` on."""
+    def entries(self, run_id: str, after: int = 0, most: int | None = None) -> list[Entry]:
+        """The run's log from the entry behind `after` on: all of it, or `most` entries."""
         query = (
-            sa.select(events).where(events.c.run_id == run_id, events.c.seq > after).order_by(events.c.seq)
+            sa.select(events)
+            .where(events.c.run_id == run_id, events.c.seq > after)
+            .order_by(events.c.seq)
+            .limit(most)
         )
         with reading(self.engine) as db:
             rows = db.execute(query).all()

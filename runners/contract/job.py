@@ -24,6 +24,8 @@ BASE = "base.bundle"
 FEATURE = "feature"
 # The diff of work that was not published, for people.
 PATCH = "patch"
+# The diff of the work that is verified, for the run's page.
+DIFF = "diff"
 # Further examples of the scenarios, which the model that implements never sees.
 EXAMPLES = "examples"
 

@@ -16,9 +16,9 @@ from runners.contract.events import (
     ToolCalled,
     VerdictReached,
 )
-from runners.contract.job import CHECKPOINT, FEATURE, WORK, Job, PhaseResult, scenarios_folder
+from runners.contract.job import CHECKPOINT, DIFF, FEATURE, WORK, Job, PhaseResult, scenarios_folder
 from runners.contract.workorder import KIND_TRAILER, ORDER_TRAILER, REFS_TRAILER, RUN_TRAILER
-from runners.git.command import commit_on, git, newest_subjects, tree_entries
+from runners.git.command import PLAIN, commit_on, git, newest_subjects, tree_entries
 from runners.git.messages import commit_subject, message
 from runners.git.workspaces import SHADOW, Worktree, work_ref
 from runners.loop.agent import Agent, Ended
@@ -37,6 +37,7 @@ from runners.phases.threads import incomplete
 from runners.phases.toolkit import tools_of
 
 _MAX_ASKED = 10
+_MAX_DIFF = 500_000  # characters
 # Why work comes back from the verifier.
 _BACK = ("verdict", "review", "survivors")
 
@@ -79,13 +80,15 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             return PhaseResult("done")
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
-            return PhaseResult(outcome, ended.text, artifacts={WORK: _committed(job, tree, ended.text)[1]})
+            left_behind = _kept(job, tree, *_committed(job, tree, ended.text))
+            return PhaseResult(outcome, ended.text, artifacts=left_behind)
         if left := unresolved(tree, job.conflicts):
             return PhaseResult("gave_up", f"{left} The branch is as it was.")
         if job.order.failed_jobs and not tree.diff(job.spec.commit):
             return PhaseResult("gave_up", f"The model found nothing to correct. {ended.text}")
         commit_work = resolved if job.conflicts else _committed
         commit, bundle = commit_work(job, tree, ended.text)
+        kept_work = _kept(job, tree, commit, bundle)
         done = Committed(
             commit=commit,
             summary=ended.text,
@@ -93,7 +96,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             answers=ended.answers,
             declined=ended.declined,
         )
-    return PhaseResult("done", events=[done], artifacts={WORK: bundle})
+    return PhaseResult("done", events=[done], artifacts=kept_work)
 
 
 def _work(
@@ -210,6 +213,12 @@ def _checkpointing(
         services.log(events, artifacts)
 
     return log
+
+
+def _kept(job: Job, tree: Worktree, commit: str, bundle: bytes) -> dict[str, bytes]:
+    """The artifacts of committed work: the bundle, and its diff for people who look at the run."""
+    diff = git("diff", *PLAIN, "--no-color", job.base, commit, git_dir=tree.mirror.path)
+    return {WORK: bundle, DIFF: diff[:_MAX_DIFF].encode()}
 
 
 def _committed(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:

@@ -15,6 +15,9 @@ from bot.storage.store import open_store
 from bot.web.app import WebApp
 from bot.worker.celery_app import Bell, make_celery
 
+# Seconds that open requests get when the web app is told to stop.
+STOP_S = 3
+
 
 def serve(
     host: Host = "127.0.0.1",
@@ -32,6 +35,7 @@ def serve(
         receivers=receivers(settings),
         control_token=settings.control_token.get_secret_value(),
         max_body_bytes=settings.max_body_bytes,
+        label=settings.trigger_label,
     )
     server = uvicorn.Server(
         uvicorn.Config(
@@ -42,6 +46,8 @@ def serve(
             access_log=False,
             loop="uvloop",
             http="httptools",
+            # Pages that are followed keep their connections open.
+            timeout_graceful_shutdown=STOP_S,
         )
     )
     with contextlib.suppress(KeyboardInterrupt):

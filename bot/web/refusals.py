@@ -1,0 +1,42 @@
+"""How the web app refuses a request: a stable code, what happened, what to do."""
+
+import json
+
+# How a request can be refused, and what to do: codes of `docs/errors.md`.
+REFUSALS = {
+    "SCN-1200": (
+        "No webhook secret is configured for this forge.",
+        "Set SCENARIST_GITHUB_WEBHOOK_SECRET on the web app.",
+    ),
+    "SCN-1201": (
+        "The signature of a delivery does not match the webhook secret.",
+        "Give the forge and SCENARIST_GITHUB_WEBHOOK_SECRET the same secret.",
+    ),
+    "SCN-1202": (
+        "The payload of a delivery cannot be read.",
+        "Look at it in the forge's list of deliveries; report it if the forge sent it.",
+    ),
+    "SCN-1203": ("The body of a delivery is too large.", "Raise SCENARIST_MAX_BODY_BYTES."),
+    "SCN-1204": (
+        "A delivery lacks its event name or GUID.",
+        "Let the forge send it: its headers are X-GitHub-Event and X-GitHub-Delivery.",
+    ),
+    "SCN-1205": (
+        "A delivery could not be stored.",
+        "Look at the database, then redeliver it; GitHub is also asked for it again by itself.",
+    ),
+    "SCN-1206": ("Deliveries are POST requests.", "Enter this address as a webhook's URL."),
+    "SCN-1207": (
+        "A control of a run came without the operator's token.",
+        "Send the header `Authorization: Bearer` with the value of SCENARIST_CONTROL_TOKEN.",
+    ),
+    "SCN-1208": (
+        "The webhook sends forms and not JSON.",
+        "Set the webhook's content type to application/json.",
+    ),
+}
+
+
+def error_body(code: str, message: str = "") -> bytes:
+    message = message or " ".join(REFUSALS[code])
+    return json.dumps({"error": {"code": code, "message": message}}).encode()

@@ -1,0 +1,83 @@
+"""Templates -> HTML. Everything that is put into a template is escaped; strangers' text is never markup."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from bot.report.page.page import RunPage
+from bot.report.page.phases import took
+from bot.report.page.turns import Item
+
+# The parts of a run's page that are sent anew when they change, in their order. Each is the macro of
+# `sections.html.j2` that prints the element with this id.
+SECTIONS = ("now", "phases", "scenarios", "verdict", "diff", "facts", "spending")
+_CODE = re.compile(r"`([^`]+)`")
+
+
+@cache
+def static_files() -> dict[str, tuple[bytes, str]]:
+    """Name -> (content, short hash) of the files that pages load."""
+    found = {}
+    for each in files("bot.web").joinpath("static").iterdir():
+        content = each.read_bytes()
+        found[each.name] = (content, hashlib.sha256(content).hexdigest()[:12])
+    return found
+
+
+def static_url(name: str) -> str:
+    """The address of a static file; it changes when the file does, so that browsers may keep it."""
+    return f"/static/{name}?v={static_files()[name][1]}"
+
+
+def ticks(text: str) -> Markup:
+    """`text` escaped, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped one step before
+
+
+class Renderer:
+    """The templates of the pages."""
+
+    def __init__(self) -> None:
+        self._env = jinja2.Environment(
+            loader=jinja2.PackageLoader("bot.web", "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._env.filters.update(ticks=ticks, took=took)
+        self._env.globals.update(static=static_url)
+
+    def page(self, template: str, **values: Any) -> str:
+        """A whole page."""
+        return self._env.get_template(template).render(**values)
+
+    def sections(self, page: RunPage) -> dict[str, Markup]:
+        """Each of `SECTIONS` -> its HTML."""
+        macros = self._env.get_template("sections.html.j2").module
+        return {name: getattr(macros, name)(page) for name in SECTIONS}
+
+    def items(self, items: Iterable[Item], run_id: str) -> Markup:
+        """Entries of the conversation."""
+        return Markup("").join(self._parts().item(each, run_id) for each in items)
+
+    def output(self, item: Item) -> Markup:
+        """The output of an entry, alone."""
+        return Markup(self._parts().output(item.output)) if item.output else Markup("")  # noqa: S704
+
+    def _parts(self) -> Any:
+        return self._env.get_template("parts.html.j2").module
+
+
+def partial(target: str, swap: str, content: str) -> str:
+    """HTML that htmx puts into the element `target` (a selector) of a page in the way of `swap`.
+
+    https://htmx.org/docs/
+    """
+    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{content}</hx-partial>'
