@@ -1,9 +1,8 @@
-"""What a model tried that it may not: calls that were denied, and commands that reach out of the
-workspace."""
+"""Recognise what a model tried although it may not: denied calls, and commands that leave the workspace."""
 
 import re
 
-# What a refusal says, or a command holds -> what was tried, in words for a maintainer.
+# Pattern in a refusal's text -> what the model tried, in words for a maintainer.
 _DENIED = (
     (re.compile(r"outside the workspace"), "to reach paths outside of the workspace"),
     (re.compile(r"`\.git`"), "to reach git's own folder"),
@@ -28,10 +27,11 @@ _COMMANDS = (
 
 
 def attempt(capability: str, arguments: str, text: str, *, denied: bool) -> str:
-    """What a call tried that it may not, as the end of "it tried …"; empty for a call that is in order.
+    """Return what a call tried although it may not, as the end of "it tried …"; empty for an allowed call.
 
-    `arguments` are those of the call as JSON, `text` is what the model was answered, and `denied` whether the
-    policy refused it. A command is judged by its words: what it reaches for is not there in the sandbox.
+    `arguments` are the call's arguments as JSON, `text` is the answer that the model got, and `denied` says
+    whether the policy refused the call. A command is judged by its words, because the sandbox does not
+    contain the files that it tries to reach.
     """
     if denied:
         found = next((words for pattern, words in _DENIED if pattern.search(text)), "")

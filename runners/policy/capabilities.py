@@ -1,9 +1,8 @@
-"""Who may call what: capabilities, granted by role and by the repository, never wider than the operator
-allows.
+"""Capabilities: what a role and the repository allow a model's tools, within what the operator allows.
 
-A capability is ``family.action``; what it is used on (a path, a host, a database's name, an image) is its
-resource. A grant or a denial is a pattern of both: ``http.get:api.example.com``, ``files.write:docs/**``,
-``docker.*``; without a resource it means every one.
+A capability is ``family.action``. Its resource is the object it is used on: a path, a host, a database's
+name, an image. A grant or a denial is a pattern of both: ``http.get:api.example.com``,
+``files.write:docs/**``, ``docker.*``. A pattern without a resource means every resource.
 """
 
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from pydantic import AfterValidator, Field
 from gherkin.values import Frozen
 from runners.policy.globs import is_protected, matches
 
-# The roles differ in the number of their tools; what reaches beyond the workspace must be granted to both.
+# The roles differ in the number of their tools. Both need a grant for what leaves the workspace.
 Role = Literal["edit", "full"]
 
 CAPABILITIES = (
@@ -37,7 +36,7 @@ CAPABILITIES = (
     "docker.build",
     "docker.run",
 )
-# What reaches no further than the workspace, and needs no grant.
+# Capabilities that stay within the workspace and need no grant.
 _WITHIN = ("files.read", "git.read", "files.write", "git.write", "shell.run", "tests.run")
 
 
@@ -61,10 +60,10 @@ class Grants(Frozen):
 class Policy(Frozen):
     """What one model may do in one phase.
 
-    `repository` comes from the default branch's `.scenarist.yml`: it grants what a role does not have by
-    itself (everything that leaves the workspace) and may deny the rest. `operator` bounds it: without a
-    pattern that allows, nothing is allowed. `protected` are globs of paths that only a grant
-    ``files.write:GLOB`` opens, and `locked` those that nothing opens.
+    `repository` comes from the default branch's `.scenarist.yml`. It can grant everything that leaves the
+    workspace, which no role has by itself, and deny the rest. `operator` limits all of that: what none of its
+    patterns allows is refused. `protected` are globs of paths that a model may write only with
+    a grant ``files.write:GLOB``, and `locked` are globs of paths that it may never write.
     """
 
     role: Role = "edit"
@@ -74,9 +73,9 @@ class Policy(Frozen):
     locked: tuple[str, ...] = ()
 
     def refusal(self, capability: str, resource: str | None = None) -> str | None:
-        """Why `capability` may not be used on `resource`, in a sentence; None if it may.
+        """Return in a sentence why `capability` may not be used on `resource`; None if it may.
 
-        Without a resource the question is whether it may be used on anything at all.
+        Without a resource, None means that it may be used on at least one.
         """
         wanted = capability if resource is None else f"{capability}:{resource}"
         for who, grants in (("operator", self.operator), ("repository", self.repository)):
@@ -90,9 +89,9 @@ class Policy(Frozen):
         return None if granted else f"The repository's `.scenarist.yml` does not allow `{wanted}`."
 
     def write_refusal(self, path: str) -> str | None:
-        """Why the file `path` (relative to the workspace, links followed) may not be written.
+        """Return why the file `path` may not be written; None if it may.
 
-        None if it may.
+        `path` is relative to the workspace, with links resolved.
         """
         if is_protected(path, self.locked):
             return f"`{path}` is locked and must not be changed."
@@ -101,13 +100,13 @@ class Policy(Frozen):
         return self.refusal("files.write", path)
 
     def keeps(self, path: str) -> bool:
-        """Whether the file `path` must stay as the base has it, whatever writes it: a tool or a command."""
+        """Return whether neither tools nor commands may change the file `path` from what the base has."""
         if is_protected(path, self.closed):
             return True
         return is_protected(path, self.protected) and not self.opens(path)
 
     def keeps_all_below(self, folder: str) -> bool:
-        """Whether every file that could be made below `folder` must not be made."""
+        """Return whether no file at all may be made below `folder`."""
         if any(each.startswith("files.write:") for each in self.repository.allow):
             return False
         above = [folder, *map(str, PurePosixPath(folder).parents)]
@@ -117,13 +116,13 @@ class Policy(Frozen):
 
     @property
     def closed(self) -> tuple[str, ...]:
-        """The globs of paths that nothing opens: the locked ones, and those that are denied by their name."""
+        """Return the globs of paths that may never be written: the locked ones, and those denied by name."""
         denied = [*self.operator.deny, *self.repository.deny]
         named = [each.partition(":") for each in denied if ":" in each]
         return (*self.locked, *(glob for action, _, glob in named if fnmatchcase("files.write", action)))
 
     def opens(self, path: str) -> bool:
-        """Whether the repository names `path` in a grant of its own, and the operator allows that."""
+        """Return whether a grant of the repository names `path` and the operator allows that."""
         named = [p for p in self.repository.allow if p.startswith("files.write:")]
         return _matched(named, "files.write", path, any_resource=False) and not self.refusal(
             "files.write", path
@@ -131,8 +130,10 @@ class Policy(Frozen):
 
 
 def _matched(patterns: Iterable[str], capability: str, resource: str | None, *, any_resource: bool) -> bool:
-    """Whether a pattern fits; `any_resource` is whether one that names a resource fits when none is asked
-    for."""
+    """Return whether one of `patterns` covers the capability and the resource.
+
+    If `resource` is None, patterns that name a resource count only with `any_resource`.
+    """
     for pattern in patterns:
         action, _, where = pattern.partition(":")
         if not fnmatchcase(capability, action):

@@ -1,4 +1,4 @@
-"""Patterns of paths."""
+"""Match paths with glob patterns."""
 
 import re
 import unicodedata
@@ -10,19 +10,20 @@ _WILD = re.compile(r"[*?\[]")
 
 
 def is_protected(path: str, globs: Iterable[str]) -> bool:
-    """Whether `path` (relative, with ``/``) matches one of `globs`; one that ends in ``/`` means all below.
+    """Return whether `path` (relative, with ``/``) matches one of `globs`.
 
-    Case does not count: some file systems take `.GitHub` and `.github` for the same folder.
+    A glob that ends in ``/`` matches everything below that folder. Case is ignored, because on some file
+    systems `.GitHub` and `.github` are the same folder.
     """
     lower = _as_file_systems_read(path)
     return any(matches(lower, (glob + "**" if glob.endswith("/") else glob).lower()) for glob in globs)
 
 
 def _as_file_systems_read(path: str) -> str:
-    """`path` as file systems read it that are laxer than Linux's.
+    """Return `path` in the form to which NTFS and HFS+ reduce it.
 
-    NTFS drops the dots and spaces at the end of a name and takes what follows a colon for a stream of the
-    file; HFS+ ignores some characters that cannot be seen. Git checks `.git` in the same way
+    NTFS drops the dots and spaces at the end of a name and treats the text after a colon as the name of a
+    stream of the file. HFS+ ignores some invisible characters. Git checks `.git` in the same way
     (`core.protectNTFS` and `core.protectHFS` of git-config(1)).
     """
     if path.isascii() and not _LAX.search(path):
@@ -33,10 +34,10 @@ def _as_file_systems_read(path: str) -> str:
 
 
 def matches(path: str, glob: str) -> bool:
-    """Whether the whole of `path` matches `glob`, part by part.
+    """Return whether the whole of `path` matches `glob`, part by part.
 
-    ``*``, ``?`` and ``[…]`` stay within a part, leading dots included; ``**`` stands for any number of parts
-    (at the end, for one or more). It takes linear time in the number of parts, whatever the pattern.
+    ``*``, ``?`` and ``[…]`` match within a part, also a leading dot. ``**`` matches any number of parts, at
+    the end one or more. The time is linear in the number of parts for every pattern.
     """
     wanted = glob.removeprefix("./").split("/")
     parts = path.split("/")
@@ -59,7 +60,7 @@ def matches(path: str, glob: str) -> bool:
 
 
 def _skip(reached: set[int], wanted: list[str]) -> set[int]:
-    """Add what is reached when a ``**`` stands for nothing."""
+    """Add the positions that are reached when a ``**`` matches no part."""
     for at in sorted(reached):
         while at < len(wanted) and wanted[at] == "**":
             at += 1

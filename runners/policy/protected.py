@@ -1,8 +1,8 @@
 """Paths that a run must not change: what CI, git hooks, editors and coding agents run or read by themselves.
 
-A change of one of these takes effect outside of the tests: on the merge, when somebody opens the checkout,
+The tests do not show the effect of such a change: it comes with the merge, when somebody opens the checkout,
 or in the prompt of the next agent. `.scenarist.yml` of the default branch adds paths (`protected`) and
-opens some (`tools.allow: files.write:GLOB`).
+allows changes of some (`tools.allow: files.write:GLOB`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,7 +74,7 @@ _AGENTS = (
     ),
 )
 
-# What runs or reads each group.
+# Who runs or reads the files -> their globs.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Scenarist": _SCENARIST,
     "git and forges": _GIT,
@@ -94,9 +94,9 @@ _LINE_ENDINGS = frozenset(["text", "eol", "crlf", "whitespace"])
 
 
 def active_attributes(text: str) -> set[str]:
-    """The lines of a `.gitattributes` file that say more than how lines end.
+    """Return the lines of a `.gitattributes` file that set other attributes than those of line ends.
 
-    https://git-scm.com/docs/gitattributes names the attributes; forges add their own, which fold a file's
+    https://git-scm.com/docs/gitattributes names the attributes. Forges add their own, which fold a file's
     diff.
     """
     found = set()
@@ -110,7 +110,7 @@ def active_attributes(text: str) -> set[str]:
 
 
 def changes_attributes(path: str, before: bytes | None, after: bytes | None) -> bool:
-    """Whether the change of the file `path` changes a `.gitattributes` by more than how lines end."""
+    """Return whether `path` is a `.gitattributes` and its change sets other attributes than line ends."""
     if path.rpartition("/")[2].lower() != ATTRIBUTES:
         return False
     old, new = (active_attributes((each or b"").decode(errors="replace")) for each in (before, after))
@@ -118,7 +118,7 @@ def changes_attributes(path: str, before: bytes | None, after: bytes | None) -> 
 
 
 def taken_back(paths: Sequence[str]) -> str:
-    """What a model is told of protected files that were put back."""
+    """Return the note that tells a model which of its changes to protected files were undone."""
     named = ", ".join(f"`{path}`" for path in paths[:_MAX_NAMED])
     more = f" and {len(paths) - _MAX_NAMED} more" if len(paths) > _MAX_NAMED else ""
     is_are = "is" if len(paths) == 1 else "are"

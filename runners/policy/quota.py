@@ -1,4 +1,4 @@
-"""What tools may use, in a run and in each of its phases, and what they have used."""
+"""Quotas of tools in a run and in each of its phases, and the count of what the tools have used."""
 
 import threading
 from collections.abc import Iterable
@@ -25,13 +25,13 @@ class Quotas(Frozen):
     memory_mb: float = Field(default=16384, gt=0, description="Largest process of a command, in MiB.")
 
     def within(self, other: "Quotas") -> "Quotas":
-        """The smaller of both, bound by bound."""
+        """Return the smaller value of both for each bound."""
         mine, theirs = self.model_dump(), other.model_dump()
         return Quotas.model_validate({name: min(mine[name], theirs[name]) for name in mine})
 
 
 class Usage(Frozen):
-    """What was used, in the units of `Quotas`; `memory_mb` and `disk_mb` are the largest seen."""
+    """What was used, in the units of `Quotas`; `memory_mb` and `disk_mb` are the largest measured values."""
 
     tool_calls: int = 0
     tool_seconds: float = 0.0
@@ -51,7 +51,7 @@ class Usage(Frozen):
         )
 
     def over(self, quotas: Quotas, share: float = 1.0) -> list[str]:
-        """The bounds of which at least `share` is used, in words."""
+        """Return, in words, the bounds of which at least `share` (1.0: all) is used."""
         limits = quotas.model_dump()
         return [
             f"{limit:g} {name.replace('_mb', ' MiB').replace('_', ' ')}"
@@ -61,10 +61,10 @@ class Usage(Frozen):
 
 
 class Meter:
-    """Counts what one phase uses, on top of what its run has used before.
+    """Counts what the tools of one phase use, in addition to what its run has used before.
 
-    Calls may run side by side, each in a thread of its own between `begin` and `end`. What a command of
-    another thread uses (a server in the background) counts for the call that is closed next.
+    Calls may run in parallel, each in a thread of its own between `begin` and `end`. If a command runs in
+    another thread, such as a server in the background, its use counts for the call that is closed next.
     """
 
     def __init__(self, quotas: Quotas, phase: Quotas, before: Iterable[Usage] = ()) -> None:
@@ -78,7 +78,7 @@ class Meter:
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """Note that this thread begins a call: what its commands use counts for that call."""
+        """Start a call in this thread: what the thread's commands use counts for this call."""
         with self._lock:
             self._calls[threading.get_ident()] = Usage()
 
@@ -88,7 +88,7 @@ class Meter:
             return self._calls.pop(threading.get_ident(), Usage())
 
     def command(self, result: CommandResult) -> None:
-        """Take in a command that has ended."""
+        """Count a command that has ended."""
         usage = Usage(
             cpu_seconds=result.cpu_s,
             output_mb=result.output_bytes / (1 << 20),
@@ -103,10 +103,7 @@ class Meter:
                 self._open = self._open.plus(usage)
 
     def close(self, seconds: float, commands: Usage | None = None) -> Usage:
-        """Count a call that took so many seconds, and whose commands have used so much.
-
-        Returns what it used.
-        """
+        """Count a call that took `seconds` and whose commands used `commands`; returns what it used."""
         with self._lock:
             usage = self._open.plus(commands or Usage()).plus(Usage(tool_calls=1, tool_seconds=seconds))
             self._open = Usage()
@@ -114,7 +111,7 @@ class Meter:
         return usage
 
     def warning(self) -> str | None:
-        """What the model should be told of quotas that are nearly used up; each is told once."""
+        """Return a note to the model about quotas that are nearly used up; each is named only once."""
         near = {
             f"{bound} of this {scope}"
             for scope, used in self._used.items()
@@ -125,7 +122,7 @@ class Meter:
         return f"[quota: four fifths of the {', '.join(new)} are used. Come to an end.]" if new else None
 
     def over(self) -> str | None:
-        """The quota that is used up, in words, or None."""
+        """Return the quota that is used up, in words, or None."""
         for scope, used in self._used.items():
             for bound in used.over(self._quotas[scope]):
                 return f"quota of {bound} a {scope}"

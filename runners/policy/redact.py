@@ -1,5 +1,7 @@
-"""Taking secrets out of what is stored, shown or sent to a model: those known by value, and what looks like
-one."""
+"""Remove secrets from text that is stored, shown or sent to a model.
+
+Known secrets are found by value, others by their form.
+"""
 
 import json
 import re
@@ -10,7 +12,7 @@ from typing import Any
 
 _MIN_SECRET = 6
 _BOUND = r"(?<![A-Za-z0-9_-])"
-# Only shapes that are hardly ever anything else: what is taken out of a file cannot be edited any more.
+# Only forms that are hardly ever anything but a secret: a model cannot edit text that was removed.
 _PATTERNS = re.compile(
     "|".join(
         (
@@ -42,15 +44,15 @@ GONE = "[redacted]"
 
 
 def looks_secret(text: str) -> bool:
-    """Whether a private key or a token of a well-known maker stands in `text`."""
+    """Return whether `text` holds a private key, or a token in the form of a well-known service."""
     return _PATTERNS.search(text) is not None or next(_private_keys(text), None) is not None
 
 
 def _private_keys(text: str) -> Iterator[tuple[int, int]]:
-    """Where private keys in PEM form begin and end in `text`.
+    """Yield the start and end of each private key in PEM form in `text`.
 
-    Each is the longest that fits between a beginning and an end of its kind. It takes linear time: a
-    beginning is looked at twice at most, however many there are without an end.
+    A key reaches from the first BEGIN line of its kind, at most 20,000 characters back, to the next END line
+    of that kind. The time is linear: each BEGIN line is read at most twice, however many have no END line.
     """
     begins: dict[str, deque[re.Match[str]]] = {}
     for mark in _KEY_MARK.finditer(text):
@@ -68,7 +70,7 @@ def _private_keys(text: str) -> Iterator[tuple[int, int]]:
 def _without_keys(text: str) -> str:
     kept, at = [], 0
     for begin, end in sorted(_private_keys(text)):
-        if end > at:  # one kind of key may stand inside of another
+        if end > at:  # a key of one kind may lie within one of another kind
             kept += [text[at:begin], GONE]
             at = end
     return "".join([*kept, text[at:]]) if kept else text
@@ -76,28 +78,25 @@ def _without_keys(text: str) -> str:
 
 @dataclass(frozen=True)
 class Redactor:
-    """Takes out `values` (secrets this process holds.
-
-    Short ones are left alone) and what looks like a secret.
-    """
+    """Removes the secrets that this process holds (`values`, without short ones) and what looks like one."""
 
     values: tuple[str, ...] = ()
 
     def known(self, text: str) -> str:
-        """`text` without the values."""
+        """Return `text` without the values."""
         for value in self.values:
             if len(value) >= _MIN_SECRET:
                 text = text.replace(value, GONE)
         return text
 
     def text(self, text: str) -> str:
-        """`text` without the values, private keys and tokens of well-known makers."""
+        """Return `text` without the values, private keys and tokens of well-known services."""
         return _PATTERNS.sub(GONE, _without_keys(self.known(text)))
 
     def audit(self, text: str) -> str:
-        """`text` (JSON, or any other) also without passwords in URLs and behind names like `password=`.
+        """Return `text` as the method `text` does, also without passwords in URLs and after `password=`.
 
-        Not for what is edited later on.
+        Not for text that a model edits later: it would write the replacement into the file.
         """
         try:
             value = json.loads(text)
@@ -106,8 +105,10 @@ class Redactor:
         return json.dumps(self.value(value), ensure_ascii=False)
 
     def value(self, value: Any) -> Any:
-        """A JSON value without secrets: what `audit` does to its texts, and nothing under names like
-        `password`."""
+        """Return a JSON value without secrets.
+
+        `audit` is applied to its strings, and values under names like `password` are replaced.
+        """
         if isinstance(value, dict):
             return {
                 key: GONE if isinstance(each, str) and _NAME.search(key) else self.value(each)
@@ -121,5 +122,8 @@ class Redactor:
 
 
 def redactor(values: Iterable[str | None]) -> Redactor:
-    """A redactor for those values that are set; longer ones first, so that none hides another."""
+    """Return a redactor for the values that are set.
+
+    Longer values come first, in case one is a part of another.
+    """
     return Redactor(tuple(sorted({v for v in values if v}, key=len, reverse=True)))

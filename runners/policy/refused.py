@@ -1,4 +1,4 @@
-"""Why a tool did not do what it was asked: an answer to the model, not an error of ours."""
+"""Exceptions with which a tool refuses a call. Their text is the answer to the model."""
 
 
 class Refused(Exception):
