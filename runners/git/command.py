@@ -1,7 +1,7 @@
-"""Git, called through GitPython with every way of running somebody else's code switched off.
+"""Run git through GitPython, with everything disabled that would run code of a repository or a user.
 
-Why each setting: hooks, fsmonitor, external diff and credential helpers are commands that a repository's or
-a user's configuration could name; `ext::` and `file://` submodules fetch from wherever a repository says.
+Hooks, fsmonitor, external diff and credential helpers are commands that a repository's or a user's
+configuration can name. `ext::` and `file://` submodules fetch from places that a repository chooses.
 """
 
 import re
@@ -35,7 +35,7 @@ _HARDENED = (
 
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
-    # It says again what is said above: programs that a fetch from a folder starts are given no options.
+    # This file repeats the settings above, because a fetch from a folder starts programs without options.
     "GIT_CONFIG_GLOBAL": str(Path(__file__).parent / "gitconfig"),
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "/bin/false",
@@ -44,14 +44,14 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
 }
 
-# For whatever prints differences: without the commands that a repository can name for that.
+# Options for git commands that print differences, so that they start no program of the repository.
 PLAIN = ("--no-ext-diff", "--no-textconv")
 
 AUTHOR = ("Scenarist", "scenarist@users.noreply.scenarist.dev")
 
 
 class GitFailed(ScenaristError):
-    """A git command failed; `status` is its exit status and `output` what it printed, where it was run."""
+    """A git command failed. If it ran, `status` is its exit status and `output` what it printed."""
 
     status = 0
     output = ""
@@ -66,23 +66,25 @@ class GitUnavailable(GitFailed):
     """A remote repository could not be reached, or its server failed."""
 
     code = "SCN-3103"
-    next_step = "Nothing is lost: the step is tried again by itself; see the forge's status page if it lasts."
+    next_step = (
+        "Nothing is lost: the step is repeated automatically. If it keeps failing, see the forge's status "
+        "page."
+    )
 
 
 class PushRefused(GitFailed):
-    """The forge did not take the branch."""
+    """The forge refused the push of the branch."""
 
     code = "SCN-3104"
     next_step = (
-        "Let the bot push to `agent/…` branches: look at the repository's rulesets, branch protection and "
-        "push rules; "
-        "then comment `/agent retry publish`."
+        "Allow the bot to push to `agent/…` branches in the repository's rulesets, branch protection and "
+        "push rules. Then comment `/agent retry publish`."
     )
 
 
 _REMOTE = ("fetch", "push", "ls-remote")
-# What git and libcurl say of trouble that passes.
-_PASSING = re.compile(
+# Messages of git and libcurl about temporary errors.
+_TEMPORARY = re.compile(
     r"returned error: (?:5\d\d|408|429)|could not resolve host|failed to connect|couldn't connect|timed out|"
     r"connection (?:refused|reset)|empty reply from server|rpc failed|early eof|unexpected disconnect|"
     r"remote end hung up|transfer closed|http/2 stream",
@@ -106,14 +108,14 @@ def git(
     check: bool = True,
     fsck: bool = False,
 ) -> str:
-    """Run ``git args…`` on `git_dir` (never discovering one) and return its standard output.
+    """Run ``git args…`` on the git directory `git_dir` and return its standard output.
 
-    `header` (an ``Authorization: …`` line) reaches git through the environment only. Output that is not
-    UTF-8 keeps its bytes as surrogates. `launcher` are words put before the command; where they lead into
-    another mount namespace, `git_dir` and `work_tree` are paths in it. `timeout` is in seconds. `exclude` is
-    a file of patterns that count as ignored. With `fsck` objects that arrive are checked: old histories hold
-    malformed ones, so only what runners made is. Raises `GitFailed` with what git says of the cause, unless
-    `check` is off.
+    Git does not search for a git directory itself. `header` (an ``Authorization: …`` line) is passed in the
+    environment. Output that is not UTF-8 keeps its bytes as surrogates. `launcher` are words put before the
+    command; if they start another mount namespace, `git_dir` and `work_tree` are paths in it. `timeout` is
+    in seconds. `exclude` is a file with patterns of ignored files. With `fsck`, git checks the objects that
+    it receives; this is for objects that runners made, since old histories hold malformed ones. Raises
+    `GitFailed` with git's message about the cause, unless `check` is False.
     """
     environment = {
         **_ENVIRONMENT,
@@ -149,7 +151,7 @@ def git(
             )
     except GitCommandError as error:
         raise GitFailed(
-            f"git {args[0]} could not be started: {_telling(str(error.stderr))}.",
+            f"git {args[0]} could not be started: {_cause_in(str(error.stderr))}.",
             "Install git where this worker runs, then retry the run.",
         ) from None
     if status != 0 and check:
@@ -161,17 +163,17 @@ def git(
 
 
 def _failure(command: str, status: int, said: str) -> GitFailed:
-    """What a command that failed with `status` is taken for, by what it said."""
+    """Return the error for a git command that failed with `status` and printed `said`."""
     rejected = _REJECTED.search(said)
     if command == "push" and rejected:
         remarks = [found["said"].strip() for found in _REMOTE_ERROR.finditer(said)]
         why = "; ".join([rejected["why"], *remarks])[:500].rstrip(".")
         return PushRefused(f"The push was refused: {why}.")
-    kind = GitUnavailable if command in _REMOTE and _PASSING.search(said) else GitFailed
-    return kind(f"git {command} failed (exit {status}): {_telling(said)}.")
+    kind = GitUnavailable if command in _REMOTE and _TEMPORARY.search(said) else GitFailed
+    return kind(f"git {command} failed (exit {status}): {_cause_in(said)}.")
 
 
-_TELLING = re.compile(
+_CAUSE = re.compile(
     r"^(?:remote: )?(?:fatal|error|ERROR|GH\d+|GitLab): ?\S|^remote: \S|^ssh: |: Permission denied|not found",
     re.I,
 )
@@ -181,10 +183,10 @@ _COMMON = re.compile(
 )
 
 
-def _telling(text: str) -> str:
-    """What git said that tells the cause: its last line is often only a hint, or the end of a sentence."""
+def _cause_in(text: str) -> str:
+    """Return the lines of git's messages that name the cause; the last line is often only a hint."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    found = [line for line in lines if _TELLING.search(line) and not _COMMON.search(line)]
+    found = [line for line in lines if _CAUSE.search(line) and not _COMMON.search(line)]
     shown = (
         list(dict.fromkeys(found))[:3]
         or [line for line in lines if not _COMMON.search(line)][-1:]
@@ -194,9 +196,9 @@ def _telling(text: str) -> str:
 
 
 def changed_files(git_dir: Path, base: str, head: str) -> list[tuple[str, str]]:
-    """(status letter, path) of every file that differs between two commits.
+    """Return (status letter, path) for every file that differs between two commits.
 
-    Renames count as delete and add.
+    A renamed file is listed as deleted and added.
     """
     out = git("diff", "--name-status", "--no-renames", "-z", base, head, git_dir=git_dir)
     parts = out.split("\0")
@@ -204,12 +206,12 @@ def changed_files(git_dir: Path, base: str, head: str) -> list[tuple[str, str]]:
 
 
 def newest_subjects(git_dir: Path, commit: str, most: int = 50) -> list[str]:
-    """The subjects of `commit` and of at most `most` - 1 commits before it, newest first."""
+    """Return the subjects of `commit` and of at most `most` - 1 commits before it, newest first."""
     return git("log", f"--max-count={most}", "--format=%s", commit, git_dir=git_dir).splitlines()
 
 
 def read_blob(git_dir: Path, commit: str, path: str) -> bytes | None:
-    """The bytes of `path` in `commit`, or None when it is not a file there."""
+    """Return the bytes of `path` in `commit`, or None if it is not a file there."""
     try:
         kind = git("cat-file", "-t", f"{commit}:{path}", git_dir=git_dir)
         if kind != "blob":
@@ -221,7 +223,7 @@ def read_blob(git_dir: Path, commit: str, path: str) -> bytes | None:
 
 
 def list_files(git_dir: Path, commit: str, under: str = "") -> list[str]:
-    """All file paths of `commit`, below `under` if given."""
+    """Return all file paths of `commit`, or only those below the folder `under`."""
     args: Sequence[str] = ("ls-tree", "-r", "-z", "--name-only", commit, *((under,) if under else ()))
     return [path for path in git(*args, git_dir=git_dir).split("\0") if path]
 
@@ -235,7 +237,7 @@ class TreeEntry(NamedTuple):
 
 
 def tree_entries(git_dir: Path, commit: str, *paths: str) -> list[TreeEntry]:
-    """All files of `commit` at or below the given paths."""
+    """Return all files of `commit` at or below the given paths."""
     out = git("ls-tree", "-r", "-z", commit, "--", *paths, git_dir=git_dir)
     found = []
     for line in filter(None, out.split("\0")):
@@ -246,7 +248,7 @@ def tree_entries(git_dir: Path, commit: str, *paths: str) -> list[TreeEntry]:
 
 
 def store_blob(git_dir: Path, content: bytes) -> str:
-    """Put a file's content into the repository; returns the id of the blob."""
+    """Store a file's content in the repository; returns the id of the blob."""
     return git("hash-object", "-w", "--stdin", git_dir=git_dir, stdin=content)
 
 
@@ -260,11 +262,11 @@ def commit_on(
     tree: str | None = None,
     also: Sequence[str] = (),
 ) -> str:
-    """A commit on `parent` with files replaced and removed, made without any checkout; returns its id.
+    """Make a commit on `parent` without a checkout; returns its id.
 
-    It begins with the files of `tree` (a commit), or those of the parent. `also` are more parents.
-
-    Nothing is written to a working tree, so that no link in it can lead a write elsewhere.
+    Its files are those of `tree` (a commit; default: `parent`), with the files `added` added or replaced and
+    the paths `removed` removed. `also` are further parents. Nothing is written to a working tree, where a
+    link could redirect a write.
     """
     lines = [f"0 {'0' * 40}\t{path}\0" for path in removed]
     lines += [f"{entry.mode} {entry.blob}\t{entry.path}\0" for entry in added]
@@ -279,7 +281,7 @@ def commit_on(
 
 
 def is_ancestor(git_dir: Path, commit: str, tip: str) -> bool:
-    """Whether `commit` is part of the history of `tip`, or `tip` itself."""
+    """Return whether `commit` is part of the history of `tip`, or `tip` itself."""
     try:
         git("merge-base", "--is-ancestor", commit, tip, git_dir=git_dir)
     except GitFailed as error:
@@ -290,10 +292,9 @@ def is_ancestor(git_dir: Path, commit: str, tip: str) -> bool:
 
 
 def conflicts(git_dir: Path, ours: str, theirs: str) -> list[str]:
-    """The files in which merging two commits would conflict; nothing is written to a branch or a working
-    tree.
+    """Return the files in which a merge of two commits would conflict.
 
-    Raises `GitFailed`, for one where git is older than 2.38.
+    No branch and no working tree is changed. Raises `GitFailed`, for example if git is older than 2.38.
     """
     merging = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs)
     try:
@@ -318,13 +319,12 @@ def push(
     commit: str,
     beneath: bool = False,
 ) -> None:
-    """Push `commit`, which is what a bundle carries (the first parent of it: `beneath`), to `branch` of
-    `url`.
+    """Push `commit` from `bundle` to `branch` of the repository at `url`.
 
-    A pristine repository borrowing the objects of `source` does it, so that nothing a runner may have left
-    in a configuration is read beside the credential. `expected` is the commit the branch must be at (None:
-    must not exist); otherwise the push fails and nothing changes, as it does when the bundle carries another
-    commit.
+    The ref `ref` of the bundle must be `commit`; with `beneath`, its first parent must be. The push runs in a
+    fresh repository that borrows the objects of `source`, so git reads no configuration that a runner could
+    have changed while it has the credential `header`. The branch must be at the commit `expected` (None: it
+    must not exist). Raises `GitFailed`, and changes nothing, if one of these is not so or the push fails.
     """
     with tempfile.TemporaryDirectory(prefix="scenarist-push-") as tmp:
         clean = Path(tmp) / "push.git"
@@ -336,10 +336,9 @@ def push(
         sha = git("rev-parse", f"{ref}^1" if beneath else f"{ref}^{{commit}}", git_dir=clean)
         if sha != commit:
             raise GitFailed(
-                f"The bundle carries {sha[:12]} and not {commit[:12]}.",
-                "What the runner handed over is not what was verified, so nothing was pushed: look at that "
-                "machine, "
-                "then retry the run from `implement`.",
+                f"The bundle holds the commit {sha[:12]} instead of {commit[:12]}.",
+                "The runner's commit is not the verified one, so nothing was pushed. Check the runner's "
+                "machine, then retry the run from `implement`.",
             )
         git(
             "push",
@@ -353,7 +352,7 @@ def push(
 
 
 def remote_heads(url: str, header: str, *branches: str) -> dict[str, str]:
-    """Branch name -> commit id, as the remote has them now; branches it does not have are left out."""
+    """Return branch name -> commit id as the remote has them now, without branches that it does not have."""
     with tempfile.TemporaryDirectory(prefix="scenarist-ls-") as tmp:
         refs = [f"refs/heads/{branch}" for branch in branches]
         out = git("ls-remote", url, *refs, git_dir=Path(tmp), header=header)

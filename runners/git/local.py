@@ -1,5 +1,7 @@
-"""Repositories on this machine, as people have them: linked worktrees, shallow and partial clones, somebody
-else's files."""
+"""Read people's repositories on this machine.
+
+They can be linked worktrees, shallow or partial clones, or belong to another account.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +11,10 @@ from runners.git.workspaces import Mirror
 
 
 class NotARepository(GitFailed):
-    """There is no git repository at a path."""
+    """A path is not a git repository."""
 
     code = "SCN-3105"
-    next_step = "Give the folder of a git repository, or of one of its worktrees."
+    next_step = "Give the folder of a git repository or of one of its worktrees."
 
 
 class HistoryMissing(GitFailed):
@@ -36,7 +38,7 @@ class PartialClone(HistoryMissing):
 
 
 def git_dir_of(repo: Path) -> Path:
-    """The git directory of a working tree, of a linked worktree or submodule, or of a bare repository.
+    """Return the git directory of a working tree, linked worktree, submodule or bare repository.
 
     Raises `NotARepository`.
     """
@@ -48,30 +50,30 @@ def git_dir_of(repo: Path) -> Path:
         found = (link.parent / named).resolve()
         if (found / "HEAD").is_file():
             return found
-        raise NotARepository(f"{link} names {named}, and there is no git directory.")
+        raise NotARepository(f"{link} names {named}, which is not a git directory.")
     if (repo / "HEAD").is_file() and (repo / "objects").is_dir():
         return repo.resolve()
-    raise NotARepository(f"{repo} is no git repository.")
+    raise NotARepository(f"{repo} is not a git repository.")
 
 
 def commit_of(git_dir: Path, name: str) -> str:
-    """The id of the commit that `name` (a branch, a tag, ``HEAD~1``, an id) stands for in a repository on
-    this machine.
+    """Return the id of the commit that `name` (a branch, a tag, ``HEAD~1``, an id) means in a repository.
 
-    Raises `HistoryMissing` where only a part of the history is there, and `GitFailed`.
+    Raises `HistoryMissing` if the clone is shallow and lacks the commit, and `GitFailed` if the repository
+    has no such commit.
     """
     try:
         return git("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}", git_dir=git_dir)
     except GitFailed:
         if is_shallow(git_dir):
             raise HistoryMissing(
-                f"{name} is not in this clone, which is shallow: it has only the newest commits."
+                f"This clone is shallow: it has only the newest commits, and {name} is not one of them."
             ) from None
-        raise GitFailed(f"{name} is not a commit of {git_dir}.") from None
+        raise GitFailed(f"{git_dir} has no commit {name}.") from None
 
 
 def is_shallow(git_dir: Path) -> bool:
-    """Whether the repository lacks older commits."""
+    """Return whether the repository lacks older commits."""
     return git("rev-parse", "--is-shallow-repository", git_dir=git_dir) == "true"
 
 

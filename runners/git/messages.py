@@ -1,4 +1,4 @@
-"""Subjects and bodies of commits, and titles of pull requests, in the habit of a repository's log."""
+"""Write commit messages and pull request titles in the style of a repository's log."""
 
 import re
 import textwrap
@@ -19,43 +19,43 @@ _TYPED = re.compile(
 _TYPES: Mapping[Kind, str] = {"feature": "feat", "bug": "fix", "refactoring": "refactor", "chore": "docs"}
 # A prefix with an issue's number in it: "Fixed #12 -- ", "gh-12: ", "[#12] ".
 _NUMBERED = re.compile(r"\W{0,2}(?:[A-Za-z]{1,12} )?(?:#|gh-)(\d+)[\]):]*\s*(?:--|[-:])?\s*", re.IGNORECASE)
-# What people put before an issue's title and that says nothing in a log.
+# Labels before an issue's title, which say nothing in a log: "[Bug]: ", "Feature request: ".
 _LABEL = re.compile(
     r"(?:\[[^\]]{1,30}\]\s*:?|(?:bug(?: report)?|feature(?: request)?|enhancement|task|docs?)\s*:)\s*",
     re.IGNORECASE,
 )
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,2}[.)])[ \t]+")
 _HALF = 0.5
-_ENOUGH = 4  # subjects, below which nothing is taken for a habit
+_MIN_SUBJECTS = 4  # the number of subjects that it takes to find a style
 
 
 def habitual(text: str, kind: Kind, number: int, log: Sequence[str], limit: int = 200) -> str:
-    """A title that says `text` (a stranger's) in the way of the subjects in `log`, at most `limit`
-    characters long.
+    """Return the stranger's `text` as a title in the style of the subjects in `log`.
 
-    It takes over their prefix (the type of a conventional commit, or the number of an issue), the case of
-    their first letter, and whether they end in a full stop. `number` is the issue, 0 if there is none.
+    The title takes over their prefix (the type of a conventional commit, or the number of an issue), the case
+    of their first letter, and whether they end in a full stop. `number` is the issue, 0 if there is none;
+    `limit` is the length in characters.
     """
     plain = " ".join(text.split())
     plain = _LABEL.sub("", plain, count=1) if _LABEL.match(plain) else plain
-    subjects = _own(log)
+    subjects = _written_by_people(log)
     prefix = _prefix_of(log, kind, number)
-    if len(subjects) >= _ENOUGH:
+    if len(subjects) >= _MIN_SUBJECTS:
         rests = [_without_prefix(line) for line in subjects]
         plain = _without_prefix(plain) or plain
-        if _share(rests, lambda rest: rest[:1].islower()):
+        if _true_of_most(rests, lambda rest: rest[:1].islower()):
             plain = plain[:1].lower() + plain[1:] if not plain[1:2].isupper() else plain
-        elif _share(rests, lambda rest: rest[:1].isupper()) and plain.partition(" ")[0].isalpha():
+        elif _true_of_most(rests, lambda rest: rest[:1].isupper()) and plain.partition(" ")[0].isalpha():
             plain = plain[:1].upper() + plain[1:]
         plain = plain.rstrip(".")
-        plain += "." if _share(rests, lambda rest: rest.endswith(".")) else ""
+        plain += "." if _true_of_most(rests, lambda rest: rest.endswith(".")) else ""
     return prefix + shortened(plain, limit - len(prefix))
 
 
 def commit_subject(verb: str, text: str, kind: Kind, number: int, log: Sequence[str]) -> str:
-    """The subject of a commit that does `verb` ("Implement") to what an issue's title (`text`) asks for.
+    """Return the subject of a commit that does `verb` ("Implement") for the issue with the title `text`.
 
-    It has the prefix that the subjects in `log` have; where they have none, it names the verb and the
+    It has the same prefix as the subjects in `log`. If they have none, its prefix is the verb and the issue's
     `number`.
     """
     prefix = _prefix_of(log, kind, number)
@@ -70,8 +70,10 @@ def commit_subject(verb: str, text: str, kind: Kind, number: int, log: Sequence[
 
 
 def shortened(text: str, limit: int = MAX_SUBJECT) -> str:
-    """A stranger's `text` defused, on one line of at most `limit` characters, cut between words where that is
-    possible."""
+    """Return a stranger's `text` defused, on one line of at most `limit` characters.
+
+    It is cut between words where possible.
+    """
     flat = one_line(text, 10 * limit)
     if len(flat) <= limit:
         return flat
@@ -80,7 +82,7 @@ def shortened(text: str, limit: int = MAX_SUBJECT) -> str:
 
 
 def message(subject: str, body: str, trailers: Mapping[str, str]) -> str:
-    """A commit's message: `subject` as it is, the stranger's `body` wrapped and defused, and `trailers`."""
+    """Return a commit message: `subject`, the stranger's `body` wrapped and defused, and `trailers`."""
     parts = [
         subject,
         *(_wrapped(part) for part in re.split(r"\n\s*\n", defuse(body).strip()) if part.strip()),
@@ -88,20 +90,17 @@ def message(subject: str, body: str, trailers: Mapping[str, str]) -> str:
     return "\n\n".join([*parts, "\n".join(f"{name}: {value}" for name, value in trailers.items())]) + "\n"
 
 
-def _own(log: Sequence[str]) -> list[str]:
-    """The subjects that people wrote."""
+def _written_by_people(log: Sequence[str]) -> list[str]:
+    """Return the subjects that people wrote, without those of merges and reverts."""
     return [line for line in log if line and not line.startswith(("Merge ", "Revert "))]
 
 
 def _prefix_of(log: Sequence[str], kind: Kind, number: int) -> str:
-    """The prefix that more than half of the subjects have, for this kind and issue.
-
-    Empty if they have none.
-    """
-    subjects = _own(log)
-    if len(subjects) < _ENOUGH:
+    """Return the prefix of more than half of the subjects for this kind and issue, or an empty string."""
+    subjects = _written_by_people(log)
+    if len(subjects) < _MIN_SUBJECTS:
         return ""
-    if _share(subjects, lambda line: _TYPED.match(line) is not None):
+    if _true_of_most(subjects, lambda line: _TYPED.match(line) is not None):
         return f"{_TYPES[kind]}: "
     if not number:
         return ""
@@ -116,13 +115,13 @@ def _without_prefix(line: str) -> str:
     return line[found.end() :] if found else line
 
 
-def _share(lines: Sequence[str], holds: Callable[[str], bool]) -> bool:
-    """Whether something `holds` of more than half of the `lines`."""
+def _true_of_most(lines: Sequence[str], holds: Callable[[str], bool]) -> bool:
+    """Return whether `holds` is true of more than half of the `lines`."""
     return sum(holds(line) for line in lines) > _HALF * len(lines)
 
 
 def _wrapped(paragraph: str) -> str:
-    """A paragraph, or a list, in lines of at most 72 characters; longer words stay whole."""
+    """Wrap a paragraph or a list at 72 characters; longer words are not split."""
     lines: list[str] = []
     for line in paragraph.split("\n"):
         if lines and not _ITEM.match(line):

@@ -1,8 +1,8 @@
-"""The git a model sees: local work on one worktree, by the bot's own hardened git outside the sandbox.
+"""The git commands that a model may use: local work on one worktree.
 
-There is no clone, fetch, push, remote or config: those are the bot's. Branches and the stash are references
-of this worktree alone (``refs/worktree/``, git-worktree(1)) and go with it; what counts in the end is the
-tree, which the bot commits as one.
+They run outside the sandbox, with the runner's hardened git. There is no clone, fetch, push, remote or
+config. Branches and the stash are references of this worktree alone (``refs/worktree/``, git-worktree(1)) and
+are deleted with it. The result of the work is the tree, which the runner commits as one commit.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ _REVISION = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_./-]{0,80})(?P<steps>(?
 
 
 class GitRefused(Exception):
-    """Git cannot do that; the text says why."""
+    """Git refused a command; the text says why."""
 
 
 class TreeGit:
     """Git on one worktree.
 
-    `run` is git with its directories set, `stage` adds everything to the index, and `base` is the commit the
-    run started from.
+    `run` runs git with its directories set, `stage` adds everything to the index, and `base` is the commit
+    the run started from.
 
-    Everything in the tree counts, whether added or not. A `path` is relative and literal: it may begin with
-    ``-`` or ``:``. Methods return git's words and raise `GitRefused`.
+    Files that were not added count like those that were. A `path` is relative and literal: it may begin with
+    ``-`` or ``:``. Methods return git's output and raise `GitRefused`.
     """
 
     def __init__(self, run: Callable[..., str], stage: Callable[[], None], base: str) -> None:
@@ -40,16 +40,16 @@ class TreeGit:
         self._lock = threading.Lock()
 
     def _git(self, *args: str) -> str:
-        with self._asked(args[0]):
+        with self._one_at_a_time(args[0]):
             return self._run("--literal-pathspecs", *args)
 
     def _all(self) -> None:
-        with self._asked("add"):
+        with self._one_at_a_time("add"):
             self._stage()
 
     @contextlib.contextmanager
-    def _asked(self, command: str) -> Iterator[None]:
-        """One command at a time: git locks its index."""
+    def _one_at_a_time(self, command: str) -> Iterator[None]:
+        """Run one command at a time, because git locks its index; raise `GitRefused` for `GitFailed`."""
         try:
             with self._lock:
                 yield
@@ -57,38 +57,38 @@ class TreeGit:
             raise GitRefused(error.message.replace("git --literal-pathspecs", f"git {command}")) from None
 
     def status(self) -> str:
-        """What differs from the last commit, one line a file."""
+        """Return the files that differ from the last commit, one a line."""
         self._all()
         return self._git("status", "--short", "--ignore-submodules=all")
 
     def files(self) -> list[str]:
-        """The paths of all files of the tree, ignored ones left out."""
+        """Return the paths of all files of the tree, without ignored ones."""
         self._all()
         return self._git("ls-files", "-z").rstrip("\0").split("\0")
 
     def diff(self, path: str | None, base: bool) -> str:
-        """A unified diff since the last commit, or since the run began (`base`); of `path` only, if given."""
+        """Return a unified diff of all files or of `path`, since the last commit or the base (`base`)."""
         self._all()
         since = self._base if base else "HEAD"
         return self._git("diff", "--cached", *PLAIN, since, *_scope(path))
 
     def log(self, limit: int, path: str | None) -> str:
-        """The newest `limit` commits, one line each; those that touched `path`, if given."""
+        """Return the newest `limit` commits, one a line; with `path`, only those that changed it."""
         return self._git("log", f"--max-count={limit}", "--format=%h %as %an: %s", *_scope(path))
 
     def show(self, revision: str, path: str | None) -> str:
-        """A commit with its diff, or the text of the file `path` as it was then."""
+        """Return a commit with its diff, or the text that the file `path` has in this commit."""
         commit = self._commit(revision)
         if path is not None:
             return self._git("cat-file", "blob", f"{commit}:{path}")
         return self._git("show", *PLAIN, "--stat", "--patch", "--format=medium", commit)
 
     def blame(self, path: str, first: int, last: int) -> str:
-        """Who last changed the lines `first` to `last` of `path`, and in which commit."""
+        """Return the lines `first` to `last` of `path`, each with the commit that changed it last."""
         return self._git("blame", "--no-textconv", "-s", f"-L{first},{last}", "HEAD", "--", path)
 
     def merge_base(self, one: str, other: str) -> str:
-        """The newest commit that both revisions have."""
+        """Return the newest common ancestor of two revisions."""
         return self._git("merge-base", self._commit(one), self._commit(other))
 
     def add(self, paths: Sequence[str]) -> str:
@@ -105,27 +105,27 @@ class TreeGit:
         return self._git("log", "--max-count=1", "--format=%h %s")
 
     def changed(self, path: str, base: bool) -> list[str]:
-        """The files below `path` that differ from the last commit, or from the base."""
+        """Return the files below `path` that differ from the last commit, or from the base."""
         self._all()
         since = self._base if base else "HEAD"
         return self._git("diff", "--cached", "--name-only", "-z", since, "--", path).rstrip("\0").split("\0")
 
     def restore(self, paths: Sequence[str], base: bool) -> None:
-        """Put `paths` back to how they are in the last commit, or in the base."""
+        """Restore `paths` from the last commit, or from the base."""
         source = self._base if base else "HEAD"
         self._git("restore", f"--source={source}", "--staged", "--worktree", "--", *paths)
 
     def branches(self) -> str:
-        """The branches made here, one line each, the present one marked with ``*``."""
+        """Return the branches of this worktree, one a line, the current one marked with ``*``."""
         names = self._git("for-each-ref", "--format=%(if)%(HEAD)%(then)* %(end)%(refname)", _BRANCHES)
         return names.replace(_BRANCHES, "")
 
     def branch(self, name: str) -> None:
-        """Make a branch of the last commit."""
+        """Make a branch at the last commit."""
         self._git("update-ref", self._branch(name), "HEAD", "")
 
     def checkout(self, name: str) -> None:
-        """Go to a branch made here, or back to where the work began (``start``)."""
+        """Switch to a branch of this worktree, or back to the commit where the work began (``start``)."""
         if self.status():
             raise GitRefused("There are changes that are not committed. Commit or stash them first.")
         if name == "start":
@@ -136,19 +136,19 @@ class TreeGit:
         self._git("symbolic-ref", "HEAD", ref)
 
     def stash(self) -> str:
-        """Put all changes aside; returns what they were. One stash at a time."""
+        """Stash all changes; returns which files they were in. There can be one stash."""
         status = self.status()
         if not status:
             raise GitRefused("Nothing differs from the last commit.")
         if self._git("for-each-ref", _STASH):
-            raise GitRefused("There is a stash already. Bring it back first.")
+            raise GitRefused("There is a stash already. Restore it first.")
         commit = self._git("commit-tree", self._git("write-tree"), "-p", "HEAD", "-m", "stash")
         self._git("update-ref", _STASH, commit)
         self._git("reset", "--quiet", "--hard", "HEAD")
         return status
 
     def unstash(self) -> str:
-        """Bring the changes put aside back; returns the status."""
+        """Apply the stash and delete it; returns the status."""
         if not self._git("for-each-ref", _STASH):
             raise GitRefused("There is no stash.")
         if self.status():
@@ -157,7 +157,7 @@ class TreeGit:
             self._git("cherry-pick", "--no-commit", _STASH)
         except GitRefused as error:
             self._git("reset", "--quiet", "--hard", "HEAD")
-            raise GitRefused(f"The stash does not fit any more, and is kept: {error}") from None
+            raise GitRefused(f"The stash conflicts with later changes, so it was kept: {error}") from None
         self._git("update-ref", "-d", _STASH)
         return self.status()
 
@@ -167,10 +167,10 @@ class TreeGit:
         return _BRANCHES + name
 
     def _commit(self, revision: str) -> str:
-        """The id of a commit: HEAD, base, start, a branch made here or an id, each with ``~n`` and ``^n``."""
+        """Return the id of a commit: HEAD, base, start, a branch or an id, each with ``~n`` and ``^n``."""
         found = _REVISION.fullmatch(revision)
         if found is None:
-            raise GitRefused(f"`{revision}` is no revision. Give HEAD, base, a branch or a commit id.")
+            raise GitRefused(f"`{revision}` is not a revision. Give HEAD, base, a branch or a commit id.")
         name = found["name"]
         known = {"HEAD": "HEAD", "base": self._base, "start": self._start}.get(name)
         if known is None:

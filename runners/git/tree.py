@@ -1,4 +1,4 @@
-"""Git in a folder that untrusted code may be changing at the same moment."""
+"""Run git in a folder that untrusted code may be changing at the same time."""
 
 import os
 import secrets
@@ -11,7 +11,7 @@ from runners.sandbox.bubblewrap import WORKSPACE, available
 from runners.sandbox.mounts import HIDDEN, confined
 from runners.sandbox.removal import remove_at
 
-# Commands that read and write git's own directory alone.
+# Commands that read and write only the git directory, not the worktree.
 _WITHOUT_TREE = frozenset(
     (
         "cat-file",
@@ -29,12 +29,12 @@ _WITHOUT_TREE = frozenset(
 def git_in_tree(*args: str, mirror: Path, git_dir: Path, root: Path, exclude: Path) -> str:
     """Run ``git args…`` on the worktree `root`, whose git directory is `git_dir` in the repository `mirror`.
 
-    `exclude` is a file with patterns of what git does not add; it may be missing.
+    `exclude` is a file with patterns of files that git does not add; it may be missing.
 
-    A path that git has looked at may be a link a moment later. So git runs where there is nothing that a link
-    could lead to: in a mount namespace with the worktree, and with the repository at a place that cannot be
-    guessed. On a machine without a sandbox, where commands are not confined either, it runs as it is. Raises
-    `GitFailed`.
+    Untrusted code can replace a path with a link after git has checked it. So git runs in a mount namespace
+    in which a link leads to nothing of the host: it holds the worktree, and the repository at a path that
+    cannot be guessed. On a machine without a sandbox, where commands are not confined either, git runs
+    without this protection. Raises `GitFailed`.
     """
     command = next((word for word in args if not word.startswith("-")), "")
     if command in _WITHOUT_TREE:
@@ -54,11 +54,10 @@ def git_in_tree(*args: str, mirror: Path, git_dir: Path, root: Path, exclude: Pa
 
 
 def prepare_for_git(root: Path) -> None:
-    """Remove nested repositories of the worktree `root`, and give its files permissions that git can work
-    with.
+    """Remove nested git directories from the worktree `root`, and let git read its files and folders.
 
-    The files of a nested repository stay. No link is followed. Raises `GitFailed` for one that cannot be
-    removed.
+    The other files of a nested repository stay. No link is followed. Raises `GitFailed` if a nested git
+    directory cannot be removed.
     """
     for path, fd, entries in folders(root):
         for entry in list(entries):
@@ -75,8 +74,7 @@ def prepare_for_git(root: Path) -> None:
 
 
 def _make_usable(folder: int, entry: os.DirEntry[str]) -> None:
-    """Let the owner read a file or enter a folder, and take away a file's set-user-ID and set-group-ID
-    bits."""
+    """Let the owner read a file or enter a folder, and clear a file's set-user-ID and set-group-ID bits."""
     try:
         mode = entry.stat(follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode):
@@ -88,4 +86,4 @@ def _make_usable(folder: int, entry: os.DirEntry[str]) -> None:
         if usable != mode:
             set_mode(folder, entry.name, stat.S_IMODE(usable))
     except (FileNotFoundError, PermissionError):
-        return  # it is gone, or somebody else's: git says so where that matters
+        return  # removed meanwhile, or of another account: git reports it if it needs the file

@@ -1,5 +1,4 @@
-"""The version of a commit, for packages that take theirs from git: the set-up's sandbox shows them no git
-directory."""
+"""Compute the version of a commit for packages that read it from git, which the set-up's sandbox hides."""
 
 import re
 from pathlib import Path
@@ -11,10 +10,10 @@ _DESCRIBED = re.compile(r"^(?P<tag>.+)-(?P<distance>\d+)-g[0-9a-f]+$")
 
 
 def version_of(git_dir: Path, commit: str, metadata: str = "") -> str:
-    """The version of `commit` by the newest tag before it, as setuptools-scm counts: ``1.2``, or
-    ``1.3.dev4`` after it.
+    """Return the version of `commit` by the newest tag before it, computed as setuptools-scm does.
 
-    Without a tag it is the version in `metadata` (the text of a PKG-INFO), else ``0.1.dev0``.
+    It is ``1.2`` at the tag and ``1.3.dev4`` four commits after it. Without a tag it is the version in
+    `metadata` (the text of a PKG-INFO), else ``0.1.dev0``.
     """
     try:
         words = ("describe", "--tags", "--long", "--match", "*[0-9]*", commit)

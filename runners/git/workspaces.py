@@ -1,4 +1,4 @@
-"""Mirrors, worktrees and bundles: where a phase finds the code and how its commits travel on."""
+"""Mirrors, worktrees and bundles: how a phase gets the code and hands on its commits."""
 
 import contextlib
 import fcntl
@@ -19,38 +19,36 @@ from runners.git.tree import git_in_tree, prepare_for_git
 from runners.sandbox.beneath import is_folder
 from runners.sandbox.removal import remove_tree
 
-# The file in a mirror that says that it was made to the end.
-_MADE = "scenarist-mirror"
-# Where scenarios and steps lie that are not part of the change: only the bot's own checkouts have this
-# folder.
+# The file that a mirror has when it was made completely.
+_COMPLETE = "scenarist-mirror"
+# The folder of scenarios and steps that are not part of the change. Only the bot's own checkouts have it.
 SHADOW = ".scenarist/shadow"
 
 log = logging.getLogger(__name__)
 
-# Written anew before each use, so that nothing a past run may have put there is ever read.
 _TRIES = 5
+# The next three are written before each use of a mirror, so that git never reads what a former run put there.
 _MIRROR_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
-# What a repository's `.gitattributes` may not ask for, because git fails where it is wrong: git stores files
-# as they are.
+# A repository's `.gitattributes` may not set these, because git fails where they are wrong.
 _ATTRIBUTES = "* !working-tree-encoding !filter\n"
 _EXCLUDE = "__pycache__/\n*.pyc\n.pytest_cache/\n.hypothesis/\n.mypy_cache/\n.ruff_cache/\n"
 
 
 class WorkLost(ScenaristError):
-    """The commits of the run are not in the artifact store."""
+    """The artifact store lacks the commits of the run."""
 
     code = "SCN-3102"
     next_step = "Set the label again: the run starts anew from the default branch."
 
 
 def branch_slug(title: str, limit: int = 40) -> str:
-    """`title` as the tail of a branch name: lower-case ASCII words joined by dashes, never empty."""
+    """Return `title` as the end of a branch name: lower-case ASCII words joined by dashes, never empty."""
     words = re.findall(r"[a-z0-9]+", title.lower())
     return "-".join(words)[:limit].strip("-") or "issue"
 
 
 def work_ref(run_id: str) -> str:
-    """The reference under which a run's commits travel in its bundles."""
+    """Return the name of the reference that holds a run's commits in its bundles."""
     return f"refs/scenarist/{run_id}"
 
 
@@ -62,7 +60,10 @@ class Mirror:
 
     @contextlib.contextmanager
     def lock(self, *, wait: bool = True) -> Iterator[None]:
-        """Hold the mirror alone; waits for other processes, or raises `BlockingIOError`."""
+        """Lock the mirror against other processes, and wait for them to unlock it.
+
+        Without `wait`, raises `BlockingIOError` if another process holds the lock.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,12 +71,12 @@ class Mirror:
             yield
 
     def _prepare(self) -> None:
-        # Whoever wrote these under the lock was killed: nobody else writes what they are for.
+        # Git's lock files are left by killed processes: only the holder of our lock makes them.
         for stale in (*self.path.glob("*.lock"), *(self.path / "refs" / "remotes").rglob("*.lock")):
             stale.unlink(missing_ok=True)
-        made = self.path / _MADE
+        made = self.path / _COMPLETE
         if not made.exists():
-            # Not there yet, or half made by a process that was killed: to git such a folder is no repository.
+            # Missing, or left incomplete by a killed process: git does not accept such a folder.
             remove_tree(self.path)
             git("init", "--quiet", "--bare", str(self.path), git_dir=self.path)
             made.touch()
@@ -85,10 +86,13 @@ class Mirror:
         (self.path / "info" / "attributes").write_text(_ATTRIBUTES)
 
     def fetch(self, url: str, header: str, branches: Sequence[str]) -> dict[str, str]:
-        """Bring the named branches up to date (only new objects travel); returns branch -> commit id."""
+        """Fetch the new commits of `branches` from `url`; returns branch -> commit id.
+
+        `header` holds the credential. A damaged mirror is made again. Raises `GitFailed`.
+        """
         with self.lock():
             refspecs = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in branches]
-            # Tags come along: packages take their version from them.
+            # Tags are fetched too, because packages read their version from them.
             fetch = ("fetch", "--quiet", url, *refspecs)
             try:
                 self._make_room(branches)
@@ -96,7 +100,7 @@ class Mirror:
             except GitFailed:
                 if self._is_sound():
                     raise
-                log.warning("the mirror %s is damaged and is fetched anew", self.path)
+                log.warning("the mirror %s is damaged and is fetched again", self.path)
                 remove_tree(self.path)
                 self._prepare()
                 git(*fetch, git_dir=self.path, header=header)
@@ -105,8 +109,10 @@ class Mirror:
             }
 
     def _make_room(self, branches: Sequence[str]) -> None:
-        """Remove branches whose names are in the way of others (``a`` and ``a/b``): the remote has them no
-        longer."""
+        """Remove branches that the remote cannot have any more, since `branches` exclude them.
+
+        Git cannot store ``a`` and ``a/b`` side by side.
+        """
         known = git("for-each-ref", "--format=%(refname)", "refs/remotes/origin", git_dir=self.path).split()
         for ref in known:
             name = ref.removeprefix("refs/remotes/origin/")
@@ -114,7 +120,7 @@ class Mirror:
                 git("update-ref", "-d", ref, git_dir=self.path)
 
     def _is_sound(self) -> bool:
-        """Whether everything that the mirror's references need is there and can be read."""
+        """Return whether the mirror has every object that its references need."""
         try:
             git("fsck", "--connectivity-only", "--no-dangling", "--no-progress", git_dir=self.path)
         except GitFailed:
@@ -122,8 +128,11 @@ class Mirror:
         return True
 
     def forget(self, gone: Callable[[Path], bool], refs: Iterable[str]) -> None:
-        """Drop the entries of worktrees whose root is `gone`, and `refs`; the lock is held."""
-        # `git worktree prune` keeps the entry of an `add` that was killed half-way: it is locked.
+        """Remove the entries of worktrees for whose root `gone` is true, and the references `refs`.
+
+        The caller holds the lock.
+        """
+        # `git worktree prune` would keep the entry of an unfinished `git worktree add`, which is locked.
         for entry in (self.path / "worktrees").glob("*"):
             link = entry / "gitdir"
             if not link.is_file() or gone(Path(link.read_text().strip()).parent):
@@ -132,11 +141,11 @@ class Mirror:
             git("update-ref", "-d", ref, git_dir=self.path)
 
     def work_refs(self) -> list[str]:
-        """The references of runs that are here."""
+        """Return the references of runs in this mirror."""
         return git("for-each-ref", "--format=%(refname)", work_ref(""), git_dir=self.path).split()
 
     def has(self, commit: str) -> bool:
-        """Whether the commit's objects are here."""
+        """Return whether the mirror has the commit."""
         try:
             git("cat-file", "-e", f"{commit}^{{commit}}", git_dir=self.path)
         except GitFailed:
@@ -144,9 +153,9 @@ class Mirror:
         return True
 
     def unbundle(self, bundle: bytes, ref: str, *, fsck: bool = True) -> str:
-        """Take a bundle's commits in under `ref`; returns the commit id.
+        """Fetch the commits of a bundle to the reference `ref`; returns the commit id.
 
-        Without `fsck` malformed objects are taken in too, as old histories hold them.
+        Without `fsck`, malformed objects are accepted; old histories hold some. Raises `GitFailed`.
         """
         with self.lock():
             (self.path / f"{ref}.lock").unlink(missing_ok=True)
@@ -165,7 +174,10 @@ class Mirror:
             return git("rev-parse", ref, git_dir=self.path)
 
     def bundle_commit(self, commit: str, ref: str, *, base: str | None) -> bytes:
-        """Pack `commit` under the name `ref`, which the mirror does not keep."""
+        """Return a bundle of `commit` under the name `ref`, without what `base` has.
+
+        The mirror does not keep the reference.
+        """
         with self.lock():
             git("update-ref", ref, commit, git_dir=self.path)
             try:
@@ -174,9 +186,9 @@ class Mirror:
                 git("update-ref", "-d", ref, git_dir=self.path)
 
     def bundle(self, ref: str, *, base: str | None) -> bytes:
-        """Pack `ref`, without what `base` already has, as a git bundle."""
-        # Not in the mirror: this needs no lock of it, and whoever takes that removes the lock files that lie
-        # there.
+        """Return the commits of `ref`, without those that `base` has, as a git bundle."""
+        # The bundle is written outside the mirror. This method does not hold the mirror's lock, and a process
+        # that takes it would remove git's lock file of the bundle.
         with tempfile.TemporaryDirectory(prefix="scenarist-out-") as tmp:
             packed = Path(tmp) / "work.bundle"
             exclude = [f"^{base}"] if base else []
@@ -185,13 +197,15 @@ class Mirror:
 
 
 def exclude_file(root: Path) -> Path:
-    """The file with patterns of what the worktree at `root` holds and no commit of it may: it lies outside of
-    it."""
+    """Return the path of a file with patterns of files in the worktree `root` that are not committed.
+
+    The file lies outside the worktree.
+    """
     return root.parent / "exclude"
 
 
 class Worktree:
-    """A checkout of one commit, on its own branchless HEAD; git's directory for it lies outside of it."""
+    """A checkout of one commit with a detached HEAD. Its git directory lies outside of it."""
 
     def __init__(self, mirror: Mirror, root: Path, ref: str) -> None:
         self.mirror = mirror
@@ -201,9 +215,10 @@ class Worktree:
         self.git_dir = Path(link.removeprefix("gitdir:").strip())
 
     def git(self, *args: str) -> str:
-        """Run git on this worktree, whatever its `.git` link says by now.
+        """Run git on this worktree and ignore its `.git` link, which commands may have changed.
 
-        Commands may be changing the tree meanwhile: git sees nothing else of this machine.
+        Git sees nothing else of this machine, because commands may be changing the tree meanwhile. Raises
+        `GitFailed`.
         """
         places = {"mirror": self.mirror.path, "git_dir": self.git_dir, "root": self.root}
         return git_in_tree(*args, **places, exclude=exclude_file(self.root))
@@ -215,35 +230,32 @@ class Worktree:
     def stage(self) -> None:
         """Add everything to the index.
 
-        Nested repositories become plain files first: git would read their settings.
+        The git directories of nested repositories are removed first, because git would read their settings.
         """
         prepare_for_git(self.root)
         for tries_left in reversed(range(_TRIES)):
             try:
                 self.git("add", "--all")
                 break
-            except GitFailed:  # a file is gone that git has just seen: a command is running
+            except GitFailed:  # a running command removed a file between two steps of git
                 if not tries_left:
                     raise
         if is_folder(self.root, SHADOW):
-            self.git("add", "--all", "--force", "--", SHADOW)  # whatever the repository ignores
+            self.git("add", "--all", "--force", "--", SHADOW)  # also if the repository ignores it
 
     def restore(self) -> None:
-        """Make the files what HEAD says, and remove all others, whatever ran here.
-
-        Nothing may be running now.
-        """
+        """Restore the files of HEAD and remove all others. No command may be running in the worktree."""
         try:
             self.git("reset", "--quiet", "--hard")
             self.git("clean", "-ffdxq")
-        except GitFailed:  # folders without permissions
+        except GitFailed:  # for example because of folders without permissions
             for place in self.root.iterdir():
                 if place.name != ".git":
                     remove_tree(place)
             self.git("reset", "--quiet", "--hard")
 
     def commit(self, message: str) -> str | None:
-        """Commit everything that changed; returns the new commit id, or None when nothing did."""
+        """Commit all changes; returns the new commit id, or None if nothing changed."""
         self.stage()
         if not self.git("diff", "--cached", "--name-only", "HEAD"):
             return None
@@ -251,12 +263,15 @@ class Worktree:
         return self.head
 
     def diff(self, since: str) -> str:
-        """What differs from the commit `since`, as a unified diff."""
+        """Return the changes since the commit `since` as a unified diff."""
         self.stage()
         return self.git("diff", "--cached", *PLAIN, since)
 
     def snapshot(self, parent: str) -> str:
-        """Store the present tree as a commit on `parent` under the run's ref, moving nothing else."""
+        """Store the present tree as a commit on `parent` in the run's reference; returns its id.
+
+        HEAD does not change.
+        """
         self.stage()
         tree = self.git("write-tree")
         commit = self.git("commit-tree", tree, "-p", parent, "-m", "checkpoint")
@@ -264,7 +279,7 @@ class Worktree:
         return commit
 
     def bundle(self, base: str) -> bytes:
-        """The run's commits after `base`, ready for the artifact store."""
+        """Return the run's commits after `base` as a git bundle."""
         self.git("update-ref", self.ref, "HEAD")
         return self.mirror.bundle(self.ref, base=base)
 
@@ -276,22 +291,22 @@ class Workspaces:
         self.state_dir = state_dir.resolve()
 
     def mirror(self, forge: str, repo: str) -> Mirror:
-        """The mirror of `repo` (its full name) on `forge`."""
+        """Return the mirror of `repo` (its full name) on `forge`."""
         readable = re.sub(r"[^A-Za-z0-9._-]+", "-", repo).strip("-.") or "repo"
         digest = hashlib.sha256(f"{forge}\0{repo}".encode()).hexdigest()[:10]
         return Mirror(self.state_dir / "mirrors" / f"{forge}-{readable}-{digest}.git")
 
     @contextlib.contextmanager
     def worktree(self, mirror: Mirror, commit: str, run_id: str, name: str) -> Iterator[Worktree]:
-        """A fresh worktree of `commit`, removed with its references whatever the end.
+        """Make a worktree of `commit`, and remove it with its references when the block ends.
 
-        `name` tells apart several worktrees of one run.
+        `name` distinguishes several worktrees of one run.
         """
         home = self.state_dir / "work" / f"{run_id}-{name}"
         ref = work_ref(run_id)
         with _lock_folder(home):
             root = home / "tree"
-            # A run has one worker, so the lock of its reference is a killed one's.
+            # A run has one worker, so an existing lock of its reference is from a killed one.
             (mirror.path / f"{ref}.lock").unlink(missing_ok=True)
             self._remove(mirror, root, ref)
             with mirror.lock():
@@ -321,7 +336,7 @@ class Workspaces:
         """Remove what killed processes left behind; returns the names of the removed work folders."""
         work = self.state_dir / "work"
         removed = [home.name for home in sorted(work.glob("*")) if self._abandoned(home)]
-        # One that is made from here on is locked together with its mirror.
+        # A worktree that is made meanwhile has its work folder before its references, so they are kept.
         for path in sorted((self.state_dir / "mirrors").glob("*.git")):
             mirror = Mirror(path)
             try:
@@ -331,13 +346,13 @@ class Workspaces:
                     mirror.forget(lambda tree: not tree.exists(), left)
             except BlockingIOError:
                 continue
-            except GitFailed as error:  # the next fetch makes it anew
+            except GitFailed as error:  # the next fetch makes the mirror again
                 log.warning("%s cannot be swept: %s", path, error.message)
         return removed
 
     @staticmethod
     def _abandoned(home: Path) -> bool:
-        """Remove a work folder unless a process holds it; returns whether it was removed."""
+        """Remove a work folder unless a process has it locked; returns whether it was removed."""
         try:
             handle = (home / "lock").open("r+")
         except OSError:
@@ -356,20 +371,22 @@ class Workspaces:
 
 
 def _end_sandboxes_of(home: Path) -> None:
-    """Kill what still has a work folder mounted whose worker is gone.
+    """Kill the processes that still have the work folder `home` of a dead worker mounted.
 
-    A sandbox ends with the worker that made it; but one whose worker is killed in the moment before it begins
-    is left to begin by itself.
+    A sandbox ends with its worker, but not if the worker is killed just before the sandbox starts.
     """
     mounted = f"/{home.parent.name}/{home.name}/".encode()
     for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
-        with contextlib.suppress(OSError):  # it has ended by now, or is none of ours
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or belongs to another account
             if mounted in mounts.read_bytes():
                 os.kill(int(mounts.parent.name), signal.SIGKILL)
 
 
 def _lock_folder(home: Path) -> TextIO:
-    """Make `home` and hold it against other processes, of which one may be removing it just now."""
+    """Make the folder `home` and lock it against other processes; returns the open lock file.
+
+    If another process is removing the folder, it is made again.
+    """
     while True:
         home.mkdir(parents=True, exist_ok=True)
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.git.command import GitFailed, _telling
+from runners.git.command import GitFailed, _cause_in
 from runners.git.local import HistoryMissing, NotARepository, PartialClone, bring, commit_of, git_dir_of
 from runners.git.versions import version_of
 from runners.git.workspaces import Mirror, Workspaces
@@ -133,11 +133,11 @@ def test_the_message_is_what_tells_the_cause() -> None:
         "rights\n"
         "and the repository exists.\n"
     )
-    assert _telling(said) == "remote: Repository not found"
-    assert _telling("error: object 1: badTimezone\nfatal: fsck error in packed object\nhint: x") == (
+    assert _cause_in(said) == "remote: Repository not found"
+    assert _cause_in("error: object 1: badTimezone\nfatal: fsck error in packed object\nhint: x") == (
         "error: object 1: badTimezone / fatal: fsck error in packed object"
     )
-    assert _telling("only this\n") == "only this" and _telling("") == "it said nothing"
+    assert _cause_in("only this\n") == "only this" and _cause_in("") == "it said nothing"
 
 
 @pytest.mark.parametrize(

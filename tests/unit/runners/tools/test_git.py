@@ -33,8 +33,8 @@ def test_history(ctx: ToolContext) -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments", "says"),
     [
-        ("git_show", {"revision": "--output=/tmp/x"}, "is no revision"),
-        ("git_show", {"revision": "HEAD:a"}, "is no revision"),
+        ("git_show", {"revision": "--output=/tmp/x"}, "is not a revision"),
+        ("git_show", {"revision": "HEAD:a"}, "is not a revision"),
         ("git_show", {"revision": "main"}, "There is no commit `main`"),
         ("git_show", {"revision": "0" * 40}, "There is no commit"),
         ("git_show", {"path": "none"}, "cat-file failed"),
@@ -110,9 +110,9 @@ def test_a_stash_that_does_not_fit_is_kept(ctx: ToolContext) -> None:
     assert call(ctx, "git_stash").ok
     (ctx.root / "a").write_text("otherwise\n")
     assert call(ctx, "git_commit", message="between").ok
-    assert "does not fit any more, and is kept" in call(ctx, "git_stash", back=True).text
+    assert "conflicts with later changes, so it was kept" in call(ctx, "git_stash", back=True).text
     assert (ctx.root / "a").read_text() == "otherwise\n"
-    assert "not fit" in call(ctx, "git_stash", back=True).text
+    assert "so it was kept" in call(ctx, "git_stash", back=True).text
 
 
 def test_staging(ctx: ToolContext) -> None:
