@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from runners.policy.globs import is_protected
 from runners.policy.protected import changes_attributes
 from runners.verify.claim import Claim
 from runners.verify.rules.asked import asked_for
+from runners.verify.rules.awareness import asks_for_tests, imports_of
 from runners.verify.rules.base_settings import BaseSettings
 from runners.verify.rules.links import LINK, SUBMODULE, Change, changes_between, leaving_links
 from runners.verify.rules.moves import moved_files
@@ -22,6 +24,9 @@ from runners.verify.rules.purposes import is_code, is_judge, is_product, purpose
 from runners.verify.rules.shadowing import shadowing
 from runners.verify.rules.weakening import weakened
 from runners.verify.verdict import Code, OracleChange, Problem
+
+# Where people speak of these, code may well ask for them.
+_RUNNERS = re.compile(r"\b(?:behave|pytest|unittest|nose)\b", re.I)
 
 
 @dataclass
@@ -201,6 +206,7 @@ class _Looking:
             self._weakened(path, before or b"", after or b"")
         if path.endswith(".py") and is_product(path, self._features):
             self._agreeable(path, before or b"", after or b"")
+            self._aware(path, after or b"")
         if change.status in ("A", "M") and path.endswith(".py") and path.startswith(f"{self._features}/"):
             self._steps(claim.head, path)
 
@@ -233,6 +239,32 @@ class _Looking:
         for name in sorted(new - old):
             message = f"{path}: {name} says that it equals everything. Compare what it stands for."
             self._problem("equals-everything", message)
+
+    def _aware(self, path: str, after: bytes) -> None:
+        """Code of the product that behaves otherwise in tests, or that needs files of the tests."""
+        source = after.decode(errors="replace")
+        asks, imports = asks_for_tests(source), imports_of(source, path, self._judging_modules())
+        if not asks and not imports:
+            return
+        # What code of the base does already, here or elsewhere, is the repository's own way.
+        known: set[str] = set()
+        for old in self._before:
+            if old.endswith(".py") and is_product(old, self._features):
+                text = (self._blob(self._claim.base, old) or b"").decode(errors="replace")
+                known.update(what for _, what in asks_for_tests(text))
+                known.update(what for _, what in imports_of(text, old, self._judging_modules()))
+        for line, what in asks:
+            if what not in known and not _RUNNERS.search(self._claim.asked):
+                message = f"{path}:{line} asks whether a test runs ({what}). Make it behave alike everywhere."
+                self._problem("code-knows-tests", message)
+        for line, what in imports:
+            if what not in known:
+                where = f"{path}:{line} imports {what}"
+                message = f"{where}, which belongs to the tests. Move what it needs into the product."
+                self._problem("code-knows-tests", message)
+
+    def _judging_modules(self) -> list[str]:
+        return [path for path in self._after if path.endswith(".py") and is_judge(path, self._features)]
 
     def _steps(self, commit: str, path: str) -> None:
         """Steps of the change that cannot fail, or that read the program's source instead of running it."""

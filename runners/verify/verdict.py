@@ -147,6 +147,7 @@ Code = Literal[
     "unsafe-link",
     "module-shadowed",
     "step-reads-source",
+    "code-knows-tests",
 ]
 
 

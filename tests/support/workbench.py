@@ -1,7 +1,7 @@
 """Small repositories made by tests, and the gate's verdicts on work done in them."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from runners.git.command import TreeEntry, commit_on, git, store_blob
 from runners.git.workspaces import Workspaces
 from runners.policy.protected import PROTECTED
-from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.bubblewrap import CommandResult, Sandbox
 from runners.sandbox.limits import CommandLimits
 from runners.verify.claim import Claim, MutationSettings
 from runners.verify.gate.gate import Gate
@@ -137,6 +137,20 @@ class Workbench:
         """The codes of the problems of a claim that show without a run."""
         seen = look(self.mirror.path, claim, sandboxed_suites().features)
         return {problem.code for problem in seen.problems}
+
+    def bare(
+        self,
+        work: Mapping[str, str | Link | None],
+        suite: Sequence[str],
+        *,
+        base: Files = BASE,
+        spec: Files = SPEC,
+    ) -> CommandResult:
+        """What the bare command ``python -m SUITE…`` says of `work`, in a sandbox of its own."""
+        claim = self._claim(work, base, spec, None, {})
+        with self.workspaces.worktree(self.mirror, claim.head, "run", "bare") as tree:
+            box = Sandbox(tree.root, limits=CommandLimits(wall_s=self.wall_s))
+            return box.run(["python", "-m", *suite])
 
     def _claim(
         self,
