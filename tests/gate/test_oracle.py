@@ -151,6 +151,24 @@ def test_scenarios_beside_the_change_prove_it_with_its_own_test(bench: Workbench
     assert {suite.name for suite in verdict.suites} == {"pytest"}
 
 
+def test_only_the_changed_test_modules_are_run_for_what_is_new(bench: Workbench) -> None:
+    # A doctest in the product cannot be run on the base, and is no test that could not be loaded there.
+    doctest = "def double(n):\n    '''\n    >>> double(2)\n    4\n    '''\n    return 2 * n\n"
+    base = {**PLAIN, "pytest.ini": "[pytest]\naddopts = --doctest-modules\n"}
+    code = {"calc.py": BASE["calc.py"] + "\n\n" + doctest}
+    verdict = bench.verdict({**code, "test_double.py": OWN_TEST}, base=base, spec={}, shadow=BESIDE)
+    assert verdict.green, verdict.problems
+    assert [each.name for each in verdict.tests] == ["test_double"]
+    ran = {item.purpose: item.command for item in verdict.evidence}
+    assert all(ran[f"new tests on the {side} code"].endswith("test_double.py") for side in ("old", "new"))
+
+
+def test_a_test_that_passes_after_others_alone_proves_nothing(bench: Workbench) -> None:
+    after_others = "import sys\n\n\ndef test_double():\n    assert 'test_calc' in sys.modules\n"
+    verdict = bench.verdict({**CODE, "test_double.py": after_others}, base=PLAIN, spec={}, shadow=BESIDE)
+    assert codes(verdict) == {"no-new-test"}
+
+
 @pytest.mark.parametrize(
     "tests", [{}, {"test_double.py": "import calc\n\n\ndef test_it():\n    assert calc.add(1, 1) == 2\n"}]
 )

@@ -139,7 +139,7 @@ class Gate:
                 ]
             tests: tuple[ScenarioProof, ...] = ()
             if claim.proof and claim.kind in ("feature", "bug"):
-                tests, found = self._own_tests(claim, before, after)
+                tests, found = self._own_tests(claim, head, before, after)
                 problems += found
             for line in claim.commands:
                 run = self._note(claim.head, self._fresh.command(head, line), "the repository's own command")
@@ -236,10 +236,13 @@ class Gate:
         return ChangedTests(paths=tuple(seen.edited), added=tuple(seen.added), failing=tuple(failing))
 
     def _own_tests(
-        self, claim: Claim, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]
+        self, claim: Claim, head: Path, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
-        """The change's own tests, in the repository's own style: red on the base, where the repository has
-        tests at all."""
+        """Compare the change's own tests, in the repository's own style, on base and head.
+
+        They must be red on the base, where the repository has tests at all. Where the change edits test
+        modules of pytest alone, only these are run, on both sides.
+        """
         git_dir = self._mirror.path
         paths = [
             path
@@ -254,11 +257,18 @@ class Gate:
                 for name, run in self._fresh.all():
                     if name == "behave" or not after[name].outcomes:
                         continue
-                    tried = run(root).beside(replaced=())
-                    then = self._note(claim.base, tried, "new tests on the old code")
+                    collected = {test.partition("::")[0] for test in after[name].outcomes}
+                    alone = name == "pytest" and collected.issuperset(paths)
+                    tried = self._fresh.pytest(root, paths) if alone else run(root)
+                    then = self._note(claim.base, tried.beside(replaced=()), "new tests on the old code")
                     if then.fault in ("timed-out", "untrusted"):
                         continue
-                    proofs += new_tests(before[name], then, after[name], paths)
+                    now = after[name]
+                    if alone:
+                        now = self._note(
+                            claim.head, self._fresh.pytest(head, paths), "new tests on the new code"
+                        )
+                    proofs += new_tests(before[name], then, now, paths)
         if not proofs and any(run.outcomes for name, run in before.items() if name != "behave"):
             message = (
                 "The repository has tests, and the change brings none that fails without it. Add one "
