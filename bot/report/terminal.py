@@ -81,6 +81,7 @@ def describe(entry: Entry) -> list[str]:
 def readable(body: str) -> str:
     """Markdown without what only a browser shows: comments and foldings."""
     text = re.sub(r"<!--.*?-->|</?(details|sub)>", "", for_terminal(body), flags=re.DOTALL)
+    text = re.sub(r"\s*<br/?>\s*", " – ", text)
     return re.sub(r"<summary>(.*?)</summary>", r"**\1**", text).replace("<code>", "`").replace("</code>", "`")
 
 

@@ -101,7 +101,8 @@ def _conclude(here: LocalRuns, run_id: str, state: RunState, console: Console, *
         return 0 if proven else 1
     if pull:
         console.rule(pull.title)
-        console.print(Markdown(readable(pull.body)))
+        # What follows the last rule is for a forge: how to ask for changes, and the run's number.
+        console.print(Markdown(readable(pull.body.rpartition("\n---\n")[0] or pull.body)))
         console.rule("Diff")
         diff = for_terminal(here.diff(pull))
         console.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
