@@ -38,6 +38,7 @@ class Commands(LazyGroup):
         "worker": Lazy("bot.cli.operate.worker:worker", "Run a Celery worker."),
         "migrate": Lazy("bot.cli.operate.migrate:migrate", "Bring the database to the newest schema."),
         "doctor": Lazy("bot.cli.operate.doctor:doctor", "Check whether this machine can do its part."),
+        "setup": Lazy("bot.cli.setup:setup", "Prepare projects on a forge."),
         "gc": Lazy(
             "bot.cli.operate.gc:gc", "Remove what ended runs left on this machine and in the database."
         ),

@@ -1,6 +1,6 @@
 """Options and arguments that several commands share."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,9 @@ QUEUE_NAMES = ("intake", "publish", "runs")
 ALL_QUEUES = ",".join(QUEUE_NAMES)
 Queues = Annotated[
     str, typer.Option(envvar="SCENARIST_QUEUES", help="Comma-separated: intake, publish, runs.")
+]
+ForgeName = Annotated[
+    Literal["github", "gitlab", "local"], typer.Option("--forge", help="Where the repository is.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -277,9 +277,8 @@ class ForgeDenied(ScenaristError):
 
     code = "SCN-1002"
     next_step = (
-        "Check that the App is installed on the repository, and that it may read and write contents, "
-        "issues, pull requests "
-        "and checks."
+        "Check that the App is installed on the repository, or that the token has its scopes and role, and "
+        "that it may read and write contents, issues, pull requests and checks. `scenarist doctor` looks."
     )
 
 

@@ -85,6 +85,10 @@ class GitLabServer(Pipelines, LoopbackServer):
         self.requests: list[tuple[str, str, int]] = []
         self.deliveries: list[int] = []
         self._faults: list[list[Any]] = []
+        self._tokens = {TOKEN: self.bot}
+        self._caller = self.bot  # whose token the request at hand bears
+        self.hooks: dict[int, dict[str, Any]] = {}
+        self.token = {"id": 1, "active": True, "scopes": ["api", "write_repository"], "expires_at": None}
         self._hook_failures = 0
         self._hook_off_until = 0.0
         self.bare = folder / "git" / f"{self.repo}.git"
@@ -95,8 +99,12 @@ class GitLabServer(Pipelines, LoopbackServer):
         self._routes: list[tuple[str, re.Pattern[str], Callable[..., Any]]] = [
             (method, re.compile(path + "$"), handler)
             for method, path, handler in (
-                ("GET", "/api/v4/user", lambda _call: self.bot),
+                ("GET", "/api/v4/user", lambda _call: self._caller),
                 ("GET", "/api/v4/users", self._users),
+                ("GET", "/api/v4/personal_access_tokens/self", lambda _call: self.token),
+                ("GET", f"{P}/hooks", lambda _call: list(self.hooks.values())),
+                ("POST", f"{P}/hooks", self._write_hook),
+                ("PUT", f"{P}/hooks/{number}", self._write_hook),
                 ("GET", P, self._project),
                 ("GET", f"{P}/members/all/{number}", self._member),
                 ("GET", f"{P}/issues", lambda _call: list(reversed(self.issues.values()))),
@@ -149,6 +157,12 @@ class GitLabServer(Pipelines, LoopbackServer):
     def settings(self) -> dict[str, object]:
         """The settings of a bot with a project access token of this project."""
         return {"gitlab_url": self.root, "gitlab_token": TOKEN, "gitlab_webhook_token": self._secret}
+
+    def add_token(self, name: str) -> str:
+        """Return a token of one of the people."""
+        token = f"glpat-of-{name}"
+        self._tokens[token] = self.people[name]
+        return token
 
     # -- what people do ------------------------------------------------------------------------------
 
@@ -299,6 +313,21 @@ class GitLabServer(Pipelines, LoopbackServer):
 
     def _users(self, call: Mapping[str, Any]) -> Any:
         return [each for each in self.people.values() if each["username"] == call["query"].get("username")]
+
+    def _write_hook(self, call: Mapping[str, Any], hook: str = "") -> Any:
+        """Only a maintainer may; the secrets are never told again."""
+        if self._levels.get(self._caller["id"], 0) < 40:
+            raise Refusal(403, "403 Forbidden")
+        events = ("issues", "note", "merge_requests", "pipeline", "push")
+        allowed = {"url", "token", "signing_token", "enable_ssl_verification"}
+        body = self._body(call, allowed | {f"{each}_events" for each in events}, {"url"})
+        number = int(hook) if hook else self._next()
+        if hook and number not in self.hooks:
+            raise Refusal(404, "404 Not found")
+        told = {key: value for key, value in body.items() if key not in ("token", "signing_token")}
+        present = {"token_present": "token" in body, "signing_token_present": "signing_token" in body}
+        self.hooks[number] = {"id": number, "project_id": PROJECT, **told, **present}
+        return self.hooks[number]
 
     def _project(self, _call: Any) -> Any:
         return {"id": PROJECT, "path_with_namespace": self.repo, "default_branch": "main"}
@@ -556,7 +585,8 @@ class GitLabServer(Pipelines, LoopbackServer):
     def _answer(
         self, request: BaseHTTPRequestHandler, path: str, query: dict[str, str], raw: bytes
     ) -> tuple[int, Any, dict[str, str]]:
-        if request.headers.get("PRIVATE-TOKEN") != TOKEN:
+        self._caller = self._tokens.get(request.headers.get("PRIVATE-TOKEN", ""), self.bot)
+        if request.headers.get("PRIVATE-TOKEN") not in self._tokens:
             return 401, {"message": "401 Unauthorized"}, {}
         for method, pattern, handler in self._routes:
             found = pattern.match(path)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 import sqlalchemy as sa
@@ -42,6 +43,7 @@ EVENTS = {
 }
 _MIN_FREE_GB = 5.0
 _MIN_GIT = (2, 30)
+_SOON_DAYS = 14  # before a token expires
 
 State = Literal["ok", "warning", "failed"]
 _MARKS: dict[State, str] = {"ok": "✔", "warning": "!", "failed": "✘"}
@@ -92,6 +94,7 @@ def examine(settings: Settings, queues: Sequence[str] = QUEUE_NAMES) -> Iterator
         ("limits file", runs, _limits),
         ("models", runs, _models),
         ("GitHub", forge, _github),
+        ("GitLab", forge, _gitlab),
         ("public URL", forge, _public_url),
     )
     for name, needed, look in looks:
@@ -225,6 +228,8 @@ def _github(settings: Settings) -> CheckResult:
     from bot.forges.github.app import app_of
 
     if not settings.github_app_id:
+        if settings.gitlab_token.get_secret_value():
+            return CheckResult("GitHub", "ok", "No App is set: GitHub is not used.")
         return CheckResult("GitHub", "warning", "No App is set.", "docs/github.md says how to make one.")
     if not settings.github_webhook_secret.get_secret_value():
         todo = "Set SCENARIST_GITHUB_WEBHOOK_SECRET on the web app: without it no webhook is taken."
@@ -257,6 +262,29 @@ def _github(settings: Settings) -> CheckResult:
             "GitHub", "warning", f"The App's webhook goes to {hook.get('url') or 'nowhere'}.", todo
         )
     return CheckResult("GitHub", "ok", f"The App {card.get('slug')} has its permissions and events.")
+
+
+def _gitlab(settings: Settings) -> CheckResult:
+    from bot.forges.gitlab.installation import SCOPES, Installation
+
+    name, token = "GitLab", settings.gitlab_token.get_secret_value()
+    if not token:
+        return CheckResult(name, "ok", "No token is set: GitLab is not used.")
+    secrets = (settings.gitlab_webhook_token, settings.gitlab_signing_token)
+    if not any(each.get_secret_value() for each in secrets):
+        todo = "`scenarist setup gitlab PROJECT` makes the webhook and prints its secret token."
+        return CheckResult(name, "failed", "The webhook's secret token is not set.", todo)
+    found = Installation(settings.gitlab_url, token).token()
+    left = found.days_left(datetime.now(UTC).date())
+    if found.missing:
+        todo = f"Create a token with the scopes {' and '.join(SCOPES)}."
+        return CheckResult(
+            name, "failed", f"The token of {found.login} lacks {', '.join(found.missing)}.", todo
+        )
+    if left is not None and left <= _SOON_DAYS:
+        todo = "Rotate it, and set SCENARIST_GITLAB_TOKEN to the new one."
+        return CheckResult(name, "warning", f"The token of {found.login} expires in {left} days.", todo)
+    return CheckResult(name, "ok", f"The token of {found.login} on {settings.gitlab_url} has its scopes.")
 
 
 def _public_url(settings: Settings) -> CheckResult:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.options import ForgeName
 from bot.config.settings import load_settings
 from bot.forges.forge import Repo
 from bot.forges.registry.adapters import Forges
@@ -16,7 +17,7 @@ from bot.storage.store import open_store
 def backlog(
     file: Annotated[Path, typer.Argument(help="Stories as YAML; see docs/backlog.md.")],
     repo: Annotated[str, typer.Option(help="OWNER/NAME.")],
-    forge: Annotated[str, typer.Option(help="github or local.")] = "github",
+    forge: ForgeName = "github",
     label: Annotated[list[str] | None, typer.Option(help="Labels of the new issues.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Only print what would be created.")] = False,
 ) -> None:

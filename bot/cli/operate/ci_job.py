@@ -1,0 +1,127 @@
+"""The job of a forge's CI that `scenarist action` runs in: its event, its token, where its summary goes.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+https://docs.gitlab.com/ci/variables/predefined_variables/
+"""
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bot.config.settings import Settings
+from bot.forges.events import Event, Ignored, ReviewCommented
+from bot.forges.receiver import PayloadInvalid
+from bot.forges.registry.receivers import receivers
+from gherkin.errors import ScenaristError
+
+_GITHUB = ("GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_RUN_ID")
+_GITLAB = ("CI_JOB_ID", "CI_SERVER_URL", "CI_PROJECT_PATH", "TRIGGER_PAYLOAD")
+# Credentials of a GitLab job that nothing of this process needs.
+_UNUSED = ("CI_JOB_TOKEN", "CI_REGISTRY_PASSWORD", "CI_DEPENDENCY_PROXY_PASSWORD", "CI_DEPLOY_PASSWORD")
+
+
+class NotInAction(ScenaristError):
+    """The variables of a job of GitHub Actions or GitLab CI are missing."""
+
+    code = "SCN-7006"
+    next_step = (
+        "Run it as a step of a workflow, as `.github/workflows/agent.yml` does, with GITHUB_TOKEN in its "
+        "env, or as a job like the one in `ci/scenarist.gitlab-ci.yml`, with SCENARIST_GITLAB_TOKEN."
+    )
+
+
+@dataclass(frozen=True)
+class CiJob:
+    """One job: the forge it belongs to, what it is to answer, and an id that no other job has.
+
+    `summary` is the file that people read its result in, if there is one.
+    """
+
+    forge: str
+    settings: Settings
+    event: Event | Ignored
+    id: str
+    summary: Path | None = None
+
+    def say(self, text: str) -> None:
+        """Add to the job's summary, or print where there is none."""
+        if self.summary is None:
+            print(text)
+            return
+        with self.summary.open("a", encoding="utf-8") as out:
+            out.write(text)
+
+
+def ci_job(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
+    """Return the job at hand. Raises `NotInAction`.
+
+    Its credentials are taken out of `environ`, so that no child process inherits them.
+    """
+    return _gitlab(settings, environ) if environ.get("GITLAB_CI") else _github(settings, environ)
+
+
+def _github(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
+    token = environ.pop("GITHUB_TOKEN", "") or settings.github_token.get_secret_value()
+    environ.pop("SCENARIST_GITHUB_TOKEN", None)
+    _require(environ, _GITHUB, "GITHUB_TOKEN", token)
+    server = environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
+    own = {
+        "github_token": SecretStr(token),
+        "github_api_url": environ.get("GITHUB_API_URL", settings.github_api_url),
+        "github_git_url": server,
+    }
+    event = _read(settings, "github", environ["GITHUB_EVENT_NAME"], environ["GITHUB_EVENT_PATH"])
+    if isinstance(event, ReviewCommented) and event.review is not None:
+        # Each comment of a review is an event, and a job, of its own; so is the review, which has them all.
+        event = Ignored(reason="the comment is part of a review, whose own event is handled")
+    summary = environ.get("GITHUB_STEP_SUMMARY")
+    return CiJob(
+        forge="github",
+        settings=_of_job(settings, f"{environ.get('RUNNER_TEMP', '.')}/scenarist", own),
+        event=event,
+        id=f"{environ['GITHUB_RUN_ID']}-{environ.get('GITHUB_RUN_ATTEMPT', '1')}",
+        summary=Path(summary) if summary else None,
+    )
+
+
+def _gitlab(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
+    """A job that a webhook triggered; the payload of the webhook is its event.
+
+    https://docs.gitlab.com/ci/triggers/#use-a-webhook
+    """
+    token = settings.gitlab_token.get_secret_value()
+    for name in ("SCENARIST_GITLAB_TOKEN", *_UNUSED):
+        environ.pop(name, None)
+    _require(environ, _GITLAB, "SCENARIST_GITLAB_TOKEN", token)
+    event = _read(settings, "gitlab", "", environ["TRIGGER_PAYLOAD"])
+    repo = getattr(event, "repo", None)
+    if repo is not None and repo.full_name != environ["CI_PROJECT_PATH"]:
+        raise NotInAction(f"The event is about {repo.full_name} and not about {environ['CI_PROJECT_PATH']}.")
+    folder = environ.get("CI_PROJECT_DIR", ".")
+    return CiJob(
+        forge="gitlab",
+        settings=_of_job(settings, f"{folder}/.scenarist-job", {"gitlab_url": environ["CI_SERVER_URL"]}),
+        event=event,
+        id=environ["CI_JOB_ID"],
+    )
+
+
+def _require(environ: MutableMapping[str, str], names: tuple[str, ...], secret: str, token: str) -> None:
+    missing = [name for name in names if not environ.get(name)] + ([] if token else [secret])
+    if missing:
+        raise NotInAction(f"{', '.join(missing)} is not set.")
+
+
+def _read(settings: Settings, forge: str, event: str, path: str) -> Event | Ignored:
+    try:
+        return receivers(settings)[forge].read(event, Path(path).read_bytes())
+    except (OSError, PayloadInvalid) as error:
+        raise NotInAction(f"The job's event cannot be read: {error}.") from None
+
+
+def _of_job(settings: Settings, folder: str, own: Mapping[str, object]) -> Settings:
+    """The job's own addresses and token; its state lies in `folder`."""
+    state = {"state_dir": Path(folder), "database_url": "", "public_url": ""}
+    return settings.model_copy(update={**own, **state})
