@@ -32,7 +32,7 @@ _ANSWER = "answer"
 
 
 class AnthropicModel:
-    """Chat with native tool use; a schema answer is a forced call of a tool that has this schema."""
+    """Chat with native tool use. For an answer by a schema, the model must call a tool with this schema."""
 
     def __init__(self, model: str, *, api_key: str, url: str | None = None, idle_s: float = 120) -> None:
         import anthropic  # takes 1.4 s to import, and only the runner needs it
@@ -81,8 +81,8 @@ class AnthropicModel:
                     raise ModelUnavailable("Anthropic's API ended its answer in the middle.")
                 return _reply(stream.get_final_message(), self.name, forced=forced)
         except self._anthropic.APIStatusError as error:
-            if error.status_code < 400:  # an error in the middle of a stream comes with the stream's status
-                raise ModelUnavailable("Anthropic's API broke its answer off with an error.") from None
+            if error.status_code < 400:  # an error in the middle of a stream has the stream's status
+                raise ModelUnavailable("Anthropic's API ended its answer with an error.") from None
             if error.status_code >= 500 or error.status_code in (408, 409, 429):
                 raise ModelUnavailable(f"Anthropic's API kept answering {error.status_code}.") from None
             raise refused("Anthropic's API", error.status_code, error.message[:300]) from None
@@ -93,7 +93,7 @@ class AnthropicModel:
 
 
 def _conversation(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """User and assistant turns in strict alternation; tool results stand in user turns."""
+    """Return the conversation as alternating user and assistant turns; tool results are in user turns."""
     out: list[dict[str, Any]] = []
     for message in messages:
         if message.role == "system":

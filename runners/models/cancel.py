@@ -1,4 +1,4 @@
-"""Ends a request to a model from outside, at once, and lets its server know."""
+"""Cancel a request to a model at once, and close its connection so that the server stops too."""
 
 import contextlib
 import socket
@@ -13,7 +13,7 @@ _LOOK_S = 0.1
 
 
 class Request(Generic[T]):
-    """One request under way; `opened` is told of its response, so that its connection can be shut."""
+    """One running request. Its work passes the response to `opened`, so `run` can shut the connection."""
 
     def __init__(self, work: Callable[["Request[T]"], T]) -> None:
         self._work = work
@@ -25,9 +25,10 @@ class Request(Generic[T]):
         self._responses.append(response)
 
     def run(self, cancel: threading.Event | None) -> T:
-        """Do the work; raises its error, or `Cancelled` within a moment of `cancel` being set.
+        """Do the work in a thread and return its result.
 
-        The work goes on in a thread that is then left alone: its connection being shut, it ends soon.
+        Raises the work's error, or `Cancelled` soon after `cancel` is set. The thread is not waited for
+        then: it ends soon, because its connection is shut.
         """
         if cancel is None:
             return self._work(self)
@@ -49,7 +50,7 @@ class Request(Generic[T]):
             self._error.append(error)
 
     def _shut(self) -> None:
-        """Closing would not wake a thread that waits for data; shutting the socket does."""
+        """Shut the socket of the response: closing it would not wake the thread that waits for data."""
         for response in self._responses:
             stream = response.extensions.get("network_stream")
             connection = stream.get_extra_info("socket") if stream is not None else None

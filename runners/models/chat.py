@@ -1,4 +1,4 @@
-"""The `ChatModel` protocol and its neutral messages."""
+"""The `ChatModel` protocol, and messages that belong to no provider."""
 
 import threading
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class ToolCall(Frozen):
 class Message(Frozen):
     """One entry of a conversation.
 
-    `tool_calls` stands on assistant messages only; `tool_call_id` on tool messages only.
+    Only assistant messages have `tool_calls`; only tool messages have a `tool_call_id`.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -65,7 +65,7 @@ Choice = Literal["auto", "required"]
 
 
 class ChatModel(Protocol):
-    """A model one can talk to. Implementations stream inside and keep no conversation of their own."""
+    """A model that answers conversations. Implementations use streaming and keep no conversation."""
 
     name: str
 
@@ -81,8 +81,8 @@ class ChatModel(Protocol):
     ) -> Reply:
         """Answer `messages`.
 
-        With `schema` (a JSON Schema object) the reply's text is JSON that the server was told to hold
-        to it. With `choice` ``required`` it should call a tool, as far as its server can hold it to that.
+        With `schema` (a JSON Schema object) the server is told to make the reply's text JSON of this schema.
+        With `choice` ``required`` the server is told to make the model call a tool; not all servers can.
         `max_tokens` bounds the reply. Raises `ModelUnavailable` when the server cannot be reached or keeps
         failing after retries, `ModelRefusedRequest` when it rejects the request, and `Cancelled` soon after
         `cancel` is set; the connection is closed then, so that the server stops too.
@@ -112,13 +112,13 @@ class ContextTooLong(ModelRefusedRequest):
 
 
 def refused(server: str, status: int, reason: str) -> ModelRefusedRequest:
-    """The error for a request that `server` refused with `status`, by what it says."""
+    """Return the error for a request that `server` refused with `status` and the message `reason`."""
     said = reason.lower()
     kind = ContextTooLong if any(mark in said for mark in _TOO_LONG) else ModelRefusedRequest
     return kind(f"{server} refused the request ({status}): {reason}.")
 
 
-# What vLLM, llama.cpp, OpenAI, SGLang and Anthropic say.
+# Messages of vLLM, llama.cpp, OpenAI, SGLang and Anthropic about a conversation that is too long.
 _TOO_LONG = (
     "context length",
     "context size",

@@ -1,4 +1,4 @@
-"""What a deployment of a model can really do, found by asking it: tables of models by name go wrong."""
+"""Ask a deployed model what it can do, because tables of models by name are often wrong."""
 
 import hashlib
 import json
@@ -41,12 +41,10 @@ _MAX_TOKENS = 1024
 class Profile(Frozen):
     """What a probe found.
 
-    `tools` is the protocol to use, with `found` saying what led to it and `called` whether a call came at
-    all.
-
-    `parallel` is whether two calls came in one reply, `schema` whether an answer kept to a JSON schema,
-    `leaks` whether thinking came as text, and `context_length` what the server says it serves (tokens; 0: it
-    does not say).
+    `tools` is the protocol to use, `found` the reason in words, and `called` whether the model sent a call at
+    all. `parallel` is whether two calls came in one reply, `schema` whether an answer followed a JSON schema,
+    and `leaks` whether thoughts came as text. `context_length` is what the server reports, in tokens (0: it
+    reports none).
     """
 
     deployment: str
@@ -61,10 +59,10 @@ class Profile(Frozen):
 
 
 def probe(model: ChatModel, deployment: str, context_length: int) -> Profile:
-    """Ask `model` for a call by each protocol until one comes, for two at once, and for an answer by a
-    schema.
+    """Ask `model` for a call by each protocol until one comes, two calls at once, and JSON by a schema.
 
-    Raises `ModelUnavailable`.
+    `deployment` names what is asked, and `context_length` is in tokens (0: unknown). Raises
+    `ModelUnavailable`.
     """
     started = time.monotonic()
     native = _call(model, _ASK)
@@ -99,7 +97,7 @@ def probe(model: ChatModel, deployment: str, context_length: int) -> Profile:
 
 
 def remembered(folder: Path, deployment: str, ask: Callable[[], Profile]) -> Profile:
-    """The profile of `deployment` kept below `folder`, or what `ask` finds, which is kept from then on."""
+    """Return the profile of `deployment` that is stored below `folder`; if there is none, store `ask()`'s."""
     path = folder / f"{hashlib.sha256(deployment.encode()).hexdigest()[:32]}.json"
     try:
         return Profile.model_validate_json(path.read_bytes())
@@ -113,7 +111,7 @@ def remembered(folder: Path, deployment: str, ask: Callable[[], Profile]) -> Pro
 
 
 def _call(model: ChatModel, ask: str) -> Reply | None:
-    """The reply to `ask` with the tool at hand; None if the server refuses the request."""
+    """Return the model's reply to `ask` with the probe's tool; None if the server refuses the request."""
     try:
         return model.reply([Message(role="user", text=ask)], [_TOOL], max_tokens=_MAX_TOKENS)
     except ModelRefusedRequest:

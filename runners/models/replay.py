@@ -1,4 +1,4 @@
-"""Replays the replies of a recorded run: its log, one JSON event a line."""
+"""Replay the replies of a recorded run. A recording is a run's log with one JSON event a line."""
 
 import json
 import threading
@@ -49,13 +49,13 @@ class _LoggedReply(BaseModel):
 class ReplayModel:
     """Gives a recorded run's replies, one a turn.
 
-    Which one is due follows from the conversation alone: a resumed run goes on where it stopped.
+    The conversation's length decides which reply is next, so a resumed run continues where it stopped.
     """
 
     name = "replay"
 
     def __init__(self, replies: Iterable[RecordedReply], results: Mapping[str, str] | None = None) -> None:
-        """`results` are the recorded results by the ids of their calls, to tell a divergence by."""
+        """`results` maps ids of calls to their recorded results, with which a divergence is explained."""
         recorded = list(replies)
         self._specify = [event.reply for event in recorded if event.phase == "specify"]
         self._implement = [event.reply for event in recorded if event.phase == "implement"]
@@ -93,16 +93,16 @@ class ReplayModel:
         max_tokens: int = 8192,
         cancel: threading.Event | None = None,
     ) -> Reply:
-        """The recorded reply that is due. Raises `ReplayDiverged` when the recording has none."""
+        """Return the next recorded reply. Raises `ReplayDiverged` if the recording has none that fits."""
         if schema is not None and "examples" in schema.get("properties", {}):
-            # What was recorded without held-out examples is replayed without any.
+            # A recording without held-out examples is replayed without them.
             return self._examples[0] if self._examples else Reply(text='{"examples": []}')
         turns = [message for message in messages if message.role == "assistant"]
         recorded = self._implement if schema is None else self._specify
         if len(turns) >= len(recorded):
             raise ReplayDiverged(
-                f"The recording ends after {len(recorded)} replies and one more is asked "
-                f"for.{self._difference(messages)}"
+                f"The recording ends after {len(recorded)} replies, but the run needs one more."
+                f"{self._difference(messages)}"
             )
         for number, (said, expected) in enumerate(zip(turns, recorded, strict=False), start=1):
             if said.tool_calls != expected.tool_calls:
@@ -114,16 +114,13 @@ class ReplayModel:
         unknown = [call.name for call in due.tool_calls if call.name not in offered]
         if unknown:
             raise ReplayDiverged(
-                f"The recorded reply calls {unknown[0]}, which is not offered "
-                f"now.{self._difference(messages)}"
+                f"The recorded reply calls the tool {unknown[0]}, which the run does not offer."
+                f"{self._difference(messages)}"
             )
         return due
 
     def _difference(self, messages: Sequence[Message]) -> str:
-        """The first result in the conversation that is not the recorded one, in a sentence.
-
-        Empty if there is none.
-        """
+        """Return a sentence on the first result that differs from the recorded one; empty if none does."""
         names = {call.id: call.name for message in messages for call in message.tool_calls}
         for message in messages:
             recorded = self._results.get(message.tool_call_id or "", message.text)
@@ -134,8 +131,8 @@ class ReplayModel:
                 if was != now:
                     name = names.get(message.tool_call_id or "", "a call")
                     return (
-                        f" First difference: line {line} of what {name} gave was "
-                        f"{one_line(was)[:_SHOWN]!r} and is "
+                        f" First difference: line {line} of the result of {name} was "
+                        f"{one_line(was)[:_SHOWN]!r} and is now "
                         f"{one_line(now)[:_SHOWN]!r}."
                     )
         return ""

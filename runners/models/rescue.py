@@ -1,8 +1,8 @@
-"""Turns what models really emit into calls, or into one short corrective answer.
+"""Find the tool calls in what models really write, or a short message that asks the model to send one again.
 
 A server without the right parser passes calls on as text, in the format of the model's family, and models
-damage their own formats. What can be read in one way only becomes a call. If anything about a writing call
-had to be guessed, the model is asked to send it again. What a model only quotes is not a call.
+damage their own formats. Text that can be read in only one way becomes a call. If a part of a writing call
+must be guessed, the model is asked to send the call again. A call that the model only quotes is not run.
 """
 
 import json
@@ -17,15 +17,15 @@ from runners.models.text_calls.found import MAX_CALLS, FoundCall
 from runners.models.text_calls.lenient import GEMMA, JSON, Lenient, NotJson, read
 
 _MAX_TEXT = 2_000_000
-# Special tokens that a server left in what it passes on.
+# Special tokens that a server has not removed from the text.
 _TOKEN = re.compile(r"<\|[\w\"]{1,30}\|?>|<[\w\"]{1,30}\|>")
 _RECIPIENT = re.compile(r"\bto=([\w.:/-]{1,100})")
 
 
 class Rescued(Frozen):
-    """What a reply asks for: `calls` to run, a `correction` to send to the model, or neither if it is prose.
+    """The result for one reply: `calls` to run, or a `correction` for the model, or neither if it is prose.
 
-    `family` names the format of calls that were found or mended, and is empty if there was nothing to do.
+    `family` names the format of calls that were found in text or repaired; it is empty for other replies.
     `text` is the reply's text without its calls.
     """
 
@@ -60,19 +60,19 @@ def rescue(reply: Reply, tools: Sequence[ToolSchema], writing: frozenset[str], t
         fixed = _arguments(given, known[name])
         doubt = _doubt(each, fixed is not None, fixed, known[name], name in writing)
         if doubt or fixed is None:
-            return Rescued(correction=_again(name, doubt or "its arguments are no JSON object"))
+            return Rescued(correction=_again(name, doubt or "its arguments are not a JSON object"))
         arguments = json.dumps(fixed[0], ensure_ascii=False)
         calls.append(ToolCall(id=f"rescued_{turn}_{number}", name=name, arguments=arguments))
     return Rescued(calls=tuple(calls), family=found[0].family, text=text[: found[0].start].strip())
 
 
 def _native(reply: Reply, known: Mapping[str, ToolSchema], writing: frozenset[str]) -> Rescued:
-    """Mend the names and arguments of calls that the server found, where there is one way to read them."""
+    """Repair the names and arguments of native calls that can be read in only one way."""
     mended: list[ToolCall] = []
     for call in reply.tool_calls[:MAX_CALLS]:
         name = _canonical(call.name, known)
         if name is None:
-            mended.append(call)  # the toolbox answers with the tools there are
+            mended.append(call)  # the toolbox answers with the names of the tools
             continue
         try:
             strict = json.loads(call.arguments or "{}")
@@ -87,7 +87,7 @@ def _native(reply: Reply, known: Mapping[str, ToolSchema], writing: frozenset[st
         fixed = _arguments(sure.value, known[name])
         doubt = _doubt(each, fixed is not None, fixed, known[name], name in writing)
         if doubt or fixed is None:
-            mended.append(call.model_copy(update={"name": name}))  # the toolbox says what is wrong with them
+            mended.append(call.model_copy(update={"name": name}))  # the toolbox says what is wrong
             continue
         arguments = json.dumps(fixed[0], ensure_ascii=False)
         same = fixed[0] == strict_or_none(call.arguments) and name == call.name
@@ -97,7 +97,7 @@ def _native(reply: Reply, known: Mapping[str, ToolSchema], writing: frozenset[st
 
 
 def strict_or_none(text: str) -> Any:
-    """The value of JSON, None where it is none."""
+    """Return the value of the JSON `text`, or None if it is not valid JSON."""
     try:
         return json.loads(text or "{}")
     except (ValueError, RecursionError):
@@ -107,10 +107,10 @@ def strict_or_none(text: str) -> Any:
 def _doubt(
     each: FoundCall, usable: bool, fixed: tuple[dict[str, Any], bool] | None, tool: ToolSchema, writes: bool
 ) -> str:
-    """Why a call must be asked for again, in a clause; empty if it need not be."""
+    """Return in a clause why the model must send the call again; empty if it can be run."""
     required = set(tool.parameters.get("required", ()))
     if not usable or fixed is None:
-        return "its arguments are no JSON object"
+        return "its arguments are not a JSON object"
     if not each.whole and (writes or not required <= set(fixed[0])):
         return "it was cut off"
     if writes and not (each.sure and fixed[1]):
@@ -126,7 +126,7 @@ def _again(name: str, why: str) -> str:
 
 
 def _canonical(name: str, known: Mapping[str, ToolSchema]) -> str | None:
-    """The tool that is meant: the same letters and digits, whatever the case, prefix and separators."""
+    """Return the tool that `name` means: case, prefix and separators are ignored."""
     if name in known:
         return name
     recipient = _RECIPIENT.search(name)
@@ -142,7 +142,7 @@ def _plain(name: str) -> str:
 
 
 def _of_text(arguments: dict[str, str], tool: ToolSchema) -> dict[str, Any]:
-    """Values of a format that knows only text, as the tool's schema has them."""
+    """Convert the values of a format without types to the types of the tool's schema."""
     properties = tool.parameters.get("properties", {})
     by_name = {_plain(each): schema for each, schema in properties.items()}
     typed: dict[str, Any] = {}
@@ -157,10 +157,10 @@ def _of_text(arguments: dict[str, str], tool: ToolSchema) -> dict[str, Any]:
 
 
 def _arguments(value: Any, tool: ToolSchema) -> tuple[dict[str, Any], bool] | None:
-    """An object of arguments made of `value`, and whether that was beyond doubt; None if there is no way."""
+    """Return `value` as an object of arguments and whether that is certain; None if it cannot be one."""
     properties = tool.parameters.get("properties", {})
     sure = True
-    for _ in range(3):  # doubly encoded, and once more
+    for _ in range(3):  # models encode JSON as a JSON string up to three times
         if isinstance(value, str) and value.strip()[:1] in ("{", "["):
             try:
                 inner = read(value)

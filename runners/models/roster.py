@@ -1,4 +1,4 @@
-"""The models of this machine, built when they are first needed."""
+"""The models of this machine. Each client is made when it is first needed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class RuntimeIncomplete(ScenaristError):
 
 @dataclass(frozen=True)
 class Engine:
-    """A model that can be talked to.
+    """A model that is ready for requests.
 
     `context_length` is in tokens, 0 if unknown; `max_tokens` bounds a reply.
     """
@@ -37,14 +37,14 @@ class Engine:
 
     @property
     def native(self) -> ChatModel:
-        """The model without what spells tools for it."""
+        """The model without the wrapper that writes tools as XML."""
         return self.model.plain if isinstance(self.model, XmlTools) else self.model
 
 
 class Roster:
-    """Who does which role.
+    """Which model has which role.
 
-    `keys` are the servers' keys by runtime; profiles of deployments are kept below `profiles`.
+    `keys` maps runtimes to their servers' keys; profiles of deployments are stored below `profiles`.
     """
 
     def __init__(self, config: ModelsConfig, mode: Mode, keys: Mapping[str, str], profiles: Path) -> None:
@@ -55,28 +55,31 @@ class Roster:
         self._engines: dict[str, tuple[str, Engine]] = {}
 
     def agent(self, role: ModelRole) -> AgentSpec:
-        """Who does `role`. Raises `RuntimeIncomplete`."""
+        """Return the settings of `role`. Raises `RuntimeIncomplete`."""
         try:
             return self._config.agent(role, self._mode)
         except ValueError as error:
             raise RuntimeIncomplete(f"The {role} has no model in {self._mode} mode: {error}.") from None
 
     def has(self, role: ModelRole) -> bool:
-        """Whether somebody does `role`."""
+        """Return whether a model has `role`."""
         return self._config.has(role, self._mode)
 
     def levels(self, role: ModelRole) -> tuple[str, ...]:
-        """The runtimes of `role`: the first, and those that take over, one after the other."""
+        """Return the runtimes of `role`: the first, then those that take over, in this order."""
         agent = self.agent(role)
         return (agent.runtime, *agent.escalate)
 
     def engine(self, role: ModelRole, level: int = 0) -> Engine:
-        """The model of `role` after `level` escalations. Raises as `of` does."""
+        """Return the model of `role` after `level` escalations. Raises the errors of `of`."""
         levels = self.levels(role)
         return self.of(levels[min(level, len(levels) - 1)])
 
     def of(self, runtime: str) -> Engine:
-        """The model of a runtime. Raises `RuntimeIncomplete`, `RecordingInvalid` or `ModelUnavailable`."""
+        """Return the model of a runtime.
+
+        Raises `RuntimeIncomplete`, `RecordingInvalid` or `ModelUnavailable`.
+        """
         spec, key = self._config.runtimes[runtime], self._keys.get(runtime, "")
         served = _served(spec, key) if spec.provider == "vllm" else _Served("", "", 0)
         built = self._engines.get(runtime)
@@ -125,13 +128,13 @@ class Roster:
 
 
 def _within(max_tokens: int, context_length: int) -> int:
-    """Replies may take a quarter of the context at most: the rest is for what was said before."""
+    """Return the bound of a reply in tokens: at most a quarter of the context, the rest is for the prompt."""
     return min(max_tokens, context_length // 4) if context_length else max_tokens
 
 
 @dataclass(frozen=True)
 class _Served:
-    """The model a server has; `deployment` is another one whenever something about it changes."""
+    """The model that a server serves. `deployment` is a text that changes with any detail of it."""
 
     deployment: str
     model: str
@@ -151,7 +154,7 @@ def _served(spec: RuntimeSpec, key: str) -> _Served:
         raise ModelUnavailable(f"{spec.url} serves no model.")
     card = next((each for each in listed.data if each.id == spec.model), None)
     if card is None:
-        if spec.model:  # some servers serve more than they list
+        if spec.model:  # some servers serve models that they do not list
             return _Served(f"{spec.url} {spec.model}", spec.model, 0)
         card = listed.data[0]
     extra = card.model_extra or {}

@@ -1,4 +1,4 @@
-"""The models an operator has, and which of them does what: the file of ``SCENARIST_MODELS_FILE``."""
+"""The operator's models and their roles: the file of ``SCENARIST_MODELS_FILE``."""
 
 from pathlib import Path
 from typing import Literal
@@ -16,21 +16,21 @@ _PER_MILLION = 1_000_000
 
 
 class Prices(Frozen):
-    """What tokens cost, in US dollars a million."""
+    """Prices of tokens, in US dollars for a million."""
 
     input: float = Field(default=0.0, ge=0, description="Prompt tokens that no cache served.")
     cached: float = Field(default=0.0, ge=0, description="Prompt tokens that a cache served.")
     output: float = Field(default=0.0, ge=0, description="Completion tokens.")
 
     def cost(self, usage: TokenUsage) -> float:
-        """US dollars for one reply."""
+        """Return the price of one reply in US dollars."""
         fresh = usage.prompt_tokens - usage.cached_tokens
         spent = fresh * self.input + usage.cached_tokens * self.cached + usage.completion_tokens * self.output
         return spent / _PER_MILLION
 
 
 class RuntimeSpec(Frozen):
-    """One model somewhere."""
+    """One model and its server."""
 
     provider: Literal["vllm", "anthropic", "replay"] = Field(description="What its server speaks.")
     url: str = Field(default="", description="The server's API; for vllm it ends in /v1.")
@@ -48,7 +48,7 @@ class RuntimeSpec(Frozen):
 
 
 class AgentSpec(Frozen):
-    """Who does the work of a role."""
+    """The model of a role, and its limits."""
 
     runtime: str = Field(description="Name of one of the `runtimes`.")
     tools: Literal["edit", "full"] | None = Field(
@@ -89,12 +89,12 @@ class ModelsConfig(Frozen):
         return self
 
     def agent(self, role: ModelRole, mode: Mode) -> AgentSpec:
-        """Who does `role`: whoever the file names, or the first runtime of the kind that `mode` wants.
+        """Return the settings of `role`: those of the file, or else the first runtime that `mode` asks for.
 
-        A reviewer is there when the file names one, and in hybrid mode; a navigator only when the file names
-        one. In hybrid mode the strong model writes the scenarios, where small ones are far weaker than at
-        fixing, and takes over the code when the local one gets nowhere. Raises `ValueError` when there is no
-        runtime of the kind.
+        There is a reviewer if the file names one, and in hybrid mode; a navigator only if the file names one.
+        In hybrid mode the strong model writes the scenarios, at which small models are much weaker than at
+        fixing code, and it takes over the code when the local model is stuck. Raises `ValueError` if there is
+        no such runtime.
         """
         if role in self.agents:
             return self.agents[role]
@@ -106,7 +106,7 @@ class ModelsConfig(Frozen):
         return AgentSpec(runtime=self._first("vllm" if mode == "local" else mode))
 
     def has(self, role: ModelRole, mode: Mode) -> bool:
-        """Whether somebody does `role`: the analyst's and the driver's always are."""
+        """Return whether a model has `role`; analyst and driver always have one."""
         if role in ("analyst", "driver") or role in self.agents:
             return True
         return role == "reviewer" and mode == "hybrid"

@@ -1,4 +1,4 @@
-"""vLLM, or any other server that speaks OpenAI's chat completions, through the `openai` SDK.
+"""vLLM, or any other server with OpenAI's chat completions API, through the `openai` SDK.
 
 https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
 """
@@ -36,15 +36,17 @@ _STOPS = {
 
 @lru_cache(maxsize=16)
 def client_of(url: str, api_key: str) -> "openai.OpenAI":
-    """The client of a server, one a process: each has certificates of its own, which take megabytes and
-    milliseconds."""
+    """Return the client of a server, the same one for the whole process.
+
+    A client loads its own certificates, which takes megabytes and milliseconds.
+    """
     import openai
 
     return openai.OpenAI(base_url=url, api_key=api_key or "none", max_retries=4)
 
 
 def preload() -> None:
-    """Load what the SDK would load with its first request, for processes that are forked from this one."""
+    """Import what the SDK imports with its first request, so that forked processes share it."""
     import jiter  # noqa: F401
     import openai._streaming
     from openai.types.chat import ChatCompletionChunk
@@ -55,7 +57,7 @@ def preload() -> None:
 
 
 class VllmModel:
-    """Chat with native tool calls; streams, so that a dead server is noticed within `idle_s` seconds."""
+    """Chat with native tool calls. It streams, so that a dead server is noticed after `idle_s` seconds."""
 
     def __init__(
         self, url: str, model: str, *, api_key: str = "", idle_s: float = 120, temperature: float = 0.2
@@ -97,8 +99,7 @@ class VllmModel:
 
     def _ask(self, request: dict[str, Any], under_way: Request[Reply]) -> Reply:
         try:
-            # As `extra_body`, because the SDK's walk through typed messages takes milliseconds for each of
-            # them.
+            # Passed as `extra_body`, because the SDK takes milliseconds to convert each typed message.
             completions = self._client.chat.completions
             with completions.create(model=self.name, messages=[], stream=True, extra_body=request) as stream:
                 under_way.opened(stream.response)
@@ -108,8 +109,7 @@ class VllmModel:
                 raise ModelUnavailable(f"The model server kept answering {error.status_code}.") from None
             raise refused("The model server", error.status_code, _reason(error.body)) from None
         except (self._openai.APIError, httpx2.HTTPError, ValueError) as error:
-            # A stream that breaks off in the middle comes as the transport's own error, one of no JSON as a
-            # ValueError.
+            # A broken stream raises the transport's own error, and an answer that is not JSON a ValueError.
             raise ModelUnavailable(
                 f"The model server could not be reached ({type(error).__name__})."
             ) from None
@@ -153,7 +153,7 @@ class VllmModel:
                 "reasoning": "".join(reasoning),
                 "tool_calls": tool_calls,
                 "usage": usage,
-                # Some parsers answer `stop` although calls are there.
+                # Some parsers report `stop` although there are calls.
                 "stop": "tools" if tool_calls and ended == "end" else ended,
                 "model": self.name,
             }

@@ -1,4 +1,4 @@
-"""The flags with which vLLM serves each family of models, by name and by what the chat template shows.
+"""The flags with which vLLM serves each family of models, found by name and by chat template.
 
 The table follows vLLM's own recipes (https://github.com/vllm-project/recipes, 21 August 2026; vLLM 0.33)
 and, for older families, its page on tool calls (https://docs.vllm.ai/en/latest/features/tool_calling/).
@@ -33,9 +33,9 @@ _GEMMA = "tool_chat_template_gemma4.jinja"
 _V4 = (*_FP8_CACHE, "--block-size", "256", "--tokenizer-mode", "deepseek_v4")
 _V4_FLASH = '{"reasoning_parser":"deepseek_v4","reasoning_start_str":"","reasoning_end_str":""}'
 
-# Patterns for a model's name, in lower case; the first that is found decides.
+# Patterns for a model's name in lower case; the first match decides.
 BY_NAME: tuple[tuple[str, Family], ...] = (
-    # Distilled models write calls as the models do that they were made from.
+    # Distilled models write calls like the base models that they were made from.
     (r"r1-distill-qwen", Family("hermes", "deepseek_r1")),
     (r"r1-distill-llama", Family("llama3_json", "deepseek_r1")),
     # Qwen
@@ -123,10 +123,10 @@ BY_NAME: tuple[tuple[str, Family], ...] = (
 
 @dataclass(frozen=True)
 class Mark:
-    """What a chat template that can call tools holds.
+    """A text by which a chat template with tool calls is recognised.
 
-    `tools` are the parsers that read such calls; the first is taken when the model's name says nothing.
-    `thinking` reads the thoughts of a template with ``<think>`` in it, `else_by` those of any other.
+    `tools` are the parsers that read such calls; the first is used when the model's name is not known.
+    `thinking` is the parser of thoughts for a template that contains ``<think>``, `else_by` for others.
     """
 
     text: str
@@ -135,7 +135,7 @@ class Mark:
     else_by: str = ""
 
 
-# The most telling first.
+# The most specific first.
 BY_TEMPLATE: tuple[Mark, ...] = (
     Mark("<|tool_calls_section_begin|>", ("kimi_k2",), "kimi_k2", "kimi_k2"),
     Mark("]<]minimax[>[", ("minimax_m3",), "minimax_m3", "minimax_m3"),
@@ -158,22 +158,22 @@ BY_TEMPLATE: tuple[Mark, ...] = (
 
 
 def family_of(model: str, template: str | None) -> tuple[Family | None, str]:
-    """The family of a model, and in words what it was found by.
+    """Return the family of a model and, in words, how it was found.
 
     `template` is the model's chat template, empty if it has none, and None if the model is not on this
-    machine yet. The name decides, unless the template shows calls that the parsers of that name cannot read.
+    machine yet. The name decides, unless the template has calls that the parsers of that name cannot read.
     """
     named = by_name(model)
     if template is None:
         if named is None:
-            return None, "its family is not known, so that calls come as text"
-        return named, "by its name, as it is not on this machine yet"
+            return None, "its family is not known, so its calls come as text"
+        return named, "by its name, because the model is not on this machine yet"
     mark = next((each for each in BY_TEMPLATE if each.text in template), None)
     if mark is None:
-        # Some models write calls by their tokenizer, or by a template that vLLM brings.
+        # Some models need no template for calls: their tokenizer or a template of vLLM writes them.
         if named is not None and (named.template or "--tokenizer-mode" in named.flags):
-            return named, "by its name, as it has no chat template that knows tools"
-        return None, "its chat template knows no tools, so that calls come as text"
+            return named, "by its name, because it has no chat template with tools"
+        return None, "its chat template has no tools, so its calls come as text"
     if named is not None and named.tools in mark.tools:
         return named, f"by its name; its chat template holds {mark.text}"
     reasoning = mark.thinking if "<think>" in template else mark.else_by
@@ -183,6 +183,6 @@ def family_of(model: str, template: str | None) -> tuple[Family | None, str]:
 
 
 def by_name(model: str) -> Family | None:
-    """The family that a model's name tells, None if it tells none."""
+    """Return the family of a model by its name, None if the name is not known."""
     name = model.lower()
     return next((family for pattern, family in BY_NAME if re.search(pattern, name)), None)

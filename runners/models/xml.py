@@ -1,4 +1,4 @@
-"""Tool calls as XML in the text, for models and servers without native ones."""
+"""Tool calls as XML in the text, for models and servers without native tool calls."""
 
 import json
 import threading
@@ -7,7 +7,7 @@ from typing import Any
 
 from runners.models.chat import ChatModel, Choice, Message, Reply, ToolCall, ToolSchema
 
-_HOW = """# Tools
+_INSTRUCTIONS = """# Tools
 
 You act by calling tools. A call stands at the end of your reply, on lines of its own, and looks exactly like this:
 
@@ -23,9 +23,9 @@ next message, as <tool_result>. You may call several tools in one reply.
 
 
 class XmlTools:
-    """`model`, with its tools described in the system message and called in the text.
+    """Wraps `model`: describes its tools in the system message, and lets it call them in its text.
 
-    The calls are found by `runners.models.rescue`, as those of any other format are.
+    `runners.models.rescue` finds the calls, as it does for other formats.
     """
 
     def __init__(self, model: ChatModel) -> None:
@@ -47,7 +47,7 @@ class XmlTools:
 
 
 def as_text(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> list[Message]:
-    """The conversation without tool messages, in strict alternation of user and assistant."""
+    """Return the conversation as alternating user and assistant messages, with calls and results as text."""
     names = {call.id: call.name for message in messages for call in message.tool_calls}
     out: list[Message] = []
     for message in messages:
@@ -65,7 +65,7 @@ def as_text(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> list[Me
             case "system":
                 out.append(message)
     if tools:
-        described = _HOW + "\n".join(_described(tool) for tool in tools)
+        described = _INSTRUCTIONS + "\n".join(_described(tool) for tool in tools)
         if out and out[0].role == "system":
             out[0] = Message(role="system", text=f"{out[0].text}\n\n{described}")
         else:

@@ -68,9 +68,9 @@ def test_a_divergence_names_the_first_difference(tmp_path: Path) -> None:
     path.write_text("".join(event.model_dump_json() + "\n" for event in (reply, seen)))
     ended = [*START, as_message(reply.reply), Message(role="tool", tool_call_id="1", text="one\n2\nthree")]
     with pytest.raises(
-        ReplayDiverged, match="First difference: line 2 of what look gave was 'two' and is '2'"
+        ReplayDiverged, match="First difference: line 2 of the result of look was 'two' and is now '2'"
     ):
         ReplayModel.from_file(path).reply(ended, [LOOK])
     ended[-1] = Message(role="tool", tool_call_id="1", text=seen.text)
-    with pytest.raises(ReplayDiverged, match="one more is asked for. Record"):
+    with pytest.raises(ReplayDiverged, match="the run needs one more. Record"):
         ReplayModel.from_file(path).reply(ended, [LOOK])
