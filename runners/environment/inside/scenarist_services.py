@@ -1,4 +1,4 @@
-"""Starts PostgreSQL and Redis, then runs a command, and ends them after it.
+"""Start PostgreSQL and Redis, run a command, and stop them afterwards.
 
 It runs inside the sandbox, and imports nothing of Scenarist.
 
@@ -24,7 +24,7 @@ def _answers(port: int) -> bool:
 
 
 def _postgres(folder: str, place: str) -> "list[str]":
-    """Make an empty database cluster with the account `postgres`; the words that start it."""
+    """Make an empty database cluster with the account `postgres`; returns the command that starts it."""
     password = os.path.join(place, "password")
     with open(password, "w") as file:
         file.write("postgres\n")
@@ -33,7 +33,7 @@ def _postgres(folder: str, place: str) -> "list[str]":
     subprocess.run(
         [*words, f"--pwfile={password}"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    # Nothing of it outlives the command, so nothing needs to reach the disk.
+    # The cluster is deleted after the command, so its data need not be written to the disk.
     return [
         f"{folder}/postgres",
         "-D",
@@ -57,7 +57,7 @@ _KNOWN = {"postgres": (_postgres, 5432), "redis": (_redis, 6379)}
 
 
 def _start(name: str, folder: str) -> "subprocess.Popen[bytes] | None":
-    """Start a service and wait until it answers; None if one answers already."""
+    """Start a service and wait until it answers; returns None if one answers already."""
     prepare, port = _KNOWN[name]
     if _answers(port):
         return None

@@ -1,10 +1,10 @@
-"""Runs a command of the set-up step whose only network is the proxy.
+"""Run a command of the set-up step, which can reach no network but the proxy.
 
 It runs inside the sandbox, and imports nothing of Scenarist.
 
     python scenarist_setup.py SOCKET COMMAND…
 
-It listens on a port of 127.0.0.1 and hands each connection on to the socket file of the proxy outside.
+It listens on a port of 127.0.0.1 and forwards each connection to the proxy's socket file.
 """
 
 import os
@@ -23,11 +23,11 @@ def _carry(source: Any, sink: Any) -> None:
                 break
             sink.sendall(data)
     except OSError:
-        pass  # the other side is gone
+        pass  # one of the connections is closed
     try:
         sink.shutdown(socket.SHUT_WR)
     except OSError:
-        pass  # gone as well
+        pass  # it is closed already
 
 
 def _serve(listener: Any, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs behave and reports one JSON line a scenario.
+"""Run behave and report one JSON line for each scenario.
 
 It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
@@ -7,10 +7,10 @@ It runs inside the sandbox, beside the repository's code, and imports nothing of
 With `--through` it runs a script that runs behave itself, such as Django's manage.py: COUNT words, the script
 first.
 
-With `reversed` the last scenario of each feature runs first: a scenario that needs another one before it
-fails then. The repository's own configuration holds, but for `stop` and `dry_run`: every scenario runs. The
-report is opened, and greeted, before any code of the repository is loaded. behave's own JSON formatter mixes
-up statuses when a Rule inherits a Background.
+With `reversed` the last scenario of each feature runs first, so that a scenario which needs an earlier one
+fails. The repository's own configuration is used, except for `stop` and `dry_run`: every scenario runs. The
+report is opened, and its first line written, before any code of the repository is loaded. behave's own JSON
+formatter is not used, because it confuses statuses when a Rule inherits a Background.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.format
 
 from behave.formatter.base import Formatter  # noqa: E402
 
-# behave makes these anew when it ends.
+# behave replaces these functions itself when it ends.
 _REMADE = tuple(
     f"behave.step_registry.{name}"
     for word in ("given", "when", "then", "step")
@@ -42,8 +42,7 @@ _PLAIN = (str, bytes, int, float, bool, type(None), list, tuple, dict, set)
 _report: Any = None
 _reversed = False
 _written = 0
-# What behave calls around steps, by name, as it was when the first feature began; and what else was there
-# later.
+# behave's hooks by name when the first feature started, and the names of hooks that were changed later.
 _hooks: dict[str, Any] | None = None
 _changed_hooks: set[str] = set()
 
@@ -55,7 +54,7 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
     def __init__(self, stream_opener: Any, config: Any) -> None:
         super().__init__(stream_opener, config)
         self.current: Any = None
-        # behave asks its configuration for these when it comes to a scenario.
+        # behave reads these settings before each scenario.
         config.stop = config.dry_run = False
 
     def feature(self, feature: Any) -> None:
@@ -65,7 +64,7 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
             turn_round(feature)
 
     def result(self, step: Any) -> None:
-        # While the context still has what the step saw.
+        # Done here, while the traceback's frames still hold the step's values.
         step.innermost = innermost(step.exc_traceback) if step.status.name in ("failed", "error") else ""
 
     def eof(self) -> None:
@@ -75,9 +74,10 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
 
 
 def watch_hooks(caller: dict[str, Any]) -> None:
-    """Notice hooks that code under test gave to behave while features ran; environment.py is loaded before.
+    """Record which of behave's hooks code under test has changed while features ran.
 
-    `caller` are the names in the frame of behave's that runs a feature.
+    environment.py is loaded before the first call. `caller` are the local names of behave's function that
+    runs a feature.
     """
     global _hooks
     hooks = getattr(caller.get("runner", caller.get("self")), "hooks", None)
@@ -92,7 +92,7 @@ def watch_hooks(caller: dict[str, Any]) -> None:
 def turn_round(entity: Any) -> None:
     """Reverse the scenarios of a feature, and those of its rules and outlines.
 
-    Behave asks its formatters before it runs any.
+    behave calls its formatters before it runs the first scenario of a feature.
     """
     items = getattr(entity, "run_items", None)
     if items is None:
@@ -126,9 +126,9 @@ def describe(scenario: Any) -> dict[str, Any]:
 
 
 def text_of(step: Any) -> str:
-    """A step as it stands in the feature, with its text and table.
+    """Return a step as it is written in the feature, with its text and table.
 
-    The verifier makes the same of the approved one.
+    The verifier compares this with the steps of the approved feature.
     """
     table = step.table
     rows = [list(table.headings), *(list(row.cells) for row in table.rows)] if table else []
@@ -143,7 +143,7 @@ def message_of(thing: Any) -> str:
 
 
 def innermost(trace: Any) -> str:
-    """Where in the repository's own code it went wrong, with the values of the names that stand there."""
+    """Return the last line of the repository's own code in `trace`, with the values of the names in it."""
     found = None
     while trace is not None:
         path = os.path.relpath(trace.tb_frame.f_code.co_filename)
@@ -158,7 +158,7 @@ def innermost(trace: Any) -> str:
 
 
 def values(line: str, frame: Any) -> list[str]:
-    """What the names and attributes of a line hold; nothing is called for it."""
+    """Return the values of the names and attributes in a line, without calling functions."""
     try:
         tree = ast.parse(line)
     except SyntaxError:  # the beginning of a longer statement
@@ -167,7 +167,7 @@ def values(line: str, frame: Any) -> list[str]:
     shown: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in called:
-            with contextlib.suppress(Exception):  # code of the repository may do anything when it is asked
+            with contextlib.suppress(Exception):  # a property of the repository may raise any error
                 expression = compile(ast.Expression(node), "line", "eval")
                 held = eval(expression, frame.f_globals, frame.f_locals)  # noqa: S307 - the code that just ran
                 if type(held) in _PLAIN:
@@ -190,13 +190,13 @@ def through(words: list[str], arguments: list[str]) -> int:
 
 def main() -> int:
     global _report, _reversed
-    # behave imports the formatter by its name: it must be this very module.
+    # behave imports the formatter by name and must get this module, not a second copy of it.
     sys.modules["scenarist_behave"] = sys.modules["__main__"]
     _report = scenarist_path.open_report(sys.argv[1])
     _reversed = sys.argv[2] == "reversed"
     from behave.__main__ import main as behave
 
-    # Held here, where code under test does not look for them.
+    # Held in local names, which code under test cannot replace through the module.
     look, compare = parts, replaced
     before = look("behave", "scenarist_behave", "builtins")
     ours, arguments = ["-f", "scenarist_behave:ReportFormatter", "-o", "/dev/null"], sys.argv[3:]

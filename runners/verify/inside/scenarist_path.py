@@ -1,7 +1,7 @@
-"""Loads a test runner from where it is installed, before anything of the repository can be found by its name.
+"""Load a test runner from its installation, and not from a module of the repository with the same name.
 
-A harness imports this module before all others: from then on until `load`, no folder of the repository is
-searched, not even where the environment puts one on the search path.
+A harness imports this module before all others. Python then searches no folder of the repository until `load`
+is called, not even one that the environment puts on the search path.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ sys.path[:] = _outside(sys.path)
 def load(*names: str) -> None:
     """Import the modules `names`, then search the working directory first, as ``python -m`` would.
 
-    A repository that is itself what is to be loaded, and has it nowhere else, gives its own.
+    If a module is not installed, it is imported from the repository, which can be the test runner's own.
     """
     try:
         for name in names:
@@ -40,9 +40,9 @@ def load(*names: str) -> None:
 
 
 def open_report(path: str) -> IO[str]:
-    """Open the report, a pipe, and greet; returns once the verifier has taken its name away.
+    """Open the report, which is a pipe, write its first line, and wait until the verifier removes its name.
 
-    Only then may code of the repository be loaded: it could open the pipe by its name and take records out.
+    Code of the repository may be loaded only after that: it could open the pipe by its name and read records.
     """
     report = open(path, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
     report.write('{"hello": 1}\n')

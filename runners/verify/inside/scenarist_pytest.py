@@ -1,11 +1,11 @@
-"""Runs pytest and reports one JSON line a test.
+"""Run pytest and report one JSON line for each test.
 
 It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
     python /opt/scenarist/scenarist_pytest.py REPORT ARGUMENTS…
 
-The repository's own configuration and plugins hold, but for what makes pytest stop before it has run
-everything, or makes two runs differ: see `pytest_cmdline_main`.
+The repository's own configuration and plugins are used, except for options that stop pytest early or make two
+runs differ: see `pytest_cmdline_main`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ import pytest  # noqa: E402
 _report: Any = None
 _RANK = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 _seen: dict[str, dict[str, Any]] = {}
-# Options that make pytest leave tests out, and what they are without: after the first failures, after errors
-# of collection, or because of what another run remembered.
+# Options that make pytest leave tests out, and their neutral values. They stop pytest after failures or
+# errors of collection, or use the results of an earlier run.
 _WHOLE = {
     "maxfail": 0,
     "continue_on_collection_errors": True,
@@ -56,8 +56,7 @@ def _note(test: str, outcome: str, path: str = "", line: int | None = None, mess
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: Any) -> None:
-    """Have every test run, in an order that is the same in each run, whatever the repository's options
-    say."""
+    """Override the repository's options, so that all tests run, in the same order each time."""
     for name, value in {**_WHOLE, **_SEEDS}.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
@@ -95,9 +94,9 @@ def pytest_sessionfinish(session: Any) -> None:
 
 
 def plugins(manager: Any) -> list[str]:
-    """The plugins that pytest has now, but its own and `conftest.py`: each by its file or its package.
+    """Return pytest's current plugins, each by its file or package, without its own ones and `conftest.py`.
 
-    What only the change brings was registered by the code under test.
+    A plugin that is missing on the base was registered by the code under test.
     """
     found = set()
     for plugin in manager.get_plugins():
@@ -111,8 +110,8 @@ def plugins(manager: Any) -> list[str]:
 
 
 def _watch() -> Callable[[], list[str]]:
-    """Look at the runner now; what comes back says what has been replaced since."""
-    # Held here, where code under test does not look for them.
+    """Record the test runner's functions; returns a function that names those replaced since."""
+    # Held in local names, which code under test cannot replace through the module.
     look, compare, own = parts, replaced, ("pytest", "_pytest", "pluggy", "unittest", "builtins", "__main__")
     before = look(*own)
     return lambda: compare(before, look(*own))

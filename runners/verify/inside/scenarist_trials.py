@@ -1,14 +1,14 @@
-"""Runs many variants of scenarios with behave, in one process, and reports one JSON line a variant.
+"""Run many variants of scenarios with behave in one process, and report one JSON line for each variant.
 
 It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
     python /opt/scenarist/scenarist_trials.py REPORT TRIALS SWITCH FEATURE ARGUMENTS…
 
-TRIALS is a pipe that is read once, before any code of the repository is loaded: a JSON list of objects with
-`id`, `text` (a feature file of one scenario), `switch`, `seconds`, and for some the `step` that is changed
-here: its `argument` gets another value, or it alone is run with the `switch`. SWITCH is the path of a
-symbolic link whose target says to instrumented code what it is to do. FEATURE is the file whose place the
-variants take.
+TRIALS is a pipe that is read once, before any code of the repository is loaded. It holds a JSON list of
+objects with `id`, `text` (a feature file of one scenario), `switch`, `seconds`, and in some a `step`: either
+its `argument` gets another value, or only this step is run with the `switch`. SWITCH is the path of a
+symbolic link whose target tells instrumented code what to do. FEATURE is the file in whose place the variants
+run.
 """
 
 import scenarist_path  # noqa: I001 - before all others
@@ -34,7 +34,7 @@ _feature = ""
 
 
 class TookTooLong(Exception):
-    """One variant took longer than it may; the next one goes on."""
+    """A variant took longer than its limit; behave continues with the next one."""
 
 
 class TrialFormatter(Formatter):  # type: ignore[misc]
@@ -59,7 +59,7 @@ class TrialFormatter(Formatter):  # type: ignore[misc]
 
 
 def variants(_locations: Any, language: Any = None) -> "list[Any]":
-    """The features of all trials that can be made, in the place of what lies in the checkout."""
+    """Return the features of all possible trials; behave runs them instead of the checkout's features."""
     found = []
     for trial in _trials:
         feature = parse_feature(trial["text"], language, _feature)
@@ -74,9 +74,9 @@ def variants(_locations: Any, language: Any = None) -> "list[Any]":
 
 
 def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
-    """Set the switch and a timer while the feature runs.
+    """Make the feature set the switch and a timer while it runs.
 
-    Where the trial is of a `step` alone, the switch only for that.
+    If the trial is about one `step`, the switch is set only while this step runs.
     """
     run, alone = feature.run, step is not None and trial.get("argument") is None
 
@@ -105,8 +105,8 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
 
 
 def changed(step: Any, number: int) -> bool:
-    """Give the argument `number` of a step another value; false where its definition takes none."""
-    with contextlib.suppress(Exception):  # matchers run code of the repository, which may do anything
+    """Change the value of the argument `number` of a step; returns False if its definition has none."""
+    with contextlib.suppress(Exception):  # matchers run code of the repository, which may raise any error
         match = registry.find_match(step)
         arguments = [each for each in match.arguments if each.start is not None and each.end > each.start]
         each = arguments[number]
@@ -117,12 +117,12 @@ def changed(step: Any, number: int) -> bool:
 
 
 def other(words: str) -> str:
-    """Another value than `words`."""
+    """Return a value that differs from `words`."""
     return str(int(words) + 1) if words.lstrip("-").isdecimal() else f"{words}x"
 
 
 def turn(state: str) -> None:
-    """Say to instrumented code, in this process and in others, what it is to do from now on."""
+    """Set the switch that tells instrumented code, in this process and others, what to do from now on."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_switch)
     if state:
@@ -130,7 +130,7 @@ def turn(state: str) -> None:
 
 
 def marks() -> "list[str]":
-    """What instrumented code has noted in this trial, by the names beside the switch; they are taken away."""
+    """Remove the marker files that instrumented code made beside the switch, and return their names."""
     found = []
     for name in ("altered", "kept"):
         with contextlib.suppress(FileNotFoundError):
@@ -145,7 +145,7 @@ def stop(_signal: int, _frame: Any) -> None:
 
 def main() -> int:
     global _switch, _feature
-    # behave imports the formatter by its name: it must be this very module.
+    # behave imports the formatter by name and must get this module, not a second copy of it.
     sys.modules["scenarist_trials"] = sys.modules["__main__"]
     reports._report = scenarist_path.open_report(sys.argv[1])
     with open(sys.argv[2], encoding="utf-8") as pipe:

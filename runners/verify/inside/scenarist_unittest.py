@@ -1,4 +1,4 @@
-"""Runs unittest and reports one JSON line a test.
+"""Run unittest and report one JSON line for each test.
 
 It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
@@ -90,7 +90,7 @@ def through(words: list[str]) -> int:
 def main() -> int:
     # The report is opened and greeted before any test is loaded.
     report = scenarist_path.open_report(sys.argv[1])
-    # Held here, where code under test does not look for them.
+    # Held in local names, which code under test cannot replace through the module.
     look, compare, own = parts, replaced, ("unittest", "builtins", "__main__")
     notes = Notes()
     listen(notes)

@@ -1,5 +1,4 @@
-"""Notices when code under test replaces functions of a test runner: what such a runner says of a test means
-nothing."""
+"""Detect that code under test has replaced functions of the test runner, whose results then mean nothing."""
 
 from __future__ import annotations
 
@@ -9,15 +8,15 @@ from typing import Any
 
 
 def parts(*packages: str) -> dict[str, tuple[Any, ...]]:
-    """The functions in the loaded modules of `packages` and in their classes, by name.
+    """Return the functions in the loaded modules of `packages` and in their classes, by name.
 
-    Of `builtins` everything.
+    Of `builtins` all values are returned, not only functions.
     """
     found = {}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in packages:
             for key, value in list(vars(module).items()):
-                # Of Python's own names each counts, but the one that holds the last result.
+                # All built-in names count except `_`, which holds the last result of an interactive session.
                 found[f"{name}.{key}"] = (value, None) if name == "builtins" and key != "_" else marks(value)
                 if isinstance(value, type) and value.__module__ == name:
                     for own, method in list(vars(value).items()):
@@ -26,7 +25,7 @@ def parts(*packages: str) -> dict[str, tuple[Any, ...]]:
 
 
 def marks(value: Any) -> tuple[Any, ...]:
-    """What makes a function the one it is; nothing for what is no function."""
+    """Return a function and its code, by which a replacement is found; empty for other values."""
     if isinstance(value, property):
         value = value.fget
     inner = getattr(value, "__func__", value)
@@ -36,9 +35,9 @@ def marks(value: Any) -> tuple[Any, ...]:
 def replaced(
     before: dict[str, tuple[Any, ...]], now: dict[str, tuple[Any, ...]], remade: tuple[str, ...] = ()
 ) -> list[str]:
-    """Names of functions that are not the ones they were, or no functions any more.
+    """Return the names of functions in `before` that are missing or different in `now`.
 
-    The runner itself makes the functions `remade` anew: of these only the code has to be the same.
+    The runner itself replaces the functions `remade`: of these only the code must be the same.
     """
     return sorted(
         name

@@ -1,1 +1,1 @@
-"""Runs a repository's suites in sandboxes, on fresh checkouts, and reads what came of each test."""
+"""Run a repository's suites in sandboxes, on fresh checkouts, and read the outcome of each test."""

@@ -1,5 +1,7 @@
-"""The gate's checkouts: as fresh for each run as for the first, with what judges the change out of its
-reach."""
+"""The gate's checkouts.
+
+They are restored before each run, and the code under test cannot change the files that judge it.
+"""
 
 import contextlib
 import tempfile
@@ -13,16 +15,16 @@ from runners.git.workspaces import Mirror, Workspaces, Worktree
 from runners.sandbox.bubblewrap import WORKSPACE
 from runners.verify.rules.purposes import is_code, is_judge, purpose_of
 
-# Each is a mount of its own, and many make every start slow; more are looked at when a run has ended.
+# Each mount makes the start of a sandbox slower. Files beyond this number are checked after the run.
 _MOST_MOUNTS = 50
 _FIRST = ("feature", "step", "configuration", "test", "fixture")
 
 
 class Checkouts:
-    """Checkouts of one verdict on a mirror; they are gone when the block ends.
+    """The checkouts of one verdict; they are removed when the block ends.
 
-    What judges the change, and is as it was on `base`, is mounted read-only, and so is the approved
-    `feature`, from a copy outside of the checkout. `features` is the folder of the repository's features.
+    Files that judge the change and are the same as on `base` are mounted read-only. So is the approved
+    feature file, from a copy outside of the checkout. `features` is the folder of the repository's features.
     """
 
     def __init__(
@@ -51,8 +53,7 @@ class Checkouts:
         self._stack.close()
 
     def approve(self, commit: str, feature: str) -> None:
-        """From now on the `feature` file of `commit` is what every checkout that has one shows at this
-        path."""
+        """Mount the `feature` file of `commit` in every checkout that has a file at this path."""
         content = read_blob(self._mirror.path, commit, feature)
         if content is not None:
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="scenarist-feature-"))
@@ -60,15 +61,15 @@ class Checkouts:
             self._approved[feature].write_bytes(content)
 
     def open(self, commit: str, name: str) -> Path:
-        """The folder of a checkout of `commit` that stays until the end.
+        """Make a checkout of `commit`, which stays until the end of the block; returns its folder.
 
-        `name` tells it from others of the run.
+        `name` distinguishes it from the run's other checkouts.
         """
         return self._opened(self._stack, commit, name)
 
     @contextlib.contextmanager
     def opened(self, commit: str, name: str) -> Iterator[Path]:
-        """A checkout that is gone when the block ends."""
+        """Make a checkout that is removed when this context ends."""
         with contextlib.ExitStack() as stack:
             yield self._opened(stack, commit, name)
 
@@ -84,9 +85,9 @@ class Checkouts:
         return tree.root
 
     def begin(self, root: Path) -> Mapping[str, Path]:
-        """Make the checkout as fresh as on its first day.
+        """Restore all files of the checkout at `root`.
 
-        Returns what is mounted read-only in it, by path inside.
+        Returns its read-only mounts: path inside -> path on the host.
         """
         tree = self._trees.get(root)
         if tree is None:
@@ -97,7 +98,7 @@ class Checkouts:
         return {f"{WORKSPACE}/{path}": place for path, place in mounts.items() if _is_plain(root, path)}
 
     def end(self, root: Path) -> tuple[str, ...]:
-        """What a run has rewritten of the files that judge the change, each in words."""
+        """Return, in words, the files that judge the change and that a run has rewritten."""
         tree = self._trees.get(root)
         if tree is None:
             return ()
@@ -106,7 +107,7 @@ class Checkouts:
 
 
 def _is_plain(root: Path, path: str) -> bool:
-    """Whether a path of a checkout is a file and no link leads to it."""
+    """Return whether `path` in a checkout is a file and no part of it is a link."""
     place = root
     for part in Path(path).parts:
         place = place / part

@@ -1,4 +1,4 @@
-"""Takes in what a suite's harness reports, through a pipe that can be opened once.
+"""Receive the report of a suite's harness through a pipe that can be opened only once.
 
 The harness opens it before any code of the repository is loaded and greets; then its name is gone, and what
 it says after its last record does not count. Code under test runs in the same interpreter and can still find
@@ -23,8 +23,8 @@ _RETRY_S = 0.01
 class Collector:
     """A pipe at `path` that is read while the block runs. `entries` are the harness's records.
 
-    `complete` is whether the harness has said that these were all, `replaced` names what of the test runner
-    was replaced meanwhile, and `problem` says what is wrong with the report, if anything is.
+    `complete` says whether the last record has arrived, `replaced` names the functions of the test runner
+    that were replaced during the run, and `problem` says what is wrong with the report, or is None.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +45,7 @@ class Collector:
         poll.register(self._fd, select.POLLIN)
         while True:
             ending = self._stop.is_set()
-            # Without a writer the pipe is at its end, and poll returns at once.
+            # While no process has the pipe open for writing, poll returns at once without data.
             if any(event & select.POLLIN for _, event in poll.poll(_POLL_MS)):
                 self._take(os.read(self._fd, 65_536))
             elif ending:
@@ -60,7 +60,7 @@ class Collector:
         if self._size > _MAX_BYTES:
             self.problem = "its report is too long"
             return
-        # Only the new data is searched for line ends: one line may come in a thousand parts.
+        # Only the new data is searched for line ends, because one line may arrive in a thousand parts.
         first, *more = data.split(b"\n")
         self._buffer += first
         for part in more:
@@ -96,7 +96,7 @@ class Collector:
 
 
 class Pipe:
-    """A pipe at `path` that gives `content` to the first process that opens it, and then is gone."""
+    """A pipe at `path` that is removed once the first process has opened it, which reads `content`."""
 
     def __init__(self, path: Path, content: bytes) -> None:
         self._path = path
@@ -112,7 +112,7 @@ class Pipe:
             except OSError as error:
                 if error.errno != errno.ENXIO:
                     return
-                self._stop.wait(_RETRY_S)  # nobody reads it yet
+                self._stop.wait(_RETRY_S)  # no process has opened it for reading yet
                 continue
             self._path.unlink(missing_ok=True)
             os.set_blocking(fd, True)

@@ -1,4 +1,4 @@
-"""Tests of other languages and tools: how each is run, and what it says of every test."""
+"""Suites of other languages and tools: their commands, and the reading of their results."""
 
 import json
 import re
@@ -64,9 +64,9 @@ PRESETS: Mapping[str, TestSuite] = {
 
 
 class Results(Frozen):
-    """What a report says: the outcome of each test by its name, and the failures.
+    """The content of a report: the outcome of each test by its name, and the failures.
 
-    `problem` is in what the report contradicts itself.
+    `problem` says how the report contradicts itself; it is empty if it does not.
     """
 
     outcomes: dict[str, Outcome] = {}
@@ -75,11 +75,11 @@ class Results(Frozen):
 
 
 class Unreadable(ValueError):
-    """A report that cannot be read."""
+    """A report cannot be read."""
 
 
 def read_results(suite: TestSuite, output: str, report: bytes, exit_code: int | None) -> Results:
-    """The results in what a suite printed (`output`) or wrote (`report`). Raises `Unreadable`."""
+    """Return the results that a suite printed (`output`) or wrote (`report`). Raises `Unreadable`."""
     if suite.format == "exit-code":
         passed = exit_code == 0
         failure = Failure(test=suite.name, message=output[-4000:])
@@ -95,7 +95,7 @@ def read_results(suite: TestSuite, output: str, report: bytes, exit_code: int | 
     outcomes: dict[str, Outcome] = {}
     failures: list[Failure] = []
     for name, outcome, message in readers[suite.format]():
-        # The worst one counts where a name comes twice.
+        # If a name occurs twice, the worst outcome counts.
         if _RANK[outcome] < _RANK[outcomes.get(name, "passed")]:
             continue
         outcomes[name] = outcome
@@ -106,7 +106,7 @@ def read_results(suite: TestSuite, output: str, report: bytes, exit_code: int | 
 
 
 def _contradiction(report: bytes) -> str:
-    """How a JUnit report counts more tests or failures than it lists."""
+    """Return a clause if a JUnit report counts more tests or failures than it lists, else an empty string."""
     for suite in ET.fromstring(report).iter("testsuite"):  # noqa: S314 - expat refuses expansion bombs
         cases = list(suite.iter("testcase"))
         bad = sum(any(each.tag in ("failure", "error") for each in case) for case in cases)
@@ -131,7 +131,7 @@ _RANK: dict[Outcome, int] = {
 
 
 def _junit(report: bytes) -> list[tuple[str, Outcome, str]]:
-    """https://github.com/testmoapp/junitxml describes what the tools agree on."""
+    """Read a JUnit report, as https://github.com/testmoapp/junitxml describes the tools' common format."""
     try:
         tree = ET.fromstring(report)  # noqa: S314 - expat refuses expansion bombs
     except ET.ParseError as error:
@@ -150,7 +150,7 @@ def _junit(report: bytes) -> list[tuple[str, Outcome, str]]:
 
 
 def _jest(report: bytes) -> list[tuple[str, Outcome, str]]:
-    """https://jestjs.io/docs/cli#--json"""
+    """Read jest's JSON, https://jestjs.io/docs/cli#--json."""
     outcomes: Mapping[str, Outcome] = {"passed": "passed", "failed": "failed"}
     found: list[tuple[str, Outcome, str]] = []
     try:
@@ -177,10 +177,10 @@ _GO_OUTCOMES: Mapping[str, Outcome] = {"pass": "passed", "fail": "failed", "skip
 
 
 def _go(output: str) -> list[tuple[str, Outcome, str]]:
-    """The events of test2json, https://pkg.go.dev/cmd/test2json.
+    """Read the events of test2json, https://pkg.go.dev/cmd/test2json.
 
-    A package that fails without a failing test, for one because it does not build, is one failing test
-    itself.
+    If a package fails without a failing test, for example because it does not build, it counts as one failing
+    test.
     """
     found: list[tuple[str, Outcome, str]] = []
     said: dict[str, list[str]] = {}
@@ -190,7 +190,7 @@ def _go(output: str) -> list[tuple[str, Outcome, str]]:
             event = json.loads(line)
             package, test, action = event.get("Package", ""), event.get("Test"), event["Action"]
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-            if broken := _GO_BROKEN.match(line):  # a line of its own before Go 1.24
+            if broken := _GO_BROKEN.match(line):  # before Go 1.24 this is a line of text and not an event
                 found.append((broken[1], "error", line))
             continue
         name = f"{package}::{test}" if test else package or str(event.get("ImportPath", ""))
@@ -213,7 +213,7 @@ _CARGO_OUTCOMES: Mapping[str, Outcome] = {"ok": "passed", "FAILED": "failed", "i
 
 
 def _cargo(output: str) -> list[tuple[str, Outcome, str]]:
-    """What `cargo test` prints, line by line: https://doc.rust-lang.org/rustc/tests/."""
+    """Read the lines that `cargo test` prints, https://doc.rust-lang.org/rustc/tests/."""
     target = ""
     tests: list[tuple[str, str, Outcome]] = []
     said: dict[str, list[str]] = {}
@@ -225,14 +225,14 @@ def _cargo(output: str) -> list[tuple[str, Outcome, str]]:
             saying = None
         elif saying is not None:
             saying.append(line)
-        # What a test prints may look like a result, so this is not the other branch of the above.
+        # A line of a test's own output may look like a result, so it is checked for this too.
         if running := _CARGO_TARGET.match(line):
             target = running[1] or running[2]
         elif result := _CARGO.match(line):
             tests.append((target, result[1], _CARGO_OUTCOMES[result[2]]))
     found: list[tuple[str, Outcome, str]] = []
     for target, test, outcome in tests:
-        name = _CARGO_LINE.sub("", test)  # an example in documentation moves with the lines above it
+        name = _CARGO_LINE.sub("", test)  # the line number of an example changes with the lines above it
         message = "\n".join(said.pop(test, ()))
         found.append((f"{target}::{name}" if target else name, outcome, message))
     return found

@@ -1,4 +1,4 @@
-"""What suites gave on a tree before: base commits stay the same, while the model tries again."""
+"""Stored results of suites on git trees: the base's results are the same in each round of a run."""
 
 import hashlib
 import time
@@ -15,9 +15,9 @@ _KEPT_S = 14 * 24 * 3600.0
 
 
 class KnownRuns:
-    """Runs below `folder`, which no sandbox can reach.
+    """Stores runs of suites below `folder`, which no sandbox can reach.
 
-    `environment` stands for all that is not in the tree.
+    `environment` identifies everything that influences results and is not in the tree.
     """
 
     def __init__(self, folder: Path, environment: str) -> None:
@@ -26,11 +26,14 @@ class KnownRuns:
         self._learnt: dict[tuple[str, str], SuiteRun] = {}
 
     def learn(self, tree: str, runs: Mapping[str, SuiteRun]) -> None:
-        """Know for now what suites (by name) gave on the git tree `tree`, in the same environment."""
+        """Keep in memory the runs of suites (by name) on the git tree `tree`, in the same environment."""
         self._learnt.update({(suite, tree): run for suite, run in runs.items()})
 
     def once(self, suite: str, tree: str, run: Callable[[], SuiteRun]) -> SuiteRun:
-        """What `suite` gave on the git tree `tree`, or `run` now. One that means nothing is not kept."""
+        """Return the stored run of `suite` on the git tree `tree`, or else the result of `run`.
+
+        The result is stored, unless the run is broken.
+        """
         if (suite, tree) in self._learnt:
             return replace(self._learnt[suite, tree], known=True)
         seed = f"{self._environment}\0{suite}\0{tree}"

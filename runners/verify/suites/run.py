@@ -1,4 +1,4 @@
-"""What one run of a suite gave, and whether it means anything."""
+"""The result of one run of a suite, and whether it can be used."""
 
 import hashlib
 import shlex
@@ -11,18 +11,19 @@ from runners.verify.verdict import Counts, Evidence, Failure, Outcome
 
 Fault = Literal["", "timed-out", "untrusted", "unusable"]
 
-# With this exit code pytest and unittest say that there was nothing to run.
+# The exit code of pytest and unittest when there was nothing to run.
 _NOTHING = 5
 
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """One run of one suite. `broken` says in a sentence why its results mean nothing, if they do not.
+    """One run of one suite.
 
-    `fault` is the kind of that: it did not end, its report cannot be trusted, or it could not be run at all.
-    With `known` it was run for an earlier verdict. `texts` are the steps of each scenario as they ran, by its
-    name. `contradicts`: the exit code says something else than the report. `replaced` names functions of the
-    test runner that the code under test put others in the place of.
+    If its results mean nothing, `broken` says why in a sentence, and `fault` is the kind of reason: it did
+    not end, its report cannot be trusted, or it could not be run at all. `known` says that it was run for an
+    earlier verdict. `texts` maps the name of each scenario to its steps as they ran. `contradicts` says that
+    the exit code and the report do not agree. `replaced` are the names of functions of the test runner that
+    the code under test has replaced.
     """
 
     command: str
@@ -46,11 +47,11 @@ class SuiteRun:
         return Counts(passed=passed, skipped=skipped, failed=len(values) - passed - skipped)
 
     def beside(self, **more: Any) -> "SuiteRun":
-        """The same run with more known of it."""
+        """Return a copy of the run with other values for some fields."""
         return replace(self, **more)
 
     def evidence(self, commit: str, purpose: str) -> Evidence:
-        """The run as a row of the verdict's evidence; `purpose` is what it was for."""
+        """Return the run as a row of the verdict's evidence; `purpose` says in words why it was made."""
         return Evidence(
             commit=commit,
             purpose=purpose,
@@ -83,7 +84,7 @@ class Tried(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What is wrong with a run as a whole: see `SuiteRun`."""
+    """What is wrong with a whole run; the fields are those of `SuiteRun`."""
 
     fault: Fault = ""
     broken: str | None = None
@@ -98,10 +99,10 @@ def judged(
     failures: Sequence[Failure],
     ends: Sequence[int] = (),
 ) -> Judged:
-    """Whether the results of suite `name` mean anything.
+    """Return why the results of the suite `name` mean nothing; the result is empty if they can be used.
 
-    `problem` is what is wrong with its report, `ends` the exit codes with which it may end after it ran
-    everything; empty: any.
+    `problem` says what is wrong with its report. `ends` are the exit codes of a suite that ran everything
+    (empty: all).
     """
     if result.timed_out:
         return Judged("timed-out", f"{name} did not end within {result.duration_s:.0f} s")
@@ -111,7 +112,7 @@ def judged(
     if problem:
         return Judged("untrusted", f"{name}'s results cannot be trusted: {problem}")
     if result.exit_code == 0 and failures:
-        said = "it ended well, but reported failures"
+        said = "its exit code says that it passed, but it reported failures"
         return Judged("untrusted", f"{name}'s results cannot be trusted: {said}", contradicts=True)
     if ends and outcomes and result.exit_code not in ends:
         said = f"{name} stopped before it had run everything (exit {result.exit_code}): {tail(result.output)}"
@@ -133,7 +134,7 @@ def test_run(
     entries: Sequence[Mapping[str, Any]],
     problem: str | None,
 ) -> SuiteRun:
-    """A run of pytest or unittest from the records of its harness."""
+    """Make the run of pytest or unittest from the records of its harness."""
     outcomes: dict[str, Outcome] = {entry["test"]: entry["outcome"] for entry in entries}
     failures = [
         Failure(test=entry["test"], message=entry["message"], path=entry["path"], line=entry["line"])
@@ -154,7 +155,7 @@ def suite_run(
     lines: dict[str, int],
     found: Judged,
 ) -> SuiteRun:
-    """A run from what its command printed and its report says."""
+    """Make a run from the command's result and the contents of its report."""
     return SuiteRun(
         command=command[0] if len(command) == 1 else shlex.join(command),
         outcomes=outcomes,
@@ -170,9 +171,9 @@ def suite_run(
 
 
 def unique(name: str, taken: Mapping[str, object], numbers: dict[str, int]) -> str:
-    """`name`, or with the first number behind it that makes it differ from all that is `taken`.
+    """Return `name`, with a number added if it is one of the names `taken`.
 
-    `numbers` remembers the last number of each name, so that many equal names take linear time.
+    `numbers` holds the last number of each name, so that many equal names take linear time.
     """
     unique = name
     number = numbers.get(name, 1)
@@ -184,13 +185,13 @@ def unique(name: str, taken: Mapping[str, object], numbers: dict[str, int]) -> s
 
 
 def tail(output: str, lines: int = 6) -> str:
-    """The last `lines` lines of an output, on one line."""
+    """Return the last `lines` lines of an output, joined to one line."""
     found = [line.strip() for line in output.splitlines() if line.strip()]
     return " / ".join(found[-lines:]) or "it printed nothing"
 
 
 def summarise(run: SuiteRun, name: str, limit: int = 5) -> str:
-    """What a model needs to know of a run: counts, then the first `limit` failures, shortened."""
+    """Return a run in words for a model: counts, then the first `limit` failures, shortened."""
     if run.broken:
         return f"{name}: {run.broken}"
     if not run.outcomes:
@@ -201,7 +202,7 @@ def summarise(run: SuiteRun, name: str, limit: int = 5) -> str:
 
 
 def describe_failure(failure: Failure, limit: int = 1500) -> str:
-    """One failure: what, where, and the end of its message (that is where the assertion stands)."""
+    """Return a failure in words: name, place, and the last `limit` characters, which hold the assertion."""
     place = f" ({failure.path}:{failure.line})" if failure.line else ""
     message = failure.message.strip()
     if len(message) > limit:

@@ -1,4 +1,4 @@
-"""Runs behave and pytest in a sandbox and reads what came of every single scenario and test."""
+"""Run behave, pytest and other suites in a sandbox, and read the outcome of each scenario and test."""
 
 import contextlib
 import copy
@@ -37,10 +37,10 @@ _REPORTS = "/reports"
 _SWITCH = "/switch"
 _MAX_REPORT = 50_000_000
 _MAX_FILES = 1000
-# Each run has a `/tmp` of its own, so nothing of one run is remembered by the next.
+# Each run has its own `/tmp`, so pytest's cache does not carry results to the next run.
 _PYTEST_CACHE = "/tmp/pytest-cache"  # noqa: S108 - inside the sandbox
 
-# What a record of each harness holds.
+# The fields of a record of each harness, with their types.
 _SCENARIO: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("path", "name", "status", "step", "step_status", "message"), (str,)),
     **dict.fromkeys(("line", "steps"), (int,)),
@@ -66,11 +66,12 @@ _BEHAVE: dict[str, Outcome] = {
 
 
 class Suites:
-    """The two suites of a repository, run in the sandbox `make_sandbox` gives for a checkout.
+    """The suites of a repository. Each run has a sandbox of its own.
 
-    `make_sandbox(root, read_only, writable)` mounts the two mappings (path inside -> path on the host)
-    besides the checkout `root`. `features` is the folder of the feature files, relative to the repository.
-    `behave` is the repository's own command for behave, ``python SCRIPT …``; empty: behave itself.
+    `make_sandbox(root, read_only, writable)` makes it; it mounts the checkout `root` and the two mappings
+    (path inside -> path on the host). `features` is the folder of the feature files, relative to the
+    repository. `behave` is the repository's own command for behave, ``python SCRIPT …``; empty: behave
+    itself.
     """
 
     def __init__(
@@ -91,24 +92,24 @@ class Suites:
         self.features = features
 
     def on(self, checkouts: Checkouts) -> "Suites":
-        """The same suites; each run on one of `checkouts` begins on fresh files."""
+        """Return the same suites, for which `checkouts` restores the files before each run."""
         fresh = copy.copy(self)
         fresh._checkouts = checkouts
         return fresh
 
     def within(self, seconds: float) -> "Suites":
-        """The same suites, of which no run may take longer than `seconds`."""
+        """Return the same suites with a time limit of `seconds` for each run."""
         bounded = copy.copy(self)
         bounded._wall_s = seconds
         return bounded
 
     @property
     def command_lines(self) -> tuple[str, ...]:
-        """The lines by which the repository has its own suites run."""
+        """The command lines of the suites that the repository defines itself."""
         return tuple(each.command for each in self._tests if isinstance(each, TestSuite))
 
     def all(self) -> list[tuple[str, Callable[[Path], SuiteRun]]]:
-        """The suites of the repository: name, and what runs it on a checkout."""
+        """Return the suites of the repository: the name, and a function that runs it on a checkout."""
         runs: dict[str, Callable[[Path], SuiteRun]] = {"behave": self.behave}
         for each in self._tests or ("pytest",):
             if each == "pytest":
@@ -119,8 +120,7 @@ class Suites:
         return list(runs.items())
 
     def files(self, name: str, root: Path) -> list[str]:
-        """Files below `root` that look like tests of the suite `name`; paths are relative, at most a few are
-        named."""
+        """Return a few files below `root` that look like tests of the suite `name`; paths are relative."""
         patterns = {"behave": "**/*.feature", "pytest": "**/test_*.py", "unittest": "**/test_*.py"}
         if name not in patterns:
             return []
@@ -159,9 +159,10 @@ class Suites:
         return test_run(suite.name, command, result, entries, problem).beside(replaced=tuple(other))
 
     def behave(self, root: Path, paths: Sequence[str] = (), *, backwards: bool = False) -> SuiteRun:
-        """Run the given feature files, or all below the features folder; an absent folder is an empty run.
+        """Run the given feature files, or all below the features folder.
 
-        `backwards`: the last scenario of each file first.
+        If the folder does not exist, the run is empty. With `backwards` the last scenario of each file runs
+        first.
         """
         targets = [*paths] or [self.features]
         started = self._behave or ["python", "-m", "behave"]
@@ -202,7 +203,7 @@ class Suites:
         return run.beside(replaced=tuple(other), texts=texts)
 
     def switch_path(self, folder: Path) -> str:
-        """Where instrumented code finds the switch of experiments, which lies in `folder` on the host."""
+        """Return the path of the experiments' switch for instrumented code; on the host it is in `folder`."""
         return self._make_sandbox(folder, {}, {_SWITCH: folder}).path(f"{_SWITCH}/state")
 
     def trials(
@@ -234,7 +235,7 @@ class Suites:
         return run, {} if found.fault == "untrusted" else {entry["name"]: _tried(entry) for entry in entries}
 
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
-        """Run the given tests, or whatever pytest collects; nothing to collect is an empty run."""
+        """Run the given tests, or all that pytest collects. If it collects nothing, the run is empty."""
         command = ["python", "-m", "pytest", "-q", "-o", f"cache_dir={_PYTEST_CACHE}", *paths]
         result, entries, problem, other = self._run(
             root,
@@ -244,14 +245,16 @@ class Suites:
         return test_run("pytest", command, result, entries, problem).beside(replaced=tuple(other))
 
     def command(self, root: Path, line: str) -> SuiteRun:
-        """Run one of the repository's own commands with bash; `broken` is set when it fails."""
+        """Run one of the repository's own commands with bash; the run's `broken` is set if it fails."""
         result = self._run_in(self._sandbox(root, {}, {}), ["bash", "-c", line])
         broken = None if result.exit_code == 0 else f"`{line}` failed: {tail(result.output)}"
         return suite_run([line], result, {}, [], {}, Judged("", broken))
 
     def installed(self, root: Path) -> frozenset[str]:
-        """Names of the top-level modules that Python finds beside the checkout `root`: its own, and installed
-        ones."""
+        """Return the names of the top-level modules that Python finds: Python's own and installed ones.
+
+        Modules of the checkout `root` are not among them.
+        """
         script = "import pkgutil; print(*(each.name for each in pkgutil.iter_modules()), sep='\\n')"
         result = self._run_in(self._make_sandbox(root, {}, {}), ["python", "-I", "-c", script])
         return frozenset(result.output.split()) if result.exit_code == 0 else frozenset()
@@ -270,7 +273,7 @@ class Suites:
         env: Mapping[str, str] | None = None,
         output_bytes: int | None = None,
     ) -> CommandResult:
-        """Run a command to its end. Raises `Cancelled` when that was brought about from outside."""
+        """Run a command to its end. Raises `Cancelled` if `cancel` was set meanwhile."""
         limits = sandbox.limits
         if output_bytes is not None:
             limits = limits.model_copy(update={"output_bytes": output_bytes})
@@ -290,8 +293,11 @@ class Suites:
         wanted: bytes | None = None,
         writable: Mapping[str, Path] | None = None,
     ) -> tuple[CommandResult, Sequence[dict[str, Any]], str | None, Sequence[str]]:
-        """Run `argv(report, plugins)`: its result, and of its report the records (of the `shape`), what is
-        wrong with it, and what was replaced."""
+        """Run the command `argv(report, plugins)`.
+
+        Returns its result and, from its report, the records (each of the `shape`), what is wrong with the
+        report, and the names of replaced functions.
+        """
         with tempfile.TemporaryDirectory(prefix="scenarist-report-") as tmp:
             reports = Path(tmp) / "reports"
             reports.mkdir()
@@ -305,7 +311,7 @@ class Suites:
                 result = self._run_in(sandbox, command)
             problem = report.problem
             if not report.complete and result.exit_code == 0:
-                problem = problem or "it ended well without the end of its report"
+                problem = problem or "it ended without an error, but its report is incomplete"
             if not all(_has_shape(entry, shape) for entry in report.entries):
                 return result, [], problem or "something else than the harness wrote into its report", ()
             return result, report.entries, problem, (*report.replaced, *self._rewritten(root))
@@ -320,7 +326,7 @@ def _has_shape(entry: Mapping[str, object], shape: Mapping[str, tuple[type, ...]
 
 
 def _bytes_of(path: Path) -> bytes:
-    """A report that code under test may have put anything in the place of."""
+    """Return the bytes of a report; empty if code under test has replaced it with a link, pipe or folder."""
     try:
         with os.fdopen(
             os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"

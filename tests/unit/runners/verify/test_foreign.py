@@ -207,7 +207,7 @@ def test_only_the_format_of_unittest_names_the_reporting_python() -> None:
         (
             "echo '<testsuite><testcase name=\"a\"><failure/></testcase></testsuite>' > {report}",
             "untrusted",
-            "ended well",
+            "its exit code says that it passed",
         ),
     ],
 )
