@@ -26,6 +26,10 @@ class Commands(LazyGroup):
         "init": Lazy(
             "bot.cli.repository.init:init", "Try a repository's tests, and write its `.scenarist.yml`."
         ),
+        "onboard": Lazy(
+            "bot.cli.repository.onboard:onboard",
+            "Propose a `.scenarist.yml` for a repository in a pull request.",
+        ),
         "verify": Lazy("bot.cli.repository.verify:verify", "Take the verdict on a change in any repository."),
         "spec": Lazy("bot.cli.repository.spec:spec", "Print the scenarios for an issue, and write no code."),
         "lint": Lazy("bot.cli.repository.lint:lint", "Check the scenarios in feature files."),

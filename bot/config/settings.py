@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         default="agent:spec", description="The label that starts a run whose scenarios wait for an approval."
     )
 
+    onboarding: bool = Field(
+        default=True,
+        description="Whether a repository that the bot is given access to gets a pull request with a "
+        "`.scenarist.yml`; see [onboarding.md](onboarding.md).",
+    )
+
     gitlab_url: str = Field(default="https://gitlab.com", description="Address of the GitLab server.")
     gitlab_token: SecretStr = Field(
         default=SecretStr(""),

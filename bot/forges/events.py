@@ -121,6 +121,15 @@ class AccessLost(Frozen):
     by: str
 
 
+class Installed(Frozen):
+    """The bot was given access to `repos` (``owner/name``) by the account `by`."""
+
+    repos: tuple[str, ...]
+    installation: int = 0
+    by: str
+    at: str = ""
+
+
 class Ignored(Frozen):
     """Nothing for us, and why (one of few fixed sentences, for logs and metrics)."""
 
@@ -129,4 +138,4 @@ class Ignored(Frozen):
 
 # What somebody did, as against what a machine reports.
 Act = CommentEdited | IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn | AccessLost
-Event = Act | CiFinished | BaseMoved
+Event = Act | CiFinished | BaseMoved | Installed

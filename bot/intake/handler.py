@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.forges.events import BaseMoved, CiFinished, Commented, Ignored
+from bot.behaviours.onboarding import MOST, onboarding
+from bot.forges.events import BaseMoved, CiFinished, Commented, Ignored, Installed
 from bot.forges.forge import Forge, ForgeUnavailable
 from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.base_moved import decide_base_moved
@@ -41,7 +42,8 @@ _MAX_ATTEMPTS = 8
 
 class IntakeHandler:
     """`forge(name)` gives the adapter; `started(run_id)` is called for each new run, once it is stored,
-    `controlled(run_id)` for each run that was cancelled."""
+    `controlled(run_id)` for each run that was cancelled. `onboards`: a new repository gets a pull request
+    with a configuration."""
 
     def __init__(
         self,
@@ -51,6 +53,8 @@ class IntakeHandler:
         receivers: Mapping[str, Receiver],
         started: Callable[[str], None],
         controlled: Callable[[str], None],
+        *,
+        onboards: bool = True,
     ) -> None:
         self._store = store
         self._deliveries = deliveries
@@ -58,6 +62,7 @@ class IntakeHandler:
         self._receivers = receivers
         self._started = started
         self._controlled = controlled
+        self._onboards = onboards
 
     def handle(self, delivery_id: str) -> str | None:
         """Handle a delivery that nobody has handled yet; returns the id of the run it started, if any."""
@@ -81,6 +86,9 @@ class IntakeHandler:
             event = self._receivers[delivery.forge].read(delivery.event, delivery.body)
             if isinstance(event, Commented) and self._is_idle_talk(event, delivery.forge):
                 event = Ignored(reason="no run to tell")
+            if isinstance(event, Installed):
+                self._deliveries.close(delivery_id, self._onboard(event, delivery.forge))
+                return None
             if isinstance(event, CiFinished):
                 return self._ci(event, delivery)
             if isinstance(event, BaseMoved):
@@ -124,6 +132,24 @@ class IntakeHandler:
         if isinstance(decision, InstructRun):
             return self._instruct(decision, delivery_id)
         return self._start(decision, delivery_id)
+
+    def _onboard(self, event: Installed, forge: str) -> str:
+        """Begin a run on each repository that the bot was given; what came of it.
+
+        The runs come before the delivery's end: their keys keep a second attempt from beginning them again.
+        """
+        if not self._onboards:
+            return "onboarding is switched off"
+        begun = []
+        for repo in event.repos[:MOST]:
+            request, target = onboarding(forge, repo, event.installation, event.by, event.at)
+            run_id = self._store.request_run(request, target=target, exclusive=True)
+            if run_id is not None:
+                begun.append(run_id)
+                self._started(run_id)
+        left = len(event.repos) - MOST
+        more = f"; {left} more repositories are left to `scenarist onboard`" if left > 0 else ""
+        return f"onboarding: {', '.join(begun) or 'nothing new'}{more}"
 
     def _ci(self, event: CiFinished, delivery: Delivery) -> str | None:
         """Repair, leave alone or note what a CI job's end says. Raises the forge's errors."""

@@ -10,7 +10,19 @@ from runners.contract.events import RunnerEvent
 from runners.contract.job import RunSettings
 from runners.contract.workorder import WorkOrder
 
-Phase = Literal["prepare", "specify", "baseline", "implement", "verify", "publish", "conclude"]
+Phase = Literal[
+    "prepare",
+    "specify",
+    "baseline",
+    "implement",
+    "verify",
+    "publish",
+    "survey",
+    "propose",
+    "conclude",
+]
+# The phases that only a run has which looks at a new repository.
+ONBOARDING: frozenset[Phase] = frozenset({"survey", "propose"})
 Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
 Control = Literal["pause", "resume", "cancel", "retry", "respecify"]
 # A run whose phase ends with this outcome is paused until somebody approves its scenarios.
@@ -20,7 +32,15 @@ APPROVAL = "approval"
 # that the run does not go on.
 BESIDE: Mapping[Phase, Phase] = {"specify": "baseline"}
 COMPANIONS: frozenset[Phase] = frozenset(BESIDE.values())
-PHASES_TO_RETRY: tuple[Phase, ...] = ("prepare", "specify", "implement", "verify", "publish")
+PHASES_TO_RETRY: tuple[Phase, ...] = (
+    "prepare",
+    "specify",
+    "implement",
+    "verify",
+    "publish",
+    "survey",
+    "propose",
+)
 
 
 class RunRequested(Frozen):

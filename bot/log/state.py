@@ -29,6 +29,7 @@ from runners.contract.events import (
     ModelReplied,
     Reviewed,
     SpecWritten,
+    Surveyed,
     ToolCalled,
     VerdictReached,
 )
@@ -56,6 +57,7 @@ class RunState(Frozen):
     prepared: Prepared | None = None
     spec: SpecWritten | None = None
     baseline: BaselineReached | None = None
+    survey: Surveyed | None = None
     committed: Committed | None = None
     verdict: Verdict | None = None
     review: Reviewed | None = None
@@ -144,6 +146,8 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             if tried:
                 changes["attempts"] = {**state.attempts, tried: state.attempts.get(tried, 0) + 1}
             return changes
+        case Surveyed():
+            return {"survey": event}
         case Committed():
             return {"committed": event}
         case VerdictReached():

@@ -18,6 +18,7 @@ from bot.forges.forge import (
 from bot.log.events import Event, Prepared, Published, RunRequested, WorkLeft
 from bot.log.state import RunState
 from bot.phases.changed import unexpected_files
+from bot.phases.onboarding import prepare_onboarding, propose
 from bot.phases.rebase import prepare_rebase
 from bot.phases.unfinished import has_secret, unfinished_commit, why_not_pushed
 from bot.report.annotations import annotations
@@ -27,7 +28,7 @@ from bot.report.reporter import Reporter
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.workflow import FAILED
 from gherkin.errors import ScenaristError
-from runners.contract.job import BASE, FEATURE, PATCH, WORK, PhaseResult
+from runners.contract.job import BASE, CONFIGURATION, FEATURE, PATCH, WORK, PhaseResult
 from runners.contract.workorder import WorkOrder
 from runners.git.command import (
     PLAIN,
@@ -83,6 +84,8 @@ class Trusted:
     def prepare(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
         """Fetch the repository, read its configuration from the default branch, fix base and branch."""
         requested, repo, forge = self._of(state)
+        if requested.order.kind == "onboard":
+            return prepare_onboarding(requested, run_id, forge, self.workspaces, carry_base=self.carry_base)
         self.allowed(requested, run_id)
         default = forge.default_branch(repo)
         access = forge.git_access(repo, write=False)
@@ -150,6 +153,12 @@ class Trusted:
         self._answer_review(run_id, state, verdict.head_sha, repo, forge)
         published = Published(commit=verdict.head_sha, pull=pull.number, url=pull.url)
         return PhaseResult("done", events=[published])
+
+    def propose(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
+        """Open the pull request with the configuration that a new repository's survey came to."""
+        _requested, _repo, forge = self._of(state)
+        text = claimed.artifact(CONFIGURATION)
+        return propose(run_id, state, text, forge, self.workspaces, self.reporter)
 
     def conclude(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
         """Leave the unfinished work as a draft pull request or a patch.

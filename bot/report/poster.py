@@ -117,8 +117,8 @@ class StatusPoster:
         `posted` gets the comments that are new.
         """
         requested = state.requested
-        if requested is None:
-            return
+        if requested is None or requested.order.kind == "onboard":
+            return  # there is no issue to comment on
         forge = self._forge(requested.forge)
         repo = Repo(full_name=requested.repo, installation=requested.installation)
         number = requested.order.pull or requested.order.number

@@ -211,6 +211,22 @@ class Reporter:
         )
         return title, body
 
+    def onboarding_text(self, run_id: str, state: RunState) -> tuple[str, str]:
+        """(title, body) of the pull request that proposes a configuration."""
+        survey = state.survey
+        if survey is None:
+            raise ValueError("it comes after the survey")
+        body = self._fitted(
+            "onboarding.md.j2",
+            lambda detail: {
+                "marker": f"<!-- scenarist:onboarding:{run_id} -->",
+                "survey": survey,
+                "notes": [line for line in survey.seen if line.startswith("Note: ")][:_MAX_NOTES],
+                "label": self._label,
+            },
+        )
+        return "Configure Scenarist", body
+
     def unfinished_text(
         self, run_id: str, state: RunState, commit: str, log: Sequence[str] = ()
     ) -> tuple[str, str]:

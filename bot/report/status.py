@@ -9,7 +9,7 @@ from typing import get_args
 
 import yaml
 
-from bot.log.events import APPROVAL, BESIDE, COMPANIONS, Phase
+from bot.log.events import APPROVAL, BESIDE, COMPANIONS, ONBOARDING, Phase
 from bot.log.state import PhaseTime, RunState
 from bot.report.escape import inline, sentence
 from bot.report.proof import proven_text
@@ -23,6 +23,8 @@ DOING: Mapping[Phase, str] = {
     "implement": "writing the code",
     "verify": "verifying the change",
     "publish": "opening the pull request",
+    "survey": "running the tests",
+    "propose": "opening the pull request",
     "conclude": "writing its report",
 }
 _STEPS: Mapping[Phase, str] = {
@@ -32,6 +34,8 @@ _STEPS: Mapping[Phase, str] = {
     "implement": "Write the code",
     "verify": "Verify the change",
     "publish": "Open the pull request",
+    "survey": "Make the environment and run the tests",
+    "propose": "Open the pull request",
 }
 _NEXT: Mapping[Phase, str] = {
     "prepare": "the scenarios are written, before any code",
@@ -40,6 +44,8 @@ _NEXT: Mapping[Phase, str] = {
     "implement": "every scenario and test is run in a clean checkout",
     "verify": "a pull request is opened if everything holds; otherwise the findings go back to the model",
     "publish": "somebody reviews the pull request",
+    "survey": "a pull request with a configuration is opened",
+    "propose": "somebody merges or closes the pull request",
     "conclude": "this comment says what came of it",
 }
 _ENDINGS: Mapping[str, str] = {
@@ -108,7 +114,9 @@ def _at(state: RunState) -> PhaseTime:
 
 def steps(state: RunState) -> list[Step]:
     """The steps of the run, as far as it has come."""
-    names = [name for name in get_args(Phase) if name != "conclude"]
+    onboards = state.requested is not None and state.requested.order.kind == "onboard"
+    left_out = set(_STEPS) - ONBOARDING - {"prepare"} if onboards else ONBOARDING
+    names = [name for name in get_args(Phase) if name != "conclude" and name not in left_out]
     return [Step(_STEPS[name], *_standing(state, name)) for name in names]
 
 

@@ -17,6 +17,8 @@ QUEUES: Mapping[Phase, Queue] = {
     "implement": "runs",
     "verify": "runs",
     "publish": "publish",
+    "survey": "runs",
+    "propose": "publish",
     "conclude": "publish",
 }
 
@@ -24,6 +26,10 @@ QUEUES: Mapping[Phase, Queue] = {
 EDGES: Mapping[tuple[Phase, str], Phase | None] = {
     ("prepare", "done"): "specify",
     ("prepare", "gave_up"): "conclude",
+    ("prepare", "onboard"): "survey",
+    ("survey", "done"): "propose",
+    ("propose", "done"): None,
+    ("propose", "gave_up"): "conclude",
     ("specify", "done"): "implement",
     ("specify", "approval"): "implement",
     ("specify", "needs_info"): "conclude",

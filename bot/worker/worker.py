@@ -37,6 +37,7 @@ from runners.loop.services import Services
 from runners.models.roster import Roster
 from runners.phases.baseline import baseline
 from runners.phases.implement import implement
+from runners.phases.onboarding.survey import survey
 from runners.phases.specify import specify
 from runners.phases.verify import verify
 from runners.policy.redact import redactor
@@ -80,6 +81,7 @@ class Worker:
                 receivers(settings),
                 self._started,
                 self._controlled,
+                onboards=settings.onboarding,
             )
             if "publish" in queues:
                 handlers |= trusted_handlers(settings, forges, self._workspaces, reporter, self._allowed)
@@ -194,7 +196,12 @@ def trusted_handlers(
 ) -> Mapping[Phase, Handler]:
     """The phases that need forge credentials."""
     trusted = Trusted(forges, workspaces, reporter, settings.carry_base, forgetful, allowed)
-    return {"prepare": trusted.prepare, "publish": trusted.publish, "conclude": trusted.conclude}
+    return {
+        "prepare": trusted.prepare,
+        "publish": trusted.publish,
+        "propose": trusted.propose,
+        "conclude": trusted.conclude,
+    }
 
 
 def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces) -> Mapping[Phase, Handler]:
@@ -259,4 +266,5 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
         "baseline": handler(baseline),
         "implement": handler(implement),
         "verify": handler(verify),
+        "survey": handler(survey),
     }

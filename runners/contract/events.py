@@ -68,6 +68,22 @@ class BaselineReached(Frozen):
     notes: tuple[str, ...] = ()
 
 
+class Surveyed(Frozen):
+    """A repository was looked at: its environment was made and its suites were run on the commit `base`.
+
+    `seen` says in sentences what was found. `problem` says why its tests cannot be run, if they cannot, and
+    `code` is the code of that error. The `.scenarist.yml` that fits is in an artifact.
+    """
+
+    type: Literal["Surveyed"] = "Surveyed"
+    base: str
+    seconds: float
+    suites: tuple[BaseSuite, ...] = ()
+    seen: tuple[str, ...] = ()
+    problem: str = ""
+    code: str = ""
+
+
 class SplitProposed(Frozen):
     """The issue is too large for one change; these could be done instead."""
 
@@ -215,6 +231,7 @@ class Reviewed(Frozen):
 RunnerEvent = (
     SpecWritten
     | BaselineReached
+    | Surveyed
     | SplitProposed
     | PromptSent
     | Instructed

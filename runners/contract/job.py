@@ -22,6 +22,8 @@ WORK = "work.bundle"
 CHECKPOINT = "checkpoint.bundle"
 BASE = "base.bundle"
 FEATURE = "feature"
+# The text of a `.scenarist.yml` that was made by looking at a repository.
+CONFIGURATION = "scenarist.yml"
 # The diff of work that was not published, for people.
 PATCH = "patch"
 # The diff of the work that is verified, for the run's page.
@@ -222,7 +224,7 @@ E = TypeVar("E", bound=Frozen, covariant=True)
 class PhaseResult(Generic[E]):
     """How a phase ended, with the events and artifacts to store in one transaction with its end."""
 
-    outcome: Literal["done", "approval", "needs_info", "gave_up", "red", "respecify"]
+    outcome: Literal["done", "approval", "needs_info", "gave_up", "red", "respecify", "onboard"]
     reason: str = ""
     events: Sequence[E] = ()
     artifacts: Mapping[str, bytes] = field(default_factory=dict)

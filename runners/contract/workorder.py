@@ -86,9 +86,10 @@ class WorkOrder(Frozen):
     in the name of the one who asked for the change. `earlier` are the runs before this one, oldest first.
     With `rebase` the branch is brought up to date with its target, and nothing else.
     Nothing that is written after `requested_at` enters the run.
+    `onboard` looks at a repository that has just become the bot's, and belongs to no issue (`number` is 0).
     """
 
-    kind: Literal["implement", "revise"]
+    kind: Literal["implement", "revise", "onboard"]
     number: int
     title: str
     body: str

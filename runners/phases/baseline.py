@@ -49,7 +49,7 @@ def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     began = time.monotonic()
     environment = environment_of(job, services)
     environment_s = time.monotonic() - began
-    runs = _runs(job, services, environment)
+    runs = base_runs(job, services, environment)
     readiness = judge(runs, sources, environment.notes)
     replies: list[ModelReplied] = []
     setup: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
 
         def attempt(commands: tuple[str, ...]) -> Readiness:
             made = environment_of(job, services, commands)
-            latest[:] = [(made, _runs(job, services, made))]
+            latest[:] = [(made, base_runs(job, services, made))]
             return judge(latest[0][1], sources, made.notes)
 
         try:
@@ -72,7 +72,7 @@ def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     reached = BaselineReached(
         base=job.base,
         environment_s=round(environment_s, 1),
-        suites=tuple(_told(name, run) for name, run in runs.items() if run.outcomes or run.broken),
+        suites=tuple(told(name, run) for name, run in runs.items() if run.outcomes or run.broken),
         setup=setup,
         notes=environment.notes,
     )
@@ -80,7 +80,7 @@ def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     return PhaseResult("done", events=[*replies, reached], artifacts={BASELINE: _KEPT.dump_json(kept)})
 
 
-def _runs(job: Job, services: Services, environment: Environment) -> dict[str, SuiteRun]:
+def base_runs(job: Job, services: Services, environment: Environment) -> dict[str, SuiteRun]:
     """Run the suites on the base commit, or take what is known of them."""
     mirror = mirror_of(job, services)
     suites = suites_of(job, services, sandboxes_of(job, services, environment))
@@ -106,7 +106,8 @@ def baseline_of(job: Job, services: Services) -> Kept | None:
     return kept if kept.base == job.base else None
 
 
-def _told(name: str, run: SuiteRun) -> BaseSuite:
+def told(name: str, run: SuiteRun) -> BaseSuite:
+    """What the log keeps of a suite's run on the base."""
     failing = tuple(failure.test for failure in run.failures[:_NAMED])
     return BaseSuite(
         name=name,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from bot.cli.process import require_sandbox
 from bot.config.repository import FILE, parse_config, settings_of
@@ -21,11 +20,11 @@ from runners.environment.prepare import Environments
 from runners.environment.readiness import judge
 from runners.git.local import bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
+from runners.phases.baseline import told
+from runners.phases.onboarding.survey import configuration, seen
 from runners.sandbox.limits import CommandLimits
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
-
-_SHOWN_FAILURES = 5
 
 
 class AlreadyConfigured(ScenaristError):
@@ -69,8 +68,11 @@ def init(
         registries=settings.registry_hosts,
         variables=settings.passed_variables,
     )
-    text = configuration(found)
-    for line in seen(found):
+    suites = [told(name, run) for name, run in found.runs.items()]
+    lines = seen(found.environment, suites)
+    text = configuration(found.settings, found.environment, lines)
+    parse_config(text)
+    for line in lines:
         typer.echo(line, err=True)
     if show:
         typer.echo(text, nl=False)
@@ -112,81 +114,3 @@ def look(
             runs = {name: run(tree.root) for name, run in suites.all()}
         judge(runs, Sources.of_commit(mirror.path, base), environment.notes).demand()
     return Found(settings, environment, runs)
-
-
-def seen(found: Found) -> list[str]:
-    """What was seen, for people: one sentence a line."""
-    lines = []
-    if found.environment.python is not None:
-        lines.append(f"Python {'.'.join(map(str, found.environment.python.version))}.")
-    lines += [f"Note: {note}" for note in found.environment.notes]
-    for name, run in found.runs.items():
-        lines.append(f"{name}: {_result(run)}.")
-        lines += [f"  fails already: {failure.test}" for failure in run.failures[:_SHOWN_FAILURES]]
-    return lines
-
-
-def configuration(found: Found) -> str:
-    """The text of a `.scenarist.yml` that works, with what was seen as comments.
-
-    Keys that nothing was found for stand there as comments, with an example.
-    """
-    settings, environment = found.settings, found.environment
-    lines = [
-        "# How Scenarist works on this repository. Every key has a default: docs/config.md of Scenarist.",
-        "version: 1",
-        "",
-    ]
-    lines += [f"# {line}" for line in seen(found)]
-    lines.append("")
-    lines += _key(
-        "setup",
-        list(settings.setup),
-        "commands that install the dependencies, in place of what is found",
-        ["pip install -e '.[test]'"],
-    )
-    lines += _key(
-        "env",
-        dict(settings.env),
-        "variables for tests and other commands",
-        {"DJANGO_SETTINGS_MODULE": "shop.settings"},
-    )
-    lines += _key(
-        "services", list(environment.services), "started for each run of a suite", ["postgres", "redis"]
-    )
-    lines += _key(
-        "tests",
-        [each if isinstance(each, str) else each.model_dump() for each in settings.tests],
-        "pytest, unless said here",
-        ["pytest"],
-    )
-    lines += _key(
-        "behave", settings.behave, "where `python -m behave` is not enough", "python manage.py behave"
-    )
-    text = "\n".join(lines) + "\n"
-    parse_config(text)
-    return text
-
-
-def _key(name: str, value: object, about: str, example: object) -> list[str]:
-    """A key with its value, or as a comment with an example."""
-    text = yaml.safe_dump(
-        {name: value or example}, default_flow_style=None, sort_keys=False, width=1000
-    ).rstrip()
-    return [
-        f"# {about}",
-        *(text if value else "\n".join(f"# {line}" for line in text.splitlines())).splitlines(),
-    ]
-
-
-def _result(run: SuiteRun) -> str:
-    if run.broken:
-        return f"could not be run ({run.broken[:300].rstrip('.')})"
-    if not run.outcomes:
-        return "no tests"
-    counts = run.counts
-    total = counts.passed + counts.failed + counts.skipped
-    return (
-        f"{total} tests, {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped in "
-        f"{run.seconds:.0f} s"
-    )

@@ -1,8 +1,9 @@
-"""Events that end the bot's access to a repository: App uninstalled, repository archived or removed."""
+"""Events that give the bot access to repositories, or end it: App installed or uninstalled, repository added,
+archived or removed."""
 
 from pydantic import BaseModel
 
-from bot.forges.events import AccessLost, Ignored
+from bot.forges.events import AccessLost, Ignored, Installed
 
 ACCESS_EVENTS = frozenset({"installation", "installation_repositories", "repository"})
 
@@ -31,10 +32,12 @@ class _Payload(BaseModel):
     sender: _Sender
     installation: _Installation | None = None
     repository: _Repository | None = None
+    repositories: list[_Repository] = []
+    repositories_added: list[_Repository] = []
     repositories_removed: list[_Repository] = []
 
 
-def access_event(event: str, body: bytes) -> AccessLost | Ignored:
+def access_event(event: str, body: bytes) -> AccessLost | Installed | Ignored:
     """Read a delivery of one of `ACCESS_EVENTS`. Raises `pydantic.ValidationError`.
 
     https://docs.github.com/en/webhooks/webhook-events-and-payloads#installation
@@ -46,6 +49,10 @@ def access_event(event: str, body: bytes) -> AccessLost | Ignored:
     if event == "installation_repositories" and payload.repositories_removed:
         repos = tuple(each.full_name for each in payload.repositories_removed)
         return AccessLost(repos=repos, reason="the repository was taken from the App", by=by)
+    added = payload.repositories_added if event == "installation_repositories" else payload.repositories
+    if added and action in ("created", "added") and payload.installation is not None:
+        repos = tuple(each.full_name for each in added)
+        return Installed(repos=repos, installation=payload.installation.id, by=by)
     if event == "repository" and action in _REPOSITORY and payload.repository is not None:
         return AccessLost(repos=(payload.repository.full_name,), reason=_REPOSITORY[action], by=by)
     return Ignored(reason="action not used")

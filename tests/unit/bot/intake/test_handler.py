@@ -1,11 +1,13 @@
 """Deliveries become runs or cancellations, whatever goes wrong on the way."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from bot.behaviours.onboarding import MOST
 from bot.forges.forge import Forge, ForgeUnavailable
 from bot.forges.github.receiver import GitHubReceiver
 from bot.forges.local.adapter import LocalForge
@@ -46,7 +48,7 @@ class Inbox:
         self.deliveries.add([made])
         self.ids.append(made.id)
 
-    def handler(self, forge: Callable[[str], Forge] | None = None) -> IntakeHandler:
+    def handler(self, forge: Callable[[str], Forge] | None = None, *, onboards: bool = True) -> IntakeHandler:
         return IntakeHandler(
             self.store,
             self.deliveries,
@@ -54,6 +56,7 @@ class Inbox:
             {"local": GitHubReceiver(("agent:implement", "agent:spec"))},
             self.started.append,
             self.controlled.append,
+            onboards=onboards,
         )
 
     def row(self, delivery: str) -> "sa.Row[tuple[str, str, int]]":
@@ -154,3 +157,38 @@ def test_a_comment_where_no_run_would_hear_it_asks_nothing_of_the_forge(inbox: I
     inbox.forge.add_comment(REPO, number, "ada", "/agent cancel")
     inbox.handler(untouched).handle(inbox.ids[-1])
     assert inbox.row(inbox.ids[-1]).state != "handled", "a command is looked at"
+
+
+def installed(inbox: Inbox, event: str = "installation", action: str = "created", count: int = 2) -> str:
+    """A delivery that says that the bot was given `count` repositories; returns its id."""
+    listed = [{"full_name": f"octo/r{number}"} for number in range(count)]
+    key = "repositories" if event == "installation" else "repositories_added"
+    payload = {"action": action, "sender": {"login": "ada"}, "installation": {"id": 7}, key: listed}
+    body = json.dumps(payload).encode()
+    made = Delivery(id=new_id(), forge="local", guid=new_id(), event=event, body=body)
+    inbox.deliveries.add([made])
+    return made.id
+
+
+def test_each_new_repository_is_looked_at_once(inbox: Inbox) -> None:
+    inbox.handler().handle(installed(inbox))
+    rows = inbox.store.list_runs()
+    assert {(row.repo, row.phase) for row in rows} == {("octo/r0", "prepare"), ("octo/r1", "prepare")}
+    assert sorted(inbox.started) == sorted(row.id for row in rows)
+    again = installed(inbox, "installation_repositories", "added", 3)
+    inbox.handler().handle(again)
+    assert inbox.store.list_runs(1)[0].repo == "octo/r2", "only that one is new"
+    assert len(inbox.store.list_runs()) == 3
+
+
+def test_an_organisation_with_many_repositories_gets_a_bounded_number(inbox: Inbox) -> None:
+    delivery = installed(inbox, count=MOST + 5)
+    inbox.handler().handle(delivery)
+    assert len(inbox.store.list_runs(100)) == MOST
+    assert "5 more" in inbox.row(delivery).outcome
+
+
+@pytest.mark.parametrize(("action", "onboards"), [("created", False), ("suspend", True)])
+def test_nothing_is_proposed_where_nobody_wants_it(inbox: Inbox, action: str, onboards: bool) -> None:
+    inbox.handler(onboards=onboards).handle(installed(inbox, action=action))
+    assert inbox.store.list_runs() == []

@@ -1,0 +1,31 @@
+"""`scenarist onboard`."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from bot.behaviours.onboarding import onboarding
+from bot.config.settings import load_settings
+from bot.storage.store import open_store
+
+
+def onboard(
+    repo: Annotated[str, typer.Argument(help="OWNER/NAME.")],
+    forge: Annotated[str, typer.Option(help="github, gitlab or local.")] = "github",
+) -> None:
+    """Have the workers look at a repository and open a pull request with a `.scenarist.yml`, once.
+
+    GitHub starts this by itself when the App is installed. Nothing happens where such a pull request was
+    closed, or a configuration is there.
+    """
+    if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", repo):
+        raise typer.BadParameter(f"{repo} is no repository: write OWNER/NAME", param_hint="REPO")
+    if forge not in ("github", "gitlab", "local"):
+        raise typer.BadParameter(f"{forge} is no forge", param_hint="--forge")
+    settings = load_settings()
+    request, target = onboarding(forge, repo, 0, "the operator")
+    # Asked for by a person, it is a new request each time.
+    request = request.model_copy(update={"key": ""})
+    run_id = open_store(settings.database).request_run(request, target=target, exclusive=True)
+    typer.echo(f"run {run_id}" if run_id else "A run is looking at the repository already.")

@@ -1,0 +1,132 @@
+"""The phase that looks at a repository that is new to the bot: what its tests need, and how they come out.
+
+No model takes part: nobody has asked for anything yet.
+"""
+
+import time
+from collections.abc import Sequence
+
+import yaml
+
+from gherkin.errors import ScenaristError
+from runners.contract.events import BaseSuite, RunnerEvent, Surveyed
+from runners.contract.job import CONFIGURATION, Job, PhaseResult, RunSettings
+from runners.environment.finding.interpreters import NoFittingPython
+from runners.environment.finding.sources import Sources
+from runners.environment.install import EnvironmentBroken
+from runners.environment.made import Environment
+from runners.environment.readiness import judge
+from runners.loop.services import Services
+from runners.phases.baseline import base_runs, told
+from runners.phases.checkout import environment_of, mirror_of
+
+_SHOWN_FAILURES = 5
+
+
+def survey(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
+    """Make the environment of the base commit, run its suites, and write a `.scenarist.yml` that fits.
+
+    A repository whose tests cannot be run is a result too: the configuration says what is missing.
+    """
+    began = time.monotonic()
+    environment = Environment()
+    suites: tuple[BaseSuite, ...] = ()
+    trouble: ScenaristError | None = None
+    try:
+        environment = environment_of(job, services)
+        runs = base_runs(job, services, environment)
+        suites = tuple(told(name, run) for name, run in runs.items() if run.outcomes or run.broken)
+        judge(runs, Sources.of_commit(mirror_of(job, services).path, job.base), environment.notes).demand()
+    except (EnvironmentBroken, NoFittingPython) as error:
+        trouble = error
+    said = seen(environment, suites)
+    missing = f"{trouble.code}: {trouble.message}" if trouble else ""
+    surveyed = Surveyed(
+        base=job.base,
+        seconds=round(time.monotonic() - began, 1),
+        suites=suites,
+        seen=tuple(said),
+        problem=trouble.message if trouble else "",
+        code=trouble.code if trouble else "",
+    )
+    text = configuration(job.settings, environment, [*said, *([missing] if missing else [])])
+    return PhaseResult("done", events=[surveyed], artifacts={CONFIGURATION: text.encode()})
+
+
+def seen(environment: Environment, suites: Sequence[BaseSuite]) -> list[str]:
+    """What was seen of a repository, for people: one sentence a line."""
+    lines = []
+    if environment.python is not None:
+        lines.append(f"Python {'.'.join(map(str, environment.python.version))}.")
+    lines += [f"Note: {_one_line(note)}" for note in environment.notes]
+    for suite in suites:
+        lines.append(f"{suite.name}: {_result(suite)}.")
+        lines += [f"  fails already: {_one_line(test)}" for test in suite.failing[:_SHOWN_FAILURES]]
+    return lines
+
+
+def configuration(settings: RunSettings, environment: Environment, said: Sequence[str]) -> str:
+    """The text of a `.scenarist.yml` that works, with what was seen (`said`) as comments.
+
+    Keys that nothing was found for stand there as comments, with an example.
+    """
+    lines = [
+        "# How Scenarist works on this repository. Every key has a default: docs/config.md of Scenarist.",
+        "version: 1",
+        "",
+    ]
+    lines += [f"# {_one_line(line)}" for line in said]
+    lines.append("")
+    lines += _key(
+        "setup",
+        list(settings.setup),
+        "commands that install the dependencies, in place of what is found",
+        ["pip install -e '.[test]'"],
+    )
+    lines += _key(
+        "env",
+        dict(settings.env),
+        "variables for tests and other commands",
+        {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+    )
+    lines += _key(
+        "services", list(environment.services), "started for each run of a suite", ["postgres", "redis"]
+    )
+    lines += _key(
+        "tests",
+        [each if isinstance(each, str) else each.model_dump() for each in settings.tests],
+        "pytest, unless said here",
+        ["pytest"],
+    )
+    lines += _key(
+        "behave", settings.behave, "where `python -m behave` is not enough", "python manage.py behave"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    """A text that cannot end the comment it stands in."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:300]
+
+
+def _key(name: str, value: object, about: str, example: object) -> list[str]:
+    """A key with its value, or as a comment with an example."""
+    text = yaml.safe_dump(
+        {name: value or example}, default_flow_style=None, sort_keys=False, width=1000
+    ).rstrip()
+    return [
+        f"# {about}",
+        *(text if value else "\n".join(f"# {line}" for line in text.splitlines())).splitlines(),
+    ]
+
+
+def _result(suite: BaseSuite) -> str:
+    if suite.problem:
+        return f"could not be run ({_one_line(suite.problem).rstrip('.')})"
+    counts = suite.counts
+    if not counts.total:
+        return "no tests"
+    return (
+        f"{counts.total} tests, {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped in "
+        f"{suite.seconds:.0f} s"
+    )
