@@ -19,8 +19,10 @@ from pydantic_core import PydanticUndefined
 import bot
 import gherkin
 import runners
+from bot.comment_commands.parser import COMMANDS
 from bot.config.repository import RepoConfig
 from bot.config.settings import Settings
+from bot.log.events import PHASES_TO_RETRY
 from bot.web.refusals import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
 from gherkin.lint.linter import RULES
@@ -153,6 +155,46 @@ def rules() -> str:
     return "\n".join(lines) + "\n"
 
 
+def commands() -> str:
+    lines = [
+        "# Commands in comments",
+        "",
+        _NOTE,
+        "Scenarist hears comments on issues and on its own pull (merge) requests, on GitHub and GitLab alike. "
+        "A plain comment by somebody with write access is told to the run under way, or answers its question: "
+        "a plain comment is enough. A command begins a line with `/agent`, or with a mention of the bot:",
+        "",
+        "    /agent retry implement",
+        "    @scenarist status",
+        "",
+        "| command | on | what it does |",
+        "|---|---|---|",
+        *(
+            f"| `/agent {name}{f' {each.argument}' if each.argument else ''}` | {each.where} | {each.does} |"
+            for name, each in COMMANDS.items()
+        ),
+        "",
+        f"A phase is one of {', '.join(f'`{phase}`' for phase in PHASES_TO_RETRY)}.",
+        "",
+        "* A command is acknowledged with 👀 and answered once: by the run that it begins, or by a comment. One "
+        "that does not exist, has no effect or is not allowed gets one sentence.",
+        "* Quotes, code blocks and HTML comments are no commands. Of several commands in one comment the first "
+        "is carried out. What follows a command, code blocks included, belongs to it.",
+        "* Each may be given by people with write access, asked for at the moment of use; `help` and `status` "
+        "also by the author of the issue. `may` in [.scenarist.yml](config.md) says otherwise:",
+        "",
+        "```yaml",
+        "may:",
+        "  cancel: [maintain]",
+        "  budget: [admin, 'team:leads']",
+        "  status: [read]",
+        "```",
+        "",
+        "A team can be looked up on GitHub only where the App may read *Members* of the organisation.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _keys(model: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
         if hasattr(field.annotation, "model_fields"):
@@ -177,6 +219,7 @@ def documents() -> dict[str, str]:
         "settings.md": settings(),
         "config.md": config(),
         "lint.md": rules(),
+        "commands.md": commands(),
         "scenarist.schema.json": schema(),
         **{f"examples/{name}": text.rstrip() + "\n" for name, text in examples().items()},
     }

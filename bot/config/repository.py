@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from bot.comment_commands.parser import CommandName
+from bot.comment_commands.rights import Who
 from gherkin.errors import ScenaristError
 from gherkin.yamlfile import read_yaml
 from runners.contract.job import RunSettings
@@ -25,6 +27,12 @@ class ConfigInvalid(ScenaristError):
 class RepoConfig(RunSettings):
     """The keys of `.scenarist.yml`; an absent file means all defaults."""
 
+    may: dict[CommandName, tuple[Who, ...]] = Field(
+        default={},
+        description="Who may give a command in a comment, by its name: `read`, `write`, `maintain` or "
+        "`admin` access at least, the `author` of the issue, or `team:NAME` (a team's slug on GitHub, a "
+        "group's path on GitLab). Not set: `write`, and for `help` and `status` also the `author`.",
+    )
     version: int = Field(default=1, ge=1, le=1, description="Version of this file's format.")
 
     def run_settings(self) -> RunSettings:

@@ -165,6 +165,10 @@ class Forge(Protocol):
 
     def default_branch(self, repo: Repo) -> str: ...
 
+    def read_file(self, repo: Repo, path: str) -> str | None:
+        """The text of a file on the default branch; None where there is none."""
+        ...
+
     def git_access(self, repo: Repo, *, write: bool) -> GitAccess:
         """A remote URL and a freshly minted credential for `repo` alone, read-only unless `write`."""
         ...

@@ -18,20 +18,16 @@ from bot.forges.events import (
 )
 from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
 from bot.intake.target import target_of
-from bot.log.events import PHASES_TO_RETRY, Control, Phase, RunRequested
-from gherkin.issue.kinds import told_kind
+from bot.log.events import Control, Phase, RunRequested
 from gherkin.issue.markdown import split
 from gherkin.values import Frozen
 from runners.contract.events import Instructed
 from runners.contract.workorder import OrderComment, OrderThread, WorkOrder
 
-_MAY_TRIGGER: frozenset[Permission] = frozenset({"write", "maintain", "admin"})
+MAY_TRIGGER: frozenset[Permission] = frozenset({"write", "maintain", "admin"})
 
 # A forge stamps a review and its comments one after the other.
 _SAME_MOMENT = timedelta(seconds=5)
-
-
-_COMMAND = re.compile(r"\s*/agent\s+(?P<word>[a-z]+)\b(?P<rest>.*)", re.DOTALL)
 
 
 class StartRun(Frozen):
@@ -69,11 +65,15 @@ class SteerRuns(Frozen):
 
 
 class AnswerScenarios(Frozen):
-    """Approve the scenarios that wait on `target`, or with `instructed` have them written anew."""
+    """Approve the scenarios that wait on `target`, or with `instructed` have them written anew.
+
+    Where none wait, begin `otherwise`.
+    """
 
     target: str
     by: str
     instructed: Instructed | None
+    otherwise: "StartRun | None" = None
 
 
 class InstructRun(Frozen):
@@ -97,32 +97,30 @@ class AcceptSplit(Frozen):
     by: str
 
 
-Decision = (
-    AcceptSplit | StartRun | CancelRuns | CancelAll | SteerRuns | AnswerScenarios | InstructRun | Ignored
-)
-
-
-def is_command(comment: str) -> bool:
-    """Whether a comment begins with `/agent` and a word."""
-    return _COMMAND.match(comment) is not None
+Decision = AnswerScenarios | StartRun | CancelRuns | CancelAll | Ignored
 
 
 def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
-    """What follows from an event. Raises the forge's errors."""
+    """What follows from an event but a comment, for which there is `bot.intake.by_comment`.
+
+    Raises the forge's errors.
+    """
+    if isinstance(event, Commented):
+        return Ignored(reason="comments reach runs of the App alone")
     if isinstance(event, AccessLost):
         return CancelAll(repos=event.repos, installation=event.installation, by=event.by, reason=event.reason)
     if isinstance(event, Withdrawn):
+        if forge.is_ours(event.repo, event.sender):
+            return Ignored(reason="our own doing")
         # Whoever could do this had the right to: the forge has checked it.
         target = target_of(forge.kind, event.repo.full_name, event.kind, event.number)
         return CancelRuns(target=target, by=event.sender.login, reason=event.reason)
     if forge.is_ours(event.repo, event.sender):
         return Ignored(reason="our own doing")
-    if forge.permission(event.repo, event.sender) not in _MAY_TRIGGER:
+    if forge.permission(event.repo, event.sender) not in MAY_TRIGGER:
         return Ignored(reason="the sender has no write access")
     if isinstance(event, IssueLabelled):
-        return _implement(event, forge, delivery_id)
-    if isinstance(event, Commented):
-        return _comment(event, forge, delivery_id)
+        return implement(event, forge, delivery_id)
     if isinstance(event, CommentEdited):
         return _corrected(event, forge)
     pull = forge.pull(event.repo, event.pull)
@@ -133,12 +131,16 @@ def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
     return _revise(event, forge)
 
 
-def _implement(
-    event: IssueLabelled, forge: Forge, delivery_id: str, *, answers: bool = False
+def implement(
+    event: IssueLabelled, forge: Forge, delivery_id: str, *, answers: bool = False, by_label: bool = True
 ) -> StartRun | Ignored:
+    """Return the run that a label, a command or an answer starts on an issue.
+
+    With `by_label` the label must still be on it.
+    """
     # Deliveries come late and out of order: the label may have been taken off since.
     present = forge.issue(event.repo, event.number)
-    if event.label not in present.labels:
+    if by_label and event.label not in present.labels:
         return Ignored(reason="the label is gone")
     if not present.open:
         return Ignored(reason="the issue is closed")
@@ -168,44 +170,6 @@ def _implement(
     )
 
 
-def _comment(event: Commented, forge: Forge, delivery_id: str) -> Decision:
-    target = target_of(forge.kind, event.repo.full_name, event.kind, event.number)
-    command = _COMMAND.match(event.body)
-    told = Instructed(comment=event.comment, by=event.sender.login, text=event.body)
-    if command is not None and event.kind == "issue" and command["word"] in ("approve", "revise"):
-        # Scenarios that stand in the comment itself take the place of those that wait.
-        anew = command["word"] == "revise" or "```" in command["rest"]
-        instructed = told.model_copy(update={"text": command["rest"].strip()}) if anew else None
-        return AnswerScenarios(target=target, by=event.sender.login, instructed=instructed)
-    if command is not None and command["word"] == "rebase":
-        return _revise_as_told(event, "", forge, rebase=True)
-    if command is not None and command["word"] != "revise":
-        word, rest = command["word"], command["rest"].strip()
-        if word == "split" and event.kind == "issue":
-            return AcceptSplit(repo=event.repo, number=event.number, target=target, by=event.sender.login)
-        if word == "kind" and event.kind == "issue":
-            if told_kind([event.body]) is None:
-                return Ignored(reason="a kind that is not known")
-            begun = _answered(event, forge, delivery_id)
-            return InstructRun(target=target, instructed=told, otherwise=begun, respecify=True)
-        if word not in ("pause", "resume", "cancel", "retry"):
-            return Ignored(reason="a command that is not known")
-        phase = rest or "implement"
-        if word == "retry" and phase not in PHASES_TO_RETRY:
-            return Ignored(reason="a phase that is not known")
-        return SteerRuns.model_validate(
-            {
-                "target": target,
-                "control": word,
-                "phase": phase if word == "retry" else None,
-                "by": event.sender.login,
-            }
-        )
-    if command is not None:
-        return _revise_as_told(event, command["rest"].strip(), forge)
-    return InstructRun(target=target, instructed=told, otherwise=_answered(event, forge, delivery_id))
-
-
 def _corrected(event: CommentEdited, forge: Forge) -> AnswerScenarios | Ignored:
     """Replace the scenarios that wait for approval by those that somebody with rights edited in the bot's
     comment."""
@@ -222,14 +186,9 @@ def _corrected(event: CommentEdited, forge: Forge) -> AnswerScenarios | Ignored:
     return AnswerScenarios(target=target, by=event.sender.login, instructed=told)
 
 
-def _answered(event: Commented, forge: Forge, delivery_id: str) -> StartRun | None:
-    """Return the run that an answer to the bot's question starts.
-
-    The work order holds the answer as a comment.
-    """
-    if event.kind != "issue":
-        return None
-    labelled = IssueLabelled(
+def as_labelled(event: Commented, *, approval: bool = False) -> IssueLabelled:
+    """Return a comment on an issue as if its author had set the label."""
+    return IssueLabelled(
         repo=event.repo,
         number=event.number,
         label=event.label,
@@ -237,12 +196,11 @@ def _answered(event: Commented, forge: Forge, delivery_id: str) -> StartRun | No
         body=event.text,
         at=event.at,
         sender=event.sender,
+        approval=approval,
     )
-    begun = _implement(labelled, forge, delivery_id, answers=True)
-    return begun if isinstance(begun, StartRun) else None
 
 
-def _revise_as_told(event: Commented, text: str, forge: Forge, *, rebase: bool = False) -> StartRun | Ignored:
+def revise_as_told(event: Commented, text: str, forge: Forge, *, rebase: bool = False) -> StartRun | Ignored:
     """Return the run that a command on a pull request starts: a revision, or `rebase` and nothing else."""
     if event.kind != "pull":
         return Ignored(reason="only pull requests are revised")
@@ -364,7 +322,7 @@ def _trusted(forge: Forge, repo: Repo) -> Callable[[Account], bool]:
 
     def trusted(account: Account) -> bool:
         if account.id not in known:
-            known[account.id] = forge.permission(repo, account) in _MAY_TRIGGER
+            known[account.id] = forge.permission(repo, account) in MAY_TRIGGER
         return known[account.id]
 
     return trusted

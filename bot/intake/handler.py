@@ -4,33 +4,29 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.behaviours.onboarding import MOST, onboarding
+from bot.comment_commands.parser import parse
 from bot.forges.events import BaseMoved, CiFinished, Commented, Ignored, Installed
 from bot.forges.forge import Forge, ForgeUnavailable
 from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.base_moved import decide_base_moved
+from bot.intake.by_comment import decide_comment
 from bot.intake.ci import CiPassed, LeaveAlone, decide_ci
+from bot.intake.command_handler import CommandHandler, acknowledge
 from bot.intake.commands import (
-    AcceptSplit,
     AnswerScenarios,
     CancelAll,
     CancelRuns,
     InstructRun,
     StartRun,
-    SteerRuns,
     decide,
-    is_command,
 )
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.history import with_history
-from bot.intake.slices import make_issues
+from bot.intake.steering import Effect, Steering
 from bot.intake.target import target_of
-from bot.log.events import Control, Controlled
-from bot.log.state import fold
-from bot.report.escape import MAX_BLOCK
+from bot.log.events import Controlled
 from bot.storage.store import Store
 from gherkin.errors import ScenaristError
-from runners.contract.events import SplitProposed
-from runners.contract.job import FEATURE
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +59,8 @@ class IntakeHandler:
         self._started = started
         self._controlled = controlled
         self._onboards = onboards
+        self._steering = Steering(store, controlled)
+        self._commands = CommandHandler(store, self._steering, self._start)
 
     def handle(self, delivery_id: str) -> str | None:
         """Handle a delivery that nobody has handled yet; returns the id of the run it started, if any."""
@@ -84,11 +82,11 @@ class IntakeHandler:
         delivery_id = delivery.id
         try:
             event = self._receivers[delivery.forge].read(delivery.event, delivery.body)
-            if isinstance(event, Commented) and self._is_idle_talk(event, delivery.forge):
-                event = Ignored(reason="no run to tell")
             if isinstance(event, Installed):
                 self._deliveries.close(delivery_id, self._onboard(event, delivery.forge))
                 return None
+            if isinstance(event, Commented):
+                return self._comment(event, delivery)
             if isinstance(event, CiFinished):
                 return self._ci(event, delivery)
             if isinstance(event, BaseMoved):
@@ -98,9 +96,6 @@ class IntakeHandler:
                 if isinstance(event, Ignored)
                 else decide(event, self._forge(delivery.forge), delivery.id)
             )
-            if isinstance(decision, AcceptSplit):
-                self._deliveries.close(delivery_id, self._split(decision, self._forge(delivery.forge)))
-                return None
         except PayloadInvalid as error:
             self._deliveries.close(delivery_id, f"invalid: {error}")
             return None
@@ -123,14 +118,9 @@ class IntakeHandler:
             self._cancel(decision, self._store.open_runs(decision.target))
             self._deliveries.close(delivery_id, decision.reason)
             return None
-        if isinstance(decision, SteerRuns):
-            self._deliveries.close(delivery_id, self._steer(decision))
-            return None
         if isinstance(decision, AnswerScenarios):
-            self._deliveries.close(delivery_id, self._answer(decision))
+            self._noted(self._steering.answer(decision), delivery_id)
             return None
-        if isinstance(decision, InstructRun):
-            return self._instruct(decision, delivery_id)
         return self._start(decision, delivery_id)
 
     def _onboard(self, event: Installed, forge: str) -> str:
@@ -150,6 +140,28 @@ class IntakeHandler:
         left = len(event.repos) - MOST
         more = f"; {left} more repositories are left to `scenarist onboard`" if left > 0 else ""
         return f"onboarding: {', '.join(begun) or 'nothing new'}{more}"
+
+    def _comment(self, event: Commented, delivery: Delivery) -> str | None:
+        """Do what a comment says. Raises the forge's errors."""
+        # The bot's own name is asked of the forge only where somebody is mentioned.
+        commands = parse(
+            event.body, self._forge(delivery.forge).login(event.repo) if "@" in event.body else ""
+        )
+        if not commands and self._is_idle_talk(event, delivery.forge):
+            self._deliveries.close(delivery.id, "no run to tell")
+            return None
+        forge = self._forge(delivery.forge)
+        decision = decide_comment(event, forge, delivery.id, commands)
+        if isinstance(decision, Ignored):
+            self._deliveries.close(delivery.id, decision.reason)
+            return None
+        acknowledge(forge, event)
+        if isinstance(decision, InstructRun):
+            return self._instruct(decision, delivery.id)
+        done = self._commands.handle(decision, forge, delivery.id)
+        if not done.closed:
+            self._deliveries.close(delivery.id, done.outcome)
+        return done.run_id
 
     def _ci(self, event: CiFinished, delivery: Delivery) -> str | None:
         """Repair, leave alone or note what a CI job's end says. Raises the forge's errors."""
@@ -182,10 +194,14 @@ class IntakeHandler:
 
     def _start(self, decision: StartRun, delivery_id: str) -> str | None:
         order = decision.request.order
-        if order.kind == "implement" and not decision.request.approval and self._waiting(decision.target):
+        if (
+            order.kind == "implement"
+            and not decision.request.approval
+            and self._steering.waiting(decision.target)
+        ):
             # The label that asks for the code, set while scenarios wait, approves them.
             approved = AnswerScenarios(target=decision.target, by=order.requested_by, instructed=None)
-            self._deliveries.close(delivery_id, self._answer(approved))
+            self._noted(self._steering.answer(approved), delivery_id)
             return None
         run_id = self._store.request_run(
             with_history(decision.request, self._store),
@@ -200,79 +216,28 @@ class IntakeHandler:
     def _delay(self, delivery: Delivery, reason: str) -> None:
         self._deliveries.delay(delivery.id, reason, min(2.0 * 2**delivery.attempts, _MAX_DELAY_S))
 
-    def _steer(self, decision: SteerRuns) -> str:
-        """Do what a maintainer's comment says; what came of it."""
-        found = self._store.open_runs(decision.target)
-        if decision.control == "retry":
-            found = [row.id for row in self._store.list_runs(1, target=decision.target)]
-        event = Controlled(
-            control=decision.control,
-            by=decision.by,
-            phase=decision.phase,
-            reason=f"{decision.by} said so in a comment.",
-        )
-        done = [run_id for run_id in found if self._store.control(run_id, event)]
-        for run_id in done:
-            self._controlled(run_id)
-        return f"{decision.control}: {', '.join(done) or 'nothing to do'}"
-
     def _is_idle_talk(self, event: Commented, forge: str) -> bool:
-        """Whether a comment is no command and no run would hear it: then nothing is asked of the forge."""
-        if is_command(event.body):
-            return False
+        """Whether no run would hear a comment: then nothing is asked of the forge."""
         target = target_of(forge, event.repo.full_name, event.kind, event.number)
         newest = next(iter(self._store.list_runs(1, target=target)), None)
         return newest is None or newest.status not in ("active", "paused", "needs_info")
 
-    def _answer(self, decision: AnswerScenarios) -> str:
-        """Approve the scenarios that wait, or send them back; what came of it."""
-        run_id = self._waiting(decision.target)
-        if run_id is None:
-            return "no scenarios wait for an approval"
-        control: Control = "resume"
-        if decision.instructed is not None and decision.instructed.corrects:
-            shown = (self._store.artifact(run_id, FEATURE) or b"").decode(errors="replace")
-            if len(shown) > MAX_BLOCK:
-                return "the comment does not show all of the scenarios"
-            if shown.strip() in decision.instructed.text:
-                return "the scenarios are as they were"
-        if decision.instructed is not None:
-            self._store.instruct(run_id, decision.instructed)
-            control = "respecify"
-        event = Controlled(control=control, by=decision.by, reason=f"{decision.by} said so in a comment.")
-        if not self._store.control(run_id, event):
-            return "no scenarios wait for an approval"
-        self._controlled(run_id)
-        return f"{control}: {run_id}"
-
-    def _split(self, decision: AcceptSplit, forge: Forge) -> str:
-        newest = next(iter(self._store.list_runs(1, target=decision.target)), None)
-        if newest is None or newest.status != "needs_info":
-            return "no split was proposed"
-        events = [entry.event for entry in self._store.entries(newest.id)]
-        proposed = next((event for event in reversed(events) if isinstance(event, SplitProposed)), None)
-        return make_issues(decision, proposed.stories, forge) if proposed else "no split was proposed"
-
-    def _waiting(self, target: str) -> str | None:
-        """The run on `target` whose scenarios wait for an approval."""
-        newest = next(iter(self._store.list_runs(1, target=target)), None)
-        waits = newest is not None and fold(self._store.entries(newest.id)).waits_for_approval
-        return newest.id if newest is not None and waits else None
-
     def _instruct(self, decision: InstructRun, delivery_id: str) -> str | None:
-        newest = next(iter(self._store.list_runs(1, target=decision.target)), None)
-        if decision.respecify and self._waiting(decision.target):
+        newest = self._steering.newest(decision.target)
+        if decision.respecify and self._steering.waiting(decision.target):
             answer = AnswerScenarios(
                 target=decision.target, by=decision.instructed.by, instructed=decision.instructed
             )
-            self._deliveries.close(delivery_id, self._answer(answer))
+            self._noted(self._steering.answer(answer), delivery_id)
             return None
         waits = newest is not None and newest.status == "needs_info"
         if waits and decision.otherwise is not None:
             return self._start(decision.otherwise, delivery_id)
-        told = newest is not None and self._store.instruct(newest.id, decision.instructed)
-        self._deliveries.close(delivery_id, "told the run" if told else "no run to tell")
+        self._noted(self._steering.tell(decision), delivery_id)
         return None
+
+    def _noted(self, effect: Effect, delivery_id: str) -> None:
+        self._deliveries.close(delivery_id, effect.outcome)
 
     def _cancel(self, decision: CancelRuns | CancelAll, found: Sequence[str]) -> None:
         """Cancel all the runs given, even if cancelling one fails; raises that error at the end."""

@@ -118,6 +118,16 @@ class Controlled(Frozen):
     phase: Phase | None = None
 
 
+class Adjusted(Frozen):
+    """Somebody changed how many turns the run may take in all, or the runtime of its driver (empty: no
+    change)."""
+
+    type: Literal["Adjusted"] = "Adjusted"
+    by: str
+    turns: int | None = None
+    model: str = ""
+
+
 class StatusPosted(Frozen):
     """The status comment exists on the forge."""
 
@@ -173,6 +183,7 @@ Event = Annotated[
     | PhaseFinished
     | PhaseDelayed
     | Controlled
+    | Adjusted
     | RunnerEvent
     | StatusPosted
     | Asked

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from bot.log.events import (
     APPROVAL,
     COMPANIONS,
+    Adjusted,
     Asked,
     Controlled,
     Entry,
@@ -33,6 +34,7 @@ from runners.contract.events import (
     ToolCalled,
     VerdictReached,
 )
+from runners.contract.job import RunSettings
 from runners.policy.attempts import attempt
 from runners.verify.verdict import Verdict
 
@@ -77,6 +79,18 @@ class RunState(Frozen):
     updated_at: str = ""
     seq: int = 0
     approved_by: str = ""
+    # What somebody has set in a comment: turns in all (None: the repository's), the driver's runtime.
+    turns: int | None = None
+    model: str = ""
+
+    @property
+    def settings(self) -> RunSettings:
+        """The repository's settings with what was changed for this run; defaults before it is prepared."""
+        settings = self.prepared.settings if self.prepared else RunSettings()
+        if self.turns is None:
+            return settings
+        budget = settings.budget.model_copy(update={"turns": self.turns})
+        return settings.model_copy(update={"budget": budget})
 
     @property
     def waits_for_approval(self) -> bool:
@@ -157,6 +171,9 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"review": event}
         case Controlled():
             return _controlled(state, event)
+        case Adjusted():
+            turns = state.turns if event.turns is None else event.turns
+            return {"turns": turns, "model": event.model or state.model}
         case StatusPosted():
             return {"status_comment": event.comment}
         case Asked():

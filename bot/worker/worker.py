@@ -227,7 +227,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 repo=state.requested.repo,
                 order=state.requested.order,
                 base=state.prepared.base,
-                settings=state.prepared.settings,
+                settings=state.settings,
                 events=tuple(
                     entry.event for entry in store.entries(run_id) if isinstance(entry.event, RunnerEvent)
                 ),
@@ -241,7 +241,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 operator=operator,
                 redactor=redact,
                 resources=resources,
-                models=roster,
+                models=roster.led_by(state.model) if state.model else roster,
                 log=claimed.log,
                 artifact=claimed.artifact,
                 earlier=partial(store.artifact_of, state.requested.forge, state.requested.repo),

@@ -9,6 +9,7 @@ from runners.models.chat import ChatModel, ModelUnavailable
 from runners.models.probe import Profile, probe, remembered
 from runners.models.runtimes import AgentSpec, Mode, ModelRole, ModelsConfig, Prices, RuntimeSpec
 from runners.models.xml import XmlTools
+from runners.policy.plaintext import one_line
 
 CLAUDE = "claude-sonnet-5-5"
 _CLAUDE_CONTEXT = 200_000
@@ -19,6 +20,13 @@ class RuntimeIncomplete(ScenaristError):
 
     code = "SCN-4005"
     next_step = "Set it in the environment of the runner; `docs/models.md` lists what each runtime needs."
+
+
+class RuntimeUnknown(ScenaristError):
+    """Somebody chose a model that the operator's models file does not have."""
+
+    code = "SCN-4101"
+    next_step = "Comment `/agent model NAME` with one of those, then `/agent retry implement`."
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,19 @@ class Roster:
         self._keys = keys
         self._profiles = profiles
         self._engines: dict[str, tuple[str, Engine]] = {}
+
+    def led_by(self, runtime: str) -> "Roster":
+        """Return the roster with another driver, which nobody takes over from. Raises `RuntimeUnknown`."""
+        if runtime not in self._config.runtimes:
+            known = ", ".join(self._config.runtimes)
+            raise RuntimeUnknown(f"There is no runtime {one_line(runtime, 100)} here; there are: {known}.")
+        driver = self.agent("driver").model_copy(update={"runtime": runtime, "escalate": ()})
+        agents = {**self._config.agents, "driver": driver}
+        led = Roster(
+            self._config.model_copy(update={"agents": agents}), self._mode, self._keys, self._profiles
+        )
+        led._engines = self._engines
+        return led
 
     def agent(self, role: ModelRole) -> AgentSpec:
         """Return the settings of `role`. Raises `RuntimeIncomplete`."""

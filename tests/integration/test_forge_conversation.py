@@ -28,6 +28,7 @@ def test_a_label_is_made_on_first_use_and_taken_off_once(room: Room) -> None:
     pull = room.pull()
     room.forge.put_label(room.repo, pull, LABEL, on="pull")
     room.forge.drop_label(room.repo, pull, LABEL.name, on="pull")
+    assert room.forge.pull(room.repo, pull).number == pull
 
 
 def test_comments_threads_and_issues_are_acknowledged_once(room: Room) -> None:
@@ -48,6 +49,7 @@ def test_a_thread_is_resolved(room: Room) -> None:
     for _ in range(2):
         assert room.forge.resolve_thread(room.repo, pull, thread)
     assert room.resolved(pull, thread)
+    assert room.forge.review_comments(room.repo, pull), "they are read as before"
 
 
 def test_a_remark_names_the_commit_it_is_made_on(room: Room) -> None:
@@ -73,6 +75,11 @@ def test_the_bot_knows_its_own_name(room: Room) -> None:
     assert room.forge.is_ours(room.repo, own.author)
     assert room.forge.login(room.repo) == own.author.login
     assert not room.forge.is_ours(room.repo, Account(id=102, login=own.author.login))
+
+
+def test_a_file_of_the_default_branch_is_read(room: Room) -> None:
+    assert room.forge.read_file(room.repo, "calc.py") == "a = 1\nb = 2\nc = 3\n"
+    assert room.forge.read_file(room.repo, ".scenarist.yml") is None
 
 
 def test_rights_are_told_apart(room: Room) -> None:

@@ -5,6 +5,7 @@ description; answers are GitHub's own examples with the stand-in's state laid ov
 differs from the description is noted in `violations`. It has what the bot uses and nothing else.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -25,7 +26,7 @@ from urllib.parse import parse_qsl, unquote
 import httpx
 import jwt
 
-from runners.git.command import git
+from runners.git.command import git, read_blob
 from tests.standins.emulator import make_key
 from tests.standins.git_http import GitServer
 from tests.standins.github_jobs import Jobs
@@ -504,6 +505,7 @@ class GitHubServer(Jobs, LoopbackServer):
             ("GET", "/users/{login}", "metadata:read", self._get_user),
             ("GET", R, "metadata:read", self._get_repo),
             ("GET", R + "/collaborators/{login}/permission", "metadata:read", self._get_permission),
+            ("GET", R + "/contents/{file}", "contents:read", self._get_content),
             ("GET", R + "/issues", "issues:read", self._list_issues),
             ("POST", R + "/issues", "issues:write", self._create_issue),
             ("GET", R + "/issues/{number}", "issues:read", self._get_issue),
@@ -608,6 +610,15 @@ class GitHubServer(Jobs, LoopbackServer):
             "name": self.repo.split("/")[1],
             "default_branch": self.default_branch,
         }
+
+    def _get_content(self, _call: Call, file: str) -> tuple[int, Any]:
+        blob = read_blob(self.bare, self.default_branch, file)
+        if blob is None:
+            raise Refusal(404, "Not Found")
+        template = self._template("get", R + "/contents/{path}")
+        template = next(iter(template)) if isinstance(template, list) else template
+        content = base64.b64encode(blob).decode()
+        return 200, {**template, "type": "file", "path": file, "encoding": "base64", "content": content}
 
     def _get_permission(self, _call: Call, login: str) -> tuple[int, Any]:
         if login not in self._people:

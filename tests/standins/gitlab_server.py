@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import httpx
 
-from runners.git.command import git
+from runners.git.command import git, read_blob
 from tests.standins.git_http import GitServer
 from tests.standins.gitlab_pipelines import PROJECT, Pipelines
 from tests.standins.serving import LoopbackServer, QuietHandler
@@ -122,6 +122,7 @@ class GitLabServer(Pipelines, LoopbackServer):
                 ("PUT", f"{P}/merge_requests/{number}/discussions/(\\w+)", self._resolve),
                 ("POST", f"{P}/(issues|merge_requests)/{number}/award_emoji", self._award),
                 ("POST", f"{P}/(issues|merge_requests)/{number}/notes/{number}/award_emoji", self._award),
+                ("GET", f"{P}/repository/files/(.+)/raw", self._raw_file),
                 ("GET", f"{P}/labels", lambda _call: list(self.labels.values())),
                 ("POST", f"{P}/labels", self._create_label),
                 ("PUT", f"{P}/issues/{number}", self._update_issue),
@@ -437,6 +438,12 @@ class GitLabServer(Pipelines, LoopbackServer):
         added = [each for each in body.get("add_labels", "").split(",") if each]
         kept = [each for each in thing.get("labels", []) if each not in gone]
         thing["labels"] = [*kept, *(each for each in added if each not in kept)]
+
+    def _raw_file(self, _call: Any, path: str) -> Any:
+        blob = read_blob(self.bare, "main", path)
+        if blob is None:
+            raise Refusal(404, "404 File Not Found")
+        return blob
 
     def _create_label(self, call: Mapping[str, Any]) -> Any:
         body = self._body(call, {"name", "color", "description"}, {"name", "color"})

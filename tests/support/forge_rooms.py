@@ -126,7 +126,7 @@ def on_local(folder: Path, stack: ExitStack) -> Room:
 
     def reactions() -> int:
         kinds = ("issue", "pull", "comment", "review_comment")
-        return sum("reactions" in data for kind in kinds for _, _, data in forge._all(name, kind))
+        return sum(len(forge._all(name, f"reaction to {kind}")) for kind in kinds)
 
     return Room(
         forge,
@@ -136,7 +136,7 @@ def on_local(folder: Path, stack: ExitStack) -> Room:
         lambda number: forge.add_comment(name, number, "wim", "Hello"),
         thread,
         reactions,
-        lambda _pull, first: bool(forge._get(name, "review_comment", first).get("resolved")),
+        lambda _pull, first: bool(forge._all(name, "resolved", number=first)),
         end_job,
     )
 

@@ -4,6 +4,7 @@ them."""
 from collections.abc import Iterable
 
 from bot.log.events import (
+    Adjusted,
     Asked,
     Controlled,
     Entry,
@@ -208,6 +209,7 @@ STATES: dict[str, list[Event]] = {
         Condensed(step="digest", kept=4, tokens=30_000, summary="Read the cart."),
         Advised(reason="stuck", model="opus", text="Look at the limit."),
         ModelSwitched(role="driver", to="large", reason="It was stuck."),
+        Adjusted(by="wim", turns=150, model="large"),
     ],
     "verifying": VERIFYING,
     "sent back": SENT_BACK,

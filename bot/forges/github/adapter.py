@@ -2,6 +2,9 @@
 permission."""
 
 import base64
+from typing import Any
+
+from githubkit.exception import RequestFailed
 
 from bot.config.settings import Settings
 from bot.forges.forge import Forge, GitAccess, Repo
@@ -35,6 +38,18 @@ class GitHubForge(Issues, Pulls, Checks, CiResults, Reactions):
         with self._api(repo, {"metadata": "read"}) as (github, owner, name):
             answer = github.rest.repos.get(owner, name).json()
         return payloads.Repository.model_validate(answer).default_branch
+
+    def read_file(self, repo: Repo, path: str) -> str | None:
+        with self._api(repo, {"contents": "read"}) as (github, owner, name):
+            try:
+                answer: Any = github.rest.repos.get_content(owner, name, path).json()
+            except RequestFailed as error:
+                if error.response.status_code == 404:
+                    return None
+                raise
+        if not isinstance(answer, dict) or answer.get("encoding") != "base64":
+            return None  # a folder, or a file of more than a megabyte
+        return base64.b64decode(answer["content"]).decode(errors="replace")
 
     def git_access(self, repo: Repo, *, write: bool) -> GitAccess:
         # git gives up at the first 401, so what it gets must not have been revoked a minute ago.

@@ -5,7 +5,7 @@ import base64
 from bot.config.settings import Settings, SettingsInvalid
 from bot.forges.forge import Forge, GitAccess, Repo
 from bot.forges.gitlab.ci import CiResults
-from bot.forges.gitlab.client import forge_errors
+from bot.forges.gitlab.client import GitlabError, forge_errors
 from bot.forges.gitlab.issues import Issues
 from bot.forges.gitlab.merge_requests import MergeRequests
 from bot.forges.gitlab.reactions import Reactions
@@ -28,6 +28,15 @@ class GitLabForge(Issues, MergeRequests, Statuses, CiResults, Reactions):
     def default_branch(self, repo: Repo) -> str:
         with forge_errors():
             return str(self._client.projects.get(repo.full_name).default_branch)
+
+    def read_file(self, repo: Repo, path: str) -> str | None:
+        with forge_errors():
+            try:
+                return bytes(self._project(repo).files.raw(path, ref="HEAD")).decode(errors="replace")
+            except GitlabError as error:
+                if error.response_code == 404:
+                    return None
+                raise
 
     def git_access(self, repo: Repo, *, write: bool) -> GitAccess:
         basic = base64.b64encode(f"oauth2:{self._token}".encode()).decode()

@@ -29,7 +29,7 @@ from bot.forges.forge import (
 from bot.forges.local.people import People
 from bot.forges.local.things import BOT, now
 from gherkin.values import Frozen
-from runners.git.command import git, remote_heads
+from runners.git.command import git, read_blob, remote_heads
 
 
 class LocalForge(People):
@@ -71,6 +71,10 @@ class LocalForge(People):
         if not path.is_dir():
             raise ForgeMissing(f"There is no repository {repo.full_name}.")
         return git("symbolic-ref", "--short", "HEAD", git_dir=path)
+
+    def read_file(self, repo: Repo, path: str) -> str | None:
+        blob = read_blob(self.path(repo.full_name), "HEAD", path)
+        return None if blob is None else blob.decode(errors="replace")
 
     def git_access(self, repo: Repo, *, write: bool) -> GitAccess:
         return GitAccess(url=str(self.path(repo.full_name).resolve()))
@@ -158,28 +162,38 @@ class LocalForge(People):
         return self._put(repo.full_name, "review_comment", None, pull, data)
 
     def resolve_thread(self, repo: Repo, pull: int, thread: int) -> bool:
-        data = self._get(repo.full_name, "review_comment", thread)
-        self._put(repo.full_name, "review_comment", thread, pull, {**data, "resolved": True})
+        self._get(repo.full_name, "review_comment", thread)
+        self._put(repo.full_name, "resolved", thread, pull, {})
         return True
 
     def react(
         self, repo: Repo, number: int, comment: int | None, *, on: Subject, in_thread: bool = False
     ) -> None:
         kind = on if comment is None else "review_comment" if in_thread else "comment"
-        (parent, data) = next(
-            (parent, data) for _, parent, data in self._all(repo.full_name, kind, number=comment or number)
-        )
-        self._put(repo.full_name, kind, comment or number, parent, {**data, "reactions": ["eyes"]})
+        self._get(repo.full_name, kind, comment or number)
+        self._put(repo.full_name, f"reaction to {kind}", comment or number, number, {"content": "eyes"})
 
     def put_label(self, repo: Repo, number: int, label: Label, *, on: Subject) -> None:
-        data = self._get(repo.full_name, on, number)
-        labels = sorted({*data.get("labels", []), label.name})
-        self._put(repo.full_name, on, number, 0, {**data, "labels": labels})
+        labels = self.labels(repo, number, on=on)
+        self._put_labels(repo, number, on, sorted({*labels, label.name}))
 
     def drop_label(self, repo: Repo, number: int, label: str, *, on: Subject) -> None:
-        data = self._get(repo.full_name, on, number)
-        labels = [each for each in data.get("labels", []) if each != label]
-        self._put(repo.full_name, on, number, 0, {**data, "labels": labels})
+        labels = self.labels(repo, number, on=on)
+        self._put_labels(repo, number, on, [each for each in labels if each != label])
+
+    def labels(self, repo: Repo, number: int, *, on: Subject) -> list[str]:
+        """The labels of an issue or pull request."""
+        if on == "issue":
+            return list(self.issue(repo, number).labels)
+        found = self._all(repo.full_name, "pull labels", number=number)
+        return list(found[0][2]["labels"]) if found else []
+
+    def _put_labels(self, repo: Repo, number: int, on: Subject, labels: list[str]) -> None:
+        if on == "pull":
+            self._put(repo.full_name, "pull labels", number, 0, {"labels": labels})
+            return
+        data = self._get(repo.full_name, "issue", number)
+        self._put(repo.full_name, "issue", number, 0, {**data, "labels": labels})
 
     def is_ours(self, repo: Repo, account: Account) -> bool:
         return account.id == BOT.id

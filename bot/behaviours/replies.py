@@ -1,0 +1,127 @@
+"""What the bot answers to commands: one short comment each (Markdown)."""
+
+from typing import Literal
+
+from bot.comment_commands.parser import COMMANDS, PREFIX, Command, CommandName, nearest
+from bot.comment_commands.rights import Rules, needed
+from bot.log.events import PHASES_TO_RETRY, Control
+from bot.report.escape import code, inline
+from gherkin.values import Frozen
+
+_WHERE = {"issue": "issues", "pull": "pull requests"}
+_HELP = f"`{PREFIX} help` lists what there is."
+AT_WORK = f"A run is at work here already; `{PREFIX} status` says where it is."
+APPROVED = "Approved: the code is written now."
+KIND = "The run treats the issue as that kind."
+NO_RUN = "There is no run here that this could be about."
+NO_SPLIT = "I have not proposed to split this issue."
+READY = "This pull request is ready for review now."
+_DONE: dict[Control, str] = {
+    "pause": f"Paused. `{PREFIX} resume` lets it go on.",
+    "resume": "It goes on.",
+    "cancel": "Cancelled.",
+    "retry": "It goes on from there.",
+    "respecify": "The scenarios are written again.",
+}
+_NOTHING: dict[Control, str] = {
+    "pause": "No run is at work here, so there is nothing to pause.",
+    "resume": "No run is paused here.",
+    "cancel": "No run is at work here, so there is nothing to cancel.",
+    "retry": "No run has ended without a result here, so there is nothing to retry.",
+    "respecify": "No scenarios wait for an approval here.",
+}
+
+
+class Reply(Frozen):
+    """A comment of the bot that answers one of somebody else's; `marker` finds it again."""
+
+    marker: str
+    text: str
+
+
+def reply(comment: int, command: Command, text: str, *, more: bool = False, stranger: int = 0) -> Reply:
+    """Return the comment that answers a command, once; all refusals of a `stranger` are one comment.
+
+    With `more`, the comment holds further commands, which are not carried out.
+    """
+    number = f"stranger:{stranger}" if stranger else f"{comment}:{command.name[:20]}"
+    marker = f"<!-- scenarist:reply:{number} -->"
+    rest = "\n\nI do one command a comment; please give the others one by one." if more else ""
+    return Reply(marker=marker, text=f"{marker}\n{text}{rest}")
+
+
+def unknown(command: Command) -> str:
+    """A sentence on a command that does not exist."""
+    near = nearest(command.name)
+    meant = f" Did you mean `{PREFIX} {near}`?" if near else ""
+    return f"I do not know the command {code(command.name, 50)}.{meant} {_HELP}"
+
+
+def forbidden(name: CommandName, login: str, rules: Rules) -> str:
+    """A sentence on a command that somebody may not give."""
+    return (
+        f"Sorry, {inline(login, 100)}: `{PREFIX} {name}` is for {inline(needed(name, rules), 300)} in this "
+        "repository."
+    )
+
+
+def elsewhere(name: CommandName, kind: Literal["issue", "pull"]) -> str:
+    """A sentence on a command that is given at the wrong place; empty at the right one."""
+    where = COMMANDS[name].where
+    return "" if where in ("both", _WHERE[kind]) else f"`{PREFIX} {name}` is for {where} only. {_HELP}"
+
+
+def unknown_phase(phase: str) -> str:
+    known = ", ".join(f"`{each}`" for each in PHASES_TO_RETRY)
+    return f"There is no phase {code(phase, 50)} to retry from; there are {known}."
+
+
+def wrong_budget() -> str:
+    return f"Please say how many turns the run may take in all, from 1 to 1000: `{PREFIX} budget 100`."
+
+
+def wrong_model() -> str:
+    return f"Please name one runtime of the operator's models file: `{PREFIX} model NAME`."
+
+
+def wrong_kind() -> str:
+    return f"A kind is one of `feature`, `bug`, `refactoring` and `chore`: `{PREFIX} kind bug`."
+
+
+def nothing_begun(reason: str) -> str:
+    """A sentence on a run that is not begun."""
+    return f"I begin nothing: {inline(reason)}."
+
+
+def steered(control: Control, *, done: bool) -> str:
+    return (_DONE if done else _NOTHING)[control]
+
+
+def adjusted(turns: int | None, model: str) -> str:
+    """A sentence on a run that goes on with another budget or model."""
+    what = f"may take {turns} turns in all" if turns is not None else f"is written by {code(model, 100)}"
+    return (
+        f"From its next round on, this run {what}. If it has ended, `{PREFIX} retry implement` continues it."
+    )
+
+
+def help_text(kind: Literal["issue", "pull"]) -> str:
+    """The commands that are heard on an issue or a pull request, as a table."""
+    rows = [
+        f"| `{PREFIX} {name}{f' {each.argument}' if each.argument else ''}` | {each.does} |"
+        for name, each in COMMANDS.items()
+        if each.where in ("both", _WHERE[kind])
+    ]
+    what = "the newest run on this issue" if kind == "issue" else "this pull request and its newest run"
+    return "\n".join(
+        [
+            f"These commands are about {what}. Write one at the beginning of a line:",
+            "",
+            "| command | |",
+            "|---|---|",
+            *rows,
+            "",
+            "Any other comment by somebody with write access is told to the run under way, or answers its "
+            "question: a plain comment is enough.",
+        ]
+    )

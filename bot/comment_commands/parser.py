@@ -1,0 +1,137 @@
+"""The commands that people write in comments: what there is, and how a comment is read. Pure."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
+
+from gherkin.issue.markdown import split
+from gherkin.values import Frozen
+
+CommandName = Literal[
+    "help",
+    "implement",
+    "spec",
+    "approve",
+    "revise",
+    "retry",
+    "pause",
+    "resume",
+    "cancel",
+    "status",
+    "explain",
+    "budget",
+    "model",
+    "kind",
+    "split",
+    "rebase",
+    "ready",
+]
+COMMAND_NAMES: tuple[CommandName, ...] = get_args(CommandName)
+PREFIX = "/agent"
+
+
+class Meaning(NamedTuple):
+    """One command as help and documentation show it: `argument`, where it is heard, and what it does."""
+
+    argument: str
+    where: Literal["issues", "pull requests", "both"]
+    does: str
+
+
+COMMANDS: Mapping[CommandName, Meaning] = {
+    "help": Meaning("", "both", "lists the commands"),
+    "implement": Meaning("", "issues", "begins a run, as the label does; waiting scenarios are approved"),
+    "spec": Meaning("", "issues", "begins a run whose scenarios wait for an approval"),
+    "approve": Meaning(
+        "[scenarios]", "both", "approves the scenarios that wait, or those in a code block below it"
+    ),
+    "revise": Meaning(
+        "TEXT", "both", "on an issue, has the waiting scenarios written again; on a pull request, revises it"
+    ),
+    "retry": Meaning("[PHASE]", "both", "continues a run that ended without a result, from a phase on"),
+    "pause": Meaning("", "both", "stops the run until `/agent resume`"),
+    "resume": Meaning("", "both", "lets a paused run go on"),
+    "cancel": Meaning("", "both", "ends the run"),
+    "status": Meaning("", "both", "says where the run is"),
+    "explain": Meaning("", "both", "says what was tried, why it failed and what it cost"),
+    "budget": Meaning("TURNS", "both", "sets how many turns of a model the run may take in all"),
+    "model": Meaning("NAME", "both", "has the named runtime of the operator's models file write the code"),
+    "kind": Meaning(
+        "KIND", "issues", "treats the issue as a feature, bug, refactoring or chore, before code is written"
+    ),
+    "split": Meaning("", "issues", "makes an issue of each story that was proposed"),
+    "rebase": Meaning(
+        "", "pull requests", "brings the branch up to date with its base and verifies it again"
+    ),
+    "ready": Meaning("", "pull requests", "marks a draft as ready for review"),
+}
+
+
+class Command(Frozen):
+    """A command of a comment; `name` may be one that does not exist. `argument` is the text behind it."""
+
+    name: str
+    argument: str = ""
+
+    @property
+    def known(self) -> CommandName | None:
+        """Its name, if there is such a command."""
+        return next((each for each in COMMAND_NAMES if each == self.name), None)
+
+
+def parse(comment: str, login: str = "") -> tuple[Command, ...]:
+    """Return the commands of a comment, in their order.
+
+    A command begins a line with ``/agent NAME``, or with a mention of the bot (`login`) and the name of a
+    command that exists. Quotes, code blocks and HTML comments are no commands. What follows up to the next
+    one is the argument, code blocks included.
+    """
+    text = comment.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    mention = _mention(login)
+    found: list[tuple[int, str, str]] = []
+    for at, line in enumerate(split(text)[0].split("\n")):
+        # Four spaces or a tab before it make a code block, ">" a quote.
+        match = _SLASH.match(line)
+        if match is None and mention is not None:
+            match = mention.match(line)
+            if match is not None and match["name"].lower() not in COMMAND_NAMES:
+                match = None
+        if match is not None:
+            # The prefix alone asks for help.
+            found.append((at, (match["name"] or "help").lower(), (match["rest"] or "").strip()))
+    ends = [*(at for at, _, _ in found[1:]), len(lines)]
+    return tuple(
+        Command(name=name, argument="\n".join([first, *lines[at + 1 : end]]).strip())
+        for (at, name, first), end in zip(found, ends, strict=False)
+    )
+
+
+def mentions(comment: str, login: str) -> bool:
+    """Return whether a comment mentions the bot outside of quotes, code and HTML comments."""
+    names = _names(login)
+    prose = "\n".join(line for line in split(comment)[0].split("\n") if not line.lstrip().startswith(">"))
+    prose = re.sub(r"`[^`\n]*`", "", prose)
+    return bool(names) and re.search(rf"(?<![\w/.-])@(?:{names})(?![\w-])", prose, re.IGNORECASE) is not None
+
+
+def nearest(name: str) -> CommandName | None:
+    """Return the command that somebody who wrote `name` most likely meant."""
+    close = difflib.get_close_matches(name, COMMAND_NAMES, n=1, cutoff=0.7)
+    return next((each for each in COMMAND_NAMES if close and each == close[0]), None)
+
+
+_SLASH = re.compile(rf" {{0,3}}{PREFIX}(?:[ \t]+(?P<name>[A-Za-z]+)\b(?P<rest>.*)|[ \t]*)$")
+
+
+def _names(login: str) -> str:
+    short = login.removesuffix("[bot]")
+    return "|".join(re.escape(each) for each in dict.fromkeys([login, short]) if each)
+
+
+def _mention(login: str) -> re.Pattern[str] | None:
+    names = _names(login)
+    if not names:
+        return None
+    return re.compile(rf" {{0,3}}@(?:{names})[,:]?[ \t]+(?P<name>[A-Za-z]+)\b(?P<rest>.*)$", re.IGNORECASE)

@@ -1,0 +1,110 @@
+"""What commands and answers do to the runs that are there: steer, approve, adjust, tell."""
+
+from collections.abc import Callable
+
+from bot.intake.by_comment import AdjustRun
+from bot.intake.commands import AcceptSplit, AnswerScenarios, InstructRun, SteerRuns
+from bot.log.events import Adjusted, Control, Controlled
+from bot.log.state import fold
+from bot.report.escape import MAX_BLOCK
+from bot.storage.store import RunRow, Store
+from gherkin.issue.slicing import Slice
+from gherkin.values import Frozen
+from runners.contract.events import SplitProposed
+from runners.contract.job import FEATURE
+
+
+class Effect(Frozen):
+    """What came of a decision: whether it had an effect, and what is noted with its delivery."""
+
+    done: bool
+    outcome: str
+
+
+class Steering:
+    """`controlled(run_id)` is called for each run whose course was changed."""
+
+    def __init__(self, store: Store, controlled: Callable[[str], None]) -> None:
+        self._store = store
+        self._controlled = controlled
+
+    def newest(self, target: str) -> RunRow | None:
+        """The newest run on `target`."""
+        return next(iter(self._store.list_runs(1, target=target)), None)
+
+    def waiting(self, target: str) -> str | None:
+        """The run on `target` whose scenarios wait for an approval."""
+        newest = self.newest(target)
+        waits = newest is not None and fold(self._store.entries(newest.id)).waits_for_approval
+        return newest.id if newest is not None and waits else None
+
+    def is_approved_now(self, target: str) -> bool:
+        """Whether the scenarios of the newest run on `target` are approved and it goes on."""
+        newest = self.newest(target)
+        if newest is None or newest.status != "active":
+            return False
+        return bool(fold(self._store.entries(newest.id)).approved_by)
+
+    def steer(self, decision: SteerRuns) -> Effect:
+        """Pause, resume, cancel or retry what is on a target."""
+        found = self._store.open_runs(decision.target)
+        newest = self.newest(decision.target)
+        if decision.control == "retry":
+            found = [newest.id] if newest is not None else []
+        event = Controlled(
+            control=decision.control,
+            by=decision.by,
+            phase=decision.phase,
+            reason=f"{decision.by} said so in a comment.",
+        )
+        done = [run_id for run_id in found if self._store.control(run_id, event)]
+        for run_id in done:
+            self._controlled(run_id)
+        return Effect(done=bool(done), outcome=f"{decision.control}: {', '.join(done) or 'nothing to do'}")
+
+    def answer(self, decision: AnswerScenarios) -> Effect:
+        """Approve the scenarios that wait, or send them back."""
+        nothing = Effect(done=False, outcome="no scenarios wait for an approval")
+        run_id = self.waiting(decision.target)
+        if run_id is None:
+            return nothing
+        control: Control = "resume"
+        if decision.instructed is not None and decision.instructed.corrects:
+            shown = (self._store.artifact(run_id, FEATURE) or b"").decode(errors="replace")
+            if len(shown) > MAX_BLOCK:
+                return Effect(done=False, outcome="the comment does not show all of the scenarios")
+            if shown.strip() in decision.instructed.text:
+                return Effect(done=False, outcome="the scenarios are as they were")
+        if decision.instructed is not None:
+            self._store.instruct(run_id, decision.instructed)
+            control = "respecify"
+        event = Controlled(control=control, by=decision.by, reason=f"{decision.by} said so in a comment.")
+        if not self._store.control(run_id, event):
+            return nothing
+        self._controlled(run_id)
+        return Effect(done=True, outcome=f"{control}: {run_id}")
+
+    def tell(self, decision: InstructRun) -> Effect:
+        """Tell the newest run on a target what somebody wrote."""
+        newest = self.newest(decision.target)
+        told = newest is not None and self._store.instruct(newest.id, decision.instructed)
+        return Effect(done=told, outcome="told the run" if told else "no run to tell")
+
+    def adjust(self, decision: AdjustRun) -> Effect:
+        """Note another budget or model with the newest run on a target."""
+        newest = self.newest(decision.target)
+        if newest is None or newest.status == "done":
+            return Effect(done=False, outcome="no run to adjust")
+        adjusted = Adjusted(by=decision.by, turns=decision.turns, model=decision.model)
+        self._store.note(newest.id, adjusted)
+        self._controlled(newest.id)
+        return Effect(done=True, outcome=f"adjusted: {newest.id}")
+
+    def proposed(self, decision: AcceptSplit) -> tuple[Slice, ...]:
+        """The stories that the newest run proposed to split its issue into; empty if it did not."""
+        newest = self.newest(decision.target)
+        if newest is None or newest.status != "needs_info":
+            return ()
+        events = [entry.event for entry in self._store.entries(newest.id)]
+        found = next((event for event in reversed(events) if isinstance(event, SplitProposed)), None)
+        return found.stories if found else ()

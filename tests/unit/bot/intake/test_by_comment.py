@@ -1,0 +1,221 @@
+"""Commands in comments: who may give them, what they do, and the one answer that each gets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.forges.forge import Repo
+from bot.log.events import Adjusted, Controlled, PhaseFinished, RunEnded
+from bot.log.state import RunState, fold
+from runners.git.command import git
+from tests.unit.bot.intake.test_handler import REPO, Inbox
+
+HERE = Repo(full_name=REPO)
+
+
+class Talk(Inbox):
+    """An issue with people who talk on it; each comment is handled at once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
+        self.forge.create_repo(
+            "octo/talk", {"ada": "admin", "mia": "maintain", "wim": "write", "tri": "read"}
+        )
+        self.repo = Repo(full_name="octo/talk")
+        self.number = self.forge.open_issue("octo/talk", "tri", "Add a thing", "Please").number
+        self.configure("")
+
+    def configure(self, config: str) -> None:
+        """Commit a `.scenarist.yml` to the default branch."""
+        tree = self.folder / "tree"
+        tree.mkdir(exist_ok=True)
+        (tree / ".scenarist.yml").write_text(config or "version: 1\n")
+        path = self.forge.path("octo/talk")
+        git("add", "--all", git_dir=path, work_tree=tree)
+        git("commit", "--quiet", "--allow-empty", "-m", "x", git_dir=path, work_tree=tree)
+
+    def label(self, name: str = "agent:implement") -> str | None:
+        self.forge.add_label("octo/talk", self.number, name, "ada")
+        return self.handler().handle(self.ids[-1])
+
+    def say(self, by: str, text: str, number: int = 0) -> str | None:
+        self.forge.add_comment("octo/talk", number or self.number, by, text)
+        return self.handler().handle(self.ids[-1])
+
+    @property
+    def outcome(self) -> str:
+        return str(self.row(self.ids[-1]).outcome)
+
+    def replies(self, number: int = 0) -> list[str]:
+        """What the bot has answered."""
+        found = self.forge.comments(self.repo, number or self.number)
+        return [each.body.partition("\n")[2] for each in found if "scenarist:reply" in each.body]
+
+    def state(self, run: str) -> RunState:
+        return fold(self.store.entries(run))
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Iterator[Talk]:
+    talk = Talk(tmp_path)
+    yield talk
+    talk.store.engine.dispose()
+
+
+def test_a_command_is_acknowledged_and_answered_once(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    talk.say("wim", "/agent pause")
+    assert talk.state(run).status == "paused"
+    assert talk.replies() == ["Paused. `/agent resume` lets it go on."]
+    assert len(talk.forge._all("octo/talk", "reaction to comment")) == 1
+    talk.say("wim", "@scenarist resume")
+    assert talk.state(run).status == "active" and len(talk.replies()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("/agent frobnicate", "I do not know the command `frobnicate`."),
+        ("/agent canel", "Did you mean `/agent cancel`?"),
+        ("/agent resume", "No run is paused here."),
+        ("/agent retry sleeping", "There is no phase `sleeping`"),
+        ("/agent rebase", "for pull requests only"),
+        ("/agent budget many", "how many turns"),
+        ("/agent model two words", "name one runtime"),
+        ("/agent kind wish", "A kind is one of"),
+        ("/agent split", "not proposed to split"),
+        ("/agent approve", "No scenarios wait"),
+        ("/agent status", "no run here"),
+    ],
+)
+def test_what_has_no_effect_gets_one_polite_sentence(talk: Talk, text: str, answer: str) -> None:
+    talk.say("wim", text)
+    (reply,) = talk.replies()
+    assert answer in reply
+
+
+def test_quotes_and_code_are_no_commands(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    talk.say("wim", "> /agent cancel\n\n```\n/agent cancel\n```\nWhat does this do?")
+    assert talk.state(run).status == "active" and talk.outcome == "told the run"
+    talk.say("wim", "That is all.\n/agent cancel")
+    assert talk.state(run).finished[-1].outcome == "cancelled"
+
+
+def test_somebody_without_rights_is_refused_in_one_comment(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    for text in ("/agent cancel", "/agent pause"):
+        talk.say("tri", text)
+        assert talk.outcome == "the sender has no write access"
+    (reply,) = talk.replies()
+    assert reply.startswith("Sorry, tri: `/agent pause` is for people with write access")
+    assert talk.state(run).status == "active"
+
+
+def test_the_author_of_an_issue_may_ask_how_it_stands(talk: Talk) -> None:
+    talk.label()
+    talk.say("tri", "/agent status")
+    assert "has queued this" in talk.replies()[0]
+    other = talk.forge.open_issue("octo/talk", "ada", "Another", "Please").number
+    talk.say("tri", "/agent status", other)
+    assert talk.replies(other)[0].startswith("Sorry, tri")
+
+
+def test_a_repository_says_who_may_do_what(talk: Talk) -> None:
+    talk.configure("may: {cancel: [maintain], pause: [read], explain: ['team:leads']}\n")
+    run = talk.label()
+    assert run is not None
+    talk.say("wim", "/agent cancel")
+    assert talk.outcome == "the sender may not give this command" and talk.state(run).status == "active"
+    talk.say("tri", "/agent pause")
+    assert talk.state(run).status == "paused"
+    talk.say("ada", "/agent explain")
+    assert "the team leads" in talk.replies()[-1]
+    talk.say("mia", "/agent cancel")
+    assert talk.state(run).finished[-1].outcome == "cancelled"
+
+
+def test_a_file_that_cannot_be_read_leaves_the_defaults(talk: Talk) -> None:
+    talk.configure("may: {cancel: [everybody]}\n")
+    run = talk.label()
+    assert run is not None
+    talk.say("tri", "/agent cancel")
+    assert talk.state(run).status == "active"
+    talk.say("wim", "/agent cancel")
+    assert talk.state(run).finished[-1].outcome == "cancelled"
+
+
+def test_a_run_is_begun_without_a_label(talk: Talk) -> None:
+    run = talk.say("wim", "/agent implement")
+    assert run is not None and talk.replies() == []
+    requested = talk.state(run).requested
+    assert requested is not None and not requested.approval
+    assert talk.say("wim", "/agent spec") is None
+    assert "at work here already" in talk.replies()[0]
+    talk.say("wim", "/agent cancel")
+    claim = talk.store.claim(run, ["conclude"], 60)
+    assert claim is not None
+    talk.store.finish_phase(claim, [RunEnded(status="cancelled")], {}, phase="conclude", status="cancelled")
+    run = talk.say("wim", "/agent spec")
+    assert run is not None
+    requested = talk.state(run).requested
+    assert requested is not None and requested.approval
+
+
+def test_budget_and_model_are_changed_for_the_run(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    talk.say("wim", "/agent budget 150 turns\n/agent model large")
+    assert "one command a comment" in talk.replies()[0]
+    talk.say("wim", "/agent model large")
+    state = talk.state(run)
+    assert (state.turns, state.model) == (150, "large")
+    assert state.settings.budget.turns == 150
+    assert sum(isinstance(entry.event, Adjusted) for entry in talk.store.entries(run)) == 2
+
+
+def test_explain_tells_what_was_tried_and_why_it_ended(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    claim = talk.store.claim(run, ["prepare"], 60)
+    assert claim is not None
+    reason = "The repository <b>is</b> gone, @everyone."
+    events = [PhaseFinished(phase="prepare", outcome="failed", reason=reason, code="SCN-1003")]
+    talk.store.finish_phase(
+        claim, [*events, RunEnded(status="failed")], {}, phase="conclude", status="failed"
+    )
+    talk.say("wim", "/agent explain")
+    (reply,) = talk.replies()
+    assert "- prepare: failed" in reply and "SCN-1003" in reply and "**What it cost:** 0 turns" in reply
+    assert "<b>" not in reply and "@everyone" not in reply
+
+
+def test_help_lists_what_is_heard_there(talk: Talk) -> None:
+    talk.say("wim", "/agent")
+    (reply,) = talk.replies()
+    assert "`/agent approve [scenarios]`" in reply and "a plain comment is enough" in reply
+    assert "/agent rebase" not in reply
+
+
+def test_a_draft_is_made_ready(talk: Talk) -> None:
+    pull = talk.forge.ensure_pull(
+        talk.repo, head="agent/1-add-a-thing", base="main", title="T", body="B", draft=True
+    )
+    talk.say("wim", "/agent ready", pull.number)
+    assert not talk.forge.pull(talk.repo, pull.number).draft
+    talk.say("wim", "/agent ready", pull.number)
+    assert "ready for review already" in talk.replies(pull.number)[-1]
+
+
+def test_the_bot_does_not_hear_itself(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    talk.forge._put("octo/talk", "member", 1, 0, {"login": "scenarist[bot]", "permission": "admin"})
+    talk.say("scenarist[bot]", "/agent cancel")
+    assert talk.outcome == "our own doing" and talk.state(run).status == "active"
+    assert not [entry for entry in talk.store.entries(run) if isinstance(entry.event, Controlled)]
