@@ -21,11 +21,24 @@ _CI = (
         "buildspec.y*ml",
     ),
     *(".appveyor.y*ml", "appveyor.y*ml", "cloudbuild.y*ml", ".readthedocs.y*ml", "readthedocs.y*ml"),
-    *("netlify.toml", "vercel.json", "codecov.y*ml", ".codecov.y*ml", "renovate.json*", ".renovaterc*"),
+    *("netlify.toml", "vercel.json", "fly.toml", "render.yaml", ".mergify.y*ml", ".kodiak.toml", "bors.toml"),
+    *("sonar-project.properties", ".sonarcloud.properties", ".codeclimate.y*ml", ".deepsource.toml"),
+    *(".codacy.y*ml", ".coveralls.y*ml", ".snyk", ".trivyignore*", ".gitleaks.toml", ".gitleaksignore"),
+    *(".semgrep.y*ml", ".semgrepignore", ".secrets.baseline", ".goreleaser.y*ml", ".releaserc*"),
+    *("release.config.*", ".pyup.y*ml", ".lgtm.y*ml", ".hound.y*ml", "wercker.y*ml", "dependabot.y*ml"),
+    *("codecov.y*ml", ".codecov.y*ml", "renovate.json*", ".renovaterc*"),
 )
 _HOOKS = (
     *(".pre-commit-config.y*ml", ".pre-commit-hooks.y*ml", ".husky/**", ".githooks/**", ".git-hooks/**"),
-    *("lefthook*.y*ml", ".lefthook*.y*ml", ".lefthook/**", ".overcommit.y*ml", "**/.lintstagedrc*", ".envrc"),
+    *(
+        "lefthook*.y*ml",
+        ".lefthook*.y*ml",
+        ".lefthook/**",
+        ".overcommit.y*ml",
+        "**/.lintstagedrc*",
+        "**/.envrc",
+    ),
+    *(".hooks/**",),
 )
 _EDITORS = (
     *(
@@ -38,7 +51,7 @@ _EDITORS = (
         ".vs/**",
     ),
     *(".gitpod.y*ml", ".gitpod.Dockerfile", ".replit", "*.code-workspace", "**/.dir-locals.el", "**/.exrc"),
-    *("**/.vimrc", "**/.nvimrc", "**/.nvim.lua", "**/.vim/**", ".sublime-project"),
+    *("**/.vimrc", "**/.nvimrc", "**/.nvim.lua", "**/.vim/**", "*.sublime-project"),
 )
 _AGENTS = (
     *("**/AGENTS.md", "**/AGENTS.*.md", "**/AGENT.md", "**/CLAUDE.md", "**/CLAUDE.*.md", "**/GEMINI.md"),

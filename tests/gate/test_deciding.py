@@ -1,7 +1,12 @@
 """Changes of what decides: what CI, hooks, editors and test runners read."""
 
+from dataclasses import replace
+
+import pytest
+
 from runners.policy.protected import PROTECTED
 from runners.verify.claim import Claim
+from tests.gate.deciding import CHEATS, HONEST, Change
 from tests.support.workbench import BASE, WORK, Workbench
 
 CI = ".github/workflows/ci.yml"
@@ -21,3 +26,17 @@ def test_nothing_opens_what_is_locked(bench: Workbench) -> None:
     claim = {"base": base, "head": head, "feature": "", "feature_sha256": "", "protected": PROTECTED}
     assert bench.codes_of(Claim(granted=(CI,), **claim)) == set()
     assert bench.codes_of(Claim(granted=(CI,), locked=(".github/**",), **claim)) == {"protected-changed"}
+
+
+@pytest.mark.parametrize("change", CHEATS.values(), ids=list(CHEATS))
+def test_a_change_of_what_decides_is_refused(bench: Workbench, change: Change) -> None:
+    claim = bench.claim(change.work(), base=change.base(), **change.more)
+    assert change.code in bench.codes_of(claim)
+    # The control: where everything may be changed, this is no problem.
+    opened = bench.codes_of(replace(claim, granted=("**",)))
+    assert change.code not in opened or change.code in ("unsafe-link", "module-shadowed")
+
+
+@pytest.mark.parametrize("change", HONEST.values(), ids=list(HONEST))
+def test_an_honest_change_near_it_passes(bench: Workbench, change: Change) -> None:
+    assert bench.seen(change.work(), base=change.base(), **change.more) == set()

@@ -125,13 +125,24 @@ class Workbench:
         self,
         work: Mapping[str, str | Link | None],
         *,
-        base: Files = BASE,
+        base: Mapping[str, str | Link | None] = BASE,
         spec: Files = SPEC,
         **more: Any,
     ) -> set[str]:
         """The codes of the problems that show without a run, which is cheaper than the verdict they are part
         of."""
-        return self.codes_of(self._claim(work, base, spec, None, more))
+        return self.codes_of(self.claim(work, base=base, spec=spec, **more))
+
+    def claim(
+        self,
+        work: Mapping[str, str | Link | None],
+        *,
+        base: Mapping[str, str | Link | None] = BASE,
+        spec: Files = SPEC,
+        **more: Any,
+    ) -> Claim:
+        """The claim that `work` on top of `spec` on top of `base` is right."""
+        return self._claim(work, base, spec, None, more)
 
     def codes_of(self, claim: Claim) -> set[str]:
         """The codes of the problems of a claim that show without a run."""
@@ -155,7 +166,7 @@ class Workbench:
     def _claim(
         self,
         work: Mapping[str, str | Link | None],
-        base: Files,
+        base: Mapping[str, str | Link | None],
         spec: Files,
         shadow: Mapping[str, str] | None,
         more: Mapping[str, Any],

@@ -5,14 +5,15 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from runners.git.command import read_blob
-from runners.verify.rules.configuration import PYTEST_FILES, configures, configures_pytest
+from runners.verify.rules.ci_lines import ci_files, ci_lines
+from runners.verify.rules.configuration import PYTEST_FILES, configures, configures_pytest, may_be_run
 
 
 class BaseSettings:
     """How the commit `base` has its tests run, with its `paths`.
 
     `features` is the folder of its features, `commands` are the lines by which its own checks and tests are
-    run.
+    run. What its CI runs counts as well.
     """
 
     def __init__(
@@ -22,6 +23,7 @@ class BaseSettings:
         self._base = base
         self._features = features
         self._commands = commands
+        self._ci = ci_files(paths)
         self._files = [path for path in paths if PurePosixPath(path).name in PYTEST_FILES]
         self._folders = {str(PurePosixPath(path).parent) for path in paths}
 
@@ -32,10 +34,16 @@ class BaseSettings:
             before,
             after,
             self._features,
-            commands=self._commands,
+            commands=(*self._commands, *self._ci_lines) if may_be_run(path) else (),
             new_folder=str(PurePosixPath(path).parent) not in self._folders,
             configured=self._configured,
         )
+
+    @cached_property
+    def _ci_lines(self) -> list[str]:
+        """What the base's CI runs."""
+        blobs = (read_blob(self._git_dir, self._base, path) or b"" for path in self._ci)
+        return [line for blob in blobs for line in ci_lines(blob)]
 
     @cached_property
     def _configured(self) -> bool:

@@ -30,7 +30,10 @@ _NAMES = (
         "sitecustomize.py",
         "usercustomize.py",
     ),
-    *("*.pth", "*.egg-link", "*.pyc", "*.pyo", "entry_points.txt", "pyvenv.cfg", ".env.test"),
+    *("*.pth", "*.egg-link", "*.pyc", "*.pyo", "entry_points.txt", "pyvenv.cfg"),
+    # Variables for tests and programs, and where tools fetch packages from or what they run on the way.
+    *(".env", ".env.*", ".flaskenv", ".npmrc", ".yarnrc*", ".pnpmfile.*", "pip.conf", ".pypirc", "uv.toml"),
+    *("bunfig.toml", ".bazelrc", "pants.toml", "mise.toml", ".mise.toml", "gradle-wrapper.*"),
     *(
         "ruff.toml",
         ".ruff.toml",
@@ -38,7 +41,7 @@ _NAMES = (
         "mypy.ini",
         ".mypy.ini",
         ".pylintrc",
-        "pylintrc",
+        "pylintrc*",
         "pyrightconfig.json",
     ),
     *(".isort.cfg", ".bandit", "bandit.y*ml", ".pycodestyle", ".pydocstyle", ".importlinter", ".codespellrc"),
@@ -80,7 +83,9 @@ _NAMES = (
         ".editorconfig-checker.json",
     ),
 )
-_FOLDERS = ("*.egg-info", "*.dist-info", "__pycache__", "node_modules", ".cargo")
+# Files of those names that are only there to be copied.
+_SAMPLES = ("*.example", "*.sample", "*.template", "*.dist", "*.defaults", "*.tpl")
+_FOLDERS = ("*.egg-info", "*.dist-info", "__pycache__", "node_modules", ".cargo", ".mvn")
 _CHECKERS = (
     *(
         "pytest",
@@ -173,10 +178,18 @@ def configures(
     if (reader := _reader_of(place.name)) is not None:
         return _differ(reader(before), reader(after), configured) or _runs(path, before, after, commands)
     return (
-        _like(place.name, _NAMES)
+        (_like(place.name, _NAMES) and not _like(place.name, _SAMPLES))
+        or _switches(after) > _switches(before)
         or (place.suffix == ".py" and _plugin_words(after) > _plugin_words(before))
         or _runs(path, before, after, commands)
     )
+
+
+def may_be_run(path: str) -> bool:
+    """Whether the file could be one that a command runs, or runs targets of."""
+    place = PurePosixPath(path)
+    scripts = place.suffix in (".sh", ".bash") or place.parts[0] in _TOOL_FOLDERS
+    return scripts or _like(place.name, _RUNNERS_FILES)
 
 
 def configures_pytest(path: str, content: bytes) -> bool:
@@ -248,8 +261,15 @@ def _pyproject(text: bytes | None) -> Settings:
     plugins = _table(_table(data.get("project")).get("entry-points")).get("pytest11")
     poetry = _table(_table(tool.get("poetry")).get("plugins")).get("pytest11")
     scripts = [_table(tool.get(name)).get("scripts") for name in ("pdm", "rye")]
-    envs = _table(tool.get("hatch")).get("envs")
-    found["plugins"] = [plugins, poetry, scripts, envs]
+    hatch = _table(tool.get("hatch"))
+    found["plugins"] = [plugins, poetry, scripts, hatch.get("envs")]
+    # Code of the repository that runs when it is built or installed.
+    build = _table(hatch.get("build"))
+    hooks = [
+        build.get("hooks"),
+        *(_table(each).get("hooks") for each in _table(build.get("targets")).values()),
+    ]
+    found["build"] = [hooks, _table(data.get("build-system")).get("backend-path")]
     return found
 
 
@@ -336,8 +356,35 @@ def _is_harmless(node: ast.stmt) -> bool:
     return False
 
 
+# What switches a checker off for a whole file, in a line of its own.
+_SWITCHES = re.compile(
+    r"^\s*(?:#\s*(?:(?:ruff|flake8)\s*:\s*noqa|mypy\s*:\s*ignore-errors(?:\s*=\s*True)?|pylint\s*:\s*skip-file|"
+    r"type\s*:\s*ignore|pyre-ignore-all-errors|nosec\s*:\s*file|rubocop\s*:\s*disable\s+all)|"
+    r"//\s*(?:@ts-nocheck|eslint-disable|tslint:disable|nolint)|/\*\s*(?:eslint-disable|tslint:disable)\s*\*/)\s*$",
+    re.M,
+)
+
+
+def _switches(text: bytes | None) -> int:
+    return len(_SWITCHES.findall((text or b"").decode(errors="replace")))
+
+
 def _plugin_words(text: bytes | None) -> int:
     return len(_PLUGIN_WORDS.findall((text or b"").decode(errors="replace")))
+
+
+# Programs that run what a file says, and the names of the file.
+_RUNS = (
+    ("just", ("justfile", "Justfile", ".justfile")),
+    ("task", ("Taskfile*",)),
+    ("invoke", ("tasks.py",)),
+    ("inv", ("tasks.py",)),
+    ("tox", ("tox.ini", "tox.toml")),
+    ("rake", ("Rakefile",)),
+    ("doit", ("dodo.py",)),
+    ("fab", ("fabfile.py",)),
+)
+_RUNNERS_FILES = ("*akefile", "*.mk", *(name for _, names in _RUNS for name in names))
 
 
 def _runs(path: str, before: bytes | None, after: bytes | None, commands: Sequence[str]) -> bool:
@@ -353,10 +400,9 @@ def _runs(path: str, before: bytes | None, after: bytes | None, commands: Sequen
         programs = {PurePosixPath(word).name for word in words}
         if programs & {"make", "gmake"} and _like(name, ("*akefile", "*.mk")):
             goals = [word for word in words if re.fullmatch(r"[A-Za-z0-9_.%/-]+", word) and word != "make"]
-            if _recipes(before, goals) != _recipes(after, goals):
+            if _recipes(before, goals) != _recipes(after, goals, known=before):
                 return True
-        runs = ("just", "justfile"), ("task", "Taskfile*"), ("invoke", "tasks.py"), ("inv", "tasks.py")
-        if any(program in programs and _like(name, (file,)) for program, file in (*runs, ("tox", "tox.ini"))):
+        if before is not None and any(program in programs and _like(name, files) for program, files in _RUNS):
             return True
     return False
 
@@ -385,12 +431,16 @@ def _scripts(words: Sequence[str]) -> set[str]:
     }
 
 
+# A variable that make or the shell give a meaning to.
+_MEANINGFUL = frozenset(["SHELL", "MAKEFLAGS", "MAKEFILES", "PATH", "BASH_ENV", "ENV", "CDPATH"])
+_VARIABLE = re.compile(r"^(?:export\s+)?([A-Za-z_]\w*)\s*(?:[:?]|::)?=")
 _RULE = re.compile(r"^([^\s#:=][^:=#]*?)\s*::?(?!=)\s*([^#\n]*)")
 
 
-def _recipes(text: bytes | None, goals: Sequence[str]) -> object:
-    """What `make` reads for `goals` (without any, the first target): their rules, what these need, all
-    variables.
+def _recipes(text: bytes | None, goals: Sequence[str], known: bytes | None = None) -> object:
+    """What `make` reads for `goals` (without any, the first target): their rules, what these need, variables.
+
+    A variable that the text `known` does not name changes nothing there.
     """
     rules: dict[str, list[str]] = {}
     needs: dict[str, list[str]] = {}
@@ -416,4 +466,10 @@ def _recipes(text: bytes | None, goals: Sequence[str]) -> object:
         if target not in seen and target in rules:
             seen[target] = rules[target]
             wanted += needs[target]
-    return seen, rest
+    return seen, [line for line in rest if known is None or not _is_new(line, known)]
+
+
+def _is_new(line: str, known: bytes) -> bool:
+    """Whether a line of a makefile sets a variable that its text before does not name."""
+    variable = _VARIABLE.match(line)
+    return variable is not None and variable[1] not in _MEANINGFUL and variable[1].encode() not in known
