@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from gherkin.errors import ScenaristError
+from gherkin.validation import first_problem
 from gherkin.values import Frozen
 
 M = TypeVar("M", bound=BaseModel)
@@ -32,7 +33,6 @@ def read_yaml(text: str, name: str, model: type[M], invalid: type[ScenaristError
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         found = _line(text, first["loc"])
         at = f" line {found}" if found else ""
         hint = (
@@ -40,8 +40,7 @@ def read_yaml(text: str, name: str, model: type[M], invalid: type[ScenaristError
             if first["type"] == "extra_forbidden"
             else ""
         )
-        what = f"{place}: {first['msg']}" if place else first["msg"]
-        raise invalid(f"{name}{at}: {what}.{hint}") from None
+        raise invalid(f"{name}{at}: {first_problem(error, 'the file')}.{hint}") from None
 
 
 def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -139,10 +139,9 @@ def rules() -> str:
         "folder and the domain language in "
         "`.scenarist/domain.yml` are taken into account.",
         "",
-        "Scenarios that a model drafts are held to the same rules: errors go back to it, and what remains "
-        "stands in the status "
-        "comment. Scenarios that people wrote into an issue are taken as they are, with the linter's word "
-        "beside them.",
+        "Scenarios that a model drafts are held to the same rules: errors go back to it each time, warnings "
+        "once. People see the errors that remain, and criteria and scenarios that do not match. Scenarios "
+        "that people wrote into an issue are taken as they are, with the linter's remarks beside them.",
         "",
         "| code | level | what |",
         "|---|---|---|",

@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 
 from bot.config.urls import broker_url, database_url
 from gherkin.errors import ScenaristError
+from gherkin.validation import in_words
 from runners.models.runtimes import Mode
 
 # Read elsewhere than in `Settings`.
@@ -226,7 +227,7 @@ def load_settings() -> Settings:
         name = "_".join(str(part) for part in first["loc"]).upper()
         if name != "AGENT_RUNTIME_MODE" or name not in os.environ:
             name = f"SCENARIST_{name.removeprefix('SCENARIST_')}".replace("_AGENT_RUNTIME_MODE", "_RUNTIME")
-        raise SettingsInvalid(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise SettingsInvalid(f"{in_words({**first, 'loc': (name,)}, name)}.") from None
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

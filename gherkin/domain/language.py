@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from gherkin.errors import ScenaristError
+from gherkin.validation import first_problem
 from gherkin.values import Frozen
 
 
@@ -78,9 +79,7 @@ def load(text: str) -> Domain:
     try:
         return Domain.model_validate(data or {})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DomainInvalid(f"domain.yml: {where}: {first['msg']}.") from None
+        raise DomainInvalid(f"domain.yml: {first_problem(error, 'the file')}.") from None
 
 
 def describe(domain: Domain, budget_chars: int, about: str = "") -> str:

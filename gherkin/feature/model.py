@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from gherkin.errors import ScenaristError
 from gherkin.feature.strict import NotGherkin, read
+from gherkin.validation import first_problem
 from gherkin.values import Frozen
 
 
@@ -365,9 +366,7 @@ def from_draft(draft: Any, *, issue: int) -> Feature:
     try:
         given = _Draft.model_validate(draft)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the answer"
-        raise FeatureInvalid(f"{where}: {first['msg']}.") from None
+        raise FeatureInvalid(f"{first_problem(error, 'the answer')}.") from None
     names = [_flat(scenario.name) for scenario in given.scenarios]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

@@ -208,27 +208,43 @@ def lint(
     domain: Domain | None = None,
     criteria: Sequence[str] = (),
     max_scenarios: int = _MAX_SCENARIOS,
+    words: Sequence[str] = (),
     language: str | None = None,
 ) -> list[Finding]:
     """What is wrong with a feature file's text, by line.
 
     `definitions` are the repository's steps, `domain` its language, `criteria` the acceptance criteria of
-    the story. `language` is the code of the language that counts where the text names none; None is English.
+    the story, `words` more that the project itself speaks of. `language` is the code of the language that
+    counts where the text names none; None is English.
     """
     try:
         feature = read(text, language)
     except NotGherkin as error:
         return [_finding("not-gherkin", error.line or 0, f"{error.reason}.")]
     domain = domain or Domain()
-    words = _domain_words(feature, definitions, domain, criteria)
+    own = _domain_words(feature, definitions, domain, [*criteria, *words])
     found = [
         *_names(feature, max_scenarios),
         *(each for scenario in _scenarios(feature) for each in _scenario(scenario, _whens(feature))),
-        *(each for step in _steps(feature) for each in _step(step, domain, words)),
+        *(each for step in _steps(feature) for each in _step(step, domain, own)),
         *_near_duplicates(feature, _undefined(text, definitions, language), definitions),
         *_traces(feature, criteria),
     ]
     return sorted(found, key=lambda each: (each.line, each.code))
+
+
+def findings_in_words(text: str, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The findings on a feature file's `text`, a line each, with the scenario and the line; none twice."""
+    try:
+        scenarios = sorted((each.line, each.name) for each in _scenarios(read(text)))
+    except NotGherkin:
+        scenarios = []
+    said = []
+    for each in findings:
+        name = next((name for line, name in reversed(scenarios) if line <= each.line), "")
+        where = f"line {each.line}" + (f", “{name}”" if name and name not in each.message else "")
+        said.append(f"{where}: {each.message}" if each.line else each.message)
+    return tuple(dict.fromkeys(said))
 
 
 def _finding(code: Code, line: int, message: str) -> Finding:

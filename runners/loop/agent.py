@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field, ValidationError
 
+from gherkin.validation import first_problem
 from gherkin.values import Frozen
 from runners.contract.budget import Budget, Spent
 from runners.contract.events import Advised, Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
@@ -327,9 +328,8 @@ def _ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
             return Ended(reason="give_up", text=given.reason), ToolResult(ok=True, text="Noted.")
         done = Finish.model_validate_json(call.arguments)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "arguments"
-        return None, ToolResult(ok=False, text=f"{call.name}: {where}: {first['msg']}. Call it again.")
+        wrong = first_problem(error, "arguments")
+        return None, ToolResult(ok=False, text=f"{call.name}: {wrong}. Call it again.")
     answers = {answer.thread: answer.answer for answer in done.answers}
     declined = tuple(answer.thread for answer in done.answers if not answer.done)
     return (

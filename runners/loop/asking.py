@@ -7,6 +7,7 @@ from typing import Any
 
 from runners.contract.events import ModelPhase, ModelReplied
 from runners.models.chat import Choice, Message, Reply, ToolSchema
+from runners.models.json_answers import form_of
 from runners.models.roster import Engine
 from runners.policy.redact import Redactor
 
@@ -25,13 +26,18 @@ def ask(
 ) -> ModelReplied:
     """Ask the model and return its answer as an event that is not logged yet.
 
-    With `max_tokens` 0 the engine's own limit holds. Raises what `ChatModel.reply` raises.
+    With `max_tokens` 0 the engine's own limit holds. With `schema` the model is told the form of the answer,
+    and the server is told to hold it to the schema, unless the probe found that this one does not. Raises
+    what `ChatModel.reply` raises.
     """
     started = time.monotonic()
+    if schema is not None:
+        messages = with_form(messages, schema)
+    enforced = engine.profile is None or engine.profile.schema_output
     reply = engine.model.reply(
         messages,
         tools,
-        schema=schema,
+        schema=schema if enforced else None,
         choice=choice,
         max_tokens=min(max_tokens or engine.max_tokens, engine.max_tokens),
         cancel=cancel,
@@ -43,6 +49,13 @@ def ask(
         runtime=engine.runtime,
         cost=engine.prices.cost(reply.usage),
     )
+
+
+def with_form(messages: Sequence[Message], schema: dict[str, Any]) -> list[Message]:
+    """Return `messages` with the form of the answer at the end of the first one, the instructions."""
+    form = f"Answer with one JSON object of this form, and nothing else:\n{form_of(schema)}\n"
+    first = messages[0].model_copy(update={"text": f"{messages[0].text.rstrip()}\n\n{form}"})
+    return [first, *messages[1:]]
 
 
 def _without_secrets(reply: Reply, redactor: Redactor) -> Reply:

@@ -1,6 +1,5 @@
 """Lets a model complete the first draft of a domain language: meanings, words to avoid, invariants, terms."""
 
-import json
 import secrets
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 from gherkin.domain.language import Block, Context, Domain, Term, dump, speaks_of
 from runners.loop.asking import ask
 from runners.loop.prompting import domain_prompt
+from runners.models.json_answers import read_json
 from runners.models.roster import Engine
 
 _MOST = 40
@@ -52,7 +52,7 @@ def complete(drawn: Domain, files: Mapping[str, str], engine: Engine) -> Domain:
     """
     shown = "\n\n".join(f"### {path}\n{text}" for path, text in files.items())
     messages = domain_prompt(secrets.token_hex(8), dump(drawn), shown)
-    given = json.loads(ask(engine, "glossary", messages, schema=GLOSSARY_SCHEMA).reply.text, strict=False)
+    given = read_json(ask(engine, "glossary", messages, schema=GLOSSARY_SCHEMA).reply)
     try:
         contexts = {each["name"]: _line(each["summary"]) for each in given["contexts"]}
         told = [_term(each) for each in given["terms"][:_MOST]]

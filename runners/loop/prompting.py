@@ -28,7 +28,10 @@ _MAX_SHOWN = 48_000
 class RepositoryFacts(Frozen):
     """What the prompts say about the repository; all of it is text from the repository itself.
 
-    `failing` are the tests that fail without any change.
+    `failing` are the tests that fail without any change. `places` are where the names in the issue stand in
+    the code, `documents` where documents mention them. `contributing` is what the guide for contributors asks
+    for, and `changelog` how the changelog is kept. `library` is whether those who use the repository call its
+    functions, and the issue names some.
     """
 
     files: tuple[str, ...] = ()
@@ -36,6 +39,11 @@ class RepositoryFacts(Frozen):
     domain: str = ""
     instructions: str = ""
     failing: str = ""
+    places: str = ""
+    documents: str = ""
+    contributing: str = ""
+    changelog: str = ""
+    library: bool = False
 
 
 def fence(run_id: str) -> str:
@@ -69,6 +77,7 @@ def specify_prompt(
         max_scenarios=max_scenarios,
         kind=kind,
         approved=any(run.approved_by for run in order.earlier),
+        library=background.library,
     )
     messages = [Message(role="system", text=system), _task(env, mark, order, background, "", "")]
     if drafted or told:
@@ -141,10 +150,11 @@ def implement_prompt(
         conflicts=bool(conflicts),
         kind=kind,
         shadow=shadow,
+        changelog=bool(background.changelog),
     )
     return [
         Message(role="system", text=system),
-        _task(env, mark, order, background, feature_path, feature, applied, conflicts),
+        _task(env, mark, order, background, feature_path, feature, applied, conflicts, rules=True),
     ]
 
 
@@ -155,7 +165,7 @@ def review_prompt(
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("review.md.j2").render(fence=mark, most=most)
-    task = _task(env, mark, order, background, "the scenarios", feature)
+    task = _task(env, mark, order, background, "the scenarios", feature, rules=True)
     shown = f"## The change\n{_block(mark, diff, _MAX_REVIEWED)}"
     return [Message(role="system", text=system), task, Message(role="user", text=shown)]
 
@@ -214,14 +224,24 @@ def instruction(run_id: str, by: str, text: str) -> str:
     return env.get_template("instruction.md.j2").render(fence=mark, by=by, text=visible(text)[0])
 
 
-def checklist(diff: str, broken: Sequence[str] = ()) -> str:
+def checklist(
+    diff: str,
+    broken: Sequence[str] = (),
+    *,
+    kind: Kind = "feature",
+    changelog: bool = False,
+    threads: bool = False,
+) -> str:
     """Return the answer to a model's first `finish`: its diff, and what to check in it.
 
-    `broken` are the rules of the verification that the work breaks as it is.
+    `broken` are the rules of the verification that the work breaks as it is. `changelog` is whether the
+    project keeps one, and `threads` whether there are review threads to answer.
     """
     env = _environment("")
     shown = [" ".join(each.split()) for each in broken[:_MAX_BROKEN]]
-    return env.get_template("checklist.md.j2").render(diff=cut_middle(diff, _MAX_DIFF), broken=shown)
+    return env.get_template("checklist.md.j2").render(
+        diff=cut_middle(diff, _MAX_DIFF), broken=shown, kind=kind, changelog=changelog, threads=threads
+    )
 
 
 def _task(
@@ -233,7 +253,10 @@ def _task(
     feature: str,
     applied: Sequence[int] = (),
     conflicts: Sequence[str] = (),
+    *,
+    rules: bool = False,
 ) -> Message:
+    """What is asked for, and the repository; with `rules` also what changes to it have to keep to."""
     text = env.get_template("task.md.j2").render(
         fence=mark,
         order=order.seen,
@@ -245,6 +268,10 @@ def _task(
         instructions=background.instructions,
         failing=background.failing,
         conflicts="\n".join(conflicts),
+        places=background.places,
+        documents=background.documents if rules else "",
+        contributing=background.contributing if rules else "",
+        changelog=background.changelog if rules else "",
         files=_shorten_list(background.files),
     )
     return Message(role="user", text=text)

@@ -3,7 +3,6 @@
 Its remarks are published with the proof; serious ones return it once.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from runners.git.command import PLAIN, git, read_blob
 from runners.git.workspaces import Mirror
 from runners.loop.prompting import RepositoryFacts, review_prompt
 from runners.loop.services import Services
+from runners.models.json_answers import read_json
 from runners.policy.plaintext import one_line
 from runners.verify.claim import Claim
 
@@ -61,7 +61,7 @@ def review(
     services.log([replied])
     reply = replied.reply
     try:
-        given = json.loads(reply.text, strict=False)["remarks"]
+        given = read_json(reply)["remarks"]
         remarks = tuple(_remark(each, mirror, claim.head) for each in given[:_MOST])
     except (ValueError, KeyError, TypeError, AttributeError):
         return Reviewed(head=claim.head, model=reply.model, problem="Its answer could not be read.")

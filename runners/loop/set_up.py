@@ -1,7 +1,6 @@
 """A model's commands for the set-up, where a repository's own files did not lead to an environment that is
 ready."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +11,8 @@ from runners.environment.install import EnvironmentBroken
 from runners.environment.readiness import Readiness
 from runners.loop.prompting import set_up_prompt
 from runners.loop.services import Services
-from runners.models.chat import Message
+from runners.models.chat import Message, Reply
+from runners.models.json_answers import read_json
 
 TRIES = 3
 _MOST = 12
@@ -49,7 +49,7 @@ def ask_for_setup(
     for _ in range(TRIES):
         answer = services.ask("driver", "setup", messages, schema=SCHEMA)
         replies.append(answer)
-        commands = _commands(answer.reply.text)
+        commands = _commands(answer.reply)
         if not commands:
             said = "The answer holds no commands. Answer with the JSON object that was asked for."
         else:
@@ -68,10 +68,10 @@ def ask_for_setup(
     return (), replies
 
 
-def _commands(text: str) -> tuple[str, ...]:
+def _commands(reply: Reply) -> tuple[str, ...]:
     """The commands in a reply; none if it cannot be read."""
     try:
-        given = json.loads(text, strict=False)["commands"]
+        given = read_json(reply)["commands"]
     except (ValueError, KeyError, TypeError):
         return ()
     if not isinstance(given, Sequence) or isinstance(given, str):

@@ -1,6 +1,5 @@
 """Asks a model to summarise the older part of its work before that part is removed from the conversation."""
 
-import json
 import secrets
 import threading
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from runners.contract.events import ModelReplied
 from runners.loop.asking import ask
 from runners.loop.prompting import summary_prompt
 from runners.models.chat import Message
+from runners.models.json_answers import read_json
 from runners.models.roster import Engine
 from runners.models.xml import as_text
 from runners.policy.redact import Redactor
@@ -50,7 +50,7 @@ def summarise(
     except ScenaristError as error:
         return [], "", error.message
     try:
-        given = json.loads(replied.reply.text, strict=False)
+        given = read_json(replied.reply)
         parts = [f"{_HEADINGS[key]}: {given[key].strip()}" for key in _HEADINGS if given[key].strip()]
     except (ValueError, KeyError, TypeError, AttributeError):
         return [replied], "", "Its summary could not be read."

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gherkin.domain.drawing import draw
-from gherkin.domain.language import Domain, DomainInvalid
+from gherkin.domain.language import Domain, DomainInvalid, speaks_of
 from gherkin.domain.language import describe as describe_domain
 from gherkin.domain.language import load as load_domain
 from gherkin.feature.steps import StepDefinition, catalogue
@@ -21,14 +21,20 @@ from runners.git.workspaces import Mirror, WorkLost, work_ref
 from runners.loop.prompting import RepositoryFacts
 from runners.loop.services import Services
 from runners.phases.toolkit import MakeSandbox
+from runners.repository import house_rules
+from runners.repository.file_map import file_map
+from runners.repository.names import definitions, documents, files_named, is_own_code, names_in
+from runners.repository.snapshot import Snapshot
 from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.process import CommandResult
+from runners.verify.rules.purposes import purpose_of
 from runners.verify.suites.known import KnownRuns
 from runners.verify.suites.suites import Suites
 
-_INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 DOMAIN_FILE = ".scenarist/domain.yml"
 _MAX_DOMAIN = 4000
+# Of a draft that nobody has read yet.
+_MAX_DRAWN = 1500
 # For a first draft of the language: one git process a file.
 _MAX_SOURCES = 60
 
@@ -50,24 +56,40 @@ def unbundled(job: Job, services: Services, mirror: Mirror, name: str) -> str:
 
 
 def background_of(job: Job, mirror: Mirror) -> RepositoryFacts:
-    """What the base commit says about the repository."""
-    files = list_files(mirror.path, job.base)
-
-    def text(path: str) -> str:
-        return (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace")
-
-    instructions = next((text(name) for name in _INSTRUCTIONS if name in files), "")
-    try:
-        domain = describe_domain(domain_of(job, mirror), _MAX_DOMAIN, f"{job.order.title}\n{job.order.body}")
-    except DomainInvalid as error:
-        domain = f"(the repository's domain file cannot be used: {error.message})"
+    """What the base commit says about the repository, and about what the task speaks of."""
+    snapshot = Snapshot(mirror.path, job.base)
+    asked = asked_of(job)
+    names = names_in(asked)
+    places = definitions(snapshot, names)
+    own = [hit.path for hit in places if is_own_code(hit.path)]
+    changelog = house_rules.changelog_path(snapshot)
+    mentions = documents(snapshot, names, [changelog, *house_rules.INSTRUCTIONS])
     return RepositoryFacts(
-        files=tuple(files),
+        files=file_map(snapshot.files, list(dict.fromkeys([*files_named(asked, snapshot.files), *own]))),
         steps=describe_steps(definitions_of(job, mirror), 100),
-        domain=domain,
-        instructions=instructions,
+        domain=_described(job, mirror, own, asked),
+        instructions=house_rules.instructions(snapshot),
         failing=_failing(job),
+        places="\n".join(map(str, places)),
+        contributing=house_rules.contributing(snapshot),
+        changelog="\n\n".join(
+            filter(None, (house_rules.changelog(snapshot), house_rules.version_marks(snapshot)))
+        ),
+        documents="\n".join(map(str, mentions)),
+        library=bool(own) and house_rules.is_package(snapshot),
     )
+
+
+def _described(job: Job, mirror: Mirror, near: Sequence[str], asked: str) -> str:
+    """The domain language as a prompt shows it; of a draft only the terms that the task speaks of."""
+    try:
+        domain = domain_of(job, mirror, near)
+    except DomainInvalid as error:
+        return f"(the repository's domain file cannot be used: {error.message})"
+    if read_blob(mirror.path, job.base, DOMAIN_FILE) is not None:
+        return describe_domain(domain, _MAX_DOMAIN, asked)
+    terms = tuple(term for term in domain.terms if speaks_of(asked, term))
+    return describe_domain(domain.model_copy(update={"terms": terms}), _MAX_DRAWN, asked)
 
 
 def _failing(job: Job) -> str:
@@ -83,18 +105,21 @@ def _failing(job: Job) -> str:
     return "\n".join(lines)
 
 
-def domain_of(job: Job, mirror: Mirror) -> Domain:
+def domain_of(job: Job, mirror: Mirror, near: Sequence[str] = ()) -> Domain:
     """The repository's domain language, or a first draft from its code and features.
 
+    Very large repositories are read in part: the files in `near` and features first, no tests or examples.
     Raises `DomainInvalid`.
     """
     text = read_blob(mirror.path, job.base, DOMAIN_FILE)
     if text is not None:
         return load_domain(text.decode(errors="replace"))
-    shown: list[str] = []
-    for suffix in (".py", ".feature"):
-        paths = [path for path in list_files(mirror.path, job.base) if path.endswith(suffix)]
-        shown += paths[:_MAX_SOURCES]
+    files = list_files(mirror.path, job.base)
+    features = [path for path in files if path.endswith(".feature")]
+    # Step definitions show which nouns the scenarios and the code both use.
+    steps = [path for path in files if path.endswith(".py") and purpose_of(path) == "step"]
+    code = [path for path in (*near, *files) if path.endswith(".py") and is_own_code(path)]
+    shown = [*dict.fromkeys([*code, *steps])][:_MAX_SOURCES] + features[:_MAX_SOURCES]
     return draw(
         {path: (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace") for path in shown}
     )

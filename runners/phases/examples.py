@@ -1,16 +1,15 @@
 """Held-out examples: written by the analyst beside the scenarios, and never shown to the model that
 implements."""
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from gherkin.feature.model import EXAMPLES_SCHEMA, Feature, FeatureInvalid, examples_from_draft, render
 from runners.contract.events import ModelReplied, RunnerEvent, SpecWritten, VerdictReached
 from runners.contract.job import Job
 from runners.loop.prompting import examples_prompt
 from runners.loop.services import Services
-from runners.models.chat import ModelRefusedRequest
+from runners.models.chat import ModelRefusedRequest, Reply
+from runners.models.json_answers import read_json
 from runners.verify.experiments.held_out import read_examples, without
 from runners.verify.findings import HeldOut
 
@@ -28,7 +27,7 @@ def written(job: Job, services: Services, feature: Feature) -> bytes:
         if isinstance(event, ModelReplied) and event.phase == "examples"
     ]
     if paid:
-        return _read(paid[-1].text, feature, most)
+        return _read(paid[-1], feature, most)
     return _asked(job, services, feature, most)
 
 
@@ -53,13 +52,13 @@ def _asked(job: Job, services: Services, feature: Feature, most: int, known: str
     except ModelRefusedRequest:
         return b""  # a run goes on without examples
     services.log([replied])
-    return _read(replied.reply.text, feature, most)
+    return _read(replied.reply, feature, most)
 
 
-def _read(text: str, feature: Feature, most: int) -> bytes:
+def _read(reply: Reply, feature: Feature, most: int) -> bytes:
     """The examples of a reply that fit the scenarios, at most `most` of each."""
     try:
-        draft: Any = json.loads(text, strict=False)
+        draft = read_json(reply)
         return _joined("", render(examples_from_draft(draft, feature)), feature, most).encode()
     except (ValueError, FeatureInvalid):
         return b""

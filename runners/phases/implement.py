@@ -143,7 +143,13 @@ def _work(
             _budget(job, services),
             services.cancel,
             services.redactor,
-            lambda: checklist(tree.diff(job.spec.commit), rules.broken()),
+            lambda: checklist(
+                tree.diff(job.spec.commit),
+                rules.broken(),
+                kind=job.spec.kind,
+                changelog=bool(background.changelog) and job.spec.kind != "refactoring",
+                threads=bool(job.order.seen.threads),
+            ),
             inbox,
             partial(navigated, "stuck"),
             lambda ended: (

@@ -23,6 +23,7 @@ class Known(Frozen):
     domain: Domain = Domain()
     criteria: tuple[str, ...] = ()
     max_scenarios: int
+    words: tuple[str, ...] = ()
     language: str | None = None
 
 
@@ -48,6 +49,7 @@ def _lint(text: str, known: Known) -> list[Finding]:
         domain=known.domain,
         criteria=known.criteria,
         max_scenarios=known.max_scenarios,
+        words=known.words,
         language=known.language,
     )
 

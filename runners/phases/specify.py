@@ -1,10 +1,10 @@
 """The phase that writes the scenarios: from the work order to a committed feature file."""
 
 import hashlib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from gherkin.domain.language import Domain, DomainInvalid, Term, extended
 from gherkin.feature.behave_config import CONFIG_FILES, configured_language
@@ -20,7 +20,7 @@ from gherkin.issue.coach import Advice, coach
 from gherkin.issue.hidden import visible
 from gherkin.issue.kinds import Kind, kind_of, told_kind
 from gherkin.issue.story import StoryInvalid, is_empty, story_from_issue
-from gherkin.lint.linter import Finding
+from gherkin.lint.linter import Code, Finding, findings_in_words
 from runners.contract.events import (
     Instructed,
     ModelReplied,
@@ -49,9 +49,11 @@ from runners.loop.conversation import as_message
 from runners.loop.prompting import RepositoryFacts, specify_prompt
 from runners.loop.services import Services
 from runners.models.chat import Message
+from runners.models.json_answers import NotJson, read_json
 from runners.phases import examples
 from runners.phases.checkout import (
     DOMAIN_FILE,
+    asked_of,
     background_of,
     definitions_of,
     domain_of,
@@ -61,9 +63,13 @@ from runners.phases.linting import Known, lint_within
 from runners.phases.revision import adopt
 from runners.phases.splitting import propose, too_large
 from runners.policy.plaintext import one_line
+from runners.repository.names import own_words
+from runners.repository.snapshot import Snapshot
 
 _DRAFTS = 3
 _QUESTIONS = 5
+# Only a person can say whether something was left out, or added, on purpose.
+_FOR_PEOPLE: frozenset[Code] = frozenset(["criterion-without-scenario", "scenario-without-criterion"])
 
 
 def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
@@ -109,8 +115,9 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     advice = coach(story)
     if story.scenarios is None and advice.score < job.settings.min_story_score:
         return PhaseResult("needs_info", _asking(advice))
+    background = background_of(job, mirror)
     if why := too_large(job, story):
-        return propose(job, services, story, background_of(job, mirror), why)
+        return propose(job, services, story, background, why)
     check = partial(
         _lint,
         known=Known(
@@ -118,6 +125,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             domain=_language(job, mirror),
             criteria=story.acceptance_criteria,
             max_scenarios=job.settings.max_scenarios,
+            words=own_words(Snapshot(mirror.path, job.base), asked_of(job) if background.library else ""),
         ),
     )
     if story.scenarios is not None and _fact(job):
@@ -129,9 +137,10 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         )
     if story.scenarios is not None:
         # What people wrote is taken as it is; the linter's word stands beside it.
-        drafted = _Draft(story.scenarios, findings=tuple(each.message for each in check(story.scenarios)))
+        findings = findings_in_words(render(story.scenarios), check(story.scenarios))
+        drafted = _Draft(story.scenarios, findings=findings)
     else:
-        drafted = _draft(job, services, kind, background_of(job, mirror), check)
+        drafted = _draft(job, services, kind, background, check)
     if drafted.feature is None:
         return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {drafted.problem}")
     source = "model" if story.scenarios is None else "issue"
@@ -178,7 +187,8 @@ def _draft(
 ) -> _Draft:
     """Ask the model for scenarios until they parse and the linter finds no error, at most `_DRAFTS` times.
 
-    The last attempt is taken with its errors, which its readers are told.
+    The linter's remarks go back to the model once. The last draft that parses is taken with its errors, which
+    its readers are told.
     """
     told = [event for event in job.events if isinstance(event, Instructed)]
     drafted = any(isinstance(event, SpecWritten) for event in job.events)
@@ -203,6 +213,8 @@ def _draft(
         if isinstance(event, ModelReplied) and event.phase == "specify"
     ]
     problem = ""
+    usable: _Draft | None = None
+    spoilt = False
     for attempt in range(_DRAFTS):
         if attempt < len(known):
             reply = known[attempt].reply
@@ -211,25 +223,46 @@ def _draft(
             services.log([replied])
             reply = replied.reply
         try:
-            # Constrained decoding lets raw line ends into strings.
-            draft = json.loads(reply.text, strict=False)
-            feature = from_draft(draft, issue=job.order.number)
+            given = read_json(reply)
+            feature = from_draft(given, issue=job.order.number)
             if len(scenario_names(feature)) > job.settings.max_scenarios:
                 raise FeatureInvalid(f"There are more than {job.settings.max_scenarios} scenarios.")
+        except (NotJson, FeatureInvalid) as error:
+            problem = error.message if isinstance(error, FeatureInvalid) else str(error)
+            said = f"{problem} Answer again."
+        else:
             found = check(feature)
-            wrong = [each.message for each in found if each.level == "error"]
-            if wrong and attempt + 1 < _DRAFTS:
-                raise FeatureInvalid(" ".join(wrong))
-            questions = tuple(one_line(str(each)) for each in draft.get("questions", ())[:_QUESTIONS])
-            terms = tuple(
-                Term(term=one_line(each["term"]), meaning=one_line(each["meaning"]))
-                for each in draft.get("terms", ())
-            )
-            return _Draft(feature, "", tuple(each.message for each in found), questions, terms)
-        except (ValueError, FeatureInvalid) as error:
-            problem = error.message if isinstance(error, FeatureInvalid) else "The answer is not JSON."
-            messages = [*messages, as_message(reply), Message(role="user", text=f"{problem} Answer again.")]
-    return _Draft(None, problem)
+            wrong = any(each.level == "error" for each in found)
+            first = usable is None
+            # A draft without errors is not given up for one that has some.
+            if usable is None or spoilt or not wrong:
+                usable, spoilt = _drafted(given, feature, found), wrong
+            if not wrong and not (found and first):
+                break
+            said = _sent_back(feature, found)
+        messages = [*messages, as_message(reply), Message(role="user", text=said)]
+    return usable or _Draft(None, problem)
+
+
+def _drafted(given: Mapping[str, Any], feature: Feature, found: Sequence[Finding]) -> _Draft:
+    """A draft that can be used, with those of the linter's findings that a person has to decide."""
+    questions = tuple(one_line(str(each)) for each in given.get("questions", ())[:_QUESTIONS])
+    terms = tuple(
+        Term(term=one_line(each["term"]), meaning=one_line(each["meaning"]))
+        for each in given.get("terms", ())
+    )
+    open_ones = [each for each in found if each.level == "error" or each.code in _FOR_PEOPLE]
+    return _Draft(feature, "", findings_in_words(render(feature), open_ones), questions, terms)
+
+
+def _sent_back(feature: Feature, found: Sequence[Finding]) -> str:
+    """What a model is told of the linter's findings: errors each time, remarks once."""
+    lines = [f"- {each}" for each in findings_in_words(render(feature), found)]
+    return (
+        "The linter says of these scenarios:\n"
+        + "\n".join(lines)
+        + "\nMend this where it is right, leave the rest as it is, and answer again with everything."
+    )
 
 
 def _fact(job: Job) -> str:

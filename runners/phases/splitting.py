@@ -1,8 +1,6 @@
 """What becomes of an issue that is too large for one change: a proposal of several, which a reply can
 accept."""
 
-import json
-
 from gherkin.issue.slicing import SLICES_SCHEMA, Slice, by_criteria, is_large, size, slices_from
 from gherkin.issue.story import Story
 from runners.contract.events import ModelReplied, RunnerEvent, SplitProposed
@@ -10,6 +8,7 @@ from runners.contract.job import Job, PhaseResult
 from runners.loop.prompting import RepositoryFacts, split_prompt
 from runners.loop.services import Services
 from runners.models.chat import Reply
+from runners.models.json_answers import read_json
 
 
 def too_large(job: Job, story: Story) -> str:
@@ -48,7 +47,7 @@ def _from_model(job: Job, services: Services, background: RepositoryFacts) -> li
     paid = [e.reply for e in job.events if isinstance(e, ModelReplied) and e.phase == "split"]
     reply = paid[-1] if paid else _asked(job, services, background)
     try:
-        return slices_from(json.loads(reply.text, strict=False))
+        return slices_from(read_json(reply))
     except ValueError:
         return []
 

@@ -39,7 +39,7 @@ def test_what_the_linter_finds_goes_back_to_the_model(bot: BotUnderTest) -> None
     repo, number = begin(bot, "vague")
     state = bot.finished(repo, "issue", number)
     assert state.status == "done" and state.spec is not None
-    assert len(asked) == 1 and "can not be checked" in asked[0] and asked[0].endswith("Answer again.")
+    assert len(asked) == 1 and "can not be checked" in asked[0] and "answer again" in asked[0]
     assert state.spec.questions[0] == "What of <b>fractions</b>?" and len(state.spec.questions) == 2
     assert state.spec.findings == ()
     assert state.published is not None
@@ -60,6 +60,21 @@ def test_scenarios_that_people_wrote_are_taken_with_the_linters_word_beside(bot:
     assert state.spec is not None and state.spec.source == "issue"
     assert [each for each in state.spec.findings if "about the screen" in each]
     assert "Remarks of the linter on the scenarios" in bot.forge.comments(repo, number)[0].body
+
+
+def test_remarks_go_back_once_and_stay_with_the_model(bot: BotUnderTest) -> None:
+    asked: list[str] = []
+
+    def again(request: dict[str, Any]) -> Reply:
+        asked.append(request["messages"][-1]["content"])
+        return Reply(text=f"Here it is:\n```json\n{draft().text}\n```")
+
+    bot.script([draft("Doubling", ("When", "I click 4"), ("Then", "I get 8")), again], doubling())
+    repo, number = begin(bot, "remarks")
+    state = bot.finished(repo, "issue", number)
+    assert state.status == "done" and len(asked) == 1
+    assert "“Doubling”: “click” is about the screen" in asked[0]
+    assert state.spec is not None and state.spec.findings == ()
 
 
 def test_the_last_attempt_is_taken_with_its_errors(bot: BotUnderTest) -> None:

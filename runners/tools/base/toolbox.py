@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from gherkin.errors import ScenaristError
+from gherkin.validation import in_words
 from runners.models.chat import ToolCall, ToolSchema
 from runners.policy.plaintext import cut_middle
 from runners.policy.refused import Denied, Refused
@@ -77,7 +78,7 @@ class Toolbox:
         try:
             checked = found.arguments.model_validate(given)
         except ValidationError as error:
-            lines = [f"- {_place(e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)]
+            lines = [f"- {in_words(e, 'arguments')}" for e in error.errors(include_url=False)]
             problems = "\n".join(lines[:10])
             raise Refused(f"Wrong arguments:\n{problems}\n`{found.name}` takes {_wanted(found)}.") from None
         refusal = found.refusal(ctx.policy, checked)
@@ -93,10 +94,6 @@ def _failed(text: str) -> ToolResult:
 def _clean(text: str) -> str:
     """Without lone surrogates, which file names can hold and JSON over HTTP cannot."""
     return text.encode(errors="replace").decode()
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location)) or "arguments"
 
 
 def _wanted(found: Tool[Any]) -> str:

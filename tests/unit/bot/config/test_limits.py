@@ -39,21 +39,20 @@ def test_without_one_nothing_leaves_the_workspace() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("allow: [shell.runs]", "limits.yml line 1: allow.0: Value error, `shell.runs` is no capability"),
+        ("allow: [shell.runs]", "limits.yml line 1: allow[0]: `shell.runs` is no capability"),
         (
             "deny: []\nalow: []",
-            "limits.yml line 2: alow: Extra inputs are not permitted. Known keys: allow, allowances, "
-            "container",
+            "limits.yml line 2: alow is not known here. Known keys: allow, allowances, container",
         ),
         (
             "quotas:\n  run:\n    calls: 3",
-            "line 3: quotas.run.calls: Extra inputs are not permitted. Known keys: cpu_",
+            "line 3: quotas.run.calls is not known here. Known keys: cpu_",
         ),
-        ("quotas:\n  run:\n    tool_calls: 0", "line 3: quotas.run.tool_calls: Input should be greater"),
-        ("databases:\n  main: {}", "line 2: databases.main: Value error, give either `env` or `file`"),
+        ("quotas:\n  run:\n    tool_calls: 0", "line 3: quotas.run.tool_calls should be at least 1"),
+        ("databases:\n  main: {}", "line 2: databases.main: give either `env` or `file`"),
         (
             "container_engine: [nerdctl]",
-            "line 1: container_engine: Value error, the first word must be docker",
+            "line 1: container_engine: the first word must be docker",
         ),
         ("a: [", "line 1"),
         ("- a", "must hold keys and values"),
@@ -83,7 +82,7 @@ def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path, monkeypatch
 def test_a_repository_names_its_tools_and_quotas() -> None:
     config = parse_config('tools: {role: full, allow: ["http.get:a.org"]}\nquotas: {phase: {tool_calls: 9}}')
     assert config.tools.role == "full" and config.quotas.phase.tool_calls == 9
-    with pytest.raises(ConfigInvalid, match="line 2: tools.allow.0"):
+    with pytest.raises(ConfigInvalid, match="line 2: tools.allow\\[0\\]"):
         parse_config("tools:\n  allow: [htpp.get]")
     with pytest.raises(ConfigInvalid, match="line 1: tools.role"):
         parse_config("tools: {role: read}")

@@ -48,7 +48,7 @@ def test_another_broker_is_told_what_to_write(monkeypatch: pytest.MonkeyPatch, u
 def test_the_variable_that_was_set_is_blamed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv("AGENT_RUNTIME_MODE", raising=False)
     monkeypatch.setenv(name, "quantum")
-    with pytest.raises(SettingsInvalid, match=f"^SCN-7001: {name}: "):
+    with pytest.raises(SettingsInvalid, match=f"^SCN-7001: {name} should be one of "):
         load_settings()
 
 

@@ -42,10 +42,10 @@ def test_an_empty_file_is_an_empty_domain(text: str) -> None:
     ("text", "says"),
     [
         ("terms: [a: b: c]", "line 1: not valid YAML"),
-        ("terms:\n- term: a\n  meening: b\n", r"terms\.0\.meening: "),
-        ("terms:\n- meaning: b\n", r"terms\.0\.term: "),
-        ("terms: cart\n", "terms: "),
-        ("- a\n", "the file: "),
+        ("terms:\n- term: a\n  meening: b\n", r"terms\[0\]\.meening is not known"),
+        ("terms:\n- meaning: b\n", r"terms\[0\]\.term is missing"),
+        ("terms: cart\n", "terms should be a list"),
+        ("- a\n", "the file should hold keys"),
         ("day: 2020-99-99\n", "the file: not valid YAML"),
         ("terms: " + "[" * 20_000, "the file: not valid YAML"),
         ("!!python/object/apply:os.getpid []", "line 1: not valid YAML"),
@@ -124,7 +124,7 @@ def test_building_blocks_places_and_invariants_are_read_and_described() -> None:
         "basket (aggregate; not: cart) [shop/basket.py]: What will be bought. Always: Its total is never "
         "negative."
     )
-    with pytest.raises(DomainInvalid, match=r"terms\.0\.kind: Input should be 'aggregate', "):
+    with pytest.raises(DomainInvalid, match=r"terms\[0\]\.kind should be one of 'aggregate', "):
         load("terms:\n- {term: a, kind: thing}\n")
 
 

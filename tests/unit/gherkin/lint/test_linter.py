@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from bot.cli.app import app
 from gherkin.domain.language import Domain, Term
 from gherkin.feature.steps import StepDefinition, catalogue
-from gherkin.lint.linter import RULES, Finding, lint
+from gherkin.lint.linter import RULES, Finding, findings_in_words, lint
 
 GOOD = """Feature: Delivery
 
@@ -209,3 +209,19 @@ def test_every_code_has_a_rule() -> None:
     from gherkin.lint.linter import Code
 
     assert set(RULES) == set(get_args(Code))
+
+
+def test_names_that_the_issue_of_a_library_uses_are_no_implementation_words() -> None:
+    text = feature("When hide_input is set", "Then 2 tokens are shown")
+    assert codes(lint(text)) == [("implementation-words", 4)]
+    assert lint(text, words=["click.prompt", "hide_input"]) == []
+
+
+def test_findings_are_told_with_scenario_and_line_and_none_twice() -> None:
+    text = feature("When hide_input is set", "Then it works correctly")
+    found = lint(text)
+    assert findings_in_words(text, [*found, *found]) == (
+        "line 4, “One”: “hide_input” is about the code: say what can be observed.",
+        "line 5, “One”: “it works” can not be checked: say what is seen, with its value.",
+    )
+    assert findings_in_words("Feature", lint("Feature")) != ()

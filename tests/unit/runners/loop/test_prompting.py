@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gherkin.feature.model import FEATURE_SCHEMA
 from runners.contract.workorder import EarlierRun, FailedJob, OrderComment, OrderThread, WorkOrder
+from runners.loop.asking import with_form
 from runners.loop.prompting import (
     RepositoryFacts,
     checklist,
@@ -82,7 +84,12 @@ BACKGROUND = RepositoryFacts(
     steps="When I check out  (features/steps/s.py:3)",
     domain="customer (not: client): who buys",
     instructions="Use uv.",
+    places="shop/cart.py:3: def check_out(self) -> Order:",
+    documents="docs/api.md:9: `check_out` places the order.",
+    contributing="From CONTRIBUTING.md:\n\n## Style\n\nUse tabs.",
+    changelog="CHANGES.md begins:\n\n## Unreleased\n\n* Vouchers",
 )
+LIBRARY = BACKGROUND.model_copy(update={"library": True})
 FEATURE = "Feature: Delivery\n\n  Scenario: Free\n    When I check out\n    Then delivery is free\n"
 
 
@@ -103,6 +110,7 @@ PROMPTS = {
     "respecify": specify_prompt(
         RUN, ORDER, BACKGROUND, max_scenarios=8, drafted=FEATURE, told=[("wim", "Only for customers.")]
     ),
+    "specify_library": with_form(specify_prompt(RUN, ORDER, LIBRARY, max_scenarios=8), FEATURE_SCHEMA),
     "implement": implementing(ORDER),
     "revise": implementing(REVISION),
     "repair": implementing(REPAIR),
@@ -148,6 +156,9 @@ PROMPTS = {
     "summary": summary_prompt("secret", "assistant:\nI read calc.py."),
     "domain": domain_prompt("secret", "terms:\n- term: basket\n", "### README.md\nA shop."),
     "checklist": [Message(role="user", text=checklist("+one\n-two"))],
+    "checklist_revise": [
+        Message(role="user", text=checklist("+one", ["No."], kind="chore", changelog=True, threads=True))
+    ],
 }
 
 

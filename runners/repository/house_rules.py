@@ -1,0 +1,177 @@
+"""What a repository asks of those who change it: instructions for agents, the guide for contributors, the
+changelog, marks of versions in docstrings and documents."""
+
+import re
+import tomllib
+from pathlib import PurePosixPath
+
+from runners.policy.plaintext import cut_middle
+from runners.repository.snapshot import Snapshot
+
+# https://agents.md; CLAUDE.md is read where there is no AGENTS.md.
+INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
+_GUIDES = tuple(
+    f"{folder}CONTRIBUTING{suffix}"
+    for folder in ("", ".github/", ".gitlab/", "docs/", "doc/")
+    for suffix in (".md", ".rst", ".txt", "")
+)
+_CHANGELOGS = tuple(
+    f"{folder}{name}{suffix}"
+    for folder in ("", "docs/", "doc/", "docs/source/")
+    for name in ("CHANGELOG", "CHANGES", "HISTORY", "NEWS", "RELEASES", "RELEASE_NOTES", "RELEASE-NOTES")
+    for suffix in (".md", ".rst", ".txt", "")
+)
+# Folders of towncrier, reno, scriv, changesets and their like: a change brings a file of its own.
+_FRAGMENTS = (
+    *("newsfragments", "changelog.d", "changes", "news", "changelog", "changelogs/unreleased", ".changeset"),
+    *(
+        "docs/newsfragments",
+        "docs/changelog",
+        "doc/newsfragments",
+        "docs/changes",
+        "CHANGES",
+        "releasenotes/notes",
+    ),
+)
+_FRAGMENT = re.compile(r"(?:\+?[\w-]*\.)?[\w-]+\.(?:rst|md|txt|ya?ml)|\d+\.\w+")
+_NO_FRAGMENT = re.compile(r"(?:readme|template|index|changelog|config|_template).*", re.I)
+_USEFUL = re.compile(
+    r"style|lint|format|test|changelog|change ?log|news|doc|commit|pull request|merge request|patch"
+    r"|cod(?:e|ing)|convention|guideline|rule|standard|type|polic",
+    re.I,
+)
+_USELESS = re.compile(
+    r"conduct|security|vulnerab|report|bug|issue|question|support|sponsor|translat|licen[cs]e|thank"
+    r"|getting started|set(?:ting)? ?up|install|environment|fork|clone|first|release|communicat|contact"
+    r"|financ|where to|becom",
+    re.I,
+)
+_HEADING = re.compile(
+    r"^(?:#{1,6}[ \t]+(?P<atx>[^\n]+?)[ \t#]*|(?P<under>[^\s#][^\n]*)\n[=\-~^*+\"]{3,}[ \t]*)$", re.M
+)
+_MARKS = r"\.\. version(added|changed)::"
+_FEW = 3
+_MAX_GUIDE = 3000
+_MAX_SECTION = 1200
+_MAX_CHANGELOG = 1200
+_MAX_FRAGMENT = 300
+
+
+def instructions(snapshot: Snapshot) -> str:
+    """The repository's instructions for agents; empty if it has none."""
+    return next((snapshot.text(name) for name in INSTRUCTIONS if name in snapshot.files), "")
+
+
+def contributing(snapshot: Snapshot) -> str:
+    """The parts of the guide for contributors that say how code, tests and documents are written."""
+    path = snapshot.first(_GUIDES)
+    text = snapshot.text(path) if path else ""
+    parts = [
+        cut_middle(body.strip(), _MAX_SECTION)
+        for heading, body in sections(text)
+        if _USEFUL.search(heading) and not _USELESS.search(heading)
+    ]
+    return f"From {path}:\n\n" + cut_middle("\n\n".join(parts), _MAX_GUIDE) if parts else ""
+
+
+def sections(text: str) -> list[tuple[str, str]]:
+    """(heading, text with its heading) of each section of a Markdown or reStructuredText document.
+
+    What stands before the first heading is left out, and headings inside of code blocks are none.
+    """
+    plain = re.sub(
+        r"^(```|~~~).*?^\1", lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=re.M | re.S
+    )
+    found = list(_HEADING.finditer(plain))
+    if not found:
+        return []
+    ends = [*(each.start() for each in found[1:]), len(text)]
+    return [
+        ((each["atx"] or each["under"]).strip(), text[each.start() : end])
+        for each, end in zip(found, ends, strict=True)
+        if text[each.end() : end].strip()
+    ]
+
+
+def is_package(snapshot: Snapshot) -> bool:
+    """Whether other programs import the repository: it is packaged, and no site or service of its own."""
+    if "manage.py" in snapshot.files:
+        return False
+    if "setup.py" in snapshot.files or "Cargo.toml" in snapshot.files:
+        return True
+    return any(
+        re.search(pattern, snapshot.text(name), re.M)
+        for name, pattern in (
+            ("pyproject.toml", r"^\[(?:project|tool\.poetry|tool\.flit\.metadata)\]"),
+            ("setup.cfg", r"^\[metadata\]"),
+            ("package.json", r'"(?:main|exports|module)"\s*:'),
+        )
+    )
+
+
+def changelog_path(snapshot: Snapshot) -> str:
+    """The file of the repository's changelog; empty if it keeps none."""
+    return snapshot.first(_CHANGELOGS)
+
+
+def changelog(snapshot: Snapshot) -> str:
+    """How the repository keeps its changelog: a file for each change, or where the next entry goes.
+
+    Empty if it keeps none.
+    """
+    return _fragments(snapshot) or _newest_entries(snapshot)
+
+
+def _fragments(snapshot: Snapshot) -> str:
+    folder = _fragment_folder(snapshot)
+    if not folder:
+        return ""
+    inside = [path for path in snapshot.files if path.startswith(f"{folder}/")]
+    kept = [path for path in inside if _is_fragment(path, folder)]
+    lines = [f"Each change brings a file of its own in {folder}/ (number of the issue, kind of change):"]
+    lines += [f"{path}\n    {cut_middle(snapshot.text(path).strip(), _MAX_FRAGMENT)}" for path in kept[-2:]]
+    readme = next((path for path in inside if PurePosixPath(path).stem.lower() == "readme"), "")
+    return "\n".join([*lines, *([f"{readme} says more."] if readme else [])])
+
+
+def _fragment_folder(snapshot: Snapshot) -> str:
+    try:
+        tools = tomllib.loads(snapshot.text("pyproject.toml")).get("tool", {})
+        named = tools.get("towncrier", {}).get("directory", "")
+    except (tomllib.TOMLDecodeError, AttributeError):
+        named = ""
+    if isinstance(named, str) and named and any(path.startswith(f"{named}/") for path in snapshot.files):
+        return named.rstrip("/")
+    for folder in _FRAGMENTS:
+        if sum(_is_fragment(path, folder) for path in snapshot.files) > 1:
+            return folder
+    return ""
+
+
+def _is_fragment(path: str, folder: str) -> bool:
+    place = PurePosixPath(path)
+    numbered = re.match(
+        r"\+|\d|[\w-]+\.(?:feature|bugfix|doc|misc|removal|change|fix|added|fixed)\b", place.name
+    )
+    named = _FRAGMENT.fullmatch(place.name) and not _NO_FRAGMENT.fullmatch(place.name)
+    return place.is_relative_to(folder) and bool(named) and bool(numbered)
+
+
+def _newest_entries(snapshot: Snapshot) -> str:
+    path = changelog_path(snapshot)
+    text = snapshot.text(path).strip() if path else ""
+    return f"{path} begins:\n\n{text[:_MAX_CHANGELOG].rsplit(chr(10), 1)[0]}" if text else ""
+
+
+def version_marks(snapshot: Snapshot) -> str:
+    """The newest marks of versions in docstrings and documents (Sphinx), where there are several."""
+    hits = snapshot.grep(_MARKS, "*.py", "*.rst", "*.md", "*.pyx", "*.txt")
+    if len(hits) < _FEW:
+        return ""
+    newest = sorted(hits, key=lambda hit: _version_of(hit.text), reverse=True)[:2]
+    shown = "; ".join(f"`{hit.text}` in {hit.path}:{hit.line}" for hit in newest)
+    return f"Marks such as `.. versionadded::` stand at {len(hits)} places. The newest: {shown}."
+
+
+def _version_of(text: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", text.rpartition("::")[2])[:4]]
