@@ -21,6 +21,16 @@ from runners.verify.suites.suites import Suites
 from tests.support.workbench import BASE, FEATURE, SPEC, WORK, Workbench
 
 _ROUNDS = 3
+# The row with all experiments: so many tests in several files of 20 ms, one of which uses the changed module.
+_LONG = 600
+_EXAMPLES = (
+    "Feature: Double\n\n  Scenario: Doubling\n    When I double 5\n    Then I get 10\n\n"
+    "  Scenario: Doubling\n    When I double 0\n    Then I get 0\n"
+)
+_MORE = (
+    "\n\ndef limit(n):\n    if n > 10 and n != 12:\n        return 10\n    return n + 0\n\n\n"
+    "def clamp(n, low, high):\n    return max(low, min(n, high))\n"
+)
 _TESTS = (
     "import time\n\nimport pytest\n\n\n@pytest.mark.parametrize('n', range(200))\ndef test_some(n):\n "
     "   time.sleep(0.02)\n"
@@ -52,6 +62,7 @@ def run(console: Console) -> None:
             whole.append(_timed(lambda: _verdict(bench, suites, claim, None)))
             bare.append(_bare(bench, base, head))
         _verdict(bench, suites, claim, known)
+        _experiments(console, suites, Path(folder) / "experiments")
         for _ in range(_ROUNDS):
             again.append(_timed(lambda: _verdict(bench, suites, claim, known)))
     verdict, commands = statistics.median(whole), statistics.median(bare)
@@ -59,6 +70,37 @@ def run(console: Console) -> None:
         f"A verdict: {verdict:.2f} s; the bare commands on base and head: {commands:.2f} s "
         f"({verdict / commands:.2f}x); "
         f"with the base's results known: {statistics.median(again):.2f} s\n"
+    )
+
+
+def _experiments(console: Console, suites: Suites, folder: Path) -> None:
+    """The verdict with everything that is on by default, held-out examples and mutants included."""
+    bench = Workbench(folder)
+    tests = _TESTS.replace("range(200)", f"range({_LONG // 3})")
+    base = bench.commit({**BASE, **{f"test_{name}.py": tests for name in ("one", "two", "three")}})
+    bench.commit(SPEC)
+    head = bench.commit({**WORK, "calc.py": WORK["calc.py"] + _MORE})
+    claim = Claim(
+        base=base,
+        head=head,
+        feature=FEATURE,
+        feature_sha256=hashlib.sha256(SPEC[FEATURE].encode()).hexdigest(),
+        examples=_EXAMPLES,
+        mutation=MutationSettings(floor=0),
+    )
+    whole, bare, bites = [], [], []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        verdict = Gate(bench.workspaces, bench.mirror, suites, "bench", None).verify(claim)
+        whole.append(time.perf_counter() - started)
+        assert verdict.green and verdict.bite is not None, verdict.problems
+        bites.append(f"{verdict.bite.killed}/{verdict.bite.tried}")
+        bare.append(_bare(bench, base, head))
+    verdict_s, commands = statistics.median(whole), statistics.median(bare)
+    console.print(
+        f"A verdict with all experiments: {verdict_s:.2f} s; the bare commands on base and head: "
+        f"{commands:.2f} s ({verdict_s / commands:.2f}x); {verdict.scenarios[0].findings.line} · mutants "
+        f"{', '.join(bites)}\n"
     )
 
 

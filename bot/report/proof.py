@@ -160,6 +160,7 @@ def mutation_text(state: RunState, verdict: Verdict) -> str:
         return (
             f"Mutation test of the changed lines: the scenarios and tests noticed {bite.killed} of "
             f"{bite.tried} small faults."
+            + (f" There was no time for {bite.untried} more." if bite.untried else "")
         )
     settings = state.prepared.settings.mutation if state.prepared else None
     if verdict.kind == "chore" or settings is None:
@@ -167,7 +168,7 @@ def mutation_text(state: RunState, verdict: Verdict) -> str:
     if not settings.mutants:
         return "No mutation test: `.scenarist.yml` sets `mutation.mutants` to 0."
     if bite is not None:
-        return f"No mutation test: no fault could be tried within {settings.seconds:.0f} s."
+        return "No mutation test: no fault could be tried in the time that it may take."
     return "No mutation test: the change has no line of Python that a small fault can be put into."
 
 

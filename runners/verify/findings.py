@@ -46,11 +46,15 @@ class HeldOut(Frozen):
 
 
 class Bite(Frozen):
-    """How many faults were tried and noticed; `survivors` are the others, in words."""
+    """How many faults were tried and noticed; `survivors` are the others, in words.
+
+    `untried` is how many more were chosen, for which there was no time.
+    """
 
     tried: int
     killed: int
     survivors: tuple[str, ...] = ()
+    untried: int = 0
 
     @property
     def percent(self) -> int:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from runners.verify.claim import MutationSettings
+from runners.verify.gate import biting
+from tests.support.waiting import HANG_S
 from tests.support.workbench import (
     BASE,
     FEATURE,
@@ -280,6 +282,12 @@ def test_nothing_passes_as_a_chore_that_changes_behaviour(bench: Workbench, work
 # -- faults put into the change ----------------------------------------------------------------------------
 
 
+@pytest.fixture
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(biting, "_LEAST_S", HANG_S)
+
+
+@pytest.mark.usefixtures("no_hurry")
 def test_faults_in_the_change_are_noticed(bench: Workbench) -> None:
     verdict = bench.verdict(WORK, mutation=MutationSettings(mutants=10, floor=100))
     assert verdict.green, verdict.problems
@@ -287,6 +295,16 @@ def test_faults_in_the_change_are_noticed(bench: Workbench) -> None:
     assert verdict.bite.tried == verdict.bite.killed == 3
 
 
+@pytest.mark.usefixtures("no_hurry")
+def test_a_test_that_fails_anyway_notices_no_fault(bench: Workbench) -> None:
+    base = {**BASE, "test_bad.py": "def test_bad():\n    assert not 'as it should be'\n"}
+    more = {**WORK, "calc.py": WORK["calc.py"] + "\n\ndef triple(n):\n    return 3 * n\n"}
+    verdict = bench.verdict(more, base=base, mutation=MutationSettings(mutants=20, floor=0))
+    assert verdict.bite is not None
+    assert (verdict.bite.tried, verdict.bite.killed) == (6, 3)
+
+
+@pytest.mark.usefixtures("no_hurry")
 def test_faults_that_nobody_notices_are_named_and_may_fail_the_verdict(bench: Workbench) -> None:
     lazy = {**WORK, "calc.py": WORK["calc.py"] + "\n\ndef triple(n):\n    return 3 * n\n"}
     settings = MutationSettings(mutants=20, floor=90)

@@ -8,9 +8,12 @@ sufficient mutant operators", 1996), as far as Python has them.
 
 import ast
 import contextlib
+import queue
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from gherkin.values import Frozen
@@ -138,41 +141,61 @@ def _shown(node: ast.AST) -> str:
 
 
 def try_mutants(
-    root: Path,
-    candidates: list[Mutant],
+    roots: Sequence[Path],
+    candidates: Sequence[Mutant],
     settings: MutationSettings,
     seed: str,
-    notices: Callable[[float], bool | None],
+    notices: Callable[[Path, float], bool | None],
 ) -> Bite | None:
-    """Put `settings.mutants` of the candidates into the checkout `root`, one after the other; None when none
-    was tried.
+    """Put `settings.mutants` of the candidates into the checkouts `roots`, one in each at a time; None when
+    there is none.
 
-    `notices(seconds)` runs the tests within so many seconds and says whether they noticed (None: there was no
-    time to see). Which ones are tried follows from `seed`. The checkout is as it was when this returns.
+    `notices(root, seconds)` runs the tests on a checkout within so many seconds and says whether they noticed
+    (None: there was no time to see). Which ones are tried follows from `seed`. The checkouts are as they were
+    when this returns. Nothing is begun after `settings.seconds`.
     """
     chosen = list(candidates)
     random.Random(seed).shuffle(chosen)  # noqa: S311 - a choice that can be repeated
+    del chosen[settings.mutants :]
     deadline = time.monotonic() + settings.seconds
-    tried = killed = 0
-    survivors: list[str] = []
-    for mutant in chosen[: settings.mutants]:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
-        # What ran in the checkout may have left a link at that place.
-        before = read_file(root, mutant.path)
-        if before is None:
-            continue
-        put_file(root, mutant.path, mutated(before.decode(), mutant).encode())
-        try:
-            noticed = notices(left)
-        finally:
-            with contextlib.suppress(OSError):  # what ran has put a link in its way: nothing goes through it
-                put_file(root, mutant.path, before)
-        if noticed is None:
-            break
-        tried += 1
-        killed += noticed
-        if not noticed:
-            survivors.append(f"{mutant.path}:{mutant.line}: {mutant.what}")
-    return Bite(tried=tried, killed=killed, survivors=tuple(survivors)) if tried else None
+    pending: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in range(len(chosen)):
+        pending.put(number)
+    noticed: dict[int, bool] = {}
+
+    def work(root: Path) -> None:
+        with contextlib.suppress(queue.Empty):
+            while (left := deadline - time.monotonic()) > 0:
+                number = pending.get_nowait()
+                found = _try_one(root, chosen[number], partial(notices, root, left))
+                if found is not None:
+                    noticed[number] = found
+
+    with ThreadPoolExecutor(max_workers=len(roots)) as pool:
+        list(pool.map(work, roots))
+    survivors = [
+        f"{mutant.path}:{mutant.line}: {mutant.what}"
+        for number, mutant in enumerate(chosen)
+        if noticed.get(number) is False
+    ]
+    if not chosen:
+        return None
+    return Bite(
+        tried=len(noticed),
+        killed=sum(noticed.values()),
+        survivors=tuple(survivors),
+        untried=len(chosen) - len(noticed),
+    )
+
+
+def _try_one(root: Path, mutant: Mutant, notices: Callable[[], bool | None]) -> bool | None:
+    # What ran in the checkout may have left a link at that place.
+    before = read_file(root, mutant.path)
+    if before is None:
+        return None
+    put_file(root, mutant.path, mutated(before.decode(), mutant).encode())
+    try:
+        return notices()
+    finally:
+        with contextlib.suppress(OSError):  # what ran has put a link in its way: nothing goes through it
+            put_file(root, mutant.path, before)

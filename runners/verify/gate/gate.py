@@ -1,7 +1,6 @@
 """The verdict on a head commit: red-green proof, no regression, no tampering, the repository's commands."""
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,19 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from runners.git.command import PLAIN, changed_files, commit_on, git, read_blob, tree_entries
+from runners.git.command import changed_files, commit_on, git, read_blob, tree_entries
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
 from runners.verify.claim import Claim
-from runners.verify.diff import added_lines, dependency_files, diff_problems
+from runners.verify.diff import dependency_files, diff_problems
 from runners.verify.experiments.experiment import Experimented, experiment
-from runners.verify.experiments.mutants import mutants, try_mutants
 from runners.verify.experiments.trials import Lab
 from runners.verify.findings import Bite, HeldOut
 from runners.verify.gate.approved import unlike
+from runners.verify.gate.biting import Bench, at_once, bite, faults
 from runners.verify.gate.extent import doubts, moved_on, near, part_of, renamed
 from runners.verify.gate.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.look import Look, adds_modules, look
-from runners.verify.rules.purposes import is_judge, is_product
+from runners.verify.rules.purposes import is_judge
 from runners.verify.suites.checkouts import Checkouts
 from runners.verify.suites.known import KnownRuns
 from runners.verify.suites.run import Fault, SuiteRun
@@ -147,10 +146,10 @@ class Gate:
                     problems.append(Problem(code="command-failed", message=run.broken))
             found, proofs, held_out = self._experimented(experiments.result(), proofs)
             problems += found
-            bite = None
+            bitten = None
             if not problems:
-                bite = self._bite(claim, head, proof)
-                problems += floor(claim, bite)
+                bitten = self._bite(claim, before, after, proof)
+                problems += floor(claim, bitten)
         return self._verdict(
             claim,
             problems,
@@ -161,7 +160,7 @@ class Gate:
             failures=failures,
             changed_tests=changed,
             oracle=tuple(seen.oracle),
-            bite=bite,
+            bite=bitten,
         )
 
     def _verdict(self, claim: Claim, problems: Sequence[Problem], **found: Any) -> Verdict:
@@ -277,44 +276,27 @@ class Gate:
             return (), [Problem(code="no-new-test", message=message)]
         return tuple(proofs), []
 
-    def _bite(self, claim: Claim, head: Path, proof: Path) -> Bite | None:
-        """Put faults into the change and see whether its scenarios, then all the tests, notice."""
+    def _bite(
+        self, claim: Claim, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun], proof: Path
+    ) -> Bite | None:
+        """Put faults into the change and see whether its scenarios, then the tests, notice."""
         git_dir = self._mirror.path
-        lines = added_lines(git("diff", *PLAIN, "--unified=0", claim.base, claim.head, git_dir=git_dir))
-        candidates = [
-            mutant
-            for path, numbers in sorted(lines.items())
-            if path.endswith(".py") and is_product(path, self._suites.features)
-            for mutant in mutants(
-                path, (read_blob(git_dir, claim.head, path) or b"").decode(errors="replace"), numbers
-            )
-        ]
+        candidates = faults(git_dir, claim, self._suites.features)
         if not candidates or not claim.mutation.mutants:
             return None
-        usual = {item.command: item.seconds for item in self._evidence if item.commit == claim.head}
-        allowed = 5 + 3 * max(usual.values(), default=0)
-
-        def notices(root: Path, left: float) -> bool | None:
-            end = time.monotonic() + left
-            runs: list[Callable[[Suites], SuiteRun]] = []
-            if claim.feature:
-                runs.append(lambda suites: suites.behave(root, [claim.feature]))
-            runs += [partial(_suite, name=name, root=root) for name, _ in self._suites.all()]
-            for each in runs:
-                bound = min(allowed, end - time.monotonic())
-                if bound <= 0:
-                    return None
-                run = each(self._suites.within(bound))
-                if run.fault == "timed-out" and bound < allowed:
-                    return None
-                if run.broken or run.counts.failed:
-                    return True
-            return False
-
+        own = (
+            [item for item in self._evidence if item.command.endswith(claim.feature)] if claim.feature else []
+        )
+        scenarios_s = sum(item.seconds for item in own)
+        bench = Bench(git_dir, claim, self._suites, before, after, scenarios_s)
+        commit = self._beside(claim) if claim.proof else claim.head
         self._checkouts.begin(proof)
-        # With the scenarios outside of the change, their checkout is the one that has everything.
-        seed = git("rev-parse", f"{claim.head}^{{tree}}", git_dir=git_dir)
-        return try_mutants(proof, candidates, claim.mutation, seed, partial(notices, proof))
+        with contextlib.ExitStack() as stack:
+            more = [
+                stack.enter_context(self._checkouts.opened(commit, f"faults-{number}"))
+                for number in range(1, min(at_once(claim), len(candidates)))
+            ]
+            return bite(bench, candidates, [proof, *more])
 
     def _beside(self, claim: Claim) -> str:
         """The head with the scenarios and steps that lie beside it, and nothing else that may lie there."""

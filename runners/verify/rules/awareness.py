@@ -59,7 +59,7 @@ def imports_of(source: str, path: str, judges: Collection[str]) -> list[tuple[in
     roots = ["", *(f"{parent}/" for parent in PurePosixPath(path).parents if parent.name)]
     found = {}
     for node in ast.walk(tree):
-        for level, module in _imported(node):
+        for level, module in imported(node):
             folder = PurePosixPath(path).parents
             places = [f"{folder[level - 1]}/".removeprefix("./")] if 0 < level <= len(folder) else roots
             for place in places:
@@ -69,7 +69,7 @@ def imports_of(source: str, path: str, judges: Collection[str]) -> list[tuple[in
     return sorted(found.items())
 
 
-def _imported(node: ast.AST) -> Iterator[tuple[int, str]]:
+def imported(node: ast.AST) -> Iterator[tuple[int, str]]:
     """(level, dotted name) of each module that a node imports."""
     match node:
         case ast.Import(names=names):

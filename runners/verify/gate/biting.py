@@ -1,0 +1,134 @@
+"""Small faults in the change: which tests are run on them, and for how long."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from runners.git.command import PLAIN, git, list_files, read_blob
+from runners.verify.claim import Claim
+from runners.verify.diff import added_lines
+from runners.verify.experiments.mutants import Mutant, mutants, try_mutants
+from runners.verify.experiments.reach import reaching
+from runners.verify.findings import Bite
+from runners.verify.rules.purposes import is_product
+from runners.verify.suites.run import SuiteRun
+from runners.verify.suites.suites import Suites
+
+# All faults together take at most this share of what the bare suites on both sides take, but may always take
+# so many seconds.
+_SHARE = 0.3
+_LEAST_S = 8.0
+_MOST_AT_ONCE = 4
+# What a run of a few tests takes by itself, in seconds.
+_START_S = 1.0
+# These run no Python.
+_FOREIGN = frozenset(["jest", "vitest", "go", "cargo", "cucumber-js"])
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What faults are tried with.
+
+    `before` and `after` are the suites on base and head, by name; `scenarios_s` is what the scenarios took on
+    both sides, in seconds.
+    """
+
+    git_dir: Path
+    claim: Claim
+    suites: Suites
+    before: Mapping[str, SuiteRun]
+    after: Mapping[str, SuiteRun]
+    scenarios_s: float
+
+    @property
+    def seconds(self) -> float:
+        """The most that all faults together may take."""
+        runs = [*self.before.values(), *self.after.values()]
+        bare = self.scenarios_s + sum(run.seconds for run in runs)
+        return min(self.claim.mutation.seconds, max(_LEAST_S, _SHARE * bare))
+
+
+def faults(git_dir: Path, claim: Claim, features: str) -> list[Mutant]:
+    """Every fault that can be put into the lines that the change brings to the product."""
+    lines = added_lines(git("diff", *PLAIN, "--unified=0", claim.base, claim.head, git_dir=git_dir))
+    return [
+        mutant
+        for path, numbers in sorted(lines.items())
+        if path.endswith(".py") and is_product(path, features)
+        for mutant in mutants(
+            path, (read_blob(git_dir, claim.head, path) or b"").decode(errors="replace"), numbers
+        )
+    ]
+
+
+def at_once(claim: Claim) -> int:
+    """How many faults are tried at a time, each in a checkout of its own."""
+    return max(1, min(len(os.sched_getaffinity(0)), claim.mutation.mutants, _MOST_AT_ONCE))
+
+
+def bite(bench: Bench, candidates: Sequence[Mutant], roots: Sequence[Path]) -> Bite | None:
+    """Put faults into the checkouts `roots` and see whether the change's scenarios, then the tests that can
+    reach the changed files, notice; None where there is nothing to try."""
+    claim = bench.claim
+    # With the scenarios outside of the change, their checkout is the one that has everything.
+    seed = git("rev-parse", f"{claim.head}^{{tree}}", git_dir=bench.git_dir)
+    settings = claim.mutation.model_copy(update={"seconds": bench.seconds})
+    changed = {mutant.path for mutant in candidates}
+    noticing = partial(_notices, bench, _reaching(bench, roots[0], changed))
+    return try_mutants(roots, candidates, settings, seed, noticing)
+
+
+def _reaching(bench: Bench, root: Path, changed: set[str]) -> list[str]:
+    """The files of pytest's tests that can reach a changed file."""
+    run = bench.after.get("pytest")
+    tests = sorted({test.partition("::")[0] for test in run.outcomes}) if run is not None else []
+    python = [path for path in list_files(bench.git_dir, bench.claim.head) if path.endswith(".py")]
+    return reaching(root, changed, tests, python)
+
+
+def _notices(bench: Bench, tests: Sequence[str], root: Path, seconds: float) -> bool | None:
+    """Whether the tests notice what is in the checkout; None where there is not time enough to see."""
+    end = time.monotonic() + seconds
+    feature = bench.claim.feature
+    if feature:
+        scenarios = bench.after["behave"]
+        run = _within(bench.suites, end, bench.scenarios_s).behave(root, [feature])
+        if run.fault == "timed-out" and time.monotonic() >= end:
+            return None
+        if _worse(run, scenarios):
+            return True
+    for name, usual in bench.after.items():
+        files = tests if name == "pytest" else []
+        if name in _FOREIGN or not usual.outcomes or (name == "pytest" and not tests):
+            continue
+        if name == "behave" and all(test.startswith(f"{feature}::") for test in usual.outcomes):
+            continue
+        share = sum(test.partition("::")[0] in files for test in usual.outcomes) / len(usual.outcomes)
+        takes = _START_S + usual.seconds * (share if files else 1)
+        if time.monotonic() + takes > end:
+            return None
+        suites = _within(bench.suites, end, takes)
+        run = suites.pytest(root, files if share < 1 else ()) if files else dict(suites.all())[name](root)
+        if run.fault == "timed-out" and time.monotonic() >= end:
+            return None
+        if _worse(run, usual):
+            return True
+    return False
+
+
+def _within(suites: Suites, end: float, usual: float) -> Suites:
+    """The suites, no run of which takes longer than there is time, or than three times what is usual."""
+    return suites.within(max(0.1, min(end - time.monotonic(), 5 + 3 * usual)))
+
+
+def _worse(run: SuiteRun, usual: SuiteRun) -> bool:
+    """Whether a run fails where the same tests pass without the fault."""
+    if run.broken:
+        return not usual.broken
+    return any(
+        outcome != "passed" and usual.outcomes.get(test, "passed") == "passed"
+        for test, outcome in run.outcomes.items()
+    )
