@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -47,8 +47,19 @@ class Settings(BaseSettings):
     control_token: SecretStr = Field(
         default=SecretStr(""),
         description=(
-            "What callers of `POST /runs/ID/pause` (resume, cancel, retry) must bear; empty: nobody may."
+            "The operator's token: signs in on the pages, and is the bearer token of `POST /runs/ID/pause` "
+            "(resume, cancel, retry). Empty: there is none."
         ),
+    )
+    pages: Literal["members", "link", "public"] = Field(
+        default="members",
+        description="Who may see runs on the pages: `members`, those who can see the repository on the "
+        "forge; `link`, also whoever has the address of a run's page; `public`, everybody.",
+    )
+    session_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Seals the cookies of those who are signed in. Empty: made anew at each start of the web "
+        "app, which ends all sessions; set it where several web apps share one address.",
     )
     max_body_bytes: int = Field(default=25_000_000, ge=1000, description="Largest webhook accepted.")
 
@@ -71,6 +82,12 @@ class Settings(BaseSettings):
     gitlab_webhook_token: SecretStr = Field(
         default=SecretStr(""), description="The secret token of GitLab's webhooks."
     )
+    gitlab_client_id: str = Field(
+        default="", description="The id of GitLab's OAuth application with which people sign in on the pages."
+    )
+    gitlab_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="The secret of that application."
+    )
     gitlab_signing_token: SecretStr = Field(
         default=SecretStr(""),
         description=(
@@ -81,6 +98,13 @@ class Settings(BaseSettings):
     github_api_url: str = Field(default="https://api.github.com", description="GHES: https://HOST/api/v3.")
     github_app_id: str = Field(default="", description="The GitHub App's id or client id.")
     github_private_key_file: Path | None = Field(default=None, description="The App's private key (PEM).")
+    github_client_id: str = Field(
+        default="", description="The App's client id, with which people sign in on the pages."
+    )
+    github_client_secret: SecretStr = Field(default=SecretStr(""), description="The App's client secret.")
+    github_web_url: str = Field(
+        default="", description="Where people reach GitHub, if the API's address does not say it."
+    )
     github_webhook_secret: SecretStr = Field(default=SecretStr(""), description="The App's webhook secret.")
     github_token: SecretStr = Field(
         default=SecretStr(""), description="A job's own token instead of an App (GitHub Actions)."

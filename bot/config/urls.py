@@ -1,4 +1,4 @@
-"""The URLs of the database and the broker, as operators write them and as the libraries read them."""
+"""URLs as operators write them, and as the libraries read them: of the database, the broker, GitHub."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,3 +50,10 @@ def redis_url(url: str) -> str:
     if url.startswith("redis+socket:"):
         return f"unix:{url.removeprefix('redis+socket:')}"
     return url.replace("ssl_cert_reqs=CERT_", "ssl_cert_reqs=").replace("=REQUIRED", "=required")
+
+
+def github_web_url(api_url: str) -> str:
+    """Where people reach GitHub and repositories are cloned from, given the address of its API."""
+    if api_url.rstrip("/") == "https://api.github.com":
+        return "https://github.com"
+    return api_url.rstrip("/").removesuffix("/api/v3")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from bot.log.events import Event
+from bot.log.events import Event, Published
 from bot.storage.database import insert
 from bot.storage.tables import artifacts, events, runs
 from bot.storage.usage import used_by
@@ -29,6 +29,8 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
     if not new:
         return
     tokens, cost, seconds = used_by(new)
+    published = next((event for event in reversed(new) if isinstance(event, Published)), None)
+    shown = {"pull": published.pull, "published_at": now} if published else {}
     moved = (
         sa.update(runs)
         .where(runs.c.id == run_id)
@@ -37,6 +39,7 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
             tokens=runs.c.tokens + tokens,
             cost=runs.c.cost + cost,
             seconds=runs.c.seconds + seconds,
+            **shown,
         )
         .returning(runs.c.seq)
     )

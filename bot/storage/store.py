@@ -151,6 +151,10 @@ class Store:
             "reported_seq": 0,
             "created_at": now,
             "installation": request.installation,
+            "title": request.order.title[:300],
+            "number": request.order.pull or request.order.number,
+            "kind": request.order.kind,
+            "person": request.order.requested_by[:100],
         }
         with self.engine.begin() as db:
             created = add_row(db, runs, row)

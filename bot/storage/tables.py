@@ -62,7 +62,15 @@ runs = sa.Table(
     sa.Column("tokens", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("cost", sa.Float, nullable=False, server_default="0"),
     sa.Column("seconds", sa.Float, nullable=False, server_default="0"),
+    # What listings show; the log says the same.
+    sa.Column("title", sa.String(300), nullable=False, server_default=""),
+    sa.Column("number", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("kind", sa.String(16), nullable=False, server_default="implement"),
+    sa.Column("person", sa.String(100), nullable=False, server_default=""),
+    sa.Column("pull", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("published_at", sa.Float),
     sa.Index("ix_runs_created_at", "created_at"),
+    sa.Index("ix_runs_repo", "repo"),
     sa.Index("ix_runs_status_due_at", "status", "due_at"),
     sa.Index("ix_runs_target", "target"),
     sa.Index(

@@ -30,6 +30,14 @@ REFUSALS = {
         "A control of a run came without the operator's token.",
         "Send the header `Authorization: Bearer` with the value of SCENARIST_CONTROL_TOKEN.",
     ),
+    "SCN-1209": (
+        "A form did not come from a page of this session.",
+        "Reload the page of the run, then press the button there.",
+    ),
+    "SCN-1210": (
+        "Somebody without write access tried to control a run.",
+        "Ask somebody who may write to the repository.",
+    ),
     "SCN-1208": (
         "The webhook sends forms and not JSON.",
         "Set the webhook's content type to application/json.",

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,6 +14,7 @@ from markupsafe import Markup, escape
 from bot.report.page.page import RunPage
 from bot.report.page.phases import took
 from bot.report.page.turns import Item
+from bot.web.identity.session import Viewer
 
 # The parts of a run's page that are sent anew when they change, in their order. Each is the macro of
 # `sections.html.j2` that prints the element with this id.
@@ -40,6 +42,11 @@ def ticks(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped one step before
 
 
+def utc(at: float) -> str:
+    """A moment (seconds since the epoch) as people read it, in UTC."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
+
+
 class Renderer:
     """The templates of the pages."""
 
@@ -51,7 +58,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._env.filters.update(ticks=ticks, took=took)
+        self._env.filters.update(ticks=ticks, took=took, utc=utc)
         self._env.globals.update(static=static_url)
 
     def page(self, template: str, **values: Any) -> str:
@@ -60,8 +67,19 @@ class Renderer:
 
     def sections(self, page: RunPage) -> dict[str, Markup]:
         """Each of `SECTIONS` -> its HTML."""
-        macros = self._env.get_template("sections.html.j2").module
+        macros = self._macros()
         return {name: getattr(macros, name)(page) for name in SECTIONS}
+
+    def _macros(self) -> Any:
+        return self._env.get_template("sections.html.j2").module
+
+    def controls(self, page: RunPage, viewer: Viewer) -> Markup:
+        """The buttons of a run for somebody who may press them."""
+        return Markup(self._macros().controls(page, viewer))  # noqa: S704 - the macro escapes
+
+    def no_controls(self) -> Markup:
+        """What stands in the place of the buttons for all others."""
+        return Markup(self._macros().no_controls())  # noqa: S704 - the macro escapes
 
     def items(self, items: Iterable[Item], run_id: str) -> Markup:
         """Entries of the conversation."""

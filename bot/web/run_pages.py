@@ -1,6 +1,6 @@
 """The page of one run: whole, live, and entry by entry."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -9,13 +9,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from bot.forges.forge import ForgeUnavailable
 from bot.log.events import Entry
 from bot.log.state import fold
 from bot.report.page.page import RunPage, run_page
 from bot.report.page.turns import item
+from bot.storage.listing import place
 from bot.storage.store import Store
+from bot.web.identity.session import Viewer
 from bot.web.live import Feed, TooManyListeners, View
-from bot.web.render import Renderer, partial
+from bot.web.render import partial
+from bot.web.site import Site
 from runners.contract.job import DIFF, FEATURE
 
 _OPEN = ("active", "paused")
@@ -30,11 +34,12 @@ class Shown:
 
 
 class RunPages:
-    """Answers everything below `/runs/ID`. `label` is what starts a run."""
+    """Answers what is read below `/runs/ID`. `label` is what starts a run."""
 
-    def __init__(self, store: Store, render: Renderer, *, label: str, seconds: float = 1.0) -> None:
+    def __init__(self, store: Store, site: Site, *, label: str, seconds: float = 1.0) -> None:
         self._store = store
-        self._render = render
+        self._site = site
+        self._render = site.render
         self._label = label
         self.feed: Feed[Shown] = Feed(store, self._shown, seconds=seconds)
 
@@ -48,20 +53,41 @@ class RunPages:
 
     async def _run(self, request: Request) -> Response:
         run_id = request.path_params["run_id"]
+        denied = await self._denied(request, run_id)
+        if denied is not None:
+            return denied
         entries = await run_in_threadpool(self._store.entries, run_id)
-        if not entries:
-            return self._missing()
         if request.query_params.get("format") == "json":
             return JSONResponse(fold(entries).model_dump(mode="json"))
-        return HTMLResponse(await run_in_threadpool(self._html, run_id, entries))
+        shown = await run_in_threadpool(self._shown, run_id, entries)
+        controls = await self._controls(self._site.viewer(request), shown.page)
+        live = shown.page.state.status in _OPEN
+        return self._site.page(
+            request, "run.html.j2", page=shown.page, sections=shown.sections, live=live, controls=controls
+        )
 
-    def _html(self, run_id: str, entries: Sequence[Entry]) -> str:
-        shown = self._shown(run_id, entries)
-        return self._render.page(
-            "run.html.j2",
-            page=shown.page,
-            sections=shown.sections,
-            live=shown.page.state.status in _OPEN,
+    async def _denied(self, request: Request, run_id: str) -> Response | None:
+        """The answer to somebody who may not see the run; None for all others."""
+        where = await run_in_threadpool(place, self._store.engine, run_id)
+        viewer = self._site.viewer(request)
+        try:
+            if where is not None and await self._site.access.may_read(viewer, *where, by_link=True):
+                return None
+        except ForgeUnavailable as error:
+            return self._site.message(request, 503, "Please try again", error.message, error.code)
+        # A run that does not exist looks like one that may not be seen.
+        return (
+            self._site.denied(request) if self._site.access.mode == "members" else self._site.missing(request)
+        )
+
+    async def _controls(self, viewer: Viewer | None, page: RunPage) -> Markup:
+        """The buttons for somebody; none for those who may not control the run."""
+        requested = page.state.requested
+        may = requested is not None and await self._site.access.may_control(
+            viewer, requested.forge, requested.repo
+        )
+        return (
+            self._render.controls(page, viewer) if may and viewer is not None else self._render.no_controls()
         )
 
     def _shown(self, run_id: str, entries: Sequence[Entry]) -> Shown:
@@ -83,17 +109,20 @@ class RunPages:
         https://html.spec.whatwg.org/multipage/server-sent-events.html
         """
         run_id = request.path_params["run_id"]
-        if not await run_in_threadpool(self._store.has_run, run_id):
-            return self._missing()
+        denied = await self._denied(request, run_id)
+        if denied is not None:
+            return denied
         after = _number(request.headers.get("last-event-id", "") or request.query_params.get("after", ""))
         if self.feed.is_full:
             return Response("Too many pages are open.\n", 503, headers={"retry-after": "30"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(
-            self._messages(run_id, after), media_type="text/event-stream", headers=headers
+            self._messages(run_id, after, self._site.viewer(request)),
+            media_type="text/event-stream",
+            headers=headers,
         )
 
-    async def _messages(self, run_id: str, after: int) -> AsyncIterator[str]:
+    async def _messages(self, run_id: str, after: int, viewer: Viewer | None) -> AsyncIterator[str]:
         yield "retry: 2000\n\n"
         try:
             async with self.feed.follow(run_id, after) as views:
@@ -102,7 +131,11 @@ class RunPages:
                     if view is None:
                         yield ": still here\n\n"
                         continue
-                    text, sent = self._news(run_id, view, after, sent), view.shown.sections
+                    sections = {
+                        **view.shown.sections,
+                        "controls": await self._controls(viewer, view.shown.page),
+                    }
+                    text, sent = self._news(run_id, view, after, sections, sent), sections
                     after = len(view.entries)
                     yield _message(text, after)
                     if view.shown.page.state.status not in _OPEN:
@@ -111,9 +144,15 @@ class RunPages:
         except TooManyListeners:
             yield "retry: 30000\n\n"
 
-    def _news(self, run_id: str, view: View[Shown], after: int, sent: dict[str, Markup]) -> str:
-        """The sections that changed, and the entries of the conversation that are new."""
-        sections = view.shown.sections
+    def _news(
+        self,
+        run_id: str,
+        view: View[Shown],
+        after: int,
+        sections: Mapping[str, Markup],
+        sent: Mapping[str, Markup],
+    ) -> str:
+        """The sections that changed since they were `sent`, and the new entries of the conversation."""
         parts = [
             partial(f"#{name}", "outerMorph", html)
             for name, html in sections.items()
@@ -127,19 +166,16 @@ class RunPages:
     async def _entry(self, request: Request) -> Response:
         """One entry with all of its output: a page, or for htmx the output alone."""
         run_id, seq = request.path_params["run_id"], request.path_params["seq"]
+        denied = await self._denied(request, run_id)
+        if denied is not None:
+            return denied
         entries = await run_in_threadpool(self._store.entries, run_id, seq - 1, 1)
         found = item(entries[0], full=True) if entries and entries[0].seq == seq else None
         if found is None:
-            return self._missing()
+            return self._site.missing(request)
         if request.headers.get("hx-request"):
             return HTMLResponse(self._render.output(found))
-        return HTMLResponse(self._render.page("entry.html.j2", each=found, run_id=run_id))
-
-    def _missing(self) -> Response:
-        text = "The address is wrong, or its run was removed."
-        return HTMLResponse(
-            self._render.page("message.html.j2", title="There is no such run", text=text, code=""), 404
-        )
+        return self._site.page(request, "entry.html.j2", each=found, run_id=run_id)
 
 
 def _number(text: str) -> int:

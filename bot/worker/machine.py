@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,9 @@ CREDENTIALS = (
     "SCENARIST_GITLAB_WEBHOOK_TOKEN",
     "SCENARIST_GITLAB_SIGNING_TOKEN",
     "SCENARIST_CONTROL_TOKEN",
+    "SCENARIST_SESSION_SECRET",
+    "SCENARIST_GITHUB_CLIENT_SECRET",
+    "SCENARIST_GITLAB_CLIENT_SECRET",
 )
 MODEL_KEYS = ("SCENARIST_MODEL_API_KEY", "SCENARIST_ANTHROPIC_API_KEY")
 
@@ -67,6 +71,15 @@ def environment(settings: Settings, broker_url: str) -> dict[str, str]:
         if plain != "":
             env["AGENT_RUNTIME_MODE" if name == "runtime" else f"SCENARIST_{name.upper()}"] = str(plain)
     return env
+
+
+def operator_token(file: Path) -> str:
+    """The token in `file`, which is made where it is missing and which only this account can read."""
+    with contextlib.suppress(FileExistsError):
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(handle, "w") as made:  # noqa: PTH123 - a descriptor
+            made.write(secrets.token_urlsafe(24))
+    return file.read_text().strip()
 
 
 def named_secrets(settings: Settings) -> dict[str, str]:
@@ -96,10 +109,15 @@ def run_up(settings: Settings, host: str, port: int) -> None:
         try:
             migrate(connect(settings.database))
             env = environment(settings, start_redis(group, state / "redis"))
+            token_file = None if settings.control_token.get_secret_value() else state / "operator-token"
+            if token_file is not None:
+                env["SCENARIST_CONTROL_TOKEN"] = operator_token(token_file)
             start_all(group, env, listener, named_secrets(settings))
             wait_for(lambda: is_ready(url_of(listener)), group, "The web app")
             port = listener.getsockname()[1]
             typer.echo(f"Scenarist listens on http://{host}:{port}; logs are in {state / 'logs'}.")
+            if token_file is not None:
+                typer.echo(f"Its pages are there, too; sign in with the token in {token_file}.")
             while True:
                 for name in group.revive():
                     log.warning("%s had ended and was started again", name)

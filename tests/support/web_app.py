@@ -5,6 +5,7 @@ from typing import Any
 
 import uvicorn
 
+from bot.config.settings import Settings
 from bot.forges.github.receiver import GitHubReceiver
 from bot.storage.store import Store
 from bot.web.app import WebApp
@@ -17,17 +18,23 @@ LABELS = ("agent:implement", "agent:spec")
 class Running:
     """The app under uvicorn in a thread of its own."""
 
-    def __init__(self, store: Store, ring: Any, control_token: str = "") -> None:
+    def __init__(self, store: Store, ring: Any, **settings: Any) -> None:
         port = free_port()
         web = WebApp(
             store,
             ring,
             receivers={"github": GitHubReceiver(LABELS, SECRET), "local": GitHubReceiver(LABELS)},
-            max_body_bytes=100_000,
-            control_token=control_token,
+            settings=Settings.model_validate({"max_body_bytes": 100_000, "pages": "public", **settings}),
         )
         self._server = uvicorn.Server(
-            uvicorn.Config(web, host="127.0.0.1", port=port, log_level="critical", loop="uvloop")
+            uvicorn.Config(
+                web,
+                host="127.0.0.1",
+                port=port,
+                log_level="critical",
+                loop="uvloop",
+                timeout_graceful_shutdown=1,
+            )
         )
         self._thread = threading.Thread(target=self._server.run)
         self.url = f"http://127.0.0.1:{port}"

@@ -33,9 +33,7 @@ def serve(
         open_store(settings.database),
         Bell(make_celery(settings.broker_url)).deliveries,
         receivers=receivers(settings),
-        control_token=settings.control_token.get_secret_value(),
-        max_body_bytes=settings.max_body_bytes,
-        label=settings.trigger_label,
+        settings=settings,
     )
     server = uvicorn.Server(
         uvicorn.Config(

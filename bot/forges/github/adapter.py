@@ -7,6 +7,7 @@ from typing import Any
 from githubkit.exception import RequestFailed
 
 from bot.config.settings import Settings
+from bot.config.urls import github_web_url
 from bot.forges.forge import Forge, GitAccess, Repo
 from bot.forges.github import payloads
 from bot.forges.github.api import JobToken, Tokens
@@ -32,7 +33,7 @@ class GitHubForge(Issues, Pulls, Checks, CiResults, Reactions):
 
     def __init__(self, api_url: str, tokens: Tokens, git_url: str = "") -> None:
         super().__init__(api_url, tokens)
-        self._git_url = (git_url or _web_url(api_url)).rstrip("/")
+        self._git_url = (git_url or github_web_url(api_url)).rstrip("/")
 
     def default_branch(self, repo: Repo) -> str:
         with self._api(repo, {"metadata": "read"}) as (github, owner, name):
@@ -58,13 +59,6 @@ class GitHubForge(Issues, Pulls, Checks, CiResults, Reactions):
         return GitAccess(
             url=f"{self._git_url}/{self._tokens.name(repo)}.git", header=f"Authorization: Basic {basic}"
         )
-
-
-def _web_url(api_url: str) -> str:
-    """Where repositories are cloned from, given the API's address."""
-    if api_url.rstrip("/") == "https://api.github.com":
-        return "https://github.com"
-    return api_url.rstrip("/").removesuffix("/api/v3")
 
 
 def _conforms(forge: GitHubForge) -> Forge:

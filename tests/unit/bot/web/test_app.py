@@ -245,6 +245,6 @@ def test_no_answer_may_be_taken_for_another_type(web: Running, path: str) -> Non
     ],
 )
 def test_the_control_token_is_a_bearer_token(sqlite_store: Store, given: str, status: int) -> None:
-    with Running(sqlite_store, lambda _ids: None, control_token="the-token") as web:
+    with Running(sqlite_store, lambda _ids: None, control_token="the-token", pages="members") as web:
         answer = httpx.post(f"{web.url}/runs/nosuch/cancel", headers={"Authorization": given})
     assert answer.status_code == status

@@ -39,7 +39,7 @@ def test_a_proven_run_shows_scenarios_change_verdict_and_conversation(web: Runni
     assert page.count('class="card green"') == 4 and "Given</b> a cart with" in page
     assert '<span class="added">+    free = goods &gt;= FREE_FROM</span>' in page
     assert "run_tests" in page and "hx-sse:connect" not in page
-    assert page.count("<li class=") == 6 and 'class="pill green">green' in page
+    assert page.count("<li class=") == 6 and "Sign in</a>" in page and 'class="pill green">green' in page
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_lost_connection_goes_on_behind_the_last_event(web: Running, store: St
 
 def test_every_page_forbids_inline_scripts_frames_and_guessing(web: Running, store: Store) -> None:
     run_id = stored_run(store, logs.IMPLEMENTING, key="x")
-    for path in ("/", f"/runs/{run_id}", "/runs/none", "/static/htmx.min.js", "/healthz"):
+    for path in ("/runs", f"/runs/{run_id}", "/runs/none", "/static/htmx.min.js", "/healthz"):
         answer = httpx.get(f"{web.url}{path}")
         assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, path
         assert "unsafe-inline" not in answer.headers["content-security-policy"]

@@ -1,0 +1,3 @@
+"""Who asks for a page, and what they may see and do: sessions, failed attempts, rights on the forge.
+
+Nothing here makes a page."""

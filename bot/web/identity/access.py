@@ -1,0 +1,71 @@
+"""Who may see which runs, and who may control them: what the forge says of the person now."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, Protocol
+
+from bot.forges.forge import PERMISSIONS, Permission
+from bot.web.identity.session import Viewer
+
+# `members`: those who can see the repository on the forge. `link`: besides, a run's page for whoever has its
+# address. `public`: everybody.
+PagesMode = Literal["members", "link", "public"]
+_KEPT_S = 60.0
+_MOST_KEPT = 5000
+
+
+class People(Protocol):
+    """What a forge lets a person do, asked with the person's own token."""
+
+    async def permission(self, token: str, repo: str) -> Permission:
+        """The person's right on `repo`. Raises `ForgeUnavailable`."""
+        ...
+
+    async def comment(self, token: str, repo: str, number: int, text: str) -> None:
+        """Comment on an issue as the person. Raises the forge's errors."""
+        ...
+
+
+class Access:
+    """Answers for a minute from what the forge said last. `people` are the forges by name."""
+
+    def __init__(
+        self, mode: PagesMode, people: Mapping[str, People], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.mode = mode
+        self._people = people
+        self._clock = clock
+        self._kept: dict[tuple[str, str, str], tuple[float, Permission]] = {}
+
+    async def may_read(self, viewer: Viewer | None, forge: str, repo: str, *, by_link: bool = False) -> bool:
+        """Whether somebody may see the runs of a repository; with `by_link` one run whose id they have."""
+        if self.mode == "public" or (self.mode == "link" and by_link):
+            return True
+        return viewer is not None and await self._has(viewer, forge, repo, "read")
+
+    async def may_control(self, viewer: Viewer | None, forge: str, repo: str) -> bool:
+        """Whether somebody may control the runs of a repository: who may write to it, and operators."""
+        return viewer is not None and await self._has(viewer, forge, repo, "write")
+
+    async def visible(
+        self, viewer: Viewer | None, places: Iterable[tuple[str, str]]
+    ) -> list[tuple[str, str]] | None:
+        """Those of `places` (forge, repository) that somebody may see; None: all."""
+        if self.mode == "public" or (viewer is not None and viewer.is_operator):
+            return None
+        return [each for each in places if await self.may_read(viewer, *each)]
+
+    async def _has(self, viewer: Viewer, forge: str, repo: str, needed: Permission) -> bool:
+        if viewer.is_operator:
+            return True
+        people = self._people.get(forge)
+        if viewer.forge != forge or people is None:
+            return False
+        key = (forge, viewer.token, repo)
+        kept = self._kept.get(key)
+        if kept is None or kept[0] < self._clock() - _KEPT_S:
+            kept = (self._clock(), await people.permission(viewer.token, repo))
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[key] = kept
+        return PERMISSIONS.index(kept[1]) >= PERMISSIONS.index(needed)
