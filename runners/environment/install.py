@@ -151,6 +151,11 @@ class Installer:
         if needed:
             line = [word for part in needed for word in part.words]
             result = self._pip(line)
+            if result.exit_code != 0 and any(part.unlocked for part in needed):
+                loose = self._pip([word for part in needed for word in part.unlocked or part.words])
+                if loose.exit_code == 0:
+                    self._note_unlocked(needed, result)
+                    result = loose
             if result.exit_code != 0:
                 raise EnvironmentBroken(
                     f"{', '.join(part.source for part in needed)} cannot be installed: {cause(result)}."
@@ -164,9 +169,18 @@ class Installer:
         held = f"{INSIDE}/held.txt"
         self._run(f"uv pip freeze --quiet --exclude-editable --python {_PYTHON} > {held}")
         result = self._pip([*part.words, "-c", held])
+        if result.exit_code != 0 and part.unlocked:
+            loose = self._without_own(part.model_copy(update={"words": part.unlocked}))
+            if self._pip([*loose.words, "-c", held]).exit_code == 0:
+                self._note_unlocked([part], result)
+                return True
         if result.exit_code != 0:
             self.notes.append(f"{part.source} was left out, because it cannot be installed: {cause(result)}.")
         return result.exit_code == 0
+
+    def _note_unlocked(self, parts: Sequence[Part], result: CommandResult) -> None:
+        named = ", ".join(part.source for part in parts)
+        self.notes.append(f"{named}: its exact versions cannot be installed, others were: {cause(result)}.")
 
     def _package(self, package: Package) -> None:
         """Install a package of the repository, editable: it lies at the same place in every sandbox."""

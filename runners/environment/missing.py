@@ -24,6 +24,8 @@ _FIXTURES = {
     "qtbot": "pytest-qt",
 }
 _REQUIRED = re.compile(r"Missing required plugins: ([^\n]+)")
+# How packages say that an optional one of theirs is needed.
+_PACKAGE = re.compile(r"requires the [`'\"]?([A-Za-z0-9][\w.-]*)[`'\"]? package to be installed")
 _UNKNOWN = re.compile(r"unrecognized arguments: ([^\n]+)")
 # Options of well-known plugins, which many projects put into `addopts`.
 _OPTIONS = (
@@ -71,6 +73,7 @@ def missing_from(said: str, own: frozenset[str] = frozenset()) -> Missing:
     """
     names = list(dict.fromkeys([*_MODULE.findall(said), *_FILTER.findall(said)]))
     plugins = [_FIXTURES[name] for name in _FIXTURE.findall(said) if name in _FIXTURES]
+    plugins += _PACKAGE.findall(said)
     for match in _REQUIRED.finditer(said):
         plugins += [re.split(r"[<>=! ]", each.strip())[0] for each in match[1].split(",")]
     for match in _UNKNOWN.finditer(said):

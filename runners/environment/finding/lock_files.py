@@ -1,11 +1,12 @@
 """Lock files: what each pins, read by its own tool or, where the file says it all, from the file."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from runners.environment.finding.parts import Part, Step
-from runners.environment.finding.python_projects import compatible
+from runners.environment.finding.python_projects import compatible, project_parts
 from runners.environment.finding.sources import Sources, strings, table
 
 LOCKS = "/env/locks"
@@ -13,6 +14,17 @@ LOCKS = "/env/locks"
 
 def lock_steps(sources: Sources) -> tuple[list[Step], list[Part]]:
     """How the root's lock file is read: commands that write requirement files, and what these files are."""
+    steps, parts = _locked(sources)
+    declared = {part.source: part.words for part in project_parts(sources)} if parts else {}
+
+    def unlocked(source: str) -> tuple[str, ...]:
+        name = re.sub(r"\S+\.lock$", "pyproject.toml", source)
+        return declared.get(name) or declared.get(f"Poetry's {name}") or ()
+
+    return steps, [part.model_copy(update={"unlocked": unlocked(part.source)}) for part in parts]
+
+
+def _locked(sources: Sources) -> tuple[list[Step], list[Part]]:
     pyproject = sources.toml("pyproject.toml")
     if "uv.lock" in sources:
         sources.text("uv.lock")

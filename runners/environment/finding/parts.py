@@ -7,12 +7,14 @@ class Part(Frozen):
     """Something to install into the virtual environment.
 
     `source` is the file (and group) that names it, for people. `words` are arguments of ``uv pip install``.
-    Without `needed`, a part that cannot be installed is left out and named.
+    Without `needed`, a part that cannot be installed is left out and named. `unlocked` are the words for the
+    same without the exact versions of a lock file, where there is one.
     """
 
     source: str
     words: tuple[str, ...]
     needed: bool = False
+    unlocked: tuple[str, ...] = ()
 
 
 class Step(Frozen):

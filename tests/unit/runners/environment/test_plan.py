@@ -11,6 +11,8 @@ from runners.environment.finding.plan import Plan, as_seed, looks_like_dependenc
 from runners.environment.finding.sources import Sources
 from runners.environment.finding.test_runners import make_nox, nox_session, nox_variables, tox_environment
 from runners.environment.finding.unset import found_behave, found_services, found_suites
+from runners.environment.install import Installer
+from runners.sandbox.process import CommandResult
 from runners.verify.suites.foreign import TestSuite
 
 CODE = {"pkg/__init__.py": ""}
@@ -432,3 +434,27 @@ def test_what_only_another_tool_can_compile_is_no_quiet_success_when_it_changes(
     assert sources_digest(tmp_path, [package]) != before
     failed = rebuild([package], "python", lambda line: pytest.fail(line))
     assert failed is not None and failed.exit_code == 1 and "maturin" in failed.output
+
+
+def test_a_lock_file_whose_versions_are_gone_has_its_project_to_fall_back_on() -> None:
+    files = {
+        "pyproject.toml": (
+            '[project]\nname="x"\ndependencies=["roman"]\n[dependency-groups]\ndev=["iniconfig>=2"]\n'
+        ),
+        "uv.lock": "",
+    }
+    assert [part.unlocked for part in planned(files).parts] == [("roman",), ("iniconfig>=2",)]
+    said: list[str] = []
+
+    def run(line: str) -> CommandResult:
+        said.append(line)
+        return CommandResult(
+            exit_code=int("/env/locks/" in line and "uv pip" in line), output="no version of x"
+        )
+
+    installer = Installer(planned(files), run, lambda _line: CommandResult(exit_code=0, output=""), "")
+    installer.install()
+    assert any("uv pip install" in line and line.endswith("python roman") for line in said)
+    assert any("iniconfig>=2" in line for line in said)
+    assert all("exact versions cannot be installed" in note for note in installer.notes)
+    assert len(installer.notes) == 2

@@ -64,11 +64,12 @@ def test_what_a_runner_says_is_missing_is_read() -> None:
             "pytest: error: Missing required plugins: pytest-asyncio>=0.21, pytest-mock",
             "E       fixture 'httpx_mock' not found",
             "PytestConfigWarning: Failed to import filter module 'trio'",
+            "RuntimeError: The shop.testclient module requires the httpx2 package to be installed.",
         ]
     )
     found = missing_from(said, frozenset({"pkg"}))
     assert found.modules == ("yaml", "trio") and found.own == ("pkg._fast",)
-    assert found.plugins == ("pytest-httpx", "pytest-asyncio", "pytest-mock")
+    assert found.plugins == ("pytest-httpx", "httpx2", "pytest-asyncio", "pytest-mock")
 
 
 def test_plugins_are_known_by_the_fixtures_that_tests_take(tmp_path: Path) -> None:
