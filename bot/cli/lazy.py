@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import getdoc
 from typing import Any, ClassVar
 
 import typer
@@ -30,8 +31,14 @@ class Lazy:
             return typer.main.get_command(found)
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         settings = {"allow_extra_args": True, "ignore_unknown_options": True} if self.passes_on else {}
-        single.command(name, context_settings=settings)(found)
+        # A docstring's lines are broken for its source; the terminal breaks them anew.
+        single.command(name, context_settings=settings, help=_paragraphs(getdoc(found)))(found)
         return typer.main.get_command(single)
+
+
+def _paragraphs(text: str | None) -> str:
+    """Return a docstring with each paragraph on one line."""
+    return "\n\n".join(" ".join(each.split()) for each in (text or "").split("\n\n"))
 
 
 class LazyCommand(TyperCommand):

@@ -19,7 +19,9 @@ EVERY = [(group, name) for group in (Commands, ModelCommands) for name in group.
 @pytest.mark.parametrize(("group", "name"), EVERY)
 def test_the_list_says_what_the_command_says(group: type[LazyGroup], name: str) -> None:
     lazy: Lazy = group.table[name]
-    assert lazy.load(name).name == name
+    command = lazy.load(name)
+    assert command.name == name
+    assert all("\n" not in paragraph for paragraph in (command.help or "").split("\n\n"))
     module, _, attribute = lazy.target.partition(":")
     found = getattr(import_module(module), attribute)
     documented = found.info.help if hasattr(found, "info") else inspect.getdoc(found)
