@@ -44,6 +44,7 @@ def test_it_writes_a_configuration_that_works_with_what_it_saw(repo: Path) -> No
     text = (repo / ".scenarist.yml").read_text()
     assert yaml.safe_load(text) == {"version": 1, "services": ["redis"]}
     assert "# pytest: 2 tests, 1 passed, 1 failed" in text and "#   fails already: test_a.py::test_b" in text
+    assert "\n# behave: python manage.py behave\n" in text
     again = init(repo)
     assert again.returncode != 0 and "SCN-7017" in again.stderr
     assert git("status", "--porcelain", git_dir=repo / ".git", work_tree=repo) == "?? .scenarist.yml"

@@ -111,9 +111,10 @@ def _one_line(text: str) -> str:
 
 def _key(name: str, value: object, about: str, example: object) -> list[str]:
     """A key with its value, or as a comment with an example."""
-    text = yaml.safe_dump(
-        {name: value or example}, default_flow_style=None, sort_keys=False, width=1000
-    ).rstrip()
+    shown = value or example
+    # A mapping of one plain value would be written in braces.
+    style = False if isinstance(shown, str) else None
+    text = yaml.safe_dump({name: shown}, default_flow_style=style, sort_keys=False, width=1000).rstrip()
     return [
         f"# {about}",
         *(text if value else "\n".join(f"# {line}" for line in text.splitlines())).splitlines(),
