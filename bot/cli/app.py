@@ -28,7 +28,7 @@ class Commands(LazyGroup):
         ),
         "onboard": Lazy(
             "bot.cli.repository.onboard:onboard",
-            "Propose a `.scenarist.yml` for a repository in a pull request.",
+            "Have the workers look at a repository and open a pull request with a `.scenarist.yml`, once.",
         ),
         "verify": Lazy("bot.cli.repository.verify:verify", "Take the verdict on a change in any repository."),
         "spec": Lazy("bot.cli.repository.spec:spec", "Print the scenarios for an issue, and write no code."),
