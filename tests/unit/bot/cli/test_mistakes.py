@@ -43,6 +43,8 @@ MISTAKES = [
     "setup gitlab",
     "setup gitlab a/b",
     "spec BINARY",
+    "onboard nothing",
+    "onboard octo/calc --forge mars",
     "run --issue MISSING",
     "run --issue FOLDER",
     "run --issue FILE --repo EMPTY",
@@ -59,7 +61,17 @@ MISTAKES = [
     "up --port x",
 ]
 # Besides, with a state folder that cannot be made.
-NEED_THE_STATE = ["migrate", "doctor", "gc", "runs", "costs", "log x", "retry x --phase publish", "worker"]
+NEED_THE_STATE = [
+    "migrate",
+    "doctor",
+    "gc",
+    "runs",
+    "costs",
+    "log x",
+    "retry x --phase publish",
+    "worker",
+    "onboard octo/calc",
+]
 
 
 @pytest.fixture
