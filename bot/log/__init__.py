@@ -1,3 +1,3 @@
-"""The log of a run: its typed events, and the state that a fold of them gives.
+"""The log of a run: its typed events, and the state that is computed from them.
 
-Pure values; the other rooms store them, drive them and report them."""
+These are pure values; other rooms store them, drive runs by them and report them."""

@@ -1,4 +1,4 @@
-"""The typed events of a run's log: a run's life, around what its runners report."""
+"""The typed events of a run's log: those of the bot and those that runners report."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -27,9 +27,9 @@ Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", 
 Control = Literal["pause", "resume", "cancel", "retry", "respecify"]
 # A run whose phase ends with this outcome is paused until somebody approves its scenarios.
 APPROVAL = "approval"
-# phase -> the one that is done at the same time, by the same worker under the same claim. The run goes on
-# when both have ended well; the second one is not done again when it has, and is ended when the first says
-# that the run does not go on.
+# phase -> its companion, which the same worker does at the same time under the same claim. The run continues
+# when both have ended well. A companion that has ended well is not repeated, and a companion that is still
+# working is stopped when the first phase ends the run.
 BESIDE: Mapping[Phase, Phase] = {"specify": "baseline"}
 COMPANIONS: frozenset[Phase] = frozenset(BESIDE.values())
 PHASES_TO_RETRY: tuple[Phase, ...] = (
@@ -44,9 +44,9 @@ PHASES_TO_RETRY: tuple[Phase, ...] = (
 
 
 class RunRequested(Frozen):
-    """Somebody with rights asked for a run. `key` is the same for all deliveries of one request.
+    """A person with rights requested a run. `key` is the same for all deliveries of one request.
 
-    With `approval` its scenarios wait until somebody approves them.
+    With `approval` the run pauses until a person approves its scenarios.
     """
 
     type: Literal["RunRequested"] = "RunRequested"
@@ -60,11 +60,10 @@ class RunRequested(Frozen):
 
 
 class Prepared(Frozen):
-    """The repository is fetched; `base` is the commit the run starts from.
+    """The repository was fetched; `base` is the commit the run starts from.
 
-    `branch` is where its result will be pushed; `head` is the commit that branch has on the forge by now
-    (None: it does not exist yet). `conflicts` are the files with conflict markers, where the branch was
-    brought up to date.
+    The result will be pushed to `branch`; `head` is the commit that this branch has on the forge (None: it
+    does not exist yet). `conflicts` are the files with conflict markers, if the branch was updated.
     """
 
     type: Literal["Prepared"] = "Prepared"
@@ -86,7 +85,7 @@ class PhaseStarted(Frozen):
 
 
 class PhaseFinished(Frozen):
-    """A phase ended; `reason` and `code` say why when it did not end well."""
+    """A phase ended. If it did not end well, `reason` and `code` say why."""
 
     type: Literal["PhaseFinished"] = "PhaseFinished"
     phase: Phase
@@ -96,7 +95,7 @@ class PhaseFinished(Frozen):
 
 
 class PhaseDelayed(Frozen):
-    """A phase met trouble that may pass; it is tried again after `seconds`."""
+    """A phase failed with a temporary error; it is repeated after `seconds`."""
 
     type: Literal["PhaseDelayed"] = "PhaseDelayed"
     phase: Phase
@@ -106,9 +105,9 @@ class PhaseDelayed(Frozen):
 
 
 class Controlled(Frozen):
-    """Somebody (or something that happened on the forge) paused, resumed, cancelled or retried the run.
+    """A person, or an event of the forge, paused, resumed, cancelled or retried the run.
 
-    ``respecify`` sends scenarios that wait for an approval back to be written anew.
+    ``respecify`` means that scenarios which wait for an approval are written again.
     """
 
     type: Literal["Controlled"] = "Controlled"
@@ -136,7 +135,7 @@ class StatusPosted(Frozen):
 
 
 class Asked(Frozen):
-    """A comment of its own asks somebody for an answer or an approval.
+    """The bot asked for an answer or an approval in a separate comment.
 
     `key` says which of the run's questions it is.
     """
@@ -147,7 +146,7 @@ class Asked(Frozen):
 
 
 class Published(Frozen):
-    """The verified commit is pushed and its pull request open."""
+    """The verified commit was pushed and its pull request is open."""
 
     type: Literal["Published"] = "Published"
     commit: str
@@ -156,9 +155,9 @@ class Published(Frozen):
 
 
 class WorkLeft(Frozen):
-    """What became of work that was not proven.
+    """Unproven work was kept: at `commit`, in the draft pull request `pull`, or only as a patch.
 
-    It is at `commit`, in the draft pull request `pull`, or only a patch, for the `reason` given.
+    `reason` says why it is only a patch.
     """
 
     type: Literal["WorkLeft"] = "WorkLeft"
@@ -169,7 +168,7 @@ class WorkLeft(Frozen):
 
 
 class RunEnded(Frozen):
-    # Older versions stored a reason and a code as well, which nothing set.
+    # Older versions also stored a reason and a code, which were always empty.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: Literal["RunEnded"] = "RunEnded"

@@ -1,4 +1,4 @@
-"""A run's state: the fold of its log."""
+"""A run's state, computed from its log."""
 
 from collections.abc import Iterable
 
@@ -40,7 +40,7 @@ from runners.verify.verdict import Verdict
 
 
 class PhaseTime(Frozen):
-    """One time that a phase was begun; times are UTC in ISO 8601, `ended` is empty while it is on."""
+    """One execution of a phase; times are UTC in ISO 8601, and `ended` is empty until it ends."""
 
     phase: Phase
     started: str
@@ -48,7 +48,7 @@ class PhaseTime(Frozen):
 
 
 class RunState(Frozen):
-    """Everything known of a run. Fields are None until the log has said them."""
+    """Everything known about a run. Fields are None as long as the log does not have their values."""
 
     requested: RunRequested | None = None
     requested_at: str = ""
@@ -64,7 +64,7 @@ class RunState(Frozen):
     verdict: Verdict | None = None
     review: Reviewed | None = None
     tool_calls: int = 0
-    # What the model tried that it may not, in words -> how often.
+    # What the model tried although it may not, in words -> how often.
     attempts: dict[str, int] = {}
     spent: Spent = Spent()
     models: tuple[str, ...] = ()
@@ -94,13 +94,13 @@ class RunState(Frozen):
 
     @property
     def waits_for_approval(self) -> bool:
-        """Whether somebody is to approve the scenarios before anything else is done."""
+        """Whether the run waits until a person approves its scenarios."""
         asked = bool(self.finished) and self.finished[-1].outcome == APPROVAL
         return self.status == "paused" and asked and not self.approved_by
 
 
 def fold(entries: Iterable[Entry], state: RunState | None = None) -> RunState:
-    """The state after `entries`, going on from `state` (the beginning, if None)."""
+    """Return the state after `entries`, starting from `state` (None: the empty state)."""
     current = (state or RunState()).model_copy()
     for entry in entries:
         changes = {"seq": entry.seq, "updated_at": entry.at, **_apply(current, entry.event)}
@@ -108,7 +108,7 @@ def fold(entries: Iterable[Entry], state: RunState | None = None) -> RunState:
             changes["requested_at"] = entry.at
         elif isinstance(entry.event, (PhaseStarted, PhaseFinished, PhaseDelayed)):
             changes["times"] = _timed(current.times, entry.event, entry.at)
-        # Nobody else has this copy yet; one more of it an event would be most of the time.
+        # The copy is changed in place, because a copy for each event would take most of the time.
         current.__dict__.update(changes)
     return current
 
@@ -118,7 +118,7 @@ def _timed(
 ) -> tuple[PhaseTime, ...]:
     if isinstance(event, PhaseStarted):
         return (*times, PhaseTime(phase=event.phase, started=at))
-    # A phase that was not needed any more does not say when it ended: the one it was beside does.
+    # A companion that was stopped logs no end: it ended with the phase that it accompanied.
     over = {event.phase} if event.phase in COMPANIONS else {event.phase, *COMPANIONS}
     return tuple(
         each.model_copy(update={"ended": at}) if each.phase in over and not each.ended else each
@@ -181,7 +181,7 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
         case Published():
             return {"published": event}
         case WorkLeft():
-            # The draft of an earlier end stays, where this one made none.
+            # If this end made no draft, the draft of an earlier one stays.
             known = state.left is not None and event.pull is None
             return {} if known else {"left": event}
         case RunEnded():

@@ -1,8 +1,7 @@
-"""A phase that is done while another one is: on a thread of its own, under the same claim.
+"""Do a phase, the companion, at the same time as another one: in its own thread, under the same claim.
 
-There is one lease and one fence for both, so whoever loses the claim loses both, and a worker that is killed
-leaves nothing to take care of: the phase is begun again, and its companion too unless the log says that it
-has ended.
+Both have one lease and one fence, so a worker that loses the claim loses both phases. After a killed worker,
+the next one repeats the phase, and also the companion unless the log says that it has ended.
 """
 
 import logging
@@ -21,10 +20,10 @@ _LEAVE_S = 5.0
 
 
 class Beside:
-    """Does `work` on a thread while the block runs; `phase` is what the log calls it.
+    """Does `work` in a thread while the block runs; `phase` is its name in the log.
 
-    `changed` is called when the log says something new about it. `join` waits for its end; leaving the block
-    without that ends it.
+    `changed` is called after each of its events. `join` waits for its end. If the block ends before a `join`,
+    the work is cancelled.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class Beside:
             ended = PhaseFinished(phase=self.phase, outcome=result.outcome, reason=result.reason)
             self._companion.log([*result.events, ended], result.artifacts)
             self._changed()
-        except Exception as error:  # whoever joins raises it again
+        except Exception as error:  # `join` raises it again
             self.error = error
 
     def __enter__(self) -> Self:
@@ -61,7 +60,7 @@ class Beside:
         return self
 
     def join(self) -> None:
-        """Wait for its end. Raises what it raised."""
+        """Wait until the work ends. Raises the work's error."""
         self._thread.join()
         if self.error is not None:
             raise self.error
@@ -70,14 +69,14 @@ class Beside:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._companion.end()
-        # Commands and requests under way end at once; what cannot be stopped is left to end by itself.
+        # Running commands and requests end at once. Work that cannot be stopped may still end later.
         self._thread.join(_LEAVE_S)
         if self._thread.is_alive():
-            log.warning("the %s phase is not needed any more and still at work", self.phase)
+            log.warning("the %s phase is not needed any more, but it is still working", self.phase)
 
 
 def ended(finished: Sequence[PhaseFinished], phase: Phase) -> bool:
-    """Whether `phase` ended well after the run was last prepared."""
+    """Return whether `phase` ended well after the run was last prepared."""
     for step in reversed(finished):
         if step.phase == phase:
             return step.outcome == "done"

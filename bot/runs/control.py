@@ -24,14 +24,15 @@ class ControlRefused(ScenaristError):
 def control_run(
     store: Store, run_id: str, control: str, *, by: str, where: str, phase: str | None = None
 ) -> None:
-    """Do `control` to a run, in the name of `by`; `where` says from where, `phase` is where a retry begins.
+    """Do `control` (pause, resume, cancel or retry) to a run in the name of `by`.
 
-    Raises `RunUnknown`, or `ControlRefused` for what does not fit the run or is no control.
+    `where` says where the request came from, and a retry begins at `phase`. Raises `RunUnknown`, and
+    `ControlRefused` if there is no such control or the run's state does not allow it.
     """
     if not store.has_run(run_id):
         raise RunUnknown(f"There is no run {run_id}.")
     if control not in CONTROLS:
-        raise ControlRefused(f"{control} is none of {', '.join(CONTROLS)}.")
+        raise ControlRefused(f"{control} is not one of {', '.join(CONTROLS)}.")
     if control == "retry" and phase not in PHASES_TO_RETRY:
         raise ControlRefused(f"A retry begins at one of {', '.join(PHASES_TO_RETRY)}.")
     event = Controlled.model_validate(

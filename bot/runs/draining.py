@@ -1,17 +1,16 @@
-"""A worker on its way out: the process that is told to stop tells the others of its pool, through a file."""
+"""Stopping a worker: the process that gets the signal informs the others of its pool through a file."""
 
 import time
 from pathlib import Path
 
-# A turn in progress may use this share of the grace time; then it is stopped, and another worker continues
-# it.
+# A turn may continue for this share of the grace time. Then it is stopped, and another worker continues it.
 _TURN_SHARE = 0.7
 
 
 class Draining:
-    """Whether the worker is to stop.
+    """Whether the worker must stop.
 
-    `path` is a file of its own that does not exist yet, `grace_s` the grace time in seconds.
+    `path` is a file for this purpose that does not exist yet, `grace_s` is the grace time in seconds.
     """
 
     def __init__(self, path: Path, grace_s: float) -> None:
@@ -19,7 +18,7 @@ class Draining:
         self._grace_s = grace_s
 
     def begin(self) -> None:
-        """From now on no phase is begun, and the ones in hand end with their turn."""
+        """Stop the worker: start no more phases, and end the current ones after their turn."""
         self._path.touch()
 
     @property
@@ -28,7 +27,7 @@ class Draining:
 
     @property
     def urgent(self) -> bool:
-        """Whether what is in hand can no longer be waited for."""
+        """Whether the current turns must be stopped, because most of the grace time is used."""
         try:
             since = self._path.stat().st_mtime
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Drives a run: takes the lease, does one phase, stores its end, says what comes next."""
+"""Drive a run: take its lease, do one phase, store the phase's end, choose the next phase."""
 
 import contextlib
 import errno
@@ -39,22 +39,22 @@ from runners.models.chat import ModelUnavailable
 log = logging.getLogger(__name__)
 
 _MAX_ATTEMPTS = 6
-# Trouble that may pass is waited for about half an hour in all.
+# A phase with temporary errors is repeated for about half an hour in all.
 _MAX_DELAYS = 12
 _MAX_DELAY_S = 300.0
-# GitHub gives new requests every hour.
+# GitHub resets its rate limits every hour.
 _LONGEST_WAIT_S = 3700.0
 _LOOK_S = 1.0
-_AWAY_S = 0.5
+_RECONNECT_S = 0.5
 
 
 class PhaseNeverEnded(ScenaristError):
-    """A phase took its worker down each time it was begun."""
+    """A phase ended its worker each time it was started."""
 
     code = "SCN-6004"
     next_step = (
-        "Read the worker's log of that time; it may need more memory. `scenarist retry` starts the "
-        "phase again."
+        "Read the worker's log of that time: the worker may need more memory. `scenarist retry` repeats the "
+        "phase."
     )
 
 
@@ -63,8 +63,8 @@ class HostTrouble(ScenaristError):
 
     code = "SCN-6005"
     next_step = (
-        "Free disk space (`scenarist gc`), or check the disk and the worker's limits; the run is "
-        "tried again by itself."
+        "Free disk space (`scenarist gc`), or check the disk and the worker's limits. The phase is "
+        "repeated automatically."
     )
 
 
@@ -79,7 +79,7 @@ _LACKING = {
 
 
 def host_trouble(error: Exception) -> HostTrouble | None:
-    """`error` in those words, if it comes from the machine and not from the run."""
+    """Return `error` as a `HostTrouble`, or None if its cause is not this machine."""
     said = _LACKING.get(error.errno or 0) if isinstance(error, OSError) else None
     if isinstance(error, MemoryError):
         said = _LACKING[errno.ENOMEM]
@@ -90,8 +90,8 @@ def host_trouble(error: Exception) -> HostTrouble | None:
     return HostTrouble(f"On this worker's machine {said}.") if said else None
 
 
-# Temporary errors, after which the phase is tried again.
-_PASSING = (ForgeUnavailable, GitUnavailable, ModelUnavailable, HostTrouble)
+# Temporary errors, after which the phase is repeated.
+_TEMPORARY = (ForgeUnavailable, GitUnavailable, ModelUnavailable, HostTrouble)
 
 Handler = Callable[[str, RunState, ClaimedRun], PhaseResult[Event]]
 
@@ -99,9 +99,8 @@ Handler = Callable[[str, RunState, ClaimedRun], PhaseResult[Event]]
 class Driver:
     """Does the phases it has handlers for. `changed(run_id, next_phase)` is called after each step.
 
-    A phase that failed for a temporary reason is tried again after `retry_seconds`, then after twice as long
-    each time. `sandboxed` says whether this process runs commands in a sandbox; the log records it for each
-    phase.
+    A phase that failed with a temporary error is repeated after `retry_seconds`; the delay doubles each time.
+    `sandboxed` says whether this process runs commands in a sandbox; the log records it for each phase.
     """
 
     def __init__(
@@ -126,12 +125,12 @@ class Driver:
         self._sandboxed = sandboxed
 
     def work(self, run_id: str) -> None:
-        """Do the run's phases, one after the other, while this worker has handlers for them."""
+        """Do the run's phases, one after the other, as long as this worker has handlers for them."""
         while self.advance(run_id):
             pass
 
     def advance(self, run_id: str) -> bool:
-        """Do the run's next phase if it is ours to do and nobody does it; returns whether it was done."""
+        """Do the run's next phase if this worker can claim it; returns whether it was done."""
         if self._draining is not None and self._draining.begun:
             return False
         claim = self._store.claim(run_id, self._handlers, self._lease_seconds, self._worker)
@@ -142,8 +141,8 @@ class Driver:
             with self._heartbeat(claim, claimed.lost):
                 following = self._do(claim, claimed)
         except (OperationalError, InterfaceError) as error:
-            log.warning("run %s: the database is away (%s)", run_id, type(error).__name__)
-            self._let_go(claim)
+            log.warning("run %s: the database cannot be reached (%s)", run_id, type(error).__name__)
+            self._release_when_reachable(claim)
             return False
         except LeaseLost:
             if self._draining is not None and self._draining.begun and self._store.release(claim):
@@ -154,12 +153,11 @@ class Driver:
         self._changed(run_id, following)
         return True
 
-    def _let_go(self, claim: RunClaim) -> None:
-        """Release the claim as soon as the database answers again; nothing was stored since, so nothing is
-        lost.
+    def _release_when_reachable(self, claim: RunClaim) -> None:
+        """Release the claim as soon as the database can be reached again, or give up when the lease ends.
 
-        The lease ends by itself after its time. The waits between attempts grow, so that the attempts of the
-        phase are not used up within seconds.
+        Nothing was stored meanwhile, so nothing is lost. The delay of the phase grows with its attempts, so
+        that they are not used up within seconds.
         """
         until = time.monotonic() + self._lease_seconds
         while time.monotonic() < until and not (self._draining is not None and self._draining.begun):
@@ -167,7 +165,7 @@ class Driver:
                 self._store.put_off(claim, self._retry_seconds * 2 ** (claim.attempts - 1))
                 return
             except (OperationalError, InterfaceError):
-                time.sleep(_AWAY_S)
+                time.sleep(_RECONNECT_S)
 
     def _do(self, claim: RunClaim, claimed: ClaimedRun) -> Phase | None:
         if claim.attempts > _MAX_ATTEMPTS:
@@ -183,14 +181,14 @@ class Driver:
         except (LeaseLost, OperationalError, InterfaceError):
             raise
         except Cancelled:
-            raise LeaseLost(f"Run {claim.run_id} was taken out of this worker's hands.") from None
+            raise LeaseLost(f"This worker has lost its claim on run {claim.run_id}.") from None
         except (ScenaristError, OSError, MemoryError) as raised:
             error = host_trouble(raised) or raised
             failing = beside.phase if beside is not None and beside.error is raised else claim.phase
             if not isinstance(error, ScenaristError):
                 return self._broke(claim, failing)
             delays = _delays(entries)
-            if isinstance(error, _PASSING) and delays < _MAX_DELAYS:
+            if isinstance(error, _TEMPORARY) and delays < _MAX_DELAYS:
                 return self._delay(claim, error, delays)
             return self._fail(claim, error, failing)
         except Exception as error:
@@ -201,7 +199,7 @@ class Driver:
             return self._fail(claim, error)
 
     def _beside(self, claim: RunClaim, state: RunState, claimed: ClaimedRun) -> Beside | None:
-        """What is to be done at the same time as the claimed phase, if anything; not begun yet."""
+        """Return the companion of the claimed phase, not started yet, or None if there is none to do."""
         phase = BESIDE.get(claim.phase)
         if phase is None or ended(state.finished, phase):
             return None
@@ -218,9 +216,9 @@ class Driver:
     def _work(
         self, claim: RunClaim, state: RunState, claimed: ClaimedRun, beside: Beside | None
     ) -> PhaseResult[Event]:
-        """Do the claimed phase, and `beside` with it.
+        """Do the claimed phase and, at the same time, the companion `beside`.
 
-        Raises what either of them raises, that of the claimed one first.
+        Raises the error of the claimed phase, or else of the companion.
         """
         handler = self._handlers[claim.phase]
         if beside is None:
@@ -228,8 +226,8 @@ class Driver:
         with beside:
             try:
                 result = handler(claim.run_id, state, claimed)
-            except _PASSING:
-                # The phase is tried again: what has begun beside it is not given up for that.
+            except _TEMPORARY:
+                # The phase will be repeated, but the companion's work is kept.
                 with contextlib.suppress(Exception):
                     beside.join()
                 raise
@@ -238,7 +236,7 @@ class Driver:
             return result
 
     def _broke(self, claim: RunClaim, phase: Phase) -> Phase | None:
-        """End a phase that has met a defect of ours; called where the error is being handled."""
+        """End a phase that failed because of a defect in Scenarist; called in the error's handler."""
         log.exception("run %s: the %s phase broke", claim.run_id, phase)
         reason = f"The {phase} phase broke. {ScenaristError.next_step}"
         return self._finish(claim, PhaseResult("gave_up", reason), FAILED, ScenaristError.code, phase)
@@ -255,9 +253,9 @@ class Driver:
         code: str,
         phase: Phase | None = None,
     ) -> Phase | None:
-        """Store the end of the claimed phase.
+        """Store the end of the claimed phase; returns the next phase.
 
-        `phase` is the one that ended it, when that was done beside it.
+        `phase` is the phase whose result this is, if it is the companion's.
         """
         following = next_phase(claim.phase, outcome)
         new: list[Event] = [
@@ -288,7 +286,7 @@ class Driver:
         return claim.phase
 
     def _heartbeat(self, claim: RunClaim, lost: Callable[[], None]) -> AbstractContextManager[None]:
-        """Keep the lease while the phase works; `lost` is called when it is lost, within about a second."""
+        """Keep the lease while the phase works; call `lost` within about a second after it is lost."""
         extended = time.monotonic()
 
         def beat() -> bool:
@@ -312,7 +310,7 @@ class Driver:
 
 
 def _delays(entries: Sequence[Entry]) -> int:
-    """How often the phase at hand was put off since the last one ended."""
+    """Return how often the current phase was delayed since the last phase ended."""
     count = 0
     for entry in reversed(entries):
         if isinstance(entry.event, PhaseFinished):

@@ -1,4 +1,4 @@
-"""Something that is done again and again while other work goes on."""
+"""Repeat a call in the background while other work is done."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def beating(beat: Callable[[], bool], seconds: float, name: str) -> Iterator[None]:
-    """Call `beat` every `seconds` on a thread of its own until it says False or the block ends."""
+    """Call `beat` every `seconds` in its own thread until it returns False or the block ends.
+
+    `name` is the thread's name.
+    """
     stop = threading.Event()
 
     def go_on() -> None:

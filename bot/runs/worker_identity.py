@@ -8,7 +8,7 @@ from pathlib import Path
 
 @cache
 def _place() -> str:
-    """Return an id of this boot and pid namespace: process ids are comparable within it only."""
+    """Return an id of this boot and pid namespace, outside of which process ids cannot be compared."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")[:12]
     return f"{boot}.{Path('/proc/self/ns/pid').stat().st_ino}"
 
@@ -16,13 +16,13 @@ def _place() -> str:
 def _started(pid: int) -> str | None:
     """Return when a process started, in ticks since boot (field 22 of proc(5)'s stat).
 
-    None when it is gone.
+    None if it has ended.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # The name in brackets may hold anything; a process that has ended and waits for its parent is gone.
+    # The name in brackets may hold any characters. A zombie (state Z) counts as ended.
     fields = text.rpartition(")")[2].split()
     return None if fields[0] == "Z" else fields[19]
 
@@ -36,7 +36,7 @@ def worker_identity() -> str:
 def is_gone(name: str) -> bool:
     """Return whether the process with that identity ran on this machine and has ended.
 
-    False for a process of another machine, since nothing is known of it.
+    False for a process of another machine, whose state is not known here.
     """
     where, _, start = name.rpartition("#")
     host_pid, _, place = where.rpartition("@")

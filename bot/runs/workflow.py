@@ -1,4 +1,4 @@
-"""The graph of phases, as data, and the check that it is sound."""
+"""The graph of phases as data, and the check of this graph."""
 
 from collections.abc import Mapping
 from typing import Literal, get_args
@@ -9,7 +9,7 @@ Queue = Literal["publish", "runs"]
 
 START: Phase = "prepare"
 
-# Which queue does a phase: `publish` workers hold forge credentials, `runs` workers hold none.
+# The queue of each phase: `publish` workers have forge credentials, `runs` workers have none.
 QUEUES: Mapping[Phase, Queue] = {
     "prepare": "publish",
     "specify": "runs",
@@ -46,36 +46,36 @@ EDGES: Mapping[tuple[Phase, str], Phase | None] = {
     ("conclude", "done"): None,
 }
 
-# Edges that a bound limits: without them the graph must have no cycle.
-# `budget.rounds` bounds the first; the second is taken once in a run.
+# Edges with a limit on their use; without them the graph must have no cycle.
+# `budget.rounds` limits the first; the second is used once in a run.
 BOUNDED: frozenset[tuple[Phase, str]] = frozenset({("verify", "red"), ("verify", "respecify")})
 
 
-# Any phase may fail: the failure is told to the people and the run ends.
+# Any phase may fail. People are told, and the run ends.
 FAILED = "failed"
 
-# Any phase may be cancelled from outside; that too is told.
+# Any phase may be cancelled from outside. People are told, and the run ends.
 CANCELLED = "cancelled"
 
 
 class GraphUnsound(ValueError):
-    """The graph has a phase nobody reaches, a phase without a queue, or a cycle without a bound."""
+    """The graph has a phase that cannot be reached, a phase without a queue, or a cycle without a limit."""
 
 
 def next_phase(phase: Phase, outcome: str) -> Phase | None:
-    """Where a run goes after `phase` ended with `outcome`."""
+    """Return the phase after `phase` with `outcome`, or None if the run ends."""
     if outcome == FAILED:
         return None if phase == "conclude" else "conclude"
     return EDGES[phase, outcome]
 
 
 def goes_on(phase: Phase, outcome: str) -> bool:
-    """Whether a run works on after `phase` ended with `outcome`."""
+    """Return whether a run continues to work after `phase` ended with `outcome`."""
     return next_phase(phase, outcome) not in (None, "conclude")
 
 
 def end_status(outcome: str) -> Status:
-    """The status of a run whose last working phase ended with `outcome`."""
+    """Return the status of a run whose last working phase ended with `outcome`."""
     statuses: dict[str, Status] = {
         "done": "done",
         "needs_info": "needs_info",
@@ -92,7 +92,7 @@ def check(
     start: Phase = START,
     beside: Mapping[Phase, Phase] = BESIDE,
 ) -> None:
-    """Refuse an unsound graph. Raises `GraphUnsound`."""
+    """Check the graph. Raises `GraphUnsound`."""
     targets: dict[Phase, set[Phase]] = {phase: set() for phase in get_args(Phase)}
     free: dict[Phase, set[Phase]] = {phase: set() for phase in get_args(Phase)}
     for (phase, outcome), target in edges.items():
@@ -110,7 +110,7 @@ def check(
             queue.extend(other for host, other in beside.items() if host == phase)
     lost = set(targets) - reached
     if lost:
-        raise GraphUnsound(f"No way leads to {', '.join(sorted(lost))}.")
+        raise GraphUnsound(f"These phases cannot be reached: {', '.join(sorted(lost))}.")
     if set(QUEUES) != set(targets):
         raise GraphUnsound("Every phase needs a queue.")
     for host, other in beside.items():
@@ -124,6 +124,6 @@ def _refuse_cycles(free: Mapping[Phase, set[Phase]]) -> None:
     while left:
         leaves = [phase for phase, targets in left.items() if not targets & set(left)]
         if not leaves:
-            raise GraphUnsound(f"A cycle without a bound: {', '.join(sorted(left))}.")
+            raise GraphUnsound(f"There is a cycle without a limit: {', '.join(sorted(left))}.")
         for phase in leaves:
             del left[phase]

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def connect(url: str) -> sa.Engine:
-    """An engine for `url`; SQLite gets WAL, full synchronisation and write transactions that lock at once."""
+    """Return an engine for the database `url`.
+
+    SQLite uses WAL and full synchronisation, and its write transactions lock the database when they begin.
+    """
     engine = sa.create_engine(database_url(url), pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
         _make_private(engine.url.database)
@@ -31,7 +34,7 @@ def connect(url: str) -> sa.Engine:
 
         @sa.event.listens_for(engine, "begin")
         def _begin(connection: sa.Connection) -> None:
-            # A transaction that reads first and writes later would otherwise fail under contention.
+            # Otherwise a transaction that reads first and writes later fails when another one writes.
             if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -41,22 +44,22 @@ def connect(url: str) -> sa.Engine:
 def _make_private(path: str | None) -> None:
     """Make the file of an SQLite database, which only this account may read.
 
-    SQLite makes the ones beside it alike.
+    SQLite gives the files beside it the same permissions.
     """
     if path and path != ":memory:" and Path(path).parent.is_dir():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def migrate(engine: sa.Engine, revision: str = "head") -> None:
-    """Bring the database to the newest schema, or to `revision`; safe to call when it is there already."""
-    from alembic import command  # some megabytes that workers never need
+    """Migrate the database to the newest schema, or to `revision`; does nothing if it has it already."""
+    from alembic import command  # takes megabytes of memory, and workers never need it
 
     with engine.begin() as connection:
         command.upgrade(_alembic(connection), revision)
 
 
 def is_current(engine: sa.Engine) -> bool:
-    """Whether the database has the newest schema."""
+    """Return whether the database has the newest schema."""
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
@@ -74,29 +77,29 @@ def _alembic(connection: sa.Connection) -> "Config":
     return config
 
 
-# Seconds. No delay or lease is longer, so a later time was written before the clock was set back.
+# In seconds. No delay or lease is longer, so a later time was written before the clock was set back.
 LONGEST_WAIT = 4000.0
 
 
 def passed(moment: sa.ColumnElement[float], now: float) -> sa.ColumnElement[bool]:
-    """Whether a moment in a column is over, or cannot be one that is still to come."""
+    """Return the condition that the time in a column is over, or too late to be right (`LONGEST_WAIT`)."""
     return sa.or_(moment < now, moment > now + LONGEST_WAIT)
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A connection for reads alone: it takes no lock and sees what is committed."""
+    """Open a connection that only reads: it takes no lock and sees committed data."""
     with engine.connect() as plain:
         yield plain.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def insert(db: sa.Connection, table: sa.Table) -> Any:
-    """An INSERT that knows ON CONFLICT, which both databases have and the standard has not."""
+    """Return an INSERT with ON CONFLICT, which both databases support and the SQL standard does not."""
     dialect = postgresql if db.dialect.name == "postgresql" else sqlite
     return dialect.insert(table)
 
 
 def add_row(db: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
-    """Insert a row; False when one with the same key is there."""
+    """Insert a row; returns False, and changes nothing, if there is one with the same key."""
     statement = insert(db, table).values(row).on_conflict_do_nothing()
     return db.execute(statement.returning(table.c.id)).first() is not None

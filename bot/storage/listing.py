@@ -1,4 +1,4 @@
-"""Queries of the pages: which runs there are, what they wait for, what became of each repository's."""
+"""Queries of the web pages: lists of runs, what they wait for, and the results of each repository."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Who edits the status comment of a run, and up to which event it shows the log."""
+"""Which process edits the status comment of a run, and up to which event the comment shows the log."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,10 @@ from bot.storage.tables import runs
 
 
 class Reports:
-    """The rights to report, one process a run at a time. `clock` gives seconds since the epoch."""
+    """The rights to edit status comments: for each run, one process at a time has it.
+
+    `clock` gives seconds since the epoch.
+    """
 
     def __init__(self, engine: sa.Engine, clock: Callable[[], float]) -> None:
         self._engine = engine
@@ -21,7 +24,7 @@ class Reports:
     def begin(self, run_id: str, seconds: float) -> int | None:
         """Take the right to edit the run's status comment for `seconds`; None while another process has it.
 
-        The number that comes back is worth something only while it is the newest.
+        Returns a fencing number, which is valid until another process gets a newer one.
         """
         now = self._clock()
         statement = (
@@ -36,7 +39,7 @@ class Reports:
             return db.execute(statement).scalar()
 
     def extend(self, run_id: str, fence: int, seconds: float) -> bool:
-        """Keep the right to report for `seconds` more; False when another process has taken it."""
+        """Extend the right to report to `seconds` from now; returns False if another process has it."""
         with self._engine.begin() as db:
             return self._reporting(db, run_id, fence, report_until=self._clock() + seconds)
 
@@ -49,7 +52,7 @@ class Reports:
             held = self._reporting(db, run_id, fence, report_until=None, reported_seq=seq)
             if held and posted:
                 append(db, run_id, posted, self._clock())
-                # That the comments are there is not shown in them.
+                # The status comment does not show the events about its own comments.
                 last = seq + len(posted)
                 alone = (runs.c.id == run_id, runs.c.seq == last)
                 db.execute(sa.update(runs).where(*alone).values(reported_seq=last))
@@ -61,7 +64,7 @@ class Reports:
         return bool(db.execute(sa.update(runs).where(*own).values(**values)).rowcount)
 
     def stale(self, limit: int = 100) -> list[str]:
-        """Runs whose status comment shows less than their log and nobody edits."""
+        """Return runs whose status comment is behind their log and is not being edited."""
         query = (
             sa.select(runs.c.id)
             .where(
@@ -74,7 +77,7 @@ class Reports:
             return list(db.execute(query).scalars())
 
     def is_current(self, run_id: str) -> bool:
-        """Whether a run's status comment shows all of its log, and nobody edits it any more."""
+        """Return whether a run's status comment shows all of its log and is not being edited."""
         query = sa.select(runs.c.reported_seq >= runs.c.seq).where(runs.c.id == run_id)
         with reading(self._engine) as db:
             return bool(db.execute(query).scalar())

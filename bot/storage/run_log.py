@@ -1,4 +1,4 @@
-"""Writing a run's log and artifacts, inside of a transaction that somebody else holds."""
+"""Write a run's log and artifacts within the caller's transaction."""
 
 import hashlib
 import zlib
@@ -18,14 +18,17 @@ MAX_ARTIFACT_BYTES = 100_000_000
 
 
 class ArtifactTooLarge(ScenaristError):
-    """An artifact is larger than the store takes."""
+    """An artifact is larger than the store accepts."""
 
     code = "SCN-6002"
     next_step = "Keep generated and binary files out of the change, for example with .gitignore."
 
 
 def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> None:
-    """Add events to a run's log at the moment `now`, and what they have used to its sums."""
+    """Append events to a run's log at the time `now`, and add what they used to the run's sums.
+
+    `now` is in seconds since the epoch.
+    """
     if not new:
         return
     tokens, cost, seconds = used_by(new)
@@ -62,7 +65,7 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
 
 
 def put(db: sa.Connection, run_id: str, blobs: Mapping[str, bytes]) -> None:
-    """Store artifacts by name, in the place of older ones. Raises `ArtifactTooLarge`."""
+    """Store artifacts by name; older ones with the same name are replaced. Raises `ArtifactTooLarge`."""
     for name, content in blobs.items():
         if len(content) > MAX_ARTIFACT_BYTES:
             raise ArtifactTooLarge(f"{name} has {len(content):,} bytes.")
@@ -83,7 +86,7 @@ def put(db: sa.Connection, run_id: str, blobs: Mapping[str, bytes]) -> None:
 
 
 def instructions(db: sa.Connection, run_id: str) -> list[Instructed]:
-    """What people wrote while a run was on, oldest first."""
+    """Return the comments that people wrote for the run after it started, oldest first."""
     query = (
         sa.select(events.c.data)
         .where(events.c.run_id == run_id, events.c.type == "Instructed")

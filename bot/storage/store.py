@@ -1,4 +1,4 @@
-"""The durable truth: runs with their leases, logs and artifacts."""
+"""The store of runs with their leases, logs and artifacts."""
 
 import time
 import zlib
@@ -32,14 +32,14 @@ from runners.contract.operator_limits import Allowances
 
 
 class LeaseLost(ScenaristError):
-    """Another worker has taken the run over."""
+    """Another worker has taken over the run."""
 
     code = "SCN-6001"
-    next_step = "Nothing to do: the other worker goes on with the run."
+    next_step = "Nothing to do: the other worker continues the run."
 
 
 class RunClaim(Frozen):
-    """The right to work on a run until `lease_until`, worth something only while `fence` is the newest."""
+    """The right to work on a run until `lease_until`, valid as long as no claim has a newer `fence`."""
 
     run_id: str
     phase: Phase
@@ -60,7 +60,7 @@ class RunRow(Frozen):
 
 
 class PublishedRun(Frozen):
-    """The newest run that published something on a pull request: what was asked, and how it was prepared."""
+    """The newest run that published on a pull request: its request and its preparation."""
 
     requested: RunRequested
     prepared: Prepared
@@ -68,19 +68,19 @@ class PublishedRun(Frozen):
 
 
 def new_id() -> str:
-    """A fresh ULID: sortable by time, 80 random bits."""
+    """Return a new ULID: it sorts by time and has 80 random bits."""
     return str(ULID())
 
 
 def _controls(event: Controlled) -> tuple[list[Status], dict[str, Any]]:
-    """The statuses a control needs, and what it sets."""
+    """Return the statuses in which a control is possible, and the columns that it sets."""
     match event.control:
         case "pause":
             return ["active"], {"status": "paused"}
         case "resume":
             return ["paused"], {"status": "active"}
         case "cancel":
-            # From now on another run may be asked for: it waits until this one is concluded.
+            # Another run may be requested from now on. It waits until this one is concluded.
             return ["active", "paused"], {"status": "active", "phase": "conclude"}
         case "respecify":
             return ["paused"], {"status": "active", "phase": "specify"}
@@ -90,7 +90,7 @@ def _controls(event: Controlled) -> tuple[list[Status], dict[str, Any]]:
 
 
 def _next_place(target: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
-    """Behind all runs on `target`."""
+    """Return the place after all runs on `target`."""
     other = runs.alias()
     newest = sa.func.coalesce(sa.func.max(other.c.place), 0) + 1
     return sa.select(newest).where(other.c.target == target).correlate(runs).scalar_subquery()
@@ -113,7 +113,7 @@ class Store:
         self.allowances = allowances
         self.engine = engine
         self.clock = clock
-        # The clock of a store may be set to another one.
+        # Not `self.clock` itself, because tests replace the store's clock.
         self.reports = Reports(engine, lambda: self.clock())
 
     # -- runs ----------------------------------------------------------------------------------------
@@ -128,9 +128,9 @@ class Store:
     ) -> str | None:
         """Create a run and close its delivery in one transaction.
 
-        None when the request's key was granted before, or when the run is `exclusive` and another one on
-        `target` is active or paused and not yet being concluded; otherwise runs on one target wait for each
-        other.
+        Returns the run's id. Returns None if the request's key has a run already, or if the run is
+        `exclusive` and another run on `target` is active or paused and not yet being concluded. Runs on the
+        same target wait for each other.
         """
         now = self.clock()
         run_id = new_id()
@@ -218,7 +218,7 @@ class Store:
         ]
 
     def open_runs(self, target: str) -> list[str]:
-        """The runs on `target` that have not ended, oldest first."""
+        """Return the runs on `target` that have not ended, oldest first."""
         query = (
             sa.select(runs.c.id)
             .where(runs.c.target == target, runs.c.status.in_(["active", "paused"]))
@@ -228,7 +228,7 @@ class Store:
             return list(db.execute(query).scalars())
 
     def open_runs_in(self, forge: str, repos: Sequence[str], installation: int) -> list[str]:
-        """The runs that have not ended on some repositories, or in an installation (0: none)."""
+        """Return the runs that have not ended in the repositories or in the installation (0: none)."""
         where: sa.ColumnElement[bool] = runs.c.repo.in_(repos)
         if installation:
             where = sa.or_(where, runs.c.installation == installation)
@@ -241,10 +241,10 @@ class Store:
     def claim(
         self, run_id: str, phases: Iterable[Phase], seconds: float, holder: str = ""
     ) -> RunClaim | None:
-        """Take the lease of a run whose next phase is one of `phases`, in the name of `holder`.
+        """Take the lease of a run whose next phase is one of `phases`, for `seconds`, as the worker `holder`.
 
-        None when it has ended, is held by another worker, is not due yet, or has to wait for one before it
-        on the same target.
+        Returns None if the run has ended, another worker has its lease, it is not due yet, or an earlier run
+        on the same target has not ended.
         """
         now = self.clock()
         first = runs.alias()
@@ -282,18 +282,18 @@ class Store:
         return RunClaim(run_id=run_id, phase=row.phase, fence=row.fence, attempts=row.attempts)
 
     def extend(self, claim: RunClaim, seconds: float) -> None:
-        """Heartbeat: keep the lease for `seconds` more. Raises `LeaseLost`."""
+        """Extend the lease to `seconds` from now. Raises `LeaseLost`."""
         with self.engine.begin() as db:
             self._write(db, claim, lease_until=self.clock() + seconds)
 
     def release(self, claim: RunClaim) -> bool:
-        """Release a claim as if the phase had not been started; return False when the claim is lost."""
+        """Release a claim as if its phase had not been started; return False if the claim is lost."""
         return self._give_back(claim, attempts=runs.c.attempts - 1, due_at=self.clock())
 
     def put_off(self, claim: RunClaim, seconds: float) -> bool:
-        """Release a claim whose phase failed, and try again in some seconds.
+        """Release a claim whose phase failed; the phase can be claimed again after `seconds`.
 
-        Return False when the claim is lost.
+        Return False if the claim is lost.
         """
         return self._give_back(claim, due_at=self.clock() + seconds)
 
@@ -323,7 +323,10 @@ class Store:
         status: Status = "active",
         delay: float = 0.0,
     ) -> None:
-        """Store a phase's end and let go of the run, which goes on with `phase` after `delay` seconds."""
+        """Store a phase's end and release the claim; `phase` is next, after `delay` seconds.
+
+        Raises `LeaseLost` and `ArtifactTooLarge`.
+        """
         with self.engine.begin() as db:
             self._write(
                 db,
@@ -338,12 +341,12 @@ class Store:
             put(db, claim.run_id, blobs)
 
     def note(self, run_id: str, event: Event) -> None:
-        """Append an event that needs no claim: something seen from outside of the phases."""
+        """Append an event that needs no claim, because it comes from outside the phases."""
         with self.engine.begin() as db:
             append(db, run_id, [event], self.clock())
 
     def free_orphans(self, is_gone: Callable[[str], bool]) -> list[tuple[str, Phase]]:
-        """End the leases of workers that are gone, by identity.
+        """End the leases of the workers for whose identity `is_gone` is true.
 
         Return (id, phase) of the runs that can continue.
         """
@@ -365,8 +368,10 @@ class Store:
         return freed
 
     def due_runs(self, older_than: float, phases: Iterable[Phase], limit: int) -> list[tuple[str, Phase]]:
-        """Return (id, phase) of unclaimed active runs before one of `phases` that were due `older_than`
-        seconds ago."""
+        """Return (id, phase) of active runs without a claim that have been due for `older_than` seconds.
+
+        Only runs whose next phase is one of `phases`, and at most `limit` of them.
+        """
         now = self.clock()
         query = (
             sa.select(runs.c.id, runs.c.phase)
@@ -383,13 +388,13 @@ class Store:
             return [(row.id, row.phase) for row in db.execute(query)]
 
     def due_in(self, run_id: str) -> float:
-        """Seconds until a run can go on; 0 when it can, or is unknown."""
+        """Return the seconds until a run is due; 0 if it is due now or unknown."""
         with reading(self.engine) as db:
             due = db.execute(sa.select(runs.c.due_at).where(runs.c.id == run_id)).scalar()
         return max(0.0, (due or 0.0) - self.clock())
 
     def waiting_runs(self, target_of: str) -> list[tuple[str, Phase]]:
-        """Active runs on the same target as run `target_of`, in the order in which they go."""
+        """Return the active runs on the same target as the run `target_of`, in their order of execution."""
         same = sa.select(runs.c.target).where(runs.c.id == target_of).scalar_subquery()
         query = (
             sa.select(runs.c.id, runs.c.phase)
@@ -400,12 +405,12 @@ class Store:
             return [(row.id, row.phase) for row in db.execute(query)]
 
     def seq(self, run_id: str) -> int:
-        """The number of the log's last entry; 0 for an unknown run."""
+        """Return the number of the log's last entry; 0 for an unknown run."""
         with reading(self.engine) as db:
             return db.execute(sa.select(runs.c.seq).where(runs.c.id == run_id)).scalar() or 0
 
     def entries(self, run_id: str, after: int = 0, most: int | None = None) -> list[Entry]:
-        """The run's log from the entry behind `after` on: all of it, or `most` entries."""
+        """Return the run's log after the entry number `after`: all of it, or at most `most` entries."""
         query = (
             sa.select(events)
             .where(events.c.run_id == run_id, events.c.seq > after)
@@ -417,14 +422,14 @@ class Store:
         return [Entry(seq=row.seq, at=row.at, event=event_adapter.validate_json(row.data)) for row in rows]
 
     def requested(self, run_id: str) -> RunRequested | None:
-        """Return what was asked for: the first event of the run's log."""
+        """Return the request of a run, which is the first event of its log."""
         query = sa.select(events.c.data).where(events.c.run_id == run_id, events.c.seq == 1)
         with reading(self.engine) as db:
             data = db.execute(query).scalar()
         return None if data is None else RunRequested.model_validate_json(data)
 
     def list_runs(self, limit: int = 50, target: str | None = None) -> list[RunRow]:
-        """The newest runs first."""
+        """Return at most `limit` runs, or only those on `target`, newest first."""
         query = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
         if target is not None:
             query = query.where(runs.c.target == target)
@@ -440,10 +445,10 @@ class Store:
             return db.execute(sa.select(runs.c.id).where(runs.c.id == run_id)).first() is not None
 
     def control(self, run_id: str, event: Controlled) -> bool:
-        """Pause, resume, cancel or retry a run; False when it is not in a state for that.
+        """Pause, resume, cancel or retry a run; returns False if its state does not allow that.
 
-        Whoever works on it loses the lease at once. A cancelled run goes on to be concluded. One that becomes
-        active again goes behind those that are active on its target by now.
+        The worker that has the lease loses it at once. A cancelled run is still concluded. A run that becomes
+        active again is placed after the active runs on its target.
         """
         allowed, values = _controls(event)
         values["due_at"] = self.clock()
@@ -457,12 +462,12 @@ class Store:
         try:
             return self._control(run_id, event, statement)
         except sa.exc.IntegrityError:
-            return False  # another run on its target has begun in the meantime
+            return False  # another run on its target was started meanwhile
 
     def instruct(self, run_id: str, event: Instructed) -> bool:
-        """Append a comment to an open run's log, once.
+        """Append a comment to the log of an open run; a repeated call changes nothing.
 
-        Return False when the run has ended or is being concluded.
+        Return False if the run has ended or is being concluded.
         """
         query = sa.select(runs.c.id).where(
             runs.c.id == run_id, runs.c.status.in_(["active", "paused"]), runs.c.phase != "conclude"
@@ -475,7 +480,7 @@ class Store:
         return True
 
     def instructions(self, run_id: str) -> list[Instructed]:
-        """What people wrote while the run was on, oldest first."""
+        """Return the comments that people wrote for the run after it started, oldest first."""
         with reading(self.engine) as db:
             return instructions(db, run_id)
 
@@ -491,13 +496,13 @@ class Store:
         return True
 
     def is_current(self, claim: RunClaim) -> bool:
-        """Whether the claim is still worth something."""
+        """Return whether the claim is still valid."""
         query = sa.select(runs.c.fence).where(runs.c.id == claim.run_id)
         with reading(self.engine) as db:
             return db.execute(query).scalar() == claim.fence
 
     def status(self, run_id: str) -> tuple[Status, Phase] | None:
-        """The run's status and the phase it is at or before, or None for an unknown run."""
+        """Return the run's status and its present or next phase, or None for an unknown run."""
         query = sa.select(runs.c.status, runs.c.phase).where(runs.c.id == run_id)
         with reading(self.engine) as db:
             row = db.execute(query).one_or_none()
@@ -506,14 +511,14 @@ class Store:
     # -- artifacts -----------------------------------------------------------------------------------
 
     def artifact_of(self, forge: str, repo: str, run_id: str, name: str) -> bytes | None:
-        """An artifact of a run, if that was one on this repository."""
+        """Return an artifact of a run, or None if the run does not belong to this repository."""
         query = sa.select(runs.c.id).where(runs.c.id == run_id, runs.c.forge == forge, runs.c.repo == repo)
         with reading(self.engine) as db:
             known = db.execute(query).scalar_one_or_none()
         return self.artifact(run_id, name) if known else None
 
     def artifact(self, run_id: str, name: str) -> bytes | None:
-        """The stored bytes, or None."""
+        """Return the bytes of an artifact, or None."""
         query = sa.select(artifacts.c.data).where(artifacts.c.run_id == run_id, artifacts.c.name == name)
         with reading(self.engine) as db:
             data = db.execute(query).scalar()
@@ -522,7 +527,7 @@ class Store:
     # -- inside --------------------------------------------------------------------------------------
 
     def _write(self, db: sa.Connection, claim: RunClaim, **values: Any) -> None:
-        """Fail unless the claim is the newest on its run; `values` are set in the same statement."""
+        """Set `values` on the claim's run in one statement. Raises `LeaseLost` if the claim is not valid."""
         statement = (
             sa.update(runs)
             .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)

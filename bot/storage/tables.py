@@ -25,12 +25,12 @@ deliveries = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False, default=""),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("due_at", sa.Float, nullable=False),
-    # Some forges repeat a GUID (a millisecond clock), so it alone does not make a delivery the same.
+    # Some forges repeat a GUID (it is a time in milliseconds), so it alone does not identify a delivery.
     sa.UniqueConstraint("forge", "guid", "event", "body_sha256"),
     sa.Index("ix_deliveries_state_due_at", "state", "due_at"),
 )
 
-# What is only being concluded does not keep the next run on its target away.
+# A run that is being concluded does not prevent the next run on its target.
 _OPEN = sa.text("status IN ('active', 'paused') AND phase <> 'conclude'")
 
 runs = sa.Table(
@@ -41,7 +41,7 @@ runs = sa.Table(
     sa.Column("target", sa.String(300), nullable=False),
     # The target, when only one run at a time may be requested for it.
     sa.Column("exclusive", sa.String(300)),
-    # Active runs on one target go one after the other by this number, and by id where it is the same.
+    # Active runs on one target are done in the order of this number, then of their ids.
     sa.Column("place", sa.Integer, nullable=False, server_default="0"),
     sa.Column("forge", sa.String(16), nullable=False),
     sa.Column("repo", sa.String(200), nullable=False),
@@ -102,7 +102,7 @@ artifacts = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
 
-# The local forge's own state: what GitHub would keep.
+# The local forge's own state, which on GitHub would be GitHub's.
 local_things = sa.Table(
     "local_things",
     metadata,

@@ -1,4 +1,4 @@
-"""What runs have used, by repository and installation, and what they may use: at once, and in a day."""
+"""What runs have used, by repository and installation, and their allowances at one time and in a day."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,23 +13,24 @@ from gherkin.values import Frozen
 from runners.contract.events import ModelReplied, ToolCalled
 from runners.contract.operator_limits import Allowance, Allowances
 
-# A number of our own among the advisory locks of a database.
+# The number of our advisory lock in PostgreSQL.
 _COUNTING = 5_107_112_001
 DAY_S = 24 * 3600.0
 RUNNER_PHASES: frozenset[Phase] = frozenset(["specify", "implement", "verify"])
 
 
 class AllowanceUsed(ScenaristError):
-    """What a repository, an installation or this bot may use in a day is used up."""
+    """The daily allowance of a repository, an installation or this bot is used up."""
 
     code = "SCN-1103"
     next_step = (
-        "Set the label again tomorrow, or ask the operator for more (`allowances` in the limits file)."
+        "Set the label again tomorrow, or ask the operator for a larger allowance (`allowances` in the "
+        "limits file)."
     )
 
 
 class Used(Frozen):
-    """What some runs have used: runs, runs with a pull request, tokens, US dollars, minutes of work."""
+    """The use of some runs: their number, those with a pull request, tokens, US dollars, minutes of work."""
 
     runs: int = 0
     done: int = 0
@@ -39,7 +40,7 @@ class Used(Frozen):
 
 
 def used_by(new: Sequence[Event]) -> tuple[int, float, float]:
-    """(tokens, cost, seconds) of new events."""
+    """Return the tokens, the cost in US dollars and the seconds of new events."""
     replies = [event for event in new if isinstance(event, ModelReplied)]
     calls = [event for event in new if isinstance(event, ToolCalled)]
     tokens = sum(each.reply.usage.prompt_tokens + each.reply.usage.completion_tokens for each in replies)
@@ -59,7 +60,7 @@ def usage(engine: sa.Engine, since: float, *, but: str = "", **where: object) ->
 
 
 def usage_by_repository(engine: sa.Engine, since: float) -> list[tuple[str, str, Used]]:
-    """(forge, repository, what its runs since then have used), the most expensive first."""
+    """Return (forge, repository, use) of runs since `since` (seconds since the epoch), by falling cost."""
     query = (
         sa.select(runs.c.forge, runs.c.repo, *_SUMS)
         .where(runs.c.created_at > since)
@@ -113,17 +114,16 @@ def check_day(
 
 
 def count_alone(db: sa.Connection) -> None:
-    """Keep others from claiming by a count until the transaction ends, so that two do not take the same
-    place.
+    """Lock out other claims until the transaction ends, so that two of them do not count the same free place.
 
-    SQLite has one writer anyway.
+    SQLite needs no lock, because it has one writer at a time.
     """
     if db.dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(_COUNTING)))
 
 
 def too_many_at_once(allowances: Allowances, now: float) -> Sequence[Any]:
-    """Conditions on a run that is to be claimed: fewer others than allowed are being worked on."""
+    """Return conditions on a run to be claimed, which fail if as many runs as allowed are being worked on."""
     other = runs.alias("other")
     busy = (other.c.lease_until >= now, other.c.phase.in_(sorted(RUNNER_PHASES)), other.c.id != runs.c.id)
     conditions = []

@@ -25,7 +25,7 @@ import unittest  # noqa: E402
 
 
 class Notes:
-    """What came of each test; a test that fails in several sub-tests fails once."""
+    """The outcome of each test; a test that fails in several sub-tests fails once."""
 
     def __init__(self) -> None:
         self.rows: dict[str, tuple[str, str, str]] = {}
@@ -39,7 +39,7 @@ class Notes:
 
 
 def listen(notes: Notes) -> None:
-    """Have every result of unittest, of whatever class, note what came of each test.
+    """Make every result object of unittest, of any class, record the outcome of each test.
 
     Runners such as Django's bring result classes of their own, which all call the one that they inherit from.
     """

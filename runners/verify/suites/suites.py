@@ -209,11 +209,12 @@ class Suites:
     def trials(
         self, root: Path, feature: str, wanted: bytes, switch: Path
     ) -> tuple[SuiteRun, dict[str, Tried]]:
-        """Run variants of scenarios on a checkout in one process; what came of them, by their ids.
+        """Run variants of scenarios on a checkout in one process; returns the run and the variants' outcomes.
 
-        `feature` is the path of the feature file whose place they take, `wanted` what the harness
-        `scenarist_trials.py` reads, and `switch` the folder of the switch. A run that does not end in time
-        gives what it had until then; one that cannot be trusted gives nothing.
+        The outcomes are named by the variants' ids. `feature` is the path of the feature file that the
+        variants replace, `wanted` is the input of the harness `scenarist_trials.py`, and `switch` is the
+        folder of the switch. If the run does not end in time, its outcomes until then are returned; if it
+        cannot be trusted, none are.
         """
         result, entries, problem, _ = self._run(
             root,

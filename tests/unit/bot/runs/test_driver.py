@@ -261,7 +261,7 @@ def test_a_database_that_is_away_for_a_while_ends_no_run(store: Store, make: Mak
     assert drive(store, driver, clock, run).status == "done"
 
 
-def test_a_claim_is_let_go_as_soon_as_the_database_is_back(
+def test_a_claim_is_released_as_soon_as_the_database_is_back(
     store: Store, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = OperationalError("SELECT 1", {}, Exception("the connection is gone"))
