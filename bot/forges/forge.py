@@ -140,6 +140,20 @@ class GitAccess(Frozen):
     header: str = Field(default="", repr=False)
 
 
+# A body of this many characters is taken by every forge.
+SMALLEST_BODY = 65_536
+
+
+class Capabilities(Frozen):
+    """What a forge can do and others cannot.
+
+    `max_body` is the most characters of a comment, a pull request's text or a check's summary. What an
+    adapter may lack altogether are protocols of their own: `Backlog`, `Ci`.
+    """
+
+    max_body: int = SMALLEST_BODY
+
+
 class Forge(Protocol):
     """One forge, seen by the trusted side. Numbers are the forge's own; texts are as stored there.
 
@@ -148,6 +162,7 @@ class Forge(Protocol):
     """
 
     kind: str
+    capabilities: Capabilities
 
     def permission(self, repo: Repo, account: Account) -> Permission:
         """The account's present right on `repo`, asked at the moment of use."""

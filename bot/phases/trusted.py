@@ -137,7 +137,9 @@ class Trusted:
         target = self._target(repo, forge, prepared)
         around = self._surroundings(run_id, repo, forge, prepared, target, verdict, bundle, requested.order)
         feature = (claimed.artifact(FEATURE) or b"").decode(errors="replace")
-        title, body = self.reporter.pull_text(run_id, state, feature, around)
+        title, body = self.reporter.within(forge.capabilities.max_body).pull_text(
+            run_id, state, feature, around
+        )
         pull = forge.ensure_pull(
             repo,
             head=prepared.branch,
@@ -149,7 +151,7 @@ class Trusted:
         if state.left is not None and pull.draft and verdict.status == "green":
             forge.set_ready(repo, pull.number)
         state_of_check: CheckState = "success" if verdict.status == "green" else "neutral"
-        forge.upsert_check(repo, self._check(run_id, verdict, state_of_check))
+        forge.upsert_check(repo, self._check(run_id, forge, verdict, state_of_check))
         self._answer_review(run_id, state, verdict.head_sha, repo, forge)
         published = Published(commit=verdict.head_sha, pull=pull.number, url=pull.url)
         return PhaseResult("done", events=[published])
@@ -173,7 +175,7 @@ class Trusted:
             and prepared is not None
             and prepared.head
         ):
-            forge.upsert_check(repo, self._check(run_id, verdict, "failure", head=prepared.head))
+            forge.upsert_check(repo, self._check(run_id, forge, verdict, "failure", head=prepared.head))
         mirror = self.workspaces.mirror(requested.forge, repo.full_name)
         commit = unfinished_commit(mirror, run_id, state, claimed)
         if prepared is None or not commit or has_secret(mirror, state, commit):
@@ -222,7 +224,9 @@ class Trusted:
             bundle = mirror.bundle_commit(commit, work_ref(run_id), base=prepared.base)
             commit = self._push(run_id, repo, forge, state, bundle, commit)
             log = newest_subjects(mirror.path, prepared.base)
-            title, body = self.reporter.unfinished_text(run_id, state, commit, log)
+            title, body = self.reporter.within(forge.capabilities.max_body).unfinished_text(
+                run_id, state, commit, log
+            )
             pull = forge.ensure_pull(
                 repo,
                 head=prepared.branch,
@@ -234,7 +238,7 @@ class Trusted:
         except (ForgeDenied, ForgeMissing, PullClosed, PushRefused, BranchMoved) as error:
             return WorkLeft(commit=commit, reason=f"it could not be pushed: {error.message}")
         if state.verdict is not None and state.verdict.head_sha == commit:
-            forge.upsert_check(repo, self._check(run_id, state.verdict, "failure"))
+            forge.upsert_check(repo, self._check(run_id, forge, state.verdict, "failure"))
         return WorkLeft(commit=commit, pull=pull.number, url=pull.url)
 
     def _surroundings(
@@ -326,8 +330,10 @@ class Trusted:
             return prepared.base_branch
         return forge.default_branch(repo)
 
-    def _check(self, run_id: str, verdict: Verdict, conclusion: CheckState, head: str | None = None) -> Check:
-        title, summary = self.reporter.check_text(run_id, verdict)
+    def _check(
+        self, run_id: str, forge: Forge, verdict: Verdict, conclusion: CheckState, head: str | None = None
+    ) -> Check:
+        title, summary = self.reporter.within(forge.capabilities.max_body).check_text(run_id, verdict)
         return Check(
             name=CHECK_NAME,
             head_sha=head or verdict.head_sha,

@@ -17,10 +17,12 @@ _START = re.compile(r"[/=]|\d{1,9}(?=\.)")
 # A span of inline code: two runs of backticks of the same length.
 _CODE = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
 _ITEM = re.compile(r"(?P<indent>[ \t]*)(?P<mark>[-*+]|\d{1,2}[.)])[ \t]+(?P<text>\S.*)")
-# A keyword that closes the issue behind it. GitLab also finds it in code, where nothing else acts.
+# A keyword that closes the issue behind it, `GH-1` and Jira's `ABC-1` among them. GitLab also finds it in
+# code, where nothing else acts.
 # https://docs.gitlab.com/user/project/issues/managing_issues/#default-closing-pattern
 _CLOSING = re.compile(
-    r"\b(clos|fix|resolv|implement)(?=\w*:?\s+(?:issues?\s+)?(?:[\w./-]*#\d|gh-\d|https?://))", re.IGNORECASE
+    r"\b(clos|fix|resolv|implement)(?=\w*:?\s+(?:issues?\s+)?(?:[\w./-]*#\d|[a-z]\w*-\d|https?://))",
+    re.IGNORECASE,
 )
 _JOINER = "\u2060"  # WORD JOINER: no width
 
@@ -35,7 +37,7 @@ def inline(text: str, limit: int = 300) -> str:
 
 def code(text: str, limit: int = 300) -> str:
     """`text` on one line, as inline code. It can stand in a table's cell too."""
-    flat = one_line(text, limit)
+    flat = _without_closing(one_line(text, limit))
     if not flat:
         return ""
     # A code span cannot hold these everywhere: a cell ends at a "|", and "\" and "`" change their meaning.
@@ -44,7 +46,7 @@ def code(text: str, limit: int = 300) -> str:
 
 def html_text(text: str, limit: int = 300) -> str:
     """`text` on one line, for a place where forges read HTML and not Markdown: a `<summary>`."""
-    return html.escape(one_line(text, limit), quote=False)
+    return html.escape(_without_closing(one_line(text, limit)), quote=False)
 
 
 def sentence(text: str, limit: int = 300) -> str:
@@ -90,10 +92,15 @@ def block(text: str, language: str = "text", limit: int = MAX_BLOCK) -> str:
         half = limit // 2
         clean = f"{clean[:half]}\n… {len(clean) - 2 * half:,} characters left out …\n{clean[-half:]}"
     # Not all versions of GitLab see that a line of a block with a longer fence is no quick action.
-    clean = re.sub(r"^(?=/\w)", _JOINER, _CLOSING.sub(rf"\1{_JOINER}", clean), flags=re.MULTILINE)
+    clean = re.sub(r"^(?=/\w)", _JOINER, _without_closing(clean), flags=re.MULTILINE)
     longest = max((len(run) for run in re.findall(r"`+", clean)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{clean.rstrip()}\n{fence}"
+
+
+def _without_closing(text: str) -> str:
+    """`text` that reads the same, whose words close no issue."""
+    return _CLOSING.sub(rf"\1{_JOINER}", text)
 
 
 def _escaped(text: str) -> str:

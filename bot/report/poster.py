@@ -126,17 +126,18 @@ class StatusPoster:
         feature, patch = (
             (self._store.artifact(run_id, name) or b"").decode(errors="replace") for name in (FEATURE, PATCH)
         )
+        reporter = self._reporter.within(forge.capabilities.max_body)
         comment = forge.upsert_comment(
             repo,
             number,
-            self._reporter.status_marker(run_id),
-            self._reporter.status_text(run_id, state, feature, patch),
+            reporter.status_marker(run_id),
+            reporter.status_text(run_id, state, feature, patch),
             state.status_comment,
             on=on,
         )
         if comment != state.status_comment:
             posted.append(StatusPosted(comment=comment))
-        question = self._reporter.question(run_id, state, feature)
+        question = reporter.question(run_id, state, feature)
         if question is not None and question.key not in state.asked:
             made = forge.upsert_comment(repo, number, question.marker, question.text, None, on=on)
             posted.append(Asked(comment=made, key=question.key))

@@ -1,11 +1,13 @@
 """Renders a run's state for people; every word of proof comes from the verdict."""
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import jinja2
 
+from bot.forges.forge import SMALLEST_BODY
 from bot.log.state import RunState
 from bot.report.escape import block, code, html_text, inline, prose, sentence
 from bot.report.proof import (
@@ -37,9 +39,6 @@ from runners.contract.workorder import WorkOrder
 from runners.git.messages import habitual, shortened
 from runners.verify.verdict import Problem, Verdict
 
-# The most characters GitHub takes in the body of a comment, pull request or check run. GitLab takes
-# 1,048,576. https://github.com/orgs/community/discussions/27190
-MAX_BODY = 65_536
 _MAX_TITLE = 120
 _NOT_PROVEN = "[not proven] "
 _NOTHING_KNOWN = Surroundings()
@@ -77,6 +76,7 @@ class Reporter:
         self._public_url = public_url.rstrip("/")
         self._label = label
         self._comments = comments
+        self._max_body = SMALLEST_BODY
         self._env = jinja2.Environment(
             loader=jinja2.PackageLoader("bot.report", "templates"),
             autoescape=False,  # noqa: S701 - Markdown, not HTML; strangers' text goes through the filters
@@ -88,6 +88,12 @@ class Reporter:
             inline=inline, code=code, html_text=html_text, sentence=sentence, prose=prose, block=block
         )
         self._env.globals.update(place=remark_place)
+
+    def within(self, max_body: int) -> "Reporter":
+        """Return a reporter whose texts have at most `max_body` characters: what a forge takes."""
+        other = copy(self)
+        other._max_body = max_body
+        return other
 
     def run_url(self, run_id: str) -> str:
         """The run's page, or nothing when there is no web app."""
@@ -306,7 +312,7 @@ class Reporter:
         text = ""
         for detail in _DETAILS:
             text = self._env.get_template(template).render(detail=detail, **values(detail))
-            if len(text) <= MAX_BODY:
+            if len(text) <= self._max_body:
                 break
         return text
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.forges.forge import Check, ForgeUnavailable, Repo
+from bot.forges.forge import Account, Check, ForgeUnavailable, Repo
 from bot.forges.gitlab.adapter import GitLabForge
 from bot.log.state import RunState
 from bot.worker.processes import free_port
@@ -204,3 +204,11 @@ def test_a_post_is_not_repeated_and_an_unreachable_server_is_said(both: Both, cl
     assert len(gitlab.requests) == before + 1
     with pytest.raises(ForgeUnavailable, match="could not be reached"):
         GitLabForge(f"http://127.0.0.1:{closed_port}", TOKEN).default_branch(REPO)
+
+
+def test_the_bot_knows_itself_by_its_name_where_a_webhook_names_no_id(both: Both) -> None:
+    gitlab, _ = both
+    forge = GitLabForge(gitlab.root, TOKEN)
+    assert forge.is_ours(REPO, Account(id=0, login=gitlab.bot["username"]))
+    assert not forge.is_ours(REPO, Account(id=0, login="wim"))
+    assert forge.permission(REPO, Account(id=0, login="wim")) == "write"

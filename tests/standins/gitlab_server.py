@@ -238,7 +238,12 @@ class GitLabServer(Pipelines, LoopbackServer):
         }
         event = {
             "object_kind": "merge_request",
-            "object_attributes": {**attributes, "target_project_id": PROJECT, "action": "close"},
+            "object_attributes": {
+                **attributes,
+                "target_project_id": PROJECT,
+                "source": {"id": PROJECT, "path_with_namespace": self.repo},
+                "action": "close",
+            },
         }
         self._tell("Merge Request Hook", sender, event)
 

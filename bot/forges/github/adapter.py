@@ -8,7 +8,7 @@ from githubkit.exception import RequestFailed
 
 from bot.config.settings import Settings
 from bot.config.urls import github_web_url
-from bot.forges.forge import Forge, GitAccess, Repo
+from bot.forges.forge import Capabilities, Forge, GitAccess, Repo
 from bot.forges.github import payloads
 from bot.forges.github.api import JobToken, Tokens
 from bot.forges.github.app import app_of
@@ -30,6 +30,8 @@ class GitHubForge(Issues, Pulls, Checks, CiResults, Reactions):
     """GitHub's REST API behind the `Forge` protocol."""
 
     kind = "github"
+    # https://github.com/orgs/community/discussions/27190
+    capabilities = Capabilities(max_body=65_536)
 
     def __init__(self, api_url: str, tokens: Tokens, git_url: str = "") -> None:
         super().__init__(api_url, tokens)

@@ -3,7 +3,7 @@
 import base64
 
 from bot.config.settings import Settings, SettingsInvalid
-from bot.forges.forge import Forge, GitAccess, Repo
+from bot.forges.forge import Capabilities, Forge, GitAccess, Repo
 from bot.forges.gitlab.ci import CiResults
 from bot.forges.gitlab.client import GitlabError, forge_errors
 from bot.forges.gitlab.issues import Issues
@@ -24,6 +24,8 @@ class GitLabForge(Issues, MergeRequests, Statuses, CiResults, Reactions):
     """One GitLab server behind the `Forge` protocol."""
 
     kind = "gitlab"
+    # https://docs.gitlab.com/administration/instance_limits/#size-of-comments-and-descriptions-of-issues-merge-requests-and-epics
+    capabilities = Capabilities(max_body=1_000_000)
 
     def default_branch(self, repo: Repo) -> str:
         with forge_errors():

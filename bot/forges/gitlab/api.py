@@ -26,7 +26,9 @@ class GitLabApi:
         return self._own_account().login
 
     def is_ours(self, repo: Repo, account: Account) -> bool:
-        return account.id == self._own_account().id
+        own = self._own_account()
+        # Older versions name no id in their webhooks; names are never reused while the account is there.
+        return account.id == own.id if account.id else account.login == own.login
 
     def _own_account(self) -> Account:
         if self._account is None:

@@ -6,7 +6,10 @@ https://docs.gitlab.com/user/project/integrations/webhook_events/
 from pydantic import BaseModel
 
 from bot.forges.forge import Account, Repo
-from bot.forges.receiver import PayloadInvalid
+
+
+class FieldMissing(ValueError):
+    """A field that an event needs is not there: it belongs to no project, or comes from another version."""
 
 
 class User(BaseModel):
@@ -37,6 +40,7 @@ class Changes(BaseModel):
 
 class Issue(BaseModel):
     iid: int
+    confidential: bool = False
     title: str = ""
     description: str | None = None
 
@@ -73,7 +77,8 @@ class Attributes(BaseModel):
     ref: str = ""
     sha: str = ""
     status: str = ""
-    source: str = ""
+    # Of a pipeline it is a word, of a merge request the whole source project.
+    source: object = ""
 
 
 class Payload(BaseModel):
@@ -92,11 +97,11 @@ class Payload(BaseModel):
     @property
     def repo(self) -> Repo:
         if self.project is None:
-            raise PayloadInvalid("project is required")
+            raise FieldMissing("project is required")
         return Repo(full_name=self.project.path_with_namespace)
 
     @property
     def sender(self) -> Account:
         if self.user is None:
-            raise PayloadInvalid("user is required")
+            raise FieldMissing("user is required")
         return self.user.neutral()

@@ -24,7 +24,15 @@ from bot.forges.events import (
     Withdrawn,
 )
 from bot.forges.forge import BRANCH_PREFIX, Account
-from bot.forges.gitlab.hook_payloads import Attributes, Issue, Label, LabelChange, MergeRequest, Payload
+from bot.forges.gitlab.hook_payloads import (
+    Attributes,
+    FieldMissing,
+    Issue,
+    Label,
+    LabelChange,
+    MergeRequest,
+    Payload,
+)
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
 
 _TOLERANCE_S = 300  # the Standard Webhooks specification: https://www.standardwebhooks.com/
@@ -64,12 +72,22 @@ class GitLabReceiver:
 
     def read(self, event: str, body: bytes) -> Event | Ignored:
         """Read one delivery. Raises `PayloadInvalid`."""
+        if event == "System Hook":
+            return Ignored(reason="a system hook")
         try:
             payload = Payload.model_validate_json(body)
+            return self._event(event, payload)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise PayloadInvalid(f"{where or 'body'}: {first['msg']}") from None
+            if not where:
+                raise PayloadInvalid(f"body: {first['msg']}") from None
+            # GitLab switches a hook off whose answers are errors, be it for one event of another version.
+            return Ignored(reason=f"{where}: {first['msg']}")
+        except FieldMissing as error:
+            return Ignored(reason=str(error))
+
+    def _event(self, event: str, payload: Payload) -> Event | Ignored:
         if event.startswith("Confidential") or payload.event_type.startswith("confidential"):
             return Ignored(reason="a confidential issue or note")
         if payload.object_kind in ("issue", "work_item"):
@@ -87,7 +105,7 @@ class GitLabReceiver:
     def _issue(self, payload: Payload) -> Event | Ignored:
         issue = payload.object_attributes
         if issue.iid is None:
-            raise PayloadInvalid("object_attributes.iid is required")
+            raise FieldMissing("object_attributes.iid is required")
         if issue.confidential:
             return Ignored(reason="a confidential issue or note")
         if issue.action == "close":
@@ -118,13 +136,15 @@ class GitLabReceiver:
     def _note(self, payload: Payload) -> Event | Ignored:
         note = payload.object_attributes
         if note.id is None:
-            raise PayloadInvalid("object_attributes.id is required")
+            raise FieldMissing("object_attributes.id is required")
         if note.system:
             return Ignored(reason="a note of GitLab itself")
         if note.internal:
             return Ignored(reason="an internal note")
         edited = note.action == "update"
-        if payload.issue is not None and note.noteable_type == "Issue":
+        if payload.issue is not None and payload.issue.confidential:
+            return Ignored(reason="a confidential issue or note")
+        if payload.issue is not None and note.noteable_type in ("Issue", "WorkItem"):
             return _edited(payload, payload.issue, note) if edited else self._commented(payload, note)
         if payload.merge_request is None or note.noteable_type != "MergeRequest" or edited:
             return Ignored(reason="action not used")
@@ -151,7 +171,7 @@ class GitLabReceiver:
     def _merge_request(self, payload: Payload) -> Event | Ignored:
         request = payload.object_attributes
         if request.iid is None:
-            raise PayloadInvalid("object_attributes.iid is required")
+            raise FieldMissing("object_attributes.iid is required")
         if request.action not in ("close", "merge"):
             return Ignored(reason="action not used")
         if not request.source_branch.startswith(BRANCH_PREFIX):

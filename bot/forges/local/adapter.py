@@ -11,6 +11,7 @@ from typing import Any
 from bot.forges.ci import MAX_LOG_BYTES, CiJob
 from bot.forges.forge import (
     Account,
+    Capabilities,
     Check,
     Comment,
     ForgeMissing,
@@ -36,6 +37,7 @@ class LocalForge(People):
     """One local forge behind the `Forge` protocol; `root` holds its repositories."""
 
     kind = "local"
+    capabilities = Capabilities()
 
     def permission(self, repo: Repo, account: Account) -> Permission:
         for number, _, member in self._all(repo.full_name, "member"):

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from bot.forges.forge import SMALLEST_BODY
 from bot.log.events import Event, RunRequested, WorkLeft
 from bot.log.state import RunState, fold
 from bot.report.escape import inline
 from bot.report.proof import Surroundings
-from bot.report.reporter import MAX_BODY, Reporter
+from bot.report.reporter import Reporter
 from gherkin.issue.hidden import visible
 from runners.contract.events import Committed, Remark, Reviewed, SpecWritten, VerdictReached
 from runners.verify.findings import Findings, Tally
@@ -394,7 +395,7 @@ def frame(text: str) -> list[str]:
 def test_no_stranger_changes_a_text_but_for_its_words(text: str) -> None:
     for evil, harmless in zip(texts(full(text), text), texts(full("x"), "x"), strict=True):
         assert frame(evil) == frame(harmless)
-        assert len(evil) <= MAX_BODY
+        assert len(evil) <= SMALLEST_BODY
 
 
 @settings(max_examples=30, deadline=None)
@@ -419,14 +420,21 @@ def test_what_a_model_says_of_its_change_and_why_a_run_ended_acts_on_nothing(tex
 @pytest.mark.parametrize("number", [1, 40, 1000])
 def test_no_text_is_larger_than_a_forge_takes(text: str, number: int) -> None:
     for shown in texts(full(text, number), text * 10_000):
-        assert len(shown) <= MAX_BODY
+        assert len(shown) <= SMALLEST_BODY
         if number == 1000 and "scenario |" in shown:
             assert re.search(r"… and \d+ more", shown)
 
 
+def test_a_forge_that_takes_more_is_shown_more() -> None:
+    state, long = full("word " * 400, 60), "word " * 20_000
+    small = REPORTER.pull_text(RUN, state, long)[1]
+    large = REPORTER.within(1_000_000).pull_text(RUN, state, long)[1]
+    assert len(small) <= SMALLEST_BODY < len(large) <= 1_000_000
+
+
 def test_a_thread_is_answered_within_its_limit() -> None:
     _marker, text = REPORTER.thread_text(RUN, 7, "c" * 40, "<&*_|`\n" * 5000)
-    assert len(text) <= MAX_BODY
+    assert len(text) <= SMALLEST_BODY
 
 
 def test_hidden_text_is_quoted_and_attempts_are_counted() -> None:

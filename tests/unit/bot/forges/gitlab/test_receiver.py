@@ -138,7 +138,7 @@ def test_an_account_without_an_id_is_known_by_its_name() -> None:
     assert (found.sender.id, found.sender.login) == (0, "old")
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"object_kind": "issue"}', b'{"object_attributes": 3}'])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{"])
 def test_what_cannot_be_read(body: bytes) -> None:
     with pytest.raises(PayloadInvalid):
         GitLabReceiver(LABELS).read("Issue Hook", body)
@@ -226,3 +226,37 @@ def test_a_push_to_a_branch(ref: str, after: str, branch: str | None) -> None:
     body = {"object_kind": "push", "ref": ref, "after": after, **PROJECT}
     found = GitLabReceiver(LABELS).read("Push Hook", json.dumps(body).encode())
     assert (found.branch if isinstance(found, BaseMoved) else None) == branch
+
+
+def test_a_merge_request_names_its_source_project() -> None:
+    attributes = {**REQUEST, "action": "close", "source": {"id": 7, "path_with_namespace": "group/sub/calc"}}
+    assert isinstance(read("merge_request", attributes, "Merge Request Hook"), Withdrawn)
+
+
+@pytest.mark.parametrize(
+    ("event", "body"),
+    [
+        (
+            "System Hook",
+            {"object_kind": "merge_request", "object_attributes": {**REQUEST, "action": "close"}},
+        ),
+        ("Issue Hook", {"object_kind": "issue", "object_attributes": {"iid": "three"}, **PROJECT}),
+        ("Issue Hook", {"object_kind": "work_item", "object_attributes": {**ISSUE, "action": "close"}}),
+        ("Issue Hook", {"object_kind": "issue", "object_attributes": {}, **PROJECT}),
+        ("Note Hook", {"object_kind": "note", "object_attributes": {"note": "x"}, **PROJECT}),
+    ],
+    ids=["system hook", "a field of another type", "an epic has no project", "no iid", "no id"],
+)
+def test_what_is_not_understood_is_ignored_and_no_error(event: str, body: dict[str, Any]) -> None:
+    assert isinstance(GitLabReceiver(LABELS).read(event, json.dumps(body).encode()), Ignored)
+
+
+def test_a_note_on_a_confidential_issue_is_ignored() -> None:
+    note = {"id": 1, "note": "hello", "noteable_type": "Issue", "action": "create", "created_at": ""}
+    issue = {"iid": 3, "title": "T", "description": ""}
+    assert isinstance(read("note", note, "Note Hook", issue=issue), Commented)
+    assert isinstance(
+        read("note", {**note, "noteable_type": "WorkItem"}, "Note Hook", issue=issue), Commented
+    )
+    hidden = read("note", note, "Note Hook", issue={**issue, "confidential": True})
+    assert isinstance(hidden, Ignored)
