@@ -34,6 +34,7 @@ from runners.git.command import (
     PLAIN,
     GitFailed,
     PushRefused,
+    changed_files,
     conflicts,
     git,
     is_ancestor,
@@ -45,6 +46,9 @@ from runners.git.command import (
 )
 from runners.git.modules import fetch_modules
 from runners.git.workspaces import SHADOW, Mirror, Workspaces, branch_slug, work_ref
+from runners.repository.contribution_policy import Forbidden, forbidden
+from runners.repository.house_rules import pull_template
+from runners.repository.snapshot import Snapshot
 from runners.verify.verdict import Verdict
 
 # In characters. What is longer than a comment takes can be printed by `scenarist patch`.
@@ -116,6 +120,8 @@ class Trusted:
             branch, head = _free_branch(forge, repo, access, order), None
         fetch_modules(mirror, base, access.url, access.header)
         settings = settings_of(mirror.path, base)
+        if settings.ai_policy == "obey" and (found := forbidden(Snapshot(mirror.path, base))):
+            return PhaseResult("gave_up", _not_wanted(found))
         if requested.approval:
             settings = settings.model_copy(update={"approval": "required"})
         if self.forgetful and settings.features == "auto":
@@ -267,6 +273,8 @@ class Trusted:
             log=newest_subjects(mirror.path, prepared.base),
             rivals=_rivals(forge, repo, prepared.branch, order),
             steps=_steps_beside(mirror, work) if verdict.shadow else (),
+            template=pull_template(Snapshot(mirror.path, prepared.base)),
+            changed=[path for _, path in changed_files(mirror.path, verdict.base_sha, verdict.head_sha)],
         )
 
     def _of(self, state: RunState) -> tuple[RunRequested, Repo, Forge]:
@@ -422,3 +430,11 @@ def _free_branch(forge: Forge, repo: Repo, access: GitAccess, order: WorkOrder) 
     if free is None:
         raise NoFreeBranch(f"Branch {names[0]} and {_MAX_BRANCHES - 2} numbered ones exist already.")
     return free
+
+
+def _not_wanted(found: Forbidden) -> str:
+    return (
+        "Nothing was begun, because this repository takes no changes made by unsupervised tools. "
+        f"`{found.path}` line {found.line} says: “{found.sentence}” Who may decide otherwise writes "
+        "`ai_policy: ignore` into `.scenarist.yml` on the default branch."
+    )

@@ -46,7 +46,8 @@ class Surroundings:
     `drift` (Markdown) is how far the target branch has moved on, `others` are changed files that are neither
     source, tests nor documentation, with what is special about them, and `log` the subjects of the newest
     commits below the change. `rivals` are the numbers of other open pull requests that runs made for the same
-    issue. `steps` are (path, source) of the step definitions that lie beside the change.
+    issue. `steps` are (path, source) of the step definitions that lie beside the change. `template` is the
+    project's template for pull requests, and `changed` are the paths of all changed files.
     """
 
     drift: str = ""
@@ -54,6 +55,8 @@ class Surroundings:
     log: Sequence[str] = ()
     rivals: Sequence[int] = ()
     steps: Sequence[tuple[str, str]] = ()
+    template: str = ""
+    changed: Sequence[str] = ()
 
 
 class Row(NamedTuple):

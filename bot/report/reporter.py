@@ -10,6 +10,7 @@ import jinja2
 from bot.forges.forge import SMALLEST_BODY
 from bot.log.state import RunState
 from bot.report.escape import block, code, html_text, inline, prose, sentence
+from bot.report.form import filled_form
 from bot.report.proof import (
     Detail,
     Surroundings,
@@ -208,6 +209,14 @@ class Reporter:
                 "feature": feature,
                 "findings": _once(state.spec.findings) if state.spec else [],
                 "account": _account(state),
+                "form": filled_form(
+                    around.template,
+                    state.committed.form if state.committed else {},
+                    verdict,
+                    around.changed,
+                    order.number,
+                    detail.text,
+                ),
                 "review": state.review if state.review and state.review.head == verdict.head_sha else None,
                 "approved_by": state.approved_by or _approved_earlier(order),
                 "audit": state.committed.audit if state.committed else "",

@@ -193,7 +193,8 @@ class Committed(Frozen):
     """The work in hand was committed on the run's branch.
 
     `audit` is the hash of the audit trail's newest entry. `answers` are by the ids of review threads, 0 being
-    the review's own text; what the `declined` ones ask was not done.
+    the review's own text; what the `declined` ones ask was not done. `form` is what the model wrote for the
+    sections of the project's template for pull requests, by heading.
     """
 
     type: Literal["Committed"] = "Committed"
@@ -202,6 +203,7 @@ class Committed(Frozen):
     audit: str = ""
     answers: dict[int, str] = {}
     declined: tuple[int, ...] = ()
+    form: dict[str, str] = {}
 
 
 class VerdictReached(Frozen):

@@ -147,6 +147,12 @@ class RunSettings(Frozen):
     approval: Literal["none", "required"] = Field(
         default="none", description="Whether somebody approves a model's scenarios before code is written."
     )
+    ai_policy: Literal["obey", "ignore"] = Field(
+        default="obey",
+        description="What happens where `AI_POLICY`, `CONTRIBUTING` or the template for pull requests "
+        "forbids changes by unsupervised tools. `obey`: one comment says so and nothing is begun; `ignore`: "
+        "runs are wanted all the same.",
+    )
     min_story_score: int = Field(
         default=35,
         ge=0,

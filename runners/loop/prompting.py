@@ -23,6 +23,7 @@ _MAX_BROKEN = 20
 _MAX_RECORD = 30_000
 _MAX_DRAFT = 16_000
 _MAX_SHOWN = 48_000
+_MAX_HEADINGS = 12
 
 
 class RepositoryFacts(Frozen):
@@ -30,8 +31,8 @@ class RepositoryFacts(Frozen):
 
     `failing` are the tests that fail without any change. `places` are where the names in the issue stand in
     the code, `documents` where documents mention them. `contributing` is what the guide for contributors asks
-    for, and `changelog` how the changelog is kept. `library` is whether those who use the repository call its
-    functions, and the issue names some.
+    for, `changelog` how the changelog is kept, and `template` the headings of the template for pull requests.
+    `library` is whether those who use the repository call its functions, and the issue names some.
     """
 
     files: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class RepositoryFacts(Frozen):
     documents: str = ""
     contributing: str = ""
     changelog: str = ""
+    template: tuple[str, ...] = ()
     library: bool = False
 
 
@@ -151,6 +153,7 @@ def implement_prompt(
         kind=kind,
         shadow=shadow,
         changelog=bool(background.changelog),
+        template=bool(background.template),
     )
     return [
         Message(role="system", text=system),
@@ -272,6 +275,9 @@ def _task(
         documents=background.documents if rules else "",
         contributing=background.contributing if rules else "",
         changelog=background.changelog if rules else "",
+        template="\n".join(background.template[:_MAX_HEADINGS])
+        if rules and order.kind == "implement"
+        else "",
         files=_shorten_list(background.files),
     )
     return Message(role="user", text=text)

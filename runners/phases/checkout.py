@@ -76,6 +76,7 @@ def background_of(job: Job, mirror: Mirror) -> RepositoryFacts:
             filter(None, (house_rules.changelog(snapshot), house_rules.version_marks(snapshot)))
         ),
         documents="\n".join(map(str, mentions)),
+        template=house_rules.headings_of(house_rules.pull_template(snapshot)),
         library=bool(own) and house_rules.is_package(snapshot),
     )
 

@@ -35,6 +35,7 @@ from runners.phases.rebase import carried_over, resolved, unresolved
 from runners.phases.rules_ahead import RulesAhead
 from runners.phases.threads import incomplete
 from runners.phases.toolkit import tools_of
+from runners.repository.house_rules import answered
 
 _MAX_ASKED = 10
 _MAX_DIFF = 500_000  # characters
@@ -86,12 +87,14 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             return PhaseResult("gave_up", f"{left} The branch is as it was.")
         if job.order.failed_jobs and not tree.diff(job.spec.commit):
             return PhaseResult("gave_up", f"The model found nothing to correct. {ended.text}")
+        summary, form = answered(ended.text, background.template)
         commit_work = resolved if job.conflicts else _committed
-        commit, bundle = commit_work(job, tree, ended.text)
+        commit, bundle = commit_work(job, tree, summary)
         kept_work = _kept(job, tree, commit, bundle)
         done = Committed(
             commit=commit,
-            summary=ended.text,
+            summary=summary,
+            form=form,
             audit=tools.audit_head,
             answers=ended.answers,
             declined=ended.declined,

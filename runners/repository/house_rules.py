@@ -3,6 +3,7 @@ changelog, marks of versions in docstrings and documents."""
 
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from runners.policy.plaintext import cut_middle
@@ -10,10 +11,27 @@ from runners.repository.snapshot import Snapshot
 
 # https://agents.md; CLAUDE.md is read where there is no AGENTS.md.
 INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
-_GUIDES = tuple(
+GUIDES = tuple(
     f"{folder}CONTRIBUTING{suffix}"
     for folder in ("", ".github/", ".gitlab/", "docs/", "doc/")
     for suffix in (".md", ".rst", ".txt", "")
+)
+# https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests
+TEMPLATES = tuple(
+    f"{folder}{name}"
+    for folder in (
+        ".github/",
+        "",
+        "docs/",
+        ".gitlab/merge_request_templates/",
+        ".github/PULL_REQUEST_TEMPLATE/",
+    )
+    for name in (
+        "PULL_REQUEST_TEMPLATE.md",
+        "PULL_REQUEST_TEMPLATE.txt",
+        "PULL_REQUEST_TEMPLATE",
+        "Default.md",
+    )
 )
 _CHANGELOGS = tuple(
     f"{folder}{name}{suffix}"
@@ -49,6 +67,7 @@ _USELESS = re.compile(
 _HEADING = re.compile(
     r"^(?:#{1,6}[ \t]+(?P<atx>[^\n]+?)[ \t#]*|(?P<under>[^\s#][^\n]*)\n[=\-~^*+\"]{3,}[ \t]*)$", re.M
 )
+_MARKDOWN_HEADING = re.compile(r"^#{1,6}[ \t]+([^\n]+?)[ \t#]*$", re.M)
 _MARKS = r"\.\. version(added|changed)::"
 _FEW = 3
 _MAX_GUIDE = 3000
@@ -64,7 +83,7 @@ def instructions(snapshot: Snapshot) -> str:
 
 def contributing(snapshot: Snapshot) -> str:
     """The parts of the guide for contributors that say how code, tests and documents are written."""
-    path = snapshot.first(_GUIDES)
+    path = snapshot.first(GUIDES)
     text = snapshot.text(path) if path else ""
     parts = [
         cut_middle(body.strip(), _MAX_SECTION)
@@ -93,6 +112,40 @@ def sections(text: str) -> list[tuple[str, str]]:
     ]
 
 
+def pull_template(snapshot: Snapshot) -> str:
+    """The repository's template for the text of pull requests; empty if it has none."""
+    path = snapshot.first(TEMPLATES)
+    return snapshot.text(path) if path else ""
+
+
+def headings_of(template: str) -> tuple[str, ...]:
+    """The headings of a template for pull requests (Markdown), as they stand there."""
+    return tuple(
+        found.strip() for found in _MARKDOWN_HEADING.findall(re.sub(r"<!--.*?-->", "", template, flags=re.S))
+    )
+
+
+def answered(text: str, headings: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """`text` up to the first of the `headings` in it, and what stands under each of them."""
+    by_word = {_plain(each): each for each in headings}
+    parts = _MARKDOWN_HEADING.split(text)
+    head, form, last = parts[0], {}, ""
+    for heading, body in zip(parts[1::2], parts[2::2], strict=True):
+        known = by_word.get(_plain(heading))
+        if known:
+            last = known
+            form[known] = body.strip()
+        elif last:
+            form[last] += f"\n\n{heading}\n{body.rstrip()}"
+        else:
+            head += f"{heading}\n{body}"
+    return head.strip() or next(iter(form.values()), ""), {key: each for key, each in form.items() if each}
+
+
+def _plain(heading: str) -> str:
+    return " ".join(re.findall(r"\w+", heading.lower()))
+
+
 def is_package(snapshot: Snapshot) -> bool:
     """Whether other programs import the repository: it is packaged, and no site or service of its own."""
     if "manage.py" in snapshot.files:
@@ -112,6 +165,12 @@ def is_package(snapshot: Snapshot) -> bool:
 def changelog_path(snapshot: Snapshot) -> str:
     """The file of the repository's changelog; empty if it keeps none."""
     return snapshot.first(_CHANGELOGS)
+
+
+def changelog_like(path: str) -> bool:
+    """Whether a file is a changelog, or a fragment of one, by its path."""
+    known = {name.lower() for name in _CHANGELOGS}
+    return path.lower() in known or any(_is_fragment(path, folder) for folder in _FRAGMENTS)
 
 
 def changelog(snapshot: Snapshot) -> str:

@@ -1,14 +1,14 @@
 """From an issue to the scenarios, in a whole bot: what the linter says, and what the issue leaves open."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from bot.forges.forge import Repo
 from runners.models.chat import Reply
-from tests.support.harness import BotUnderTest, doubling, draft
+from tests.support.harness import CALC, BotUnderTest, doubling, draft
 
 pytestmark = pytest.mark.xdist_group("specify")  # one bot for all
 
@@ -19,8 +19,13 @@ def bot() -> Iterator[BotUnderTest]:
         yield made
 
 
-def begin(bot: BotUnderTest, name: str, body: str = "4 becomes 8, please.") -> tuple[Repo, int]:
-    repo = bot.make_repo(f"octo/{name}")
+def begin(
+    bot: BotUnderTest,
+    name: str,
+    body: str = "4 becomes 8, please.",
+    files: Mapping[str, str] = CALC,
+) -> tuple[Repo, int]:
+    repo = bot.make_repo(f"octo/{name}", files)
     number = bot.forge.open_issue(repo.full_name, "tri", "Double numbers", body).number
     bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
     return repo, number
@@ -97,4 +102,21 @@ def test_an_issue_that_leaves_all_open_gets_questions_and_an_answer_begins_a_run
     assert bot.state(bot.runs_on(repo, "issue", number)[0]).spent.turns == 0, "no model was asked"
     bot.forge.add_comment(repo.full_name, number, "ada", "Doubling 4 should give 8.")
     bot.idle()
+    assert bot.finished(repo, "issue", number).status == "done"
+
+
+def test_a_repository_that_wants_no_unsupervised_tools_gets_one_comment(bot: BotUnderTest) -> None:
+    bot.script([], [])
+    policy = {"AI_POLICY.md": "# AI\n\nWe do not accept AI-generated @everyone code.\n"}
+    repo, number = begin(bot, "policy", files={**CALC, **policy})
+    state = bot.finished(repo, "issue", number)
+    assert state.status == "gave_up" and state.spent.turns == 0
+    (comment,) = bot.forge.comments(repo, number)
+    assert "takes no changes made by unsupervised tools" in comment.body
+    assert "<code>AI\\_POLICY.md</code> line 3" in comment.body or "`AI_POLICY.md` line 3" in comment.body
+    assert "@everyone" not in comment.body and "ai_policy: ignore" in comment.body
+
+    bot.script([draft()], doubling())
+    settings = {".scenarist.yml": CALC[".scenarist.yml"] + "\nai_policy: ignore\n"}
+    repo, number = begin(bot, "allowed", files={**CALC, **policy, **settings})
     assert bot.finished(repo, "issue", number).status == "done"

@@ -447,3 +447,28 @@ def test_hidden_text_is_quoted_and_attempts_are_counted() -> None:
     status, _, pull, *_ = texts(state.model_copy(update={"requested": requested, "attempts": tried}), "x")
     assert "Hidden text in the issue" in status and "obey me" in status
     assert all("tried what it may not" in text and "(2×)" in text for text in (status, pull))
+
+
+TEMPLATE = (
+    "<!-- Thank you. -->\n## Description\n\n## Related issue\n\n## How was it tested?\n\n## Rollout\n\n"
+    "## Checklist\n\n- [ ] I have read the guide\n- [ ] Tests were added\n- [x] All tests pass\n- [ ] Documentation\n"
+)
+
+
+def test_the_sections_of_a_projects_template_are_filled() -> None:
+    state = state_of(logs.STATES["reviewed"])
+    assert state.verdict is not None and state.committed is not None
+    form = {"Description": "Adds `checkout`. @everyone", "Checklist": "- [x] Documentation"}
+    state = state.model_copy(update={"committed": state.committed.model_copy(update={"form": form})})
+    around = Surroundings(template=TEMPLATE, changed=["shop/a.py", "tests/test_a.py"])
+    text = REPORTER.pull_text(RUN, state, logs.FEATURE_TEXT, around)[1]
+    assert gfm.headings(text) == ["Proof", "Before you merge", "The project's template"]
+    part = text[text.index("## The project's template") : text.index("<details>")]
+    assert "**Description**\n\nAdds `checkout`." in part and "@everyone" not in part
+    assert "**Related issue**\n\n#12\n" in part and "See the proof above." in part
+    assert "**Rollout**\n\nLeft to a person" in part and "Thank you" not in part
+    assert (
+        "- [ ] I have read the guide\n- [x] Tests were added\n- [x] All tests pass\n- [ ] Documentation"
+        in part
+    )
+    assert "The project's template" not in pull()

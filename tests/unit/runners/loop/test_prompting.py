@@ -87,6 +87,7 @@ BACKGROUND = RepositoryFacts(
     places="shop/cart.py:3: def check_out(self) -> Order:",
     documents="docs/api.md:9: `check_out` places the order.",
     contributing="From CONTRIBUTING.md:\n\n## Style\n\nUse tabs.",
+    template=("Description", "How was this tested?"),
     changelog="CHANGES.md begins:\n\n## Unreleased\n\n* Vouchers",
 )
 LIBRARY = BACKGROUND.model_copy(update={"library": True})

@@ -164,3 +164,16 @@ def test_a_large_repository_is_shown_near_what_the_issue_is_about() -> None:
     assert shown[:3] == ("src/a/cart.py", "setup.py", "src/a/b.py")
     assert "docs/ (500 more files)" in shown and sum(map(len, shown)) < 6000
     assert file_map(["b", "a"], []) == ("b", "a")
+
+
+def test_the_answers_to_a_template_are_told_from_the_summary() -> None:
+    template = "<!--\n# Not this -->\n## Description ##\nx\n### How was this tested?\n"
+    headings = house_rules.headings_of(template)
+    assert headings == ("Description", "How was this tested?")
+    text = "It adds x.\n\n# description\n\nMore.\n\n## Details\n\nd\n\n## How was this tested\n\nBy tests.\n"
+    assert house_rules.answered(text, headings) == (
+        "It adds x.",
+        {"Description": "More.\n\nDetails\n\n\nd", "How was this tested?": "By tests."},
+    )
+    assert house_rules.answered("It adds x.", headings) == ("It adds x.", {})
+    assert house_rules.answered("## Description\nMore.", headings)[0] == "More."
