@@ -1,4 +1,4 @@
-"""The operator's limits file, named by ``SCENARIST_LIMITS_FILE``, and the secrets it points to."""
+"""Read the operator's limits file, named by ``SCENARIST_LIMITS_FILE``, and the secrets that it names."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ class LimitsInvalid(ScenaristError):
 
 
 def load_limits(path: Path | None) -> OperatorLimits:
-    """Read the file; without one the defaults. Raises `LimitsInvalid`."""
+    """Read the limits file; without a `path`, return the defaults. Raises `LimitsInvalid`."""
     if path is None:
         return OperatorLimits()
     try:
@@ -27,14 +27,14 @@ def load_limits(path: Path | None) -> OperatorLimits:
 
 
 def database_urls(limits: OperatorLimits) -> dict[str, str]:
-    """Name -> connection URL of the operator's databases. Raises `LimitsInvalid` for one that is not set."""
+    """Return the operator's databases: name -> connection URL. Raises `LimitsInvalid` if a URL is not set."""
     return {
         name: secret(f"databases.{name}", source, LimitsInvalid) for name, source in limits.databases.items()
     }
 
 
 def secret(entry: str, source: Source, invalid: type[ScenaristError]) -> str:
-    """The text that `source` points to, for the `entry` of a file. Raises `invalid`."""
+    """Return the secret at `source`. Raises `invalid`, which names the `entry` of the operator's file."""
     if source.env:
         found = os.environ.get(source.env, "")
     else:

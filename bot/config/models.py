@@ -1,4 +1,4 @@
-"""The operator's models file, or what the settings say without one."""
+"""The operator's models: from the models file, or from the settings if there is none."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class ModelsInvalid(ScenaristError):
 
 
 def load_models(settings: Settings) -> tuple[ModelsConfig, dict[str, str]]:
-    """The models, and their servers' keys by runtime. Raises `ModelsInvalid`."""
+    """Return the models, and the keys of their servers by runtime. Raises `ModelsInvalid`."""
     own = {
         "vllm": settings.model_api_key.get_secret_value(),
         "anthropic": settings.anthropic_api_key.get_secret_value(),
@@ -33,10 +33,10 @@ def load_models(settings: Settings) -> tuple[ModelsConfig, dict[str, str]]:
 
 
 def require_models(settings: Settings) -> None:
-    """Ask the server of each role's first model what it serves.
+    """Ask the server of each role's first model for its models.
 
-    For commands that somebody waits for: a run would wait for a server that does not answer. Raises
-    `ModelsInvalid`, `RuntimeIncomplete` or `ModelUnavailable`.
+    Interactive commands call this to fail at once, while a run would wait for a server that does not answer.
+    Raises `ModelsInvalid`, `RuntimeIncomplete` or `ModelUnavailable`.
     """
     config, keys = load_models(settings)
     roster = Roster(config, settings.runtime, keys, settings.state_dir / "profiles")
@@ -45,7 +45,7 @@ def require_models(settings: Settings) -> None:
 
 
 def read_models(path: Path) -> ModelsConfig:
-    """The operator's file. Raises `ModelsInvalid`."""
+    """Read the models file at `path`. Raises `ModelsInvalid`."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -55,7 +55,7 @@ def read_models(path: Path) -> ModelsConfig:
 
 def _of_settings(settings: Settings) -> ModelsConfig:
     local = RuntimeSpec(provider="vllm", url=settings.model_url, model=settings.model_name)
-    # In hybrid mode the name is the local model's.
+    # In hybrid mode `model_name` is the local model.
     name = settings.model_name if settings.runtime == "anthropic" else ""
     runtimes = {
         "local": {"local": local},

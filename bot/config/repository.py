@@ -19,9 +19,7 @@ class ConfigInvalid(ScenaristError):
     """The repository's `.scenarist.yml` cannot be used."""
 
     code = "SCN-7002"
-    next_step = (
-        "Correct that line of the file on the default branch, then take the label off and set it again."
-    )
+    next_step = "Correct that line of the file on the default branch, then remove the label and set it again."
 
 
 class RepoConfig(RunSettings):
@@ -40,9 +38,9 @@ class RepoConfig(RunSettings):
 
 
 def settings_of(git_dir: Path, commit: str) -> RunSettings:
-    """The settings of the repository at `commit`, with what its other files say for keys that it has not set.
+    """Return the settings of the repository at `commit`.
 
-    Raises `ConfigInvalid`.
+    Keys that `.scenarist.yml` does not set are found in the repository's other files. Raises `ConfigInvalid`.
     """
     sources = Sources.of_commit(git_dir, commit)
     config = parse_config(sources.text(FILE))
@@ -52,5 +50,5 @@ def settings_of(git_dir: Path, commit: str) -> RunSettings:
 
 
 def parse_config(text: str) -> RepoConfig:
-    """Read the file's text. Raises `ConfigInvalid` that names the line or key and what is valid."""
+    """Read the file's text. Raises `ConfigInvalid`, which names the line or key and the valid values."""
     return read_yaml(text, FILE, RepoConfig, ConfigInvalid)

@@ -1,6 +1,6 @@
-"""The process's settings, from the environment (prefix ``SCENARIST_``).
+"""The process's settings, read from environment variables (prefix ``SCENARIST_``).
 
-Secrets come from here or from files.
+Secrets are in these variables or in files that they name.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from gherkin.errors import ScenaristError
 from gherkin.validation import in_words
 from runners.models.runtimes import Mode
 
-# Read elsewhere than in `Settings`.
+# Variables that other modules read.
 OTHER_VARIABLES = {"SCENARIST_DEBUG", "SCENARIST_QUEUES"}
 
 
@@ -34,7 +34,7 @@ class SettingsInvalid(ScenaristError):
 
 
 class Settings(BaseSettings):
-    """What an operator decides. Every field is the environment variable ``SCENARIST_<NAME>``."""
+    """The operator's settings. Each field is the environment variable ``SCENARIST_<NAME>``."""
 
     model_config = SettingsConfigDict(env_prefix="SCENARIST_", extra="ignore", populate_by_name=True)
 
@@ -120,10 +120,10 @@ class Settings(BaseSettings):
     runtime: Annotated[Mode, BeforeValidator(lambda given: "local" if given == "vllm" else given)] = Field(
         default="local",
         validation_alias=AliasChoices("AGENT_RUNTIME_MODE", "SCENARIST_RUNTIME"),
-        description="Which models to use; `AGENT_RUNTIME_MODE` is the same. `vllm` means `local`.",
+        description="Which models to use; `AGENT_RUNTIME_MODE` is another name. `vllm` means `local`.",
     )
     models_file: Path | None = Field(
-        default=None, description="The models and who does what with them (YAML, see models.md)."
+        default=None, description="The models file: the models and their roles (YAML, see models.md)."
     )
     model_url: str = Field(
         default="http://127.0.0.1:8000/v1", description="The local model server's API (vLLM)."
@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     recording: Path | None = Field(default=None, description="The run log that `replay` plays.")
 
     limits_file: Path | None = Field(
-        default=None, description="What runs may do on this machine at most (YAML, see policy.md)."
+        default=None, description="The limits file: what runs may do on this machine (YAML, see policy.md)."
     )
     unsafe_no_sandbox: bool = Field(default=False, description="Run commands without bubblewrap.")
     command_seconds: float = Field(default=600, gt=0, description="Longest run of one command or suite.")
@@ -150,12 +150,12 @@ class Settings(BaseSettings):
     keep_days: float = Field(
         default=30,
         gt=0,
-        description="`scenarist gc` removes what ended runs left, and nobody used, for longer.",
+        description="`scenarist gc` removes what ended runs left and what was not used for this time.",
     )
     keep_gb: float = Field(
         default=50,
         gt=0,
-        description="`scenarist gc` keeps mirrors and environments below this size together.",
+        description="`scenarist gc` keeps mirrors and environments together below this size.",
     )
 
     registries: str = Field(
@@ -177,25 +177,26 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(
         default=30,
         ge=2,
-        description="What a worker that is told to stop (SIGTERM) has to end the turn in hand; its runs go "
-        "on elsewhere. Whoever stops it should "
-        "wait longer.",
+        description="The time that a worker has after SIGTERM to end its current turns; other workers "
+        "continue its runs. Wait longer before you kill it.",
     )
     lease_seconds: float = Field(
-        default=30, ge=2, le=3600, description="A worker silent for longer loses its run."
+        default=30, ge=2, le=3600, description="A worker loses its run if it is silent for longer."
     )
     status_seconds: float = Field(
         default=10,
         ge=0,
-        description="A run's status comment is edited this often at most while it stays in one phase.",
+        description="The shortest time between two edits of a status comment within one phase.",
     )
     retry_seconds: float = Field(
         default=2,
         gt=0,
         le=60,
-        description="Trouble that may pass is waited for so long, and twice as long each time.",
+        description="The delay before a phase with a temporary error is repeated; it doubles each time.",
     )
-    reap_seconds: float = Field(default=5, ge=0.5, description="How often unfinished work is looked for.")
+    reap_seconds: float = Field(
+        default=5, ge=0.5, description="How often the reaper looks for unfinished work."
+    )
 
     @property
     def registry_hosts(self) -> list[str]:
@@ -231,19 +232,19 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[str]:
-        """The secrets among the settings that are set, for redaction."""
+        """Return the values of all secrets that are set, for redaction."""
         found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         password = make_url(self.database_url).password if self.database_url else None
         return [each for each in (*found, password) if each]
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL in force."""
+        """The SQLAlchemy URL of the database."""
         return self.database_url or f"sqlite:///{self.state_dir.resolve() / 'scenarist.db'}"
 
 
 def load_settings() -> Settings:
-    """Read the environment. Raises `SettingsInvalid` naming the variable."""
+    """Read the settings from the environment. Raises `SettingsInvalid`, which names the variable."""
     try:
         return Settings()
     except ValidationError as error:
@@ -255,7 +256,7 @@ def load_settings() -> Settings:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """A sentence for each variable that looks like a setting and is none: a mistyped one has no effect."""
+    """Return a sentence for each variable that looks like a setting but is none, such as a mistyped one."""
     known = {f"SCENARIST_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
     found = []
     for name in sorted(environ):
@@ -266,5 +267,5 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
                 if close
                 else " Variables with your own secrets need another name."
             )
-            found.append(f"{name} is no setting of Scenarist and has no effect.{meant}")
+            found.append(f"{name} is not a setting of Scenarist and has no effect.{meant}")
     return found

@@ -1,4 +1,4 @@
-"""URLs as operators write them, and as the libraries read them: of the database, the broker, GitHub."""
+"""Convert the URLs of database, broker and GitHub from what operators write to what libraries read."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,9 +10,10 @@ _BROKERS = ("redis", "rediss", "redis+socket", "unix")
 
 
 def database_url(url: str) -> str:
-    """The SQLAlchemy URL for a database URL; empty stays empty. Raises `ValueError` that says what to write.
+    """Return the SQLAlchemy URL for a database URL; an empty text stays empty.
 
-    ``postgres://`` and ``postgresql://`` mean the psycopg driver.
+    ``postgres://`` and ``postgresql://`` mean the psycopg driver. Raises `ValueError`, which says what to
+    write.
     """
     if not url:
         return url
@@ -20,7 +21,7 @@ def database_url(url: str) -> str:
     try:
         parsed = make_url(url)
     except sa.exc.ArgumentError:
-        raise ValueError(f"this is no database URL: {example}") from None
+        raise ValueError(f"this is not a database URL: {example}") from None
     if parsed.drivername in _POSTGRES:
         return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     if parsed.drivername.split("+")[0] == "sqlite":
@@ -29,14 +30,14 @@ def database_url(url: str) -> str:
 
 
 def broker_url(url: str) -> str:
-    """Celery's URL of a Redis. Raises `ValueError` that says what to write.
+    """Return Celery's URL for the URL of a Redis. Raises `ValueError`, which says what to write.
 
-    A ``rediss://`` URL without options checks the server's certificate. ``unix://`` is another word for
+    A ``rediss://`` URL without options checks the server's certificate. ``unix://`` means the same as
     ``redis+socket://``.
     """
     parsed = urlsplit(url)
     if parsed.scheme not in _BROKERS:
-        said = f"{parsed.scheme} is no Redis" if parsed.scheme else "this is no URL"
+        said = f"{parsed.scheme} is not Redis" if parsed.scheme else "this is not a URL"
         raise ValueError(f"{said}: write redis://HOST:6379/0, rediss://HOST:6379/0 or redis+socket:///PATH")
     if parsed.scheme == "unix":
         return f"redis+socket{url.removeprefix('unix')}"
@@ -46,14 +47,14 @@ def broker_url(url: str) -> str:
 
 
 def redis_url(url: str) -> str:
-    """The same for the client library, which calls a socket ``unix://`` and names certificates otherwise."""
+    """Return the same URL for the redis library, which names sockets and certificate options differently."""
     if url.startswith("redis+socket:"):
         return f"unix:{url.removeprefix('redis+socket:')}"
     return url.replace("ssl_cert_reqs=CERT_", "ssl_cert_reqs=").replace("=REQUIRED", "=required")
 
 
 def github_web_url(api_url: str) -> str:
-    """Where people reach GitHub and repositories are cloned from, given the address of its API."""
+    """Return the web address of GitHub, from which repositories are cloned, for its API address."""
     if api_url.rstrip("/") == "https://api.github.com":
         return "https://github.com"
     return api_url.rstrip("/").removesuffix("/api/v3")

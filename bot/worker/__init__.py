@@ -1,4 +1,4 @@
 """The Celery app, its tasks, and the processes that `scenarist up` starts.
 
-`worker.py` builds what a worker needs from the settings;
-`inline.py` does every phase in one process instead."""
+`worker.py` makes the parts of a worker from the settings;
+`inline.py` does all phases in one process instead."""

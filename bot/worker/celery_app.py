@@ -1,4 +1,4 @@
-"""The Celery app and its few tasks. A message is a wake-up with an id; nothing that matters rests on it."""
+"""The Celery app and its tasks. A message is only a wake-up with an id; the database holds all data."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,12 +21,12 @@ INTAKE, ADVANCE, REPORT, REAP, CONTROL = (
     "scenarist.control",
 )
 
-# On Redis the smallest number is served first, and messages that name none have it.
+# On Redis the smallest number is served first; messages without a priority have it.
 _FIRST, _LAST = 0, 9
 
 
 def make_celery(broker_url: str, reap_seconds: float = 5.0) -> Celery:
-    """A Celery app on `broker_url` (Redis), with no tasks of its own yet."""
+    """Return a Celery app on `broker_url` (Redis), still without tasks."""
     app = Celery("scenarist", broker=broker_url, set_as_current=False)
     app.conf.update(
         task_serializer="json",
@@ -43,7 +43,7 @@ def make_celery(broker_url: str, reap_seconds: float = 5.0) -> Celery:
             "visibility_timeout": 3600,
             "unacked_restore_interval": 2,
             "unacked_restore_throttle": 1,
-            # Without these a dead Redis would hold a web request's thread for minutes.
+            # Without these a web request's thread would wait for minutes for a dead Redis.
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
         },
@@ -56,7 +56,7 @@ def make_celery(broker_url: str, reap_seconds: float = 5.0) -> Celery:
 
 
 class Bell:
-    """Sends the wake-ups. A lost one costs time only: the reaper finds what it was about."""
+    """Sends the wake-ups. A lost one only delays the work, because the reaper sends it again."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -72,12 +72,12 @@ class Bell:
             args=[run_id],
             queue=QUEUES[phase],
             countdown=seconds or None,
-            # Runs that were begun come before new ones: the first ends early, however many wait.
+            # Started runs come before new ones, so that the first run ends early however many wait.
             priority=_LAST if phase in ("prepare", "specify") else _FIRST,
         )
 
     def waiting(self, queue: str) -> int:
-        """How many messages nobody has taken yet. Raises what the broker raises."""
+        """Return the number of messages in `queue` that no worker has taken. Raises the broker's errors."""
         with self._app.connection_for_read() as connection:
             return int(connection.default_channel.queue_declare(queue=queue).message_count)
 
@@ -87,15 +87,15 @@ class Bell:
 
 
 def register_tasks(app: Celery, settings: Settings, queues: Sequence[str], draining: Draining) -> None:
-    """Give a worker's app its tasks; what they need is built in the worker's process at first use.
+    """Register the tasks of a worker of `queues`; the `Worker` is made in its process at the first task.
 
-    When the worker is told to stop (SIGTERM), `draining` begins.
+    When the process gets SIGTERM, `draining` begins.
     """
     worker_shutting_down.connect(lambda **_: draining.begin(), weak=False)
 
     @lru_cache(maxsize=1)
     def worker() -> Any:
-        from bot.worker.worker import Worker  # the web app and the parent process never need it
+        from bot.worker.worker import Worker  # the web app and the parent process do not need it
 
         return Worker(settings, Bell(app), queues, draining)
 

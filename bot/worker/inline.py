@@ -1,4 +1,4 @@
-"""Runs whose phases are all done in this process: no broker, no workers, no web app."""
+"""Do all phases of runs in this process, without broker, workers and web app."""
 
 import time
 from collections.abc import Callable
@@ -24,10 +24,10 @@ def inline_driver(
     changed: Callable[[str, Phase | None], None],
     forgetful: bool = False,
 ) -> Driver:
-    """A driver with the handlers of every phase; `worker` names this process in the log.
+    """Return a driver with the handlers of all phases; `worker` is this process's name in the log.
 
-    `changed(run_id, next_phase)` is called after each step, and `forgetful` is whether nothing of the run is
-    kept, so that scenarios have to be part of the change.
+    `changed(run_id, next_phase)` is called after each step. `forgetful` says that the state is deleted after
+    the run, so that scenarios must be part of the change.
     """
     workspaces = Workspaces(settings.state_dir)
     workspaces.sweep()
@@ -46,7 +46,7 @@ def inline_driver(
 
 
 def drive(store: Store, driver: Driver, run_id: str) -> RunState:
-    """Do phase after phase until the run ends or pauses; a delayed one is waited for."""
+    """Do the run's phases until it ends or pauses, and return its state; wait for delayed phases."""
     state = fold(store.entries(run_id))
     while state.status == "active":
         if not driver.advance(run_id):

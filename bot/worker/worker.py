@@ -1,4 +1,4 @@
-"""Puts the parts together for a worker process, from the settings."""
+"""Make the parts of a worker process from the settings."""
 
 import logging
 import time
@@ -49,12 +49,12 @@ from runners.tools.backends.http import HttpAccess
 log = logging.getLogger(__name__)
 
 _SILENCE_S = 2.0
-_ENOUGH = 100
+_MAX_MESSAGES = 100
 _SOON_S = 60.0
 
 
 class Worker:
-    """What the Celery tasks do, in a worker of `queues`; `bell` sends the wake-ups."""
+    """The work of the Celery tasks in a worker of `queues`; `bell` sends the wake-ups."""
 
     def __init__(self, settings: Settings, bell: Bell, queues: Sequence[str], draining: Draining) -> None:
         check()
@@ -108,7 +108,7 @@ class Worker:
         self._driver.work(run_id)
 
     def control(self, run_id: str, control: str, by: str, phase: str | None) -> None:
-        """Pause, resume, cancel or retry a run, as a message asks; what does not fit is logged."""
+        """Pause, resume, cancel or retry a run as a message asks; refusals are only logged."""
         try:
             control_run(self._store, run_id, control, by=by, where="by a message", phase=phase)
         except ScenaristError as error:
@@ -120,7 +120,7 @@ class Worker:
         self._poster.post(run_id)
 
     def reap(self) -> None:
-        """Ring again for whatever the database says is unfinished and nobody works on."""
+        """Send the wake-ups again for all unfinished work that no worker has claimed."""
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + self._settings.redeliver_seconds
             self._ask_again()
@@ -128,27 +128,27 @@ class Worker:
         if ids:
             self._bell.deliveries(ids)
         for run_id, phase in self._store.free_orphans(is_gone):
-            log.warning("run %s goes on: its worker is gone", run_id)
+            log.warning("the worker of run %s has ended; another one continues it", run_id)
             self._bell.run(run_id, phase)
-        # Runs may wait for hours, and each round would add as many messages again: a queue gets no more than
-        # its workers are told by anyway.
+        # Runs may wait for hours, and each round of the reaper would add as many messages again. So a queue
+        # is filled only up to `_MAX_MESSAGES` messages.
         for queue in set(QUEUES.values()):
             phases = [phase for phase, its in QUEUES.items() if its == queue]
-            room = max(0, _ENOUGH - self._bell.waiting(queue))
+            room = max(0, _MAX_MESSAGES - self._bell.waiting(queue))
             for run_id, phase in self._store.due_runs(_SILENCE_S, phases, room):
                 self._bell.run(run_id, phase)
-        for run_id in self._store.reports.stale(max(0, _ENOUGH - self._bell.waiting("publish"))):
+        for run_id in self._store.reports.stale(max(0, _MAX_MESSAGES - self._bell.waiting("publish"))):
             self._bell.report(run_id)
 
     def _ask_again(self) -> None:
-        """What could not be delivered while the web app was away; another time when the forge is away too."""
+        """Ask the forges to repeat deliveries that failed; if a forge cannot be reached, ask later."""
         try:
             lost = self._forges.ask_again()
         except ScenaristError as error:
-            log.warning("lost deliveries could not be asked for: %s", error.message)
+            log.warning("the forge could not be asked to repeat lost deliveries: %s", error.message)
         else:
             if lost:
-                log.warning("%d deliveries had not arrived; the forge was asked for them again", lost)
+                log.warning("%d deliveries had not arrived; the forge was asked to repeat them", lost)
 
     def _started(self, run_id: str) -> None:
         self._quietly(lambda: self._bell.report(run_id))
@@ -163,7 +163,7 @@ class Worker:
             seconds = self._store.due_in(run_id)
             if (
                 seconds < _SOON_S
-            ):  # later it is the reaper's business: a message would have to be kept for so long
+            ):  # the reaper wakes later runs, since a message would have to be kept until then
                 self._quietly(lambda: self._bell.run(run_id, following, seconds))
         else:
             for waiting, phase in self._store.waiting_runs(run_id)[:1]:
@@ -173,15 +173,15 @@ class Worker:
 
     @staticmethod
     def _quietly(ring: Callable[[], None]) -> None:
-        """A broker that is away delays the run until the reaper's next round, and fails nothing."""
+        """Call `ring` and only log its errors: without the broker, the reaper continues the run later."""
         try:
             ring()
         except Exception as error:
-            log.warning("the broker could not be told (%s)", type(error).__name__)
+            log.warning("the broker could not be reached (%s)", type(error).__name__)
 
 
 def make_reporter(settings: Settings, *, comments: bool = True) -> Reporter:
-    """What writes for people; `comments` is whether anybody hears what they answer."""
+    """Return the reporter; `comments` says whether the bot reads people's comments."""
     return Reporter(settings.public_url, settings.trigger_label, comments=comments)
 
 
@@ -194,7 +194,7 @@ def trusted_handlers(
     *,
     forgetful: bool = False,
 ) -> Mapping[Phase, Handler]:
-    """The phases that need forge credentials."""
+    """Return the handlers of the phases that need forge credentials."""
     trusted = Trusted(forges, workspaces, reporter, settings.carry_base, forgetful, allowed)
     return {
         "prepare": trusted.prepare,
@@ -205,7 +205,7 @@ def trusted_handlers(
 
 
 def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces) -> Mapping[Phase, Handler]:
-    """The phases that run what a model chose; they get no credential but the model's."""
+    """Return the handlers of the phases that run a model's commands; their only secret is the model's key."""
     models, keys = load_models(settings)
     roster = Roster(models, settings.runtime, keys, settings.state_dir / "profiles")
     operator = load_limits(settings.limits_file)

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `bot.storage.database.migrate` hands over."""
+"""Run the migrations on the connection that `bot.storage.database.migrate` passes."""
 
 from alembic import context
 

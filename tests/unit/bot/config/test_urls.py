@@ -56,4 +56,4 @@ def test_mistyped_variables_are_named_with_what_is_meant() -> None:
     names = {f"SCENARIST_{name.upper()}": "x" for name in Settings.model_fields}
     assert unknown_variables({**names, "SCENARIST_DEBUG": "1", "PATH": "/bin"}) == []
     said = unknown_variables({"SCENARIST_MODLE_URL": "x", "SCENARIST_XYZ": "x"})
-    assert "Did you mean SCENARIST_MODEL_URL?" in said[0] and "SCENARIST_XYZ is no setting" in said[1]
+    assert "Did you mean SCENARIST_MODEL_URL?" in said[0] and "SCENARIST_XYZ is not a setting" in said[1]
