@@ -21,6 +21,7 @@ from runners.verify.gate.extent import doubts, moved_on, near, part_of, renamed
 from runners.verify.gate.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
 from runners.verify.look import Look, adds_modules, look
 from runners.verify.rules.purposes import is_judge
+from runners.verify.rules.weakening import asserted
 from runners.verify.suites.checkouts import Checkouts
 from runners.verify.suites.known import KnownRuns
 from runners.verify.suites.run import Fault, SuiteRun
@@ -434,6 +435,7 @@ class Gate:
                 still = {failure.test for failure in regressions(before, again, but=claim.feature)}
                 still -= renamed(before, after, again)
                 worse = [failure for failure in worse if failure.test in still]
+                worse = self._unmerged(claim, seen, name, after, worse)
                 worse = self._steady(claim, name, base, worse)
             if before.outcomes or after.outcomes:
                 suites.append(
@@ -442,6 +444,34 @@ class Gate:
             failures += after.failures
             problems += [Problem(code="regression", message=_worse(each, before)) for each in worse]
         return tuple(suites), tuple(failures), runs, heads, problems
+
+    def _unmerged(
+        self, claim: Claim, seen: Look, suite: str, after: SuiteRun, worse: list[Failure]
+    ) -> list[Failure]:
+        """Without the tests that other tests of the same file took up.
+
+        As they were they pass on the change, and the file asserts no less often than before.
+        """
+        git_dir = self._mirror.path
+        gone = {each.test for each in worse if each.test not in after.outcomes}
+        files = {test.partition("::")[0] for test in gone} & set(seen.edited)
+        as_often = {
+            path
+            for path in files
+            if (source := read_blob(git_dir, claim.head, path)) is not None
+            and asserted(source.decode(errors="replace"))
+            >= asserted((read_blob(git_dir, claim.base, path) or b"").decode(errors="replace"))
+        }
+        if suite != "pytest" or not as_often:
+            return worse
+        were = tree_entries(git_dir, claim.base, *sorted(as_often))
+        commit = commit_on(git_dir, claim.head, "The tests as they were", added=were)
+        with self._checkouts.opened(commit, "merged") as root:
+            now = self._note(
+                claim.head, self._fresh.pytest(root, sorted(as_often)), "old tests on the new code"
+            )
+        taken = {test for test in gone if now.outcomes.get(test) == "passed"}
+        return [each for each in worse if each.test not in taken]
 
     def _steady(self, claim: Claim, suite: str, base: Path, worse: list[Failure]) -> list[Failure]:
         """Without the tests that do not always pass on the base either, as some more runs of their files

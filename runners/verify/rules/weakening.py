@@ -62,6 +62,18 @@ def _gained(old: Mapping[str, "_Strength"], new: Mapping[str, "_Strength"]) -> C
     return found
 
 
+def asserted(source: str) -> int:
+    """How often the tests in a Python source assert, each row of a parametrised one counted.
+
+    0 where it cannot be read.
+    """
+    try:
+        strengths = _Module(source).strengths
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return 0
+    return sum(each.asserts for name, each in strengths.items() if name.rpartition(".")[2].startswith("test"))
+
+
 def test_functions(source: str) -> set[str]:
     """Qualified names of the functions in a Python source; none where it cannot be read."""
     try:
@@ -179,7 +191,7 @@ class _Module:
                 swallows += not _fails(node)
             elif isinstance(node, ast.Return):
                 returns += 1
-        assertions = tuple(ast.dump(node.test) for node in nodes if isinstance(node, ast.Assert))
+        assertions = tuple(filter(None, (self._assertion(node, entered) for node in nodes)))
         return _Strength(
             asserts=asserts * rows,
             skips=skips,
@@ -188,6 +200,16 @@ class _Module:
             tolerances=tuple(tolerances),
             assertions=assertions,
         )
+
+    def _assertion(self, node: ast.AST, entered: set[str]) -> str:
+        """What tells an assertion from others: its expression; empty for any other node."""
+        if isinstance(node, ast.Assert):
+            return ast.dump(node.test)
+        if isinstance(node, ast.Call):
+            name = _last_name(node.func)
+            if _ASSERTING.match(name) or self._asserts_of(name, entered):
+                return ast.dump(node)
+        return ""
 
     def _asserts_of(self, name: str, entered: set[str]) -> int:
         """How often a helper of the same file asserts, with the helpers that it calls."""
