@@ -150,7 +150,7 @@ def _said(event: Commented, forge: Forge, delivery_id: str) -> InstructRun:
     """A comment without a command: a word to the run, or the answer to its question."""
     told = Instructed(comment=event.comment, by=event.sender.login, text=event.body)
     otherwise = (
-        implement(as_labelled(event), forge, delivery_id, answers=True)
+        implement(as_labelled(event), forge, delivery_id, answers=True, by_label=False)
         if event.kind == "issue"
         else revise_as_told(event, event.body.strip(), forge)
     )
@@ -203,7 +203,7 @@ def _commanded(command: Command, name: CommandName, event: Commented, forge: For
             said = f"/agent kind {argument.lower()}"
             if told_kind([said]) is None:
                 return Refused(reason="a kind that is not known", text=replies.wrong_kind())
-            begun = implement(as_labelled(event), forge, delivery_id, answers=True)
+            begun = implement(as_labelled(event), forge, delivery_id, answers=True, by_label=False)
             return InstructRun(
                 target=target,
                 instructed=told.model_copy(update={"text": said}),

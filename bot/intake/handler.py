@@ -25,6 +25,7 @@ from bot.intake.history import with_history
 from bot.intake.steering import Effect, Steering
 from bot.intake.target import target_of
 from bot.log.events import Controlled
+from bot.log.state import fold
 from bot.storage.store import Store
 from gherkin.errors import ScenaristError
 
@@ -173,10 +174,20 @@ class IntakeHandler:
             forge.upsert_comment(
                 decision.repo, decision.pull, decision.marker, decision.text, None, on="pull"
             )
-        self._deliveries.close(
-            delivery.id, "the CI passed" if isinstance(decision, CiPassed) else decision.reason
-        )
+        outcome = self._passed(decision, forge) if isinstance(decision, CiPassed) else decision.reason
+        self._deliveries.close(delivery.id, outcome)
         return None
+
+    def _passed(self, decision: CiPassed, forge: Forge) -> str:
+        """Mark the draft of a proven change as ready for review, where the repository wants that."""
+        pull = decision.pull
+        run_id = self._store.published_by(forge.kind, decision.repo.full_name, pull.head_sha)
+        state = fold(self._store.entries(run_id)) if run_id is not None else None
+        proven = state is not None and state.verdict is not None and state.verdict.green
+        if state is None or not pull.draft or not proven or not state.settings.ci.ready:
+            return "the CI passed"
+        forge.set_ready(decision.repo, pull.number)
+        return "the CI passed: ready for review"
 
     def _base_moved(self, event: BaseMoved, delivery: Delivery) -> str | None:
         """Start the runs that bring pull requests up to date. Raises the forge's errors."""

@@ -134,6 +134,13 @@ class StatusPosted(Frozen):
     comment: int
 
 
+class Labelled(Frozen):
+    """The label that says where the run is was put on; empty: it was taken off."""
+
+    type: Literal["Labelled"] = "Labelled"
+    label: str
+
+
 class Asked(Frozen):
     """The bot asked for an answer or an approval in a separate comment.
 
@@ -185,6 +192,7 @@ Event = Annotated[
     | Adjusted
     | RunnerEvent
     | StatusPosted
+    | Labelled
     | Asked
     | Published
     | WorkLeft

@@ -10,6 +10,7 @@ from bot.log.events import (
     Controlled,
     Entry,
     Event,
+    Labelled,
     Phase,
     PhaseDelayed,
     PhaseFinished,
@@ -82,6 +83,8 @@ class RunState(Frozen):
     # What somebody has set in a comment: turns in all (None: the repository's), the driver's runtime.
     turns: int | None = None
     model: str = ""
+    # The label that says where the run is, as the run has set it last (None: none yet).
+    label: str | None = None
 
     @property
     def settings(self) -> RunSettings:
@@ -91,6 +94,12 @@ class RunState(Frozen):
             return settings
         budget = settings.budget.model_copy(update={"turns": self.turns})
         return settings.model_copy(update={"budget": budget})
+
+    @property
+    def opens_draft(self) -> bool:
+        """Whether the proven change is opened as a draft."""
+        warned = self.verdict is not None and self.verdict.status == "warning"
+        return self.settings.draft == "always" or (self.settings.draft == "warnings" and warned)
 
     @property
     def waits_for_approval(self) -> bool:
@@ -176,6 +185,8 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"turns": turns, "model": event.model or state.model}
         case StatusPosted():
             return {"status_comment": event.comment}
+        case Labelled():
+            return {"label": event.label}
         case Asked():
             return {"asked": (*state.asked, event.key)}
         case Published():

@@ -75,7 +75,8 @@ class Trusted:
     """Handlers of the trusted phases. `forge(name)` gives the adapter with its credentials.
 
     `forgetful` is whether nothing of a run is kept, so that scenarios have to be part of the change.
-    `allowed(request, run_id)` raises `AllowanceUsed` when nothing more may be begun.
+    `labels` are those that begin a run. `allowed(request, run_id)` raises `AllowanceUsed` when nothing more
+    may be begun.
     """
 
     forge: Callable[[str], Forge]
@@ -84,6 +85,7 @@ class Trusted:
     carry_base: bool = False
     forgetful: bool = False
     allowed: Callable[[RunRequested, str], None] = lambda _request, _run: None
+    labels: tuple[str, ...] = ()
 
     def prepare(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
         """Fetch the repository, read its configuration from the default branch, fix base and branch."""
@@ -122,6 +124,9 @@ class Trusted:
         settings = settings_of(mirror.path, base)
         if settings.ai_policy == "obey" and (found := forbidden(Snapshot(mirror.path, base))):
             return PhaseResult("gave_up", _not_wanted(found))
+        if order.kind == "implement" and settings.labels.pick_up == "remove":
+            for label in set(self.labels) & set(order.labels):
+                forge.drop_label(repo, order.number, label, on="issue")
         if requested.approval:
             settings = settings.model_copy(update={"approval": "required"})
         if self.forgetful and settings.features == "auto":
@@ -152,9 +157,9 @@ class Trusted:
             base=target,
             title=title,
             body=body,
-            draft=verdict.status == "warning",
+            draft=state.opens_draft,
         )
-        if state.left is not None and pull.draft and verdict.status == "green":
+        if state.left is not None and pull.draft and not state.opens_draft:
             forge.set_ready(repo, pull.number)
         state_of_check: CheckState = "success" if verdict.status == "green" else "neutral"
         forge.upsert_check(repo, self._check(run_id, forge, verdict, state_of_check))

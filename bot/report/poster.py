@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, ForgeUnavailable, Repo, Subject
-from bot.log.events import Asked, StatusPosted
+from bot.log.events import Asked, Labelled, StatusPosted
 from bot.log.state import RunState, fold
 from bot.report.reporter import Reporter
+from bot.report.state_labels import STATE_LABELS, label_of
 from bot.runs.heartbeat import beating
 from bot.storage.store import Store
 from runners.contract.job import FEATURE, PATCH
@@ -52,7 +53,7 @@ class StatusPoster:
         self._note_edit(run_id)
         while (fence := self._store.reports.begin(run_id, self._hold_seconds)) is not None:
             state = self._state(run_id)
-            posted: list[StatusPosted | Asked] = []
+            posted: list[StatusPosted | Asked | Labelled] = []
             try:
                 with self._report_lease(run_id, fence):
                     self._post(run_id, state, posted)
@@ -111,7 +112,22 @@ class StatusPoster:
 
         return beating(beat, self._hold_seconds / 4, f"report-{run_id}")
 
-    def _post(self, run_id: str, state: RunState, posted: list[StatusPosted | Asked]) -> None:
+    @staticmethod
+    def _label(forge: Forge, repo: Repo, number: int, on: Subject, label: str, before: str | None) -> None:
+        """Put one label that says where the run is in the place of `before` (None: of any earlier run's).
+
+        A forge that does not let the bot do so goes without.
+        """
+        gone = [each for each in STATE_LABELS if each != label] if before is None else [before]
+        try:
+            for each in filter(None, gone):
+                forge.drop_label(repo, number, each, on=on)
+            if label:
+                forge.put_label(repo, number, STATE_LABELS[label], on=on)
+        except (ForgeDenied, ForgeMissing) as error:
+            log.info("the state could not be shown as a label: %s", error)
+
+    def _post(self, run_id: str, state: RunState, posted: list[StatusPosted | Asked | Labelled]) -> None:
         """Create or edit the status comment, and ask what the run asks.
 
         `posted` gets the comments that are new.
@@ -137,6 +153,10 @@ class StatusPoster:
         )
         if comment != state.status_comment:
             posted.append(StatusPosted(comment=comment))
+        label = label_of(state)
+        if state.prepared is not None and state.settings.labels.state and label != state.label:
+            self._label(forge, repo, number, on, label, state.label)
+            posted.append(Labelled(label=label))
         question = reporter.question(run_id, state, feature)
         if question is not None and question.key not in state.asked:
             made = forge.upsert_comment(repo, number, question.marker, question.text, None, on=on)

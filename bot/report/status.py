@@ -83,7 +83,7 @@ def headline(state: RunState) -> str:
     if state.published is not None and state.status == "done":
         revised = state.requested is not None and state.requested.order.kind == "revise"
         proven = f": {proven_text(state.verdict)}" if state.verdict else ""
-        draft = " as a draft" if state.verdict and state.verdict.status == "warning" and not revised else ""
+        draft = " as a draft" if state.opens_draft and not revised else ""
         return f"{'revised' if revised else 'opened'} #{state.published.pull}{draft}{proven}."
     if state.waits_for_approval:
         return "is waiting for an answer: the scenarios need an approval."
@@ -170,11 +170,8 @@ def how_to_answer(state: RunState, *, comments: bool, label: str) -> str:
     if not comments:
         return f"Write the answer into the issue, then take the label `{label}` off and set it again."
     if state.requested is not None and state.requested.order.kind == "revise":
-        return (
-            "Answer in a comment that begins with `/agent revise`. A new revision begins then, and it "
-            "knows your answer."
-        )
-    return "Answer in a comment. A new run begins then, and it knows your answer."
+        return "Answer here: a plain comment is enough. A new revision begins then, and it knows your answer."
+    return "Answer here: a plain comment is enough. A new run begins then, and it knows your answer."
 
 
 def mention(login: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.log.events import Asked, StatusPosted
+from bot.log.events import Asked, Labelled, StatusPosted
 from bot.storage.database import passed, reading
 from bot.storage.run_log import append
 from bot.storage.tables import runs
@@ -43,7 +43,9 @@ class Reports:
         with self._engine.begin() as db:
             return self._reporting(db, run_id, fence, report_until=self._clock() + seconds)
 
-    def end(self, run_id: str, fence: int, seq: int, posted: Sequence[StatusPosted | Asked] = ()) -> bool:
+    def end(
+        self, run_id: str, fence: int, seq: int, posted: Sequence[StatusPosted | Asked | Labelled] = ()
+    ) -> bool:
         """Release the right to report after showing the log up to `seq`; return False without that right.
 
         `posted` are the comments that are new; they are appended to the log.

@@ -195,7 +195,8 @@ def trusted_handlers(
     forgetful: bool = False,
 ) -> Mapping[Phase, Handler]:
     """Return the handlers of the phases that need forge credentials."""
-    trusted = Trusted(forges, workspaces, reporter, settings.carry_base, forgetful, allowed)
+    labels = (settings.trigger_label, settings.spec_label)
+    trusted = Trusted(forges, workspaces, reporter, settings.carry_base, forgetful, allowed, labels)
     return {
         "prepare": trusted.prepare,
         "publish": trusted.publish,

@@ -49,8 +49,26 @@ class CiSettings(Frozen):
         le=5,
         description="How often in a row a failed CI starts a repair, without a person in between; 0: never.",
     )
+    ready: bool = Field(
+        default=True, description="Whether a green CI marks the bot's draft as ready for review."
+    )
     ignore: tuple[str, ...] = Field(
         default=(), description="Jobs (globs of names) whose failures start no repair."
+    )
+
+
+class LabelSettings(Frozen):
+    """Labels on issues and pull requests."""
+
+    state: bool = Field(
+        default=True,
+        description="Whether a label says where the newest run is: `agent:working`, `agent:waiting`, "
+        "`agent:failed` or `agent:ready`. One that somebody takes off is not put back.",
+    )
+    pick_up: Literal["remove", "keep"] = Field(
+        default="remove",
+        description="Whether the label that begins a run is taken off when the run begins, so that setting "
+        "it again begins another one.",
     )
 
 
@@ -143,6 +161,12 @@ class RunSettings(Frozen):
         default="merge",
         description="How: by a merge of the target branch, or by a rebase onto it. With conflicts, or merges "
         "in the branch, it is always a merge.",
+    )
+    labels: LabelSettings = LabelSettings()
+    draft: Literal["warnings", "always", "never"] = Field(
+        default="warnings",
+        description="When a proven change is opened as a draft: where the verdict has warnings, or always. "
+        "`/agent ready` and, with `ci.ready`, a green CI mark it as ready for review.",
     )
     approval: Literal["none", "required"] = Field(
         default="none", description="Whether somebody approves a model's scenarios before code is written."

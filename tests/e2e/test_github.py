@@ -69,6 +69,8 @@ def test_label_pull_request_review_revision(both: Both) -> None:
     assert re.search(r"\| Doubling(?:<br>[^|]*)? \| 🔴 failed \| 🟢 passed \|", pull["body"])
     assert [check["conclusion"] for check in github.checks.values()] == ["success"]
     assert len(own_comments(github, number)) == 1
+    names = [label["name"] for label in github.issues[number]["labels"]]
+    assert names == ["agent:ready"], "the trigger label is taken off, so that it can be set again"
 
     renamed = CALC["calc.py"] + "\n\ndef double(value):\n    return value + value\n"
     opened = [0, 0, 0]

@@ -85,6 +85,7 @@ def test_label_merge_request_thread_revision(both: Both) -> None:
     assert "| 🔴 failed | 🟢 passed |" in str(request["description"])
     assert [each["status"] for each in gitlab.statuses[sha]] == ["success"]
     assert len(own_notes(gitlab, "issues", number)) == 1
+    assert gitlab.issues[number]["labels"] == ["agent:ready"]
 
     iid = int(str(request["iid"]))
 

@@ -9,6 +9,7 @@ from bot.log.events import (
     Controlled,
     Entry,
     Event,
+    Labelled,
     PhaseDelayed,
     PhaseFinished,
     PhaseStarted,
@@ -201,6 +202,7 @@ STATES: dict[str, list[Event]] = {
         finished("specify", "approval", "The scenarios wait."),
         Controlled(control="pause", by="", reason="The scenarios wait."),
         Asked(comment=2, key="approval-9"),
+        Labelled(label="agent:waiting"),
     ],
     "implementing": IMPLEMENTING,
     "told": [

@@ -7,11 +7,13 @@ import pytest
 import sqlalchemy as sa
 
 from bot.forges.forge import Repo
-from bot.log.events import Prepared, Published, RunRequested
+from bot.log.events import Event, Prepared, Published, RunRequested
 from bot.storage.tables import deliveries
+from runners.contract.events import VerdictReached
 from runners.contract.job import CiSettings, RunSettings
 from runners.contract.workorder import WorkOrder
 from runners.git.command import commit_on, git
+from tests.support.logs import GREEN
 from tests.unit.bot.intake.test_handler import REPO, Inbox
 
 HEAD = "agent/1-double"
@@ -69,8 +71,11 @@ class OwnPull(Inbox):
         )
         claim = self.store.claim(run, ["prepare"], 60)
         assert claim is not None
-        published = Published(commit=head, pull=self.pull, url="")
-        self.store.finish_phase(claim, [prepared, published], {}, phase="publish", status="done")
+        published: list[Event] = [
+            VerdictReached(verdict=GREEN.model_copy(update={"head_sha": head})),
+            Published(commit=head, pull=self.pull, url=""),
+        ]
+        self.store.finish_phase(claim, [prepared, *published], {}, phase="publish", status="done")
 
     def job(self, name: str, state: str, log: str = "", commit: str = "") -> str:
         """Let a job end, and handle what the bot hears of it; returns what came of it."""
@@ -121,6 +126,20 @@ def test_a_failed_job_starts_one_repair_with_its_log(place: OwnPull) -> None:
 
 def test_green_ci_is_noticed(place: OwnPull) -> None:
     assert place.job("test", "passed") == "the CI passed"
+
+
+READY = RunSettings(ci=CiSettings(ready=False))
+
+
+@pytest.mark.parametrize(("place", "ready"), [(RunSettings(), True), (READY, False)], indirect=["place"])
+def test_green_ci_makes_the_bots_draft_ready_where_that_is_wanted(place: OwnPull, ready: bool) -> None:
+    data = place.forge._get(REPO, "pull", place.pull)
+    place.forge._put(REPO, "pull", place.pull, 0, {**data, "draft": True})
+    place.job("lint", "running")
+    place.job("test", "passed")
+    assert place.forge.pull(Repo(full_name=REPO), place.pull).draft, "the CI is still running"
+    place.job("lint", "passed")
+    assert place.forge.pull(Repo(full_name=REPO), place.pull).draft is not ready
 
 
 def test_what_fails_on_the_base_too_is_named_once_and_left_alone(place: OwnPull) -> None:

@@ -140,7 +140,7 @@ def test_an_approval_is_asked_for_in_a_comment_that_mentions_who_asked() -> None
 def test_a_question_is_asked_in_a_comment_that_says_how_to_answer() -> None:
     text = asked("asks")
     assert "@ada" in text and "Does a voucher count before or after the limit?" in gfm.words(text)
-    assert "Answer in a comment." in text
+    assert "a plain comment is enough" in text
     split = asked("too large")
     assert gfm.items(split) == ["First", "one thing", "Second"] and "/agent split" in gfm.codes(split)
 
