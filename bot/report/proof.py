@@ -198,6 +198,7 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
     found += attempts_text(state)
     if around.drift:
         found.append(around.drift)
+    found += [f"**{inline(each, detail.text)}**" for each in verdict.unrunnable]
     found += _of_tests(verdict, detail)
     if verdict.oracle:
         named = _listed(

@@ -169,7 +169,8 @@ class Doubt(Frozen):
 class Verdict(Frozen):
     """The verifier's word on one head commit. Green means that `problems` is empty.
 
-    `doubts` make a green verdict a warning: most of a suite could not run, on either side.
+    `doubts` make a green verdict a warning: most of a suite could not run, on either side. `unrunnable` says
+    which tests could not run for want of something outside of the sandbox.
 
     `dependency_files` are the changed files that name other people's code, `oracle` the changes of tests and
     their configuration that the work order asks for by name. `held_out` are the further examples that were
@@ -188,6 +189,7 @@ class Verdict(Frozen):
     failures: tuple[Failure, ...] = ()
     problems: tuple[Problem, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    unrunnable: tuple[str, ...] = ()
     changed_tests: ChangedTests | None = None
     dependency_files: tuple[str, ...] = ()
     oracle: tuple[OracleChange, ...] = ()

@@ -231,3 +231,19 @@ def test_services_run_beside_the_tests_and_nowhere_else(bench: Workbench) -> Non
         without = suites(prepared(bench, base)).pytest(tree.root)
     assert with_them.counts.passed == 2, with_them.log
     assert without.counts.failed == 2, "nothing else answers there"
+
+
+def test_an_old_behave_that_knows_no_rules_says_so(bench: Workbench) -> None:
+    scenario = "    Scenario: S\n      When I go\n\n"
+    files = {
+        "requirements.txt": "behave==1.2.6\nsetuptools\n",
+        "features/steps/steps.py": "from behave import when\n\n\n@when('I go')\ndef go(context):\n    pass\n",
+    }
+    plain = f"Feature: A\n\n{scenario}"
+    ruled = f"Feature: A\n\n  Rule: One\n\n{scenario}  Rule: Two\n\n{scenario}"
+    for feature, told in ((plain, ""), (ruled, "does not know `Rule:`: use behave 1.3")):
+        base = bench.commit({**files, "features/a.feature": feature})
+        environment = prepared(bench, base)
+        with bench.workspaces.worktree(bench.mirror, base, "run", "x") as tree:
+            run = suites(environment).behave(tree.root)
+        assert told in (run.broken or "") and bool(run.broken) == bool(told), run.log

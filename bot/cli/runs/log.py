@@ -7,6 +7,7 @@ import typer
 from bot.cli.options import RunId
 from bot.cli.runs.audit import entries_of, on_one_line
 from bot.log.events import Entry
+from bot.report.times import times
 
 _SHOWN = 190  # characters of a line
 
@@ -16,8 +17,15 @@ def log(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: a recording for replay.")
     ] = False,
+    show_times: Annotated[
+        bool, typer.Option("--times", help="Where the time went: phases, and what each verdict ran.")
+    ] = False,
 ) -> None:
     """Print a run's log."""
+    if show_times:
+        for line in times(list(entries_of(run))):
+            typer.echo(on_one_line(line))
+        return
     for entry in entries_of(run):
         typer.echo(entry.model_dump_json() if as_json else log_line(entry))
 

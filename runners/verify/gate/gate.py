@@ -19,6 +19,7 @@ from runners.verify.gate.approved import unlike
 from runners.verify.gate.biting import Bench, at_once, bite, faults
 from runners.verify.gate.extent import doubts, moved_on, near, part_of, renamed
 from runners.verify.gate.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
+from runners.verify.gate.out_of_reach import out_of_reach
 from runners.verify.look import Look, adds_modules, look
 from runners.verify.rules.purposes import is_judge
 from runners.verify.rules.weakening import asserted
@@ -72,11 +73,12 @@ class Gate:
         self._run_id = run_id
         self._evidence: list[Evidence] = []
         self._doubts: list[Doubt] = []
+        self._unrunnable: list[str] = []
         self._replaced: dict[str, set[str]] = {}
 
     def verify(self, claim: Claim) -> Verdict:
         """Run everything, in worktrees and sandboxes of its own, and say what holds."""
-        self._evidence, self._doubts = [], []
+        self._evidence, self._doubts, self._unrunnable = [], [], []
         self._replaced = {claim.base: set(), claim.head: set()}
         git_dir = self._mirror.path
         seen = look(git_dir, claim, self._suites.features, self._suites.command_lines)
@@ -172,13 +174,18 @@ class Gate:
             shadow=bool(claim.proof),
             problems=tuple(problems),
             doubts=tuple(self._doubts),
+            unrunnable=tuple(self._unrunnable),
             dependency_files=dependency_files(self._mirror.path, claim.base, claim.head),
             evidence=tuple(self._evidence),
             **found,
         )
 
+    def _modules(self, claim: Claim) -> list[str]:
+        """The paths of the base's submodules."""
+        return [each.path for each in tree_entries(self._mirror.path, claim.base) if each.mode == "160000"]
+
     def _once(self, suite: str, commit: str, run: Callable[[], SuiteRun]) -> SuiteRun:
-        """What a suite gives on a commit that is not the change itself."""
+        """What a suite gives on a commit: the same for each commit with these very files."""
         if self._known is None:
             return run()
         tree = git("rev-parse", f"{commit}^{{tree}}", git_dir=self._mirror.path)
@@ -416,8 +423,12 @@ class Gate:
                 return tuple(suites), tuple(worse), runs, heads, problems
             # What does not end without the change can say nothing about it.
             ends = before.fault != "timed-out"
-            after = self._note(claim.head, run(head), "all tests on the new code") if ends else before
+            after = before
+            if ends:
+                after = self._once(name, claim.head, partial(run, head))
+                after = self._note(claim.head, after, "all tests on the new code")
             self._doubts += doubts(name, before, after, self._suites.files(name, base))
+            self._unrunnable += out_of_reach(name, before, after, self._modules(claim))
             runs[name], heads[name] = before, after
             if not ends:
                 continue

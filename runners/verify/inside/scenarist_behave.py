@@ -30,6 +30,7 @@ from scenarist_watch import parts, replaced
 
 scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.formatter.base")
 
+import behave.model as behave_model  # noqa: E402
 from behave.formatter.base import Formatter  # noqa: E402
 
 # behave replaces these functions itself when it ends.
@@ -188,6 +189,18 @@ def through(words: list[str], arguments: list[str]) -> int:
     return 0
 
 
+def has_rules(arguments: list[str]) -> bool:
+    """Whether one of the feature files that behave was given begins a line with ``Rule:``."""
+    for place in filter(os.path.exists, arguments):
+        inside = [os.path.join(folder, name) for folder, _, names in os.walk(place) for name in names]
+        for path in [place] if os.path.isfile(place) else inside:
+            if path.endswith(".feature"):
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    if any(line.lstrip().startswith("Rule:") for line in file):
+                        return True
+    return False
+
+
 def main() -> int:
     global _report, _reversed
     # behave imports the formatter by name and must get this module, not a second copy of it.
@@ -205,6 +218,8 @@ def main() -> int:
         code = through(arguments[2 : 2 + count], [*ours, *arguments[2 + count :]])
     else:
         code = behave([*ours, *arguments])
+    if code and not hasattr(behave_model, "Rule") and has_rules(arguments):
+        print("This behave does not know `Rule:`: use behave 1.3, or write the scenarios without rules.")
     others = compare(before, look("behave", "scenarist_behave", "builtins"), _REMADE)
     write({"end": _written, "replaced": [*others, *sorted(_changed_hooks)]})
     return int(code or 0)

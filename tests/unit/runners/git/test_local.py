@@ -109,7 +109,18 @@ def test_old_malformed_objects_are_fetched(repo: Path, mirror: Mirror) -> None:
         "1200000000 +0100\n\nold\n"
     )
     old = run("hash-object", "-t", "commit", "-w", "--stdin", "--literally", cwd=repo, given=text)
-    tip = run("commit-tree", tree, "-p", old, "-m", "new", cwd=repo)
+    # Old programs wrote the mode of a folder with a zero in front.
+    entry = b"0040000 folder\0" + bytes.fromhex(tree)
+    padded = subprocess.run(
+        ["git", "hash-object", "-t", "tree", "-w", "--stdin", "--literally"],
+        cwd=repo,
+        input=entry,
+        env=ENV,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    older = run("commit-tree", padded.strip(), "-p", old, "-m", "older", cwd=repo)
+    tip = run("commit-tree", tree, "-p", older, "-m", "new", cwd=repo)
     run("update-ref", "refs/heads/main", tip, cwd=repo)
     assert mirror.fetch(str(repo), "", ["main"]) == {"main": tip}
     bundle = mirror.bundle_commit(tip, "refs/scenarist/x", base=None)

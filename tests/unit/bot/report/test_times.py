@@ -1,0 +1,42 @@
+"""Where the time of a run went."""
+
+from bot.log.events import Entry, Event, PhaseFinished, PhaseStarted
+from bot.report.times import times
+from runners.contract.events import VerdictReached
+from runners.verify.verdict import Evidence, Verdict
+
+
+def at(second: int, event: Event) -> Entry:
+    return Entry(seq=second + 1, at=f"2026-01-01T10:00:{second:02}+00:00", event=event)
+
+
+def test_phases_that_others_wait_for_and_the_longest_commands_are_marked() -> None:
+    known = Evidence(commit="b" * 40, command="pytest", exit_code=0, seconds=20, log_sha256="", known=True)
+    run = Evidence(
+        commit="a" * 40, command="behave", exit_code=1, seconds=3, log_sha256="", purpose="all scenarios"
+    )
+    said = times(
+        [
+            at(0, PhaseStarted(phase="specify", worker="w")),
+            at(1, PhaseStarted(phase="baseline", worker="w")),
+            at(5, PhaseFinished(phase="baseline", outcome="done")),
+            at(9, PhaseFinished(phase="specify", outcome="done")),
+            at(9, PhaseStarted(phase="verify", worker="w")),
+            at(
+                19,
+                VerdictReached(verdict=Verdict(base_sha="b" * 40, head_sha="a" * 40, evidence=(run, known))),
+            ),
+            at(20, PhaseFinished(phase="verify", outcome="done")),
+        ]
+    )
+    assert [line.split() for line in said[:4]] == [
+        ["*", "10:00:00", "9.0", "s", "specify"],
+        ["10:00:01", "4.0", "s", "baseline"],
+        ["*", "10:00:09", "11.0", "s", "verify"],
+        ["20.0", "s", "in", "all"],
+    ]
+    assert said[5:] == [
+        "Verdict 1: green, 2 commands",
+        "     known s  bbbbbbbb pytest",
+        "       3.0 s  aaaaaaaa behave  (all scenarios)",
+    ]
