@@ -2,7 +2,7 @@
 PostgreSQL.
 
     python -m tests.chaos.long [--moments N] [--seed N] [--database sqlite|postgresql] [--forge
-    local|github|emulator]
+    local|github|gitlab|emulator]
 
 After each kill the run has to end in exactly one pull request, one status comment and one check run, with
 nothing left behind.
@@ -29,6 +29,7 @@ from tests.support.harness import BotUnderTest
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import dawdle, wait_until
 
+FORGES = ("local", "github", "gitlab", "emulator")
 VICTIMS = ("runs", "publish", "intake", "web", "redis")
 
 
@@ -187,12 +188,12 @@ def main() -> int:
     parser.add_argument("--moments", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     parser.add_argument("--database", choices=["sqlite", "postgresql"])
-    parser.add_argument("--forge", choices=["local", "github", "emulator"])
+    parser.add_argument("--forge", choices=FORGES)
     parser.add_argument("--only", default="", choices=[*VICTIMS, "postgresql"], help="kill nothing else")
     given = parser.parse_args()
     console = Console(width=120)
     databases = [given.database] if given.database else ["sqlite", "postgresql"]
-    forges = [given.forge] if given.forge else ["local", "github", "emulator"]
+    forges = [given.forge] if given.forge else list(FORGES)
     good = [
         run(database, forge, given.moments, given.seed, given.only, console)
         for forge in forges

@@ -1,5 +1,5 @@
-"""Where the long chaos run happens: on the local forge, on the GitHub stand-in, and on the GitHub emulator
-that others wrote."""
+"""Where the long chaos run happens: on the local forge, on the stand-ins of GitHub and GitLab, and on the
+GitHub emulator that others wrote."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +15,7 @@ from bot.worker.processes import free_port
 from tests.chaos.moments import assert_exactly_one
 from tests.standins.emulator import OWNER, REPO, Emulator
 from tests.standins.github_server import SLUG, GitHubServer
+from tests.standins.gitlab_server import GitLabServer
 from tests.support.harness import CALC, BotUnderTest, doubling, draft
 from tests.support.processes import sandboxes
 from tests.support.waiting import wait_until
@@ -85,6 +86,41 @@ class OnGitHub:
         _nothing_left(self.bot)
 
 
+class OnGitLab:
+    """All issues in the one project of the GitLab stand-in: REST, webhooks with a token and git over HTTP.
+
+    GitLab repeats no delivery, so a task begins when its deliveries are accepted.
+    """
+
+    def __init__(self, bot: BotUnderTest, gitlab: GitLabServer) -> None:
+        self.bot, self._gitlab = bot, gitlab
+
+    def begin(self) -> Task:
+        self.bot.script([draft()], doubling())
+        wait_until(self.bot.is_up, "the web app")
+        number = self._gitlab.open_issue("ada", "Double numbers", "It should double numbers: 4 becomes 8.")
+        self._gitlab.label(number, "agent:implement", "ada")
+        assert self._gitlab.deliveries[-1] == 202, self._gitlab.deliveries
+        return Task(f"gitlab:octo/calc:issue:{number}", lambda: self._exactly_one(number))
+
+    def _exactly_one(self, number: int) -> None:
+        gitlab = self._gitlab
+        requests = [
+            each
+            for each in gitlab.merge_requests.values()
+            if each["source_branch"].startswith(f"agent/{number}-")
+        ]
+        notes = [
+            each
+            for each in gitlab.notes.get(("issues", number), [])
+            if each["author"]["id"] == gitlab.bot["id"]
+        ]
+        sha = gitlab._sha(requests[0]["source_branch"]) if requests else ""
+        statuses = gitlab.statuses.get(sha, [])
+        assert (len(requests), len(notes), len(statuses)) == (1, 1, 1), (requests, notes, statuses)
+        _nothing_left(self.bot)
+
+
 class OnEmulator:
     """All issues in the one repository of the emulator, which keeps issues, pull requests, check runs and
     tokens and sends its own webhooks.
@@ -126,12 +162,17 @@ def _nothing_left(bot: BotUnderTest) -> None:
 
 @contextlib.contextmanager
 def place(forge: str, settings: Mapping[str, object], folder: Path) -> Iterator[Place]:
-    """A bot with these settings on ``local``, ``github`` or ``emulator``."""
+    """A bot with these settings on ``local``, ``github``, ``gitlab`` or ``emulator``."""
     with contextlib.ExitStack() as stack:
         if forge == "local":
             yield OnLocal(stack.enter_context(BotUnderTest(settings)))
             return
         port = free_port()
+        if forge == "gitlab":
+            gitlab_hook = f"http://127.0.0.1:{port}/webhooks/gitlab"
+            gitlab = stack.enter_context(GitLabServer(folder, CALC, gitlab_hook, SECRET))
+            yield OnGitLab(stack.enter_context(BotUnderTest({**settings, **gitlab.settings()}, port)), gitlab)
+            return
         hook = f"http://127.0.0.1:{port}/webhooks/github"
         if forge == "emulator":
             emulator = stack.enter_context(Emulator(folder, CALC, hook, SECRET))

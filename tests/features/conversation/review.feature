@@ -14,6 +14,22 @@ Feature: People review the bot's pull request
       | It is called value. |
     And it still proves its scenario
 
+  Scenario: Three threads, of which one is declined with a reason
+    Given a model that does what the review asks, but for thread 2
+    When a developer reviews with
+      | path    | line | text                |
+      | calc.py | 5    | Call it value.      |
+      | calc.py | 6    | Use bit shifts.     |
+      | calc.py | 6    | Return early.       |
+    Then a new commit is on the pull request
+    And every thread is answered, and the one about "Use bit shifts." with "Not done"
+
+  Scenario: A suggestion is applied as it is
+    Given a model that changes nothing
+    When a developer suggests "    return n + n" for line 6 of "calc.py"
+    Then a new commit is on the pull request
+    And line 6 of "calc.py" is "    return n + n"
+
   Scenario: A person pushes in between
     Given a model that names the number "value", and somebody who pushes while it works
     When a developer remarks "Call it value." on line 5 of "calc.py"

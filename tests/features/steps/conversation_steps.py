@@ -162,6 +162,63 @@ def remarks(context: Any, text: str, line: int, path: str) -> None:
     talk(context).review(context.pull, "wim", "", [(path, line, text)])
 
 
+@given("a model that does what the review asks, but for thread {number:d}")
+def declining_model(context: Any, number: int) -> None:
+    """The threads are counted from 1; where each is a revision of its own, the text tells."""
+
+    def finish(request: dict[str, Any]) -> Any:
+        asked = [each for each in talk(context).remarks(context.pull) if each.id == each.thread]
+        shown = [each for each in asked if f"Review thread {each.id} " in request["messages"][1]["content"]]
+        declined = asked[number - 1].id if len(asked) >= number else 0
+        found = [
+            {"thread": each.id, "answer": "Not here, it would be hard to read.", "done": False}
+            if each.id == declined
+            else {"thread": each.id, "answer": "Done."}
+            for each in shown
+        ]
+        return says(call("finish", summary="As the review asks.", answers=found))
+
+    code = CALC["calc.py"] + "\n\ndef double(value):\n    return 2 * value\n"
+    context.bot.script([], [says(call("write_file", path="calc.py", content=code)), finish])
+
+
+@given("a model that changes nothing")
+def idle_model(context: Any) -> None:
+    def finish(_request: dict[str, Any]) -> Any:
+        asked = [each.id for each in talk(context).remarks(context.pull) if each.id == each.thread]
+        answers = [{"thread": each, "answer": "Applied."} for each in asked]
+        return says(call("finish", summary="The suggestion is applied.", answers=answers))
+
+    context.bot.script([], [finish])
+
+
+@when("a developer reviews with")
+def reviews(context: Any) -> None:
+    remarks = [(row["path"], int(row["line"]), row["text"]) for row in context.table]
+    talk(context).review(context.pull, "wim", "", remarks)
+
+
+@when('a developer suggests "{text}" for line {line:d} of "{path}"')
+def suggests(context: Any, text: str, line: int, path: str) -> None:
+    body = f"Simpler:\n```suggestion\n{text}\n```"
+    talk(context).review(context.pull, "wim", "", [(path, line, body)])
+
+
+@then('every thread is answered, and the one about "{text}" with "{answer}"')
+def each_answered(context: Any, text: str, answer: str) -> None:
+    found = talk(context).remarks(context.pull)
+    for root in (each for each in found if each.id == each.thread):
+        said = [each.body for each in found if each.thread == root.id and each.id != root.id]
+        assert len(said) == 1, (root.body, said)
+        assert (answer in said[0]) is (root.body == text), (root.body, said)
+
+
+@then('line {line:d} of "{path}" is "{text}"')
+def line_is(context: Any, line: int, path: str, text: str) -> None:
+    content = talk(context).show(talk(context).pull(context.pull).head_sha, path)
+    assert content.splitlines()[line - 1] == text, content
+
+
 @when('a {who} comments "{text}" on the pull request')
 def comments(context: Any, who: str, text: str) -> None:
     talk(context).say("pull", context.pull, {"developer": "wim", "reader": "tri"}[who], text)
