@@ -24,6 +24,7 @@ from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.history import with_history
 from bot.intake.steering import Effect, Steering
 from bot.intake.target import target_of
+from bot.intake.together import joined
 from bot.log.events import Controlled
 from bot.log.state import fold
 from bot.storage.store import Store
@@ -214,14 +215,19 @@ class IntakeHandler:
             approved = AnswerScenarios(target=decision.target, by=order.requested_by, instructed=None)
             self._noted(self._steering.answer(approved), delivery_id)
             return None
+        request, other = joined(decision.request, decision.target, self._store)
         run_id = self._store.request_run(
-            with_history(decision.request, self._store),
+            with_history(request, self._store),
             target=decision.target,
             exclusive=decision.exclusive,
             delivery_id=delivery_id,
         )
         if run_id is not None:
             self._started(run_id)
+            if other:
+                reason = "Another review came at once; one revision does what both ask."
+                self._store.control(other, Controlled(control="cancel", by=order.requested_by, reason=reason))
+                self._controlled(other)
         return run_id
 
     def _delay(self, delivery: Delivery, reason: str) -> None:

@@ -22,7 +22,13 @@ Feature: People review the bot's pull request
       | calc.py | 6    | Use bit shifts.     |
       | calc.py | 6    | Return early.       |
     Then a new commit is on the pull request
-    And every thread is answered, and the one about "Use bit shifts." with "Not done"
+    And every thread is answered, and the one about "Use bit shifts." with "not done"
+
+  Scenario: Two reviews within a second make one revision
+    Given a model that answers whatever it is asked
+    When two developers review at once
+    Then a new commit is on the pull request
+    And one revision has done what both asked
 
   Scenario: A suggestion is applied as it is
     Given a model that changes nothing

@@ -182,6 +182,24 @@ def declining_model(context: Any, number: int) -> None:
     context.bot.script([], [says(call("write_file", path="calc.py", content=code)), finish])
 
 
+@given("a model that answers whatever it is asked")
+def answering_model(context: Any) -> None:
+    declining_model(context, 99)
+
+
+@when("two developers review at once")
+def two_reviews(context: Any) -> None:
+    talk(context).review(context.pull, "wim", "", [("calc.py", 5, "Call it value.")])
+    talk(context).review(context.pull, "ada", "", [("calc.py", 6, "Keep it short.")])
+
+
+@then("one revision has done what both asked")
+def one_revision(context: Any) -> None:
+    states = [context.bot.state(run) for run in talk(context).runs("pull", context.pull)]
+    assert [state.status for state in states] == ["done", "cancelled"]
+    assert len(talk(context).answers(context.pull)) == 2
+
+
 @given("a model that changes nothing")
 def idle_model(context: Any) -> None:
     def finish(_request: dict[str, Any]) -> Any:
