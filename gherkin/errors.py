@@ -1,10 +1,10 @@
-"""The base of every error a user can see: a stable code, what happened, what to do."""
+"""The base class of all errors that a user can see: a stable code, what happened, what to do."""
 
 from typing import ClassVar
 
 
 class Cancelled(Exception):
-    """The work was cancelled from outside. It is an end, not an error."""
+    """The work was cancelled from outside, which is not an error."""
 
 
 class ScenaristError(Exception):
@@ -12,7 +12,7 @@ class ScenaristError(Exception):
 
     Subclasses set `code` (``SCN-`` and four digits, never reused) and `next_step` (one sentence for
     the reader); `message` says what happened and must hold no secret. `docs/errors.md` lists them all.
-    Where the cause at hand needs another next step than usual, it is given with the message.
+    A `next_step` that is given with the message replaces the class's own.
     """
 
     code: ClassVar[str] = "SCN-0000"
@@ -29,7 +29,7 @@ class ScenaristError(Exception):
 
 
 def all_errors() -> list[type[ScenaristError]]:
-    """Every subclass imported so far, by code."""
+    """Return all subclasses that are imported so far, ordered by code."""
     found: set[type[ScenaristError]] = set()
     queue: list[type[ScenaristError]] = [ScenaristError]
     while queue:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """Base of immutable values, compared by content; unknown fields are refused."""
+    """Base class of immutable values, which are compared by content; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -15,5 +15,5 @@ def _storable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-# JSON can hold halves of surrogate pairs, which neither a database nor a request can.
+# JSON can hold single surrogates, which neither a database nor a request accepts.
 StorableText = Annotated[str, AfterValidator(_storable)]

@@ -1,4 +1,4 @@
-"""Reading a YAML file of keys and values into a model, with errors that name the place and what is valid."""
+"""Read a YAML file of keys and values into a model; errors name the place and the valid keys."""
 
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -14,9 +14,9 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def read_yaml(text: str, name: str, model: type[M], invalid: type[ScenaristError]) -> M:
-    """`text`, the content of the file `name`, as a `model`; nothing in it means all defaults.
+    """Return `text`, the content of the file `name`, as a `model`; an empty file means all defaults.
 
-    Raises `invalid` with a sentence that names the line or the key.
+    Raises `invalid`, with a sentence that names the line or the key.
     """
     try:
         data = yaml.safe_load(text)
@@ -44,7 +44,7 @@ def read_yaml(text: str, name: str, model: type[M], invalid: type[ScenaristError
 
 
 def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The keys that are valid at `place`."""
+    """Return the keys that are valid at `place`."""
     found: Any = model
     for part in place:
         if get_origin(found) is dict:
@@ -61,7 +61,7 @@ def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
 
 
 def _line(text: str, place: tuple[int | str, ...]) -> int | None:
-    """The line (from 1) of the deepest key of `place` that is in the file."""
+    """Return the line (from 1) of the deepest key of `place` that is in the file."""
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     line = None
     for part in place:
@@ -79,7 +79,7 @@ def _line(text: str, place: tuple[int | str, ...]) -> int | None:
 
 
 class Source(Frozen):
-    """Where a secret text is found: an environment variable or a file."""
+    """The place of a secret text: an environment variable or a file."""
 
     env: str = Field(default="", description="Name of an environment variable.")
     file: Path | None = Field(default=None, description="A file that holds nothing else.")

@@ -1,4 +1,4 @@
-"""A first draft of a repository's domain language, from its Python code, features and step definitions."""
+"""Draft a repository's domain language from its Python code, features and step definitions."""
 
 import ast
 import re
@@ -18,17 +18,16 @@ _ROLE = re.compile(
     re.I,
 )
 _NOUN = re.compile(r"\b(?:an?|the|each|every|another|no) ([a-z]{3,})\b", re.I)
-# A word that the scenarios use as often is not there by chance.
+# The number of uses in scenarios from which a word is not there by chance.
 _OFTEN = 2
 _PLACES = 3
 
 
 def draw(files: Mapping[str, str]) -> Domain:
-    """A first draft from `files` (path -> text), of which Python and features are read.
+    """Return a first draft from `files` (path -> text), of which Python and feature files are read.
 
-    Packages are contexts and public classes are terms. From features come the roles of their narratives, and
-    the nouns that their steps and the code both use; a rule's name is an invariant of the terms that it
-    speaks of.
+    Packages become contexts and public classes become terms. Features give the roles in their narratives, and
+    the nouns that both their steps and the code use. A rule's name becomes an invariant of the terms in it.
     """
     features = dict(_features(files))
     modules = dict(_modules(files))
@@ -48,7 +47,7 @@ def draw(files: Mapping[str, str]) -> Domain:
 
 
 def _modules(files: Mapping[str, str]) -> Iterator[tuple[str, ast.Module]]:
-    """The repository's own modules by path, without tests and step definitions."""
+    """Yield the repository's own modules with their paths, without tests and step definitions."""
     above = {folder for path in files if path.endswith(".feature") for folder in PurePosixPath(path).parents}
     folders = {folder for folder in above if any(path.startswith(f"{folder}/steps/") for path in files)}
     for path, source in sorted(files.items()):
@@ -63,7 +62,7 @@ def _modules(files: Mapping[str, str]) -> Iterator[tuple[str, ast.Module]]:
 
 
 def _features(files: Mapping[str, str]) -> Iterator[tuple[str, Feature]]:
-    """Those that can be read, with their paths."""
+    """Yield the features that can be read, with their paths."""
     for path, text in sorted(files.items()):
         if path.endswith(".feature"):
             try:
@@ -73,7 +72,7 @@ def _features(files: Mapping[str, str]) -> Iterator[tuple[str, Feature]]:
 
 
 def _roles(features: Mapping[str, Feature]) -> Iterator[Term]:
-    """Who wants something in the narratives (English), and what."""
+    """Yield the roles in the narratives (English), each described by what it wants."""
     for path, feature in features.items():
         for found in _ROLE.finditer(" ".join(feature.description)):
             yield Term(term=found[1].strip(), meaning=f"Wants to {found[2].strip()}.", where=(path,))
@@ -82,7 +81,7 @@ def _roles(features: Mapping[str, Feature]) -> Iterator[Term]:
 def _nouns(
     features: Mapping[str, Feature], files: Mapping[str, str], modules: Mapping[str, ast.Module]
 ) -> Iterator[Term]:
-    """Nouns of steps (English) that are names in the code as well, and the places of these."""
+    """Yield nouns of steps (English) that are also names in the code, with the files of these names."""
     python = {path: text for path, text in files.items() if path.endswith(".py")}
     said = {step.text for feature in features.values() for step in _steps(feature)}
     said |= {definition.pattern for definition in catalogue(python)}
@@ -102,7 +101,7 @@ def _steps(feature: Feature) -> Iterator[Step]:
 
 
 def _names(modules: Mapping[str, ast.Module]) -> Mapping[str, list[str]]:
-    """Names of the code (parameters, attributes, variables), each with the files that use it."""
+    """Return the names in the code (parameters, attributes, variables), each with the files that use it."""
     places: dict[str, list[str]] = defaultdict(list)
     for path, tree in modules.items():
         for name in {_name(node) for node in ast.walk(tree)}:
@@ -119,16 +118,16 @@ def _name(node: ast.AST) -> str:
 
 
 def _words(name: str) -> str:
-    """``OrderLine`` and ``order_line`` as ``order line``."""
+    """Return ``OrderLine`` and ``order_line`` as ``order line``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).casefold()
 
 
 def _from_code(modules: Mapping[str, ast.Module]) -> Domain:
-    """What modules (path -> tree) say: packages are contexts, public classes are terms.
+    """Return the packages of modules (path -> tree) as contexts and their public classes as terms.
 
-    What kind of building block a class is shows in its form, where it does: enumerations, named tuples and
-    frozen classes are value objects, classes whose objects have an id of their own are entities, and names
-    that end in Event or Service say it. A leading ``src/`` is no package.
+    The kind of building block is found by the form of a class: enumerations, named tuples and frozen classes
+    are value objects, classes whose objects have an id are entities, and classes whose names end in Event or
+    Service are those. Other classes have no kind. A leading ``src/`` is not a package.
     """
     contexts: dict[str, Context] = {}
     terms: dict[str, Term] = {}
@@ -171,7 +170,7 @@ def _block_of(node: ast.ClassDef) -> Block | None:
 
 
 def _is_frozen(decorator: ast.expr) -> bool:
-    """Whether a class decorator says ``frozen``: ``@dataclass(frozen=True)``, or attrs' ``@frozen``."""
+    """Return whether a class decorator freezes it: ``@dataclass(frozen=True)``, or attrs' ``@frozen``."""
     if isinstance(decorator, ast.Call):
         named = {each.arg: each.value for each in decorator.keywords}
         frozen = named.get("frozen")

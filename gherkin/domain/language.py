@@ -23,7 +23,7 @@ class _Entry(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _without_empty_keys(cls, data: Any) -> Any:
-        """``terms:`` with nothing after it is a list nobody has filled yet."""
+        """Treat a key without a value, such as ``terms:``, as missing."""
         return (
             {key: value for key, value in data.items() if value is not None}
             if isinstance(data, dict)
@@ -32,7 +32,7 @@ class _Entry(Frozen):
 
 
 class Context(_Entry):
-    """A bounded context and the paths where it lives."""
+    """A bounded context and the paths of its code."""
 
     name: str
     summary: str = ""
@@ -44,10 +44,10 @@ Block = Literal["aggregate", "entity", "value object", "event", "service"]
 
 
 class Term(_Entry):
-    """A word of the ubiquitous language; `avoid` are words not to be used for it.
+    """A word of the ubiquitous language; `avoid` are words that should not be used for it.
 
-    `kind` is the building block it names, `where` the files that hold it, and `invariants` are sentences
-    about it that always hold.
+    `kind` is the building block that it names, `where` are the files that define it, and `invariants` are
+    sentences about it that are always true.
     """
 
     term: str
@@ -60,14 +60,14 @@ class Term(_Entry):
 
 
 class Domain(_Entry):
-    """What the file holds."""
+    """The content of the file."""
 
     contexts: tuple[Context, ...] = ()
     terms: tuple[Term, ...] = ()
 
 
 def load(text: str) -> Domain:
-    """Read the file's text. Raises `DomainInvalid` that names the line or key."""
+    """Read the file's text. Raises `DomainInvalid`, which names the line or key."""
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -83,9 +83,9 @@ def load(text: str) -> Domain:
 
 
 def describe(domain: Domain, budget_chars: int, about: str = "") -> str:
-    """The language as text for a prompt, in at most `budget_chars` characters; terms come first.
+    """Return the language as text for a prompt, in at most `budget_chars` characters; terms come first.
 
-    Of the terms those come first whose words stand in `about`.
+    The first terms are those that occur in the text `about`.
     """
     lines = []
     for term in sorted(domain.terms, key=lambda each: not speaks_of(about, each)):
@@ -104,7 +104,7 @@ def describe(domain: Domain, budget_chars: int, about: str = "") -> str:
     kept: list[str] = []
     used = 0
     for line in lines:
-        used += len(line) + bool(kept)  # the newline before it
+        used += len(line) + bool(kept)  # one more for the newline before the line
         if used > budget_chars:
             break
         kept.append(line)
@@ -112,16 +112,16 @@ def describe(domain: Domain, budget_chars: int, about: str = "") -> str:
 
 
 def speaks_of(text: str, term: Term) -> bool:
-    """Whether `text` has the term (``OrderLine`` or ``order line``), or a word to avoid for it."""
+    """Return whether `text` contains the term (``OrderLine`` or ``order line``) or a word to avoid for it."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", term.term)
     names = (term.term, spaced, *term.avoid)
     return any(re.search(rf"\b{re.escape(name)}", text, re.IGNORECASE) for name in names if name)
 
 
 def extended(text: str, terms: Sequence[Term]) -> str | None:
-    """The file's text with new terms at the end of its list; None if there are none to add.
+    """Return the file's text with new terms at the end of its list; None if there is none to add.
 
-    Terms that the file knows, as a term or as a word to avoid, are left out. Raises `DomainInvalid`.
+    Words that the file already has, as a term or as a word to avoid, are left out. Raises `DomainInvalid`.
     """
     domain = load(text)
     known = {word.casefold() for term in domain.terms for word in (term.term, *term.avoid)}
@@ -149,6 +149,6 @@ def extended(text: str, terms: Sequence[Term]) -> str | None:
 
 
 def dump(domain: Domain) -> str:
-    """The language as the text of `.scenarist/domain.yml`."""
+    """Return the language as the text of `.scenarist/domain.yml`."""
     data = domain.model_dump(mode="json", exclude_defaults=True)
     return yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=100)

@@ -1,4 +1,4 @@
-"""What a repository's own configuration files tell behave.
+"""Read behave's settings from a repository's configuration files.
 
 https://behave.readthedocs.io/en/latest/behave/#configuration-files
 """
@@ -13,9 +13,9 @@ CONFIG_FILES = ("behave.ini", ".behaverc", "setup.cfg", "tox.ini", "pyproject.to
 
 
 def configured_language(files: Mapping[str, str]) -> str | None:
-    """The code of the language that behave reads features in where these name none; None if that is English.
+    """Return the code of the language in which behave reads features that name none; None means English.
 
-    `files` are texts by name, of the files in `CONFIG_FILES` that there are.
+    `files` are the texts of the existing files of `CONFIG_FILES` by name.
     """
     for name in CONFIG_FILES:
         found = _lang(name, files[name]) if name in files else None

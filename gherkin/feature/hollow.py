@@ -1,5 +1,4 @@
-"""Finds what cannot fail: Then steps without a word that could turn a scenario red, and classes that say they
-equal everything."""
+"""Find Then steps that cannot fail, and classes whose objects equal everything."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,7 @@ from gherkin.feature.steps import StepDefinition, definitions, last_name, parse_
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Functions = Mapping[str, _Function]
 
-# Functions of Python, and methods, that tell of something or ask for something, and assert nothing.
+# Functions and methods of Python that read or report something and assert nothing.
 _BUILTINS = frozenset(
     [
         "abs",
@@ -47,11 +46,12 @@ _CATCH_ALL = {"AssertionError", "Exception", "BaseException"}
 
 
 def assertionless(source: str, path: str = "") -> list[StepDefinition]:
-    """The step definitions of a Python source whose body cannot fail: all kinds but given and when.
+    """Return the step definitions of a Python source whose body cannot fail, except given and when.
 
-    A body can fail where something that is reached asserts what may be false, raises, or calls what is not
-    known to be harmless: functions of the same source are looked into, any other might assert. A comparison
-    or a value that nothing is done with asserts nothing. Raises `SyntaxError` when the source is not Python.
+    A body can fail if a reachable statement asserts something that may be false, raises, or calls a function
+    that might assert. Functions of the same source are checked themselves; of others, only those that are
+    known to assert nothing are ruled out. A comparison whose result is not used asserts nothing. Raises
+    `SyntaxError` if the source is not Python.
     """
     tree = parse_module(source)
     functions = {node.name: node for node in tree.body if isinstance(node, _Function)}
@@ -68,8 +68,10 @@ def assertionless(source: str, path: str = "") -> list[StepDefinition]:
 
 
 def equal_to_all(source: str) -> set[str]:
-    """Names of the classes in a Python source whose ``__eq__`` answers yes, or whose ``__ne__`` answers no,
-    whatever it is asked; and ``mock.ANY``."""
+    """Return the names of classes in a Python source whose ``__eq__`` or ``__ne__`` always means "equal".
+
+    ``mock.ANY`` is one of them.
+    """
     try:
         nodes = list(ast.walk(parse_module(source)))
         made = {
@@ -97,14 +99,14 @@ def _agrees(member: ast.stmt) -> bool:
 
 
 def _says(method: str, answer: ast.expr | None) -> bool:
-    """Whether a comparison ends in "equal" whatever is compared."""
+    """Return whether the comparison `method` with this `answer` always means "equal"."""
     if method == "__eq__":
         return answer is not None and always_true(answer)
     return isinstance(answer, ast.Constant) and answer.value is False
 
 
 class _Body:
-    """Looks at statements; `functions` are those of the source, and `entered` the names of those it is in."""
+    """Checks statements. `functions` are those of the source, `entered` the names of those being checked."""
 
     def __init__(self, functions: _Functions, entered: set[str]) -> None:
         self._functions = functions
@@ -127,7 +129,7 @@ class _Body:
             case ast.Pass() | ast.Global() | ast.Nonlocal() | ast.Delete() | ast.Break() | ast.Continue():
                 return False
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                return False  # what it does it does when it is called
+                return False  # a definition does nothing until it is called
             case ast.Expr() | ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Return():
                 return node.value is not None and self._calls(node.value)
             case ast.If(test=test) | ast.While(test=test):
@@ -146,21 +148,21 @@ class _Body:
                     return False
                 return any(self._calls(item.context_expr) for item in node.items) or self.can_fail(node.body)
             case _:
-                return True  # raise, import, match, class: rare, and honest as a rule
+                return True  # raise, import, match, class: rare, and usually meant to fail
 
     def _swallows(self, handler: ast.ExceptHandler) -> bool:
-        """Whether a failed assertion ends here, without another in its place."""
+        """Return whether the handler catches a failed assertion and cannot fail itself."""
         caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
         every = any(each is None or last_name(each) in _CATCH_ALL for each in caught)
         return every and not self.can_fail(handler.body)
 
     def _calls(self, value: ast.expr) -> bool:
-        """Whether an expression calls or awaits something that might assert."""
+        """Return whether an expression calls or awaits something that might assert."""
         return any(self._call(node) for node in ast.walk(value) if isinstance(node, (ast.Call, ast.Await)))
 
     def _call(self, node: ast.Call | ast.Await) -> bool:
         if isinstance(node, ast.Await):
-            return not isinstance(node.value, ast.Call)  # a call is looked at by itself
+            return not isinstance(node.value, ast.Call)  # a call within is checked separately
         if not isinstance(node.func, ast.Name):
             return last_name(node.func) not in _METHODS
         called = self._functions.get(node.func.id)
@@ -172,7 +174,7 @@ class _Body:
 
 
 def _leaves(node: ast.stmt) -> bool:
-    """Whether nothing after the statement is reached."""
+    """Return whether the statements after this one are never reached."""
     if isinstance(node, ast.If):
         return always_true(node.test) and any(map(_leaves, node.body))
     return isinstance(node, (ast.Return, ast.Break, ast.Continue))
@@ -188,7 +190,7 @@ def _suppresses(item: ast.withitem) -> bool:
 
 
 def _never(test: ast.expr) -> bool:
-    """A condition that does not hold, or nothing to go through."""
+    """Return whether a condition is always false, or an iterable always empty."""
     if isinstance(test, ast.Constant):
         return not test.value
     if isinstance(test, (ast.Tuple, ast.List, ast.Set)):
@@ -199,7 +201,7 @@ def _never(test: ast.expr) -> bool:
 
 
 def always_true(test: ast.expr) -> bool:
-    """Whether an assert of the expression holds whatever the code under test does."""
+    """Return whether the expression is true whatever the code under test does."""
     match test:
         case ast.Constant(value=value):
             return bool(value)
@@ -226,15 +228,17 @@ def always_true(test: ast.expr) -> bool:
 
 
 def _text(node: ast.expr) -> bool:
-    """Text that is not empty, whatever is added to it."""
+    """Return whether the expression is text that is never empty."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, (str, bytes)) and bool(node.value)
     return always_true(node)
 
 
 def _same(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> bool:
-    """``1 == 1``, ``x is x``, ``len(x) >= 0``; two constants count as true, for a false comparison is seen
-    soon enough."""
+    """Return whether a comparison is always true, such as ``1 == 1``, ``x is x`` or ``len(x) >= 0``.
+
+    Any comparison of two constants counts, because a false one fails at once and is noticed.
+    """
     if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
         return True
     if isinstance(operator, ast.GtE) and isinstance(left, ast.Call) and last_name(left.func) == "len":

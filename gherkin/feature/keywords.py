@@ -1,4 +1,4 @@
-"""Gherkin's keywords in the languages that behave knows, and which of these a text uses."""
+"""Gherkin's keywords in the languages that behave knows, and the search for the language of a text."""
 
 import re
 from collections import Counter
@@ -9,12 +9,12 @@ from behave.i18n import languages
 _NAMED = re.compile(r"^[ \t]*#[ \t]*language[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _BLOCKS = ("feature", "rule", "background", "scenario", "scenario_outline", "examples")
 _STEPS = ("given", "when", "then", "and", "but")
-# English, its dialects and spellings for fun are never guessed.
+# English, its dialects and joke variants are never guessed.
 _OTHERS = {code: words for code, words in languages.items() if not code.startswith("en")}
 
 
 def language_of(text: str) -> str | None:
-    """The code of the language (``de``) whose keywords a text uses.
+    """Return the code of the language (``de``) whose keywords a text uses.
 
     None for English, for a text with a ``# language:`` line, and for a text without keywords.
     """
@@ -28,29 +28,29 @@ def language_of(text: str) -> str | None:
 
 
 def has_header(text: str, language: str | None) -> bool:
-    """Whether a text has a ``Feature:`` line in `language` (English if None), or a ``# language:`` line."""
+    """Return whether a text has a ``# language:`` line, or ``Feature:`` in `language` (None: English)."""
     words = "|".join(map(re.escape, languages[language or "en"]["feature"]))
     return bool(_NAMED.search(text) or re.search(rf"^[ \t]*(?:{words})[ \t]*:", text, re.I | re.M))
 
 
 def feature_keyword(language: str | None) -> str:
-    """The first word for ``Feature`` in a language (English if None)."""
+    """Return the first word for ``Feature`` in a language (None: English)."""
     return str(languages[language or "en"]["feature"][0])
 
 
 def native_name(language: str) -> str:
-    """A language's name in English: ``German``."""
+    """Return a language's name in English: ``German``."""
     return str(languages[language]["name"])
 
 
 def step_words(known: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """The words for Given, When and Then in a language, by their lower-case form."""
+    """Return the words for Given, When and Then in a language, by their lower-case form."""
     every = (word.strip() for kind in ("given", "when", "then") for word in known[kind])
     return {word.casefold(): word for word in every if word != "*"}
 
 
 def _count(lines: Sequence[str], words: Mapping[str, Sequence[str]]) -> Counter[str]:
-    """How many lines begin with a block's keyword and a colon, and how many with a step's keyword."""
+    """Count the lines that begin with a block's keyword and a colon, and those that begin with a step's."""
     heads = tuple(f"{word}:" for kind in _BLOCKS for word in words[kind])
     steps = tuple(word for kind in _STEPS for word in words[kind] if not word.startswith("*"))
     return Counter(

@@ -30,7 +30,7 @@ class Table(Frozen):
 
 
 class Step(Frozen):
-    """One step; `kind` is what an And or But stands for."""
+    """One step; `kind` is given, when or then, also for And and But."""
 
     keyword: str
     kind: Literal["given", "when", "then"]
@@ -47,7 +47,7 @@ class Examples(Frozen):
 
 
 class Scenario(Frozen):
-    """A scenario, or an outline when it has examples."""
+    """A scenario, or an outline if it has examples."""
 
     keyword: str
     name: str
@@ -84,14 +84,14 @@ class Feature(Frozen):
     rules: tuple[Rule, ...] = ()
 
     def all_scenarios(self) -> Iterator[Scenario]:
-        """Every scenario and outline, those of rules last."""
+        """Yield every scenario and outline, those of rules last."""
         yield from self.scenarios
         for rule in self.rules:
             yield from rule.scenarios
 
 
 def scenario_names(feature: Feature) -> tuple[str, ...]:
-    """The names of all scenarios and outlines in the order of the file; outlines are not expanded."""
+    """Return the names of all scenarios and outlines in the order of the file; outlines are not expanded."""
     return tuple(scenario.name for scenario in feature.all_scenarios())
 
 
@@ -101,13 +101,12 @@ def scenario_names(feature: Feature) -> tuple[str, ...]:
 def parse(text: str, filename: str, language: str | None = None) -> Feature:
     """Read a feature file's text; `filename` is only for messages.
 
-    `language` is the code of the language that counts where the text has no ``# language:`` line; None is
-    English.
+    `language` is the code of the language of a text without a ``# language:`` line; None means English.
 
-    Raises `FeatureInvalid`, with the line, for what behave refuses and for what it reads without a word and
-    then does not run: no scenario, a scenario without steps, an outline or examples without rows, steps
-    behind the examples, a mistyped keyword that became description, a doc string without end, a row without
-    its last pipe.
+    Raises `FeatureInvalid`, with the line, for errors that behave reports, and for those that it ignores and
+    then does not run: no scenario, a scenario without steps, an outline or examples without rows, steps after
+    the examples, a mistyped keyword that became a description, a doc string without end, a row without its
+    last pipe.
     """
     try:
         return _feature(read(text, language))
@@ -194,10 +193,10 @@ _FENCES = ('"""', "'''")
 
 
 def render(feature: Feature, default_language: str | None = None) -> str:
-    """The canonical text: two spaces a level, aligned tables, one empty line between the parts.
+    """Return the canonical text: two spaces a level, aligned tables, one empty line between the parts.
 
-    It names its language if that, or `default_language` (what behave is configured to read), is not English.
-    ``parse(render(feature), …) == feature`` for every feature that `parse` or `from_draft` gave.
+    The text names its language if the feature's language or `default_language` (behave's configured one) is
+    not English. ``parse(render(feature), …) == feature`` for every result of `parse` and `from_draft`.
     """
     lines: list[str] = []
     if feature.language != "en" or default_language is not None:
@@ -233,10 +232,10 @@ def _body(background: Background | None, scenarios: Sequence[Scenario], indent: 
 def _steps(steps: Sequence[Step], indent: str) -> list[str]:
     lines: list[str] = []
     for step in steps:
-        # Chinese and Japanese keywords stand without a space before the text.
+        # Chinese and Japanese have no space between keyword and text.
         lines.append(f"{indent}{step.keyword} {step.text}".rstrip())
         if step.doc_string is not None:
-            # A line that begins with the delimiter would end the text; behave knows two of them.
+            # A line that begins with the delimiter would end the doc string; behave has two delimiters.
             text = step.doc_string.split("\n")
             fence = next(f for f in _FENCES if not any(line.lstrip().startswith(f) for line in text))
             body = [f"{indent}  {line}".rstrip() for line in text]
@@ -295,7 +294,7 @@ class _Draft(Frozen):
     terms: tuple[_DraftTerm, ...] = ()
 
 
-# No maxLength: vLLM's grammars then allow no escapes, and no quoted values with them.
+# No maxLength, because vLLM's grammars would then allow no escapes, and so no quotation marks in the text.
 _TEXT = {"type": "string"}
 
 
@@ -344,9 +343,10 @@ EXAMPLES_SCHEMA: dict[str, Any] = _object(
 
 
 def examples_from_draft(draft: Any, feature: Feature) -> Feature:
-    """A feature with the examples of a draft that follows `EXAMPLES_SCHEMA`; each bears its scenario's name.
+    """Return a feature with the examples of a draft that follows `EXAMPLES_SCHEMA`.
 
-    Examples that cannot be read are left out. Raises `FeatureInvalid` when none is left.
+    Each example has the name of its scenario in `feature`. Examples that cannot be read are left out. Raises
+    `FeatureInvalid` if none remains.
     """
     found: list[Scenario] = []
     for each in draft.get("examples", ()) if isinstance(draft, dict) else ():
@@ -359,9 +359,9 @@ def examples_from_draft(draft: Any, feature: Feature) -> Feature:
 
 
 def from_draft(draft: Any, *, issue: int) -> Feature:
-    """The feature of a draft that follows `FEATURE_SCHEMA`, tagged ``@issue-<issue>``.
+    """Return the feature of a draft that follows `FEATURE_SCHEMA`, tagged ``@issue-<issue>``.
 
-    Raises `FeatureInvalid` with a message that tells a model what to change.
+    Raises `FeatureInvalid`, with a message that tells a model what to change.
     """
     try:
         given = _Draft.model_validate(draft)
@@ -432,7 +432,7 @@ def _drafted_table(table: _DraftTable | None, scenario: str) -> Table | None:
 
 
 def _drafted_text(text: str | None, scenario: str) -> str | None:
-    """A doc string as it will come back from the parser, whose lines also end at a form feed and the like."""
+    """Return a doc string as the parser will read it, which also ends lines at form feeds and the like."""
     if not text or not text.strip():
         return None
     lines = [line.rstrip() for line in text.strip("\n").splitlines()]

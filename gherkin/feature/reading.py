@@ -1,6 +1,4 @@
-"""Finds steps that read the program's source instead of running the program: such a step proves a text, no
-behaviour.
-"""
+"""Find steps that read the program's source instead of running it: they prove a text and no behaviour."""
 
 import ast
 from collections.abc import Collection, Iterator
@@ -33,11 +31,11 @@ _PROGRAMS = frozenset(
 
 
 def source_reads(source: str, product: Collection[str]) -> list[tuple[int, str]]:
-    """(line, what is read) for each place of a Python source that reads source code of the program.
+    """Return (line, what is read) for each place in a Python source that reads the program's source code.
 
-    `product` are the paths of the program's files. Reading means `inspect.getsource` and its kind, a look
-    into a code object, opening one of `product` or a module's `__file__`, or a program such as `grep` that
-    is given one. Raises `SyntaxError` when the source is not Python.
+    `product` are the paths of the program's files. Reading means `inspect.getsource` and similar functions,
+    an attribute of a code object, opening one of `product` or a module's `__file__`, or running a program
+    such as `grep` on one of them. Raises `SyntaxError` if the source is not Python.
     """
     tree = parse_module(source)
     names = {*product, *(PurePosixPath(path).name for path in product)}
@@ -58,7 +56,7 @@ def source_reads(source: str, product: Collection[str]) -> list[tuple[int, str]]
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.AST]:
-    """Each function by itself, and the statements of the module outside of functions."""
+    """Yield each function, and the statements of the module outside of functions."""
     outside = []
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -80,7 +78,7 @@ def _opens(node: ast.AST) -> bool:
 
 
 def _names_file(value: object, names: Collection[str]) -> bool:
-    """Whether a text is, or a command line holds, the path of one of the files."""
+    """Return whether a text is the path of one of the files, or a command line that contains one."""
     if not isinstance(value, str):
         return False
     return any(

@@ -1,4 +1,4 @@
-"""The catalogue of a repository's step definitions, read by `ast`: none of its code is imported or run."""
+"""Read a repository's step definitions with `ast`, without importing or running its code."""
 
 import ast
 import re
@@ -29,7 +29,7 @@ class StepDefinition(Frozen):
 
 
 def catalogue(files: Mapping[str, str]) -> list[StepDefinition]:
-    """All step definitions in `files` (path -> source); files that are not Python are left out."""
+    """Return all step definitions in `files` (path -> source); files that are not Python are left out."""
     found: list[StepDefinition] = []
     for path, source in sorted(files.items()):
         try:
@@ -40,7 +40,7 @@ def catalogue(files: Mapping[str, str]) -> list[StepDefinition]:
 
 
 def parse_module(source: str) -> ast.Module:
-    """The module, or `SyntaxError` for all that Python would not compile."""
+    """Return the syntax tree. Raises `SyntaxError` for every text that Python cannot compile."""
     try:
         return ast.parse(source)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -49,7 +49,7 @@ def parse_module(source: str) -> ast.Module:
 
 def definitions(tree: ast.Module, path: str) -> Iterator[StepDefinition]:
     names = _decorator_names(tree)
-    # behave goes back to its default before each step file.
+    # behave resets the matcher to its default before each step file.
     matcher = "parse"
     for node in statements(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
@@ -68,7 +68,7 @@ def definitions(tree: ast.Module, path: str) -> Iterator[StepDefinition]:
 
 
 def statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """The statements that run on import, in order, also those under ``if``, ``try``, ``with`` or a class."""
+    """Yield the statements that run on import, in order, also those in ``if``, ``try``, ``with``, classes."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt):
             yield child
@@ -98,7 +98,7 @@ def _patterns(
 
 
 def _decorator_names(tree: ast.Module) -> dict[str, str]:
-    """Local name -> kind, for ``from behave import given as g``; the plain names always count."""
+    """Return local name -> kind, for ``from behave import given as g``; includes behave's own names."""
     names = {word: kind for kind in _KINDS for word in (kind, kind.capitalize())}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "behave":
@@ -125,7 +125,7 @@ def last_name(node: ast.expr) -> str:
 
 
 def describe(definitions: Sequence[StepDefinition], limit: int) -> str:
-    """At most `limit` definitions as text for a prompt, one line each."""
+    """Return at most `limit` definitions as text for a prompt, one a line."""
     lines = [
         f"{definition.kind.capitalize()} {' '.join(definition.pattern.split())}  "
         f"({definition.path}:{definition.line})"
@@ -137,11 +137,11 @@ def describe(definitions: Sequence[StepDefinition], limit: int) -> str:
 
 
 def undefined_steps(feature: Feature, definitions: Sequence[StepDefinition]) -> list[Step]:
-    """The steps that no definition matches, each text once; behave's own matchers decide.
+    """Return the steps that no definition matches according to behave's own matchers, each text once.
 
-    A step of an outline is tried with the values of every row, and given back as it is written. A type that
-    only the repository's code knows matches any text. Regular expressions of the repository are run as they
-    are: bound the time when the repository is not trusted.
+    A step of an outline is tried with the values of every row, and returned as it is written. A parameter
+    type that the repository's code defines matches any text. The repository's regular expressions are run
+    without a time limit: the caller must set one for a repository that is not trusted.
     """
     matchers = [(definition.kind, _matcher(definition)) for definition in definitions]
 
@@ -156,7 +156,7 @@ def undefined_steps(feature: Feature, definitions: Sequence[StepDefinition]) -> 
 
 
 def _all_steps(feature: Feature) -> Iterator[tuple[Step, Sequence[str]]]:
-    """(step, the texts it runs with)."""
+    """Yield each step with the texts that it has when it runs."""
     for background in (feature.background, *(rule.background for rule in feature.rules)):
         if background is not None:
             yield from ((step, [step.text]) for step in background.steps)
@@ -176,11 +176,11 @@ def _filled(text: str, row: Mapping[str, str]) -> str:
 
 
 def _matcher(definition: StepDefinition) -> Callable[[str], bool]:
-    """What behave's own matcher says; where it needs the repository's types, the literal parts decide."""
+    """Return behave's own matcher as a function, or `fits` if the matcher needs the repository's types."""
     pattern = definition.pattern
     try:
         own = _MATCHERS[definition.matcher](_never_called, pattern).compile()
-    except Exception:  # whatever the matchers and the libraries under them raise for a strange pattern
+    except Exception:  # matchers and their libraries raise many errors for a malformed pattern
         if definition.matcher in ("re", "re0"):
             return lambda text: False
         return lambda text: fits(pattern, text)
@@ -188,7 +188,10 @@ def _matcher(definition: StepDefinition) -> Callable[[str], bool]:
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Whether `text` has a pattern's literal parts (``{n} books``) in order, the outer ones at its ends."""
+    """Return whether `text` has the literal parts of a pattern (``{n} books``) in order.
+
+    Literal parts at the ends of the pattern must be at the ends of the text.
+    """
     first, *rest = re.split(r"\{[^}]*\}", pattern)
     if not rest:
         return text == first
@@ -204,9 +207,9 @@ def fits(pattern: str, text: str) -> bool:
 
 
 def then_texts(feature: Feature) -> list[str]:
-    """The texts of all Then steps, of outlines with the values of each row."""
+    """Return the texts of all Then steps; those of outlines with the values of each row."""
     return [text for step, texts in _all_steps(feature) if step.kind == "then" for text in texts]
 
 
 def _never_called() -> None:
-    """Stands for the step function: nothing of the repository is imported."""
+    """Take the place of the step function, because the repository's code is not imported."""

@@ -1,4 +1,4 @@
-"""behave's own parser, refusing what it would read without a word and then not run.
+"""behave's own parser, made to refuse text that it would accept silently and then not run.
 
 The grammar is that of https://cucumber.io/docs/gherkin/reference/ as behave 1.3 reads it.
 """
@@ -17,7 +17,7 @@ from gherkin.feature.keywords import language_of, native_name, step_words
 
 
 class NotGherkin(Exception):
-    """`reason` says what is wrong in `line` (counted from 1; 0 when it is the whole text)."""
+    """The text is not valid: `reason` says what is wrong in `line` (counted from 1; 0: the whole text)."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -26,24 +26,25 @@ class NotGherkin(Exception):
 
 
 def read(text: str, language: str | None = None) -> Feature:
-    """behave's model of a feature file. Raises `NotGherkin`.
+    """Return behave's model of a feature file. Raises `NotGherkin`.
 
-    `language` is the code of the language that counts where the text has no ``# language:`` line; None is
-    English.
+    `language` is the code of the language of a text without a ``# language:`` line; None means English.
     """
     parser = _Parser(language)
     try:
         text.encode()
         found = parser.parse(text)
     except UnicodeEncodeError as error:
-        raise NotGherkin(text.count("\n", 0, error.start) + 1, "a character is only half of one") from None
+        raise NotGherkin(
+            text.count("\n", 0, error.start) + 1, "this line contains half of a character"
+        ) from None
     except ParserError as error:
         _refuse_other_language(text, language)
         raise NotGherkin(error.line or parser.line, _explain(error)) from None
     except KeyError as error:
         raise NotGherkin(parser.line, f"the language {error} is not known") from None
     except (AttributeError, IndexError, TypeError, ValueError, AssertionError):
-        # Some malformed files make the parser itself fall over.
+        # Some malformed files crash the parser.
         raise NotGherkin(parser.line, "this is not Gherkin") from None
     if found is None:
         _refuse_other_language(text, language)
@@ -58,7 +59,7 @@ def read(text: str, language: str | None = None) -> Feature:
 
 
 class _Parser(Parser):  # type: ignore[misc]
-    """Raises where behave logs, or lets the second of two things replace the first."""
+    """Raises an error where behave only logs one, or replaces the first of two tables or doc strings."""
 
     def action_steps(self, line: str) -> bool:
         text = line.strip()
@@ -72,14 +73,14 @@ class _Parser(Parser):  # type: ignore[misc]
     def action_table(self, line: str) -> bool:
         row = line.strip()
         if self.examples is not None and not row.startswith("|") and self.parse_step(row):
-            raise ParserError("a step stands behind the table of examples: move it before them", self.line)
+            raise ParserError("a step follows the table of examples: move it before the examples", self.line)
         if row.startswith("|") and not re.search(r".(?<!\\)\|$", row):
             raise ParserError("the table row does not end with a pipe", self.line)
         return bool(super().action_table(line))
 
 
 def _refuse_other_language(text: str, language: str | None) -> None:
-    """Say what to write where the keywords are those of a language that nothing names."""
+    """Raise `NotGherkin` if the keywords are of another language, which the text does not name."""
     spoken = language_of(text)
     if spoken is not None and spoken != language:
         raise NotGherkin(
@@ -90,12 +91,12 @@ def _refuse_other_language(text: str, language: str | None) -> None:
 
 
 def _explain(error: ParserError) -> str:
-    """behave's message in one line, without what we say anyway (file and line)."""
+    """Return behave's message on one line, without the file and line, which the caller adds."""
     message, _, reason = str(error.args[0]).partition("\nREASON: ")
     if reason and reason != "None":
         said = reason
     elif "Parser failure in state" in message:
-        said = f"“{_short(error.line_text or '')}” is no keyword, step or table row"
+        said = f"“{_short(error.line_text or '')}” is not a keyword, step or table row"
     else:
         said = re.sub(r" at line \d+(: .*)?$", "", message.strip().partition("\n")[0])
     return said.rstrip(". ")
@@ -132,7 +133,7 @@ def _scenarios(found: Feature) -> Iterator[Any]:
 
 # -- keywords with a typing mistake, which become description --------------------------------------------
 
-# English words that begin sentences and are as close to a step keyword as a mistyped one.
+# English words that begin sentences and resemble a step keyword as much as a mistyped one does.
 _PROSE = frozenset(
     [
         "even",
@@ -172,11 +173,11 @@ def _refuse_mistyped(text: str, found: Feature) -> None:
                 number, f"“{_short(line)}” is read as a description: write “{meant}” if that is meant"
             )
         if line in hiding and line.startswith(("|", '"""', "'''")):
-            raise NotGherkin(number, f"“{_short(line)}” stands before any step and is read as a description")
+            raise NotGherkin(number, f"“{_short(line)}” comes before all steps and is read as a description")
 
 
 def _with_steps(found: Feature) -> Iterator[Any]:
-    """The parts that may have steps: backgrounds and scenarios."""
+    """Yield the parts that may have steps: backgrounds and scenarios."""
     for part in (found, *found.rules):
         if part.background is not None:
             yield part.background
@@ -184,29 +185,32 @@ def _with_steps(found: Feature) -> Iterator[Any]:
 
 
 def _meant_block(line: str, after: str, known: dict[str, Any]) -> str | None:
-    """``Scenari: …``, ``SCENARIO: …``, or ``Scenario …`` right above a step."""
+    """Return the block keyword that a line probably means.
+
+    Such lines are ``Scenari: …``, ``SCENARIO: …``, or ``Scenario …`` directly above a step (`after`).
+    """
     names = ("rule", "background", "scenario", "scenario_outline", "examples")
     blocks = {word.casefold(): word for name in names for word in known[name]}
     head, colon, _ = line.partition(":")
     if colon:
-        if not head[:1].isalpha() or head.casefold() == "rules":  # fair beginnings of prose
+        if not head[:1].isalpha() or head.casefold() == "rules":  # common beginnings of prose
             return None
         close = difflib.get_close_matches(head.strip().casefold(), blocks, 1, 0.75)
         return f"{blocks[close[0]]}:" if close else None
     if _first_word(after) not in step_words(known) or line.endswith((".", "!", "?")):
-        return None  # a sentence is a description, whatever its first word is
+        return None  # a sentence is a description, whatever its first word
     return next((f"{word}:" for low, word in blocks.items() if line.casefold().startswith(f"{low} ")), None)
 
 
 def _meant_step(line: str, known: dict[str, Any]) -> str | None:
-    """``Givn …``, ``Given: …``, or a keyword alone on its line."""
+    """Return the step keyword that a line probably means: ``Givn …``, ``Given: …``, or a single keyword."""
     first = _first_word(line)
     words = step_words(known)
     if first in words:
         return words[first]
     if " " not in line or first in _PROSE:
         return None
-    # The list of prose is English: ask for more likeness elsewhere ("Denn" is not "Dann").
+    # `_PROSE` is English, so other languages need more similarity ("Denn" does not mean "Dann").
     close = difflib.get_close_matches(first, words, 1, 0.75 if known["name"] == "English" else 0.8)
     return words[close[0]] if close else None
 

@@ -1,6 +1,6 @@
-"""Whether an issue says enough to be made into scenarios, and what to ask when it does not.
+"""Judge whether an issue says enough to write scenarios, and what to ask if it does not.
 
-What makes a story good: https://agilealliance.org/glossary/invest/
+The criteria of a good story are those of https://agilealliance.org/glossary/invest/.
 """
 
 import re
@@ -39,7 +39,7 @@ _MAX_QUESTIONS = 5
 
 
 class Part(Frozen):
-    """One aspect of a story: `points` of `most`, and why."""
+    """One aspect of a story: `points` of at most `most`, and the reason."""
 
     name: str
     points: int
@@ -48,7 +48,7 @@ class Part(Frozen):
 
 
 class Advice(Frozen):
-    """What the coach says of a story; `score` is from 0 to 100."""
+    """The coach's judgement of a story; `score` is from 0 to 100."""
 
     parts: tuple[Part, ...]
     questions: tuple[str, ...]
@@ -60,7 +60,7 @@ class Advice(Frozen):
 
 
 def coach(story: Story) -> Advice:
-    """Look at a story that has no scenarios of its own."""
+    """Judge a story that has no scenarios of its own."""
     text = _CODE_BLOCK.sub(" 1 ", f"{story.title}\n{story.text}\n{story.answers}")
     parts = (
         _testable(story, text),
@@ -84,7 +84,7 @@ def _testable(story: Story, text: str) -> Part:
 
 
 def _outcomes(sentence: str) -> list[str]:
-    """The words of a sentence that speak of an outcome; none if it is only vague (“should be nicer”)."""
+    """Return the words of a sentence that name an outcome; none if it is only vague (“should be nicer”)."""
     if _VAGUE.search(sentence) and not _CONCRETE.search(sentence):
         return []
     return _OUTCOME.findall(sentence)
@@ -136,7 +136,7 @@ def _questions(story: Story, text: str, parts: tuple[Part, ...]) -> Iterator[str
 
 
 def _wording(story: Story) -> str:
-    """The story in the form that leaves least open, with gaps where the issue says nothing."""
+    """Return the story in a precise form, with gaps where the issue says nothing."""
     lines = [
         story.narrative.strip() or f"As a …, I want {_as_wish(story.title)}, so that …",
         "",

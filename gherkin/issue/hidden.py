@@ -1,8 +1,8 @@
-"""Text that people do not see when they read an issue, and models do."""
+"""Remove text that models read in an issue and people do not see."""
 
 import re
 
-# What is code is seen as it stands: this comes first wherever a piece of the text could be both.
+# Code is visible as it is written, so this alternative comes before those of hidden text.
 _CODE = (
     r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[^\n]*\n(?:.*?^[ ]{0,3}(?P=mark)[`~]*[ "
     r"\t]*$|.*\Z)|(?<!`)(?P<ticks>`{1,9})(?!`).*?(?<!`)(?P=ticks)(?!`)"
@@ -19,26 +19,26 @@ _ELEMENT = (
     r"<(?P<silent>template|script|style|noscript|title|textarea)\b[^<>]*>.*?</(?P=silent)\s*>"
 )
 _FORMULA = rf"(?<!\$)\$\$?(?=[^$\n]*\\(?:text)?color\s*\{{\s*{_WHITE}\s*\}})[^$\n]*\$+"
-# A link definition that nobody refers to: `[//]: # (text)`.
+# A link definition that is used as a comment: `[//]: # (text)`.
 _DEFINITION = r"^[ ]{0,3}\[(?://|comment|_|#|\.|>)[^\]\n]*\]:[^\n]*$"
 _PIECES = re.compile(rf"(?P<code>{_CODE})|{_COMMENT}|{_ELEMENT}|{_FORMULA}|{_DEFINITION}", re.S | re.M | re.I)
 
-# Characters without a width, and those that turn the direction of text (https://www.unicode.org/reports/tr9/).
+# Characters without a width, and those that change the direction of text, https://www.unicode.org/reports/tr9/.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\uffa0"
     "\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
-# Single joiners and direction marks belong to the spelling of many languages, and to emoji.
+# Many languages and emoji need single joiners and direction marks.
 _SPELLING = re.compile("(?<![\x00-\x7f])[\u200c-\u200f](?![\x00-\x7f])")
 _TAGS = range(0xE0020, 0xE007F)
 
 
 def visible(text: str) -> tuple[str, tuple[str, ...]]:
-    """(`text` as people see it, what was taken out of it, in order).
+    """Return `text` as people see it, and the removed parts in their order.
 
-    Taken out are HTML comments, elements and formulas that are hidden or white, link definitions that serve
-    as comments, and characters without a width or that turn the direction of text; the last are given by
-    their code points, or by the letters they spell.
+    Removed are HTML comments, elements and formulas that are hidden or white, link definitions that serve as
+    comments, characters without a width, and characters that change the direction of text. The characters are
+    returned as their code points, or as the letters that they encode.
     """
     hidden: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What kind of work an issue asks for: each kind is proven in its own way.
+"""The kind of work that an issue asks for. Each kind is proven in its own way.
 
 * feature, bug: scenarios that are red before the change and green after it;
 * refactoring: scenarios that are green before and after it, with the existing tests untouched;
@@ -23,7 +23,7 @@ _LABELS: dict[str, Kind] = {
     "docs": "chore",
     "documentation": "chore",
 }
-# The types of https://www.conventionalcommits.org, as people put them before titles.
+# The types of https://www.conventionalcommits.org, which people write before titles.
 _PREFIXES: dict[str, Kind] = {
     "feat": "feature",
     "feature": "feature",
@@ -54,7 +54,7 @@ _TOLD = re.compile(r"^\s*/agent\s+kind\s+([a-z]+)\s*$", re.MULTILINE)
 
 
 def told_kind(comments: Sequence[str]) -> Kind | None:
-    """The kind that the newest ``/agent kind …`` of some comments names, if there is one."""
+    """Return the kind that the newest ``/agent kind …`` in the comments names, or None."""
     kinds: tuple[Kind, ...] = get_args(Kind)
     for comment in reversed(comments):
         for word in reversed(_TOLD.findall(comment)):
@@ -64,7 +64,7 @@ def told_kind(comments: Sequence[str]) -> Kind | None:
 
 
 def kind_of(title: str, body: str, labels: Sequence[str] = ()) -> Kind:
-    """The kind of an issue by its labels, its title's prefix or its words; a feature when in doubt."""
+    """Return the kind of an issue by its labels, its title's prefix or its words; a feature if unclear."""
     for label in labels:
         named = _LABELS.get(_LABEL_LEAD.sub("", label.strip()).lower())
         if named is not None:

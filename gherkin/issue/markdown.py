@@ -1,7 +1,7 @@
-"""What is needed of Markdown: fenced code blocks apart from prose, without HTML comments.
+"""Separate the fenced code blocks of a Markdown text from its prose, and remove HTML comments.
 
-Fences are those of https://spec.commonmark.org/0.31.2/#fenced-code-blocks, but may stand at any indent, as
-they do in lists. The work grows with the length of the text, whatever is in it.
+Fences are those of https://spec.commonmark.org/0.31.2/#fenced-code-blocks, but may have any indent, as in
+lists. The time is linear in the length of every text.
 """
 
 import re
@@ -11,9 +11,9 @@ _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>.*)$")
 
 
 class Block(NamedTuple):
-    """A fenced block: the first word after the fence in lower case, its text, the line it begins in.
+    """A fenced block: the first word after the fence in lower case, its text, and its first line.
 
-    `line` counts from 1 and is that of the first line inside.
+    `line` is the number of the first line inside, counted from 1.
     """
 
     kind: str
@@ -22,7 +22,7 @@ class Block(NamedTuple):
 
 
 def split(text: str) -> tuple[str, list[Block]]:
-    """(prose, blocks). The prose has an empty line for each line of a block or of an HTML comment."""
+    """Return the prose and the blocks; the lines of blocks and HTML comments are empty in the prose."""
     prose: list[str] = []
     blocks: list[Block] = []
     opened: re.Match[str] | None = None
@@ -44,7 +44,7 @@ def split(text: str) -> tuple[str, list[Block]]:
             opened, inside = found, []
             line = ""
         prose.append(line)
-    if opened is not None:  # a block without an end goes on to the end of the text
+    if opened is not None:  # a block without an end extends to the end of the text
         blocks.append(_block(opened, inside, len(lines) - len(inside) + 1))
     return "\n".join(prose), blocks
 
@@ -64,9 +64,9 @@ def _outdented(line: str, indent: int) -> str:
 
 
 def _uncommented(line: str, commented: bool) -> tuple[str, bool]:
-    """The line without ``<!-- … -->``, and whether a comment is still open at its end.
+    """Return the line without ``<!-- … -->``, and whether a comment is still open at its end.
 
-    Only a comment that begins its line goes on to the next ones; elsewhere an open ``<!--`` is text.
+    Only a comment that begins its line continues on the next one; elsewhere an open ``<!--`` is text.
     """
     kept: list[str] = []
     at = 0

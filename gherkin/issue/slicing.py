@@ -1,4 +1,4 @@
-"""Cutting a story that is too large into several that are not."""
+"""Divide a story that is too large into several smaller ones, the slices."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from gherkin.values import Frozen
 
 _LONG_WORDS = 900
 _MANY_CRITERIA = 10
-# Criteria in one slice, where no model proposes any.
+# The number of criteria in one slice, if no model proposes the slices.
 _TOGETHER = 5
 _MOST = 8
 
@@ -37,7 +37,7 @@ SLICES_SCHEMA: dict[str, Any] = {
 
 
 class Slice(Frozen):
-    """One of the stories that a large one is cut into."""
+    """One of the stories into which a large one is divided."""
 
     title: str
     narrative: str = ""
@@ -45,17 +45,20 @@ class Slice(Frozen):
 
 
 def size(story: Story, text: str) -> tuple[int, int]:
-    """(words, criteria) of a story whose whole text is `text`."""
+    """Return the numbers of words and of criteria of a story whose whole text is `text`."""
     return len(text.split()), len(story.acceptance_criteria)
 
 
 def is_large(words: int, criteria: int) -> bool:
-    """Whether a story of this size is too much for one change that somebody reads."""
+    """Return whether a story of this size is too large for one change that a person reviews."""
     return words > _LONG_WORDS or criteria > _MANY_CRITERIA
 
 
 def slices_from(given: Any) -> list[Slice]:
-    """The slices of a model's answer to `SLICES_SCHEMA`. Raises `ValueError` without two that have titles."""
+    """Return the slices of a model's answer to `SLICES_SCHEMA`.
+
+    Raises `ValueError` if fewer than two of them have a title of their own.
+    """
     try:
         slices = [
             Slice(
@@ -76,7 +79,7 @@ def slices_from(given: Any) -> list[Slice]:
 
 
 def by_criteria(story: Story) -> list[Slice]:
-    """The story's criteria in their order, a few a slice; none when there are too few to cut."""
+    """Return slices with a few of the story's criteria each, in order; none if there are too few criteria."""
     criteria: Sequence[str] = story.acceptance_criteria
     parts = [criteria[at : at + _TOGETHER] for at in range(0, len(criteria), _TOGETHER)]
     if len(parts) < 2 or len(parts) > _MOST:

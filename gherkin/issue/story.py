@@ -1,4 +1,4 @@
-"""Issue -> Story: free text, issue forms, a Gherkin block or YAML, whatever the author wrote."""
+"""Read an issue into a story; the author may write free text, an issue form, Gherkin or YAML."""
 
 import re
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ class StoryInvalid(ScenaristError):
 
 
 class Story(Frozen):
-    """What an issue asks for. `scenarios` is there when the author wrote them.
+    """What an issue asks for. `scenarios` are those that the author wrote, else None.
 
-    `text` is the raw body, `answers` the raw text of the comments that belong to it.
+    `text` is the raw body, `answers` are the raw texts of the comments that belong to it.
     """
 
     id: int
@@ -55,13 +55,12 @@ _GHERKIN_KINDS = ("gherkin", "feature", "cucumber")
 
 
 def story_from_issue(number: int, title: str, body: str, comments: Sequence[str] = ()) -> Story:
-    """Read an issue and the comments that belong to it; the last one that has scenarios wins.
+    """Read an issue and the comments that belong to it; the last text with scenarios is used.
 
-    Several Gherkin blocks in one text are one feature; without a `Feature:` line the title names it. The
-    keywords tell the language where no line names it. Empty blocks and HTML comments do not count: nobody
-    sees them.
+    Several Gherkin blocks in one text are one feature; without a `Feature:` line it has the issue's title. If
+    no line names the language, it is found by the keywords. Empty blocks and HTML comments are ignored.
 
-    Raises `StoryInvalid`, with the line, when a Gherkin or YAML block cannot be read.
+    Raises `StoryInvalid`, with the line, if a Gherkin or YAML block cannot be read.
     """
     answers = "\n\n".join(comments)
     story = Story(id=number, title=" ".join(title.split()), text=body, answers=answers)
@@ -81,10 +80,10 @@ def story_from_issue(number: int, title: str, body: str, comments: Sequence[str]
 
 
 def is_empty(story: Story) -> bool:
-    """Whether there is nothing to work on: no scenarios, no criteria, under three words in body and comments.
+    """Return whether there is nothing to work on.
 
-    Headings, "_No response_" and HTML comments are no text. A title alone is enough when it has at least six
-    words.
+    A story is empty if it has no scenarios, no criteria, and fewer than three words in body and comments.
+    Headings, "_No response_" and HTML comments do not count. A title of at least six words is enough.
     """
     if story.scenarios is not None or story.acceptance_criteria:
         return False
@@ -99,7 +98,7 @@ def is_empty(story: Story) -> bool:
 
 
 def _from_prose(prose: str) -> dict[str, Any]:
-    """What headings, lists and the narrative sentence say."""
+    """Return the fields of a story that headings, lists and the narrative sentence give."""
     found: dict[str, Any] = {}
     sections = _sections(prose)
     for name, words in _SECTIONS.items():
@@ -116,7 +115,7 @@ def _from_prose(prose: str) -> dict[str, Any]:
 
 
 def _sections(text: str) -> list[tuple[str, list[str]]]:
-    """(heading in lower case, lines) in order; the text before the first heading has an empty one."""
+    """Return (heading in lower case, lines) in order; the heading of the text before the first is empty."""
     sections: list[tuple[str, list[str]]] = [("", [])]
     for line in text.split("\n"):
         heading = _HEADING.match(line) or _BOLD_LINE.match(line)
@@ -128,7 +127,7 @@ def _sections(text: str) -> list[tuple[str, list[str]]]:
 
 
 def _items(lines: Sequence[str]) -> tuple[str, ...]:
-    """The bullets with the lines that go on with them, or the lines where there are no bullets."""
+    """Return the list items with their continuation lines, or all lines if there are no items."""
     bullets: list[str] = []
     continuing = False
     for line in lines:
@@ -146,7 +145,7 @@ def _items(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def _gherkin(story: Story, blocks: Sequence[Block], where: str) -> Feature:
-    """The feature of all blocks; each stands on its own lines of the issue, so that errors name those."""
+    """Return the feature of all blocks; each keeps its line numbers in the issue, which errors name."""
     lines = [""] * (blocks[-1].line + blocks[-1].text.count("\n"))
     for block in blocks:
         written = block.text.split("\n")
@@ -154,7 +153,7 @@ def _gherkin(story: Story, blocks: Sequence[Block], where: str) -> Feature:
     text = "\n".join(lines)
     language = language_of(text)
     if not has_header(text, language):
-        # No block begins in the first line: its fence comes first.
+        # The first line is free, because the fence comes before the text of a block.
         text = f"{feature_keyword(language)}: {story.title}{text}"
     try:
         return _tagged(parse(text, where, language), story.id)
@@ -163,7 +162,7 @@ def _gherkin(story: Story, blocks: Sequence[Block], where: str) -> Feature:
 
 
 def _is_blank(block: Block) -> bool:
-    """Whether a block has nothing in it but comments."""
+    """Return whether a block holds only comments or nothing."""
     lines = (line.strip() for line in block.text.split("\n"))
     return all(not line or line.startswith("#") for line in lines)
 
@@ -179,7 +178,7 @@ def _tagged(feature: Feature, number: int) -> Feature:
 
 
 def _is_yaml(prose: str) -> bool:
-    """Whether the whole text is a mapping with one of our keys, and not prose that has such a line."""
+    """Return whether the whole text is a mapping with one of our keys, and not prose with such a line."""
     outer = (line for line in prose.split("\n") if line.strip() and line[0] not in " \t")
     return _has_our_key(prose) and all(re.match(r"\w+:|---|#|- ", line) for line in outer)
 
@@ -189,19 +188,19 @@ def _has_our_key(text: str) -> bool:
 
 
 def _with_yaml(story: Story, text: str, line: int, where: str) -> Story:
-    """A block without any of our keys is an example of something else, and left alone."""
+    """Return the story with the values of a YAML block, or unchanged if the block has none of our keys."""
     if not _has_our_key(text):
         return story
     try:
-        # BaseLoader makes strings of everything: "12:30" and "no" stay as the author wrote them.
+        # BaseLoader reads all values as strings, so "12:30" and "no" stay as the author wrote them.
         data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
         marks = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or "a character that YAML does not allow"
         raise StoryInvalid(
-            f"{where}: line {line + mark.line if mark else line}: {reason}. Quote a text that has a colon, a "
-            "hash or brackets in it."
+            f"{where}: line {line + mark.line if mark else line}: {reason}. Quote a text that contains a "
+            "colon, a hash or brackets."
         ) from None
     except RecursionError:
         raise StoryInvalid(f"{where}: line {line}: this YAML is nested too deeply.") from None

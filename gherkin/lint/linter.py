@@ -1,4 +1,4 @@
-"""What is wrong with scenarios that parse: vague outcomes, several actions, steps that exist in other words.
+"""Find faults in valid scenarios: vague outcomes, several actions, steps that exist in other words.
 
 The rules follow what writers of Gherkin agree on: https://cucumber.io/docs/bdd/better-gherkin/
 """
@@ -35,7 +35,7 @@ Code = Literal[
     "scenario-without-criterion",
 ]
 
-# What each code means, for `docs/lint.md`; those of level error are sent back to a model.
+# The meaning of each code, for `docs/lint.md`. Findings of level error are sent back to a model.
 RULES: dict[Code, tuple[Level, str]] = {
     "not-gherkin": ("error", "The text is not valid Gherkin, or would run nothing."),
     "no-then": ("error", "A scenario without a Then proves nothing."),
@@ -84,14 +84,14 @@ _UI = re.compile(
     r"|text ?box|input field|submit button|the \w+ button|css|xpath)\b",
     re.IGNORECASE,
 )
-# Words about code that may as well be the domain's: a parser of SQL speaks of SQL.
+# Words about code that may also be words of the domain: a parser of SQL has features about SQL.
 _CODE = re.compile(
     r"\b(database|sql|table row|json|http (?:status )?\d{3}|status code|endpoint|api call|function|method"
     r"|class|module|exception|null|boolean|stack ?trace|variable|dict(?:ionary)?|instance|callbacks?"
     r"|recursi(?:on|ve|vely)|iterators?)\b",
     re.IGNORECASE,
 )
-# Names of the code itself, and how it goes about its work.
+# Identifiers of the code, and descriptions of how the code works.
 _INTERNALS = re.compile(
     r"\b\w+\.\w+\(|\b\w+\(\)|\b[a-z]+_[a-z_]+\(|\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[a-z]{3,}[A-Z][a-z]\w*\b"
     r"|\b(?i:(?:while|for|inner|outer|main)[ -]loops?|the loop (?:pops|pushes|runs|ends|appends|breaks)"
@@ -193,7 +193,7 @@ _MAX_SCENARIOS = 20
 
 
 class Finding(Frozen):
-    """One finding; `line` counts from 1, 0 for the file as a whole."""
+    """One finding; `line` counts from 1, and 0 means the whole file."""
 
     code: Code
     level: Level
@@ -211,11 +211,11 @@ def lint(
     words: Sequence[str] = (),
     language: str | None = None,
 ) -> list[Finding]:
-    """What is wrong with a feature file's text, by line.
+    """Return the findings in a feature file's text, ordered by line.
 
-    `definitions` are the repository's steps, `domain` its language, `criteria` the acceptance criteria of
-    the story, `words` more that the project itself speaks of. `language` is the code of the language that
-    counts where the text names none; None is English.
+    `definitions` are the repository's step definitions, `domain` is its domain language, `criteria` are the
+    story's acceptance criteria, and `words` are further words of the project. `language` is the code of the
+    language of a text that names none; None means English.
     """
     try:
         feature = read(text, language)
@@ -286,7 +286,7 @@ def _names(feature: Any, most: int) -> Iterator[Finding]:
 
 
 def _whens(feature: Any) -> frozenset[str]:
-    """The keywords that mean When in the file's language."""
+    """Return the keywords that mean When in the file's language."""
     return frozenset(word.strip().lower() for word in languages[feature.language or "en"]["when"]) - {"*"}
 
 
@@ -319,14 +319,14 @@ def _whole(step: Any) -> str:
 def _domain_words(
     feature: Any, definitions: Sequence[StepDefinition], domain: Domain, criteria: Sequence[str]
 ) -> str:
-    """What the project itself speaks of: its terms, its steps, the criteria, and the feature's own head."""
+    """Return the text of the project's own words: terms, steps, criteria, and the feature's head."""
     narrative = [feature.name, *(feature.description or ())]
     terms = [word for term in domain.terms for word in (term.term, term.meaning)]
     return "\n".join([*narrative, *terms, *criteria, *(each.pattern for each in definitions)]).lower()
 
 
 def _code_word(text: str, words: str) -> str:
-    """The first word about code in a step's text that the domain's `words` lack; empty if there is none."""
+    """Return the first word about code in a step's text that is not in `words`; empty if there is none."""
     internal = _INTERNALS.search(text)
     if internal and not re.search(rf"\b{re.escape(internal[0].lower())}", words):
         return internal[0].strip()
@@ -363,7 +363,7 @@ def _step(step: Any, domain: Domain, words: str) -> Iterator[Finding]:
 def _undefined(
     text: str, definitions: Sequence[StepDefinition], language: str | None
 ) -> set[tuple[str, str]]:
-    """(kind, text) of the steps that behave would find no definition for."""
+    """Return (kind, text) of the steps for which behave would find no definition."""
     if not definitions:
         return set()
     return {(step.kind, step.text) for step in undefined_steps(parse(text, "", language), definitions)}
@@ -372,7 +372,7 @@ def _undefined(
 def _near_duplicates(
     feature: Any, undefined: set[tuple[str, str]], definitions: Sequence[StepDefinition]
 ) -> Iterator[Finding]:
-    """Steps that no definition matches and one nearly does."""
+    """Yield findings on steps without a definition that nearly match an existing one."""
     known = [(_shape(each.pattern), each) for each in definitions]
     seen: set[tuple[str, str]] = set()
     for step in _steps(feature):
@@ -394,14 +394,14 @@ def _near_duplicates(
 
 
 def _shape(text: str) -> str:
-    """A step's or a pattern's words, with what varies taken out."""
+    """Return the words of a step or pattern without values and parameters."""
     text = _PARAMETER.sub("…", text)
     text = _QUOTED.sub("…", text)
     return " ".join(re.sub(r"[\"'“”]", "", text).lower().split())
 
 
 def _likeness(shape: str, other: str) -> float:
-    """From 0 to 1; 1 when they differ in words that carry no meaning of their own alone."""
+    """Return the similarity of two shapes from 0 to 1; 1 if they differ only in words without a meaning."""
     words, others = (
         sorted(word[:6] for word in each.split() if word not in _FILLERS) for each in (shape, other)
     )
@@ -409,7 +409,10 @@ def _likeness(shape: str, other: str) -> float:
 
 
 def _traces(feature: Any, criteria: Sequence[str]) -> Iterator[Finding]:
-    """Criteria and scenarios that share too few words with any of the other side; `@ac-N` overrules that."""
+    """Yield findings on criteria without a scenario and scenarios without a criterion.
+
+    They belong together if they share enough words, or if the scenario has the tag `@ac-N`.
+    """
     if not criteria:
         return
     scenarios = [

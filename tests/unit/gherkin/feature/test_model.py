@@ -230,7 +230,7 @@ REFUSED = {
     "steps behind the examples": (
         "Feature: f\n  Scenario Outline: s\n    Given <x>\n    Examples:\n      | x |\n      | 1 |\n    "
         "Then y\n",
-        "line 7: a step stands behind the table of examples",
+        "line 7: a step follows the table of examples",
     ),
     "mistyped step": ("Feature: f\n  Scenario: s\n    Givn x\n    When y\n", "line 3: .*“Given”"),
     "step with a colon": ("Feature: f\n  Scenario: s\n    Given: x\n    When y\n", "line 3: .*“Given”"),
@@ -244,7 +244,10 @@ REFUSED = {
         "line 4: .*“Angenommen”",
     ),
     "unknown language": ("# language: xx\nFeature: f\n", "line 1: the language 'xx' is not known"),
-    "unknown line": ("Feature: f\n  Scenario: s\n    Given x\n    hello\n", "line 4: “hello” is no keyword"),
+    "unknown line": (
+        "Feature: f\n  Scenario: s\n    Given x\n    hello\n",
+        "line 4: “hello” is not a keyword",
+    ),
     "And first": ("Feature: f\n  Scenario: s\n    And x\n", "line 3: AND-STEP"),
     "two features": (f"Feature: f\n{_OK}Feature: g\n", "line 4: Multiple features"),
     "bad tag": ("@a b\nFeature: f\n", "line 1: tag: b"),
@@ -254,7 +257,7 @@ REFUSED = {
         "line 5: Malformed",
     ),
     "row without its end": ("Feature: f\n  Scenario: s\n    Given x\n      | a | b\n", "line 4: .* pipe"),
-    "table before a step": (f"Feature: f\n  Background:\n    | a |\n{_OK}", "line 3: .*before any step"),
+    "table before a step": (f"Feature: f\n  Background:\n    | a |\n{_OK}", "line 3: .*before all steps"),
     "doc string without end": (
         'Feature: f\n  Scenario: s\n    Given x\n    """\n    Scenario: t\n    Given y\n',
         "line 4: the doc string that begins here has no end",
@@ -413,7 +416,7 @@ def test_no_doc_string_of_a_draft_ends_early(text: str) -> None:
             "A table in “s” has rows of different lengths",
         ),
         (_draft(scenarios=[_scenario(("Then", "x"), doc_string="'''\n\"\"\"")]), "A doc string in “s”"),
-        (_draft(name=json.loads('"\\ud800"')), "the draft as a file: line 2: a character"),
+        (_draft(name=json.loads('"\\ud800"')), "the draft as a file: line 2: this line contains half"),
     ],
 )
 def test_a_bad_draft_is_told_what_to_change(draft: Any, says: str) -> None:

@@ -223,7 +223,7 @@ def test_what_cannot_be_read_is_named_with_its_line(body: str, says: str) -> Non
 
 
 def test_a_bad_comment_is_named() -> None:
-    with pytest.raises(StoryInvalid, match="comment 2: line 4: “oops” is no keyword"):
+    with pytest.raises(StoryInvalid, match="comment 2: line 4: “oops” is not a keyword"):
         _story("Sums please.", "fine", "```gherkin\nScenario: a\nGiven x\noops\n```")
 
 
