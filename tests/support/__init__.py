@@ -1,1 +1,1 @@
-"""What several tests share: servers, repositories and a whole bot."""
+"""Code that several tests share: servers, repositories and a whole bot."""

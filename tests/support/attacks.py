@@ -1,4 +1,4 @@
-"""The type of an attack: a bash script that is run in the sandbox, or without one as the control."""
+"""The type of an attack: a bash script that runs in the sandbox, and without one as the control."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
-"""A container engine for tests: podman with a storage of its own.
+"""A container engine for tests: podman with its own storage.
 
-Nothing is started before a test asks for it.
+Nothing is started before a test needs it.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 BUSYBOX = Path("/bin/busybox")
 DOCKERFILE = "FROM scratch\nCOPY busybox /bin/busybox\nENTRYPOINT []\n"
-# A container of the probe, with the limits that the tools set.
+# The command of the probe's container, with the same limits as the tools.
 _RUN = [
     *("run", "--rm", "--network=none", "--ulimit=nofile=100:100", "--ulimit=nproc=50:50", "--memory=50m"),
     *("localhost/probe", "/bin/busybox", "true"),
@@ -23,7 +23,7 @@ _RUN = [
 
 @contextlib.contextmanager
 def own_engine() -> Iterator[tuple[str, ...]]:
-    """An engine with a fresh storage, by a path that is short enough for podman (50 characters)."""
+    """Yield an engine with an empty storage, at a path that is short enough for podman (50 characters)."""
     storage = Path(tempfile.mkdtemp(prefix="podman-"))
     try:
         yield engine(storage)
@@ -32,8 +32,10 @@ def own_engine() -> Iterator[tuple[str, ...]]:
 
 
 def engine(storage: Path) -> tuple[str, ...]:
-    """podman with everything below `storage`, without systemd and without the need of a file system of its
-    own."""
+    """Return the command of podman with all its files below `storage`, for machines without systemd.
+
+    It needs no file system of its own.
+    """
     return (
         "podman",
         "--log-level=error",
@@ -48,7 +50,7 @@ def engine(storage: Path) -> tuple[str, ...]:
 
 
 def problem() -> str | None:
-    """None if containers can be started here, else the reason why not. It takes seconds."""
+    """Start a container; returns None if that works here, else the reason. It takes seconds."""
     for program in ("podman", "runc"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
@@ -68,8 +70,10 @@ def problem() -> str | None:
 
 
 def _remove(storage: Path) -> None:
-    """Remove an engine's storage. podman cleans up in the background after a container has ended, and makes
-    files again."""
+    """Remove an engine's storage.
+
+    This repeats until it works, because podman still makes files after a container has ended.
+    """
 
     def removed() -> bool:
         shutil.rmtree(storage, ignore_errors=True)

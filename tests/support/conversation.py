@@ -1,7 +1,7 @@
 """One conversation with the bot on GitHub's stand-in, GitLab's stand-in or the local forge.
 
-What people do is the same on all of them; each class says how it is done there. What came of it is read
-through the bot's own adapters.
+People's actions are the same on all of them; each class does them on its forge. The results are read through
+the bot's own adapters.
 """
 
 from abc import ABC, abstractmethod
@@ -31,14 +31,14 @@ Outcome = Literal["passed", "failed", "broken"]
 
 
 class Conversation(ABC):
-    """A bot, a forge, and what people do there. `bare` is the repository."""
+    """A bot, a forge, and people's actions there. `bare` is the repository."""
 
     kind = ""
     repo = Repo(full_name=REPO)
     bot: BotUnderTest
     forge: Forge
     bare: Path
-    made: str  # the run that has made the first pull request, once there is one
+    made: str  # the run that made the first pull request, set when there is one
 
     # -- what people do, differently on each forge -----------------------------------------------------
 
@@ -59,7 +59,7 @@ class Conversation(ABC):
 
     @abstractmethod
     def bots_say(self, issue: int, text: str) -> None:
-        """Deliver a comment of the bot itself, and one of another bot."""
+        """Deliver a comment of the bot under test, and one of another bot."""
 
     @abstractmethod
     def tell_push(self, branch: str) -> None: ...
@@ -84,12 +84,12 @@ class Conversation(ABC):
         return f"{self.kind}:{self.repo.full_name}:{on}:{number}"
 
     def runs(self, on: Subject, number: int) -> list[str]:
-        """The ids of the runs on an issue or pull request, newest first, once the bot has heard all."""
+        """Return the ids of the runs on an issue or pull request, newest first; wait for all deliveries."""
         self.bot.idle()
         return [row.id for row in self.bot.store.list_runs(target=self.target(on, number))]
 
     def end(self, on: Subject, number: int) -> RunState:
-        """Wait until the newest run has ended or waits for somebody, and its comment says so."""
+        """Wait until the newest run has ended or waits for a person, and its comment says so."""
 
         def ended() -> RunState | None:
             self.bot.group.check()
@@ -104,7 +104,7 @@ class Conversation(ABC):
         return self.forge.pull(self.repo, number)
 
     def said(self, on: Subject, number: int) -> list[Comment]:
-        """What the bot has said on an issue or pull request."""
+        """Return the bot's comments on an issue or pull request."""
         found = self.forge.comments(self.repo, number, on=on)
         return [each for each in found if self.forge.is_ours(self.repo, each.author)]
 
@@ -112,13 +112,13 @@ class Conversation(ABC):
         return self.forge.review_comments(self.repo, pull)
 
     def answers(self, pull: int) -> list[str]:
-        """What the bot has said in the review threads."""
+        """Return the bot's comments in the review threads."""
         return [each.body for each in self.remarks(pull) if self.forge.is_ours(self.repo, each.author)]
 
     def opened_like(self, run: str, title: str, body: str) -> int:
-        """A pull request of the bot, with the log and the work of a run that has made another one.
+        """Make another pull request of the bot from the log and the work of `run`; returns its number.
 
-        Its change is the same; its newest commit, issue, branch and number are its own.
+        The change is the same. The newest commit, issue, branch and number differ.
         """
         number = self.open_issue(title, body)
         state = self.bot.state(run)
@@ -270,7 +270,7 @@ class OnGitLab(Conversation):
 
 @contextmanager
 def conversation(forge: str, files: Mapping[str, str] = CALC) -> Iterator[Conversation]:
-    """A bot on one of `FORGES`, with one repository."""
+    """Start a bot on one of `FORGES`, with one repository that holds `files`."""
     with ExitStack() as stack:
         if forge == "local":
             yield OnLocal(stack.enter_context(BotUnderTest()))

@@ -24,7 +24,7 @@ BOOKS = [(1, "Emma", 8), (2, "Ulysses", 12.5)]
 
 @contextlib.contextmanager
 def postgresql(server: str) -> Iterator[tuple[str, str]]:
-    """The URLs of a fresh database: of an ordinary account, and of the superuser."""
+    """Yield two URLs of a new database: for an ordinary account and for the superuser."""
     name = f"t{time.monotonic_ns()}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'hunter2-{name}'")
@@ -83,6 +83,6 @@ def redis_server(folder: Path) -> Iterator[str]:
 
 
 def database_context(folder: Path, urls: dict[str, str], *allow: str, **more: float) -> ToolContext:
-    """A context with those databases, all of which may be read and written unless `allow` says otherwise."""
+    """Return a context with the databases `urls`; all may be read and written unless `allow` is given."""
     policy = Policy(role="full", repository=Grants(allow=allow or ("database.*",)))
     return context(folder, policy=policy, resources=(Databases(urls, **more),))  # type: ignore[arg-type]

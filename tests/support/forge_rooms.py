@@ -1,4 +1,4 @@
-"""One pull request of the bot on each forge, with what tests do and look at behind the bot's back."""
+"""One pull request of the bot on each forge, with actions and readings that do not use the bot."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ Outcome = Literal["passed", "failed", "broken", "running"]
 
 @dataclass
 class Room:
-    """One forge with an issue, and what tests look at behind the bot's back."""
+    """One forge with an issue, and functions that act on it or read it without the bot."""
 
     forge: Forge
     repo: Repo
@@ -40,7 +40,7 @@ class Room:
     end_job: Callable[[int, str, Outcome, str], object]
 
     def pull(self, *, draft: bool = False) -> int:
-        """A pull request of the bot, whose branch has one more commit than main."""
+        """Make a pull request of the bot whose branch has one commit more than main; returns its number."""
         tree = git("rev-parse", "main^{tree}", git_dir=self.bare)
         made = git("commit-tree", tree, "-p", "main", "-m", "x", git_dir=self.bare)
         git("update-ref", f"refs/heads/{HEAD}", made, git_dir=self.bare)
@@ -53,7 +53,7 @@ _ON_GITHUB = {"passed": "success", "failed": "failure", "broken": "cancelled", "
 
 def on_github(folder: Path, stack: ExitStack) -> Room:
     server = stack.enter_context(GitHubServer(folder, FILES, "http://127.0.0.1:9/", "s"))
-    # GitHub answers as GitHub describes it, whatever a test asks.
+    # The stand-in records requests that GitHub's description does not allow; there must be none.
     stack.callback(lambda: _none(server.violations))
     return github_room(server, folder)
 

@@ -1,4 +1,4 @@
-"""What a text looks like to a renderer of GitHub-flavoured Markdown that is not ours (markdown-it-py).
+"""Render text with markdown-it-py, an independent renderer of GitHub-flavoured Markdown.
 
 https://github.github.com/gfm/
 """
@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-# How often the same kind of thing may follow itself in what strangers write: a list or paragraph of theirs
-# has any length.
 _RENDERER = MarkdownIt("gfm-like")
-# GFM links no bare domain such as example.com, which linkify-it would.
+# GFM does not link bare domains such as example.com, but linkify-it would.
 _RENDERER.linkify.set({"fuzzy_link": False})
 
 
@@ -20,7 +18,7 @@ def tokens(text: str) -> list[Token]:
 
 
 def outline(text: str) -> list[str]:
-    """The structure without the words: one line a block, and what is in a line of text besides text."""
+    """Return the structure without the words: a line for each block and for each inline element."""
     return list(_outlined(tokens(text)))
 
 
@@ -30,7 +28,7 @@ def headings(text: str) -> list[str]:
 
 
 def table_rows(text: str) -> list[list[str]]:
-    """The cells of each row of each table, headers included, as text."""
+    """Return the cells of each row of each table, including headers, as text."""
     rows: list[list[str]] = []
     cells: list[str] = []
     for token in tokens(text):
@@ -44,24 +42,24 @@ def table_rows(text: str) -> list[list[str]]:
 
 
 def items(text: str) -> list[str]:
-    """The text of each item of each list."""
+    """Return the text of each item of each list."""
     found = tokens(text)
     opened = [at for at, token in enumerate(found) if token.type == "list_item_open"]
     return [shown(next(token for token in found[at:] if token.type == "inline")) for at in opened]
 
 
 def codes(text: str) -> list[str]:
-    """The contents of all inline code."""
+    """Return the contents of all inline code."""
     return [child.content for child in _children(tokens(text)) if child.type == "code_inline"]
 
 
 def blocks(text: str) -> list[str]:
-    """The contents of all code blocks."""
+    """Return the contents of all code blocks."""
     return [token.content for token in tokens(text) if token.type in ("fence", "code_block")]
 
 
 def words(text: str) -> str:
-    """All of the text as people read it."""
+    """Return the whole text as people read it."""
     return "\n".join(shown(token) for token in tokens(text) if token.type == "inline")
 
 

@@ -28,8 +28,7 @@ SECRET = "a-webhook-secret"
 REPO = "octo/calc"
 
 CALC: dict[str, str] = {
-    # Faults are put into changes by the tests of that, and by the demo: they cost seconds a run.
-    # So are further examples, which cost a request.
+    # Only the tests of mutants and held-out examples use them, and the demo: they cost seconds and a request.
     ".scenarist.yml": "mutation: {mutants: 0}\nheld_out: 0\n",
     "calc.py": "def add(a, b):\n    return a + b\n",
     "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
@@ -50,7 +49,7 @@ DOUBLE_STEPS = (
 
 
 def clone_of(files: Mapping[str, str], tree: Path) -> Path:
-    """A working tree at `tree` with one commit that holds `files`."""
+    """Make a working tree at `tree` with one commit that holds `files`; returns it."""
     for path, text in files.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text(text)
@@ -61,12 +60,12 @@ def clone_of(files: Mapping[str, str], tree: Path) -> Path:
 
 
 def says(*calls: ToolCall, text: str = "") -> Reply:
-    """A scripted reply with these calls."""
+    """Return a scripted reply with these calls."""
     return Reply(text=text, tool_calls=calls, usage=TokenUsage(prompt_tokens=900, completion_tokens=60))
 
 
 def doubling(body: str = "return 2 * n") -> list[Turn]:
-    """The turns of a model that implements doubling with `body` and finishes."""
+    """Return the turns of a model that implements doubling with `body` and finishes."""
     code = CALC["calc.py"] + f"\n\ndef double(n):\n    {body}\n"
     return [
         says(call("read_file", path="calc.py")),
@@ -80,7 +79,7 @@ def doubling(body: str = "return 2 * n") -> list[Turn]:
 
 
 def draft(name: str = "Doubling", *steps: tuple[str, str]) -> Reply:
-    """What a model answers when it is asked for scenarios."""
+    """Return a model's answer to the request for scenarios."""
     wanted = steps or (("When", "I double 4"), ("Then", "I get 8"))
     feature = {
         "name": "Double",
@@ -92,7 +91,7 @@ def draft(name: str = "Doubling", *steps: tuple[str, str]) -> Reply:
 
 
 class BotUnderTest:
-    """Started with ``with``; the model is a scripted server whose turns tests set on `chat`."""
+    """A bot that runs within ``with``; its model is a scripted server whose turns tests set on `chat`."""
 
     def __init__(
         self,
@@ -106,7 +105,7 @@ class BotUnderTest:
         self.port = port or free_port()
 
     def __enter__(self) -> "BotUnderTest":
-        # A short path: a unix socket's may have no more than 107 characters.
+        # The path is short, because the path of a unix socket has at most 107 characters.
         self.state_dir = Path(mkdtemp(prefix="scn-"))
         self._stack.callback(_remove, self.state_dir)
         self.chat = self._stack.enter_context(ChatServer([], []))
@@ -145,18 +144,18 @@ class BotUnderTest:
         self._stack.close()
 
     def is_up(self) -> bool:
-        """Whether the web app answers."""
+        """Return whether the web app answers."""
         return is_ready(f"http://127.0.0.1:{self.port}")
 
     def deliver(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Post a delivery of the local forge; it is kept in `sent`."""
+        """Post a delivery of the local forge, and add it to `sent`."""
         self.sent.append((headers, body))
         url = f"http://127.0.0.1:{self.port}/webhooks/local"
         answer = httpx.post(url, content=body, headers=dict(headers), timeout=60)
         assert answer.status_code == 202, answer.text
 
     def make_repo(self, name: str = REPO, files: Mapping[str, str] = CALC) -> Repo:
-        """A repository with a maintainer (ada), a developer (wim) and a reader (tri)."""
+        """Make a repository with a maintainer (ada), a developer (wim) and a reader (tri)."""
         self.forge.create_repo(name, {"ada": "admin", "wim": "write", "tri": "read"})
         path = self.forge.path(name)
         tree = self.state_dir / "trees" / name
@@ -168,11 +167,11 @@ class BotUnderTest:
         return Repo(full_name=name)
 
     def script(self, specify: list[Turn], implement: list[Turn]) -> None:
-        """What the model will say from now on."""
+        """Set the model's next turns for each of the two phases."""
         self.chat.specify, self.chat.implement = specify, implement
 
     def runs_on(self, repo: Repo, kind: str, number: int) -> list[str]:
-        """Ids of the runs on an issue or pull request, newest first."""
+        """Return the ids of the runs on an issue or pull request, newest first."""
         target = f"local:{repo.full_name}:{kind}:{number}"
         return [row.id for row in self.store.list_runs(target=target)]
 

@@ -1,5 +1,4 @@
-"""Logs of runs, as tests need them: one for each state that people can meet, with every kind of event in
-them."""
+"""Logs of runs for tests: one for each state that people can see. Together they have every kind of event."""
 
 from collections.abc import Iterable
 
@@ -133,7 +132,7 @@ CALLED = ToolCalled(
 
 
 def entries(events: Iterable[Event]) -> list[Entry]:
-    """The events as a log: two seconds lie between one and the next."""
+    """Return the events as a log, with two seconds between one event and the next."""
     return [
         Entry(seq=seq, at=f"2026-11-27T10:{seq // 30:02}:{seq % 30 * 2:02}.000+00:00", event=event)
         for seq, event in enumerate(events, start=1)
@@ -178,7 +177,7 @@ PUBLISHED: list[Event] = [
 
 
 def ended(before: Iterable[Event], phase: str, outcome: str, reason: str, code: str = "") -> list[Event]:
-    """A run that ends with `phase`, whose outcome is `outcome`."""
+    """Return the events of a run that ends with `phase`, whose outcome is `outcome`."""
     status = {"needs_info": "needs_info", "failed": "failed", "cancelled": "cancelled"}.get(
         outcome, "gave_up"
     )
@@ -186,7 +185,7 @@ def ended(before: Iterable[Event], phase: str, outcome: str, reason: str, code: 
     return [*before, *told, RunEnded.model_validate({"status": status})]
 
 
-# Each state that somebody can meet a run in.
+# Each state of a run that people can see.
 STATES: dict[str, list[Event]] = {
     "the suites of the base were run": [*SPECIFYING, started("baseline"), BASELINE, finished("baseline")],
     "queued": QUEUED,

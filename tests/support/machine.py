@@ -1,8 +1,8 @@
-"""What a test needs of the machine beyond what the set-up installs. This is the only place that skips tests.
+"""What some tests need from the machine beyond the set-up. This is the only module that skips tests.
 
-A test says ``@pytest.mark.needs("root")``. Where the machine does not offer that, or where looking for it
-fails, the test is skipped with the reason, and no other test is affected. Nothing is looked for before a test
-that needs it is about to run.
+Such a test has the mark ``@pytest.mark.needs("root")``. If the machine does not offer that, or the check
+fails, this test is skipped with the reason, and no other test is affected. The check runs just before the
+first test that needs it.
 """
 
 import ctypes
@@ -17,19 +17,18 @@ from tests.support import containers
 
 
 def _root() -> str | None:
-    """Some attacks succeed as root only, so for anybody else there is no control that shows them succeed
-    unguarded."""
+    """Check for root, without whom the positive control of some attacks fails."""
     return None if os.geteuid() == 0 else "the tests do not run as root"
 
 
 def _control_groups() -> str | None:
-    """The sandbox works without control groups; where it makes them, it must leave none."""
+    """Check for control groups, which the sandbox uses where it can and must not leave behind."""
     with cgroups.control_group(10, 100) as group:
         return None if group.words else "no control group can be made here"
 
 
 def _kernel_keys() -> str | None:
-    """Kernels in containers often refuse keyrings altogether."""
+    """Check for the kernel's keyrings, which containers often refuse."""
     numbers = (248, 250) if os.uname().machine == "x86_64" else (217, 219)
     libc = ctypes.CDLL(None, use_errno=True)
     key = libc.syscall(numbers[0], b"user", b"scenarist-probe", b"x", 1, -4)
@@ -40,7 +39,7 @@ def _kernel_keys() -> str | None:
 
 
 def _x86_64() -> str | None:
-    """Only x86_64 has a second set of numbers for system calls (x32)."""
+    """Check for x86_64, which alone has a second set of numbers for system calls (x32)."""
     return None if os.uname().machine == "x86_64" else f"this is {os.uname().machine}"
 
 
@@ -55,9 +54,9 @@ _PROBES: dict[str, Callable[[], str | None]] = {
 
 @functools.cache
 def missing(need: str) -> str | None:
-    """None if the machine offers `need`, else the reason why not; looked for once a process.
+    """Return None if the machine offers `need`, else the reason; checked once in a process.
 
-    Raises `KeyError`.
+    Raises `KeyError` for an unknown need.
     """
     probe = _PROBES[need]
     try:
@@ -67,7 +66,7 @@ def missing(need: str) -> str | None:
 
 
 def skip_without(item: pytest.Item) -> None:
-    """Skip a test that is marked as needing something that the machine does not offer."""
+    """Skip a test if the machine does not offer what its marks name."""
     for mark in item.iter_markers("needs"):
         for need in mark.args:
             if (reason := missing(need)) is not None:

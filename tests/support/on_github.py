@@ -10,7 +10,7 @@ Both = tuple[GitHubServer, BotUnderTest]
 
 
 def end(bot: BotUnderTest, kind: str, number: int) -> RunState:
-    """The end of the newest run on an issue or pull request, its comment being up to date."""
+    """Wait for the end of the newest run on an issue or pull request, and of its comment; returns its state."""
     target = f"github:octo/calc:{kind}:{number}"
     run = wait_until(lambda: bot.store.list_runs(target=target), "a run")[0]
     wait_until(
@@ -20,7 +20,7 @@ def end(bot: BotUnderTest, kind: str, number: int) -> RunState:
 
 
 def own_comments(github: GitHubServer, number: int) -> list[str]:
-    """What the bot has said on an issue."""
+    """Return the bot's comments on an issue."""
     return [
         each["body"]
         for each in github.comments.values()
@@ -29,7 +29,7 @@ def own_comments(github: GitHubServer, number: int) -> list[str]:
 
 
 def pull_of(github: GitHubServer, number: int) -> int:
-    """The one pull request for an issue."""
+    """Return the number of the only pull request for an issue."""
     found = [n for n, pull in github.pulls.items() if pull["head"].startswith(f"agent/{number}-")]
     assert len(found) == 1
     return found[0]

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, on a free port; it can be killed and started again."""
+"""A PostgreSQL server for tests, on a free port; it can be killed and started again."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 
 def _binary(name: str) -> str:
-    """PostgreSQL's programs lie outside of the PATH in Debian."""
+    """Return the path of one of PostgreSQL's programs, which Debian installs outside of the PATH."""
     places = sorted(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), reverse=True)
     found = shutil.which(name) or next(iter(places), None)
     if found is None:
@@ -25,7 +25,7 @@ def _binary(name: str) -> str:
 class PostgresServer:
     """A server with its data in `folder`, as a context manager; `url` is without a database name.
 
-    `durable` has it write through to the disk, so that it can be killed.
+    With `durable` it writes to the disk at once, so that it can be killed.
     """
 
     def __init__(self, folder: Path, *, durable: bool = False) -> None:
@@ -57,7 +57,7 @@ class PostgresServer:
         self._process.wait()
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it answers."""
         words = [_binary("postgres"), "-D", str(self._data), "-p", str(self._port), "-h", "127.0.0.1"]
         self._process = subprocess.Popen(
             [*words, "-k", str(self._folder), *self._flags],
@@ -78,12 +78,12 @@ class PostgresServer:
         return True
 
     def kill(self) -> None:
-        """As a crash would (SIGKILL); its other processes end by themselves."""
+        """Kill the server with SIGKILL, like a crash; its other processes then end."""
         self._process.kill()
         self._process.wait()
 
     def create(self, name: str) -> str:
-        """A new database; its URL."""
+        """Make a new database; returns its URL."""
         with psycopg.connect(f"{self.url}/postgres", autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {name}")
         return f"{self.url}/{name}"

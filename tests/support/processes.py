@@ -1,4 +1,4 @@
-"""Which processes of this machine belong to a folder."""
+"""Find the processes of this machine that belong to a folder."""
 
 import contextlib
 import os
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def processes_of(folder: Path) -> dict[int, str]:
-    """Ids and command lines of the processes that work for a bot whose state is below `folder`.
+    """Return ids and command lines of the processes of a bot whose state is below `folder`.
 
-    They name the folder in their environment or command line, or write into a log below it; Redis overwrites
-    the first two.
+    They name the folder in their environment or command line, or have a log below it open, such as Redis,
+    which overwrites both.
     """
     found = {}
     name = str(folder).encode()
@@ -27,7 +27,7 @@ def processes_of(folder: Path) -> dict[int, str]:
 
 
 def sandboxes(state_dir: Path) -> list[str]:
-    """Ids of the processes that have a worktree of this bot mounted."""
+    """Return the ids of the processes that have a worktree of this bot mounted."""
     found = []
     for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Runs in a store whose logs are known: those of `logs.py`, and the recording of the demo."""
+"""Stored runs with the logs of `logs.py` and with the demo's recording."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,14 +39,14 @@ index 1111111..2222222 100644
 
 
 def recorded() -> list[Event]:
-    """The log of the demo's run."""
+    """Return the log of the demo's run."""
     return [Entry.model_validate_json(line).event for line in _RECORDING.read_text().splitlines()]
 
 
 def stored_run(
     store: Store, events: Sequence[Event], *, key: str, repo: str = "", feature: str = "", diff: str = ""
 ) -> str:
-    """Store a run with this log; returns its id. Its row follows from the log as far as listings show it."""
+    """Store a run with the log `events`; returns its id. The run's row has the values that listings show."""
     requested, *others = events
     assert isinstance(requested, RunRequested)
     update = {"key": key, **({"repo": repo} if repo else {})}
@@ -60,7 +60,7 @@ def stored_run(
 
 
 def append(store: Store, run_id: str, event: Event) -> None:
-    """Append an event to a run's log, and set the row's status where the event ends the run."""
+    """Append an event to a run's log, and set the row's status if the event ends the run."""
     store.note(run_id, event)
     if isinstance(event, RunEnded):
         with store.engine.begin() as db:

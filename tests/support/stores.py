@@ -1,5 +1,4 @@
-"""Runs in a store without a bot: a clock that stands still, requests, leases, and a driver that is called by
-hand."""
+"""Runs in a store without a bot: a clock for tests, requests, leases, and direct calls of a driver."""
 
 from typing import get_args
 
@@ -13,7 +12,7 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 class Clock:
-    """Stands still unless a test moves `now` (seconds)."""
+    """A clock that shows `now` (seconds), which only tests change."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -23,7 +22,7 @@ class Clock:
 
 
 def request(key: str, number: int = 1) -> RunRequested:
-    """The event that begins a run on issue `number` of ``o/r``; `key` makes it unique."""
+    """Return the request of a run on issue `number` of ``o/r``; `key` makes it unique."""
     order = WorkOrder(
         kind="implement", number=number, title="A title", body="", requested_by="ada", requested_at=""
     )
@@ -31,19 +30,19 @@ def request(key: str, number: int = 1) -> RunRequested:
 
 
 def start(store: Store, key: str = "k", target: str = "t", *, exclusive: bool = False) -> str | None:
-    """Request a run; returns its id, or None if there is one already."""
+    """Request a run; returns its id, or None if the store refuses it."""
     return store.request_run(request(key), target=target, exclusive=exclusive)
 
 
 def claim(store: Store, run_id: str, seconds: float = 30) -> RunClaim:
-    """Take the lease of a run that is to be prepared."""
+    """Claim a run whose next phase is prepare."""
     found = store.claim(run_id, ["prepare"], seconds)
     assert found is not None
     return found
 
 
 def drive(store: Store, driver: Driver, clock: Clock, run_id: str) -> RunState:
-    """Let a driver work on a run until it ends, five minutes between phases."""
+    """Let a driver work on a run until it ends, and advance the clock by five minutes between phases."""
     for _ in range(60):
         driver.advance(run_id)
         state = fold(store.entries(run_id))

@@ -1,4 +1,4 @@
-"""Text from strangers that tries to act on a forge, and what it would do there."""
+"""Strangers' text that tries to act on a forge, and a check of what a text would do there."""
 
 import re
 import unicodedata
@@ -84,7 +84,7 @@ EVIL = st.lists(st.one_of(_SIGNS, st.text(max_size=8)), max_size=12).map("".join
 
 
 def acts(text: str) -> list[str]:
-    """What a forge would do with a text, beyond showing it."""
+    """Return the actions that a forge would take because of a text, besides showing it."""
     found = re.findall(r"@\w|(?:#|!|\bgh-)\d|://|\bwww\.|^/\w", text, re.IGNORECASE | re.MULTILINE)
     found += [each for each in text if unicodedata.category(each) in ("Cs",) or each == "\x1b"]
     for token in gfm.tokens(text):

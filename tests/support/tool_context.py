@@ -1,4 +1,4 @@
-"""What the tests of the tools share: a context on a real folder, with a real sandbox and a real git."""
+"""A tool context for tests, on a real folder, with a real sandbox and a real git."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from runners.tools.base import Toolbox, ToolContext, ToolResult
 
 
 def tree_git(work: Path, git_dir: Path) -> TreeGit:
-    """Git on `work`, with the git directory beside it and one empty commit."""
+    """Return git on the folder `work`, with the git directory `git_dir` and one empty commit."""
 
     def run(*args: str) -> str:
         return git(*args, git_dir=git_dir, work_tree=work)
@@ -46,7 +46,7 @@ def context(tmp_path: Path, **changes: Any) -> ToolContext:
 
 
 def caller(ctx: ToolContext, quotas: Quotas | None = None, **more: Any) -> Caller:
-    """All tools on `ctx`, with a fresh audit trail and those quotas; `more` goes to the `Caller`."""
+    """Return a `Caller` of all tools on `ctx`, with a new audit trail; it gets `quotas` and `more`."""
     bounds = quotas or Quotas()
     meter = Meter(bounds, bounds)
     return Caller(Toolbox((*FULL_TOOLS, *FAR_TOOLS)), ctx, Trail("full", ctx.redactor), meter, **more)
@@ -58,5 +58,5 @@ def call(ctx: ToolContext, name: str, /, **arguments: Any) -> ToolResult:
 
 
 def asked(name: str, **arguments: Any) -> ToolCall:
-    """A model's call of a tool, by its arguments."""
+    """Return a model's call of the tool `name` with these arguments."""
     return ToolCall(id=name, name=name, arguments=json.dumps(arguments))

@@ -39,7 +39,7 @@ class Vllm:
         return f"{self.root}/v1"
 
     def start(self) -> None:
-        """Start it and wait until the command says how fast it is."""
+        """Start the server and wait until the command reports its speed."""
         env = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -57,12 +57,12 @@ class Vllm:
         return self._log.read_text(errors="replace")
 
     def kill(self) -> None:
-        """kill -9 of the server and all its processes."""
+        """Kill the server and all its processes with SIGKILL."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def metric(self, name: str) -> float:
-        """The sum of a metric over its labels; `name` may hold some of them: `name{reason="abort"}`."""
+        """Return the sum of a metric over its labels; `name` may contain labels: `name{reason="abort"}`."""
         pattern = re.escape(name.rstrip("}")).replace(r"\{", r"\{[^}]*") + r"[^ ]* ([0-9.e+-]+)$"
         text = httpx.get(f"{self.root}/metrics", timeout=60).text
         return sum(float(found) for found in re.findall(f"^{pattern}", text, re.MULTILINE))

@@ -1,18 +1,18 @@
-"""Waiting for an event, and slowness that is part of a test. No other module of the tests sleeps."""
+"""Wait for an event, or be slow on purpose. No other module of the tests sleeps."""
 
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-# How long anything may take, on a machine however slow, before it counts as hanging (in seconds).
+# In seconds. What takes longer counts as hanging, also on a slow machine.
 HANG_S = 300.0
 
 
 def wait_until(ready: Callable[[], T | None], what: str, seconds: float = HANG_S) -> T:
-    """Ask `ready` again and again until it returns something true, and return that.
+    """Call `ready` repeatedly until it returns a true value, and return this value.
 
-    Raises `AssertionError` with `what` after `seconds`, which only end a hang: a minute at least.
+    Raises `AssertionError` with `what` after `seconds`, at least a minute, which only ends a hang.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -25,8 +25,8 @@ def wait_until(ready: Callable[[], T | None], what: str, seconds: float = HANG_S
 
 
 def dawdle(seconds: float) -> None:
-    """Take some time, as a slow server does.
+    """Sleep for `seconds`, like a slow server.
 
-    For stand-ins and long chaos runs; a test waits for an event instead.
+    Only stand-ins and long chaos runs use this; a test waits for an event instead.
     """
     time.sleep(seconds)

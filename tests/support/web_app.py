@@ -1,4 +1,4 @@
-"""The web app under uvicorn in a thread, over a real socket."""
+"""The web app in a thread under uvicorn, on a real socket."""
 
 import threading
 from typing import Any
@@ -16,7 +16,7 @@ LABELS = ("agent:implement", "agent:spec")
 
 
 class Running:
-    """The app under uvicorn in a thread of its own."""
+    """The web app in its own thread under uvicorn."""
 
     def __init__(self, store: Store, ring: Any, **settings: Any) -> None:
         port = free_port()

@@ -1,4 +1,4 @@
-"""A web server with one answer a path, and access to it under names that a test makes up."""
+"""A web server with one answer for each path, and HTTP access to it under invented host names."""
 
 import contextlib
 import re
@@ -17,7 +17,10 @@ Answer = Callable[[socket.socket, str], None]
 
 @contextlib.contextmanager
 def serving(answers: dict[str, bytes | Answer], host: str = "127.0.0.1") -> Iterator[tuple[int, list[str]]]:
-    """The port of a server, and the requests it got. An answer is bytes, or a function of the connection."""
+    """Yield the port of a server and the requests it got.
+
+    `answers` maps a path to bytes or to a function of the connection.
+    """
     seen: list[str] = []
     with socket.create_server((host, 0)) as server:
 
@@ -56,9 +59,9 @@ def page(body: str, kind: str = "text/plain", status: str = "200 OK", **more: st
 
 
 def access(names: dict[str, list[str]] | None = None, *, guarded: bool = False, **more: object) -> HttpAccess:
-    """Names lead to the given addresses, or to 127.0.0.1.
+    """Return HTTP access that resolves host names with `names`, and others to 127.0.0.1.
 
-    Without `guarded` every address may be connected to.
+    With `guarded` it refuses the addresses that the product refuses, else none.
     """
 
     def resolver(host: str, port: int) -> list[str]:

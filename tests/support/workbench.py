@@ -1,4 +1,4 @@
-"""Small repositories made by tests, and the gate's verdicts on work done in them."""
+"""Small repositories for tests, and the gate's verdicts on changes in them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ WORK = {
 
 @dataclass(frozen=True)
 class Link:
-    """A symbolic link that a test's commit has."""
+    """A symbolic link in a test's commit."""
 
     target: str
 
@@ -56,7 +56,7 @@ Files = Mapping[str, str | None]
 
 
 def sandboxed_suites(wall_s: float = HANG_S) -> Suites:
-    """behave and pytest in sandboxes; each run may take `wall_s` seconds."""
+    """Return suites of behave and pytest in sandboxes, with a limit of `wall_s` seconds for each run."""
     return Suites(
         lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, limits=CommandLimits(wall_s=wall_s)),
         features="features",
@@ -64,7 +64,7 @@ def sandboxed_suites(wall_s: float = HANG_S) -> Suites:
 
 
 class Workbench:
-    """Makes commits in a mirror and takes verdicts on them."""
+    """Makes commits in a mirror and gets the gate's verdicts on them."""
 
     known: KnownRuns | None = None
     wall_s: float = HANG_S
@@ -78,7 +78,7 @@ class Workbench:
         self._tip = ""
 
     def commit(self, files: Mapping[str, str | Link | None]) -> str:
-        """A commit with `files` changed (None: deleted) on top of the last one."""
+        """Commit `files` (None: deleted) on top of the last commit; returns the new commit."""
         for path, text in files.items():
             if text is None:
                 del self._files[path]
@@ -110,10 +110,10 @@ class Workbench:
         shadow: Mapping[str, str] | None = None,
         **more: Any,
     ) -> Verdict:
-        """The verdict on `work` on top of `spec` on top of `base`; `more` goes into the claim.
+        """Return the verdict on `work` on top of `spec` on top of `base`; `more` are fields of the claim.
 
-        With `shadow` these files are the proof, beside the change and not in it. No mutants, unless `more`
-        says so.
+        `shadow` are files that prove the change and are not part of it. There are no mutants unless `more`
+        sets them.
         """
         claim = self._claim(work, base, spec, shadow, more)
         suites = sandboxed_suites(self.wall_s)
@@ -129,8 +129,7 @@ class Workbench:
         spec: Files = SPEC,
         **more: Any,
     ) -> set[str]:
-        """The codes of the problems that show without a run, which is cheaper than the verdict they are part
-        of."""
+        """Return the codes of the problems that are found without running suites, which is cheap."""
         return self.codes_of(self.claim(work, base=base, spec=spec, **more))
 
     def claim(
@@ -145,7 +144,7 @@ class Workbench:
         return self._claim(work, base, spec, None, more)
 
     def codes_of(self, claim: Claim) -> set[str]:
-        """The codes of the problems of a claim that show without a run."""
+        """Return the codes of a claim's problems that are found without running suites."""
         seen = look(self.mirror.path, claim, sandboxed_suites().features)
         return {problem.code for problem in seen.problems}
 
@@ -197,5 +196,5 @@ class Workbench:
 
 
 def codes(verdict: Verdict) -> set[str]:
-    """The codes of its problems."""
+    """Return the codes of the verdict's problems."""
     return {problem.code for problem in verdict.problems}
