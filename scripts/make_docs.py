@@ -20,13 +20,14 @@ import bot
 import gherkin
 import runners
 from bot.comment_commands.parser import COMMANDS
-from bot.config.repository import RepoConfig
+from bot.config.repository import RepoConfig, config_schema
 from bot.config.settings import Settings
 from bot.log.events import PHASES_TO_RETRY
 from bot.web.refusals import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
 from gherkin.lint.linter import RULES
 from runners.policy.protected import GROUPS
+from scripts.cli_docs import cli
 from scripts.examples import examples
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -97,7 +98,8 @@ def config() -> str:
         "",
         _NOTE,
         "Optional, in the root of a repository; read from its default branch. All keys have defaults. "
-        "[JSON Schema](scenarist.schema.json).",
+        "[JSON Schema](scenarist.schema.json). `scenarist config check` says what is wrong in one before it is merged; "
+        "[an editor can do so too](cli.md#an-editor-that-knows-scenaristyml).",
         "",
         "| key | default | what |",
         "|---|---|---|",
@@ -204,7 +206,7 @@ def _keys(model: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
 
 
 def schema() -> str:
-    return json.dumps(RepoConfig.model_json_schema(), indent=2) + "\n"
+    return json.dumps(config_schema(), indent=2) + "\n"
 
 
 def _first_paragraph(text: str | None) -> str:
@@ -219,6 +221,7 @@ def documents() -> dict[str, str]:
         "config.md": config(),
         "lint.md": rules(),
         "commands.md": commands(),
+        "cli.md": cli(_NOTE),
         "scenarist.schema.json": schema(),
         **{f"examples/{name}": text.rstrip() + "\n" for name, text in examples().items()},
     }

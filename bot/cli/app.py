@@ -33,6 +33,7 @@ class Commands(LazyGroup):
         "verify": Lazy("bot.cli.repository.verify:verify", "Take the verdict on a change in any repository."),
         "spec": Lazy("bot.cli.repository.spec:spec", "Print the scenarios for an issue, and write no code."),
         "lint": Lazy("bot.cli.repository.lint:lint", "Check the scenarios in feature files."),
+        "config": Lazy("bot.cli.repository.config:config", "Check a `.scenarist.yml`, or print its schema."),
         "domain": Lazy("bot.cli.repository.domain:domain", "Print a first draft of `.scenarist/domain.yml`."),
         "backlog": Lazy(
             "bot.cli.repository.backlog:backlog", "Create an issue for each story in a file, once."
@@ -50,7 +51,9 @@ class Commands(LazyGroup):
             "bot.cli.operate.action:action", "Do one event's whole run in this process, as a CI job."
         ),
         "models": Lazy("bot.cli.models:models", "Check the configured models, or serve one."),
-        "runs": Lazy("bot.cli.runs.runs:runs", "List the newest runs."),
+        "runs": Lazy(
+            "bot.cli.runs.runs:runs", "List the newest runs: state, age, cost, pull request, title."
+        ),
         "log": Lazy("bot.cli.runs.log:log", "Print a run's log."),
         "patch": Lazy(
             "bot.cli.runs.patch:patch",

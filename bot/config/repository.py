@@ -1,6 +1,7 @@
 """A repository's `.scenarist.yml`, always read from its default branch."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -13,6 +14,8 @@ from runners.environment.finding.sources import Sources
 from runners.environment.finding.unset import found_behave, found_suites
 
 FILE = ".scenarist.yml"
+# The name of the schema; `scenarist config schema` prints it, so that no server is needed.
+SCHEMA_ID = "urn:scenarist:config:1"
 
 
 class ConfigInvalid(ScenaristError):
@@ -35,6 +38,17 @@ class RepoConfig(RunSettings):
 
     def run_settings(self) -> RunSettings:
         return RunSettings.model_validate(self.model_dump(include=set(RunSettings.model_fields)))
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema of `.scenarist.yml`, which editors use for completion and checks."""
+    found = RepoConfig.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        **found,
+        "title": FILE,
+    }
 
 
 def settings_of(git_dir: Path, commit: str) -> RunSettings:

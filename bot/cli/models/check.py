@@ -1,10 +1,12 @@
 """`scenarist models check`: what each configured model really does."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import typer
 
+from bot.cli.options import AsJson
 from bot.config.models import load_models
 from bot.config.settings import Settings, load_settings
 from gherkin.errors import ScenaristError
@@ -27,13 +29,19 @@ class Checked:
     problem: str
 
 
-def check() -> None:
+def check(as_json: AsJson = False) -> None:
     """Ask each configured model for one tool call and one JSON answer.
 
     Exit status 1 if one cannot be worked with.
     """
     checked = check_models(load_settings())
-    typer.echo(table(checked))
+    if as_json:
+        rows = [
+            {**vars(each), "profile": each.profile.model_dump() if each.profile else None} for each in checked
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        typer.echo(table(checked))
     raise typer.Exit(1 if any(each.problem for each in checked) else 0)
 
 
@@ -56,17 +64,12 @@ def check_models(settings: Settings) -> list[Checked]:
             model, context = engine.model.name, engine.context_length
             if spec.provider != "replay":
                 profile = probe(engine.native, name, context)
-                problem = _problem(profile)
+                # An answer by a schema is not needed: the form of an answer stands in the prompt.
+                problem = "" if profile.called else _NO_CALL
         except ScenaristError as error:
             problem = f"{error.code}: {error.message}"
         checked.append(Checked(name, spec.provider, model, tuple(roles[name]), profile, context, problem))
     return checked
-
-
-def _problem(profile: Profile) -> str:
-    if not profile.called:
-        return _NO_CALL
-    return "" if profile.schema_output else "no answer by a schema came"
 
 
 def table(checked: Sequence[Checked]) -> str:

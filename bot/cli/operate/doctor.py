@@ -1,11 +1,12 @@
 """`scenarist doctor`: check whether this machine can do its part, and say what to do where it cannot."""
 
+import json
 import platform
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 import typer
 
 from bot import __version__
-from bot.cli.options import ALL_QUEUES, QUEUE_NAMES, Queues, queue_names
+from bot.cli.options import ALL_QUEUES, QUEUE_NAMES, AsJson, Queues, queue_names
 from bot.config.limits import database_urls, load_limits
 from bot.config.models import load_models
 from bot.config.settings import Settings, load_settings
@@ -66,16 +67,19 @@ class InstallationOverwritten(ScenaristError):
     next_step = NEXT_STEP
 
 
-def doctor(queues: Queues = ALL_QUEUES) -> None:
+def doctor(queues: Queues = ALL_QUEUES, as_json: AsJson = False) -> None:
     """Check whether this machine can do its part.
 
     Says what to do where it cannot. Exit status 1 if a check fails.
     """
-    failed = False
+    found = []
     for finding in examine(load_settings(), queue_names(queues)):
-        typer.echo(finding_text(finding))
-        failed = failed or finding.state == "failed"
-    raise typer.Exit(1 if failed else 0)
+        found.append(finding)
+        if not as_json:
+            typer.echo(finding_text(finding))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False))
+    raise typer.Exit(1 if any(finding.state == "failed" for finding in found) else 0)
 
 
 def examine(settings: Settings, queues: Sequence[str] = QUEUE_NAMES) -> Iterator[CheckResult]:

@@ -2,15 +2,17 @@
 
 import contextlib
 import fcntl
+import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import sqlalchemy as sa
 import typer
 
+from bot.cli.options import AsJson
 from bot.config.settings import Settings, load_settings
 from bot.storage.database import reading
 from bot.storage.store import Store, open_store
@@ -31,13 +33,20 @@ class Removed:
     size: int
 
 
-def gc(dry_run: Annotated[bool, typer.Option(help="Only print what would be removed.")] = False) -> None:
+def gc(
+    dry_run: Annotated[bool, typer.Option(help="Only print what would be removed.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Remove what ended runs left on this machine and in the database.
 
     Age and size decide; see docs/operating.md.
     """
     settings = load_settings()
-    for removed in collect(settings, open_store(settings.database), dry_run=dry_run):
+    found = collect(settings, open_store(settings.database), dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps({"dry_run": dry_run, "removed": [asdict(each) for each in found]}, indent=2))
+        return
+    for removed in found:
         verb = "would be removed" if dry_run else "removed"
         size = f", {removed.size / 1e6:,.1f} MB" if removed.size else ""
         typer.echo(f"{removed.kind}: {removed.count} {verb}{size}")

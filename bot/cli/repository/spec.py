@@ -1,15 +1,17 @@
 """`scenarist spec`: from the text of an issue to its scenarios, on any repository, and no further."""
 
+import json
 import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bot.cli.options import AsJson
 from bot.cli.repository.issue_text import ISSUE, read_issue
 from bot.config.models import load_models
 from bot.config.repository import settings_of
@@ -42,12 +44,16 @@ def spec(
     repo: Annotated[Path, typer.Option(help="A git repository.")] = Path(),
     base: Annotated[str, typer.Option(help="The commit to start from.")] = "HEAD",
     number: Annotated[int, typer.Option(min=1, help="The issue's number, for its tag.")] = 1,
+    as_json: AsJson = False,
 ) -> None:
     """Print the scenarios for an issue, and write no code.
 
     Exit status 0 when there are scenarios, 1 when the issue says too little.
     """
     made = specify_issue(issue, repo, base, number, load_settings())
+    if as_json:
+        typer.echo(json.dumps(asdict(made), indent=2, ensure_ascii=False))
+        raise typer.Exit(0 if made.feature else 1)
     typer.echo(made.feature or made.reason, nl=not made.feature, err=not made.feature)
     for note in (*made.questions, *made.findings):
         typer.echo(f"- {note}", err=True)

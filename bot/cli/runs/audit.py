@@ -38,7 +38,8 @@ def audit(
     """Print every tool call of a run: who, what, and its result."""
     entries = entries_of(run)
     if verify:
-        typer.echo(check_audit(entries))
+        said = check_audit(entries)
+        typer.echo(json.dumps({"holds": True, "said": said}) if as_json else said)
         return
     for line in audit_lines(entries, as_json=as_json):
         typer.echo(line)

@@ -1,14 +1,66 @@
 """`scenarist runs`."""
 
-from typing import Annotated
+import json
+import time
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from bot.cli.options import AsJson
 from bot.config.settings import load_settings
+from bot.storage.listing import RunFilter, RunLine, find_runs
 from bot.storage.store import open_store
+from runners.policy.plaintext import for_terminal, one_line
+
+State = Literal["open", "active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
+Kind = Literal["implement", "revise", "onboard"]
+_MAX_TITLE = 60
 
 
-def runs(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20) -> None:
-    """List the newest runs."""
-    for row in open_store(load_settings().database).list_runs(limit):
-        typer.echo(f"{row.id}  {row.status:10}  {row.phase:9}  {row.target}")
+def runs(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    repo: Annotated[str, typer.Option(help="Only those of this repository (OWNER/NAME).")] = "",
+    state: Annotated[State | None, typer.Option(help="Only those in this state; open: not ended.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only those of this kind.")] = None,
+    person: Annotated[str, typer.Option(help="Only those that this account asked for.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the newest runs: state, age, cost, pull request, title."""
+    chosen = RunFilter(repo=repo, state=state or "", kind=kind or "", person=person)
+    now = time.time()
+    found = find_runs(open_store(load_settings().database).engine, chosen, None, now, limit)
+    if as_json:
+        typer.echo(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
+        return
+    Console(soft_wrap=True).print(_table(found, now) if found else "There is no such run.")
+
+
+def _table(found: Sequence[RunLine], now: float) -> Table:
+    head = ("id", "repository", "number", "state", "standing", "age", "US dollars", "pull request", "title")
+    table = Table(*head, box=None, pad_edge=False)
+    for each in found:
+        cells = (
+            each.id,
+            each.repo,
+            f"#{each.number}" if each.number else "",
+            each.status,
+            each.standing,
+            age(now - each.created_at),
+            f"{each.cost:.2f}",
+            f"#{each.pull}" if each.pull else "",
+            one_line(for_terminal(each.title), _MAX_TITLE),
+        )
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def age(seconds: float) -> str:
+    """A length of time in its largest unit: ``5 min``."""
+    for name, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {name}"
+    return f"{max(0, int(seconds))} s"
