@@ -117,6 +117,15 @@ containers() {
         say "set-up: going on without podman." >&2
 }
 
+# Tests of the pages drive it; where it cannot be had, those tests say so.
+chromium() {
+    for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null 2>&1 && return
+    done
+    (apt_install "Some tests need Chromium: install Debian's package chromium-headless-shell." chromium-headless-shell) ||
+        say "set-up: going on without Chromium." >&2
+}
+
 # Packages that tests or benches run against, from npm's registry, once. Without them the tests that need them fail at once.
 npm() { .venv/bin/python -m tests.standins.npm "$1" || say "set-up: going on without it." >&2; }
 
@@ -131,6 +140,6 @@ environment
 sandbox
 redis
 case ${1:-} in
-tests) postgres; containers; npm tests ;;
+tests) postgres; containers; chromium; npm tests ;;
 bench) load_generator; npm bench ;;
 esac

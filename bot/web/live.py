@@ -118,6 +118,9 @@ class Feed(Generic[V]):
                     followed.changed = asyncio.Event()
             except SQLAlchemyError as error:
                 log.warning("the runs that are followed could not be read (%s)", type(error).__name__)
+            except Exception:
+                # One run that cannot be shown must not end the others.
+                log.exception("a run that is followed could not be shown")
             await asyncio.sleep(self._seconds)
 
     def _last(self) -> dict[str, int]:

@@ -63,7 +63,8 @@ def test_it_comes_up_alone_and_leaves_nothing(state: Path) -> None:
         first.send_signal(signal.SIGTERM)
         said, _ = first.communicate()
         assert first.returncode == 0, said
-        assert said == "Stopping.\n"
+        token = state / "operator-token"
+        assert said == f"Its pages are there, too; sign in with the token in {token}.\nStopping.\n"
         assert not processes_of(state)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from runners.sandbox import cgroups
-from tests.support import containers
+from tests.support import browser, containers
 
 
 def _root() -> str | None:
@@ -43,12 +43,18 @@ def _x86_64() -> str | None:
     return None if os.uname().machine == "x86_64" else f"this is {os.uname().machine}"
 
 
+def _chromium() -> str | None:
+    """The set-up installs Debian's; not all systems have such a package."""
+    return None if browser.chromium() else "there is no Chromium; `sh scripts/bootstrap.sh tests` says why"
+
+
 _PROBES: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "containers": containers.problem,
     "control groups": _control_groups,
     "kernel keys": _kernel_keys,
     "x86_64": _x86_64,
+    "chromium": _chromium,
 }
 
 

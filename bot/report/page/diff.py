@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 LineKind = Literal["same", "added", "removed", "hunk", "head"]
 
-_HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@", re.MULTILINE)
+_HUNK = re.compile(r"^@@ -\d+(?:,(?P<old>\d+))? \+\d+(?:,(?P<new>\d+))? @@", re.MULTILINE)
 _FILE = re.compile(r"^diff --git a/(?:.*) b/(?P<path>.*)$")
 _HEADS = ("diff --git ", "index ", "--- ", "+++ ", "new file ", "deleted file ", "rename ", "similarity ")
 
@@ -36,20 +36,25 @@ def is_diff(text: str) -> bool:
 
 
 def diff_lines(text: str) -> list[Line]:
-    """The lines of a diff. Text before its first hunk that is no head of a file stays as it is."""
+    """The lines of a diff. Text before its first hunk and behind its last one stays as it is."""
     found: list[Line] = []
-    in_hunk = False
+    old = new = 0  # lines that are still to come in the hunk
     for line in text.split("\n"):
-        if line.startswith("diff --git "):
-            in_hunk = False
-        if _HUNK.match(line):
-            in_hunk = True
+        hunk = _HUNK.match(line)
+        if hunk is not None:
+            old, new = int(hunk["old"] or 1), int(hunk["new"] or 1)
             found.append(Line("hunk", line))
-        elif not in_hunk:
+        elif old <= 0 and new <= 0:
             found.append(Line("head" if line.startswith(_HEADS) else "same", line))
-        elif line.startswith(("+", "-")):
-            found.append(Line("added" if line[0] == "+" else "removed", line))
+        elif line.startswith("+"):
+            new -= 1
+            found.append(Line("added", line))
+        elif line.startswith("-"):
+            old -= 1
+            found.append(Line("removed", line))
         else:
+            if not line.startswith("\\"):  # "\ No newline at end of file" is no line of either file
+                old, new = old - 1, new - 1
             found.append(Line("same", line))
     return found
 
