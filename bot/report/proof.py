@@ -218,6 +218,11 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
     if others:
         named = _listed(f"{code(path, detail.width)}{f' ({what})' if what else ''}" for path, what in others)
         found.append(f"**Files outside of source, tests and documentation were changed**: {named}.")
+    if _lacks_examples(state, verdict):
+        found.append(
+            "**No further examples could be run**: code that knows only the examples in the scenarios would "
+            "look the same. Read how it comes to its results."
+        )
     blank = [each.name for each in verdict.scenarios if each.findings.untried and not each.findings.line]
     if blank:
         named = _listed(inline(name, detail.width) for name in blank)
@@ -239,6 +244,13 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
             for each in serious[: detail.rows]
         ]
     return found
+
+
+def _lacks_examples(state: RunState, verdict: Verdict) -> bool:
+    """Whether the repository wants held-out examples, and none were run for a change that adds behaviour."""
+    wanted = state.prepared is not None and state.prepared.settings.held_out > 0
+    ran = any(each.outcome != "unmatched" for each in verdict.held_out)
+    return wanted and verdict.kind in ("feature", "bug") and bool(verdict.scenarios) and not ran
 
 
 def remark_place(path: str, line: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from behave import model as behave_model
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from gherkin.errors import ScenaristError
 from gherkin.feature.strict import NotGherkin, read
@@ -268,6 +268,15 @@ class _DraftStep(Frozen):
     text: str
     table: _DraftTable | None = None
     doc_string: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_line(cls, given: Any) -> Any:
+        """Read a step that is written as one line; servers that enforce no schema let that through."""
+        if not isinstance(given, str):
+            return given
+        keyword, _, text = given.strip().partition(" ")
+        return {"keyword": keyword, "text": text.strip()}
 
 
 class _DraftScenario(Frozen):

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from gherkin.feature.model import EXAMPLES_SCHEMA, Feature, FeatureInvalid, examples_from_draft, render
 from runners.contract.events import ModelReplied, RunnerEvent, SpecWritten, VerdictReached
 from runners.contract.job import Job
+from runners.loop.conversation import as_message
 from runners.loop.prompting import examples_prompt
 from runners.loop.services import Services
-from runners.models.chat import ModelRefusedRequest, Reply
-from runners.models.json_answers import read_json
+from runners.models.chat import Message, ModelRefusedRequest, Reply
+from runners.models.json_answers import NotJson, read_json
 from runners.verify.experiments.held_out import read_examples, without
 from runners.verify.findings import HeldOut
+
+_TRIES = 2
 
 
 def written(job: Job, services: Services, feature: Feature) -> bytes:
@@ -26,9 +29,7 @@ def written(job: Job, services: Services, feature: Feature) -> bytes:
         for event in job.events[latest + 1 :]
         if isinstance(event, ModelReplied) and event.phase == "examples"
     ]
-    if paid:
-        return _read(paid[-1], feature, most)
-    return _asked(job, services, feature, most)
+    return _asked(job, services, feature, most, paid=paid)
 
 
 def replaced(job: Job, services: Services, feature: Feature, content: str, shown: Sequence[str]) -> bytes:
@@ -45,23 +46,50 @@ def failed_examples(events: Sequence[RunnerEvent]) -> list[HeldOut]:
     return [each for each in verdicts[-1].held_out if each.outcome == "failed"] if verdicts else []
 
 
-def _asked(job: Job, services: Services, feature: Feature, most: int, known: str = "") -> bytes:
+def _asked(
+    job: Job, services: Services, feature: Feature, most: int, known: str = "", paid: Sequence[Reply] = ()
+) -> bytes:
+    """Ask the analyst for at most `most` examples of each scenario; once more where the answer is of no use.
+
+    `paid` are replies that an interrupted run has got already. Return a feature file, empty without examples.
+    """
     messages = examples_prompt(job.run_id, job.order, feature=render(feature), most=most, known=known)
-    try:
-        replied = services.ask("analyst", "examples", messages, schema=EXAMPLES_SCHEMA)
-    except ModelRefusedRequest:
-        return b""  # a run goes on without examples
-    services.log([replied])
-    return _read(replied.reply, feature, most)
+    for attempt in range(_TRIES):
+        if attempt < len(paid):
+            reply = paid[attempt]
+        else:
+            try:
+                replied = services.ask("analyst", "examples", messages, schema=EXAMPLES_SCHEMA)
+            except ModelRefusedRequest:
+                return b""  # a run goes on without examples
+            services.log([replied])
+            reply = replied.reply
+        content, problem = _read(reply, feature, most)
+        if not problem:
+            return content
+        said = f"{problem} Answer again, with the same steps as in the scenarios and other values."
+        messages = [*messages, as_message(reply), Message(role="user", text=said)]
+    return b""
 
 
-def _read(reply: Reply, feature: Feature, most: int) -> bytes:
-    """The examples of a reply that fit the scenarios, at most `most` of each."""
+def _read(reply: Reply, feature: Feature, most: int) -> tuple[bytes, str]:
+    """(the examples of a reply that fit the scenarios, at most `most` of each; why there are none of use).
+
+    Having no example is an answer, too.
+    """
     try:
         draft = read_json(reply)
-        return _joined("", render(examples_from_draft(draft, feature)), feature, most).encode()
-    except (ValueError, FeatureInvalid):
-        return b""
+        if draft.get("examples") == []:
+            return b"", ""
+        text = render(examples_from_draft(draft, feature))
+        found, problems = read_examples(text, feature)
+    except NotJson as error:
+        return b"", str(error)
+    except FeatureInvalid as error:
+        return b"", error.message
+    if not found:
+        return b"", " ".join(problems[:3]) or "These are the scenarios themselves."
+    return _joined("", text, feature, most).encode(), ""
 
 
 def _joined(first: str, second: str, feature: Feature, most: int = 0) -> str:

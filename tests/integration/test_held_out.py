@@ -3,13 +3,14 @@ in time."""
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from bot.forges.forge import Repo
 from runners.models.chat import Reply
 from tests.standins.chat_server import call
-from tests.support.harness import CALC, DOUBLE_STEPS, BotUnderTest, draft, says
+from tests.support.harness import CALC, DOUBLE_STEPS, BotUnderTest, doubling, draft, says
 
 pytestmark = pytest.mark.xdist_group("held-out")  # one bot for all
 
@@ -73,6 +74,36 @@ def test_code_that_knows_its_example_is_sent_back_without_the_values(bot: BotUnd
     assert "2 held-out examples passed" in body
     assert "When I double 731" in body
     assert "flips 1/1 · sabotage 1/1 · held-out 2/2" in body.replace("\\-", "-")
+
+
+def test_examples_of_no_use_are_asked_for_once_more(bot: BotUnderTest) -> None:
+    # As lines, and first with steps that no scenario has.
+    def examples(request: dict[str, Any]) -> Reply:
+        verb, name = ("double", "Doubling") if len(request["messages"]) > 2 else ("triple", "Tripling")
+        steps = [f"When I {verb} 731", "Then I get 1462"]
+        return Reply(text=json.dumps({"examples": [{"scenario": name, "steps": steps}]}))
+
+    bot.chat.examples = examples
+    bot.script([draft()], doubling())
+    asked = len(bot.chat.requests)
+    number = _begin(bot, "octo/again")
+    state = bot.finished(Repo(full_name="octo/again"), "issue", number)
+    assert state.status == "done" and state.verdict is not None, state.reason
+    assert [each.outcome for each in state.verdict.held_out] == ["passed"]
+    told = [
+        str(each) for each in bot.chat.requests[asked:] if "has not the steps of any scenario" in str(each)
+    ]
+    assert len(told) == 1
+
+
+def test_a_pull_request_says_that_no_further_example_was_run(bot: BotUnderTest) -> None:
+    bot.chat.examples = Reply(text="I cannot.")
+    bot.script([draft()], doubling())
+    number = _begin(bot, "octo/none")
+    state = bot.finished(Repo(full_name="octo/none"), "issue", number)
+    assert state.published is not None, state.reason
+    body = bot.forge.pull(Repo(full_name="octo/none"), state.published.pull).body
+    assert "No further examples could be run" in body
 
 
 def test_a_wrong_example_is_shown_after_the_second_time_and_replaced(bot: BotUnderTest) -> None:

@@ -61,7 +61,7 @@ class ChatServer(LoopbackServer):
     ) -> None:
         self.specify = list(specify)
         # What a request for held-out examples is answered.
-        self.examples = Reply(text='{"examples": []}')
+        self.examples: Turn = Reply(text='{"examples": []}')
         self.always = implement if callable(implement) else None
         self.implement = [] if callable(implement) else list(implement)
         self.requests: list[dict[str, Any]] = []
@@ -90,7 +90,7 @@ class ChatServer(LoopbackServer):
         if self.always is not None and "response_format" not in request:
             return self.always(request)
         if '"examples"' in json.dumps(request.get("response_format", {})):
-            return self.examples
+            return self.examples(request) if callable(self.examples) else self.examples
         turns = self.specify if "response_format" in request else self.implement
         roles = [message["role"] for message in request["messages"]]
         # A model that is asked to look over its work, or for answers, says once more that it is done.

@@ -15,7 +15,7 @@ from bot.report.proof import Surroundings
 from bot.report.reporter import Reporter
 from gherkin.issue.hidden import visible
 from runners.contract.events import Committed, Remark, Reviewed, SpecWritten, VerdictReached
-from runners.verify.findings import Findings, Tally
+from runners.verify.findings import Findings, HeldOut, Tally
 from runners.verify.verdict import (
     ChangedTests,
     Counts,
@@ -217,7 +217,7 @@ def test_warnings_are_a_list_and_name_each_thing_once() -> None:
         ),
     )
     items = gfm.items(text[text.index("## Before") : text.index("<details>")])
-    assert len(items) == len(set(items)) == 8
+    assert len(items) == len(set(items)) == 9
     assert items[0] == "main has moved on."
     assert any("conftest.py: it configures tests" in item for item in items)
     assert any(
@@ -225,7 +225,10 @@ def test_warnings_are_a_list_and_name_each_thing_once() -> None:
     )
     assert any(item == "Configuration of tests was added: tests/conftest.py." for item in items)
     assert any(item.endswith("were changed: Makefile, l (a link).") for item in items)
-    assert "Before you merge" not in pull("published", bite=None)
+    example = HeldOut(scenario="Free", behaviour="Free", text="When I pay", outcome="passed")
+    assert "Before you merge" not in pull("published", bite=None, held_out=(example,))
+    unmatched = example.model_copy(update={"outcome": "unmatched"})
+    assert "No further examples could be run" in pull("published", bite=None, held_out=(unmatched,))
 
 
 @pytest.mark.parametrize(
