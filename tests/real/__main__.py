@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.real.projects import CACHE, Project, load
+from tests.real.projects import CACHE, Project, git, load
 from tests.real.table import write
 from tests.real.trial import Trial
 
@@ -62,6 +62,8 @@ def _try(project: Project, seconds: float, suite_seconds: float) -> Trial:
             why = f"It did not end within {time.monotonic() - began:.0f} s."
             trial = Trial(name=project.name, version=project.version, shape=project.shape, problem=why)
     shutil.rmtree(folder, ignore_errors=True)
+    now = git(Path(__file__).parents[2], "rev-parse", "--short=7", "HEAD")
+    trial = trial.model_copy(update={"commit": now})
     known = _known(project)
     known.parent.mkdir(parents=True, exist_ok=True)
     known.write_text(trial.model_dump_json(indent=1))

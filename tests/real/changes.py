@@ -34,8 +34,14 @@ def scenarist_probe(number):
     """Twice the number."""
     return 2 * number
 '''
-# pytest and the runners of unittest and Django all collect it.
 _TEST = """
+from {module} import scenarist_probe
+
+
+def test_scenarist_probe():
+    assert scenarist_probe(4) == 8
+"""
+_TEST_CASE = """
 import unittest
 
 from {module} import scenarist_probe
@@ -85,7 +91,7 @@ def right(project: Project, folder: Path) -> None:
     text = (
         _TEST_NODE.format(module=project.module)
         if _is_node(project)
-        else _TEST.format(module=import_name(project))
+        else (_TEST_CASE if project.unittest else _TEST).format(module=import_name(project))
     )
     test.write_text((test.read_text() if test.exists() else "") + text)
 

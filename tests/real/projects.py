@@ -46,6 +46,7 @@ class Project(Frozen):
         description="`FILE::FUNCTION` (`FILE::CLASS.METHOD`) that the wrong change makes raise."
     )
     test: str = Field(description="Where the test of the right change goes.")
+    unittest: bool = Field(default=False, description="Whether that is a `TestCase`; else a function.")
 
 
 def load() -> list[Project]:

@@ -14,7 +14,8 @@ _HEAD = """# Compatibility
 suites are run on that commit, as the baseline phase does. Then the verify phase takes two verdicts: on a right change (a function, a test of it, and a
 scenario beside the change), which must be green, and on the same change that makes another function raise, which must be red with a regression.
 
-The seconds were measured on a machine with two cores that did other work as well; they say what is slow, and no more.
+The seconds were measured on a machine with two cores that did other work as well; they say what is slow, and no more. The last column is the
+commit of Scenarist that a project was tried with; those that are not in the table have not been tried with a recent one.
 
 """
 
@@ -28,8 +29,8 @@ def write(trials: Sequence[Trial]) -> int:
         f"{', '.join(quiet) or 'none'}."
     )
     rows = [
-        "| project | what it stands for | environment | tests on the base | right change | wrong change |",
-        "|---|---|---|---|---|---|",
+        "| project | what it stands for | environment | tests on the base | right change | wrong change | by |",
+        "|---|---|---|---|---|---|---|",
         *(_row(each) for each in trials),
     ]
     others = [f"* **{each.name}**: {_why(each)}" for each in trials if not each.good]
@@ -42,13 +43,13 @@ def write(trials: Sequence[Trial]) -> int:
 def _row(trial: Trial) -> str:
     name = f"{trial.name} {trial.version}"
     if trial.problem:
-        return f"| {name} | {trial.shape} | not ready | | | |"
+        return f"| {name} | {trial.shape} | not ready | | | | {trial.commit} |"
     tests = ", ".join(f"{suite}: {_counts(counts)}" for suite, counts in trial.base.items()) or "none"
     tests += f" ({trial.base_s:.0f} s)"
     return (
         f"| {name} | {trial.shape} | {trial.environment_s:.0f} s | {tests} | {trial.right} "
         f"({trial.right_s:.0f} s) "
-        f"| {trial.wrong} ({trial.wrong_s:.0f} s) |"
+        f"| {trial.wrong} ({trial.wrong_s:.0f} s) | {trial.commit} |"
     )
 
 

@@ -64,6 +64,7 @@ class Trial(Frozen):
     problem: str = ""
     codes: dict[str, list[str]] = {}
     details: tuple[str, ...] = ()
+    commit: str = ""
 
     @property
     def good(self) -> bool:
