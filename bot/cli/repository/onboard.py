@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bot.behaviours.onboarding import onboarding
-from bot.config.settings import load_settings
+from bot.config.settings import Settings, load_settings
 from bot.storage.store import open_store
 
 
@@ -23,9 +23,13 @@ def onboard(
         raise typer.BadParameter(f"{repo} is no repository: write OWNER/NAME", param_hint="REPO")
     if forge not in ("github", "gitlab", "local"):
         raise typer.BadParameter(f"{forge} is no forge", param_hint="--forge")
-    settings = load_settings()
+    typer.echo(request_onboarding(load_settings(), forge, repo))
+
+
+def request_onboarding(settings: Settings, forge: str, repo: str) -> str:
+    """Begin a run that looks at a repository; returns what came of that, in words."""
     request, target = onboarding(forge, repo, 0, "the operator")
     # Asked for by a person, it is a new request each time.
     request = request.model_copy(update={"key": ""})
     run_id = open_store(settings.database).request_run(request, target=target, exclusive=True)
-    typer.echo(f"run {run_id}" if run_id else "A run is looking at the repository already.")
+    return f"run {run_id}" if run_id else "A run is looking at the repository already."

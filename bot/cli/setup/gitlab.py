@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.repository.onboard import request_onboarding
 from bot.config.settings import Settings, SettingsInvalid, load_settings
 from bot.forges.gitlab.installation import DEVELOPER, MAINTAINER, ROLES, SCOPES, Installation
 from gherkin.errors import ScenaristError
@@ -46,6 +47,9 @@ def gitlab(
             help="The environment variable with a maintainer's token, for the webhook and the labels alone."
         ),
     ] = "",
+    onboard: Annotated[
+        bool, typer.Option(help="Also have the workers propose a `.scenarist.yml` in a merge request.")
+    ] = False,
 ) -> None:
     """Check the token, and make the labels and the webhook of GitLab projects.
 
@@ -61,6 +65,8 @@ def gitlab(
     secret, new = _secret(settings)
     for project in projects:
         _set_up(settings, project, address, own, helper, user, secret, push)
+        if onboard:
+            typer.echo(f"  onboarding: {request_onboarding(settings, 'gitlab', project)}")
     if new:
         typer.echo("\nGive the bot the hook's secret token:\n")
         typer.echo(f"    export SCENARIST_GITLAB_WEBHOOK_TOKEN={secret}")

@@ -40,7 +40,7 @@ def survey(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     except (EnvironmentBroken, NoFittingPython) as error:
         trouble = error
     said = seen(environment, suites)
-    missing = f"{trouble.code}: {trouble.message}" if trouble else ""
+    missing = _one_line(f"{trouble.code}: {trouble.message}") if trouble else ""
     surveyed = Surveyed(
         base=job.base,
         seconds=round(time.monotonic() - began, 1),
@@ -66,7 +66,8 @@ def seen(environment: Environment, suites: Sequence[BaseSuite]) -> list[str]:
 
 
 def configuration(settings: RunSettings, environment: Environment, said: Sequence[str]) -> str:
-    """The text of a `.scenarist.yml` that works, with what was seen (`said`) as comments.
+    """The text of a `.scenarist.yml` that works, with what was seen (`said`, a line each) as
+    comments.
 
     Keys that nothing was found for stand there as comments, with an example.
     """
@@ -75,7 +76,7 @@ def configuration(settings: RunSettings, environment: Environment, said: Sequenc
         "version: 1",
         "",
     ]
-    lines += [f"# {_one_line(line)}" for line in said]
+    lines += [f"# {line}" for line in said]
     lines.append("")
     lines += _key(
         "setup",

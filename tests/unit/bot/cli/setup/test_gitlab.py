@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from bot.cli.app import app
 from bot.cli.operate.doctor import CheckResult, _gitlab
 from bot.config.settings import Settings
+from bot.storage.database import connect, migrate
+from bot.storage.store import open_store
 from gherkin.errors import ScenaristError
 from tests.standins.gitlab_server import TOKEN, GitLabServer
 
@@ -43,6 +45,18 @@ def test_labels_and_hook_are_made_once(gitlab: GitLabServer) -> None:
     assert hook["url"] == f"{URL}/webhooks/gitlab" and hook["token_present"]
     assert all(hook[f"{each}_events"] for each in ("issues", "note", "merge_requests", "pipeline", "push"))
     assert TOKEN not in first + second
+
+
+def test_a_project_can_be_onboarded_with_it(
+    gitlab: GitLabServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'bot.db'}"
+    monkeypatch.setenv("SCENARIST_DATABASE_URL", url)
+    migrate(connect(url))
+    assert "onboarding: run" in set_up("--onboard")
+    assert "is looking at the repository already" in set_up("--onboard")
+    (run,) = open_store(url).list_runs()
+    assert (run.forge, run.repo, run.phase) == ("gitlab", "octo/calc", "prepare")
 
 
 def test_a_secret_that_is_known_is_kept(gitlab: GitLabServer, monkeypatch: pytest.MonkeyPatch) -> None:
