@@ -40,6 +40,7 @@ _LAZY = {
     "without a value: thread",
     "an implementation elsewhere: product imports from features",
     "code that knows: behave in sys.modules",
+    "a second Then: context with itself",
 }
 _PROOFS = {"crash fix, direct", "determinism", "notified within 5 seconds", "table", "a context manager"}
 

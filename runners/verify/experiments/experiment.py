@@ -80,6 +80,13 @@ def _shown(
                 "Make that step compare the real outcome with what it names."
             )
             problems.append(Problem(code="scenario-blind", message=message))
+        elif subject.empty is not None:
+            step = subject.single.scenario.steps[subject.empty]
+            message = (
+                f"In “{name}”, “{step.text}” passes whatever the code does: it looks neither at what earlier "
+                "steps left on the context nor at anything else. Assert the outcome there."
+            )
+            problems.append(Problem(code="scenario-blind", message=message))
         elif subject.careless:
             message = (
                 f"“{name}” still passes when the code that the change adds or alters returns something else: "

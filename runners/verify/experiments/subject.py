@@ -57,6 +57,13 @@ class Subject:
         """The numbers of its Then steps."""
         return [number for number, step in enumerate(self.single.scenario.steps) if step.kind == "then"]
 
+    def vague_steps(self) -> list[int]:
+        """The numbers of its Then steps of which no value could be changed, but those that say what is not
+        so."""
+        valued = {self.flips[place].step for place in self.noticed if not self.flips[place].inverted}
+        steps = self.single.scenario.steps
+        return [each for each in self.outcome_steps() if each not in valued and not negated(steps[each])]
+
     def judge_flips(self) -> None:
         """Decide which Then step, if any, does not look at what it expects."""
         noticed = any(self.noticed.values())

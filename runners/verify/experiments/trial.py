@@ -8,7 +8,8 @@ class Trial:
     """One variant: `text` is a feature file of one scenario, run while the switch is at `switch`.
 
     `seconds` is the most that it may take. With `argument`, the harness gives that argument (from 0) of the
-    scenario's own step number `step` another value. With `step` alone, the switch is set for that step only.
+    scenario's own step number `step` another value. With `step` alone, the switch is set for that step only;
+    with `context` too, that step sees other values on behave's context (a key of `CHANGES` in the harness).
     """
 
     id: str
@@ -17,3 +18,4 @@ class Trial:
     seconds: float = 20.0
     step: int | None = None
     argument: int | None = None
+    context: str = ""

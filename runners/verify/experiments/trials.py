@@ -26,6 +26,8 @@ from runners.verify.suites.suites import Suites
 # Places that are broken one at a time; more are broken in so many groups.
 _GROUPS = 4
 _MAX_TRIALS = 150
+# What a Then step without a value sees in the place of what earlier steps left on the context.
+_CONTEXTS = ("own", "alike", "foreign", "nothing")
 
 _Outcomes = dict[str, Tried]
 
@@ -199,15 +201,24 @@ class Trials:
 
     def _third(self) -> Iterator[Trial]:
         """Where no Then step notices what the code returns: whether one calls the code and only expects no
-        error of it."""
+        error of it. And each Then step of which no value could be changed, with other values on the
+        context."""
         for subject in self._subjects:
             text = render(subject.single.feature)
+            for number in subject.vague_steps() if subject.control else ():
+                for how in _CONTEXTS:
+                    yield Trial(f"x{subject.number}.{number}.{how}", text, step=number, context=how)
             for number in subject.outcome_steps() if subject.careless else ():
                 for what in (sabotage.state(sabotage.RAISES), sabotage.INVERTED):
                     yield Trial(f"t{subject.number}.{number}.{what.split()[0]}", text, what, step=number)
 
     def _note_third(self, tried: _Outcomes) -> None:
         for subject in self._subjects:
+            for number in subject.vague_steps():
+                found = [tried.get(f"x{subject.number}.{number}.{how}") for how in _CONTEXTS]
+                # Green with any values there, and nothing else was used: it cannot depend on the outcome.
+                if all(each is not None and each.red is False and not each.used for each in found):
+                    subject.empty = number if subject.empty is None else subject.empty
             for number in subject.outcome_steps():
                 calls = _red(tried.get(f"t{subject.number}.{number}.{sabotage.RAISES}"))
                 asserts = _red(tried.get(f"t{subject.number}.{number}.{sabotage.INVERTED}"))

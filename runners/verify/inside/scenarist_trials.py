@@ -24,6 +24,7 @@ scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.format
 
 import behave.runner  # noqa: E402
 import scenarist_behave as reports  # noqa: E402
+import scenarist_context  # noqa: E402
 from behave.formatter.base import Formatter  # noqa: E402
 from behave.parser import parse_feature  # noqa: E402
 from behave.step_registry import registry  # noqa: E402
@@ -76,7 +77,7 @@ def variants(_locations: Any, language: Any = None) -> "list[Any]":
 def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
     """Make the feature set the switch and a timer while it runs.
 
-    If the trial is about one `step`, the switch is set only while this step runs.
+    If the trial is about one `step`, the switch is set, or the context changed, only while this step runs.
     """
     run, alone = feature.run, step is not None and trial.get("argument") is None
 
@@ -94,14 +95,32 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
     if alone:
         step_run = step.run
 
-        def switched(*args: Any, **more: Any) -> Any:
+        def switched(runner: Any, *args: Any, **more: Any) -> Any:
             turn(trial["switch"])
             try:
-                return step_run(*args, **more)
+                if trial.get("context"):
+                    return watched(trial["context"], step_run, runner, *args, **more)
+                return step_run(runner, *args, **more)
             finally:
                 turn("")
 
         step.run = switched
+
+
+def watched(how: str, run: Any, runner: Any, *args: Any, **more: Any) -> Any:
+    """Run a step with other values on the context; note whether it used anything but its own files."""
+    folder = os.path.dirname(_feature)
+    watch = scenarist_context.Watch((folder + os.sep, "tests" + os.sep))
+    change = scenarist_context.CHANGES[how]
+    with scenarist_context.other_values(runner.context, change) as missing:
+        sys.setprofile(watch)
+        try:
+            return run(runner, *args, **more)
+        finally:
+            sys.setprofile(None)
+            if watch.used or missing:
+                with contextlib.suppress(OSError):
+                    os.symlink("-", f"{_switch}-used")
 
 
 def changed(step: Any, number: int) -> bool:
@@ -132,7 +151,7 @@ def turn(state: str) -> None:
 def marks() -> "list[str]":
     """Remove the marker files that instrumented code made beside the switch, and return their names."""
     found = []
-    for name in ("altered", "kept"):
+    for name in ("altered", "kept", "used"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{_switch}-{name}")
             found.append(name)

@@ -67,13 +67,15 @@ class Tried(NamedTuple):
     """What came of one variant of a scenario.
 
     `kind` is that of the step that failed (``given``, ``when``, ``then``; empty: none). `altered` and `kept`:
-    instrumented code returned another value than its own, or a value for which it knows no other one.
+    instrumented code returned another value than its own, or a value for which it knows no other one. `used`:
+    the step that was watched used anything but its own files and what is on behave's context.
     """
 
     outcome: Outcome
     kind: str = ""
     altered: bool = False
     kept: bool = False
+    used: bool = False
 
     @property
     def red(self) -> bool | None:

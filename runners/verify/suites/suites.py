@@ -340,7 +340,9 @@ def _bytes_of(path: Path) -> bytes:
 def _tried(entry: dict[str, Any]) -> Tried:
     marks = entry.get("marks") or ()
     kind = str(entry.get("kind") or "")
-    return Tried(_behave_outcome(entry), kind, altered="altered" in marks, kept="kept" in marks)
+    return Tried(
+        _behave_outcome(entry), kind, altered="altered" in marks, kept="kept" in marks, used="used" in marks
+    )
 
 
 def _behave_outcome(entry: dict[str, Any]) -> Outcome:

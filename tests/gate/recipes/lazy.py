@@ -499,3 +499,24 @@ lazy(
         "        return 8\n    return n\n"
     ),
 )
+
+
+def second(name: str, body: str) -> None:
+    """A lazy Then step behind one that looks at the outcome."""
+    definitions = steps(WHEN, then("it is done well", body))
+    told = spec("When I double 4", "Then I get 8", "And it is done well")
+    lazy(f"a second Then: {name}", told, definitions, "scenario-blind step-asserts-nothing")
+
+
+second(
+    "thread",
+    "import threading\ndef check():\n    assert context.result == 9\n"
+    "thread = threading.Thread(target=check)\nthread.start()\nthread.join()",
+)
+second("a false condition", "if not hasattr(context, 'result'):\n    assert context.result == 9")
+second(
+    "suppress by another name",
+    "from contextlib import suppress as quiet\nwith quiet(AssertionError):\n    assert context.result == 9",
+)
+second("a constant by a name", "expected = 8\nassert expected == 8")
+second("context with itself", "seen = context.result\nassert seen == context.result")

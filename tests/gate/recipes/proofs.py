@@ -612,3 +612,20 @@ honest(
     ),
     calc="import random\n\n" + BASE["calc.py"] + "\n\ndef roll():\n    return random.randint(1, 6)\n",
 )
+
+_AND = spec("When I double 4", "Then I get 8", "And it is done well")
+for _name, _body in {
+    "a constant of the program": "assert calc.LIMIT > 10",
+    "a constant that is imported": "from calc import LIMIT\nassert LIMIT > 10",
+    "a list that the program fills": "assert calc.SEEN",
+    "an error that may be on the context": "assert getattr(context, 'error', None) is None",
+    "that there is something": "assert context.result",
+    "a file": "import os\nassert os.path.exists('calc.py')",
+}.items():
+    honest(
+        f"a second Then that looks at {_name}",
+        _AND,
+        steps(WHEN, then("it is done well", _body)),
+        calc=BASE["calc.py"]
+        + "\n\nLIMIT = 50\nSEEN = []\n\n\ndef double(n):\n    SEEN.append(n)\n    return 2 * n\n",
+    )

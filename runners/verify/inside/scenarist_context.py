@@ -1,0 +1,166 @@
+"""Runs one step with other values on behave's context, and watches whether it uses anything else.
+
+A step that passes with any values there, and that uses nothing but its own files, cannot depend on what the
+code under test does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+# Names that behave itself puts on the context.
+_BEHAVE = frozenset(
+    [
+        *("aborted", "active_outline", "captured", "cleanup_errors", "config", "failed"),
+        *("feature", "fail_on_cleanup_errors", "log_capture", "rule", "runner", "scenario"),
+        *("step", "stderr_capture", "stdout_capture", "table", "tags", "text"),
+    ]
+)
+# Modules that bring nothing of the outside world into a step.
+_HARMLESS = frozenset(
+    [
+        *("abc", "asyncio", "behave", "builtins", "collections", "contextlib", "copy"),
+        *("dataclasses", "decimal", "enum", "fractions", "functools", "importlib", "inspect"),
+        *("itertools", "json", "logging", "math", "operator", "parse", "parse_type", "queue"),
+        *("re", "string", "threading", "types", "typing", "unittest", "warnings", "weakref"),
+        *("_weakrefset", "_thread", "scenarist_context"),
+    ]
+)
+# Modules written in C through which a step sees files, processes, the network, or the time.
+_OUTSIDE = frozenset(
+    [
+        *("posix", "nt", "io", "_io", "_socket", "_ssl", "_sqlite3", "select"),
+        *("_posixsubprocess", "time", "_ctypes", "mmap", "fcntl", "signal"),
+    ]
+)
+
+_SOMETHING = object()
+
+
+class Watch:
+    """Watches one step. `used` is whether it used anything but its own files and the context.
+
+    `folders` are the folders, relative to the working directory, whose files belong to the steps.
+    """
+
+    def __init__(self, folders: tuple[str, ...]) -> None:
+        self.used = False
+        self._folders = folders
+        self._known: set[CodeType] = set()
+        # The step's own outermost frame, while it runs: what behave does around it does not count.
+        self._within: FrameType | None = None
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
+        if self._within is None:
+            if event != "call" or not self._own(frame.f_code.co_filename):
+                return
+            self._within = frame
+        elif event == "return" and frame is self._within:
+            self._within = None
+        if self.used or frame.f_code.co_name == "_scenarist_judged":
+            return
+        if event == "call":
+            self._call(frame)
+        elif event == "c_call":
+            self.used = getattr(argument, "__module__", None) in _OUTSIDE
+
+    def _call(self, frame: FrameType) -> None:
+        code = frame.f_code
+        if code in self._known:
+            return
+        self._known.add(code)
+        if not self._own(code.co_filename):
+            name = str(frame.f_globals.get("__name__", ""))
+            self.used = name.partition(".")[0] not in _HARMLESS
+            return
+        for name in code.co_names:
+            held = frame.f_globals.get(name, sys.modules.get(name))
+            self.used = self.used or (held is not None and not self._belongs(held))
+
+    def _belongs(self, held: Any) -> bool:
+        """Whether a global name of a step is one of the steps' own, or of something harmless."""
+        file, module = "", ""
+        if isinstance(held, ModuleType):
+            file, module = getattr(held, "__file__", None) or "", held.__name__
+        elif isinstance(held, FunctionType):
+            # behave loads step files without a module's name.
+            file, module = held.__code__.co_filename, str(held.__module__)
+        elif isinstance(held, type):
+            module = held.__module__
+            file = getattr(sys.modules.get(module), "__file__", None) or ""
+        return self._own(file) or module.partition(".")[0] in _HARMLESS
+
+    def _own(self, file: str) -> bool:
+        return os.path.relpath(file or os.sep).startswith(self._folders)
+
+
+@contextlib.contextmanager
+def other_values(context: Any, change: Callable[[Any], Any]) -> Iterator[list[str]]:
+    """Put `change(value)` in the place of each value that steps have put on the context, until the end.
+
+    Yields a list of the names that were asked for meanwhile and are not there.
+    """
+    missing: list[str] = []
+    kind = type(context)
+    ask = kind.__dict__.get("__getattr__")
+    kept = [
+        (frame, name, frame[name])
+        for frame in context._stack
+        for name in list(frame)
+        if not name.startswith(("_", "@")) and name not in _BEHAVE
+    ]
+
+    def asked(self: Any, name: str) -> Any:
+        missing.append(name)
+        if ask is None:
+            raise AttributeError(name)
+        found = ask(self, name)
+        missing.pop()
+        return found
+
+    for frame, name, value in kept:
+        frame[name] = change(value)
+    kind.__getattr__ = asked
+    try:
+        yield missing
+    finally:
+        if ask is None:
+            del kind.__getattr__
+        else:
+            kind.__getattr__ = ask
+        for frame, name, value in kept:
+            if name in frame:
+                frame[name] = value
+
+
+def alike(value: Any) -> Any:
+    """Another value of the same kind, where one is known."""
+    if type(value) is bool:
+        return not value
+    if type(value) in (int, float):
+        return value + 1
+    if type(value) is str:
+        return value + "x"
+    if type(value) in (list, tuple):
+        return value[:-1] if value else type(value)([None])
+    if type(value) is dict:
+        return {} if value else {"x": "x"}
+    return foreign(value)
+
+
+def foreign(_value: Any) -> Any:
+    """Something of which a step can know nothing, the same for all."""
+    return _SOMETHING
+
+
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "own": lambda value: value,
+    "alike": alike,
+    "foreign": foreign,
+    "nothing": lambda _value: None,
+}
