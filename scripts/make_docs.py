@@ -181,6 +181,7 @@ def commands() -> str:
         "that does not exist, has no effect or is not allowed gets one sentence.",
         "* Quotes, code blocks and HTML comments are no commands. Of several commands in one comment the first "
         "is carried out. What follows a command, code blocks included, belongs to it.",
+        "* An edit of a comment gives a command only where it adds one.",
         "* Each may be given by people with write access, asked for at the moment of use; `help` and `status` "
         "also by the author of the issue. `may` in [.scenarist.yml](config.md) says otherwise:",
         "",

@@ -50,6 +50,16 @@ def reply(comment: int, command: Command, text: str, *, more: bool = False, stra
     return Reply(marker=marker, text=f"{marker}\n{text}{rest}")
 
 
+def enough(pull: int) -> Reply:
+    """Return the comment on a pull request that is revised too often."""
+    marker = f"<!-- scenarist:enough:{pull} -->"
+    return Reply(
+        marker=marker,
+        text=f"{marker}\nI revised this too often within an hour, so I leave the newest request alone. "
+        f"`{PREFIX} revise` and what to do starts me again later.",
+    )
+
+
 def unknown(command: Command) -> str:
     """A sentence on a command that does not exist."""
     near = nearest(command.name)

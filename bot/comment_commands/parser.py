@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 from gherkin.issue.markdown import split
@@ -106,6 +106,20 @@ def parse(comment: str, login: str = "") -> tuple[Command, ...]:
         Command(name=name, argument="\n".join([first, *lines[at + 1 : end]]).strip())
         for (at, name, first), end in zip(found, ends, strict=False)
     )
+
+
+def added(before: Sequence[Command], now: Sequence[Command]) -> tuple[Command, ...]:
+    """Return the commands of an edited comment that its former text did not have.
+
+    What stands behind a command without an argument is no part of it.
+    """
+    known = {_meant(each) for each in before}
+    return tuple(each for each in now if _meant(each) not in known)
+
+
+def _meant(command: Command) -> tuple[str, str]:
+    takes = command.known is not None and bool(COMMANDS[command.known].argument)
+    return command.name, command.argument if takes else ""
 
 
 def mentions(comment: str, login: str) -> bool:

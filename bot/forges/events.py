@@ -51,7 +51,8 @@ class ReviewCommented(Frozen):
 class Commented(Frozen):
     """Somebody commented on an issue or pull request.
 
-    `title` and `text` are the issue's as it is now, `label` is the trigger label.
+    `title` and `text` are the issue's as it is now, `label` is the trigger label. `before` is the comment's
+    former text, when its author has edited it.
     """
 
     repo: Repo
@@ -64,6 +65,7 @@ class Commented(Frozen):
     label: str
     title: str
     text: str
+    before: str = ""
 
 
 class Withdrawn(Frozen):

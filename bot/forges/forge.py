@@ -24,10 +24,14 @@ CheckState = Literal["queued", "in_progress", "success", "failure", "neutral", "
 
 
 class Account(Frozen):
-    """Who did something. `id` is the forge's number for the account: names can be reused, ids cannot."""
+    """Who did something. `id` is the forge's number for the account: names can be reused, ids cannot.
+
+    `bot` is whether the forge's event says that it is no person.
+    """
 
     id: int
     login: str
+    bot: bool = False
 
 
 class Repo(Frozen):

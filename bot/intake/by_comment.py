@@ -22,6 +22,7 @@ from bot.intake.commands import (
     SteerRuns,
     as_labelled,
     implement,
+    is_a_bots,
     revise_as_told,
 )
 from bot.intake.target import target_of
@@ -97,6 +98,8 @@ def decide_comment(
     """What follows from a comment whose commands are `commands`. Raises the forge's errors."""
     if forge.is_ours(event.repo, event.sender):
         return Ignored(reason="our own doing")
+    if event.sender.bot or is_a_bots(event.body):
+        return Ignored(reason="another bot")
     permission = forge.permission(event.repo, event.sender)
     if not commands:
         if permission not in MAY_TRIGGER:

@@ -100,6 +100,11 @@ class AcceptSplit(Frozen):
 Decision = AnswerScenarios | StartRun | CancelRuns | CancelAll | Ignored
 
 
+def is_a_bots(text: str) -> bool:
+    """Return whether a text is that of a Scenarist, this or another one: two of them never talk on and on."""
+    return "<!-- scenarist:" in text
+
+
 def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
     """What follows from an event but a comment, for which there is `bot.intake.by_comment`.
 
@@ -117,6 +122,8 @@ def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
         return CancelRuns(target=target, by=event.sender.login, reason=event.reason)
     if forge.is_ours(event.repo, event.sender):
         return Ignored(reason="our own doing")
+    if event.sender.bot or is_a_bots(getattr(event, "body", "")):
+        return Ignored(reason="another bot")
     if forge.permission(event.repo, event.sender) not in MAY_TRIGGER:
         return Ignored(reason="the sender has no write access")
     if isinstance(event, IssueLabelled):

@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from bot.behaviours import replies
 from bot.behaviours.onboarding import MOST, onboarding
-from bot.comment_commands.parser import parse
+from bot.comment_commands.parser import added, parse
 from bot.forges.events import BaseMoved, CiFinished, Commented, Ignored, Installed
-from bot.forges.forge import Forge, ForgeUnavailable
+from bot.forges.forge import Forge, ForgeUnavailable, Repo
 from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.base_moved import decide_base_moved
 from bot.intake.by_comment import decide_comment
@@ -25,7 +26,7 @@ from bot.intake.history import with_history
 from bot.intake.steering import Effect, Steering
 from bot.intake.target import target_of
 from bot.intake.together import joined
-from bot.log.events import Controlled
+from bot.log.events import Controlled, RunRequested
 from bot.log.state import fold
 from bot.storage.store import Store
 from gherkin.errors import ScenaristError
@@ -146,10 +147,12 @@ class IntakeHandler:
     def _comment(self, event: Commented, delivery: Delivery) -> str | None:
         """Do what a comment says. Raises the forge's errors."""
         # The bot's own name is asked of the forge only where somebody is mentioned.
-        commands = parse(
-            event.body, self._forge(delivery.forge).login(event.repo) if "@" in event.body else ""
-        )
-        if not commands and self._is_idle_talk(event, delivery.forge):
+        login = self._forge(delivery.forge).login(event.repo) if "@" in event.body else ""
+        commands = parse(event.body, login)
+        if event.before:
+            # An edit says nothing new but for a command that it adds.
+            commands = added(parse(event.before, login), commands)
+        if not commands and (event.before or self._is_idle_talk(event, delivery.forge)):
             self._deliveries.close(delivery.id, "no run to tell")
             return None
         forge = self._forge(delivery.forge)
@@ -215,6 +218,10 @@ class IntakeHandler:
             approved = AnswerScenarios(target=decision.target, by=order.requested_by, instructed=None)
             self._noted(self._steering.answer(approved), delivery_id)
             return None
+        if order.kind == "revise" and self._steering.has_too_many(decision.target):
+            self._deliveries.close(delivery_id, "too many revisions within an hour")
+            self._say_enough(decision.request)
+            return None
         request, other = joined(decision.request, decision.target, self._store)
         run_id = self._store.request_run(
             with_history(request, self._store),
@@ -229,6 +236,13 @@ class IntakeHandler:
                 self._store.control(other, Controlled(control="cancel", by=order.requested_by, reason=reason))
                 self._controlled(other)
         return run_id
+
+    def _say_enough(self, request: RunRequested) -> None:
+        """Tell the people of a pull request, once, that there are too many revisions of it."""
+        repo = Repo(full_name=request.repo, installation=request.installation)
+        pull = request.order.pull or 0
+        said = replies.enough(pull)
+        self._forge(request.forge).upsert_comment(repo, pull, said.marker, said.text, None, on="pull")
 
     def _delay(self, delivery: Delivery, reason: str) -> None:
         self._deliveries.delay(delivery.id, reason, min(2.0 * 2**delivery.attempts, _MAX_DELAY_S))

@@ -13,6 +13,9 @@ from gherkin.values import Frozen
 from runners.contract.events import SplitProposed
 from runners.contract.job import FEATURE
 
+_HOUR_S = 3600.0
+_MAX_AN_HOUR = 20
+
 
 class Effect(Frozen):
     """What came of a decision: whether it had an effect, and what is noted with its delivery."""
@@ -44,6 +47,12 @@ class Steering:
         if newest is None or newest.status != "active":
             return False
         return bool(fold(self._store.entries(newest.id)).approved_by)
+
+    def has_too_many(self, target: str) -> bool:
+        """Whether a pull request was revised so often that something must be wrong."""
+        since = self._store.clock() - _HOUR_S
+        rows = self._store.list_runs(_MAX_AN_HOUR, target=target)
+        return len(rows) == _MAX_AN_HOUR and all(row.created_at > since for row in rows)
 
     def steer(self, decision: SteerRuns) -> Effect:
         """Pause, resume, cancel or retry what is on a target."""

@@ -1,6 +1,6 @@
 """The parts of GitHub's webhook payloads that the bot uses; everything else is ignored."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from bot.forges import forge
 
@@ -8,9 +8,10 @@ from bot.forges import forge
 class Account(BaseModel):
     id: int
     login: str
+    type: str = ""
 
     def neutral(self) -> forge.Account:
-        return forge.Account(id=self.id, login=self.login)
+        return forge.Account(id=self.id, login=self.login, bot=self.type == "Bot")
 
 
 class Repository(BaseModel):
@@ -60,6 +61,16 @@ class Comment(BaseModel):
     created_at: str = ""
 
 
+class _Former(BaseModel):
+    text: str = Field(default="", alias="from")
+
+
+class Changes(BaseModel):
+    """What an edit has changed: the former text of the body."""
+
+    body: _Former = _Former()
+
+
 class Payload(BaseModel):
     """What all three events share; which of the rest is there depends on the event."""
 
@@ -72,6 +83,7 @@ class Payload(BaseModel):
     pull_request: Pull | None = None
     review: Review | None = None
     comment: Comment | None = None
+    changes: Changes = Changes()
 
     @property
     def repo(self) -> forge.Repo:

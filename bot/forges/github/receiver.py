@@ -148,24 +148,34 @@ def _issue_comment(payload: Payload, trigger_label: str) -> Event | Ignored:
     if payload.issue is None or payload.comment is None:
         raise PayloadInvalid("issue and comment are required")
     if payload.action == "edited":
-        return _edited(payload, payload.issue, payload.comment)
+        return _edited(payload, payload.issue, payload.comment, trigger_label)
+    return _commented(payload, payload.issue, payload.comment, trigger_label)
+
+
+def _commented(
+    payload: Payload, issue: Issue, comment: Comment, trigger_label: str, before: str = ""
+) -> Commented:
     return Commented(
         repo=payload.repo,
-        kind="pull" if payload.issue.pull_request is not None else "issue",
-        number=payload.issue.number,
-        comment=payload.comment.id,
-        body=payload.comment.body or "",
-        at=payload.comment.created_at,
+        kind="pull" if issue.pull_request is not None else "issue",
+        number=issue.number,
+        comment=comment.id,
+        body=comment.body or "",
+        at=comment.created_at,
         sender=payload.sender.neutral(),
         label=trigger_label,
-        title=payload.issue.title,
-        text=payload.issue.body or "",
+        title=issue.title,
+        text=issue.body or "",
+        before=before,
     )
 
 
-def _edited(payload: Payload, issue: Issue, comment: Comment) -> Event | Ignored:
-    """Only scenarios in somebody else's comment are of interest: a maintainer corrects the bot's."""
+def _edited(payload: Payload, issue: Issue, comment: Comment, trigger_label: str) -> Event | Ignored:
+    """Read an edit: a command that its author adds, or scenarios that a maintainer corrects in the bot's
+    comment."""
     own = comment.user is None or comment.user.id == payload.sender.id
+    if own and payload.changes.body.text:
+        return _commented(payload, issue, comment, trigger_label, payload.changes.body.text)
     if (
         own
         or "```gherkin" not in (comment.body or "")

@@ -34,8 +34,13 @@ class LabelChange(BaseModel):
     current: list[Label] = []
 
 
+class TextChange(BaseModel):
+    previous: str | None = None
+
+
 class Changes(BaseModel):
     labels: LabelChange | None = None
+    note: TextChange | None = None
 
 
 class Issue(BaseModel):

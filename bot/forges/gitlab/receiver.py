@@ -144,6 +144,10 @@ class GitLabReceiver:
         edited = note.action == "update"
         if payload.issue is not None and payload.issue.confidential:
             return Ignored(reason="a confidential issue or note")
+        former = payload.changes.note.previous if payload.changes.note is not None else None
+        own = note.type is None and note.author_id == payload.sender.id
+        if edited and former and own and (payload.issue or payload.merge_request):
+            return self._commented(payload, note).model_copy(update={"before": former})
         if payload.issue is not None and note.noteable_type in ("Issue", "WorkItem"):
             return _edited(payload, payload.issue, note) if edited else self._commented(payload, note)
         if payload.merge_request is None or note.noteable_type != "MergeRequest" or edited:

@@ -103,7 +103,8 @@ class People(Things):
         self._put(repo, "comment", comment, issue, {**data, "body": body, "updated_at": now()})
         edited = {"id": comment, "user": data["author"], "body": body, "created_at": data["created_at"]}
         payload = self._conversation_payload(repo, issue)
-        self._deliver(repo, "issue_comment", "edited", editor, issue=payload, comment=edited)
+        former = {"body": {"from": data["body"]}}
+        self._deliver(repo, "issue_comment", "edited", editor, issue=payload, comment=edited, changes=former)
 
     def tell_push(self, repo: str, branch: str, sender: str) -> None:
         """Tell that somebody has pushed to a branch; the commits are in the bare repository."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.forges.forge import Repo
+from bot.forges.forge import Account, Repo
 from bot.log.events import Adjusted, Controlled, PhaseFinished, RunEnded
 from bot.log.state import RunState, fold
 from runners.git.command import git
@@ -219,3 +219,73 @@ def test_the_bot_does_not_hear_itself(talk: Talk) -> None:
     talk.say("scenarist[bot]", "/agent cancel")
     assert talk.outcome == "our own doing" and talk.state(run).status == "active"
     assert not [entry for entry in talk.store.entries(run) if isinstance(entry.event, Controlled)]
+
+
+def test_an_edit_is_no_command_unless_it_adds_one(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    talk.say("wim", "/agent pause")
+    talk.say("wim", "/agent resume")
+    comments = talk.forge.comments(talk.repo, talk.number)
+    pause = next(each.id for each in comments if each.body == "/agent pause")
+
+    def edit(text: str) -> None:
+        talk.forge.edit_comment("octo/talk", pause, "wim", text)
+        talk.handler().handle(talk.ids[-1])
+
+    edit("/agent pause\n\nSorry for the noise.")
+    assert talk.state(run).status == "active" and talk.outcome == "no run to tell"
+    edit("Never mind.")
+    assert talk.outcome == "no run to tell" and talk.state(run).status == "active"
+    edit("Never mind.\n/agent cancel")
+    assert talk.state(run).finished[-1].outcome == "cancelled"
+
+
+def test_other_bots_and_other_scenarists_are_not_heard(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    talk.say("wim", "<!-- scenarist:status:01ABC -->\n/agent cancel")
+    assert talk.outcome == "another bot" and talk.state(run).status == "active"
+    talk.forge.account = (  # type: ignore[method-assign]
+        lambda repo, login: Account(id=1003, login=login, bot=True)
+    )
+    talk.forge._deliver(
+        "octo/talk",
+        "issue_comment",
+        "created",
+        "wim",
+        issue=talk.forge._issue_payload("octo/talk", talk.number),
+        comment={"id": 999, "body": "/agent cancel", "created_at": ""},
+    )
+    talk.handler().handle(talk.ids[-1])
+    assert talk.state(run).status == "active"
+
+
+def reviewed(talk: Talk, pull: int, *texts: str) -> str | None:
+    """Submit a review with a remark for each text; the run that it begins."""
+    remarks = [("calc.py", number, text) for number, text in enumerate(texts, 1)]
+    talk.forge.submit_review("octo/talk", pull, "wim", "Nearly.", remarks)
+    return talk.handler().handle(talk.ids[-1])
+
+
+def own_pull(talk: Talk) -> int:
+    return talk.forge.ensure_pull(
+        talk.repo, head="agent/1-add-a-thing", base="main", title="T", body="B"
+    ).number
+
+
+def test_a_pull_request_is_not_revised_without_end(talk: Talk) -> None:
+    pull = own_pull(talk)
+    for number in range(21):
+        run = reviewed(talk, pull, f"Again {number}.")
+        if run is None:
+            break
+        talk.clock.now += 3
+        claim = talk.store.claim(run, ["prepare"], 60)
+        assert claim is not None
+        talk.store.finish_phase(claim, [RunEnded(status="gave_up")], {}, phase="conclude", status="gave_up")
+    assert number == 20 and talk.outcome == "too many revisions within an hour"
+    said = [each.body for each in talk.forge.comments(talk.repo, pull)]
+    assert sum("too often" in each for each in said) == 1
+    talk.clock.now += 3700
+    assert reviewed(talk, pull, "Once more.") is not None
