@@ -36,6 +36,7 @@ class Room:
     thread: Callable[[int], int]
     reactions: Callable[[], int]
     resolved: Callable[[int, int], bool]
+    close: Callable[[int], object]
     # (pull request, name, how it ended, log): a job of the CI ends on the pull request's newest commit.
     end_job: Callable[[int, str, Outcome, str], object]
 
@@ -72,6 +73,7 @@ def github_room(server: GitHubServer, folder: Path) -> Room:
         thread,
         lambda: len(server.reactions),
         lambda _pull, first: first in server.resolved,
+        server.close_pull,
         lambda pull, name, outcome, log: server.end_job(pull, name, _ON_GITHUB[outcome], log),
     )
 
@@ -100,6 +102,7 @@ def on_gitlab(folder: Path, stack: ExitStack) -> Room:
         lambda pull: server.comment_on_line(pull, "wim", "calc.py", 2, "Why?"),
         lambda: len(server.awards),
         resolved,
+        lambda pull: server.close(pull, "ada"),
         end_job,
     )
 
@@ -124,6 +127,9 @@ def on_local(folder: Path, stack: ExitStack) -> Room:
         state: JobState = "failed" if outcome == "broken" else outcome
         forge.end_job(name, pull, job, state, log, broken=outcome == "broken")
 
+    def close(pull: int) -> None:
+        forge._put(name, "pull", pull, 0, {**forge._get(name, "pull", pull), "state": "closed"})
+
     def reactions() -> int:
         kinds = ("issue", "pull", "comment", "review_comment")
         return sum(len(forge._all(name, f"reaction to {kind}")) for kind in kinds)
@@ -137,6 +143,7 @@ def on_local(folder: Path, stack: ExitStack) -> Room:
         thread,
         reactions,
         lambda _pull, first: bool(forge._all(name, "resolved", number=first)),
+        close,
         end_job,
     )
 

@@ -147,7 +147,7 @@ class LocalForge(People):
     def reply_in_thread(self, repo: Repo, pull: int, thread: int, marker: str, body: str) -> int:
         comments = self.review_comments(repo, pull)
         for comment in comments:
-            if comment.author.id == BOT.id and marker in comment.body:
+            if comment.thread == thread and comment.author.id == BOT.id and marker in comment.body:
                 return comment.id
         root = next((comment for comment in comments if comment.id == thread), None)
         if root is None:

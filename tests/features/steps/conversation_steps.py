@@ -242,6 +242,13 @@ def comments(context: Any, who: str, text: str) -> None:
     talk(context).say("pull", context.pull, {"developer": "wim", "reader": "tri"}[who], text)
 
 
+@then("the bot refuses once, politely")
+def refuses(context: Any) -> None:
+    context.bot.idle()
+    said = [each.body for each in talk(context).said("pull", context.pull)]
+    assert len(said) == 1 and "Sorry, tri" in said[0], said
+
+
 @then("a new commit is on the pull request")
 def new_commit(context: Any) -> None:
     state = talk(context).end("pull", context.pull)
