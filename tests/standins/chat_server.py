@@ -40,11 +40,11 @@ def call(name: str, **arguments: Any) -> ToolCall:
 
 def recorded_turns(path: Path) -> dict[str, list[Reply]]:
     """The replies of a run's log by phase."""
-    turns: dict[str, list[Reply]] = {"specify": [], "implement": []}
+    turns: dict[str, list[Reply]] = {"specify": [], "implement": [], "examples": []}
     for line in path.read_text(encoding="utf-8").splitlines():
         event = json.loads(line)["event"]
         if event["type"] == "ModelReplied":
-            turns[event["phase"]].append(Reply.model_validate(event["reply"]))
+            turns.setdefault(event["phase"], []).append(Reply.model_validate(event["reply"]))
     return turns
 
 
