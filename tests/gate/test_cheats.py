@@ -95,8 +95,7 @@ def test_a_cheat_comes_through_without_its_guard(
     _without(monkeypatch, RULES[name].codes)
     verdict = _verdict(bench, RULES[name], experiments=False)
     # Some are found a second time: their tests are missing when the suites are compared.
-    second = set() if name in _CONTROLS else set(RULES[name].second)
-    assert codes(verdict) <= second, verdict.problems
+    assert codes(verdict) == set(RULES[name].second), verdict.problems
 
 
 @pytest.mark.parametrize("name", [name for name in RUNS if RUNS[name].fools in ("behave", "pytest")])
