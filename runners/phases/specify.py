@@ -60,9 +60,11 @@ from runners.phases.checkout import (
     mirror_of,
 )
 from runners.phases.linting import Known, lint_within
+from runners.phases.outside import outside, question
 from runners.phases.revision import adopt
 from runners.phases.splitting import propose, too_large
 from runners.policy.plaintext import one_line
+from runners.policy.protected import PROTECTED
 from runners.repository.names import own_words
 from runners.repository.snapshot import Snapshot
 
@@ -145,9 +147,14 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {drafted.problem}")
     source = "model" if story.scenarios is None else "issue"
     done = _commit_spec(job, services, mirror, drafted, source, "feature" if kind == "chore" else kind)
-    if done.outcome == "done" and job.settings.approval == "required" and not approved:
-        return replace(done, outcome="approval")
-    return done
+    if done.outcome != "done" or approved:
+        return done
+    settings = job.settings
+    opened = [each.partition(":")[2] for each in settings.tools.allow if each.startswith("files.write:")]
+    found = outside(drafted.feature, (*PROTECTED, *settings.protected), opened, job.repo)
+    if found:
+        return replace(done, outcome="approval", reason=question(found))
+    return replace(done, outcome="approval") if settings.approval == "required" else done
 
 
 def _asking(advice: Advice) -> str:

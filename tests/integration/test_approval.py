@@ -162,3 +162,15 @@ def test_an_edit_of_anybody_elses_comment_is_none_of_our_business(bot: BotUnderT
     bot.idle()
     state = bot.state(run)
     assert state.waits_for_approval and state.spec is not None and state.spec.scenarios == ("Doubling",)
+
+
+def test_scenarios_about_something_else_than_the_product_are_questioned(bot: BotUnderTest) -> None:
+    outside = draft("Deploying", ("When", "I double 4"), ("Then", '".github/workflows/deploy.yml" is there'))
+    bot.script([outside], doubling())
+    repo, number, run = begin(bot, "outside", config="")
+    question = bot.forge.comments(repo, number)[1].body
+    assert "no part of the repository's product: `.github/workflows/deploy.yml`" in question
+    bot.script([draft()], doubling())
+    say(bot, repo, number, "/agent revise Only double the number.")
+    state = bot.finished(repo, "issue", number)
+    assert state.status == "done" and state.approved_by == "", state.reason
