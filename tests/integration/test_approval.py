@@ -167,7 +167,7 @@ def test_an_edit_of_anybody_elses_comment_is_none_of_our_business(bot: BotUnderT
 def test_scenarios_about_something_else_than_the_product_are_questioned(bot: BotUnderTest) -> None:
     outside = draft("Deploying", ("When", "I double 4"), ("Then", '".github/workflows/deploy.yml" is there'))
     bot.script([outside], doubling())
-    repo, number, run = begin(bot, "outside", config="")
+    repo, number, _run = begin(bot, "outside", config="")
     question = bot.forge.comments(repo, number)[1].body
     assert "no part of the repository's product: `.github/workflows/deploy.yml`" in question
     bot.script([draft()], doubling())
