@@ -60,9 +60,9 @@ from runners.phases.checkout import (
     mirror_of,
 )
 from runners.phases.linting import Known, lint_within
-from runners.phases.outside import outside, question
 from runners.phases.revision import adopt
 from runners.phases.splitting import propose, too_large
+from runners.policy.outside import outside, question
 from runners.policy.plaintext import one_line
 from runners.policy.protected import PROTECTED
 from runners.repository.names import own_words

@@ -3,7 +3,7 @@
 import pytest
 
 from gherkin.feature.model import parse
-from runners.phases.outside import outside
+from runners.policy.outside import outside
 from runners.policy.protected import PROTECTED
 
 
