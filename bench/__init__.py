@@ -1,1 +1,1 @@
-"""Measurements beside peers, in one run: `make bench`. Each module is one table."""
+"""Measurements of Scenarist and of comparable programs in one run: `make bench`. Each module is one table."""

@@ -1,4 +1,4 @@
-"""Runs the benches named on the command line, or all of them."""
+"""Run the benches named on the command line, or all of them."""
 
 import sys
 from collections.abc import Callable

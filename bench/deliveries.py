@@ -1,4 +1,4 @@
-"""Deliveries a second: this app, Probot, and a bare ASGI app, on one machine in one run."""
+"""Deliveries a second of this app, Probot and a bare ASGI app, on one machine in one run."""
 
 import json
 import statistics
@@ -97,7 +97,7 @@ def _accepted(console: Console, url: str, body: bytes, connections: int) -> None
 
 
 def _none_lost(console: Console, tmp: Path) -> None:
-    """Every answered delivery is a row, and every row's id is in a message for the intake workers."""
+    """Check that each answered delivery is a row, and that each row's id is in a message of the queue."""
     engine = connect(f"sqlite:///{tmp / 'scenarist.db'}")
     with engine.connect() as db:
         stored = set(db.execute(sa.select(deliveries.c.id)).scalars())

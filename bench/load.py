@@ -1,4 +1,4 @@
-"""Posts one signed delivery over and over with `wrk`, each time under another GUID."""
+"""Post one signed delivery repeatedly with `wrk`, each time with another GUID."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ from typing import Any
 
 SECRET = "bench-secret"
 
-# The body is constant, so that the generator signs nothing; the GUID makes each delivery another one.
+# The body is constant, so that the generator need not sign; the GUID distinguishes the deliveries.
 _SCRIPT = """
 local n = 0
 local id = ""
@@ -45,7 +45,7 @@ end
 
 @dataclass(frozen=True)
 class Measured:
-    """Requests a second, latencies in milliseconds, answers in all, and those that were not 2xx or 3xx."""
+    """Requests a second, latencies in milliseconds, all answers, and those that were not 2xx or 3xx."""
 
     rate: float
     p50: float
@@ -55,7 +55,7 @@ class Measured:
 
 
 def payload(label: str) -> bytes:
-    """An ``issues.labeled`` delivery of about 12 kB, as GitHub sends them for an issue with some text."""
+    """Return an ``issues.labeled`` delivery of about 12 kB, like GitHub's for an issue with some text."""
     user = {
         "login": "ada",
         "id": 5,
@@ -157,7 +157,7 @@ _REPO_URLS = [
 
 
 def wrk() -> str:
-    """The load generator. Exits with one sentence where it is missing."""
+    """Return the path of the load generator; exit with one sentence if it is missing."""
     found = shutil.which("wrk")
     if found is None:
         raise SystemExit("The bench needs wrk: install Debian's package wrk.")

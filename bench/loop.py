@@ -1,4 +1,4 @@
-"""What a turn of the loop costs, with an instant model over HTTP, the log in SQLite and checkpoints on."""
+"""The time of a turn of the loop, with a model server that replies at once, an SQLite log and checkpoints."""
 
 import statistics
 from itertools import pairwise
@@ -13,7 +13,7 @@ _TURNS = 50
 
 
 def run(console: Console) -> None:
-    """Measure and print: turns that read, and turns that write and are checkpointed."""
+    """Measure and print turns that read, and turns that write and store a checkpoint."""
     with BotUnderTest() as bot:
         for name, make in (("read", _reading), ("write", _writing)):
             turns: list[Reply] = [make(number) for number in range(_TURNS)]

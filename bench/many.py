@@ -1,7 +1,6 @@
-"""Many runs at once on one worker, with a model that takes two seconds a turn: runs a minute, and memory a
-run.
+"""Many runs at once on one worker, with a model that takes two seconds for a turn.
 
-RUNS=16 chooses another number than 64.
+It prints the runs a minute and the memory for each run. RUNS=16 sets another number of runs than 64.
 """
 
 import os
@@ -63,13 +62,13 @@ def run(console: Console) -> None:
 
 
 def _worker_memory() -> list[float]:
-    """Proportional set sizes, in MB, of the processes of the `runs` worker."""
+    """Return the proportional set sizes, in MB, of the processes of the `runs` worker."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if b"--queues\0runs\0" not in (process / "cmdline").read_bytes():
                 continue
-            if (process / "comm").read_text() == "sh\n":  # the guard of its process group
+            if (process / "comm").read_text() == "sh\n":  # the guard of a process group
                 continue
             lines = (process / "smaps_rollup").read_text().splitlines()
         except OSError:

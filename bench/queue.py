@@ -1,8 +1,7 @@
-"""A queue of runs on one machine, with an instant model: what comes in, what is done, and how cost grows
-with its length.
+"""A queue of runs on one machine, with a model that replies at once: throughput and cost by queue length.
 
-RUNS="50 500 5000" chooses how many are asked for at once, WINDOW=60 for how many seconds they are worked on
-then.
+RUNS="50 500 5000" sets the numbers of runs that are requested at once, WINDOW=60 the seconds of work that
+are measured for each.
 """
 
 import os
@@ -46,17 +45,14 @@ def run(console: Console) -> None:
     window = float(os.environ.get("WINDOW", "60"))
     for number in map(int, os.environ.get("RUNS", "50 500 5000").split()):
         row = (str(number), *_queue(number, window))
-        console.print(", ".join(row), style="dim")  # the next one may take minutes
+        console.print(", ".join(row), style="dim")  # printed now, because the next row may take minutes
         table.add_row(*row)
     console.print(table)
     _fold(console)
 
 
 class Client:
-    """One client that posts deliveries one after the other.
-
-    `took` is how long each answer took, in seconds.
-    """
+    """A client that posts deliveries one after the other. `took` has the seconds that each answer took."""
 
     def __init__(self, port: int) -> None:
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}")
@@ -70,8 +66,10 @@ class Client:
 
 
 def _queue(number: int, window: float) -> list[str]:
-    """Open and label `number` issues, which is two deliveries each, and look at what was done after `window`
-    seconds more, or when all is done."""
+    """Open and label `number` issues (two deliveries each), and return the row of the table.
+
+    The work is measured after `window` more seconds, or when all runs have ended.
+    """
     with BotUnderTest({"reap_seconds": 5.0, "lease_seconds": 30.0}) as bot:
         bot.script([draft()], doubling())
         repo = bot.make_repo()
@@ -114,7 +112,7 @@ def _ended(bot: BotUnderTest) -> int:
 
 
 def _stored(bot: BotUnderTest, done: list[str]) -> int:
-    """Bytes of the rows of these runs."""
+    """Return the bytes of the rows of the runs `done`."""
     with bot.store.engine.connect() as db:
         log = db.execute(
             sa.select(sa.func.sum(sa.func.length(events.c.data))).where(events.c.run_id.in_(done))
@@ -126,7 +124,7 @@ def _stored(bot: BotUnderTest, done: list[str]) -> int:
 
 
 def _memory(pid: int) -> float:
-    """Proportional set size of a process and its children, in MB."""
+    """Return the proportional set size of a process and its children in MB."""
     pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     total = 0.0
     for each in pids:
@@ -136,7 +134,7 @@ def _memory(pid: int) -> float:
 
 
 def _fold(console: Console) -> None:
-    """The state of a run of many events, from nothing and by one more event."""
+    """Measure the fold of a run with many events: the whole log, and one more event."""
     event = ModelReplied(phase="implement", reply=Reply(text="x" * 200), seconds=1.0)
     entries = [
         Entry(seq=seq, at="2026-01-01T00:00:00.000+00:00", event=event) for seq in range(1, _EVENTS + 1)

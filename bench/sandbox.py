@@ -1,4 +1,4 @@
-"""What the sandbox costs a command."""
+"""The time that the sandbox adds to a command."""
 
 import statistics
 import subprocess
@@ -16,7 +16,7 @@ _ROUNDS = 100
 
 
 def run(console: Console) -> None:
-    """Measure and print: `true` as a plain process and in the sandbox, interleaved."""
+    """Measure and print the time of `true` as a plain process and in the sandbox, in turn."""
     with tempfile.TemporaryDirectory() as tmp:
         sandbox = Sandbox(Path(tmp))
         plain, boxed = [], []

@@ -1,6 +1,6 @@
-"""A turn of our loop beside one of mini-swe-agent's, on the same scripted commands.
+"""The time of a turn of our loop and of mini-swe-agent's, on the same scripted commands.
 
-And what a prefix cache can serve.
+It also measures how much of the prompts a prefix cache can serve.
 """
 
 import json
@@ -54,13 +54,13 @@ def _installed(console: Console) -> str:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         subprocess.run(
             [python, "-m", "pip", "install", "--quiet", _MINI, "mcp"], check=True
-        )  # litellm wants mcp
+        )  # litellm needs mcp
         (folder / "complete").touch()
     return str(python)
 
 
 def _measured(python: list[str], script: str, tool: str | None) -> dict[str, float]:
-    """What `script` prints of itself, with a server whose replies call `tool`; None: without one."""
+    """Run `script` and return its measurements; a server's replies call `tool` (None: no server)."""
     with tempfile.TemporaryDirectory() as folder:
         port, server = free_port(), None
         if tool is not None:
@@ -100,7 +100,7 @@ def _until_up(port: int) -> None:
 
 
 def _prefix_share() -> float:
-    """The share of the demo's later implementing prompts that stood in the one before."""
+    """Return the share of each prompt of implement in the demo that the previous prompt already had."""
     turns = recorded_turns(_RECORDING)
     with ChatServer(turns["specify"], turns["implement"]) as server:
         words = [

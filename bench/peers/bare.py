@@ -1,4 +1,4 @@
-"""The floor: an ASGI app that checks the HMAC of the body and does nothing else."""
+"""An ASGI app that only checks the HMAC of the body: the fastest possible receiver, for comparison."""
 
 import hashlib
 import hmac

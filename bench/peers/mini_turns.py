@@ -1,7 +1,7 @@
-"""Turns of mini-swe-agent's loop, unconfined. Run by the Python that has it: mini_turns.py URL TURNS FOLDER
+"""Measure turns of mini-swe-agent's loop without a sandbox: mini_turns.py URL TURNS FOLDER.
 
-Without a URL its model is the scripted one of its own tests, in the same process; with one, its own client
-asks over HTTP.
+The Python that runs this must have mini-swe-agent. With an empty URL, its model is the scripted one of its
+own tests in the same process; otherwise its own client sends requests by HTTP.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""An instant model over HTTP: OpenAI's chat completions, streaming or not. model_server.py PORT TOOL
+"""A model server that replies at once, with OpenAI's chat completions API: model_server.py PORT TOOL.
 
-Each reply calls TOOL with a command of its own. It is the same for all who are measured.
+Each reply calls TOOL with a different command. All programs that are measured get the same replies.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16  # one packet an answer: two would wait for the client's delayed acknowledgement
+    wbufsize = 1 << 16  # one packet an answer: a second would wait for the client's delayed acknowledgement
 
     def log_message(self, *_args: Any) -> None:
         pass

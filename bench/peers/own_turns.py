@@ -1,4 +1,4 @@
-"""Turns of our own loop: sandbox on, each turn in an SQLite log. own_turns.py URL TURNS FOLDER"""
+"""Measure turns of our own loop, with the sandbox and an SQLite log: own_turns.py URL TURNS FOLDER."""
 
 import json
 import resource
