@@ -1,7 +1,7 @@
-"""Renders what people are shown, from the log of the demo's run: the documents in `docs/examples/`.
+"""Render the texts for people from the log of the demo's run: the documents in `docs/examples/`.
 
-Where the demo's run goes well, another ending is put behind a part of its log, so that each kind of text has
-an example.
+The demo's run succeeds. For the other texts, a part of its log gets another ending, so that each kind of text
+has an example.
 """
 
 import json
@@ -35,7 +35,7 @@ _REPORTER = Reporter("https://scenarist.example")
 
 
 def examples() -> dict[str, str]:
-    """File name -> the text, as it is sent to a forge."""
+    """Return file name -> the text, as it is sent to a forge."""
     log = [Entry.model_validate_json(line) for line in RECORDING.read_text(encoding="utf-8").splitlines()]
     feature = feature_of(log)
     working = _until(log, ToolCalled)
@@ -81,7 +81,7 @@ def examples() -> dict[str, str]:
 
 
 def feature_of(log: Sequence[Entry]) -> str:
-    """The scenarios that the log's model wrote and that were locked: the log itself has only their hash."""
+    """Return the locked feature, which the log's model wrote; the events hold only its hash."""
     drafts = [
         e.event.reply.text for e in log if isinstance(e.event, ModelReplied) and e.event.phase == "specify"
     ]
@@ -90,13 +90,13 @@ def feature_of(log: Sequence[Entry]) -> str:
 
 
 def _until(log: Sequence[Entry], kind: type) -> list[Entry]:
-    """The log up to its first event of a kind."""
+    """Return the log up to its first event of a kind."""
     end = next(at for at, entry in enumerate(log) if isinstance(entry.event, kind))
     return list(log[: end + 1])
 
 
 def _as_entries(log: Sequence[Entry], events: Sequence[Event]) -> list[Entry]:
-    """More events, at the moment of the log's end."""
+    """Return the events as entries that follow the log, with the time of its last entry."""
     return [Entry(seq=len(log) + at, at=log[-1].at, event=event) for at, event in enumerate(events, start=1)]
 
 
@@ -108,7 +108,7 @@ def _paused(log: Sequence[Entry]) -> list[Entry]:
 def _ended(
     log: Sequence[Entry], outcome: str, reason: str, code: str = "", left: Sequence[Event] = ()
 ) -> list[Entry]:
-    """A log that ends in the phase it is in, with `outcome` and the work that is `left`."""
+    """Return the log with an end of its current phase: the `outcome`, and the events of work that is `left`."""
     state: RunState = fold(log)
     phase = "verify" if state.verdict else state.phase
     finished = {"type": "PhaseFinished", "phase": phase, "outcome": outcome, "reason": reason, "code": code}
@@ -126,7 +126,7 @@ def _ended(
 
 
 def _red(verdict: Verdict) -> Verdict:
-    """The verdict as it would be if one scenario failed."""
+    """Return the verdict as it would be if one scenario failed."""
     first, *others = (each.model_copy(update={"findings": Findings()}) for each in verdict.scenarios)
     failed = first.model_copy(
         update={"head": "failed", "head_message": "AssertionError: delivery costs 0.00"}
@@ -155,5 +155,5 @@ These are the texts of the run that `make demo` shows, as they are sent to a for
 
 The pull request is called *{title}*, its check run *{check}*.
 
-The demo's run goes well. For the other texts another ending is put behind a part of its log.
+The demo's run succeeds. For the other texts, a part of its log gets another ending.
 """

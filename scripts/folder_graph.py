@@ -1,7 +1,9 @@
-"""The graph of imports between folders of bot, runners and gherkin; exit status 1 when one runs both ways.
+"""Print the graph of imports between folders of bot, runners and gherkin, and check it.
 
 python -m scripts.folder_graph          print each folder with the folders it imports
 python -m scripts.folder_graph --check  print nothing unless something is wrong
+
+The exit status is 1 if something is wrong, such as two folders that import each other.
 """
 
 import ast
@@ -13,14 +15,14 @@ from pathlib import Path
 
 HOUSES = ("gherkin", "runners", "bot")
 MOST_FILES = 15  # `__init__.py` not counted
-# The sample project belongs to somebody else, and the files in `inside` run in a repository's own Python.
+# Not a part of the bot: the sample project, and the files in `inside`, which run in a repository's Python.
 _FOREIGN = ("bot/demo/project", "runners/verify/inside", "runners/environment/inside")
 
 Graph = dict[str, dict[str, str]]
 
 
 def modules(root: Path) -> dict[str, Path]:
-    """Return the files of the three houses below `root` by the dotted name of their module."""
+    """Return the files of bot, runners and gherkin below `root` by the dotted name of their module."""
     found = {}
     for house in HOUSES:
         for path in sorted((root / house).rglob("*.py")):
@@ -31,10 +33,10 @@ def modules(root: Path) -> dict[str, Path]:
 
 
 def graph(root: Path) -> Graph:
-    """Return for each folder the folders it imports, each with one import as an example (``module ->
-    module``).
+    """Return the folders that each folder imports, each with one import as an example (``a.b -> c.d``).
 
-    A house's own top-level files are no folder: anything in their house may import them, `__main__` anything.
+    Files at the top of bot, runners and gherkin belong to no folder: all folders there may import them, and
+    `__main__` may import everything.
     """
     known = modules(root)
     folders: Graph = {}
@@ -49,14 +51,14 @@ def graph(root: Path) -> Graph:
 
 
 def problems(root: Path) -> Iterator[str]:
-    """Yield a sentence for each rule that does not hold."""
+    """Yield a sentence for each violation of a rule."""
     found = graph(root)
     try:
         TopologicalSorter({name: set(edges) for name, edges in found.items()}).prepare()
     except CycleError as error:
         circle = list(reversed(error.args[1]))
         for here, there in pairwise(circle):
-            yield f"{here} imports {there}, which imports it in turn: {found[here][there]}"
+            yield f"{here} imports {there}, which imports it directly or indirectly: {found[here][there]}"
     for here, edges in found.items():
         for there, example in edges.items():
             if HOUSES.index(there.split(".")[0]) > HOUSES.index(here.split(".")[0]):
@@ -70,7 +72,7 @@ def _crowded(root: Path) -> Iterator[str]:
         if path.name != "__init__.py":
             count[path.parent] = count.get(path.parent, 0) + 1
         elif not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))):
-            yield f"{path.relative_to(root)} does not say who lives there"
+            yield f"{path.relative_to(root)} does not say what its folder holds"
     for folder, files in count.items():
         if files > MOST_FILES:
             yield f"{folder.relative_to(root)} holds {files} files, more than {MOST_FILES}"

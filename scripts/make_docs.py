@@ -69,8 +69,7 @@ def settings() -> str:
         "# Settings of the operator",
         "",
         _NOTE,
-        "Environment variables of the processes. Secrets may also be given by whatever sets the "
-        "environment from files.",
+        "Environment variables of the processes. A process manager may set those of secrets from files.",
         "",
         "| variable | default | what |",
         "|---|---|---|",
@@ -86,7 +85,7 @@ def settings() -> str:
 
 
 def _choices(annotation: Any) -> str:
-    """The values a field takes, when they are few."""
+    """Return the values of a field with a fixed set of values, as a sentence."""
     if get_origin(annotation) is not Literal:
         return ""
     return f" One of {', '.join(f'`{value}`' for value in get_args(annotation))}."
@@ -112,12 +111,11 @@ def config() -> str:
         "budget: {turns: 80, rounds: 4}",
         "```",
         "",
-        "In globs `*`, `?` and `[…]` stay within a folder or file name, and `**` stands for any number of "
-        "folders; "
-        "one that ends in `/` means all below. Case does not count.",
+        "In globs `*`, `?` and `[…]` match within a folder or file name, and `**` matches any number of "
+        "folders. A glob that ends in `/` matches everything below that folder. Case is ignored.",
         "",
-        "These are always protected, and the lines of `.gitattributes` that say more than how lines end. "
-        '`tools: {allow: ["files.write:GLOB"]}` opens a path, within the operator\'s limits.',
+        "These are always protected, and also the lines of `.gitattributes` that set more than line ends. "
+        '`tools: {allow: ["files.write:GLOB"]}` allows changes of a path, within the operator\'s limits.',
         "",
         "| read or run by | paths |",
         "|---|---|",
@@ -131,27 +129,25 @@ def rules() -> str:
         "# `scenarist lint`",
         "",
         _NOTE,
-        "Says what is wrong with scenarios that parse, in any project's feature files:",
+        "Finds faults in the valid scenarios of any project's feature files:",
         "",
         "    scenarist lint features/",
         "",
-        "One line a finding, `FILE:LINE: level code: message`, or `--json`. The exit status is 1 when "
-        "there is an error, with `--strict` also "
-        "for a warning, and 2 when a file cannot be read. The step definitions of the nearest `steps` "
-        "folder and the domain language in "
-        "`.scenarist/domain.yml` are taken into account.",
+        "It prints one line for each finding, `FILE:LINE: level code: message`, or JSON with `--json`. The "
+        "exit status is 1 if there is an error (with `--strict` also for a warning), and 2 if a file cannot "
+        "be read. The linter uses the step definitions of the nearest `steps` folder and the domain language "
+        "in `.scenarist/domain.yml`.",
         "",
-        "Scenarios that a model drafts are held to the same rules: errors go back to it each time, warnings "
-        "once. People see the errors that remain, and criteria and scenarios that do not match. Scenarios "
-        "that people wrote into an issue are taken as they are, with the linter's remarks beside them.",
+        "Scenarios that a model drafts are checked by the same rules: errors are sent back to it each time, "
+        "warnings once. People see the errors that remain, and criteria and scenarios that do not match. "
+        "Scenarios that people wrote into an issue are used unchanged, with the linter's findings beside them.",
         "",
         "| code | level | what |",
         "|---|---|---|",
         *(f"| `{code}` | {level} | {what} |" for code, (level, what) in RULES.items()),
         "",
-        "A criterion and a scenario belong together when they share enough words, or when the scenario has "
-        "the tag `@ac-N`, N being the "
-        "number of the criterion.",
+        "A criterion and a scenario belong together if they share enough words, or if the scenario has the "
+        "tag `@ac-N` with the number N of the criterion.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -215,7 +211,7 @@ def _first_paragraph(text: str | None) -> str:
 
 
 def documents() -> dict[str, str]:
-    """File name -> what it must hold."""
+    """Return file name -> its content."""
     return {
         "errors.md": errors(),
         "settings.md": settings(),

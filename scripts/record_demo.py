@@ -1,9 +1,9 @@
-"""Records the run that `scenarist demo` replays: runs the demo on scripted turns and keeps its log.
+"""Record the run that `scenarist demo` replays: run the demo on scripted turns and store its log.
 
     .venv/bin/python -m scripts.record_demo
 
-The turns below are what a model would do with the sample issue, one slip included. They go through the real
-loop over the real protocol; what is stored is the log of that run.
+The turns below are what a model would do with the sample issue, including one mistake. They go through the
+real loop and the real protocol, and the log of that run is stored.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ SPECIFICATION = """\
  "questions": []}
 """
 
-# Further examples, which the model that implements never sees.
+# Held-out examples, which the implementing model never sees.
 EXAMPLES = """\
 {"examples": [
   {"scenario": "Delivery is charged below 50 euros", "steps": [
@@ -169,7 +169,7 @@ SUMMARY = (
 
 
 def turns() -> list[Reply]:
-    """The implementing turns: look, write, test, see the slip, mend it, test, finish."""
+    """Return the turns of implement: read, write, test, see the mistake, correct it, test, finish."""
     calls = [
         (
             "I will look at the cart first.",
@@ -208,7 +208,7 @@ def turns() -> list[Reply]:
 
 
 def _anonymous(entry: Entry) -> Entry:
-    """The entry without the name of this machine's worker."""
+    """Return the entry without the name of this machine's worker."""
     if not isinstance(entry.event, PhaseStarted):
         return entry
     return entry.model_copy(update={"event": entry.event.model_copy(update={"worker": "worker"})})
