@@ -1,5 +1,5 @@
-"""The tools a model may call: one module a family, and the sets that phases hand out.
-A tool is a typed function in one of them; `base.py` says what it gets and returns."""
+"""The tools that a model may call: one module for each family, and the sets that phases use.
+A tool is a typed function in one of them; `base/` defines its arguments and results."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ from runners.tools.shell import shell
 from runners.tools.tests import coverage_of_diff, detect_tests, rerun_failed, run_check, run_tests
 
 READ_TOOLS: tuple[Tool[Any], ...] = (read_file, list_files, glob, search, git_status, git_diff, git_log)
-# Small models choose worse among many tools: what nearly every task needs, and no more.
+# Only what nearly every task needs, because small models choose worse among many tools.
 EDIT_TOOLS: tuple[Tool[Any], ...] = (
     *READ_TOOLS,
     write_file,
@@ -74,7 +74,7 @@ FULL_TOOLS: tuple[Tool[Any], ...] = (
     run_check,
     coverage_of_diff,
 )
-# What reaches beyond the workspace, where the repository grants it by name.
+# Tools that reach beyond the workspace. The repository must grant each by name.
 FAR_TOOLS: tuple[Tool[Any], ...] = (
     http_get,
     http_head,
@@ -99,6 +99,6 @@ FAR_TOOLS: tuple[Tool[Any], ...] = (
 
 
 def tools_for(policy: Policy) -> tuple[Tool[Any], ...]:
-    """The tools of the policy's role, without those it can never grant."""
+    """Return the tools of the policy's role, without those that it never allows."""
     chosen = FULL_TOOLS if policy.role == "full" else EDIT_TOOLS
     return tuple(each for each in (*chosen, *FAR_TOOLS) if policy.refusal(each.capability) is None)

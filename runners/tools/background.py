@@ -1,4 +1,4 @@
-"""Tools for commands that go on in the background, such as a server under test."""
+"""Tools for commands that run in the background, such as a server under test."""
 
 from collections.abc import Callable
 from typing import TypeVar

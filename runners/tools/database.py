@@ -1,4 +1,4 @@
-"""Tools that ask databases which the operator has named and the repository grants."""
+"""Tools for databases that the operator has named and the repository grants."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
 
 _MAX_BYTES = 1_000_000
 _MAX_ITEMS = 200
-# Of a thousand keys each, which the server looks through one after the other.
+# Rounds of a scan; in each the server searches a thousand keys.
 _MAX_ROUNDS = 1000
 
 

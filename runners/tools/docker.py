@@ -1,4 +1,4 @@
-"""Tools that build and run containers, where the operator has an engine and the repository grants it."""
+"""Tools that build and run containers, if the operator has an engine and the repository grants it."""
 
 from pydantic import Field
 

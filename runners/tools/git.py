@@ -1,4 +1,4 @@
-"""Local git for the model; the git directory itself cannot be reached from the workspace."""
+"""Tools for local git. Commands in the workspace cannot reach the git directory itself."""
 
 import difflib
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from runners.tools.files.paths import normalise
 from runners.tools.files.read_write import read_text, refuse_protected
 
 T = TypeVar("T")
-# Comparing takes more than linear time, and happens outside of the sandbox.
+# In lines. The time of a comparison grows faster than the files, and it runs outside of the sandbox.
 _MAX_COMPARED = 5_000
 
 

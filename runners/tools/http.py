@@ -1,4 +1,4 @@
-"""Tools that ask a web server which the repository's policy names."""
+"""Tools for HTTP requests to the servers that the repository's policy names."""
 
 import contextlib
 import json

@@ -1,5 +1,7 @@
-"""How the tests of a workspace are run for a model: all, some, what failed last, other tools, and the diff's
-coverage."""
+"""Run the tests of a workspace for a model: all, some, or those that failed last; and other tools' tests.
+
+It also measures the coverage of the diff.
+"""
 
 import json
 import re
@@ -28,7 +30,7 @@ _FAILED = re.compile(
 
 
 class Runner(Frozen):
-    """One way to run tests that a repository shows: its name, the command, and the file that says so."""
+    """One way to run a repository's tests: its name, the command, and the file in which it was found."""
 
     name: str
     command: str
@@ -36,8 +38,10 @@ class Runner(Frozen):
 
 
 def detect(root: Path, names: Sequence[str], commands: Sequence[str]) -> list[Runner]:
-    """The test runners of the workspace `root`, from its files `names` and the repository's own
-    `commands`."""
+    """Return the test runners of the workspace `root`.
+
+    They are found in its files `names` and in the repository's own `commands`.
+    """
     found = [
         Runner(name=f"command {n}", command=line, found_in=".scenarist.yml")
         for n, line in enumerate(commands, 1)
@@ -72,20 +76,20 @@ def _scripts(root: Path) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Project:
-    """What the repository says about its checks: its own commands and the folder of its features."""
+    """The repository's settings for its checks: its own commands and the folder of its features."""
 
     commands: tuple[str, ...]
     features: str
 
     def runners(self, ctx: ToolContext) -> list[Runner]:
-        """The test runners of the workspace as it is now."""
+        """Return the test runners of the workspace in its present state."""
         return detect(ctx.root, ctx.git.files(), self.commands)
 
 
 class Testing:
     """Runs tests in one workspace and remembers what failed.
 
-    `before` is what the suites gave without any change.
+    `before` are the runs of the suites without any change.
     """
 
     __test__ = False  # not a class of tests, whatever its name
@@ -97,7 +101,7 @@ class Testing:
         self._failed: dict[str, list[str]] = {}
 
     def run(self, paths: str | None) -> ToolResult:
-        """Run the named feature files, tests and folders of either, or all."""
+        """Run the feature files, tests and folders in `paths` (separated by spaces), or all if None."""
         chosen = (paths or "").split()
         features: list[str] = []
         tests: list[str] = []
@@ -124,7 +128,7 @@ class Testing:
         return _told(runs, self._before)
 
     def rerun(self) -> ToolResult:
-        """Run what failed last time."""
+        """Run the tests that failed in the last run."""
         failed = {name: what for name, what in self._failed.items() if what}
         if not failed:
             return ToolResult(ok=True, text="Nothing failed the last time the tests were run.")
@@ -135,12 +139,12 @@ class Testing:
             elif name == "pytest" and name in failed:
                 runs.append((name, self._suites.pytest(self._root, failed[name])))
             elif name in failed:
-                runs.append((name, run(self._root)))  # other tools are asked for all of it
+                runs.append((name, run(self._root)))  # other tools run all of their tests
         return self._noted(runs)
 
 
 def _below(root: Path, path: str) -> list[str]:
-    """The files in the folder `path`, as a model names it; none if it is no folder."""
+    """Return the files in the folder `path`, as a model names it; none if it is not a folder."""
     folder = path.removeprefix(f"{WORKSPACE}/").removeprefix(WORKSPACE).rstrip("/") or "."
     return sorted(file_paths(root, folder)) if is_folder(root, folder) else []
 
@@ -150,7 +154,7 @@ def _address(suite: str, failure: Failure) -> str:
 
 
 def _apart(run: SuiteRun, before: SuiteRun | None) -> tuple[SuiteRun, list[str]]:
-    """The run without the failures that are there without the change too, and the names of those."""
+    """Return the run without the failures that also occur without the change, and the names of those."""
     if before is None:
         return run, []
     old = [each.test for each in run.failures if before.outcomes.get(each.test) in ("failed", "error")]
@@ -160,7 +164,7 @@ def _apart(run: SuiteRun, before: SuiteRun | None) -> tuple[SuiteRun, list[str]]
 
 
 def _told(runs: Sequence[tuple[str, SuiteRun]], before: Mapping[str, SuiteRun]) -> ToolResult:
-    """What came of runs; `ok` is about what the base does not do as well."""
+    """Return the results of runs for a model; failures that the base has too do not count for `ok`."""
     ok, texts, data = True, [], {}
     for name, run in runs:
         fresh, old = _apart(run, before.get(name))
@@ -185,7 +189,7 @@ def _listed(names: Sequence[str], most: int = 10) -> str:
 
 
 def run_command(ctx: ToolContext, runner: Runner) -> ToolResult:
-    """Run another tool's tests; a JUnit report it writes is read, else what looks like failures is shown."""
+    """Run another tool's tests, and show the failures from its JUnit report, or else from its output."""
     before = _reports(ctx.root)
     done = ctx.sandbox.run(["bash", "-c", runner.command], cancel=ctx.cancel)
     reports = [path for path, when in _reports(ctx.root).items() if before.get(path) != when]
@@ -209,7 +213,7 @@ def run_command(ctx: ToolContext, runner: Runner) -> ToolResult:
 
 
 def _reports(root: Path) -> dict[str, int]:
-    """Where JUnit reports usually lie, with the time of their last change."""
+    """Return the JUnit reports at their usual places, each with the time of its last change."""
     found = {}
     for place, deep in (
         (".", False),
@@ -247,7 +251,7 @@ def _read_reports(root: Path, paths: Sequence[str]) -> tuple[list[Failure], int]
 
 
 def _excerpt(output: str, limit: int = 4000) -> str:
-    """The places that look like failures with the lines after them, or the end."""
+    """Return the parts of the output that look like failures with the lines after them, or else its end."""
     found = [match.start() for match in _FAILED.finditer(output)]
     if not found:
         return output[-limit:]
@@ -256,7 +260,7 @@ def _excerpt(output: str, limit: int = 4000) -> str:
 
 
 def diff_coverage(ctx: ToolContext, features: str) -> ToolResult:
-    """Which of the lines that the work added are run by the tests and scenarios, as coverage.py sees them."""
+    """Measure with coverage.py which of the added lines the tests and scenarios run."""
     script = (
         "set -u; export COVERAGE_FILE=/tmp/coverage; cover='python -m coverage'; "
         "$cover --version >/dev/null || exit 97; "
