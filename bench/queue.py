@@ -19,7 +19,7 @@ from bot.forges.local.adapter import LocalForge
 from bot.log.events import Entry
 from bot.log.state import RunState, fold
 from bot.storage.tables import artifacts, events, runs
-from bot.worker.celery_app import Bell, make_celery
+from bot.worker.celery_app import WakeUps, make_celery
 from runners.contract.events import ModelReplied
 from runners.models.chat import Reply
 from tests.support.harness import REPO, SECRET, BotUnderTest, doubling, draft
@@ -91,8 +91,8 @@ def _queue(number: int, window: float) -> list[str]:
         assert all(row.status in ("done", "active") for row in rows), {row.status for row in rows}
         memory = [f"{_memory(bot.group.pid(name)):.0f} MB" for name in _PROCESSES]
         took = statistics.quantiles(client.took, n=100)
-        bell = Bell(make_celery(f"redis+socket://{bot.state_dir}/redis/redis.sock"))
-        left = sum(bell.waiting(queue) for queue in ("intake", "runs", "publish"))
+        wake_ups = WakeUps(make_celery(f"redis+socket://{bot.state_dir}/redis/redis.sock"))
+        left = sum(wake_ups.waiting(queue) for queue in ("intake", "runs", "publish"))
         return [
             str(len(client.took)),
             f"{accepted:.0f}",

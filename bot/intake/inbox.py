@@ -1,7 +1,7 @@
-"""Stores deliveries as they come, many in one transaction, and rings the bell for the intake workers.
+"""Store deliveries, many in one transaction, and send wake-ups to the intake workers.
 
-A commit that is durable costs about a millisecond; grouping those that wait at the same moment keeps
-each request's latency low and the number of commits small.
+A durable commit takes about a millisecond. Deliveries that wait at the same time share one, which keeps the
+latency of each request low and the number of commits small.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ _BATCH = 200
 
 
 class Inbox:
-    """`ring(ids)` tells the intake workers; it may fail, since stored deliveries are found without it."""
+    """`wake(ids)` sends the wake-up to the intake workers. If it fails, the reaper sends it later."""
 
-    def __init__(self, deliveries: Deliveries, ring: Callable[[Sequence[str]], None]) -> None:
+    def __init__(self, deliveries: Deliveries, wake: Callable[[Sequence[str]], None]) -> None:
         self._deliveries = deliveries
-        self._ring = ring
+        self._wake = wake
         self._incoming: queue.SimpleQueue[tuple[Delivery, asyncio.Future[bool]] | None] = queue.SimpleQueue()
         self._stored: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._write, name="inbox-write", daemon=True),
-            threading.Thread(target=self._bell, name="inbox-bell", daemon=True),
+            threading.Thread(target=self._wake_workers, name="inbox-wake-ups", daemon=True),
         ]
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -99,12 +99,14 @@ class Inbox:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(resolve)
 
-    def _bell(self) -> None:
+    def _wake_workers(self) -> None:
         while True:
             ids = self._stored.get()
             if ids is None:
                 return
             try:
-                self._ring(ids)
+                self._wake(ids)
             except Exception as error:
-                log.warning("the broker could not be told (%s); the reaper will", type(error).__name__)
+                log.warning(
+                    "the broker could not be reached (%s); the reaper sends the wake-up", type(error).__name__
+                )

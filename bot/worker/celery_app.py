@@ -55,7 +55,7 @@ def make_celery(broker_url: str, reap_seconds: float = 5.0) -> Celery:
     return app
 
 
-class Bell:
+class WakeUps:
     """Sends the wake-ups. A lost one only delays the work, because the reaper sends it again."""
 
     def __init__(self, app: Celery) -> None:
@@ -97,7 +97,7 @@ def register_tasks(app: Celery, settings: Settings, queues: Sequence[str], drain
     def worker() -> Any:
         from bot.worker.worker import Worker  # the web app and the parent process do not need it
 
-        return Worker(settings, Bell(app), queues, draining)
+        return Worker(settings, WakeUps(app), queues, draining)
 
     @app.task(name=INTAKE)  # type: ignore[untyped-decorator]
     def intake(ids: list[str]) -> None:

@@ -27,7 +27,7 @@ from bot.runs.workflow import QUEUES, check
 from bot.storage.database import connect
 from bot.storage.store import Store
 from bot.storage.usage import check_day
-from bot.worker.celery_app import Bell
+from bot.worker.celery_app import WakeUps
 from gherkin.errors import ScenaristError
 from runners.contract.events import RunnerEvent
 from runners.contract.job import Job, PhaseResult
@@ -54,12 +54,14 @@ _SOON_S = 60.0
 
 
 class Worker:
-    """The work of the Celery tasks in a worker of `queues`; `bell` sends the wake-ups."""
+    """The work of the Celery tasks in a worker of `queues`; `wake_ups` sends the wake-ups."""
 
-    def __init__(self, settings: Settings, bell: Bell, queues: Sequence[str], draining: Draining) -> None:
+    def __init__(
+        self, settings: Settings, wake_ups: WakeUps, queues: Sequence[str], draining: Draining
+    ) -> None:
         check()
         self._settings = settings
-        self._bell = bell
+        self._wake_ups = wake_ups
         engine = connect(settings.database)
         allowances = load_limits(settings.limits_file).allowances
         self._store, self._deliveries = Store(engine, allowances=allowances), Deliveries(engine)
@@ -126,19 +128,19 @@ class Worker:
             self._ask_again()
         ids = self._deliveries.due(_SILENCE_S)
         if ids:
-            self._bell.deliveries(ids)
+            self._wake_ups.deliveries(ids)
         for run_id, phase in self._store.free_orphans(is_gone):
             log.warning("the worker of run %s has ended; another one continues it", run_id)
-            self._bell.run(run_id, phase)
+            self._wake_ups.run(run_id, phase)
         # Runs may wait for hours, and each round of the reaper would add as many messages again. So a queue
         # is filled only up to `_MAX_MESSAGES` messages.
         for queue in set(QUEUES.values()):
             phases = [phase for phase, its in QUEUES.items() if its == queue]
-            room = max(0, _MAX_MESSAGES - self._bell.waiting(queue))
+            room = max(0, _MAX_MESSAGES - self._wake_ups.waiting(queue))
             for run_id, phase in self._store.due_runs(_SILENCE_S, phases, room):
-                self._bell.run(run_id, phase)
-        for run_id in self._store.reports.stale(max(0, _MAX_MESSAGES - self._bell.waiting("publish"))):
-            self._bell.report(run_id)
+                self._wake_ups.run(run_id, phase)
+        for run_id in self._store.reports.stale(max(0, _MAX_MESSAGES - self._wake_ups.waiting("publish"))):
+            self._wake_ups.report(run_id)
 
     def _ask_again(self) -> None:
         """Ask the forges to repeat deliveries that failed; if a forge cannot be reached, ask later."""
@@ -151,8 +153,8 @@ class Worker:
                 log.warning("%d deliveries had not arrived; the forge was asked to repeat them", lost)
 
     def _started(self, run_id: str) -> None:
-        self._quietly(lambda: self._bell.report(run_id))
-        self._quietly(lambda: self._bell.run(run_id, "prepare"))
+        self._quietly(lambda: self._wake_ups.report(run_id))
+        self._quietly(lambda: self._wake_ups.run(run_id, "prepare"))
 
     def _controlled(self, run_id: str) -> None:
         found = self._store.status(run_id)
@@ -164,18 +166,18 @@ class Worker:
             if (
                 seconds < _SOON_S
             ):  # the reaper wakes later runs, since a message would have to be kept until then
-                self._quietly(lambda: self._bell.run(run_id, following, seconds))
+                self._quietly(lambda: self._wake_ups.run(run_id, following, seconds))
         else:
             for waiting, phase in self._store.waiting_runs(run_id)[:1]:
                 if waiting != run_id:
-                    self._quietly(lambda: self._bell.run(waiting, phase))  # noqa: B023 - called at once
-        self._quietly(lambda: self._bell.report(run_id))
+                    self._quietly(lambda: self._wake_ups.run(waiting, phase))  # noqa: B023 - called at once
+        self._quietly(lambda: self._wake_ups.report(run_id))
 
     @staticmethod
-    def _quietly(ring: Callable[[], None]) -> None:
-        """Call `ring` and only log its errors: without the broker, the reaper continues the run later."""
+    def _quietly(send: Callable[[], None]) -> None:
+        """Call `send` and only log its errors: without the broker, the reaper continues the run later."""
         try:
-            ring()
+            send()
         except Exception as error:
             log.warning("the broker could not be reached (%s)", type(error).__name__)
 

@@ -13,7 +13,7 @@ from bot.config.settings import load_settings
 from bot.forges.registry.receivers import receivers
 from bot.storage.store import open_store
 from bot.web.app import WebApp
-from bot.worker.celery_app import Bell, make_celery
+from bot.worker.celery_app import WakeUps, make_celery
 
 # Seconds that open requests get when the web app is told to stop.
 STOP_S = 3
@@ -31,7 +31,7 @@ def serve(
     start_logging()
     web = WebApp(
         open_store(settings.database),
-        Bell(make_celery(settings.broker_url)).deliveries,
+        WakeUps(make_celery(settings.broker_url)).deliveries,
         receivers=receivers(settings),
         settings=settings,
     )
