@@ -29,7 +29,11 @@ _WITH_BOUND: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than": lambda ctx: f"should be more than {ctx['gt']}",
     "less_than_equal": lambda ctx: f"should be at most {ctx['le']}",
     "less_than": lambda ctx: f"should be less than {ctx['lt']}",
-    "too_short": lambda ctx: f"should have at least {ctx['min_length']} entries",
+    "too_short": lambda ctx: (
+        "should not be empty"
+        if ctx["min_length"] == 1
+        else f"should have at least {ctx['min_length']} entries"
+    ),
     "too_long": lambda ctx: f"should have at most {ctx['max_length']} entries",
     "string_too_short": lambda ctx: (
         "should not be empty"

@@ -49,7 +49,7 @@ def test_stories_come_by_priority_and_are_read_back() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("stories: []", "at least 1 item"),
+        ("stories: []", "should not be empty"),
         ("stories: [{id: a, title: b}, {id: a, title: c}]", "two stories are called a"),
         ("stories: [{id: 'a b', title: c}]", "line 1"),
         ("stories:\n- {id: a, title: b, titel: c}", "titel"),
