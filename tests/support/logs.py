@@ -17,6 +17,7 @@ from bot.log.events import (
     RunEnded,
     RunRequested,
     StatusPosted,
+    WorkLeft,
 )
 from gherkin.issue.slicing import Slice
 from runners.contract.events import (
@@ -33,6 +34,7 @@ from runners.contract.events import (
     Reviewed,
     SpecWritten,
     SplitProposed,
+    Surveyed,
     ToolCalled,
     VerdictReached,
 )
@@ -242,6 +244,14 @@ STATES: dict[str, list[Event]] = {
     "never green": ended(
         [*VERIFYING, VerdictReached(verdict=RED)], "verify", "gave_up", "The verification failed 4 times."
     ),
+    "work was kept": [
+        *ended(IMPLEMENTING, "implement", "gave_up", "The run has used its 80 turns."),
+        WorkLeft(commit=HEAD, pull=14, url="https://forge.example/14"),
+    ],
+    "surveyed": [
+        *PREPARING,
+        Surveyed(base=HEAD, seconds=12.5, seen=("Python 3.11.", "pytest: 14 tests, 14 passed in 2 s.")),
+    ],
     "failed": ended(
         PREPARING, "prepare", "failed", "GitHub refused. Check that the App is installed.", "SCN-1002"
     ),

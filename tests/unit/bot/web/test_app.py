@@ -93,7 +93,7 @@ def test_a_redelivery_is_known(web: Running, sqlite_store: Store) -> None:
         ({**labelled(), "action": "opened"}, "issues"),
         ({"zen": "Keep it logically awesome."}, "ping"),
         ({"anything": [1, 2]}, "an_event_of_tomorrow"),
-        ([], "push"),
+        ([], "star"),
     ],
 )
 def test_what_is_not_for_us_is_acknowledged_and_dropped(
@@ -121,6 +121,7 @@ def test_a_wrong_signature_is_refused(web: Running, sqlite_store: Store, signatu
     [
         (b"", "issues"),
         (b"{", "issues"),
+        ([], "push"),
         (b"\xff\xfe", "push"),
         (b"not json", "an_event_of_tomorrow"),
         (b"[" * 50_000, "issues"),

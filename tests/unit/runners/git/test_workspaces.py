@@ -247,7 +247,7 @@ def test_a_push_needs_the_branch_to_be_where_it_was(origin: Path, spaces: Worksp
         bundle = tree.bundle(base)
     to = {"url": str(origin), "header": "", "branch": "agent/1-x"}
     assert head is not None
-    with pytest.raises(GitFailed, match="carries"):
+    with pytest.raises(GitFailed, match="holds the commit"):
         push(mirror.path, bundle, work_ref("run1"), **to, expected=None, commit=base)
     push(mirror.path, bundle, work_ref("run1"), **to, expected=None, commit=head)
     assert remote_heads(str(origin), "", "agent/1-x", "none") == {"agent/1-x": head}
