@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from multiprocessing.util import Finalize
 from typing import Annotated
 
 import typer
@@ -41,10 +42,9 @@ def worker(
     ]
     if "intake" in names:
         arguments += ["--beat", "--schedule", str(scratch / "beat")]
-    try:
-        celery.worker_main(arguments)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    # After multiprocessing has removed its own folder in there (priority -100), or it logs a stack trace.
+    Finalize(None, shutil.rmtree, (scratch,), {"ignore_errors": True}, exitpriority=-200)
+    celery.worker_main(arguments)
 
 
 def _preload() -> None:
