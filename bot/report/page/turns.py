@@ -4,6 +4,7 @@ import json
 from typing import Any, Literal
 
 from bot.log.events import (
+    Adjusted,
     Controlled,
     Entry,
     Event,
@@ -13,6 +14,7 @@ from bot.log.events import (
     Published,
     RunEnded,
     RunRequested,
+    WorkLeft,
 )
 from bot.report.page.diff import Line, diff_lines, is_diff, plain_lines, replaced_lines
 from bot.report.page.output import Output, cut, whole
@@ -29,6 +31,7 @@ from runners.contract.events import (
     PromptSent,
     Reviewed,
     SpecWritten,
+    Surveyed,
     ToolCalled,
     VerdictReached,
 )
@@ -116,6 +119,14 @@ def _milestone(event: Event) -> dict[str, Any] | None:
             return _note(f"The verdict is {event.verdict.status}")
         case Published():
             return _note(f"Pull request {event.pull} shows commit {event.commit[:12]}")
+        case WorkLeft():
+            where = f"in draft pull request {event.pull}" if event.pull else "as a patch"
+            return _note(f"Unproven work was kept {where}", event.reason)
+        case Surveyed():
+            return _note("The repository was looked at", event.problem or " ".join(event.seen))
+        case Adjusted():
+            limits = [f"{event.turns} turns" if event.turns else "", event.model]
+            return _note(f"{event.by} changed the run: {', '.join(each for each in limits if each)}")
         case RunEnded():
             return _note(f"The run ended: {event.status.replace('_', ' ')}")
         case _:

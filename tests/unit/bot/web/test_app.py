@@ -13,12 +13,24 @@ import pytest
 import sqlalchemy as sa
 
 from bot.intake.deliveries import Deliveries
-from bot.log.events import Event, RunRequested
+from bot.log.events import Event, RunRequested, WorkLeft
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from bot.storage.tables import deliveries
-from tests.support.logs import STATES
+from runners.contract.events import Surveyed
+from tests.support import logs
 from tests.support.web_app import SECRET, Running
+
+STATES: dict[str, list[Event]] = {
+    **logs.STATES,
+    "work is left": [
+        *logs.SENT_BACK,
+        WorkLeft(
+            commit=logs.HEAD, pull=14, url="https://forge.example/14", reason="The branch is protected."
+        ),
+    ],
+    "surveyed": [*logs.PREPARING, Surveyed(base=logs.BASE, seconds=3.0, seen=("pytest was found.",))],
+}
 
 
 @pytest.fixture
