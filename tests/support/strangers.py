@@ -93,3 +93,27 @@ def acts(text: str) -> list[str]:
         found += [child.content for child in html if child.content not in ("<code>", "</code>")]
         found += [token.type] if token.type == "html_block" else []
     return found
+
+
+# https://docs.gitlab.com/user/project/quick_actions/
+_QUICK_ACTION = re.compile(r"^/[a-z_]\w*", re.MULTILINE)
+# https://docs.gitlab.com/user/project/issues/managing_issues/#default-closing-pattern
+_CLOSING = re.compile(
+    r"\b(?:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?):? +"
+    r"(?:issues? +)?(?:[\w./-]*#\d+|https?://\S+/issues/\d+|[A-Z][A-Z0-9_]+-\d+)",
+    re.IGNORECASE,
+)
+_WORDS = st.sampled_from(
+    [
+        *("/close", "/approve", "/merge", "/label ~bug", "/assign @ada", "/unlabel", " /close", "\t/close"),
+        *("Closes #3", "fixes group/calc#12", "Implements: issue #4", "Resolved ABC-12", "closing gh-3"),
+        *("Fix https://gitlab.example/g/p/-/issues/4", "[[_TOC_]]", "::include{file=x}", "$`x`$"),
+        *("\n", "\n\n", "\r\n", "- ", "> ", "```", "`", "word ", "| ", "&3", "%1", "~bug", "^x"),
+    ]
+)
+ON_GITLAB = st.lists(_WORDS, max_size=10).map("".join)
+
+
+def acted(text: str) -> list[str]:
+    """What GitLab alone would do with a text: quick actions at the start of a line, closing words."""
+    return [*_QUICK_ACTION.findall(text), *_CLOSING.findall(text)]

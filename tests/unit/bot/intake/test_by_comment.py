@@ -9,7 +9,7 @@ from bot.forges.forge import Account, Repo
 from bot.log.events import Adjusted, Controlled, PhaseFinished, RunEnded
 from bot.log.state import RunState, fold
 from runners.git.command import git
-from tests.unit.bot.intake.test_handler import REPO, Inbox
+from tests.support.inbox import REPO, Inbox
 
 HERE = Repo(full_name=REPO)
 

@@ -13,8 +13,8 @@ from runners.contract.events import VerdictReached
 from runners.contract.job import CiSettings, RunSettings
 from runners.contract.workorder import WorkOrder
 from runners.git.command import commit_on, git
+from tests.support.inbox import REPO, Inbox
 from tests.support.logs import GREEN
-from tests.unit.bot.intake.test_handler import REPO, Inbox
 
 HEAD = "agent/1-double"
 

@@ -29,7 +29,7 @@ from runners.verify.verdict import (
     Verdict,
 )
 from tests.support import gfm, logs
-from tests.support.strangers import EVIL, acts
+from tests.support.strangers import EVIL, ON_GITLAB, acted, acts
 
 RUN = "01J00000000000000000000000"
 REPORTER = Reporter("https://bot.example")
@@ -391,6 +391,13 @@ def frame(text: str) -> list[str]:
     marks = [re.sub(r"<(?!/?(?:details|summary|code|!--)\b)", "", each) for each in html]
     shape = [line.partition("text")[0] for line in gfm.outline(text)]
     return [*shape, *(re.sub(r">[^<]*<", "><", mark) for mark in marks)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(ON_GITLAB.filter(lambda text: inline(text).strip() != ""))
+def test_no_text_of_the_bot_acts_on_gitlab_but_for_its_own_issue(text: str) -> None:
+    for shown in texts(full(text), text):
+        assert acted(shown.replace("Closes #12", "")) == []
 
 
 @settings(max_examples=30, deadline=None)
