@@ -3,9 +3,7 @@
 import pytest
 
 from runners.repository.contribution_policy import forbidden
-from tests.unit.runners.repository.test_repository import Make, commit
-
-__all__ = ["commit"]
+from tests.support.snapshots import Make
 
 
 @pytest.mark.parametrize(

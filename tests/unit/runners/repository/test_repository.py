@@ -1,40 +1,13 @@
 """What a repository says about itself, read from a commit of a small one."""
 
-import subprocess
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
 from runners.repository import house_rules
 from runners.repository.file_map import file_map
 from runners.repository.names import definitions, documents, files_named, names_in, own_words
-from runners.repository.snapshot import Snapshot
-
-Make = Callable[[Mapping[str, str]], Snapshot]
-
-
-@pytest.fixture
-def commit(tmp_path: Path) -> Make:
-    """Makes a repository of the files given (path -> text)."""
-
-    def make(files: Mapping[str, str]) -> Snapshot:
-        def git(*words: str) -> str:
-            given = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-            done = subprocess.run(
-                ["git", *given, *words], cwd=tmp_path, capture_output=True, text=True, check=True
-            )
-            return done.stdout.strip()
-
-        git("init", "-q")
-        for path, text in files.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_text(text)
-        git("add", "-Af")
-        git("commit", "-qm", "x")
-        return Snapshot(tmp_path / ".git", git("rev-parse", "HEAD"))
-
-    return make
+from tests.support.snapshots import Make
 
 
 def test_names_of_code_are_found_in_an_issue_and_words_of_prose_are_not() -> None:
