@@ -1,6 +1,7 @@
 """The gate on small repositories: honest work passes, each way to cheat or to be unlucky is named."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +35,15 @@ def test_honest_work_is_proven(bench: Workbench) -> None:
         "pytest": (1, 1),
     }
     assert {item.exit_code for item in verdict.evidence} == {0, 1}
-    assert len(verdict.evidence) == 10
+    assert Counter(item.purpose for item in verdict.evidence) == {
+        "scenarios on the old code": 1,
+        "scenarios on the new code": 1,
+        "scenarios on the new code, in another order": 1,
+        "all tests on the old code": 2,
+        "all tests on the new code": 2,
+        "the repository's own command": 2,
+        "experiments on the scenarios": 2,
+    }
 
 
 def test_a_failing_assertion_is_red_too(bench: Workbench) -> None:
