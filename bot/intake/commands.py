@@ -122,7 +122,9 @@ def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
         return CancelRuns(target=target, by=event.sender.login, reason=event.reason)
     if forge.is_ours(event.repo, event.sender):
         return Ignored(reason="our own doing")
-    if event.sender.bot or is_a_bots(getattr(event, "body", "")):
+    # A person who corrects scenarios edits the bot's own comment.
+    written = "" if isinstance(event, CommentEdited) else getattr(event, "body", "")
+    if event.sender.bot or is_a_bots(written):
         return Ignored(reason="another bot")
     if forge.permission(event.repo, event.sender) not in MAY_TRIGGER:
         return Ignored(reason="the sender has no write access")

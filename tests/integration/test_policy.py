@@ -140,7 +140,7 @@ def test_a_limits_file_with_a_mistake_stops_the_start(tmp_path: Path) -> None:
     environ = {**os.environ, "SCENARIST_STATE_DIR": str(tmp_path), "SCENARIST_LIMITS_FILE": str(path)}
     words = [sys.executable, "-m", "bot", "worker", "--queues", "runs"]
     done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "SCN-7009: limits.yml line 1: allow.0" in done.stderr, done.stderr
+    assert done.returncode == 2 and "SCN-7009: limits.yml line 1: allow[0]" in done.stderr, done.stderr
 
 
 def test_a_quota_ends_a_run_with_its_reason(bot: BotUnderTest) -> None:

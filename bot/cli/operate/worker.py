@@ -41,7 +41,8 @@ def worker(
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     if "intake" in names:
-        arguments += ["--beat", "--schedule", str(scratch / "beat")]
+        # Without a file: the beat process would write it after the worker has removed the folder.
+        arguments += ["--beat", "--scheduler", "celery.beat:Scheduler"]
     # After multiprocessing has removed its own folder in there (priority -100), or it logs a stack trace.
     Finalize(None, shutil.rmtree, (scratch,), {"ignore_errors": True}, exitpriority=-200)
     celery.worker_main(arguments)
