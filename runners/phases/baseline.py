@@ -14,7 +14,7 @@ from runners.git.command import git
 from runners.loop.services import Services
 from runners.loop.set_up import ask_for_setup
 from runners.models.chat import ModelRefusedRequest, ModelUnavailable
-from runners.phases.checkout import (
+from runners.phases.given.checkout import (
     environment_of,
     known_of,
     mirror_of,

@@ -30,11 +30,11 @@ from runners.loop.prompting import RepositoryFacts, checklist, implement_prompt,
 from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
-from runners.phases.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
+from runners.phases.given.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
+from runners.phases.given.rules_ahead import RulesAhead
+from runners.phases.given.toolkit import tools_of
 from runners.phases.rebase import carried_over, resolved, unresolved
-from runners.phases.rules_ahead import RulesAhead
 from runners.phases.threads import incomplete
-from runners.phases.toolkit import tools_of
 from runners.repository.house_rules import answered
 
 _MAX_ASKED = 10

@@ -27,7 +27,7 @@ from runners.git.command import (
 from runners.git.messages import message
 from runners.git.workspaces import SHADOW, Mirror, work_ref
 from runners.loop.services import Services
-from runners.phases.checkout import unbundled
+from runners.phases.given.checkout import unbundled
 from runners.phases.threads import Suggestion, replaced, suggestions
 from runners.policy.globs import is_protected
 from runners.policy.protected import PROTECTED

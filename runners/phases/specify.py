@@ -51,7 +51,7 @@ from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.models.json_answers import NotJson, read_json
 from runners.phases import examples
-from runners.phases.checkout import (
+from runners.phases.given.checkout import (
     DOMAIN_FILE,
     asked_of,
     background_of,

@@ -15,7 +15,8 @@ from runners.git.workspaces import Mirror
 from runners.loop.review import as_feedback, review
 from runners.loop.services import Services
 from runners.phases.baseline import baseline_of
-from runners.phases.checkout import (
+from runners.phases.examples import failed_examples, replaced
+from runners.phases.given.checkout import (
     background_of,
     environment_of,
     known_of,
@@ -25,8 +26,7 @@ from runners.phases.checkout import (
     surroundings_of,
     unbundled,
 )
-from runners.phases.claims import claim_on
-from runners.phases.examples import failed_examples, replaced
+from runners.phases.given.claims import claim_on
 from runners.verify.claim import Claim
 from runners.verify.gate.feedback import about_survivors, feedback
 from runners.verify.gate.gate import Gate

@@ -20,7 +20,7 @@ from runners.environment.readiness import NotReady
 from runners.loop.services import Services
 from runners.models.chat import Reply
 from runners.phases.baseline import baseline
-from runners.phases.checkout import environment_of
+from runners.phases.given.checkout import environment_of
 from runners.sandbox.limits import CommandLimits
 from tests.support.workbench import Workbench
 

@@ -53,11 +53,12 @@ class GitHubPeople(_Http):
         if answer.status_code != 200:
             return "none"
         may = answer.json().get("permissions") or {}
-        for name, permission in (("admin", "admin"), ("maintain", "maintain"), ("push", "write")):
-            if may.get(name):
-                found: Permission = permission  # type: ignore[assignment]
-                return found
-        return "read"
+        rights: tuple[tuple[str, Permission], ...] = (
+            ("admin", "admin"),
+            ("maintain", "maintain"),
+            ("push", "write"),
+        )
+        return next((right for name, right in rights if may.get(name)), "read")
 
     async def login(self, token: str) -> str:
         """The person's name. Raises `ForgeDenied`."""

@@ -18,7 +18,7 @@ from runners.environment.made import Environment
 from runners.environment.readiness import judge
 from runners.loop.services import Services
 from runners.phases.baseline import base_runs, told
-from runners.phases.checkout import environment_of, mirror_of
+from runners.phases.given.checkout import environment_of, mirror_of
 
 _SHOWN_FAILURES = 5
 

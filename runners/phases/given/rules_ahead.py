@@ -7,9 +7,9 @@ from runners.contract.job import Job
 from runners.git.command import commit_on, git, list_files, read_blob, tree_entries
 from runners.git.workspaces import SHADOW, Worktree
 from runners.loop.services import Services
-from runners.phases.checkout import asked_of
-from runners.phases.claims import claim_on
-from runners.phases.toolkit import opened_paths
+from runners.phases.given.checkout import asked_of
+from runners.phases.given.claims import claim_on
+from runners.phases.given.toolkit import opened_paths
 from runners.policy.globs import is_protected
 from runners.sandbox.beneath import read_file
 from runners.verify.look import look

@@ -7,7 +7,7 @@ import pytest
 
 from runners.git.command import git
 from runners.git.workspaces import Workspaces, Worktree
-from runners.phases.protected_files import ProtectedFiles
+from runners.phases.given.protected_files import ProtectedFiles
 from runners.policy.capabilities import Grants, Policy
 from runners.policy.protected import PROTECTED
 from runners.sandbox.bubblewrap import Sandbox
@@ -126,7 +126,7 @@ def test_what_is_denied_by_its_path_is_kept_for_commands_too(tree: Worktree, tmp
 def test_more_files_than_can_be_mounted_are_put_back(
     tree: Worktree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runners.phases.protected_files._MAX_MOUNTS", 1)
+    monkeypatch.setattr("runners.phases.given.protected_files._MAX_MOUNTS", 1)
     kept = protected(tree)
     mounts = kept.mounts(tmp_path / "copies")
     assert list(mounts) == ["/workspace/.github"]

@@ -4,8 +4,8 @@ from typing import Any
 
 from runners.contract.job import Job, claim_of
 from runners.loop.services import Services
-from runners.phases.checkout import asked_of
-from runners.phases.toolkit import closed_paths, opened_paths
+from runners.phases.given.checkout import asked_of
+from runners.phases.given.toolkit import closed_paths, opened_paths
 from runners.verify.claim import Claim
 
 

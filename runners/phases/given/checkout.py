@@ -20,7 +20,7 @@ from runners.git.command import list_files, read_blob
 from runners.git.workspaces import Mirror, WorkLost, work_ref
 from runners.loop.prompting import RepositoryFacts
 from runners.loop.services import Services
-from runners.phases.toolkit import MakeSandbox
+from runners.phases.given.toolkit import MakeSandbox
 from runners.repository import house_rules
 from runners.repository.file_map import file_map
 from runners.repository.names import definitions, documents, files_named, is_own_code, names_in

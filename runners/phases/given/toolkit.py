@@ -15,7 +15,7 @@ from runners.git.workspaces import Worktree
 from runners.loop.audit import GENESIS, Trail
 from runners.loop.calls import Caller
 from runners.loop.services import Services
-from runners.phases.protected_files import ProtectedFiles
+from runners.phases.given.protected_files import ProtectedFiles
 from runners.policy.capabilities import Policy
 from runners.policy.protected import PROTECTED
 from runners.policy.quota import Meter
