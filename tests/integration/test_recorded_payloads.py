@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from bot.forges.events import IssueLabelled, ReviewSubmitted
-from bot.forges.github.receiver import parse
+from bot.forges.github.webhooks.receiver import parse
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from tests.standins.octokit_payloads import COUNT, payloads

@@ -6,7 +6,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bot.forges.forge import Forge
-from bot.forges.github.receiver import GitHubReceiver
+from bot.forges.github.webhooks.receiver import GitHubReceiver
 from bot.forges.local.adapter import LocalForge
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.handler import IntakeHandler

@@ -6,7 +6,7 @@ from typing import Any
 import uvicorn
 
 from bot.config.settings import Settings
-from bot.forges.github.receiver import GitHubReceiver
+from bot.forges.github.webhooks.receiver import GitHubReceiver
 from bot.storage.store import Store
 from bot.web.app import WebApp
 from bot.worker.processes import free_port

@@ -1,3 +1,3 @@
-"""GitHub: its webhooks read into neutral events, its REST API behind the `Forge` protocol.
+"""GitHub's REST API behind the `Forge` protocol, with the credentials of an App or of a job's token.
 
-An App or a job's token gives the credentials."""
+`webhooks/` reads what GitHub sends."""

@@ -9,7 +9,7 @@ import httpx
 from bot.forges.ci import CHECK_NAME, MAX_LOG_BYTES, CiJob, JobState
 from bot.forges.forge import ForgeDenied, ForgeUnavailable, Repo
 from bot.forges.github.api import PAGE, GitHubApi, pages
-from bot.forges.github.machine_events import PASSED
+from bot.forges.github.webhooks.machine_events import PASSED
 
 _ACTIONS = "github-actions"
 # What a check ends with when its own machine failed: https://docs.github.com/en/rest/checks/runs

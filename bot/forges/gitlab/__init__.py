@@ -1,3 +1,3 @@
-"""GitLab: its webhooks read into neutral events, its REST API behind the `Forge` protocol.
+"""GitLab's REST API behind the `Forge` protocol, with a project, group or personal access token.
 
-Self-managed and gitlab.com, with a project, group or personal access token."""
+Self-managed and gitlab.com. `webhooks/` reads what GitLab sends."""

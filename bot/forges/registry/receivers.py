@@ -1,8 +1,8 @@
 """The receivers of the forges that the bot knows, by name."""
 
 from bot.config.settings import Settings
-from bot.forges.github.receiver import GitHubReceiver
-from bot.forges.gitlab.receiver import GitLabReceiver
+from bot.forges.github.webhooks.receiver import GitHubReceiver
+from bot.forges.gitlab.webhooks.receiver import GitLabReceiver
 from bot.forges.receiver import Receiver
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.forges.events import Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
 from bot.forges.forge import Account, Repo
-from bot.forges.github.receiver import PayloadInvalid, parse, signature_valid
+from bot.forges.github.webhooks.receiver import PayloadInvalid, parse, signature_valid
 from bot.forges.local.adapter import LocalForge
 from bot.forges.local.things import BOT
 from bot.intake.commands import StartRun, decide

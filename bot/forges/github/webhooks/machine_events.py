@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from bot.forges.ci import CHECK_NAME
 from bot.forges.events import BaseMoved, CiFinished, Ignored
 from bot.forges.forge import BRANCH_PREFIX, Repo
-from bot.forges.github.hook_payloads import Installation, Repository
+from bot.forges.github.webhooks.hook_payloads import Installation, Repository
 from bot.forges.receiver import PayloadInvalid
 
 CI_EVENTS = frozenset({"check_run", "check_suite", "workflow_run"})

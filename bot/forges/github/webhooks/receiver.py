@@ -23,9 +23,9 @@ from bot.forges.events import (
     Withdrawn,
 )
 from bot.forges.forge import BRANCH_PREFIX
-from bot.forges.github.access import ACCESS_EVENTS, access_event
-from bot.forges.github.hook_payloads import Comment, Issue, Payload, Pull
-from bot.forges.github.machine_events import CI_EVENTS, ci_event, push_event
+from bot.forges.github.webhooks.access import ACCESS_EVENTS, access_event
+from bot.forges.github.webhooks.hook_payloads import Comment, Issue, Payload, Pull
+from bot.forges.github.webhooks.machine_events import CI_EVENTS, ci_event, push_event
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.forges.events import BaseMoved, CiFinished, Ignored
-from bot.forges.github.receiver import parse
+from bot.forges.github.webhooks.receiver import parse
 from bot.forges.receiver import PayloadInvalid
 
 SUITE = {"head_branch": "agent/3-x"}

@@ -19,7 +19,7 @@ from bot.forges.events import (
     ReviewCommented,
     Withdrawn,
 )
-from bot.forges.gitlab.receiver import GitLabReceiver
+from bot.forges.gitlab.webhooks.receiver import GitLabReceiver
 from bot.forges.receiver import PayloadInvalid
 
 LABELS = ("agent:implement", "agent:spec")

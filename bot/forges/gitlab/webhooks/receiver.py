@@ -24,7 +24,7 @@ from bot.forges.events import (
     Withdrawn,
 )
 from bot.forges.forge import BRANCH_PREFIX, Account
-from bot.forges.gitlab.hook_payloads import (
+from bot.forges.gitlab.webhooks.hook_payloads import (
     Attributes,
     FieldMissing,
     Issue,
