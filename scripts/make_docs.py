@@ -23,7 +23,7 @@ from bot.comment_commands.parser import COMMANDS
 from bot.config.repository import RepoConfig, config_schema
 from bot.config.settings import Settings
 from bot.log.events import PHASES_TO_RETRY
-from bot.web.refusals import REFUSALS
+from bot.web.http.refusals import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
 from gherkin.lint.linter import RULES
 from runners.policy.protected import GROUPS

@@ -1,3 +1,3 @@
 """The web process: webhooks, health and pages.
 
-It answers deliveries after storing them and holds no business logic."""
+It stores a delivery before it answers it, and holds no business logic."""

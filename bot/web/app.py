@@ -17,9 +17,9 @@ from bot.forges.receiver import Receiver
 from bot.intake.deliveries import Deliveries
 from bot.intake.inbox import Inbox
 from bot.storage.store import Store
-from bot.web.headers import SecurityHeaders
-from bot.web.pages import page_routes
-from bot.web.render import static_files
+from bot.web.http.headers import SecurityHeaders
+from bot.web.pages.render import static_files
+from bot.web.pages.routes import page_routes
 from bot.web.webhooks import PREFIX, Webhooks
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "htmx": "text/plain"}

@@ -16,7 +16,7 @@ from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.deliveries import Delivery
 from bot.intake.inbox import Inbox
 from bot.storage.store import new_id
-from bot.web.refusals import error_body
+from bot.web.http.refusals import error_body
 
 log = logging.getLogger(__name__)
 

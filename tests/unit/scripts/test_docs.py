@@ -10,7 +10,7 @@ import pytest
 
 from bot.cli.app import Commands
 from bot.config.settings import OTHER_VARIABLES, Settings
-from bot.web.refusals import REFUSALS
+from bot.web.http.refusals import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
 from runners.verify.verdict import Problem
 from scripts.make_docs import DOCS, documents, import_all

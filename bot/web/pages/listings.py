@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from bot.storage.listing import RunFilter, find_runs, open_runs, places, repositories
 from bot.storage.store import Store
-from bot.web.site import Site
+from bot.web.pages.site import Site
 
 STATES = ("open", "active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled")
 KINDS = ("implement", "revise")

@@ -4,10 +4,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from bot.web.http.requests import form_of, own_path
 from bot.web.identity.attempts import Attempts
 from bot.web.identity.session import COOKIE, is_own_form, is_same_origin, sign_in
-from bot.web.requests import form_of, own_path
-from bot.web.site import OPERATOR, Site
+from bot.web.pages.site import OPERATOR, Site
 
 
 class SignIn:

@@ -10,8 +10,8 @@ import pytest
 from bot.log.state import fold
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
+from bot.web.http.requests import own_path
 from bot.web.identity.session import Seals, Viewer
-from bot.web.requests import own_path
 from tests.support import logs
 from tests.support.run_logs import stored_run
 from tests.support.web_app import Running

@@ -9,7 +9,7 @@ import pytest
 from bot.log.events import RunEnded
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
-from bot.web.headers import HEADERS
+from bot.web.http.headers import HEADERS
 from runners.contract.events import ToolCalled
 from runners.models.chat import ToolCall
 from tests.support import logs

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from bot.web.identity.access import Access
 from bot.web.identity.session import Seals, Viewer, viewer_of
-from bot.web.render import Renderer
+from bot.web.pages.render import Renderer
 
 OPERATOR = Viewer(name="an operator")
 

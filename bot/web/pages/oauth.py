@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from bot.web.http.requests import own_path
 from bot.web.identity.people import GitHubPeople, GitLabPeople
 from bot.web.identity.session import Viewer, set_cookie, sign_in
-from bot.web.requests import own_path
-from bot.web.site import Site
+from bot.web.pages.site import Site
 from gherkin.errors import ScenaristError
 from gherkin.values import Frozen
 

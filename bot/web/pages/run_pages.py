@@ -17,9 +17,9 @@ from bot.report.page.turns import item
 from bot.storage.listing import place
 from bot.storage.store import Store
 from bot.web.identity.session import Viewer
-from bot.web.live import Feed, TooManyListeners, View
-from bot.web.render import partial
-from bot.web.site import Site
+from bot.web.pages.live import Feed, TooManyListeners, View
+from bot.web.pages.render import partial
+from bot.web.pages.site import Site
 from runners.contract.job import DIFF, FEATURE
 
 _OPEN = ("active", "paused")

@@ -7,16 +7,16 @@ from starlette.routing import Route
 from bot.config.settings import Settings
 from bot.config.urls import github_web_url
 from bot.storage.store import Store
-from bot.web.controls import Controls
 from bot.web.identity.access import Access
 from bot.web.identity.people import GitHubPeople, GitLabPeople
 from bot.web.identity.session import Seals
-from bot.web.listings import Listings
-from bot.web.oauth import Application, OAuth
-from bot.web.render import Renderer
-from bot.web.run_pages import RunPages
-from bot.web.sign_in import SignIn
-from bot.web.site import Site
+from bot.web.pages.controls import Controls
+from bot.web.pages.listings import Listings
+from bot.web.pages.oauth import Application, OAuth
+from bot.web.pages.render import Renderer
+from bot.web.pages.run_pages import RunPages
+from bot.web.pages.sign_in import SignIn
+from bot.web.pages.site import Site
 
 
 def page_routes(store: Store, settings: Settings) -> list[Route]:

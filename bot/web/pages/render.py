@@ -26,7 +26,7 @@ _CODE = re.compile(r"`([^`]+)`")
 def static_files() -> dict[str, tuple[bytes, str]]:
     """Name -> (content, short hash) of the files that pages load."""
     found = {}
-    for each in files("bot.web").joinpath("static").iterdir():
+    for each in files("bot.web.pages").joinpath("static").iterdir():
         content = each.read_bytes()
         found[each.name] = (content, hashlib.sha256(content).hexdigest()[:12])
     return found
@@ -52,7 +52,7 @@ class Renderer:
 
     def __init__(self) -> None:
         self._env = jinja2.Environment(
-            loader=jinja2.PackageLoader("bot.web", "templates"),
+            loader=jinja2.PackageLoader("bot.web.pages", "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

@@ -14,11 +14,11 @@ from bot.log.state import RunState, fold
 from bot.runs.control import CONTROLS, ControlRefused, RunUnknown, control_run
 from bot.storage.listing import place
 from bot.storage.store import Store
+from bot.web.http.refusals import error_body
+from bot.web.http.requests import form_of
 from bot.web.identity.access import People
 from bot.web.identity.session import Viewer, is_own_form
-from bot.web.refusals import error_body
-from bot.web.requests import form_of
-from bot.web.site import OPERATOR, Site
+from bot.web.pages.site import OPERATOR, Site
 from gherkin.errors import ScenaristError
 from runners.contract.events import Instructed
 

@@ -1,0 +1,1 @@
+"""What webhooks and pages share of HTTP: reading forms, security headers, refusals."""
