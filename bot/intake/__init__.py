@@ -1,3 +1,3 @@
-"""From delivery to event to decision.
+"""From a stored delivery to what the bot does about it.
 
-The deciding modules are pure; `deliveries`, `inbox` and `handler` do the I/O."""
+`decisions/` says what follows from an event; the files here store deliveries and carry decisions out."""

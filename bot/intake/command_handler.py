@@ -6,8 +6,8 @@ from collections.abc import Callable
 from bot.behaviours import explain, replies
 from bot.forges.events import Commented
 from bot.forges.forge import Forge
-from bot.intake.by_comment import AdjustRun, Commanded, MakeReady, Refused, Tell
-from bot.intake.commands import AcceptSplit, AnswerScenarios, InstructRun, StartRun, SteerRuns
+from bot.intake.decisions.by_comment import AdjustRun, Commanded, MakeReady, Refused, Tell
+from bot.intake.decisions.work_orders import AcceptSplit, AnswerScenarios, InstructRun, StartRun, SteerRuns
 from bot.intake.slices import make_issues
 from bot.intake.steering import Steering
 from bot.log.events import Control

@@ -9,11 +9,12 @@ from bot.comment_commands.parser import added, parse
 from bot.forges.events import BaseMoved, CiFinished, Commented, Ignored, Installed
 from bot.forges.forge import Forge, ForgeUnavailable, Repo
 from bot.forges.receiver import PayloadInvalid, Receiver
-from bot.intake.base_moved import decide_base_moved
-from bot.intake.by_comment import decide_comment
-from bot.intake.ci import CiPassed, LeaveAlone, decide_ci
 from bot.intake.command_handler import CommandHandler, acknowledge
-from bot.intake.commands import (
+from bot.intake.decisions.base_moved import decide_base_moved
+from bot.intake.decisions.by_comment import decide_comment
+from bot.intake.decisions.ci import CiPassed, LeaveAlone, decide_ci
+from bot.intake.decisions.target import target_of
+from bot.intake.decisions.work_orders import (
     AnswerScenarios,
     CancelAll,
     CancelRuns,
@@ -24,7 +25,6 @@ from bot.intake.commands import (
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.history import with_history
 from bot.intake.steering import Effect, Steering
-from bot.intake.target import target_of
 from bot.intake.together import joined
 from bot.log.events import Controlled, RunRequested
 from bot.log.state import fold

@@ -2,7 +2,7 @@
 
 from bot.forges.forge import Backlog, Forge
 from bot.intake.backlog import BacklogStory, import_backlog
-from bot.intake.commands import AcceptSplit
+from bot.intake.decisions.work_orders import AcceptSplit
 from bot.report.escape import inline
 from gherkin.issue.slicing import Slice
 from runners.policy.plaintext import defuse, one_line

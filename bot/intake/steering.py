@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from bot.intake.by_comment import AdjustRun
-from bot.intake.commands import AcceptSplit, AnswerScenarios, InstructRun, SteerRuns
+from bot.intake.decisions.by_comment import AdjustRun
+from bot.intake.decisions.work_orders import AcceptSplit, AnswerScenarios, InstructRun, SteerRuns
 from bot.log.events import Adjusted, Control, Controlled
 from bot.log.state import fold
 from bot.report.escape import MAX_BLOCK

@@ -13,7 +13,7 @@ from bot.cli.process import start_logging
 from bot.config.settings import Settings, load_settings
 from bot.forges.events import BaseMoved, CiFinished, Ignored, Installed
 from bot.forges.registry.adapters import Forges
-from bot.intake.commands import StartRun, decide
+from bot.intake.decisions.work_orders import StartRun, decide
 from bot.log.state import RunState
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter

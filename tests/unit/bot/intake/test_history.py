@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.intake.decisions.target import target_of
 from bot.intake.history import with_history
-from bot.intake.target import target_of
 from bot.log.events import Controlled, Event, PhaseFinished, RunRequested
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store

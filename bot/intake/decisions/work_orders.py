@@ -17,7 +17,7 @@ from bot.forges.events import (
     Withdrawn,
 )
 from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
-from bot.intake.target import target_of
+from bot.intake.decisions.target import target_of
 from bot.log.events import Control, Phase, RunRequested
 from gherkin.issue.markdown import split
 from gherkin.values import Frozen
@@ -106,7 +106,7 @@ def is_a_bots(text: str) -> bool:
 
 
 def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
-    """What follows from an event but a comment, for which there is `bot.intake.by_comment`.
+    """What follows from an event but a comment, for which there is `bot.intake.decisions.by_comment`.
 
     Raises the forge's errors.
     """

@@ -11,7 +11,7 @@ from bot.forges.forge import Account, Repo
 from bot.forges.github.webhooks.receiver import PayloadInvalid, parse, signature_valid
 from bot.forges.local.adapter import LocalForge
 from bot.forges.local.things import BOT
-from bot.intake.commands import StartRun, decide
+from bot.intake.decisions.work_orders import StartRun, decide
 from bot.storage.database import connect, migrate
 
 REPO = "octo/shop"

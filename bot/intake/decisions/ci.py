@@ -6,7 +6,7 @@ from bot.behaviours.red_ci import comment, marker, result_of, split_by_log, stop
 from bot.forges.ci import Ci
 from bot.forges.events import CiFinished, Ignored
 from bot.forges.forge import Forge, Pull, Repo
-from bot.intake.commands import StartRun, request_of
+from bot.intake.decisions.work_orders import StartRun, request_of
 from bot.log.state import RunState, fold
 from bot.storage.store import Store
 from gherkin.values import Frozen

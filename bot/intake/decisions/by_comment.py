@@ -13,7 +13,8 @@ from bot.comment_commands.rights import Rules, is_allowed
 from bot.config.repository import FILE, ConfigInvalid, parse_config
 from bot.forges.events import Commented, Ignored
 from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, Repo
-from bot.intake.commands import (
+from bot.intake.decisions.target import target_of
+from bot.intake.decisions.work_orders import (
     MAY_TRIGGER,
     AcceptSplit,
     AnswerScenarios,
@@ -25,7 +26,6 @@ from bot.intake.commands import (
     is_a_bots,
     revise_as_told,
 )
-from bot.intake.target import target_of
 from bot.log.events import PHASES_TO_RETRY
 from gherkin.issue.kinds import told_kind
 from gherkin.values import Frozen

@@ -3,7 +3,7 @@ store; writes nothing."""
 
 from bot.forges.events import BaseMoved
 from bot.forges.forge import Forge
-from bot.intake.commands import StartRun, request_of
+from bot.intake.decisions.work_orders import StartRun, request_of
 from bot.storage.store import PublishedRun, Store
 from runners.contract.workorder import WorkOrder
 
