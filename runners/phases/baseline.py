@@ -12,7 +12,7 @@ from runners.environment.made import Environment
 from runners.environment.readiness import Readiness, judge
 from runners.git.command import git
 from runners.loop.services import Services
-from runners.loop.set_up import ask_for_setup
+from runners.loop.single_requests.set_up import ask_for_setup
 from runners.models.chat import ModelRefusedRequest, ModelUnavailable
 from runners.phases.given.checkout import (
     environment_of,

@@ -25,9 +25,9 @@ from runners.loop.agent import Agent, Ended
 from runners.loop.calls import Caller
 from runners.loop.conversation import conversation_from_log
 from runners.loop.escalation import TAKEN_OVER, level_of, too_many_reds
-from runners.loop.navigator import advise
 from runners.loop.prompting import RepositoryFacts, checklist, implement_prompt, instruction
 from runners.loop.services import Services
+from runners.loop.single_requests.navigator import advise
 from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
 from runners.phases.given.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled

@@ -12,8 +12,8 @@ from runners.contract.events import (
 from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult
 from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
-from runners.loop.review import as_feedback, review
 from runners.loop.services import Services
+from runners.loop.single_requests.review import as_feedback, review
 from runners.phases.baseline import baseline_of
 from runners.phases.examples import failed_examples, replaced
 from runners.phases.given.checkout import (

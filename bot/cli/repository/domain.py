@@ -11,7 +11,7 @@ from bot.config.settings import Settings, load_settings
 from gherkin.domain.drawing import draw
 from gherkin.domain.language import Domain, dump
 from gherkin.errors import ScenaristError
-from runners.loop.glossary import complete
+from runners.loop.single_requests.glossary import complete
 from runners.models.roster import Roster
 
 _SHOWN = ("README.md", "README.rst", "*.feature", "*.py")

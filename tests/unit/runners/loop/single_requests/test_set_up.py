@@ -9,7 +9,7 @@ from runners.environment.finding.sources import Sources
 from runners.environment.install import EnvironmentBroken
 from runners.environment.readiness import Readiness
 from runners.loop.prompting import fence
-from runners.loop.set_up import TRIES, ask_for_setup
+from runners.loop.single_requests.set_up import TRIES, ask_for_setup
 from runners.models.chat import Message, Reply
 
 SOURCES = Sources.of_files(
