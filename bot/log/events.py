@@ -85,13 +85,17 @@ class PhaseStarted(Frozen):
 
 
 class PhaseFinished(Frozen):
-    """A phase ended. If it did not end well, `reason` and `code` say why."""
+    """A phase ended. If it did not end well, `reason` and `code` say why.
+
+    Its own work had ended `waited_s` seconds before, when it began to wait for its companion.
+    """
 
     type: Literal["PhaseFinished"] = "PhaseFinished"
     phase: Phase
     outcome: str
     reason: str = ""
     code: str = ""
+    waited_s: float = 0.0
 
 
 class PhaseDelayed(Frozen):

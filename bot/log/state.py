@@ -1,6 +1,7 @@
 """A run's state, computed from its log."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from bot.log.events import (
     APPROVAL,
@@ -41,7 +42,10 @@ from runners.verify.verdict import Verdict
 
 
 class PhaseTime(Frozen):
-    """One execution of a phase; times are UTC in ISO 8601, and `ended` is empty until it ends."""
+    """One execution of a phase; times are UTC in ISO 8601, and `ended` is empty until it ends.
+
+    `ended` is when its own work ended: what it then waited for its companion is not counted.
+    """
 
     phase: Phase
     started: str
@@ -128,9 +132,13 @@ def _timed(
     if isinstance(event, PhaseStarted):
         return (*times, PhaseTime(phase=event.phase, started=at))
     # A companion that was stopped logs no end: it ended with the phase that it accompanied.
-    over = {event.phase} if event.phase in COMPANIONS else {event.phase, *COMPANIONS}
+    over = {each: at for each in COMPANIONS if event.phase not in COMPANIONS}
+    over[event.phase] = at
+    if isinstance(event, PhaseFinished) and event.waited_s:
+        own = datetime.fromisoformat(at) - timedelta(seconds=event.waited_s)
+        over[event.phase] = own.isoformat()
     return tuple(
-        each.model_copy(update={"ended": at}) if each.phase in over and not each.ended else each
+        each.model_copy(update={"ended": over[each.phase]}) if each.phase in over and not each.ended else each
         for each in times
     )
 

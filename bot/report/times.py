@@ -1,31 +1,37 @@
-"""Where the time of a run went: its phases, and the commands of its verdicts."""
+"""Where the time of a run went: its phases, and the commands of its baseline and verdicts."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.log.events import BESIDE, Entry
-from bot.log.state import PhaseTime, fold
-from runners.contract.events import VerdictReached
+from bot.log.events import Entry
+from bot.log.state import fold
+from bot.report.timeline import Span, critical_path, spans
+from runners.contract.events import BaselineReached, VerdictReached
 from runners.verify.verdict import Evidence
 
 _SHOWN = 90  # characters of a command
+_WIDTH = 40  # characters of the line of time
 
 
 def times(entries: Sequence[Entry]) -> list[str]:
-    """Lines for people: each phase with its seconds, then what each verdict ran, for how long and what for.
+    """Return lines for people: each phase, then what the baseline and each verdict ran, how long and why.
 
-    A phase that another one waited for is marked with ``*``: together these are the time the run took. What
-    is done beside a longer phase costs nothing. A command whose result was known already was not run again.
+    A phase has a row and a bar of its own, so that two that ran at the same time stand one above the other.
+    Phases that the run waited for are marked with ``*`` and drawn with ``#``, others with ``-``: the marked
+    ones are the critical path. A command whose result was known already was not run again.
     """
-    state = fold(entries)
-    lines = []
-    for each in state.times:
-        begun = datetime.fromisoformat(each.started)
-        mark = "*" if _counts(each, state.times) else " "
-        took = f"{_seconds(each):8.1f} s" if each.ended else "        on"
-        lines.append(f"{mark} {begun:%H:%M:%S} {took}  {each.phase}")
-    total = sum(_seconds(each) for each in state.times if _counts(each, state.times))
-    lines.append(f"  {'':8} {total:8.1f} s  in all")
+    found = spans(fold(entries).times)
+    whole = max((each.end for each in found), default=0.0)
+    lines = [_phase(each, whole) for each in found]
+    if found:
+        path = " > ".join(each.phase for each in found if each.critical)
+        lines.append(f"  {'':8} {critical_path(found):8.1f} s  critical path: {path}")
+    for event in (entry.event for entry in entries):
+        if isinstance(event, BaselineReached):
+            lines += ["", "Baseline", f"  {event.environment_s:8.1f} s  the environment"]
+            lines += [
+                f"  {each.seconds:8.1f} s  {each.name}  (all tests on the old code)" for each in event.suites
+            ]
     verdicts = [entry.event.verdict for entry in entries if isinstance(entry.event, VerdictReached)]
     for number, verdict in enumerate(verdicts, 1):
         lines += ["", f"Verdict {number}: {verdict.status}, {len(verdict.evidence)} commands"]
@@ -33,25 +39,16 @@ def times(entries: Sequence[Entry]) -> list[str]:
     return lines
 
 
+def _phase(each: Span, whole: float) -> str:
+    mark, dash = ("*", "#") if each.critical else (" ", "-")
+    took = "        on" if each.on else f"{each.seconds:8.1f} s"
+    scale = _WIDTH / whole if whole else 0.0
+    begin = round(each.after * scale)
+    bar = " " * begin + dash * max(1, round(each.end * scale) - begin)
+    return f"{mark} {datetime.fromisoformat(each.started):%H:%M:%S} {took}  {each.phase:9} |{bar}"
+
+
 def _command(each: Evidence) -> str:
     took = "   known" if each.known else f"{each.seconds:8.1f}"
     why = f"  ({each.purpose})" if each.purpose else ""
     return f"  {took} s  {each.commit[:8]} {each.command[:_SHOWN]}{why}"
-
-
-def _seconds(each: PhaseTime) -> float:
-    if not each.ended:
-        return 0.0
-    return (datetime.fromisoformat(each.ended) - datetime.fromisoformat(each.started)).total_seconds()
-
-
-def _counts(each: PhaseTime, all_times: Sequence[PhaseTime]) -> bool:
-    """Whether the run waited for a phase: of two that are done at the same time, the one that ended last."""
-    pairs = {**BESIDE, **{beside: host for host, beside in BESIDE.items()}}
-    other = pairs.get(each.phase)
-    overlapping = [
-        one
-        for one in all_times
-        if one.phase == other and one.ended and one.started < each.ended and one.ended > each.started
-    ]
-    return all((one.ended, one.phase) <= (each.ended, each.phase) for one in overlapping)

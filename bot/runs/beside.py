@@ -6,6 +6,7 @@ the next one repeats the phase, and also the companion unless the log says that 
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
@@ -22,8 +23,8 @@ _LEAVE_S = 5.0
 class Beside:
     """Does `work` in a thread while the block runs; `phase` is its name in the log.
 
-    `changed` is called after each of its events. `join` waits for its end. If the block ends before a `join`,
-    the work is cancelled.
+    `changed` is called after each of its events. `join` waits for its end, and adds to `waited_s` how many
+    seconds it waited. If the block ends before a `join`, the work is cancelled.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Beside:
     ) -> None:
         self.phase = phase
         self.error: Exception | None = None
+        self.waited_s = 0.0
         self._work = work
         self._companion = companion
         self._started = PhaseStarted(phase=phase, worker=worker, sandboxed=sandboxed)
@@ -61,7 +63,9 @@ class Beside:
 
     def join(self) -> None:
         """Wait until the work ends. Raises the work's error."""
+        began = time.monotonic()
         self._thread.join()
+        self.waited_s += time.monotonic() - began
         if self.error is not None:
             raise self.error
 

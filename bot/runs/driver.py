@@ -194,7 +194,8 @@ class Driver:
         except Exception as error:
             return self._broke(claim, beside.phase if beside and beside.error is error else claim.phase)
         try:
-            return self._finish(claim, result, result.outcome, "")
+            waited_s = beside.waited_s if beside is not None else 0.0
+            return self._finish(claim, result, result.outcome, "", waited_s=waited_s)
         except ArtifactTooLarge as error:
             return self._fail(claim, error)
 
@@ -252,15 +253,23 @@ class Driver:
         outcome: str,
         code: str,
         phase: Phase | None = None,
+        waited_s: float = 0.0,
     ) -> Phase | None:
         """Store the end of the claimed phase; returns the next phase.
 
-        `phase` is the phase whose result this is, if it is the companion's.
+        `phase` is the phase whose result this is, if it is the companion's. `waited_s` is how long the
+        claimed phase waited for its companion.
         """
         following = next_phase(claim.phase, outcome)
         new: list[Event] = [
             *result.events,
-            PhaseFinished(phase=phase or claim.phase, outcome=outcome, reason=result.reason, code=code),
+            PhaseFinished(
+                phase=phase or claim.phase,
+                outcome=outcome,
+                reason=result.reason,
+                code=code,
+                waited_s=waited_s,
+            ),
         ]
         if following is not None and outcome == APPROVAL:
             waits = Controlled(control="pause", by="", reason=result.reason)

@@ -18,7 +18,10 @@ def log(
         bool, typer.Option("--json", help="One JSON object a line: a recording for replay.")
     ] = False,
     show_times: Annotated[
-        bool, typer.Option("--times", help="Where the time went: phases, and what each verdict ran.")
+        bool,
+        typer.Option(
+            "--times", help="Where the time went: phases, the critical path, and what each verdict ran."
+        ),
     ] = False,
 ) -> None:
     """Print a run's log."""

@@ -10,6 +10,7 @@ from bot.report.page.scenarios import Card, cards
 from bot.report.page.spending import Bar, PhaseSpending, bars, by_work
 from bot.report.page.turns import Item, item
 from bot.report.status import clock, ending, headline, next_text
+from bot.report.timeline import Span, critical_path, spans
 from gherkin.values import Frozen
 from runners.contract.events import ModelReplied, ToolCalled
 
@@ -19,6 +20,7 @@ _MOST_DIFF_LINES = 3000
 class RunPage(Frozen):
     """One run as a page shows it.
 
+    `spans` are the phases on a line of time, and `waited_s` is the time of those that the run waited for.
     `headline`, `next` and `todo` are sentences for people, `now` is what is being done at this moment. `todo`
     may hold inline code in Markdown.
     """
@@ -31,12 +33,14 @@ class RunPage(Frozen):
     found: str
     todo: str
     steps: tuple[Step, ...]
+    spans: tuple[Span, ...]
     scenarios: tuple[Card, ...]
     items: tuple[Item, ...]
     bars: tuple[Bar, ...]
     spending: tuple[PhaseSpending, ...]
     files: tuple[FileDiff, ...]
     diff_is_cut: bool
+    waited_s: float
 
 
 def run_page(
@@ -48,6 +52,7 @@ def run_page(
     """
     state = fold(entries)
     end = ending(state, comments=True, label=label)
+    placed = spans(state.times, now=state.updated_at)
     files, is_cut = _shown_files(state, diff)
     return RunPage(
         run_id=run_id,
@@ -58,6 +63,8 @@ def run_page(
         found=end.found if end else state.reason if state.status in ("paused", "cancelled") else "",
         todo=end.next if end else "",
         steps=tuple(strip(state)),
+        spans=tuple(placed),
+        waited_s=critical_path(placed),
         scenarios=tuple(cards(state, entries, feature)),
         items=tuple(each for each in map(item, entries) if each is not None),
         bars=tuple(bars(entries)),

@@ -64,6 +64,11 @@ def _step(state: RunState, phase: Phase) -> Step:
     )
 
 
+def name_of(phase: Phase) -> str:
+    """A phase as the page calls it."""
+    return _NAMES.get(phase, phase.capitalize())
+
+
 def _seconds(time: PhaseTime) -> float:
     if not time.ended:
         return 0.0

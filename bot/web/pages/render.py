@@ -12,13 +12,13 @@ import jinja2
 from markupsafe import Markup, escape
 
 from bot.report.page.page import RunPage
-from bot.report.page.phases import took
+from bot.report.page.phases import name_of, took
 from bot.report.page.turns import Item
 from bot.web.identity.session import Viewer
 
 # The parts of a run's page that are sent anew when they change, in their order. Each is the macro of
 # `sections.html.j2` that prints the element with this id.
-SECTIONS = ("now", "phases", "scenarios", "verdict", "diff", "facts", "spending")
+SECTIONS = ("now", "phases", "scenarios", "verdict", "diff", "facts", "timeline", "spending")
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -58,7 +58,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._env.filters.update(ticks=ticks, took=took, utc=utc)
+        self._env.filters.update(ticks=ticks, took=took, utc=utc, phase_name=name_of)
         self._env.globals.update(static=static_url)
 
     def page(self, template: str, **values: Any) -> str:

@@ -2,8 +2,8 @@
 
 from bot.log.events import Entry, Event, PhaseFinished, PhaseStarted
 from bot.report.times import times
-from runners.contract.events import VerdictReached
-from runners.verify.verdict import Evidence, Verdict
+from runners.contract.events import BaselineReached, BaseSuite, VerdictReached
+from runners.verify.verdict import Counts, Evidence, Verdict
 
 
 def at(second: int, event: Event) -> Entry:
@@ -15,10 +15,13 @@ def test_phases_that_others_wait_for_and_the_longest_commands_are_marked() -> No
     run = Evidence(
         commit="a" * 40, command="behave", exit_code=1, seconds=3, log_sha256="", purpose="all scenarios"
     )
+    suite = BaseSuite(name="pytest", counts=Counts(passed=1), seconds=1.0)
+    reached = BaselineReached(base="b" * 40, environment_s=2.5, suites=(suite,))
     said = times(
         [
             at(0, PhaseStarted(phase="specify", worker="w")),
             at(1, PhaseStarted(phase="baseline", worker="w")),
+            at(5, reached),
             at(5, PhaseFinished(phase="baseline", outcome="done")),
             at(9, PhaseFinished(phase="specify", outcome="done")),
             at(9, PhaseStarted(phase="verify", worker="w")),
@@ -29,14 +32,35 @@ def test_phases_that_others_wait_for_and_the_longest_commands_are_marked() -> No
             at(20, PhaseFinished(phase="verify", outcome="done")),
         ]
     )
-    assert [line.split() for line in said[:4]] == [
-        ["*", "10:00:00", "9.0", "s", "specify"],
-        ["10:00:01", "4.0", "s", "baseline"],
-        ["*", "10:00:09", "11.0", "s", "verify"],
-        ["20.0", "s", "in", "all"],
+    assert said[:4] == [
+        "* 10:00:00      9.0 s  specify   |##################",
+        "  10:00:01      4.0 s  baseline  |  --------",
+        "* 10:00:09     11.0 s  verify    |                  ######################",
+        "               20.0 s  critical path: specify > verify",
     ]
-    assert said[5:] == [
+    assert said[5:8] == [
+        "Baseline",
+        "       2.5 s  the environment",
+        "       1.0 s  pytest  (all tests on the old code)",
+    ]
+    assert said[9:] == [
         "Verdict 1: green, 2 commands",
         "     known s  bbbbbbbb pytest",
         "       3.0 s  aaaaaaaa behave  (all scenarios)",
+    ]
+
+
+def test_a_baseline_that_ends_last_is_what_the_run_waited_for() -> None:
+    said = times(
+        [
+            at(0, PhaseStarted(phase="specify", worker="w")),
+            at(0, PhaseStarted(phase="baseline", worker="w")),
+            at(8, PhaseFinished(phase="baseline", outcome="done")),
+            at(8, PhaseFinished(phase="specify", outcome="done", waited_s=4)),
+        ]
+    )
+    assert said == [
+        "  10:00:00      4.0 s  specify   |--------------------",
+        "* 10:00:00      8.0 s  baseline  |########################################",
+        "                8.0 s  critical path: baseline",
     ]

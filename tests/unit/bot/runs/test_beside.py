@@ -7,6 +7,7 @@ import pytest
 
 from bot.log.events import BESIDE, Event, Phase, PhaseFinished, PhaseStarted
 from bot.log.state import RunState, fold
+from bot.runs.beside import Beside
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.driver import Driver, Handler
 from bot.runs.workflow import EDGES, GraphUnsound, check
@@ -60,11 +61,19 @@ def test_both_are_done_at_the_same_time(store: Store, make: Make, clock: Clock) 
     assert drive(store, make(specify=meets, baseline=meets), clock, run).status == "done"
 
 
-def test_the_run_goes_on_when_both_have_ended(store: Store, make: Make, clock: Clock) -> None:
+def test_the_run_goes_on_when_both_have_ended(
+    store: Store, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     specified = threading.Event()
+    join = Beside.join
+
+    def told(beside: Beside) -> None:
+        specified.set()
+        join(beside)
+
+    monkeypatch.setattr(Beside, "join", told)
 
     def specify(_run: str, _state: RunState, _claimed: ClaimedRun) -> Result:
-        specified.set()
         return PhaseResult("done")
 
     def baseline(_run: str, _state: RunState, _claimed: ClaimedRun) -> Result:
@@ -82,6 +91,10 @@ def test_the_run_goes_on_when_both_have_ended(store: Store, make: Make, clock: C
     state = drive(store, make(specify=specify, baseline=baseline, implement=implement), clock, run)
     assert state.status == "done"
     assert state.phase == "publish", "the state is never at the phase beside"
+    (finished,) = (each for each in state.finished if each.phase == "specify")
+    assert finished.waited_s > 0
+    ended = {each.phase: each.ended for each in state.times}
+    assert ended["specify"] < ended["baseline"], "what it only waited is not its own time"
 
 
 def test_what_has_ended_is_not_done_again(store: Store, make: Make, clock: Clock) -> None:

@@ -39,6 +39,7 @@ def test_a_proven_run_shows_scenarios_change_verdict_and_conversation(web: Runni
     assert page.count('class="card green"') == 4 and "Given</b> a cart with" in page
     assert '<span class="added">+    free = goods &gt;= FREE_FROM</span>' in page
     assert "run_tests" in page and "hx-sse:connect" not in page
+    assert "Where the time went" in page and "Critical path" in page and '<rect class="critical"' in page
     assert page.count("<li class=") == 6 and "Sign in</a>" in page and 'class="pill green">green' in page
 
 
