@@ -24,7 +24,8 @@ from bot.log.events import (
 from bot.log.state import RunState, fold
 from bot.report.proof import Surroundings
 from bot.report.reporter import Reporter
-from gherkin.feature.model import from_draft, render
+from gherkin.feature.draft import from_draft
+from gherkin.feature.model import render
 from runners.contract.events import ModelReplied, SpecWritten, ToolCalled, VerdictReached
 from runners.verify.findings import Findings
 from runners.verify.verdict import Problem, Verdict

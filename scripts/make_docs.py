@@ -25,7 +25,7 @@ from bot.config.settings import Settings
 from bot.log.events import PHASES_TO_RETRY
 from bot.web.http.refusals import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
-from gherkin.lint.linter import RULES
+from gherkin.lint.findings import RULES
 from runners.policy.protected import GROUPS
 from scripts.cli_docs import cli
 from scripts.examples import examples

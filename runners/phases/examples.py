@@ -3,7 +3,8 @@ implements."""
 
 from collections.abc import Sequence
 
-from gherkin.feature.model import EXAMPLES_SCHEMA, Feature, FeatureInvalid, examples_from_draft, render
+from gherkin.feature.draft import EXAMPLES_SCHEMA, examples_from_draft
+from gherkin.feature.model import Feature, FeatureInvalid, render
 from runners.contract.events import ModelReplied, RunnerEvent, SpecWritten, VerdictReached
 from runners.contract.job import Job
 from runners.loop.conversation import as_message

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 
 from gherkin.domain.language import Domain
 from gherkin.feature.steps import StepDefinition
-from gherkin.lint.linter import Finding, lint
+from gherkin.lint.findings import Finding
+from gherkin.lint.linter import lint
 from gherkin.values import Frozen
 
 _SECONDS = 60.0

@@ -8,19 +8,14 @@ from typing import Any
 
 from gherkin.domain.language import Domain, DomainInvalid, Term, extended
 from gherkin.feature.behave_config import CONFIG_FILES, configured_language
-from gherkin.feature.model import (
-    FEATURE_SCHEMA,
-    Feature,
-    FeatureInvalid,
-    from_draft,
-    render,
-    scenario_names,
-)
+from gherkin.feature.draft import FEATURE_SCHEMA, from_draft
+from gherkin.feature.model import Feature, FeatureInvalid, render, scenario_names
 from gherkin.issue.coach import Advice, coach
 from gherkin.issue.hidden import visible
 from gherkin.issue.kinds import Kind, kind_of, told_kind
 from gherkin.issue.story import StoryInvalid, is_empty, story_from_issue
-from gherkin.lint.linter import Code, Finding, findings_in_words
+from gherkin.lint.findings import Code, Finding
+from gherkin.lint.linter import findings_in_words
 from runners.contract.events import (
     Instructed,
     ModelReplied,

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from bot.cli.app import app
 from gherkin.errors import Cancelled
-from gherkin.feature.model import FEATURE_SCHEMA, FeatureInvalid, from_draft, parse, render
+from gherkin.feature.draft import FEATURE_SCHEMA, from_draft
+from gherkin.feature.model import FeatureInvalid, parse, render
 from runners.contract.budget import Budget, Spent
 from runners.contract.events import Condensed, ModelReplied, RunnerEvent, ToolCalled
 from runners.loop.agent import ENDINGS, Agent, Ended

@@ -13,7 +13,7 @@ from gherkin.domain.language import load as load_domain
 from gherkin.errors import ScenaristError
 from gherkin.feature.behave_config import CONFIG_FILES, configured_language
 from gherkin.feature.steps import StepDefinition, catalogue
-from gherkin.lint.linter import Finding
+from gherkin.lint.findings import Finding
 from gherkin.lint.linter import lint as lint_feature
 
 

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from bot.cli.app import app
 from gherkin.domain.language import Domain, Term
 from gherkin.feature.steps import StepDefinition, catalogue
-from gherkin.lint.linter import RULES, Finding, findings_in_words, lint
+from gherkin.lint.findings import RULES, Finding
+from gherkin.lint.linter import findings_in_words, lint
 
 GOOD = """Feature: Delivery
 
@@ -206,7 +207,7 @@ def test_the_command_reads_steps_and_domain_of_the_project(tmp_path: Path) -> No
 def test_every_code_has_a_rule() -> None:
     from typing import get_args
 
-    from gherkin.lint.linter import Code
+    from gherkin.lint.findings import Code
 
     assert set(RULES) == set(get_args(Code))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gherkin.feature.model import FEATURE_SCHEMA
+from gherkin.feature.draft import FEATURE_SCHEMA
 from runners.contract.workorder import EarlierRun, FailedJob, OrderComment, OrderThread, WorkOrder
 from runners.loop.asking import with_form
 from runners.loop.prompting import (

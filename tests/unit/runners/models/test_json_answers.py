@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gherkin.feature.model import FEATURE_SCHEMA
+from gherkin.feature.draft import FEATURE_SCHEMA
 from runners.loop.asking import ask, with_form
 from runners.models.chat import Message, Reply
 from runners.models.json_answers import NotJson, form_of, read_json
