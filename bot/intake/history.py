@@ -3,7 +3,8 @@
 from bot.intake.decisions.target import target_of
 from bot.log.events import RunRequested
 from bot.log.state import RunState, fold
-from bot.storage.store import RunRow, Store
+from bot.storage.run_reads import RunRow
+from bot.storage.store import Store
 from runners.contract.events import Instructed
 from runners.contract.job import FEATURE
 from runners.contract.workorder import EarlierRun, OrderComment, WorkOrder

@@ -7,7 +7,8 @@ from bot.intake.decisions.work_orders import AcceptSplit, AnswerScenarios, Instr
 from bot.log.events import Adjusted, Control, Controlled
 from bot.log.state import fold
 from bot.report.escape import MAX_BLOCK
-from bot.storage.store import RunRow, Store
+from bot.storage.run_reads import RunRow
+from bot.storage.store import Store
 from gherkin.issue.slicing import Slice
 from gherkin.values import Frozen
 from runners.contract.events import SplitProposed

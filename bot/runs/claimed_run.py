@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from bot.log.events import Event
 from bot.runs.draining import Draining
-from bot.storage.store import LeaseLost, RunClaim, Store
+from bot.storage.leases import LeaseLost, RunClaim
+from bot.storage.store import Store
 
 
 class ClaimedRun:

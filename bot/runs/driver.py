@@ -29,8 +29,9 @@ from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
 from bot.runs.heartbeat import beating
 from bot.runs.workflow import FAILED, end_status, goes_on, next_phase
+from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.run_log import ArtifactTooLarge
-from bot.storage.store import LeaseLost, RunClaim, Store
+from bot.storage.store import Store
 from gherkin.errors import Cancelled, ScenaristError
 from runners.contract.job import PhaseResult
 from runners.git.command import GitFailed, GitUnavailable

@@ -5,7 +5,8 @@ from typing import get_args
 from bot.log.events import Phase, RunRequested
 from bot.log.state import RunState, fold
 from bot.runs.driver import Driver
-from bot.storage.store import RunClaim, Store
+from bot.storage.leases import RunClaim
+from bot.storage.store import Store
 from runners.contract.workorder import WorkOrder
 
 PHASES: tuple[Phase, ...] = get_args(Phase)

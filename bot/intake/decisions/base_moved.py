@@ -4,7 +4,8 @@ store; writes nothing."""
 from bot.forges.events import BaseMoved
 from bot.forges.forge import Forge
 from bot.intake.decisions.work_orders import StartRun, request_of
-from bot.storage.store import PublishedRun, Store
+from bot.storage.run_reads import PublishedRun
+from bot.storage.store import Store
 from runners.contract.workorder import WorkOrder
 
 

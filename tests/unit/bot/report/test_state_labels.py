@@ -13,7 +13,8 @@ from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
 from bot.report.state_labels import STATE_LABELS, label_of
 from bot.storage.database import connect, migrate
-from bot.storage.store import RunClaim, Store
+from bot.storage.leases import RunClaim
+from bot.storage.store import Store
 from runners.contract.job import LabelSettings, RunSettings
 from tests.support.logs import PREPARED, STATES, entries
 from tests.support.stores import request

@@ -11,7 +11,8 @@ from bot.runs.beside import Beside
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.driver import Driver, Handler
 from bot.runs.workflow import EDGES, GraphUnsound, check
-from bot.storage.store import LeaseLost, Store
+from bot.storage.leases import LeaseLost
+from bot.storage.store import Store
 from gherkin.errors import Cancelled
 from runners.contract.events import BaselineReached
 from runners.contract.job import PhaseResult

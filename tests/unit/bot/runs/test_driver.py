@@ -16,7 +16,8 @@ from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
 from bot.runs.driver import Driver, Handler
 from bot.runs.worker_identity import is_gone, worker_identity
-from bot.storage.store import RunClaim, Store
+from bot.storage.leases import RunClaim
+from bot.storage.store import Store
 from runners.contract.job import PhaseResult
 from runners.git.command import GitFailed
 from tests.support.stores import PHASES, Clock, claim, drive, start

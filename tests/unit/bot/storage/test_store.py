@@ -12,8 +12,9 @@ from bot.log.events import Controlled, PhaseFinished, PhaseStarted, RunEnded, Ru
 from bot.log.state import fold
 from bot.runs.workflow import QUEUES
 from bot.storage.database import connect, migrate
+from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.run_log import ArtifactTooLarge
-from bot.storage.store import LeaseLost, RunClaim, Store, new_id
+from bot.storage.store import Store, new_id
 from bot.storage.tables import metadata
 from tests.support.stores import Clock, claim, request, start
 

@@ -14,7 +14,8 @@ from bot.log.events import Controlled, Phase, PhaseFinished, PhaseStarted, RunEn
 from bot.log.state import fold
 from bot.runs.workflow import EDGES, QUEUES, end_status, next_phase
 from bot.storage.database import connect, migrate
-from bot.storage.store import LeaseLost, RunClaim, Store, new_id
+from bot.storage.leases import LeaseLost, RunClaim
+from bot.storage.store import Store, new_id
 from runners.contract.workorder import WorkOrder
 from tests.support.stores import Clock
 

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bot.log.events import RunRequested
-from bot.storage.store import RunClaim, Store
+from bot.storage.leases import RunClaim
+from bot.storage.store import Store
 from bot.storage.usage import AllowanceUsed, Used, check_day, usage, usage_by_repository
 from runners.contract.events import ModelReplied, ToolCalled
 from runners.contract.operator_limits import Allowance, Allowances

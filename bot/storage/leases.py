@@ -1,0 +1,206 @@
+"""Leases: a worker claims a run, and writes to it as long as its claim is valid."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.log.events import (
+    Event,
+    Phase,
+    Status,
+)
+from bot.storage.database import passed, reading
+from bot.storage.run_log import append, put
+from bot.storage.tables import runs
+from bot.storage.usage import RUNNER_PHASES, count_alone, too_many_at_once
+from gherkin.errors import ScenaristError
+from gherkin.values import Frozen
+from runners.contract.operator_limits import Allowances
+
+
+class LeaseLost(ScenaristError):
+    """Another worker has taken over the run."""
+
+    code = "SCN-6001"
+    next_step = "Nothing to do: the other worker continues the run."
+
+
+class RunClaim(Frozen):
+    """The right to work on a run until `lease_until`, valid as long as no claim has a newer `fence`."""
+
+    run_id: str
+    phase: Phase
+    fence: int
+    attempts: int
+
+
+class Leases:
+    """Claims of runs, and what is written under them.
+
+    `clock` gives seconds since the epoch, `allowances` limit how much may be worked on at once.
+    """
+
+    engine: sa.Engine
+    clock: Callable[[], float]
+    allowances: Allowances
+
+    def claim(
+        self, run_id: str, phases: Iterable[Phase], seconds: float, holder: str = ""
+    ) -> RunClaim | None:
+        """Take the lease of a run whose next phase is one of `phases`, for `seconds`, as the worker `holder`.
+
+        Returns None if the run has ended, another worker has its lease, it is not due yet, or an earlier run
+        on the same target has not ended.
+        """
+        now = self.clock()
+        first = runs.alias()
+        waits = sa.exists().where(
+            first.c.target == runs.c.target,
+            first.c.status == "active",
+            sa.tuple_(first.c.place, first.c.id) < sa.tuple_(runs.c.place, runs.c.id),
+        )
+        counted = too_many_at_once(self.allowances, now) if set(phases) & RUNNER_PHASES else []
+        statement = (
+            sa.update(runs)
+            .where(
+                runs.c.id == run_id,
+                runs.c.status == "active",
+                runs.c.phase.in_(list(phases)),
+                sa.or_(runs.c.due_at == now, passed(runs.c.due_at, now)),
+                sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
+                ~waits,
+                *counted,
+            )
+            .values(
+                fence=runs.c.fence + 1,
+                lease_until=now + seconds,
+                attempts=runs.c.attempts + 1,
+                holder=holder,
+            )
+            .returning(runs.c.phase, runs.c.fence, runs.c.attempts)
+        )
+        with self.engine.begin() as db:
+            if counted:
+                count_alone(db)
+            row = db.execute(statement).one_or_none()
+        if row is None:
+            return None
+        return RunClaim(run_id=run_id, phase=row.phase, fence=row.fence, attempts=row.attempts)
+
+    def extend(self, claim: RunClaim, seconds: float) -> None:
+        """Extend the lease to `seconds` from now. Raises `LeaseLost`."""
+        with self.engine.begin() as db:
+            self._write(db, claim, lease_until=self.clock() + seconds)
+
+    def release(self, claim: RunClaim) -> bool:
+        """Release a claim as if its phase had not been started; return False if the claim is lost."""
+        return self._give_back(claim, attempts=runs.c.attempts - 1, due_at=self.clock())
+
+    def put_off(self, claim: RunClaim, seconds: float) -> bool:
+        """Release a claim whose phase failed; the phase can be claimed again after `seconds`.
+
+        Return False if the claim is lost.
+        """
+        return self._give_back(claim, due_at=self.clock() + seconds)
+
+    def _give_back(self, claim: RunClaim, **values: Any) -> bool:
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
+            .values(fence=claim.fence + 1, lease_until=None, **values)
+        )
+        with self.engine.begin() as db:
+            return bool(db.execute(statement).rowcount)
+
+    def log(self, claim: RunClaim, new: Sequence[Event], blobs: Mapping[str, bytes] | None = None) -> None:
+        """Append events and store artifacts in one transaction, under the claim. Raises `LeaseLost`."""
+        with self.engine.begin() as db:
+            self._write(db, claim)
+            append(db, claim.run_id, new, self.clock())
+            put(db, claim.run_id, blobs or {})
+
+    def finish_phase(
+        self,
+        claim: RunClaim,
+        new: Sequence[Event],
+        blobs: Mapping[str, bytes],
+        *,
+        phase: Phase,
+        status: Status = "active",
+        delay: float = 0.0,
+    ) -> None:
+        """Store a phase's end and release the claim; `phase` is next, after `delay` seconds.
+
+        Raises `LeaseLost` and `ArtifactTooLarge`.
+        """
+        with self.engine.begin() as db:
+            self._write(
+                db,
+                claim,
+                lease_until=None,
+                phase=phase,
+                status=status,
+                due_at=self.clock() + delay,
+                attempts=0,
+            )
+            append(db, claim.run_id, new, self.clock())
+            put(db, claim.run_id, blobs)
+
+    def free_orphans(self, is_gone: Callable[[str], bool]) -> list[tuple[str, Phase]]:
+        """End the leases of the workers for whose identity `is_gone` is true.
+
+        Return (id, phase) of the runs that can continue.
+        """
+        held = sa.select(runs.c.id, runs.c.phase, runs.c.fence, runs.c.holder).where(
+            runs.c.status == "active", runs.c.lease_until >= self.clock()
+        )
+        with reading(self.engine) as db:
+            orphans = [row for row in db.execute(held) if is_gone(row.holder)]
+        freed = []
+        for row in orphans:
+            statement = (
+                sa.update(runs)
+                .where(runs.c.id == row.id, runs.c.fence == row.fence)
+                .values(fence=row.fence + 1, lease_until=None)
+            )
+            with self.engine.begin() as db:
+                if db.execute(statement).rowcount:
+                    freed.append((row.id, row.phase))
+        return freed
+
+    def due_runs(self, older_than: float, phases: Iterable[Phase], limit: int) -> list[tuple[str, Phase]]:
+        """Return (id, phase) of active runs without a claim that have been due for `older_than` seconds.
+
+        Only runs whose next phase is one of `phases`, and at most `limit` of them.
+        """
+        now = self.clock()
+        query = (
+            sa.select(runs.c.id, runs.c.phase)
+            .where(
+                runs.c.status == "active",
+                runs.c.phase.in_(list(phases)),
+                passed(runs.c.due_at, now - older_than),
+                sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
+            )
+            .order_by(runs.c.due_at)
+            .limit(limit)
+        )
+        with reading(self.engine) as db:
+            return [(row.id, row.phase) for row in db.execute(query)]
+
+    def is_current(self, claim: RunClaim) -> bool:
+        """Return whether the claim is still valid."""
+        query = sa.select(runs.c.fence).where(runs.c.id == claim.run_id)
+        with reading(self.engine) as db:
+            return db.execute(query).scalar() == claim.fence
+
+    def _write(self, db: sa.Connection, claim: RunClaim, **values: Any) -> None:
+        """Set `values` on the claim's run in one statement. Raises `LeaseLost` if the claim is not valid."""
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
+            .values(fence=claim.fence, **values)
+        )
+        if not db.execute(statement).rowcount:
+            raise LeaseLost(f"Run {claim.run_id} was taken over by another worker.")
