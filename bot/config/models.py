@@ -1,5 +1,7 @@
 """The operator's models: from the models file, or from the settings if there is none."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.config.limits import secret
@@ -9,12 +11,23 @@ from gherkin.yamlfile import read_yaml
 from runners.models.roster import Roster
 from runners.models.runtimes import ModelsConfig, RuntimeSpec
 
+_ANTHROPIC = "https://api.anthropic.com"
+
 
 class ModelsInvalid(ScenaristError):
     """The operator's models file cannot be used."""
 
     code = "SCN-7010"
     next_step = "Correct the file that SCENARIST_MODELS_FILE names; `docs/models.md` lists its keys."
+
+
+@dataclass(frozen=True)
+class ModelServer:
+    """Where a runtime's server lists its models: a cheap request that shows whether it can be reached."""
+
+    runtime: str
+    url: str
+    headers: Mapping[str, str]
 
 
 def load_models(settings: Settings) -> tuple[ModelsConfig, dict[str, str]]:
@@ -30,6 +43,28 @@ def load_models(settings: Settings) -> tuple[ModelsConfig, dict[str, str]]:
         for name, spec in config.runtimes.items()
     }
     return config, keys
+
+
+def model_servers(settings: Settings, *, with_keys: bool) -> list[ModelServer]:
+    """Return the servers of all models; recordings have none. Raises `ModelsInvalid`.
+
+    Without `with_keys` no key is read, because this process may not have them.
+    """
+    keys: Mapping[str, str] = {}
+    if with_keys:
+        config, keys = load_models(settings)
+    else:
+        config = _of_settings(settings) if settings.models_file is None else read_models(settings.models_file)
+    found = []
+    for name, spec in config.runtimes.items():
+        key = keys.get(name, "")
+        if spec.provider == "vllm":
+            headers = {"authorization": f"Bearer {key}"} if key else {}
+            found.append(ModelServer(name, f"{spec.url.rstrip('/')}/models", headers))
+        elif spec.provider == "anthropic":
+            headers = {"x-api-key": key, "anthropic-version": "2023-06-01"} if key else {}
+            found.append(ModelServer(name, f"{(spec.url or _ANTHROPIC).rstrip('/')}/v1/models", headers))
+    return found
 
 
 def require_models(settings: Settings) -> None:

@@ -180,6 +180,17 @@ class Settings(BaseSettings):
         description="The time that a worker has after SIGTERM to end its current turns; other workers "
         "continue its runs. Wait longer before you kill it.",
     )
+    stuck_seconds: float = Field(
+        default=7200,
+        gt=0,
+        description="A run whose worker lives but logs nothing for longer is taken from it, and another "
+        "worker continues it. Keep it well above the time that a repository's test suites take together.",
+    )
+    queue_seconds: float = Field(
+        default=1800,
+        gt=0,
+        description="When a run or a delivery waits longer for a worker, the health checks say so.",
+    )
     lease_seconds: float = Field(
         default=30, ge=2, le=3600, description="A worker loses its run if it is silent for longer."
     )

@@ -45,6 +45,11 @@ class Inbox:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def is_working(self) -> bool:
+        """Whether the threads that store deliveries and send wake-ups are alive."""
+        return all(thread.is_alive() for thread in self._threads)
+
     async def put(self, delivery: Delivery) -> bool:
         """Store a delivery durably; returns whether it is new. Raises SQLAlchemy's errors."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -47,6 +47,8 @@ _MAX_DELAY_S = 300.0
 _LONGEST_WAIT_S = 3700.0
 _LOOK_S = 1.0
 _RECONNECT_S = 0.5
+# A phase that lost its lease has this time to stop its commands and requests, and to remove its files.
+_LEAVE_S = 120.0
 
 
 class PhaseNeverEnded(ScenaristError):
@@ -102,6 +104,8 @@ class Driver:
 
     A phase that failed with a temporary error is repeated after `retry_seconds`; the delay doubles each time.
     `sandboxed` says whether this process runs commands in a sandbox; the log records it for each phase.
+    `abandon` is called when a phase does not end within two minutes after it lost its lease: it should end
+    the process, which would otherwise never work again.
     """
 
     def __init__(
@@ -115,8 +119,10 @@ class Driver:
         changed: Callable[[str, Phase | None], None],
         sandboxed: bool = True,
         draining: Draining | None = None,
+        abandon: Callable[[], None] | None = None,
     ) -> None:
         self._draining = draining
+        self._abandon = abandon
         self._store = store
         self._handlers = handlers
         self._worker = worker
@@ -298,9 +304,16 @@ class Driver:
     def _heartbeat(self, claim: RunClaim, lost: Callable[[], None]) -> AbstractContextManager[None]:
         """Keep the lease while the phase works; call `lost` within about a second after it is lost."""
         extended = time.monotonic()
+        lost_at: float | None = None
 
         def beat() -> bool:
-            nonlocal extended
+            nonlocal extended, lost_at
+            if lost_at is not None:
+                if self._abandon is not None and time.monotonic() - lost_at > _LEAVE_S:
+                    log.error("run %s: the %s phase cannot be stopped", claim.run_id, claim.phase)
+                    self._abandon()
+                    return False
+                return True
             try:
                 if not self._store.is_current(claim) or (
                     self._draining is not None and self._draining.urgent
@@ -310,8 +323,8 @@ class Driver:
                     self._store.extend(claim, self._lease_seconds)
                     extended = time.monotonic()
             except LeaseLost:
+                lost_at = time.monotonic()
                 lost()
-                return False
             except Exception:
                 log.exception("run %s: the heartbeat failed", claim.run_id)
             return True

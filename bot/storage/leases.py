@@ -157,17 +157,20 @@ class Leases:
         )
         with reading(self.engine) as db:
             orphans = [row for row in db.execute(held) if is_gone(row.holder)]
-        freed = []
-        for row in orphans:
-            statement = (
-                sa.update(runs)
-                .where(runs.c.id == row.id, runs.c.fence == row.fence)
-                .values(fence=row.fence + 1, lease_until=None)
-            )
-            with self.engine.begin() as db:
-                if db.execute(statement).rowcount:
-                    freed.append((row.id, row.phase))
-        return freed
+        return [(row.id, row.phase) for row in orphans if self.take_away(row.id, row.fence)]
+
+    def take_away(self, run_id: str, fence: int) -> bool:
+        """End the lease with the number `fence`, so that another worker can continue the run.
+
+        Return False if that lease has ended already.
+        """
+        statement = (
+            sa.update(runs)
+            .where(runs.c.id == run_id, runs.c.fence == fence)
+            .values(fence=fence + 1, lease_until=None)
+        )
+        with self.engine.begin() as db:
+            return bool(db.execute(statement).rowcount)
 
     def due_runs(self, older_than: float, phases: Iterable[Phase], limit: int) -> list[tuple[str, Phase]]:
         """Return (id, phase) of active runs without a claim that have been due for `older_than` seconds.

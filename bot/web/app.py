@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,6 +15,7 @@ from bot.forges.receiver import Receiver
 from bot.intake.deliveries import Deliveries
 from bot.intake.inbox import Inbox
 from bot.storage.store import Store
+from bot.telemetry.health import Health
 from bot.web.http.headers import SecurityHeaders
 from bot.web.pages.render import static_files
 from bot.web.pages.routes import page_routes
@@ -39,13 +38,13 @@ class WebApp:
         receivers: Mapping[str, Receiver],
         settings: Settings,
     ) -> None:
-        self._store = store
+        self._health = Health(settings, store.engine)
         self._inbox = Inbox(Deliveries(store.engine), ring)
         self._webhooks = Webhooks(self._inbox, receivers, settings.max_body_bytes)
         self._pages = SecurityHeaders(
             Starlette(
                 routes=[
-                    Route("/healthz", self._health),
+                    Route("/healthz", self._alive),
                     Route("/readyz", self._ready),
                     Route("/static/{name}", self._static),
                     *page_routes(store, settings),
@@ -72,16 +71,13 @@ class WebApp:
         headers = {"cache-control": "public, max-age=31536000, immutable"}
         return Response(found[0], media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
 
-    async def _health(self, _request: Request) -> Response:
+    async def _alive(self, _request: Request) -> Response:
+        if not self._inbox.is_working:
+            body = {"status": "failed", "said": "The thread that stores deliveries has ended: restart this."}
+            return JSONResponse(body, 503)
         return JSONResponse({"status": "ok"})
 
-    async def _ready(self, _request: Request) -> Response:
-        def ask() -> None:
-            with self._store.engine.connect() as db:
-                db.execute(sa.text("SELECT 1"))
-
-        try:
-            await run_in_threadpool(ask)
-        except SQLAlchemyError:
-            return JSONResponse({"status": "no database"}, status_code=503)
-        return JSONResponse({"status": "ok"})
+    async def _ready(self, request: Request) -> Response:
+        strict = "strict" in request.query_params
+        status, body = await run_in_threadpool(lambda: self._health.report(strict=strict))
+        return JSONResponse(body, status)

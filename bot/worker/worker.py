@@ -1,6 +1,8 @@
 """Make the parts of a worker process from the settings."""
 
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -25,6 +27,7 @@ from bot.runs.driver import Driver, Handler
 from bot.runs.worker_identity import is_gone, worker_identity
 from bot.runs.workflow import QUEUES, check
 from bot.storage.database import connect
+from bot.storage.gauges import silent_runs
 from bot.storage.store import Store
 from bot.storage.usage import check_day
 from bot.worker.celery_app import WakeUps
@@ -68,6 +71,7 @@ class Worker:
         self._workspaces = Workspaces(settings.state_dir)
         self._workspaces.sweep()
         self._ask_at = 0.0
+        self._silent_since: dict[tuple[str, int], float] = {}
         handlers: dict[Phase, Handler] = {}
         if "runs" in queues:
             handlers |= untrusted_handlers(settings, self._store, self._workspaces)
@@ -96,6 +100,8 @@ class Worker:
             changed=self._changed,
             sandboxed="runs" not in queues or not settings.unsafe_no_sandbox,
             draining=draining,
+            # Celery starts another process in its place.
+            abandon=lambda: os.kill(os.getpid(), signal.SIGKILL),
         )
 
     def _allowed(self, request: RunRequested, run_id: str) -> None:
@@ -132,6 +138,7 @@ class Worker:
         for run_id, phase in self._store.free_orphans(is_gone):
             log.warning("the worker of run %s has ended; another one continues it", run_id)
             self._wake_ups.run(run_id, phase)
+        self._hand_over()
         # Runs may wait for hours, and each round of the reaper would add as many messages again. So a queue
         # is filled only up to `_MAX_MESSAGES` messages.
         for queue in set(QUEUES.values()):
@@ -141,6 +148,25 @@ class Worker:
                 self._wake_ups.run(run_id, phase)
         for run_id in self._store.reports.stale(max(0, _MAX_MESSAGES - self._wake_ups.waiting("publish"))):
             self._wake_ups.report(run_id)
+
+    def _hand_over(self) -> None:
+        """Take the runs that make no progress from their workers.
+
+        A worker that hangs keeps its lease, since the heartbeat has a thread of its own. A run that is
+        claimed at this very moment may have waited long, so it must be seen twice.
+        """
+        store, now = self._store, self._store.clock()
+        silent = {
+            (run.id, run.fence): run for run in silent_runs(store.engine, now, self._settings.stuck_seconds)
+        }
+        self._silent_since = {key: self._silent_since.get(key, now) for key in silent}
+        for key, run in silent.items():
+            seen_s = now - self._silent_since[key]
+            if seen_s >= self._settings.lease_seconds and store.take_away(run.id, run.fence):
+                log.error(
+                    "run %s: its %s phase has logged nothing for %.0f s at %s; another worker continues it",
+                    *(run.id, run.phase, run.seconds, run.holder),
+                )
 
     def _ask_again(self) -> None:
         """Ask the forges to repeat deliveries that failed; if a forge cannot be reached, ask later."""

@@ -6,9 +6,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 import sqlalchemy as sa
 import typer
@@ -18,9 +17,17 @@ from bot.cli.options import ALL_QUEUES, QUEUE_NAMES, AsJson, Queues, queue_names
 from bot.config.limits import database_urls, load_limits
 from bot.config.models import load_models
 from bot.config.settings import Settings, load_settings
-from bot.config.urls import redis_url
 from bot.installation import CODE, NEXT_STEP, SAID, overwritten
 from bot.storage.database import connect, is_current
+from bot.telemetry.health import (
+    CheckResult,
+    State,
+    broker_answers,
+    disk_has_room,
+    ping,
+    queue_moves,
+    runs_progress,
+)
 from gherkin.errors import ScenaristError
 from runners.models.roster import Roster
 from runners.sandbox.bubblewrap import available, remedy
@@ -42,22 +49,10 @@ EVENTS = {
     "check_suite",
     "repository",
 }
-_MIN_FREE_GB = 5.0
 _MIN_GIT = (2, 30)
 _SOON_DAYS = 14  # before a token expires
 
-State = Literal["ok", "warning", "failed"]
 _MARKS: dict[State, str] = {"ok": "✔", "warning": "!", "failed": "✘"}
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One thing that was looked at: what was found, and what to do about it if it is not well."""
-
-    name: str
-    state: State
-    said: str
-    todo: str = ""
 
 
 class InstallationOverwritten(ScenaristError):
@@ -92,7 +87,9 @@ def examine(settings: Settings, queues: Sequence[str] = QUEUE_NAMES) -> Iterator
         ("installation", True, _installation),
         ("database", True, _database),
         ("broker", True, _broker),
-        ("disk", True, _disk),
+        ("queue", True, _queue),
+        ("runs", True, _progress),
+        ("disk", True, lambda settings: disk_has_room(settings.state_dir)),
         ("git", True, _git),
         ("sandbox", runs, _sandbox),
         ("limits file", runs, _limits),
@@ -143,34 +140,36 @@ def _database(settings: Settings) -> CheckResult:
 
 def _broker(settings: Settings) -> CheckResult:
     own = settings.state_dir.resolve() / "redis" / "redis.sock"
-    if own.is_socket() and _pings(f"unix://{own}") is None:
+    if own.is_socket() and ping(f"unix://{own}") is None:
         return CheckResult("broker", "ok", "The Redis of `scenarist up` answers.")
-    problem = _pings(redis_url(settings.broker_url))
-    if problem is not None:
-        todo = "Start Redis, or correct SCENARIST_BROKER_URL. `scenarist up` starts a Redis of its own."
-        return CheckResult("broker", "warning", f"Redis does not answer ({problem}).", todo)
-    return CheckResult("broker", "ok", "Redis answers.")
+    found = broker_answers(settings.broker_url)
+    # `scenarist up` needs no Redis that runs already.
+    return replace(found, state="warning") if found.state == "failed" else found
 
 
-def _pings(url: str) -> str | None:
-    """None if a Redis answers at `url`, else the kind of error."""
-    import redis
+def _queue(settings: Settings) -> CheckResult:
+    return _of_tables("queue", settings, queue_moves)
 
+
+def _progress(settings: Settings) -> CheckResult:
+    return _of_tables("runs", settings, runs_progress)
+
+
+def _of_tables(
+    name: str, settings: Settings, look: Callable[[sa.Engine, Settings], CheckResult]
+) -> CheckResult:
+    """Return what `look` finds in the tables; before they are there, nothing waits."""
+    engine = connect(settings.database)
     try:
-        redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5).ping()
-    except (redis.RedisError, ValueError, OSError) as error:
-        return type(error).__name__
-    return None
-
-
-def _disk(settings: Settings) -> CheckResult:
-    free = shutil.disk_usage(settings.state_dir).free / 1e9
-    said = f"{free:.0f} GB are free at {settings.state_dir}."
-    if free < _MIN_FREE_GB:
-        return CheckResult(
-            "disk", "failed", said, "Make room: mirrors, environments and artifacts lie there."
-        )
-    return CheckResult("disk", "ok", said)
+        if not is_current(engine):
+            return CheckResult(name, "ok", "There are no runs yet.")
+        found = look(engine, settings)
+    except sa.exc.SQLAlchemyError as error:
+        return CheckResult(name, "warning", f"The database does not answer ({type(error).__name__}).")
+    finally:
+        engine.dispose()
+    # Late work is a reason to look at the workers; it is no fault of this machine.
+    return replace(found, state="warning") if found.state == "failed" else found
 
 
 def _git(settings: Settings) -> CheckResult:

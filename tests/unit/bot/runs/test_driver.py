@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
 from bot.runs.driver import Driver, Handler
 from bot.runs.worker_identity import is_gone, worker_identity
+from bot.storage.gauges import silent_runs
 from bot.storage.leases import RunClaim
 from bot.storage.store import Store
 from runners.contract.job import PhaseResult
@@ -309,3 +311,34 @@ def test_another_error_of_the_system_is_a_defect(store: Store, make: Make, clock
     run = start(store)
     state = drive(store, make(specify=raising(FileNotFoundError(2, "gone"), times=1)), clock, run)
     assert (state.status, state.code) == ("failed", "SCN-0000")
+
+
+def test_a_phase_that_cannot_be_stopped_ends_its_process(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.runs.driver._LOOK_S", 0.01)
+    monkeypatch.setattr("bot.runs.driver._LEAVE_S", 0.05)
+    run_id = start(store, "one") or ""
+    abandoned = threading.Event()
+
+    def deaf(_run: str, _state: RunState, claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+        (fence,) = {row.fence for row in silent_runs(store.engine, clock.now, -1)}
+        assert store.take_away(run_id, fence)
+        assert claimed.cancel.wait(60) and abandoned.wait(60), "it is told to stop, and goes on"
+        return PhaseResult("done")
+
+    changed: Callable[[str, Phase | None], None] = lambda run, following: None  # noqa: E731
+    driver = Driver(
+        store, {"prepare": deaf}, worker="w", lease_seconds=30, changed=changed, abandon=abandoned.set
+    )
+    assert not driver.advance(run_id)
+    assert abandoned.is_set()
+    polite = Driver(
+        store,
+        {"prepare": lambda _run, _state, _claimed: PhaseResult("done")},
+        worker="w",
+        lease_seconds=30,
+        changed=changed,
+        abandon=lambda: pytest.fail("this phase ended by itself"),
+    )
+    assert polite.advance(run_id)

@@ -209,7 +209,7 @@ def test_a_broker_that_is_away_loses_nothing(sqlite_store: Store) -> None:
 
 def test_health_and_unknown_pages(web: Running) -> None:
     assert httpx.get(f"{web.url}/healthz").json() == {"status": "ok"}
-    assert httpx.get(f"{web.url}/readyz").json() == {"status": "ok"}
+    assert httpx.get(f"{web.url}/readyz", timeout=60).json()["checks"]["database"]["state"] == "ok"
     assert httpx.get(f"{web.url}/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV").status_code == 404
     assert httpx.get(f"{web.url}/nothing").status_code == 404
     assert httpx.get(f"{web.url}/webhooks/github").status_code == 405
