@@ -4,9 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from runners.git.command import changed_files, commit_on, git, read_blob, tree_entries
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
@@ -17,39 +16,30 @@ from runners.verify.experiments.trials import Lab
 from runners.verify.findings import Bite, HeldOut
 from runners.verify.gate.approved import unlike
 from runners.verify.gate.biting import Bench, at_once, bite, faults
-from runners.verify.gate.extent import doubts, moved_on, near, part_of, renamed
-from runners.verify.gate.judging import floor, judge, new_tests, none_red, regressions, tampered, unasked
-from runners.verify.gate.out_of_reach import out_of_reach
+from runners.verify.gate.judging import FAULT_CODES, floor, judge, new_tests, none_red, tampered
+from runners.verify.gate.regression import Regression
 from runners.verify.look import Look, adds_modules, look
 from runners.verify.rules.purposes import is_judge
-from runners.verify.rules.weakening import asserted
 from runners.verify.suites.checkouts import Checkouts
 from runners.verify.suites.known import KnownRuns
-from runners.verify.suites.run import Fault, SuiteRun
+from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
 from runners.verify.verdict import (
-    ChangedTests,
     Doubt,
     Evidence,
-    Failure,
     Outcome,
     Problem,
     ScenarioProof,
-    Suite,
     Verdict,
 )
 
 # Scenarios are run a third time where that costs no more than a few seconds.
 _QUICK_S = 10.0
-# How often the base must pass a test again that fails on the head.
-_MORE_BASE_RUNS = 3
 
 # What a batch of experiments may take: this many seconds, or so many times as long as the scenarios
 # themselves.
 _EXPERIMENTS_S = 30.0
 _EXPERIMENTS = 4
-
-_CODES: dict[Fault, Literal["timed-out", "untrusted"]] = {"timed-out": "timed-out", "untrusted": "untrusted"}
 
 
 class Gate:
@@ -112,8 +102,15 @@ class Gate:
                     return self._verdict(claim, found, scenarios=proofs, oracle=tuple(seen.oracle))
             # Beside the suites, on what would be an idle core.
             experiments = pool.submit(self._experiments, claim, seen, proofs)
-            suites, failures, before, after, found = self._no_regression(claim, seen, base, head)
-            problems += found
+            regression = Regression(
+                claim, seen, git_dir, self._fresh, self._checkouts, self._note, self._once
+            )
+            compared = regression.compare(base, head)
+            suites, failures = compared.suites, compared.failures
+            before, after = compared.before, compared.after
+            problems += compared.problems
+            self._doubts += compared.doubts
+            self._unrunnable += compared.unrunnable
             problems += tampered(self._replaced[claim.head] - self._replaced[claim.base])
             if problems:
                 # It is red anyway: what follows would only take longer to say so.
@@ -127,7 +124,7 @@ class Gate:
                 )
             if claim.feature:
                 problems += self._again(claim, proof, after["behave"])
-            changed = self._changed_tests(claim, seen, before)
+            changed = regression.changed_tests(before)
             if changed is not None and claim.changed_tests == "fail":
                 problems += [
                     Problem(
@@ -180,10 +177,6 @@ class Gate:
             **found,
         )
 
-    def _modules(self, claim: Claim) -> list[str]:
-        """The paths of the base's submodules."""
-        return [each.path for each in tree_entries(self._mirror.path, claim.base) if each.mode == "160000"]
-
     def _once(self, suite: str, commit: str, run: Callable[[], SuiteRun]) -> SuiteRun:
         """What a suite gives on a commit: the same for each commit with these very files."""
         if self._known is None:
@@ -224,23 +217,6 @@ class Gate:
             )
             for test in sorted(unsteady)
         ]
-
-    def _changed_tests(self, claim: Claim, seen: Look, before: Mapping[str, SuiteRun]) -> ChangedTests | None:
-        """Run existing tests that the change edits as they were, on the head; None when none is edited."""
-        if not seen.edited and not seen.added:
-            return None
-        git_dir = self._mirror.path
-        were = tree_entries(git_dir, claim.base, *seen.edited) if seen.edited else []
-        commit = commit_on(git_dir, claim.head, "The tests as they were", added=were, removed=seen.added)
-        failing: list[Failure] = []
-        with self._checkouts.opened(commit, "before") as root:
-            for name, run in self._fresh.all():
-                now = self._note(claim.head, run(root), "old tests on the new code")
-                kept = {test for test, outcome in before[name].outcomes.items() if outcome == "passed"}
-                failing += [
-                    each for each in regressions(before[name], now, but=claim.feature) if each.test in kept
-                ]
-        return ChangedTests(paths=tuple(seen.edited), added=tuple(seen.added), failing=tuple(failing))
 
     def _own_tests(
         self, claim: Claim, head: Path, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]
@@ -341,13 +317,13 @@ class Gate:
         before = self._note(claim.base, red.beside(replaced=()), "scenarios on the old code")
         after = self._note(claim.head, green, "scenarios on the new code")
         if after.broken:
-            return (), [Problem(code=_CODES.get(after.fault, "no-scenario"), message=after.broken)]
+            return (), [Problem(code=FAULT_CODES.get(after.fault, "no-scenario"), message=after.broken)]
         approved = read_blob(self._mirror.path, claim.proof or claim.head, claim.feature) or b""
         if other := unlike(approved, claim.feature, after.lines, after.texts):
             return (), other
         if before.fault in ("timed-out", "untrusted"):
             # Neither red nor green: that nothing came of it shows nothing.
-            code = _CODES[before.fault]
+            code = FAULT_CODES[before.fault]
             return (), [Problem(code=code, message=f"On the base commit with the scenarios {before.broken}.")]
         reasons_before = {failure.test: failure.message for failure in before.failures}
         reasons_after = {failure.test: failure.message for failure in after.failures}
@@ -403,122 +379,3 @@ class Gate:
             return none_red(proofs), proofs, ()
         self._evidence += done.evidence
         return [*done.problems, *none_red(done.proofs)], done.proofs, done.held_out
-
-    def _no_regression(
-        self, claim: Claim, seen: Look, base: Path, head: Path
-    ) -> tuple[
-        tuple[Suite, ...], tuple[Failure, ...], dict[str, SuiteRun], dict[str, SuiteRun], list[Problem]
-    ]:
-        suites: list[Suite] = []
-        failures: list[Failure] = []
-        problems: list[Problem] = []
-        runs: dict[str, SuiteRun] = {}
-        heads: dict[str, SuiteRun] = {}
-        for name, run in self._fresh.all():
-            before = self._once(name, claim.base, partial(run, base))
-            before = self._note(claim.base, before, "all tests on the old code")
-            worse = self._near(claim, head, before) if name == "pytest" else []
-            if worse:
-                problems += [Problem(code="regression", message=_worse(each, before)) for each in worse]
-                return tuple(suites), tuple(worse), runs, heads, problems
-            # What does not end without the change can say nothing about it.
-            ends = before.fault != "timed-out"
-            after = before
-            if ends:
-                after = self._once(name, claim.head, partial(run, head))
-                after = self._note(claim.head, after, "all tests on the new code")
-            self._doubts += doubts(name, before, after, self._suites.files(name, base))
-            self._unrunnable += out_of_reach(name, before, after, self._modules(claim))
-            runs[name], heads[name] = before, after
-            if not ends:
-                continue
-            # Where the base contradicts itself in the same way, a threshold may be missed there already.
-            as_before = before.contradicts and after.contradicts and before.exit_code == after.exit_code
-            for side, found in (("base", before), ("head", after)):
-                if found.broken and not as_before:
-                    code = _CODES.get(found.fault, "environment-broken")
-                    problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
-            worse = unasked(claim, regressions(before, after, but=claim.feature), after)
-            elsewhere = moved_on(before, after, seen.edited, seen.moved)
-            worse = [each for each in worse if each.test not in elsewhere]
-            if worse:
-                again = self._note(claim.head, run(head), "once more, since tests failed")
-                still = {failure.test for failure in regressions(before, again, but=claim.feature)}
-                still -= renamed(before, after, again)
-                worse = [failure for failure in worse if failure.test in still]
-                worse = self._unmerged(claim, seen, name, after, worse)
-                worse = self._steady(claim, name, base, worse)
-            if before.outcomes or after.outcomes:
-                suites.append(
-                    Suite(name=name, base=before.counts, head=after.counts, regressions=tuple(worse))
-                )
-            failures += after.failures
-            problems += [Problem(code="regression", message=_worse(each, before)) for each in worse]
-        return tuple(suites), tuple(failures), runs, heads, problems
-
-    def _unmerged(
-        self, claim: Claim, seen: Look, suite: str, after: SuiteRun, worse: list[Failure]
-    ) -> list[Failure]:
-        """Without the tests that other tests of the same file took up.
-
-        As they were they pass on the change, and the file asserts no less often than before.
-        """
-        git_dir = self._mirror.path
-        gone = {each.test for each in worse if each.test not in after.outcomes}
-        files = {test.partition("::")[0] for test in gone} & set(seen.edited)
-        as_often = {
-            path
-            for path in files
-            if (source := read_blob(git_dir, claim.head, path)) is not None
-            and asserted(source.decode(errors="replace"))
-            >= asserted((read_blob(git_dir, claim.base, path) or b"").decode(errors="replace"))
-        }
-        if suite != "pytest" or not as_often:
-            return worse
-        were = tree_entries(git_dir, claim.base, *sorted(as_often))
-        commit = commit_on(git_dir, claim.head, "The tests as they were", added=were)
-        with self._checkouts.opened(commit, "merged") as root:
-            now = self._note(
-                claim.head, self._fresh.pytest(root, sorted(as_often)), "old tests on the new code"
-            )
-        taken = {test for test in gone if now.outcomes.get(test) == "passed"}
-        return [each for each in worse if each.test not in taken]
-
-    def _steady(self, claim: Claim, suite: str, base: Path, worse: list[Failure]) -> list[Failure]:
-        """Without the tests that do not always pass on the base either, as some more runs of their files
-        show."""
-        if suite != "pytest":
-            return worse
-        for _ in range(_MORE_BASE_RUNS if worse else 0):
-            files = sorted({each.test.partition("::")[0] for each in worse})
-            once_more = self._fresh.pytest(base, files)
-            self._note(claim.base, once_more, "failing tests on the old code, once more")
-            worse = [each for each in worse if once_more.outcomes.get(each.test, "passed") == "passed"]
-            if not worse:
-                break
-        return worse
-
-    def _near(self, claim: Claim, head: Path, before: SuiteRun) -> list[Failure]:
-        """What is worse in the tests near the change, twice: then the whole suite needs no run."""
-        changed = [path for _, path in changed_files(self._mirror.path, claim.base, claim.head)]
-        paths = near(head, changed, before)
-        if not paths:
-            return []
-        worse: list[Failure] = []
-        for purpose in ("tests near the change", "once more, since tests failed"):
-            run = self._note(claim.head, self._fresh.pytest(head, paths), purpose)
-            still = unasked(claim, regressions(part_of(before, run), run, but=claim.feature), run)
-            worse = [each for each in still if not worse or each.test in {other.test for other in worse}]
-            if run.broken or not worse:
-                return []
-        return worse
-
-
-def _worse(failure: Failure, before: SuiteRun) -> str:
-    if failure.test in before.outcomes:
-        return f"{failure.test} passed before the change and does not now."
-    return f"{failure.test} is new and fails."
-
-
-def _suite(suites: Suites, *, name: str, root: Path) -> SuiteRun:
-    return dict(suites.all())[name](root)

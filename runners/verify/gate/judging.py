@@ -1,15 +1,21 @@
 """What the runs of suites show, one beside the other: problems, regressions, tests that were red."""
 
 from collections.abc import Collection, Sequence
+from typing import Literal
 
 from gherkin.issue.kinds import Kind
 from runners.verify.claim import Claim
 from runners.verify.findings import Bite
 from runners.verify.rules.asked import asked_for
-from runners.verify.suites.run import SuiteRun
+from runners.verify.suites.run import Fault, SuiteRun
 from runners.verify.verdict import RED, Failure, Problem, ScenarioProof
 
 _FEW_MUTANTS = 3
+# The code of the problem for each fault of a run that has one of its own.
+FAULT_CODES: dict[Fault, Literal["timed-out", "untrusted"]] = {
+    "timed-out": "timed-out",
+    "untrusted": "untrusted",
+}
 
 
 def unasked(claim: Claim, worse: Sequence[Failure], after: SuiteRun) -> list[Failure]:

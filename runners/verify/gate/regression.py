@@ -1,0 +1,205 @@
+"""Compares every suite on base and head, test by test, and runs edited tests as they were before."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from runners.git.command import changed_files, commit_on, read_blob, tree_entries
+from runners.verify.claim import Claim
+from runners.verify.gate.extent import doubts, moved_on, near, part_of, renamed
+from runners.verify.gate.judging import FAULT_CODES, regressions, unasked
+from runners.verify.gate.out_of_reach import out_of_reach
+from runners.verify.look import Look
+from runners.verify.rules.weakening import asserted
+from runners.verify.suites.checkouts import Checkouts
+from runners.verify.suites.run import SuiteRun
+from runners.verify.suites.suites import Suites
+from runners.verify.verdict import (
+    ChangedTests,
+    Doubt,
+    Failure,
+    Problem,
+    Suite,
+)
+
+# How often the base must pass a test again that fails on the head.
+_MORE_BASE_RUNS = 3
+
+# Keeps a run on a commit as evidence, with its purpose, and returns it.
+Note = Callable[[str, SuiteRun, str], SuiteRun]
+# What a suite gives on a commit; it is run only if that is not known.
+Once = Callable[[str, str, Callable[[], SuiteRun]], SuiteRun]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the suites gave on both commits. `before` and `after` are the runs by the name of the suite."""
+
+    suites: tuple[Suite, ...]
+    failures: tuple[Failure, ...]
+    before: dict[str, SuiteRun]
+    after: dict[str, SuiteRun]
+    problems: list[Problem]
+    doubts: list[Doubt]
+    unrunnable: list[str]
+
+
+class Regression:
+    """Compares the suites on both commits of a claim; `seen` is what the change looks like without a run."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        seen: Look,
+        git_dir: Path,
+        suites: Suites,
+        checkouts: Checkouts,
+        note: Note,
+        once: Once,
+    ) -> None:
+        self._claim = claim
+        self._seen = seen
+        self._git_dir = git_dir
+        self._suites = suites
+        self._checkouts = checkouts
+        self._note = note
+        self._once = once
+
+    def compare(self, base: Path, head: Path) -> Compared:
+        """Run all suites on both commits, test by test; tests that became worse are run again."""
+        suites: list[Suite] = []
+        failures: list[Failure] = []
+        problems: list[Problem] = []
+        runs: dict[str, SuiteRun] = {}
+        heads: dict[str, SuiteRun] = {}
+        found_doubts: list[Doubt] = []
+        unrunnable: list[str] = []
+        for name, run in self._suites.all():
+            before = self._once(name, self._claim.base, partial(run, base))
+            before = self._note(self._claim.base, before, "all tests on the old code")
+            worse = self._near(head, before) if name == "pytest" else []
+            if worse:
+                problems += [Problem(code="regression", message=_worse(each, before)) for each in worse]
+                return Compared(tuple(suites), tuple(worse), runs, heads, problems, found_doubts, unrunnable)
+            # What does not end without the change can say nothing about it.
+            ends = before.fault != "timed-out"
+            after = before
+            if ends:
+                after = self._once(name, self._claim.head, partial(run, head))
+                after = self._note(self._claim.head, after, "all tests on the new code")
+            found_doubts += doubts(name, before, after, self._suites.files(name, base))
+            unrunnable += out_of_reach(name, before, after, self._modules())
+            runs[name], heads[name] = before, after
+            if not ends:
+                continue
+            # Where the base contradicts itself in the same way, a threshold may be missed there already.
+            as_before = before.contradicts and after.contradicts and before.exit_code == after.exit_code
+            for side, found in (("base", before), ("head", after)):
+                if found.broken and not as_before:
+                    code = FAULT_CODES.get(found.fault, "environment-broken")
+                    problems.append(Problem(code=code, message=f"On the {side} commit {found.broken}."))
+            worse = unasked(self._claim, regressions(before, after, but=self._claim.feature), after)
+            elsewhere = moved_on(before, after, self._seen.edited, self._seen.moved)
+            worse = [each for each in worse if each.test not in elsewhere]
+            if worse:
+                again = self._note(self._claim.head, run(head), "once more, since tests failed")
+                still = {failure.test for failure in regressions(before, again, but=self._claim.feature)}
+                still -= renamed(before, after, again)
+                worse = [failure for failure in worse if failure.test in still]
+                worse = self._unmerged(name, after, worse)
+                worse = self._steady(name, base, worse)
+            if before.outcomes or after.outcomes:
+                suites.append(
+                    Suite(name=name, base=before.counts, head=after.counts, regressions=tuple(worse))
+                )
+            failures += after.failures
+            problems += [Problem(code="regression", message=_worse(each, before)) for each in worse]
+        return Compared(tuple(suites), tuple(failures), runs, heads, problems, found_doubts, unrunnable)
+
+    def changed_tests(self, before: Mapping[str, SuiteRun]) -> ChangedTests | None:
+        """Run existing tests that the change edits, in their old form, on the head; None if there is none."""
+        if not self._seen.edited and not self._seen.added:
+            return None
+        git_dir = self._git_dir
+        were = tree_entries(git_dir, self._claim.base, *self._seen.edited) if self._seen.edited else []
+        commit = commit_on(
+            git_dir, self._claim.head, "The tests as they were", added=were, removed=self._seen.added
+        )
+        failing: list[Failure] = []
+        with self._checkouts.opened(commit, "before") as root:
+            for name, run in self._suites.all():
+                now = self._note(self._claim.head, run(root), "old tests on the new code")
+                kept = {test for test, outcome in before[name].outcomes.items() if outcome == "passed"}
+                failing += [
+                    each
+                    for each in regressions(before[name], now, but=self._claim.feature)
+                    if each.test in kept
+                ]
+        return ChangedTests(
+            paths=tuple(self._seen.edited), added=tuple(self._seen.added), failing=tuple(failing)
+        )
+
+    def _unmerged(self, suite: str, after: SuiteRun, worse: list[Failure]) -> list[Failure]:
+        """Return `worse` without the tests that were merged into other tests of the same file.
+
+        In their old form they pass on the change, and the file asserts no less often than before.
+        """
+        git_dir = self._git_dir
+        gone = {each.test for each in worse if each.test not in after.outcomes}
+        files = {test.partition("::")[0] for test in gone} & set(self._seen.edited)
+        as_often = {
+            path
+            for path in files
+            if (source := read_blob(git_dir, self._claim.head, path)) is not None
+            and asserted(source.decode(errors="replace"))
+            >= asserted((read_blob(git_dir, self._claim.base, path) or b"").decode(errors="replace"))
+        }
+        if suite != "pytest" or not as_often:
+            return worse
+        were = tree_entries(git_dir, self._claim.base, *sorted(as_often))
+        commit = commit_on(git_dir, self._claim.head, "The tests as they were", added=were)
+        with self._checkouts.opened(commit, "merged") as root:
+            now = self._note(
+                self._claim.head, self._suites.pytest(root, sorted(as_often)), "old tests on the new code"
+            )
+        taken = {test for test in gone if now.outcomes.get(test) == "passed"}
+        return [each for each in worse if each.test not in taken]
+
+    def _steady(self, suite: str, base: Path, worse: list[Failure]) -> list[Failure]:
+        """Return `worse` without the tests that fail on the base too when their files are run again."""
+        if suite != "pytest":
+            return worse
+        for _ in range(_MORE_BASE_RUNS if worse else 0):
+            files = sorted({each.test.partition("::")[0] for each in worse})
+            once_more = self._suites.pytest(base, files)
+            self._note(self._claim.base, once_more, "failing tests on the old code, once more")
+            worse = [each for each in worse if once_more.outcomes.get(each.test, "passed") == "passed"]
+            if not worse:
+                break
+        return worse
+
+    def _near(self, head: Path, before: SuiteRun) -> list[Failure]:
+        """Return the tests near the change that became worse in two runs; the whole suite need not run."""
+        changed = [path for _, path in changed_files(self._git_dir, self._claim.base, self._claim.head)]
+        paths = near(head, changed, before)
+        if not paths:
+            return []
+        worse: list[Failure] = []
+        for purpose in ("tests near the change", "once more, since tests failed"):
+            run = self._note(self._claim.head, self._suites.pytest(head, paths), purpose)
+            still = unasked(self._claim, regressions(part_of(before, run), run, but=self._claim.feature), run)
+            worse = [each for each in still if not worse or each.test in {other.test for other in worse}]
+            if run.broken or not worse:
+                return []
+        return worse
+
+    def _modules(self) -> list[str]:
+        """Return the paths of the base's submodules."""
+        return [each.path for each in tree_entries(self._git_dir, self._claim.base) if each.mode == "160000"]
+
+
+def _worse(failure: Failure, before: SuiteRun) -> str:
+    if failure.test in before.outcomes:
+        return f"{failure.test} passed before the change and does not now."
+    return f"{failure.test} is new and fails."
