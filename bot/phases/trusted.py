@@ -17,43 +17,33 @@ from bot.forges.forge import (
 )
 from bot.log.events import Event, Prepared, Published, RunRequested, WorkLeft
 from bot.log.state import RunState
-from bot.phases.changed import unexpected_files
+from bot.phases.branches import free_branch
 from bot.phases.onboarding import prepare_onboarding, propose
 from bot.phases.rebase import prepare_rebase
+from bot.phases.surroundings import surroundings
 from bot.phases.unfinished import has_secret, unfinished_commit, why_not_pushed
 from bot.report.annotations import annotations
-from bot.report.escape import code
-from bot.report.proof import Surroundings
 from bot.report.reporter import Reporter
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.workflow import FAILED
 from gherkin.errors import ScenaristError
 from runners.contract.job import BASE, CONFIGURATION, FEATURE, PATCH, WORK, PhaseResult
-from runners.contract.workorder import WorkOrder
 from runners.git.command import (
     PLAIN,
-    GitFailed,
     PushRefused,
-    changed_files,
-    conflicts,
     git,
-    is_ancestor,
-    list_files,
     newest_subjects,
     push,
-    read_blob,
     remote_heads,
 )
 from runners.git.modules import fetch_modules
-from runners.git.workspaces import SHADOW, Mirror, Workspaces, branch_slug, work_ref
+from runners.git.workspaces import SHADOW, Mirror, Workspaces, work_ref
 from runners.repository.contribution_policy import Forbidden, forbidden
-from runners.repository.house_rules import pull_template
 from runners.repository.snapshot import Snapshot
 from runners.verify.verdict import Verdict
 
 # In characters. What is longer than a comment takes can be printed by `scenarist patch`.
 _MAX_PATCH = 20_000_000
-_MAX_BRANCHES = 50
 
 
 class BranchMoved(ScenaristError):
@@ -61,13 +51,6 @@ class BranchMoved(ScenaristError):
 
     code = "SCN-1101"
     next_step = "Somebody else pushed to it: keep their work, and ask for the change again in a review."
-
-
-class NoFreeBranch(ScenaristError):
-    """All branch names for this issue are taken."""
-
-    code = "SCN-1102"
-    next_step = "Delete old `agent/…` branches of this issue and set the label again."
 
 
 @dataclass(frozen=True)
@@ -119,7 +102,7 @@ class Trusted:
             artifacts[WORK] = mirror.bundle_commit(head, work_ref(run_id), base=base)
         else:
             base = mirror.fetch(access.url, access.header, [default])[default]
-            branch, head = _free_branch(forge, repo, access, order), None
+            branch, head = free_branch(forge, repo, access, order), None
         fetch_modules(mirror, base, access.url, access.header)
         settings = settings_of(mirror.path, base)
         if settings.ai_policy == "obey" and (found := forbidden(Snapshot(mirror.path, base))):
@@ -146,7 +129,9 @@ class Trusted:
         beneath = state.spec is not None and (state.spec.shadow or not state.spec.path)
         self._push(run_id, repo, forge, state, bundle, verdict.head_sha, beneath=beneath)
         target = self._target(repo, forge, prepared)
-        around = self._surroundings(run_id, repo, forge, prepared, target, verdict, bundle, requested.order)
+        around = surroundings(
+            run_id, repo, forge, self.workspaces, prepared, target, verdict, bundle, requested.order
+        )
         feature = (claimed.artifact(FEATURE) or b"").decode(errors="replace")
         title, body = self.reporter.within(forge.capabilities.max_body).pull_text(
             run_id, state, feature, around
@@ -252,36 +237,6 @@ class Trusted:
             forge.upsert_check(repo, self._check(run_id, forge, state.verdict, "failure"))
         return WorkLeft(commit=commit, pull=pull.number, url=pull.url)
 
-    def _surroundings(
-        self,
-        run_id: str,
-        repo: Repo,
-        forge: Forge,
-        prepared: Prepared,
-        target: str,
-        verdict: Verdict,
-        bundle: bytes,
-        order: WorkOrder,
-    ) -> Surroundings:
-        """What a reviewer should know that no verdict says.
-
-        The mirror has the target's tip and the work afterwards.
-        """
-        access = forge.git_access(repo, write=False)
-        mirror = self.workspaces.mirror(forge.kind, repo.full_name)
-        tip = mirror.fetch(access.url, access.header, [target])[target]
-        work = mirror.unbundle(bundle, work_ref(run_id))
-        features = prepared.settings.features_folder
-        return Surroundings(
-            drift=_drift(mirror, prepared.base, target, tip, verdict.head_sha),
-            others=unexpected_files(mirror.path, verdict.base_sha, verdict.head_sha, features),
-            log=newest_subjects(mirror.path, prepared.base),
-            rivals=_rivals(forge, repo, prepared.branch, order),
-            steps=_steps_beside(mirror, work) if verdict.shadow else (),
-            template=pull_template(Snapshot(mirror.path, prepared.base)),
-            changed=[path for _, path in changed_files(mirror.path, verdict.base_sha, verdict.head_sha)],
-        )
-
     def _of(self, state: RunState) -> tuple[RunRequested, Repo, Forge]:
         requested = state.requested
         if requested is None:
@@ -366,75 +321,6 @@ def _is_our_work(mirror: Mirror, access: GitAccess, prepared: Prepared, now: str
         git("rev-parse", f"{each}^{{tree}}", f"{each}^1", git_dir=mirror.path) for each in (now, commit)
     )
     return tree == other
-
-
-def _drift(mirror: Mirror, base: str, target: str, tip: str, head: str) -> str:
-    """What reviewers should know when `target` is not where it was when the run began (Markdown); empty if
-    it is.
-
-    `tip` is where it is now, `base` where it was, `head` the change.
-    """
-    branch = code(target)
-    if not is_ancestor(mirror.path, base, tip):
-        return (
-            f"**{branch} was rewritten**: `{base[:12]}`, on which this was proven, is no longer part of "
-            "it, and this pull "
-            "request may show commits that are not its own. Close it and set the label again for a run on "
-            "what is there now."
-        )
-    behind = int(git("rev-list", "--count", f"{base}..{tip}", git_dir=mirror.path))
-    if not behind:
-        return ""
-    commits = f"{behind} commit{'s' if behind > 1 else ''}"
-    text = f"{branch} has moved on by {commits} since `{base[:12]}`, on which this was proven"
-    try:
-        files = conflicts(mirror.path, tip, head)
-    except GitFailed:
-        return f"{text}."
-    if not files:
-        return f"{text}; it can be merged without conflicts."
-    shown = ", ".join(code(path) for path in files[:10])
-    more = f" and {len(files) - 10} more" if len(files) > 10 else ""
-    return f"{text}. **They conflict in {shown}{more}**: ask for a revision, or merge by hand."
-
-
-def _steps_beside(mirror: Mirror, work: str) -> list[tuple[str, str]]:
-    """(path, source) of the step definitions that lie beside a change: they are nowhere in its diff."""
-    paths = [path for path in list_files(mirror.path, work, SHADOW) if path.endswith(".py")]
-    return [
-        (
-            path.removeprefix(f"{SHADOW}/"),
-            (read_blob(mirror.path, work, path) or b"").decode(errors="replace"),
-        )
-        for path in paths
-    ]
-
-
-def _rivals(forge: Forge, repo: Repo, branch: str, order: WorkOrder) -> list[int]:
-    """The open pull requests that earlier runs made for the issue of a run whose work goes to `branch`."""
-    if order.kind != "implement":
-        return []
-    names = _branches(order)
-    earlier = names[: names.index(branch)] if branch in names else []
-    pulls = [pull for name in earlier for pull in forge.pulls_by_head(repo, name)]
-    return sorted({pull.number for pull in pulls if pull.state == "open"})
-
-
-def _branches(order: WorkOrder) -> list[str]:
-    """``agent/<issue>-<slug>``, ``…-2``, ``…-3``: the names of an issue's branches, in the order they are
-    taken."""
-    stem = f"agent/{order.number}-{branch_slug(order.title)}"
-    return [stem, *(f"{stem}-{attempt}" for attempt in range(2, _MAX_BRANCHES))]
-
-
-def _free_branch(forge: Forge, repo: Repo, access: GitAccess, order: WorkOrder) -> str:
-    """The first of ``agent/<issue>-<slug>``, ``…-2``, ``…-3`` that is no branch and was no pull request's."""
-    names = _branches(order)
-    taken = remote_heads(access.url, access.header, *names)
-    free = next((name for name in names if name not in taken and not forge.pulls_by_head(repo, name)), None)
-    if free is None:
-        raise NoFreeBranch(f"Branch {names[0]} and {_MAX_BRANCHES - 2} numbered ones exist already.")
-    return free
 
 
 def _not_wanted(found: Forbidden) -> str:

@@ -5,11 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.log.events import (
-    Event,
-    Phase,
-    Status,
-)
+from bot.log.events import Event, Phase, Status
 from bot.storage.database import passed, reading
 from bot.storage.run_log import append, put
 from bot.storage.tables import runs

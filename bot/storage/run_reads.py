@@ -5,15 +5,7 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-from bot.log.events import (
-    Entry,
-    Phase,
-    Prepared,
-    Published,
-    RunRequested,
-    Status,
-    event_adapter,
-)
+from bot.log.events import Entry, Phase, Prepared, Published, RunRequested, Status, event_adapter
 from bot.storage.database import reading
 from bot.storage.run_log import instructions
 from bot.storage.tables import artifacts, events, runs

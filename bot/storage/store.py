@@ -7,13 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from ulid import ULID
 
-from bot.log.events import (
-    Controlled,
-    Event,
-    PhaseFinished,
-    RunRequested,
-    Status,
-)
+from bot.log.events import Controlled, Event, PhaseFinished, RunRequested, Status
 from bot.storage.database import add_row, connect
 from bot.storage.leases import Leases
 from bot.storage.reports import Reports

@@ -15,13 +15,7 @@ from runners.verify.rules.weakening import asserted
 from runners.verify.suites.checkouts import Checkouts
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
-from runners.verify.verdict import (
-    ChangedTests,
-    Doubt,
-    Failure,
-    Problem,
-    Suite,
-)
+from runners.verify.verdict import ChangedTests, Doubt, Failure, Problem, Suite
 
 # How often the base must pass a test again that fails on the head.
 _MORE_BASE_RUNS = 3
