@@ -27,13 +27,15 @@ _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "h
 class WebApp:
     """The ASGI app. Webhooks go past the framework, since they are most of the load; the rest is Starlette's.
 
-    `receivers` are the forges' by name; one without a secret answers 404.
+    `ring(ids)` is called with the ids of stored deliveries, `controlled(run_id)` after somebody has pressed a
+    button of a run. `receivers` are the forges' by name; one without a secret answers 404.
     """
 
     def __init__(
         self,
         store: Store,
         ring: Callable[[Sequence[str]], None],
+        controlled: Callable[[str], None],
         *,
         receivers: Mapping[str, Receiver],
         settings: Settings,
@@ -47,7 +49,7 @@ class WebApp:
                     Route("/healthz", self._alive),
                     Route("/readyz", self._ready),
                     Route("/static/{name}", self._static),
-                    *page_routes(store, settings),
+                    *page_routes(store, settings, controlled),
                 ],
                 lifespan=self._lifespan,
             )

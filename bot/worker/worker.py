@@ -31,6 +31,7 @@ from bot.storage.gauges import silent_runs
 from bot.storage.store import Store
 from bot.storage.usage import check_day
 from bot.worker.celery_app import WakeUps
+from bot.worker.waking import Waking
 from gherkin.errors import ScenaristError
 from runners.contract.events import RunnerEvent
 from runners.contract.job import Job, PhaseResult
@@ -53,7 +54,6 @@ log = logging.getLogger(__name__)
 
 _SILENCE_S = 2.0
 _MAX_MESSAGES = 100
-_SOON_S = 60.0
 
 
 class Worker:
@@ -68,6 +68,7 @@ class Worker:
         engine = connect(settings.database)
         allowances = load_limits(settings.limits_file).allowances
         self._store, self._deliveries = Store(engine, allowances=allowances), Deliveries(engine)
+        self._waking = Waking(self._store, wake_ups)
         self._workspaces = Workspaces(settings.state_dir)
         self._workspaces.sweep()
         self._ask_at = 0.0
@@ -85,8 +86,8 @@ class Worker:
                 self._deliveries,
                 forges,
                 receivers(settings),
-                self._started,
-                self._controlled,
+                self._waking.started,
+                self._waking.controlled,
                 onboards=settings.onboarding,
             )
             if "publish" in queues:
@@ -97,7 +98,7 @@ class Worker:
             worker=worker_identity(),
             lease_seconds=settings.lease_seconds,
             retry_seconds=settings.retry_seconds,
-            changed=self._changed,
+            changed=self._waking.changed,
             sandboxed="runs" not in queues or not settings.unsafe_no_sandbox,
             draining=draining,
             # Celery starts another process in its place.
@@ -122,7 +123,7 @@ class Worker:
         except ScenaristError as error:
             log.warning("%s: %s", error.code, error.message)
         else:
-            self._controlled(run_id)
+            self._waking.controlled(run_id)
 
     def report(self, run_id: str) -> None:
         self._poster.post(run_id)
@@ -177,35 +178,6 @@ class Worker:
         else:
             if lost:
                 log.warning("%d deliveries had not arrived; the forge was asked to repeat them", lost)
-
-    def _started(self, run_id: str) -> None:
-        self._quietly(lambda: self._wake_ups.report(run_id))
-        self._quietly(lambda: self._wake_ups.run(run_id, "prepare"))
-
-    def _controlled(self, run_id: str) -> None:
-        found = self._store.status(run_id)
-        self._changed(run_id, found[1] if found and found[0] == "active" else None)
-
-    def _changed(self, run_id: str, following: Phase | None) -> None:
-        if following is not None:
-            seconds = self._store.due_in(run_id)
-            if (
-                seconds < _SOON_S
-            ):  # the reaper wakes later runs, since a message would have to be kept until then
-                self._quietly(lambda: self._wake_ups.run(run_id, following, seconds))
-        else:
-            for waiting, phase in self._store.waiting_runs(run_id)[:1]:
-                if waiting != run_id:
-                    self._quietly(lambda: self._wake_ups.run(waiting, phase))  # noqa: B023 - called at once
-        self._quietly(lambda: self._wake_ups.report(run_id))
-
-    @staticmethod
-    def _quietly(send: Callable[[], None]) -> None:
-        """Call `send` and only log its errors: without the broker, the reaper continues the run later."""
-        try:
-            send()
-        except Exception as error:
-            log.warning("the broker could not be reached (%s)", type(error).__name__)
 
 
 def make_reporter(settings: Settings, *, comments: bool = True) -> Reporter:

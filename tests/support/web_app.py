@@ -16,13 +16,15 @@ LABELS = ("agent:implement", "agent:spec")
 
 
 class Running:
-    """The web app in its own thread under uvicorn."""
+    """The web app in its own thread under uvicorn; `controlled` are the runs whose workers were woken."""
 
     def __init__(self, store: Store, ring: Any, **settings: Any) -> None:
         port = free_port()
+        self.controlled: list[str] = []
         web = WebApp(
             store,
             ring,
+            self.controlled.append,
             receivers={"github": GitHubReceiver(LABELS, SECRET), "local": GitHubReceiver(LABELS)},
             settings=Settings.model_validate({"max_body_bytes": 100_000, "pages": "public", **settings}),
         )

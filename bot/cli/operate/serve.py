@@ -14,6 +14,7 @@ from bot.forges.registry.receivers import receivers
 from bot.storage.store import open_store
 from bot.web.app import WebApp
 from bot.worker.celery_app import WakeUps, make_celery
+from bot.worker.waking import Waking
 
 # Seconds that open requests get when the web app is told to stop.
 STOP_S = 3
@@ -29,9 +30,11 @@ def serve(
     """Run the web app: webhooks, health and run pages."""
     settings = load_settings()
     start_logging()
+    store, wake_ups = open_store(settings.database), WakeUps(make_celery(settings.broker_url))
     web = WebApp(
-        open_store(settings.database),
-        WakeUps(make_celery(settings.broker_url)).deliveries,
+        store,
+        wake_ups.deliveries,
+        Waking(store, wake_ups).controlled,
         receivers=receivers(settings),
         settings=settings,
     )

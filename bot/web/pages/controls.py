@@ -1,7 +1,7 @@
 """The buttons of a run's page: pause, resume, cancel, retry, approve, answer."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from starlette.concurrency import run_in_threadpool
@@ -29,12 +29,16 @@ class Controls:
     """Answers `POST /runs/ID/CONTROL`: forms of those who are signed in, and requests with the bearer token.
 
     `people` are the forges by name, on which an answer is posted in the name of who wrote it.
+    `controlled(run_id)` wakes the workers after the course of a run was changed.
     """
 
-    def __init__(self, store: Store, site: Site, people: Mapping[str, People]) -> None:
+    def __init__(
+        self, store: Store, site: Site, people: Mapping[str, People], controlled: Callable[[str], None]
+    ) -> None:
         self._store = store
         self._site = site
         self._people = people
+        self._controlled = controlled
 
     def routes(self) -> list[Route]:
         """The routes of the controls."""
@@ -68,9 +72,7 @@ class Controls:
         """`POST /runs/ID/pause`, and resume, cancel, `retry?phase=implement`; the answer is JSON."""
         run_id, control = request.path_params["run_id"], request.path_params["control"]
         phase = request.query_params.get("phase")
-        do = partial(
-            control_run, self._store, run_id, control, by=OPERATOR.name, where="over HTTP", phase=phase
-        )
+        do = partial(self._steer, run_id, control, by=OPERATOR.name, where="over HTTP", phase=phase)
         try:
             await run_in_threadpool(do)
         except ScenaristError as error:
@@ -85,9 +87,7 @@ class Controls:
         text = form.get("text", "").strip()[:_MOST_TEXT]
         if control in CONTROLS:
             phase = form.get("phase")
-            do = partial(
-                control_run, self._store, run_id, control, by=viewer.name, where="on its page", phase=phase
-            )
+            do = partial(self._steer, run_id, control, by=viewer.name, where="on its page", phase=phase)
             await run_in_threadpool(do)
         elif control == "approve":
             await run_in_threadpool(self._approve, viewer, run_id, text)
@@ -99,6 +99,11 @@ class Controls:
                 await self._comment(viewer, where, state, text)
         else:
             raise ControlRefused("There is nothing to do: the text is empty, or the button is none of ours.")
+
+    def _steer(self, run_id: str, control: str, *, by: str, where: str, phase: str | None) -> None:
+        """Do a control and wake the workers. Raises what `control_run` raises."""
+        control_run(self._store, run_id, control, by=by, where=where, phase=phase)
+        self._controlled(run_id)
 
     def _state(self, run_id: str) -> RunState:
         return fold(self._store.entries(run_id))
@@ -114,6 +119,7 @@ class Controls:
         event = Controlled.model_validate({"control": control, "by": viewer.name, "reason": reason})
         if not self._store.control(run_id, event):
             raise ControlRefused("No scenarios wait for an approval.")
+        self._controlled(run_id)
 
     def _tell(self, viewer: Viewer, run_id: str, text: str) -> None:
         # No comment of the forge has a negative number; the same text is told once.

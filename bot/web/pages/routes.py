@@ -1,6 +1,6 @@
 """What the pages are made of, from the operator's settings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.routing import Route
 
@@ -19,8 +19,8 @@ from bot.web.pages.sign_in import SignIn
 from bot.web.pages.site import Site
 
 
-def page_routes(store: Store, settings: Settings) -> list[Route]:
-    """The routes of all pages."""
+def page_routes(store: Store, settings: Settings, controlled: Callable[[str], None]) -> list[Route]:
+    """The routes of all pages; `controlled(run_id)` is called after a button of a run was pressed."""
     found = applications(settings)
     people = {forge: each.people for forge, each in found.items()}
     control_token = settings.control_token.get_secret_value()
@@ -37,7 +37,7 @@ def page_routes(store: Store, settings: Settings) -> list[Route]:
         *SignIn(site).routes(),
         *OAuth(site, found, settings.public_url).routes(),
         *RunPages(store, site, label=settings.trigger_label).routes(),
-        *Controls(store, site, people).routes(),
+        *Controls(store, site, people, controlled).routes(),
     ]
 
 

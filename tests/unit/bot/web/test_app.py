@@ -19,6 +19,7 @@ from bot.storage.store import Store
 from bot.storage.tables import deliveries
 from runners.contract.events import Surveyed
 from tests.support import logs
+from tests.support.stores import start
 from tests.support.web_app import SECRET, Running
 
 STATES: dict[str, list[Event]] = {
@@ -261,3 +262,12 @@ def test_the_control_token_is_a_bearer_token(sqlite_store: Store, given: str, st
     with Running(sqlite_store, lambda _ids: None, control_token="the-token", pages="members") as web:
         answer = httpx.post(f"{web.url}/runs/nosuch/cancel", headers={"Authorization": given})
     assert answer.status_code == status
+
+
+def test_a_control_over_http_wakes_the_workers(sqlite_store: Store) -> None:
+    run_id = start(sqlite_store)
+    headers = {"Authorization": "Bearer the-token"}
+    with Running(sqlite_store, lambda _ids: None, control_token="the-token", pages="members") as web:
+        assert httpx.post(f"{web.url}/runs/{run_id}/pause", headers=headers).status_code == 200
+        assert httpx.post(f"{web.url}/runs/{run_id}/pause", headers=headers).status_code == 409
+    assert web.controlled == [run_id]

@@ -165,7 +165,7 @@ def test_an_altered_or_old_cookie_is_worth_nothing() -> None:
     assert Seals("", "token").open(Viewer, text, 60) is None
 
 
-def test_buttons_pause_resume_cancel_and_retry(store: Store, operator: httpx.Client) -> None:
+def test_buttons_pause_resume_cancel_and_retry(web: Running, store: Store, operator: httpx.Client) -> None:
     run_id = stored_run(store, logs.IMPLEMENTING, key="one")
     page = f"/runs/{run_id}"
 
@@ -177,11 +177,12 @@ def test_buttons_pause_resume_cancel_and_retry(store: Store, operator: httpx.Cli
     assert press("resume") == 303 and store.status(run_id) == ("active", "prepare")
     assert press("cancel") == 303 and store.status(run_id) == ("active", "conclude")
     assert press("nonsense") == 409
+    assert web.controlled == [run_id] * 3  # only what changed something wakes the workers
     reasons = [e.event.reason for e in store.entries(run_id) if e.event.type == "Controlled"]
     assert reasons[0] == "By an operator on its page."
 
 
-def test_scenarios_are_approved_or_sent_back(store: Store, operator: httpx.Client) -> None:
+def test_scenarios_are_approved_or_sent_back(web: Running, store: Store, operator: httpx.Client) -> None:
     for number, text in enumerate(("", "They should be about 60 euros.")):
         run_id = stored_run(store, logs.STATES["waits for approval"], key=f"{number}")
         store.control(run_id, logs.Controlled(control="pause", by="x"))
@@ -193,6 +194,7 @@ def test_scenarios_are_approved_or_sent_back(store: Store, operator: httpx.Clien
         assert state.status == "active"
         assert [each.text for each in store.instructions(run_id)] == ([text] if text else [])
         assert state.phase == "specify" and bool(state.approved_by) == (not text)
+        assert web.controlled[number:] == [run_id]
 
 
 def test_what_is_told_to_a_run_reaches_its_log_once(store: Store, operator: httpx.Client) -> None:

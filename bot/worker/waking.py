@@ -1,0 +1,53 @@
+"""Wakes the workers when a run was started or its course was changed."""
+
+import logging
+from collections.abc import Callable
+
+from bot.log.events import Phase
+from bot.storage.store import Store
+from bot.worker.celery_app import WakeUps
+
+log = logging.getLogger(__name__)
+
+_SOON_S = 60.0
+
+
+class Waking:
+    """Sends the wake-ups that follow from a run's state in `store`.
+
+    Errors of the broker are only logged, because the reaper sends the wake-ups again.
+    """
+
+    def __init__(self, store: Store, wake_ups: WakeUps) -> None:
+        self._store = store
+        self._wake_ups = wake_ups
+
+    def started(self, run_id: str) -> None:
+        """Wake the workers for a new run."""
+        self._quietly(lambda: self._wake_ups.report(run_id))
+        self._quietly(lambda: self._wake_ups.run(run_id, "prepare"))
+
+    def controlled(self, run_id: str) -> None:
+        """Wake the workers for a run that somebody paused, resumed, cancelled, retried or approved."""
+        found = self._store.status(run_id)
+        self.changed(run_id, found[1] if found and found[0] == "active" else None)
+
+    def changed(self, run_id: str, following: Phase | None) -> None:
+        """Wake the workers for the phase that follows; for None, for the next run on the same target."""
+        if following is not None:
+            seconds = self._store.due_in(run_id)
+            # The reaper wakes later runs, since a message would have to be kept until then.
+            if seconds < _SOON_S:
+                self._quietly(lambda: self._wake_ups.run(run_id, following, seconds))
+        else:
+            for waiting, phase in self._store.waiting_runs(run_id)[:1]:
+                if waiting != run_id:
+                    self._quietly(lambda: self._wake_ups.run(waiting, phase))  # noqa: B023 - called at once
+        self._quietly(lambda: self._wake_ups.report(run_id))
+
+    @staticmethod
+    def _quietly(send: Callable[[], None]) -> None:
+        try:
+            send()
+        except Exception as error:
+            log.warning("the broker could not be reached (%s)", type(error).__name__)
