@@ -32,6 +32,11 @@ DIFF = "diff"
 EXAMPLES = "examples"
 
 
+def log_name(sha256: str) -> str:
+    """The name of the artifact that holds a log of a verdict's command; `sha256` is its hash in hex."""
+    return f"log-{sha256}"
+
+
 class ToolSettings(Grants):
     """What the model that implements may call; `docs/policy.md` lists the capabilities."""
 

@@ -1,6 +1,7 @@
 """The phase that takes the verdict on the committed work."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gherkin.feature.model import parse
 from runners.contract.events import (
@@ -9,7 +10,7 @@ from runners.contract.events import (
     RunnerEvent,
     VerdictReached,
 )
-from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult
+from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult, log_name
 from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
 from runners.loop.services import Services
@@ -65,11 +66,14 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if earlier and earlier[-1].green and earlier[-1].head_sha == head:
         # The model was asked for more tests and changed nothing.
         return _passed(job, services, mirror, claim, [], last=True)
-    verdict = Gate(services.workspaces, mirror, suites, job.run_id, known).verify(claim)
+    gate = Gate(services.workspaces, mirror, suites, job.run_id, known, services.redactor)
+    verdict = gate.verify(claim)
     reached = VerdictReached(verdict=verdict)
+    artifacts = {log_name(sha256): text.encode(errors="replace") for sha256, text in gate.logs.items()}
     if _nothing_new(verdict) and not _respecified(job) and not job.order.rebase:
-        return PhaseResult("respecify", events=[reached, PromptSent(reason="respecify", text=_NOTHING_NEW)])
-    artifacts = _fresh_examples(job, services, verdict, claim)
+        sent = PromptSent(reason="respecify", text=_NOTHING_NEW)
+        return PhaseResult("respecify", events=[reached, sent], artifacts=artifacts)
+    artifacts |= _fresh_examples(job, services, verdict, claim)
     if not verdict.green and last:
         reason = f"The verification failed {rounds} times."
         return PhaseResult("gave_up", reason, events=[reached], artifacts=artifacts)
@@ -79,8 +83,9 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         return PhaseResult("red", events=[reached, sent], artifacts=artifacts)
     if verdict.bite and verdict.bite.survivors and not last and not _told(job, "survivors"):
         sent = PromptSent(reason="survivors", text=about_survivors(verdict.bite))
-        return PhaseResult("red", events=[reached, sent])
-    return _passed(job, services, mirror, claim, [reached], last=last)
+        return PhaseResult("red", events=[reached, sent], artifacts=artifacts)
+    passed = _passed(job, services, mirror, claim, [reached], last=last)
+    return replace(passed, artifacts={**passed.artifacts, **artifacts})
 
 
 def _passed(

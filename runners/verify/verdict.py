@@ -101,7 +101,8 @@ class ChangedTests(Frozen):
 class Evidence(Frozen):
     """One command the verifier ran: where, what for, what came of it, how long (seconds) it took.
 
-    With `known` it was run for an earlier verdict, on the very same files.
+    `log_sha256` (hex) is the hash of its log as it is kept; empty where there was no room to keep it. With
+    `known` it was run for an earlier verdict, on the very same files.
     """
 
     commit: str

@@ -8,6 +8,7 @@ import pytest
 
 from bot.log.events import Event
 from runners.contract.events import ModelReplied, ModelSwitched, VerdictReached
+from runners.contract.job import log_name
 from tests.standins.chat_server import ChatServer, call
 from tests.support.harness import REPO, BotUnderTest, doubling, draft, says
 
@@ -85,6 +86,15 @@ def test_red_verdicts_give_the_work_to_the_next(two: Two) -> None:
     # Another run may have met the same base before; nobody had these scenarios.
     assert [verdict.evidence[0].known for verdict in verdicts] == [False, True]
     assert sum(each.known for each in verdicts[1].evidence) == 3, "the base is run once"
+    run = two.bot.runs_on(two.repo, "issue", two.number)[0]
+    kept = [
+        (two.bot.store.artifact(run, log_name(each.log_sha256)) or b"").decode()
+        for verdict in verdicts
+        for each in verdict.evidence
+    ]
+    assert all(kept) and any("Failing scenarios:" in each for each in kept), (
+        "the logs are kept, round by round"
+    )
     costs = [event.cost for event in events if isinstance(event, ModelReplied) and event.runtime == "weak"]
     assert costs and all(cost == pytest.approx((900 + 2 * 60) / 1e6) for cost in costs)
 

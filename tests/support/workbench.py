@@ -117,7 +117,9 @@ class Workbench:
         """
         claim = self._claim(work, base, spec, shadow, more)
         suites = sandboxed_suites(self.wall_s)
-        verdict = Gate(self.workspaces, self.mirror, suites, "run", self.known).verify(claim)
+        gate = Gate(self.workspaces, self.mirror, suites, "run", self.known)
+        verdict = gate.verify(claim)
+        assert {each.log_sha256 for each in verdict.evidence} == set(gate.logs), "each log is kept"
         assert not list((self.workspaces.state_dir / "work").glob("*")), "no worktree is left"
         return verdict
 

@@ -12,7 +12,8 @@ from bot.report.page.turns import Item, item
 from bot.report.status import clock, ending, headline, next_text
 from bot.report.timeline import Span, critical_path, spans
 from gherkin.values import Frozen
-from runners.contract.events import ModelReplied, ToolCalled
+from runners.contract.events import ModelReplied, ToolCalled, VerdictReached
+from runners.verify.verdict import Verdict
 
 _MOST_DIFF_LINES = 3000
 
@@ -21,8 +22,8 @@ class RunPage(Frozen):
     """One run as a page shows it.
 
     `spans` are the phases on a line of time, and `waited_s` is the time of those that the run waited for.
-    `headline`, `next` and `todo` are sentences for people, `now` is what is being done at this moment. `todo`
-    may hold inline code in Markdown.
+    `earlier` are the verdicts before the newest one. `headline`, `next` and `todo` are sentences for people,
+    `now` is what is being done at this moment. `todo` may hold inline code in Markdown.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class RunPage(Frozen):
     items: tuple[Item, ...]
     bars: tuple[Bar, ...]
     spending: tuple[PhaseSpending, ...]
+    earlier: tuple[Verdict, ...]
     files: tuple[FileDiff, ...]
     diff_is_cut: bool
     waited_s: float
@@ -69,6 +71,7 @@ def run_page(
         items=tuple(each for each in map(item, entries) if each is not None),
         bars=tuple(bars(entries)),
         spending=tuple(by_work(entries)),
+        earlier=tuple(each.event.verdict for each in entries if isinstance(each.event, VerdictReached))[:-1],
         files=files,
         diff_is_cut=is_cut,
     )

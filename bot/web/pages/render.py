@@ -89,6 +89,10 @@ class Renderer:
         """The output of an entry, alone."""
         return Markup(self._parts().output(item.output)) if item.output else Markup("")  # noqa: S704 - escaped
 
+    def log(self, text: str) -> Markup:
+        """The log of a command, alone."""
+        return Markup(self._parts().log(text))  # noqa: S704 - the macro escapes
+
     def _parts(self) -> Any:
         return self._env.get_template("parts.html.j2").module
 

@@ -20,7 +20,7 @@ from bot.web.identity.session import Viewer
 from bot.web.pages.live import Feed, TooManyListeners, View
 from bot.web.pages.render import partial
 from bot.web.pages.site import Site
-from runners.contract.job import DIFF, FEATURE
+from runners.contract.job import DIFF, FEATURE, log_name
 
 _OPEN = ("active", "paused")
 
@@ -49,6 +49,7 @@ class RunPages:
             Route("/runs/{run_id}", self._run),
             Route("/runs/{run_id}/live", self._live),
             Route("/runs/{run_id}/entries/{seq:int}", self._entry),
+            Route("/runs/{run_id}/logs/{sha256}", self._log),
         ]
 
     async def _run(self, request: Request) -> Response:
@@ -176,6 +177,22 @@ class RunPages:
         if request.headers.get("hx-request"):
             return HTMLResponse(self._render.output(found))
         return self._site.page(request, "entry.html.j2", each=found, run_id=run_id)
+
+    async def _log(self, request: Request) -> Response:
+        """The log of one of the verifier's commands: a page, or for htmx the log alone."""
+        run_id, digest = request.path_params["run_id"], request.path_params["sha256"]
+        denied = await self._denied(request, run_id)
+        if denied is not None:
+            return denied
+        kept = await run_in_threadpool(self._store.artifact, run_id, log_name(digest[:64]))
+        if kept is None:
+            text = "The log was removed with the other output of old runs, or there was no room to keep it."
+            return self._site.message(request, 404, "There is no such log", text)
+        if request.headers.get("hx-request"):
+            return HTMLResponse(self._render.log(kept.decode(errors="replace")))
+        return self._site.page(
+            request, "log.html.j2", run_id=run_id, sha256=digest, text=kept.decode(errors="replace")
+        )
 
 
 def _number(text: str) -> int:

@@ -14,20 +14,19 @@ from runners.verify.experiments.scenarios import Single, singles
 from runners.verify.experiments.subject import Subject, subjects
 from runners.verify.experiments.trials import Lab, Trials
 from runners.verify.findings import Findings, HeldOut, Tally
-from runners.verify.verdict import Evidence, Problem, ScenarioProof
-
-_PURPOSE = "experiments on the scenarios"
+from runners.verify.suites.run import SuiteRun
+from runners.verify.verdict import Problem, ScenarioProof
 
 
 @dataclass(frozen=True)
 class Experimented:
-    """The proofs with their findings, the held-out examples with what came of them, and the problems that
-    were found."""
+    """The proofs with their findings, the held-out examples with what came of them, the problems that were
+    found, and the processes that were needed."""
 
     proofs: tuple[ScenarioProof, ...]
     held_out: tuple[HeldOut, ...] = ()
     problems: tuple[Problem, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
+    runs: tuple[SuiteRun, ...] = ()
 
 
 def experiment(lab: Lab, proofs: Sequence[ScenarioProof]) -> Experimented:
@@ -48,7 +47,7 @@ def experiment(lab: Lab, proofs: Sequence[ScenarioProof]) -> Experimented:
         trials = Trials(lab, tried, examples, Path(folder))
         held_out = trials.run()
     done = _shown(proofs, tried, held_out, claim)
-    return replace(done, evidence=tuple(run.evidence(claim.head, _PURPOSE) for run in trials.runs))
+    return replace(done, runs=tuple(trials.runs))
 
 
 def _with(proof: ScenarioProof, findings: Findings, *, held: bool = False) -> ScenarioProof:

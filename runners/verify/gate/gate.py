@@ -9,6 +9,7 @@ from typing import Any
 
 from runners.git.command import changed_files, commit_on, git, read_blob, tree_entries
 from runners.git.workspaces import SHADOW, Mirror, Workspaces
+from runners.policy.redact import Redactor
 from runners.verify.claim import Claim
 from runners.verify.diff import dependency_files, diff_problems
 from runners.verify.experiments.experiment import Experimented, experiment
@@ -17,6 +18,7 @@ from runners.verify.findings import Bite, HeldOut
 from runners.verify.gate.approved import unlike
 from runners.verify.gate.biting import Bench, at_once, bite, faults
 from runners.verify.gate.judging import FAULT_CODES, floor, judge, new_tests, none_red, tampered
+from runners.verify.gate.kept_logs import KeptLogs
 from runners.verify.gate.regression import Regression
 from runners.verify.look import Look, adds_modules, look
 from runners.verify.rules.purposes import is_judge
@@ -40,12 +42,13 @@ _QUICK_S = 10.0
 # themselves.
 _EXPERIMENTS_S = 30.0
 _EXPERIMENTS = 4
+_EXPERIMENTING = "experiments on the scenarios"
 
 
 class Gate:
     """Verifies claims on one repository; `run_id` names its worktrees.
 
-    `known` keeps what the base commit gave.
+    `known` keeps what the base commit gave; `redactor` takes this process's secrets out of the logs.
     """
 
     def __init__(
@@ -55,12 +58,15 @@ class Gate:
         suites: Suites,
         run_id: str,
         known: KnownRuns | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self._known = known
         self._workspaces = workspaces
         self._mirror = mirror
         self._suites = suites
         self._run_id = run_id
+        self._redactor = redactor
+        self._logs = KeptLogs(redactor)
         self._evidence: list[Evidence] = []
         self._doubts: list[Doubt] = []
         self._unrunnable: list[str] = []
@@ -70,6 +76,7 @@ class Gate:
         """Run everything, in worktrees and sandboxes of its own, and say what holds."""
         self._evidence, self._doubts, self._unrunnable = [], [], []
         self._replaced = {claim.base: set(), claim.head: set()}
+        self._logs = KeptLogs(self._redactor)
         git_dir = self._mirror.path
         seen = look(git_dir, claim, self._suites.features, self._suites.command_lines)
         problems = [*seen.problems, *diff_problems(git_dir, claim.base, claim.head, claim.diff)]
@@ -144,7 +151,7 @@ class Gate:
                 run = self._note(claim.head, self._fresh.command(head, line), "the repository's own command")
                 if run.broken:
                     problems.append(Problem(code="command-failed", message=run.broken))
-            found, proofs, held_out = self._experimented(experiments.result(), proofs)
+            found, proofs, held_out = self._experimented(claim, experiments.result(), proofs)
             problems += found
             bitten = None
             if not problems:
@@ -162,6 +169,11 @@ class Gate:
             oracle=tuple(seen.oracle),
             bite=bitten,
         )
+
+    @property
+    def logs(self) -> dict[str, str]:
+        """SHA-256 -> the log of each command of the newest verdict, as the rows of its evidence name it."""
+        return self._logs.texts
 
     def _verdict(self, claim: Claim, problems: Sequence[Problem], **found: Any) -> Verdict:
         return Verdict(
@@ -190,7 +202,7 @@ class Gate:
         Returns the run.
         """
         if run.outcomes or run.broken or purpose.endswith("command"):
-            self._evidence.append(run.evidence(commit, purpose))
+            self._evidence.append(self._logs.evidence(commit, run, purpose))
         self._replaced[commit].update(run.replaced)
         return run
 
@@ -372,10 +384,10 @@ class Gate:
         return experiment(lab, proofs)
 
     def _experimented(
-        self, done: Experimented | None, proofs: tuple[ScenarioProof, ...]
+        self, claim: Claim, done: Experimented | None, proofs: tuple[ScenarioProof, ...]
     ) -> tuple[list[Problem], tuple[ScenarioProof, ...], tuple[HeldOut, ...]]:
         """The problems that experiments found, the proofs with their findings, and the held-out examples."""
         if done is None:
             return none_red(proofs), proofs, ()
-        self._evidence += done.evidence
+        self._evidence += [self._logs.evidence(claim.head, run, _EXPERIMENTING) for run in done.runs]
         return [*done.problems, *none_red(done.proofs)], done.proofs, done.held_out

@@ -1,13 +1,12 @@
 """The result of one run of a suite, and whether it can be used."""
 
-import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from runners.sandbox.bubblewrap import CommandResult
-from runners.verify.verdict import Counts, Evidence, Failure, Outcome
+from runners.verify.verdict import Counts, Failure, Outcome
 
 Fault = Literal["", "timed-out", "untrusted", "unusable"]
 
@@ -49,18 +48,6 @@ class SuiteRun:
     def beside(self, **more: Any) -> "SuiteRun":
         """Return a copy of the run with other values for some fields."""
         return replace(self, **more)
-
-    def evidence(self, commit: str, purpose: str) -> Evidence:
-        """Return the run as a row of the verdict's evidence; `purpose` says in words why it was made."""
-        return Evidence(
-            commit=commit,
-            purpose=purpose,
-            command=self.command,
-            exit_code=self.exit_code,
-            seconds=round(self.seconds, 2),
-            log_sha256=hashlib.sha256(self.log.encode()).hexdigest(),
-            known=self.known,
-        )
 
 
 class Tried(NamedTuple):

@@ -8,9 +8,11 @@ import pytest
 
 from bot.log.events import RunEnded
 from bot.storage.database import connect, migrate
+from bot.storage.run_log import put
 from bot.storage.store import Store
 from bot.web.http.headers import HEADERS
-from runners.contract.events import ToolCalled
+from runners.contract.events import ToolCalled, VerdictReached
+from runners.contract.job import log_name
 from runners.models.chat import ToolCall
 from tests.support import logs
 from tests.support.run_logs import DIFF_TEXT, FEATURE_TEXT, append, recorded, stored_run
@@ -94,6 +96,24 @@ def test_long_output_is_cut_and_can_be_had_whole(web: Running, store: Store) -> 
     assert "line 250 of" in whole.text and "</html>" in whole.text
     assert "line 250 of" in part.text and "</html>" not in part.text
     assert httpx.get(f"{web.url}/runs/{run_id}/entries/{seq + 1}").status_code == 404
+
+
+def test_the_log_of_each_command_of_each_verdict_can_be_read(web: Running, store: Store) -> None:
+    again = [logs.VERIFYING[-1], VerdictReached(verdict=logs.GREEN)]
+    run_id = stored_run(store, [*logs.SENT_BACK, *again], key="logs")
+    digest = logs.GREEN.evidence[0].log_sha256
+    page = httpx.get(f"{web.url}/runs/{run_id}").text
+    assert page.count(f'href="/runs/{run_id}/logs/{digest}"') == 2 and "Verdict 1:" in page
+    assert "scenarios on the old code, old code" not in page and "exit 1" in page
+    address = f"{web.url}/runs/{run_id}/logs/{digest}"
+    assert "There is no such log" in httpx.get(address).text and httpx.get(address).status_code == 404
+    with store.engine.begin() as db:
+        put(db, run_id, {log_name(digest): f"Failing scenarios: {NASTY}".encode()})
+    whole, part = httpx.get(address), httpx.get(address, headers={"HX-Request": "true"})
+    for answer in (whole, part):
+        assert "Failing scenarios: &lt;script&gt;" in answer.text and "<script>a" not in answer.text
+    assert "</html>" in whole.text and "</html>" not in part.text
+    assert httpx.get(f"{web.url}/runs/{run_id}/logs/%2e%2e").status_code == 404
 
 
 def test_the_live_page_hears_what_is_new_and_when_the_run_has_ended(web: Running, store: Store) -> None:
