@@ -5,10 +5,11 @@ from bot.config.repository import FILE, ConfigInvalid, parse_config, settings_of
 from bot.forges.forge import Forge, PullClosed, Repo
 from bot.log.events import Event, Prepared, Published, RunRequested
 from bot.log.state import RunState
+from bot.phases.carrying import carried
 from bot.report.reporter import Reporter
-from runners.contract.job import BASE, PhaseResult
+from runners.contract.job import PhaseResult
 from runners.git.command import TreeEntry, commit_on, push, read_blob, remote_heads, store_blob
-from runners.git.modules import fetch_modules
+from runners.git.outside import fetch_outside
 from runners.git.workspaces import Workspaces, work_ref
 
 _SUBJECT = "Configure Scenarist"
@@ -29,8 +30,8 @@ def prepare_onboarding(
     base = mirror.fetch(access.url, access.header, [default])[default]
     if read_blob(mirror.path, base, FILE) is not None:
         return PhaseResult("gave_up", f"The repository has a {FILE}.")
-    fetch_modules(mirror, base, access.url, access.header)
-    artifacts = {BASE: mirror.bundle_commit(base, work_ref(run_id), base=None)} if carry_base else {}
+    fetch_outside(mirror, base, access.url, access.header)
+    artifacts = carried(mirror, run_id, base) if carry_base else {}
     prepared = Prepared(
         base=base, base_branch=default, branch=BRANCH, head=None, settings=settings_of(mirror.path, base)
     )

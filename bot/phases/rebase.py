@@ -2,9 +2,11 @@
 
 from bot.forges.forge import GitAccess, Pull
 from bot.log.events import Event, Prepared
-from runners.contract.job import BASE, WORK, PhaseResult, RunSettings
+from bot.phases.carrying import carried
+from runners.contract.job import WORK, PhaseResult, RunSettings
 from runners.contract.workorder import ORDER_TRAILER, REFS_TRAILER, RUN_TRAILER, WorkOrder
 from runners.git.messages import message
+from runners.git.outside import fetch_outside
 from runners.git.updating import is_up_to_date, merged, rebased
 from runners.git.workspaces import Mirror, work_ref
 
@@ -31,9 +33,10 @@ def prepare_rebase(
         trailers = {REFS_TRAILER: f"#{pull.number}", ORDER_TRAILER: order.digest, RUN_TRAILER: run_id}
         text = message(f"Merge {target[:12]} into the branch", "", trailers)
         updated = merged(mirror.path, head, target, text)
+    fetch_outside(mirror, target, access.url, access.header)
     artifacts = {WORK: mirror.bundle_commit(updated.commit, work_ref(run_id), base=target)}
     if carry_base:
-        artifacts[BASE] = mirror.bundle_commit(target, work_ref(run_id), base=None)
+        artifacts |= carried(mirror, run_id, target)
     prepared = Prepared(
         base=target,
         base_branch=pull.base,

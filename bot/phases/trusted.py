@@ -18,6 +18,7 @@ from bot.forges.forge import (
 from bot.log.events import Event, Prepared, Published, RunRequested, WorkLeft
 from bot.log.state import RunState
 from bot.phases.branches import free_branch
+from bot.phases.carrying import carried
 from bot.phases.onboarding import prepare_onboarding, propose
 from bot.phases.rebase import prepare_rebase
 from bot.phases.surroundings import surroundings
@@ -27,7 +28,7 @@ from bot.report.reporter import Reporter
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.workflow import FAILED
 from gherkin.errors import ScenaristError
-from runners.contract.job import BASE, CONFIGURATION, FEATURE, PATCH, WORK, PhaseResult
+from runners.contract.job import CONFIGURATION, FEATURE, PATCH, WORK, PhaseResult
 from runners.git.command import (
     PLAIN,
     PushRefused,
@@ -36,7 +37,7 @@ from runners.git.command import (
     push,
     remote_heads,
 )
-from runners.git.modules import fetch_modules
+from runners.git.outside import fetch_outside
 from runners.git.workspaces import SHADOW, Mirror, Workspaces, work_ref
 from runners.repository.contribution_policy import Forbidden, forbidden
 from runners.repository.snapshot import Snapshot
@@ -103,7 +104,7 @@ class Trusted:
         else:
             base = mirror.fetch(access.url, access.header, [default])[default]
             branch, head = free_branch(forge, repo, access, order), None
-        fetch_modules(mirror, base, access.url, access.header)
+        fetch_outside(mirror, base, access.url, access.header)
         settings = settings_of(mirror.path, base)
         if settings.ai_policy == "obey" and (found := forbidden(Snapshot(mirror.path, base))):
             return PhaseResult("gave_up", _not_wanted(found))
@@ -115,7 +116,7 @@ class Trusted:
         if self.forgetful and settings.features == "auto":
             settings = settings.model_copy(update={"features": "commit"})
         if self.carry_base:
-            artifacts[BASE] = mirror.bundle_commit(base, work_ref(run_id), base=None)
+            artifacts |= carried(mirror, run_id, base)
         prepared = Prepared(base=base, base_branch=default, branch=branch, head=head, settings=settings)
         return PhaseResult("done", events=[prepared], artifacts=artifacts)
 

@@ -28,7 +28,9 @@ from bot.worker.worker import make_reporter
 from gherkin.errors import ScenaristError
 from runners.contract.job import FEATURE, PATCH
 from runners.git.command import git
-from runners.git.local import commit_of, fetch_refs, git_dir_of
+from runners.git.lfs import pointers_of, wanted
+from runners.git.lfs_fetch import take_large_files
+from runners.git.local import commit_of, common_dir, fetch_refs, git_dir_of
 from runners.sandbox.scratch import make_state_folder
 
 _DAY_S = 86_400.0
@@ -94,6 +96,7 @@ class LocalRuns:
             git("symbolic-ref", "--quiet", "--short", "HEAD", git_dir=self._git_dir, check=False) or "main"
         )
         fetch_refs(path, self._git_dir, [f"+{self._base}:refs/heads/{branch}"])
+        take_large_files(path, wanted(pointers_of(path, self._base)), common_dir(self._git_dir))
         git("symbolic-ref", "HEAD", f"refs/heads/{branch}", git_dir=path)
         self._issue = forge.open_issue(self._repo, self._person, title, body, number=number).number
         forge.add_label(self._repo, self._issue, self._settings.trigger_label, self._person)

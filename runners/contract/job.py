@@ -21,6 +21,8 @@ from runners.verify.suites.foreign import TestSuite
 WORK = "work.bundle"
 CHECKPOINT = "checkpoint.bundle"
 BASE = "base.bundle"
+# The files of the base commit's submodules, and of Git LFS.
+OUTSIDE = "outside.tar"
 FEATURE = "feature"
 # The text of a `.scenarist.yml` that was made by looking at a repository.
 CONFIGURATION = "scenarist.yml"

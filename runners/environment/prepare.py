@@ -28,6 +28,7 @@ from runners.environment.made import Environment, Made
 from runners.environment.registries import Proxy, hosts_of, operator_settings
 from runners.environment.services import is_here
 from runners.git.command import tree_entries
+from runners.git.lfs import Pointer, kept, pointers_of
 from runners.git.modules import Module, is_fetched, modules_of, unpack
 from runners.git.versions import version_of
 from runners.git.workspaces import Mirror, Workspaces, Worktree
@@ -46,6 +47,8 @@ _SECONDS = 900.0
 _DISK_MB = 100_000.0
 # Written anew when environments are made in another way.
 _FORMAT = 3
+# How many missing submodules or files are named.
+_NAMED = 5
 
 
 class Environments:
@@ -102,7 +105,8 @@ class Environments:
         )
         modules = modules_of(mirror, base)
         here = [module for module in modules if is_fetched(mirror, module)]
-        absent = (*absent, *_not_in_checkout([each for each in modules if each not in here], sources))
+        lacking = [each for each in pointers_of(mirror.path, base) if not kept(mirror.path, each)]
+        absent = (*absent, *_not_in_checkout([each for each in modules if each not in here], lacking))
         if planned.empty and not here:
             return Environment(variables={**source_folder, **own}, services=started, notes=absent)
         seed = (
@@ -291,19 +295,25 @@ def own_modules(sources: Sources) -> frozenset[str]:
     return frozenset(found)
 
 
-def _not_in_checkout(absent: Sequence[Module], sources: Sources) -> list[str]:
+def _not_in_checkout(modules: Sequence[Module], files: Sequence[Pointer]) -> list[str]:
     """What a checkout of the commit lacks, one sentence each: submodules, and files of Git LFS."""
     notes = []
-    if absent:
-        shown = ", ".join(module.path for module in absent[:5])
+    if modules:
         notes.append(
-            f"Submodules are not in the checkout ({shown}): tests that read them cannot run. Those are "
-            "fetched that lie on the repository's own server and that its credential opens."
+            f"Submodules are not in the checkout ({_first(modules)}): tests that read them cannot run. Those "
+            "are fetched that lie on the repository's own server and that its credential opens."
         )
-    attributes = [path for path in sources.paths if path.rpartition("/")[2] == ".gitattributes"]
-    if any("filter=lfs" in sources.glance(path) for path in attributes):
-        notes.append("Files of Git LFS are only pointers in the checkout: tests that read them cannot run.")
+    if files:
+        notes.append(
+            f"Files of Git LFS are only pointers in the checkout ({_first(files)}): tests that read them "
+            "cannot run. Those are fetched that the repository's own server gives to its credential."
+        )
     return notes
+
+
+def _first(missing: Sequence[Module] | Sequence[Pointer]) -> str:
+    shown = ", ".join(each.path for each in missing[:_NAMED])
+    return shown + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
 
 
 def _refused(proxy: Proxy) -> list[str]:

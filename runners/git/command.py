@@ -280,6 +280,15 @@ def commit_on(
     return git("commit-tree", written, *parents, "-m", message, git_dir=git_dir)
 
 
+def has_commit(git_dir: Path, commit: str) -> bool:
+    """Return whether the repository has the commit."""
+    try:
+        git("cat-file", "-e", f"{commit}^{{commit}}", git_dir=git_dir)
+    except GitFailed:
+        return False
+    return True
+
+
 def is_ancestor(git_dir: Path, commit: str, tip: str) -> bool:
     """Return whether `commit` is part of the history of `tip`, or `tip` itself."""
     try:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runners.git.command import GitFailed, git
+from runners.git.lfs import pointers_of, wanted
+from runners.git.lfs_fetch import take_large_files
+from runners.git.modules import take_modules
 from runners.git.workspaces import Mirror
 
 
@@ -80,7 +83,8 @@ def is_shallow(git_dir: Path) -> bool:
 def bring(mirror: Mirror, git_dir: Path, commits: Sequence[str]) -> None:
     """Fetch commits, and the tags before them, from a repository on this machine into `mirror`.
 
-    Raises `PartialClone` and `GitFailed`.
+    The submodules and the files of Git LFS that the repository has come too. Raises `PartialClone` and
+    `GitFailed`.
     """
     refs = [f"{commit}:refs/scenarist/{number}" for number, commit in enumerate(commits)]
     with mirror.lock():
@@ -94,6 +98,21 @@ def bring(mirror: Mirror, git_dir: Path, commits: Sequence[str]) -> None:
                     "This repository is a partial clone: files of its commits are missing."
                 ) from error
             raise
+    for commit in commits:
+        take_outside(mirror, commit, git_dir)
+
+
+def common_dir(git_dir: Path) -> Path:
+    """Return the git directory that the linked worktrees of a repository share."""
+    shared = git_dir / "commondir"
+    return (git_dir / shared.read_text().strip()).resolve() if shared.is_file() else git_dir
+
+
+def take_outside(mirror: Mirror, commit: str, git_dir: Path) -> None:
+    """Take the submodules and files of Git LFS of `commit` that a repository on this machine has."""
+    source = common_dir(git_dir)
+    take_modules(mirror, commit, source)
+    take_large_files(mirror.path, wanted(pointers_of(mirror.path, commit)), source)
 
 
 def fetch_refs(into: Path, git_dir: Path, refs: Sequence[str]) -> None:
@@ -101,7 +120,6 @@ def fetch_refs(into: Path, git_dir: Path, refs: Sequence[str]) -> None:
 
     Raises `GitFailed`.
     """
-    shared = git_dir / "commondir"
-    source = (git_dir / shared.read_text().strip()).resolve() if shared.is_file() else git_dir
+    source = common_dir(git_dir)
     shallow = ("--update-shallow",) if is_shallow(git_dir) else ()
     git("fetch", "--quiet", *shallow, str(source), *refs, git_dir=into)

@@ -26,14 +26,16 @@ _SCP = re.compile(r"^(?:ssh://)?[\w.-]+@(?P<host>[\w.-]+)[:/](?P<path>[^/].*)$")
 
 
 class Module(Frozen):
-    """A submodule: its path in the repository, the commit that is asked for, and its address as written.
+    """A submodule: its path in the repository, the commit that is asked for, its address as written, and its
+    name.
 
-    The address is empty where .gitmodules does not name the path.
+    Address and name are empty where .gitmodules does not name the path.
     """
 
     path: str
     commit: str
     url: str
+    name: str = ""
 
 
 def modules_of(mirror: Mirror, commit: str) -> list[Module]:
@@ -47,11 +49,16 @@ def modules_of(mirror: Mirror, commit: str) -> list[Module]:
         parser.read_string(re.sub(r"^\s+", "", text, flags=re.M))
     except configparser.Error:
         pass  # their addresses are not known then
-    urls = {
-        parser.get(name, "path", fallback=""): parser.get(name, "url", fallback="")
-        for name in parser.sections()
-    }
-    return [Module(path=each.path, commit=each.blob, url=urls.get(each.path, "")) for each in links]
+    sections = {parser.get(name, "path", fallback=""): name for name in parser.sections()}
+    return [
+        Module(
+            path=each.path,
+            commit=each.blob,
+            url=parser.get(sections.get(each.path, ""), "url", fallback=""),
+            name=sections.get(each.path, "").removeprefix('submodule "').removesuffix('"'),
+        )
+        for each in links
+    ]
 
 
 def address(module: Module, parent: str) -> str:
@@ -87,15 +94,35 @@ def fetch_modules(mirror: Mirror, commit: str, parent: str, header: str) -> None
         url = address(module, parent)
         if not url or is_fetched(mirror, module):
             continue
-        with mirror.lock():
-            place = mirror.path / _FOLDER
-            if not (place / "HEAD").is_file():
-                git("init", "--quiet", "--bare", str(place), git_dir=place)
-            spec = f"+{module.commit}:{_ref(module)}"
-            try:
-                git("fetch", "--quiet", "--no-tags", "--depth=1", url, spec, git_dir=place, header=header)
-            except GitFailed as error:
-                log.info("submodule %s was not fetched: %s", module.path, error.message)
+        _fetch(mirror, module, url, header)
+
+
+def take_modules(mirror: Mirror, commit: str, git_dir: Path) -> None:
+    """Take the submodules of a commit that a clone with the git directory `git_dir` on this machine has.
+
+    https://git-scm.com/docs/gitsubmodules
+    """
+    for module in modules_of(mirror, commit)[:_MOST]:
+        place = git_dir / "modules" / module.name
+        if not _is_plain(module.name) or is_fetched(mirror, module) or not (place / "HEAD").is_file():
+            continue
+        _fetch(mirror, module, str(place), "")
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether the name of a submodule leads to a folder below another one."""
+    return bool(name) and not name.startswith("/") and ".." not in name.split("/")
+
+
+def _fetch(mirror: Mirror, module: Module, url: str, header: str) -> None:
+    """Fetch the commit of a submodule without its history; what fails is logged."""
+    with mirror.lock():
+        place = modules_repository(mirror)
+        spec = f"+{module.commit}:{reference_of(module)}"
+        try:
+            git("fetch", "--quiet", "--no-tags", "--depth=1", url, spec, git_dir=place, header=header)
+        except GitFailed as error:
+            log.info("submodule %s was not fetched: %s", module.path, error.message)
 
 
 def is_fetched(mirror: Mirror, module: Module) -> bool:
@@ -103,7 +130,7 @@ def is_fetched(mirror: Mirror, module: Module) -> bool:
     place = mirror.path / _FOLDER
     if not (place / "HEAD").is_file():
         return False
-    found = git("for-each-ref", "--format=%(objectname)", _ref(module), git_dir=place)
+    found = git("for-each-ref", "--format=%(objectname)", reference_of(module), git_dir=place)
     return found == module.commit
 
 
@@ -124,5 +151,17 @@ def unpack(mirror: Mirror, module: Module, into: Path) -> None:
             archive.extractall(target, members=files, filter="data")
 
 
-def _ref(module: Module) -> str:
+def reference_of(module: Module) -> str:
+    """Return the name of the reference that holds the commit of a submodule."""
     return f"refs/modules/{module.commit}"
+
+
+def modules_repository(mirror: Mirror) -> Path:
+    """Return the repository that holds the submodules' commits, which is made if it is missing.
+
+    The caller holds the mirror's lock.
+    """
+    place = mirror.path / _FOLDER
+    if not (place / "HEAD").is_file():
+        git("init", "--quiet", "--bare", str(place), git_dir=place)
+    return place

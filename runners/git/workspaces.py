@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TextIO
 
 from gherkin.errors import ScenaristError
-from runners.git.command import PLAIN, GitFailed, git
+from runners.git.command import PLAIN, GitFailed, git, has_commit
+from runners.git.lfs import has_large_files, lay_large_files
 from runners.git.tree import git_in_tree, prepare_for_git
 from runners.sandbox.beneath import is_folder
 from runners.sandbox.removal import remove_tree
@@ -146,11 +147,7 @@ class Mirror:
 
     def has(self, commit: str) -> bool:
         """Return whether the mirror has the commit."""
-        try:
-            git("cat-file", "-e", f"{commit}^{{commit}}", git_dir=self.path)
-        except GitFailed:
-            return False
-        return True
+        return has_commit(self.path, commit)
 
     def unbundle(self, bundle: bytes, ref: str, *, fsck: bool = True) -> str:
         """Fetch the commits of a bundle to the reference `ref`; returns the commit id.
@@ -253,6 +250,15 @@ class Worktree:
                 if place.name != ".git":
                     remove_tree(place)
             self.git("reset", "--quiet", "--hard")
+        self.lay_large_files()
+
+    def lay_large_files(self) -> None:
+        """Put the files of Git LFS that are here in the place of their pointers.
+
+        No command may be running in the worktree.
+        """
+        if has_large_files(self.mirror.path):
+            lay_large_files(self.mirror.path, self.git_dir, self.root, self.head)
 
     def commit(self, message: str) -> str | None:
         """Commit all changes; returns the new commit id, or None if nothing changed."""
@@ -320,8 +326,10 @@ class Workspaces:
                     commit,
                     git_dir=mirror.path,
                 )
+            tree = Worktree(mirror, root, ref)
             try:
-                yield Worktree(mirror, root, ref)
+                tree.lay_large_files()
+                yield tree
             finally:
                 self._remove(mirror, root, ref)
                 remove_tree(home)

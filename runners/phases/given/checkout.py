@@ -14,9 +14,10 @@ from gherkin.domain.language import load as load_domain
 from gherkin.feature.steps import StepDefinition, catalogue
 from gherkin.feature.steps import describe as describe_steps
 from runners.contract.events import BaselineReached, Instructed
-from runners.contract.job import BASE, Job
+from runners.contract.job import BASE, OUTSIDE, Job
 from runners.environment.prepare import Environment
 from runners.git.command import list_files, read_blob
+from runners.git.outside import lacks_outside, unpack_outside
 from runners.git.workspaces import Mirror, WorkLost, work_ref
 from runners.loop.prompting import RepositoryFacts
 from runners.loop.services import Services
@@ -143,7 +144,9 @@ def environment_of(job: Job, services: Services, setup: Sequence[str] = ()) -> E
     Its commands are the repository's own, else `setup`, else those that the baseline phase of this run found.
     Raises `EnvironmentBroken` and `NoFittingPython`.
     """
-    mirror = services.workspaces.mirror(job.forge, job.repo)
+    mirror = mirror_of(job, services)
+    if lacks_outside(mirror, job.base) and (packed := services.artifact(OUTSIDE)) is not None:
+        unpack_outside(mirror, job.base, packed)
     settings = job.settings
     found = [
         event.setup for event in job.events if isinstance(event, BaselineReached) and event.base == job.base
@@ -202,6 +205,7 @@ def surroundings_of(job: Job, services: Services, environment: Environment) -> s
         [str(each) for each in job.settings.tests],
         job.settings.behave,
         environment.services,
+        environment.notes,
         services.limits.model_dump(),
     ]
     return json.dumps(surroundings, sort_keys=True, default=str)

@@ -5,8 +5,17 @@ from pathlib import Path
 import pytest
 
 from runners.environment.prepare import Environments
-from runners.git.command import TreeEntry, commit_on, git
-from runners.git.modules import Module, address, fetch_modules, is_fetched, modules_of
+from runners.git.command import TreeEntry, commit_on, git, store_blob
+from runners.git.modules import (
+    Module,
+    address,
+    fetch_modules,
+    is_fetched,
+    modules_of,
+    take_modules,
+    unpack,
+)
+from runners.git.outside import lacks_outside, pack_outside, unpack_outside
 from runners.sandbox.limits import CommandLimits
 from tests.support.waiting import HANG_S
 from tests.support.workbench import Workbench
@@ -88,3 +97,34 @@ def test_a_submodule_of_another_place_is_not_fetched(tmp_path: Path) -> None:
     base, parent = _with_module(bench, tmp_path, str(tmp_path / "lib"))
     fetch_modules(bench.mirror, base, str(parent), "")
     assert [is_fetched(bench.mirror, module) for module in modules_of(bench.mirror, base)] == [False]
+
+
+def test_another_machine_gets_the_submodules(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path / "state")
+    base, parent = _with_module(bench, tmp_path, "../lib")
+    fetch_modules(bench.mirror, base, str(parent), "")
+    other = Workbench(tmp_path / "machine")
+    other.mirror.unbundle(
+        bench.mirror.bundle_commit(base, "refs/scenarist/x", base=None), "refs/scenarist/x", fsck=False
+    )
+    assert lacks_outside(other.mirror, base)
+    unpack_outside(other.mirror, base, pack_outside(bench.mirror, base, 1_000_000))
+    assert not lacks_outside(other.mirror, base)
+    (module,) = modules_of(other.mirror, base)
+    unpack(other.mirror, module, tmp_path / "out")
+    assert (tmp_path / "out" / "vendor" / "lib" / "data.txt").read_text() == "41\n"
+
+
+def test_a_clone_lends_its_submodules_but_only_from_below_its_own_folder(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path / "state")
+    base, _ = _with_module(bench, tmp_path, "https://elsewhere.org/lib.git")
+    clone = tmp_path / "clone"
+    (clone / "modules").mkdir(parents=True)
+    (tmp_path / "lib").rename(clone / "modules" / "lib")
+    text = b'[submodule "../modules/lib"]\n\tpath = vendor/lib\n\turl = x\n'
+    entry = TreeEntry("100644", store_blob(bench.mirror.path, text), ".gitmodules")
+    bad = commit_on(bench.mirror.path, base, "Bad", added=[entry])
+    take_modules(bench.mirror, bad, clone)
+    assert [is_fetched(bench.mirror, module) for module in modules_of(bench.mirror, bad)] == [False]
+    take_modules(bench.mirror, base, clone)
+    assert [is_fetched(bench.mirror, module) for module in modules_of(bench.mirror, base)] == [True]
