@@ -14,7 +14,8 @@ from bot.storage.tables import deliveries
 from bot.worker.processes import free_port
 from tests.chaos.moments import assert_exactly_one
 from tests.standins.emulator import OWNER, REPO, Emulator
-from tests.standins.github_server import SLUG, GitHubServer
+from tests.standins.github_server import GitHubServer
+from tests.standins.github_state import SLUG
 from tests.standins.gitlab_server import GitLabServer
 from tests.support.harness import CALC, BotUnderTest, doubling, draft
 from tests.support.processes import sandboxes

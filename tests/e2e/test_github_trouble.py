@@ -12,7 +12,8 @@ from bot.forges.github.adapter import github_forge
 from bot.log.events import PhaseDelayed
 from bot.worker.processes import free_port
 from runners.git.command import TreeEntry, commit_on, git, store_blob
-from tests.standins.github_server import INSTALLATION, GitHubServer
+from tests.standins.github_server import GitHubServer
+from tests.standins.github_state import INSTALLATION
 from tests.support.harness import CALC, BotUnderTest, doubling, draft
 from tests.support.on_github import SECRET, Both, end, own_comments, pull_of
 from tests.support.waiting import wait_until

@@ -19,7 +19,8 @@ from bot.log.state import RunState
 from bot.worker.processes import free_port
 from runners.contract.job import EXAMPLES, FEATURE, WORK
 from runners.git.command import TreeEntry, commit_on, git, store_blob
-from tests.standins.github_server import INSTALLATION, SLUG, GitHubServer
+from tests.standins.github_server import GitHubServer
+from tests.standins.github_state import INSTALLATION, SLUG
 from tests.standins.gitlab_server import GitLabServer
 from tests.support.harness import CALC, REPO, BotUnderTest
 from tests.support.waiting import wait_until

@@ -14,7 +14,8 @@ from bot.forges.gitlab.adapter import gitlab_forge
 from bot.forges.local.adapter import LocalForge
 from bot.storage.database import connect, migrate
 from runners.git.command import git
-from tests.standins.github_server import INSTALLATION, GitHubServer
+from tests.standins.github_server import GitHubServer
+from tests.standins.github_state import INSTALLATION
 from tests.standins.gitlab_server import GitLabServer
 
 FILES = {"calc.py": "a = 1\nb = 2\nc = 3\n"}

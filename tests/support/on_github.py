@@ -1,7 +1,8 @@
 """A bot that is installed on the GitHub stand-in: the ends of its runs, its comments and pull requests."""
 
 from bot.log.state import RunState
-from tests.standins.github_server import SLUG, GitHubServer
+from tests.standins.github_server import GitHubServer
+from tests.standins.github_state import SLUG
 from tests.support.harness import BotUnderTest
 from tests.support.waiting import wait_until
 

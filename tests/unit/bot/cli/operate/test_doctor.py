@@ -12,7 +12,8 @@ from bot.installation import overwritten
 from bot.storage.database import connect, migrate
 from bot.worker.processes import processes, start_redis
 from tests.standins.chat_server import ChatServer
-from tests.standins.github_server import APP_ID, GitHubServer
+from tests.standins.github_server import GitHubServer
+from tests.standins.github_state import APP_ID
 
 
 def findings(settings: Settings) -> dict[str, CheckResult]:
