@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 HOUSES = ("gherkin", "runners", "bot")
-MOST_FILES = 15  # `__init__.py` not counted
+MOST_FILES = 13  # "about twelve"; `__init__.py` not counted
 # Not a part of the bot: the sample project, and the files in `inside`, which run in a repository's Python.
 _FOREIGN = ("bot/demo/project", "runners/verify/inside", "runners/environment/inside")
 
