@@ -266,6 +266,12 @@ def load_settings() -> Settings:
         raise SettingsInvalid(f"{in_words({**first, 'loc': (name,)}, name)}.") from None
 
 
+def has_forge(settings: Settings) -> bool:
+    """Whether webhooks of any forge can be taken."""
+    secrets = (settings.github_webhook_secret, settings.gitlab_webhook_token, settings.gitlab_signing_token)
+    return any(each.get_secret_value() for each in (*secrets, settings.local_webhook_secret))
+
+
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each variable that looks like a setting but is none, such as a mistyped one."""
     known = {f"SCENARIST_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,8 +14,8 @@ from pathlib import Path
 import typer
 
 from bot.config.limits import load_limits
-from bot.config.models import read_models
-from bot.config.settings import Settings
+from bot.config.models import read_models, require_models
+from bot.config.settings import Settings, has_forge
 from bot.storage.database import connect, migrate
 from bot.worker.processes import (
     Processes,
@@ -118,12 +119,26 @@ def run_up(settings: Settings, host: str, port: int) -> None:
             typer.echo(f"Scenarist listens on http://{host}:{port}; logs are in {state / 'logs'}.")
             if token_file is not None:
                 typer.echo(f"Its pages are there, too; sign in with the token in {token_file}.")
+            # In a thread, since a model server that hangs is asked.
+            threading.Thread(target=_tell_next, args=(settings,), daemon=True).start()
             while True:
                 for name in group.revive():
                     log.warning("%s had ended and was started again", name)
                 time.sleep(1)
         except KeyboardInterrupt:
             typer.echo("Stopping.")
+
+
+def _tell_next(settings: Settings) -> None:
+    """Say what keeps runs from starting, or how to start one."""
+    missing = []
+    if not has_forge(settings):
+        missing.append("No forge is set up: `scenarist setup github` or `scenarist setup gitlab PROJECT`.")
+    try:
+        require_models(settings)
+    except ScenaristError as error:
+        missing.append(f"Runs cannot use a model yet: {error}")
+    typer.echo("\n".join(missing or [f"Next: set the label {settings.trigger_label} on an issue."]))
 
 
 @contextlib.contextmanager

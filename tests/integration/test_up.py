@@ -60,11 +60,17 @@ def test_it_comes_up_alone_and_leaves_nothing(state: Path) -> None:
         assert second.returncode != 0
         assert "SCN-7015" in said and f"process {first.pid}" in said and "Traceback" not in said
         assert httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).is_success, "the first one goes on"
+        assert first.stdout is not None
+        token = state / "operator-token"
+        pages = first.stdout.readline()
+        assert pages == f"Its pages are there, too; sign in with the token in {token}.\n"
+        # What keeps runs from starting.
+        assert "scenarist setup github" in first.stdout.readline()
+        assert "SCN-4001" in first.stdout.readline()
         first.send_signal(signal.SIGTERM)
         said, _ = first.communicate()
         assert first.returncode == 0, said
-        token = state / "operator-token"
-        assert said == f"Its pages are there, too; sign in with the token in {token}.\nStopping.\n"
+        assert said.endswith("Stopping.\n") and "Traceback" not in said
         assert not processes_of(state)
 
 

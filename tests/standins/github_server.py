@@ -29,6 +29,7 @@ import jwt
 from runners.git.command import git, read_blob
 from tests.standins.emulator import make_key
 from tests.standins.git_http import GitServer
+from tests.standins.github_apps import REGISTER, Apps
 from tests.standins.github_issues import Issues
 from tests.standins.github_jobs import Jobs
 from tests.standins.github_pulls import Pulls
@@ -60,7 +61,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class GitHubServer(Issues, Pulls, Jobs, LoopbackServer):
+class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
     """One GitHub with one repository, ``octo/calc``. People are ada (admin), wim (write) and tri (read)."""
 
     repo = "octo/calc"
@@ -109,6 +110,7 @@ class GitHubServer(Issues, Pulls, Jobs, LoopbackServer):
         self._former: set[str] = set()
         self.bare = folder / "git" / f"{self.repo}.git"
         self.git = GitServer(folder / "git", self._authorize_git, self._pushed)
+        Apps.__init__(self)
         Jobs.__init__(self)
         LoopbackServer.__init__(self, self._handler())
         self._routes = self._make_routes()
@@ -324,7 +326,11 @@ class GitHubServer(Issues, Pulls, Jobs, LoopbackServer):
 
     def _serve(self, request: BaseHTTPRequestHandler, raw: bytes) -> tuple[int, Any, dict[str, str]]:
         target, _, query = request.path.partition("?")
-        path, method = unquote(target), request.command
+        # GitHub Enterprise Server has its API below this path.
+        path, method = unquote(target).removeprefix("/api/v3"), request.command
+        if method == "POST" and REGISTER.match(path):
+            status, text, more = self.register(path, query, raw)
+            return status, text.encode(), {"Content-Type": "text/html", **more}
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "X-GitHub-Request-Id": secrets.token_hex(8),
@@ -416,6 +422,8 @@ class GitHubServer(Issues, Pulls, Jobs, LoopbackServer):
 
     def _who(self, authorization: str, needed: str) -> tuple[dict[str, Any], Mapping[str, str]]:
         token = authorization.partition(" ")[2]
+        if needed == "nobody":
+            return {}, {}
         if needed == "app":
             return self._app_jwt(token), {}
         if token not in self._tokens:
@@ -468,6 +476,7 @@ class GitHubServer(Issues, Pulls, Jobs, LoopbackServer):
 
     def _make_routes(self) -> list[tuple[str, re.Pattern[str], str, Callable[..., tuple[int, Any]]]]:
         table: list[tuple[str, str, str, Callable[..., tuple[int, Any]]]] = [
+            ("POST", "/app-manifests/{code}/conversions", "nobody", self.convert),
             ("GET", "/app", "app", self._get_app),
             ("GET", "/app/hook/config", "app", self._get_hook),
             ("GET", "/app/hook/deliveries", "app", self._list_deliveries),

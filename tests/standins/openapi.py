@@ -62,6 +62,11 @@ class Description:
                 return operation
         return None
 
+    def schema(self, name: str) -> dict[str, Any]:
+        """One of the description's named schemas."""
+        found: dict[str, Any] = self._spec["components"]["schemas"][name]
+        return found
+
     def request_problem(self, operation: dict[str, Any], body: Any) -> str | None:
         """What is wrong with a request's body; fields the description does not know are wrong too."""
         content = self._resolve(operation.get("requestBody") or {}).get("content", {})

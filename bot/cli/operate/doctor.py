@@ -33,24 +33,11 @@ from runners.models.roster import Roster
 from runners.sandbox.bubblewrap import available, remedy
 from runners.sandbox.scratch import make_state_folder
 
-_PERMISSIONS = {
-    "contents": "write",
-    "issues": "write",
-    "pull_requests": "write",
-    "checks": "write",
-    "metadata": "read",
-}
-EVENTS = {
-    "issues",
-    "issue_comment",
-    "pull_request",
-    "pull_request_review",
-    "pull_request_review_comment",
-    "check_suite",
-    "repository",
-}
 _MIN_GIT = (2, 30)
 _SOON_DAYS = 14  # before a token expires
+
+_AFTER_FAILURE = "correct what is marked ✘, then run `scenarist doctor` again."
+_AFTER_SUCCESS = "`scenarist up`, then set the label `agent:implement` on an issue."
 
 _MARKS: dict[State, str] = {"ok": "✔", "warning": "!", "failed": "✘"}
 
@@ -72,9 +59,12 @@ def doctor(queues: Queues = ALL_QUEUES, as_json: AsJson = False) -> None:
         found.append(finding)
         if not as_json:
             typer.echo(finding_text(finding))
+    failed = any(finding.state == "failed" for finding in found)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False))
-    raise typer.Exit(1 if any(finding.state == "failed" for finding in found) else 0)
+    else:
+        typer.echo(f"\nNext: {_AFTER_FAILURE if failed else _AFTER_SUCCESS}")
+    raise typer.Exit(1 if failed else 0)
 
 
 def examine(settings: Settings, queues: Sequence[str] = QUEUE_NAMES) -> Iterator[CheckResult]:
@@ -229,11 +219,12 @@ def _models(settings: Settings) -> CheckResult:
 
 def _github(settings: Settings) -> CheckResult:
     from bot.forges.github.app import app_of
+    from bot.forges.github.manifest import EVENTS, PERMISSIONS
 
     if not settings.github_app_id:
         if settings.gitlab_token.get_secret_value():
             return CheckResult("GitHub", "ok", "No App is set: GitHub is not used.")
-        return CheckResult("GitHub", "warning", "No App is set.", "docs/github.md says how to make one.")
+        return CheckResult("GitHub", "warning", "No App is set.", "`scenarist setup github` makes one.")
     if not settings.github_webhook_secret.get_secret_value():
         todo = "Set SCENARIST_GITHUB_WEBHOOK_SECRET on the web app: without it no webhook is taken."
         return CheckResult("GitHub", "failed", "The webhook secret is not set.", todo)
@@ -242,7 +233,7 @@ def _github(settings: Settings) -> CheckResult:
     granted = card.get("permissions") or {}
     missing = [
         f"{name}: {level}"
-        for name, level in _PERMISSIONS.items()
+        for name, level in PERMISSIONS.items()
         if granted.get(name) not in (level, "write", "admin")
     ]
     unheard = sorted(EVENTS - set(card.get("events") or ()))
@@ -264,6 +255,10 @@ def _github(settings: Settings) -> CheckResult:
         return CheckResult(
             "GitHub", "warning", f"The App's webhook goes to {hook.get('url') or 'nowhere'}.", todo
         )
+    last = app.last_delivery()
+    if last is not None and last.failed:
+        todo = f"Look at the proxy before the web app; the App's page lists the deliveries ({address})."
+        return CheckResult("GitHub", "warning", f"The newest delivery failed: {last.status}.", todo)
     return CheckResult("GitHub", "ok", f"The App {card.get('slug')} has its permissions and events.")
 
 

@@ -11,6 +11,10 @@ class SetupCommands(LazyGroup):
     """The commands of `scenarist setup`."""
 
     table = {
+        "github": Lazy(
+            "bot.cli.setup.github:github",
+            "Make a GitHub App for this bot: key, secrets and settings, an install link, a test delivery.",
+        ),
         "gitlab": Lazy(
             "bot.cli.setup.gitlab:gitlab",
             "Check the token, and make the labels and the webhook of GitLab projects.",

@@ -1,17 +1,24 @@
 """`scenarist setup gitlab`."""
 
+import contextlib
+import json
 import os
 import secrets
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from bot.cli.options import AsJson
 from bot.cli.repository.onboard import request_onboarding
+from bot.cli.setup.settings_file import next_steps, settings_text, write_private
 from bot.config.settings import Settings, SettingsInvalid, load_settings
 from bot.forges.gitlab.installation import DEVELOPER, MAINTAINER, ROLES, SCOPES, Installation
 from gherkin.errors import ScenaristError
+from runners.sandbox.scratch import make_state_folder
 
+_VARIABLE = "SCENARIST_GITLAB_WEBHOOK_TOKEN"
 _COLORS = ("1f75cb", "6699cc")
 
 
@@ -50,6 +57,7 @@ def gitlab(
     onboard: Annotated[
         bool, typer.Option(help="Also have the workers propose a `.scenarist.yml` in a merge request.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check the token, and make the labels and the webhook of GitLab projects.
 
@@ -60,16 +68,35 @@ def gitlab(
     if not address:
         raise SettingsInvalid("SCENARIST_PUBLIC_URL is not set, and --url is not given.")
     own = Installation(settings.gitlab_url, _token(settings))
-    user = _checked(own)
+    user, said = _checked(own)
     helper = Installation(settings.gitlab_url, _named(as_env)) if as_env else own
-    secret, new = _secret(settings)
+    secret, file = _secret(settings)
+    done = []
     for project in projects:
-        _set_up(settings, project, address, own, helper, user, secret, push)
+        done.append(_set_up(settings, project, address, own, helper, user, secret, push))
         if onboard:
-            typer.echo(f"  onboarding: {request_onboarding(settings, 'gitlab', project)}")
-    if new:
-        typer.echo("\nGive the bot the hook's secret token:\n")
-        typer.echo(f"    export SCENARIST_GITLAB_WEBHOOK_TOKEN={secret}")
+            done[-1]["onboarding"] = request_onboarding(settings, "gitlab", project)
+    if as_json:
+        result = {"token": said, "settings": str(file or ""), "projects": done}
+        typer.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    typer.echo(said)
+    for each in done:
+        typer.echo("\n".join(_lines(each)))
+    if file is not None:
+        typer.echo(f"The hook's secret token is in {file}.")
+    typer.echo(f"\n{next_steps(settings_file=file)}")
+
+
+def _lines(done: dict[str, Any]) -> list[str]:
+    """What was done for one project, for a terminal."""
+    made = ", ".join(done["labels_made"]) or "none"
+    hook = "made" if done["webhook_new"] else "brought up to date"
+    lines = [
+        f"{done['project']}: role {done['role']}; labels made: {made};",
+        f"  webhook {hook}: {done['webhook']}",
+    ]
+    return [*lines, f"  onboarding: {done['onboarding']}"] if "onboarding" in done else lines
 
 
 def _set_up(
@@ -81,7 +108,7 @@ def _set_up(
     user: int,
     secret: str,
     push: bool,
-) -> None:
+) -> dict[str, Any]:
     level = own.level(project, user)
     if level < DEVELOPER:
         role = ROLES.get(level, "none")
@@ -96,12 +123,17 @@ def _set_up(
     hook = f"{address.rstrip('/')}/webhooks/gitlab"
     signing = settings.gitlab_signing_token.get_secret_value()
     new = helper.make_hook(project, hook, token=secret, signing_token=signing, push=push)
-    typer.echo(f"{project}: role {ROLES.get(level, level)}; labels made: {', '.join(made) or 'none'};")
-    typer.echo(f"  webhook {'made' if new else 'brought up to date'}: {hook}")
+    return {
+        "project": project,
+        "role": ROLES.get(level, str(level)),
+        "labels_made": made,
+        "webhook": hook,
+        "webhook_new": new,
+    }
 
 
-def _checked(own: Installation) -> int:
-    """Return the bot's account, if its token is good enough."""
+def _checked(own: Installation) -> tuple[int, str]:
+    """Return the bot's account, and a sentence on its token, if that is good enough."""
     token = own.token()
     left = token.days_left(datetime.now(UTC).date())
     if token.missing:
@@ -109,8 +141,7 @@ def _checked(own: Installation) -> int:
             f"The token of {token.login} lacks {', '.join(token.missing)}; it needs {', '.join(SCOPES)}."
         )
     until = "never expires" if left is None else f"expires in {left} days"
-    typer.echo(f"The token of {token.login} has its scopes and {until}.")
-    return token.user
+    return token.user, f"The token of {token.login} has its scopes and {until}."
 
 
 def _token(settings: Settings) -> str:
@@ -127,9 +158,19 @@ def _named(variable: str) -> str:
     return value
 
 
-def _secret(settings: Settings) -> tuple[str, bool]:
-    """Return the hook's secret token, and whether it was made now."""
+def _secret(settings: Settings) -> tuple[str, Path | None]:
+    """Return the hook's secret token, and the file that holds it where no setting does.
+
+    The file is made where it is missing, so that another project gets the same token.
+    """
     known = settings.gitlab_webhook_token.get_secret_value()
     if known or settings.gitlab_signing_token.get_secret_value():
-        return known, False
-    return secrets.token_urlsafe(32), True
+        return known, None
+    make_state_folder(settings.state_dir)
+    file = settings.state_dir.resolve() / "gitlab" / "settings.env"
+    with contextlib.suppress(FileExistsError):
+        write_private(file, settings_text({_VARIABLE: secrets.token_urlsafe(32)}))
+    name, _, value = file.read_text(encoding="utf-8").strip().partition("=")
+    if name != _VARIABLE or not value:
+        raise SettingsInvalid(f"{file} does not hold {_VARIABLE}.")
+    return value, file

@@ -15,12 +15,26 @@ from githubkit.exception import RequestFailed
 from bot.config.settings import Settings, SettingsInvalid
 from bot.forges.forge import Repo
 from bot.forges.github.http import forge_errors, github_client
+from gherkin.values import Frozen
 
 _TOKEN_SECONDS = 300
 # GitHub keeps deliveries for three days, and gives a hundred a page.
 _MAX_PAGES = 20
 _MAX_ATTEMPTS = 5
+# What GitHub writes down for a delivery that was answered with success.
+_DELIVERED = "OK"
 _NEXT = re.compile(r'[?&]cursor=([^&>]+)[^>]*>; rel="next"')
+
+
+class DeliveryAttempt(Frozen):
+    """GitHub's newest attempt to deliver something: the event, and in GitHub's words how it went."""
+
+    event: str
+    status: str
+
+    @property
+    def failed(self) -> bool:
+        return self.status != _DELIVERED
 
 
 def app_of(settings: Settings) -> "AppTokens":
@@ -108,6 +122,12 @@ class AppTokens:
             hook: Any = self._github.rest.apps.get_webhook_config_for_app().json()
         return dict(hook)
 
+    def last_delivery(self) -> DeliveryAttempt | None:
+        """GitHub's newest attempt to deliver something to the App; None if there was none."""
+        with forge_errors():
+            found: Any = self._github.rest.apps.list_webhook_deliveries(per_page=1).json()
+        return DeliveryAttempt(event=found[0]["event"], status=found[0]["status"]) if found else None
+
     def _installation(self, repo: Repo) -> int:
         owner, name = repo.full_name.split("/")
         return int(self._github.rest.apps.get_repo_installation(owner, name).json()["id"])
@@ -132,7 +152,7 @@ class AppTokens:
             lost = [
                 max(attempts, key=lambda each: each["id"])["id"]
                 for attempts in tried.values()
-                if len(attempts) < _MAX_ATTEMPTS and all(each["status"] != "OK" for each in attempts)
+                if len(attempts) < _MAX_ATTEMPTS and all(each["status"] != _DELIVERED for each in attempts)
             ]
             for number in sorted(lost)[:most]:
                 self._github.rest.apps.redeliver_webhook_delivery(number)

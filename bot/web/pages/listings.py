@@ -19,9 +19,11 @@ _PAGE = 50
 class Listings:
     """Answers `/`, `/runs`, `/queue` and `/repositories`."""
 
-    def __init__(self, store: Store, site: Site) -> None:
+    def __init__(self, store: Store, site: Site, *, has_forge: bool, label: str) -> None:
         self._store = store
         self._site = site
+        self._has_forge = has_forge
+        self._label = label
 
     def routes(self) -> list[Route]:
         """The routes of these pages."""
@@ -68,6 +70,9 @@ class Listings:
             kinds=KINDS,
             older=older,
             now=now,
+            is_new=not found and not any(given.values()),
+            has_forge=self._has_forge,
+            label=self._label,
         )
 
     async def _queue(self, request: Request) -> Response:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from starlette.routing import Route
 
-from bot.config.settings import Settings
+from bot.config.settings import Settings, has_forge
 from bot.config.urls import github_web_url
 from bot.storage.store import Store
 from bot.web.identity.access import Access
@@ -33,7 +33,7 @@ def page_routes(store: Store, settings: Settings, controlled: Callable[[str], No
         secure=settings.public_url.startswith("https://"),
     )
     return [
-        *Listings(store, site).routes(),
+        *Listings(store, site, has_forge=has_forge(settings), label=settings.trigger_label).routes(),
         *SignIn(site).routes(),
         *OAuth(site, found, settings.public_url).routes(),
         *RunPages(store, site, label=settings.trigger_label).routes(),

@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.app import app
-from bot.cli.operate.doctor import EVENTS, CheckResult, examine
+from bot.cli.operate.doctor import CheckResult, examine
 from bot.config.settings import Settings
+from bot.forges.github.manifest import EVENTS
 from bot.installation import overwritten
 from bot.storage.database import connect, migrate
 from bot.worker.processes import processes, start_redis
@@ -153,3 +154,15 @@ def test_the_command_ends_with_1_when_something_fails(
     monkeypatch.setenv("SCENARIST_STATE_DIR", str(tmp_path / "state"))
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 1 and "✘ database: " in done.output and "✔ git: " in done.output
+    assert "Next: correct what is marked ✘" in done.output
+
+
+def test_a_delivery_that_github_could_not_bring_is_named(tmp_path: Path) -> None:
+    with GitHubServer(tmp_path, {"a.txt": "a\n"}, "http://127.0.0.1:9/", "s") as github:
+        given = {**github.settings(), "public_url": "http://127.0.0.1:2"}
+        github.hook["url"] = "http://127.0.0.1:2/webhooks/github"
+        github.card = {"permissions": dict(github.granted), "events": sorted(EVENTS)}
+        assert findings(settings(tmp_path, **given))["GitHub"].state == "ok"
+        github.deliver("ping", "g-1", b"{}")
+        found = findings(settings(tmp_path, **given))["GitHub"]
+        assert found.state == "warning" and "The newest delivery failed" in found.said

@@ -1,5 +1,7 @@
 """`scenarist setup gitlab` against the stand-in: what it checks, makes, and refuses."""
 
+import json
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +27,7 @@ def gitlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitLabSe
         monkeypatch.setenv("SCENARIST_GITLAB_URL", server.root)
         monkeypatch.setenv("SCENARIST_GITLAB_TOKEN", TOKEN)
         monkeypatch.setenv("SCENARIST_PUBLIC_URL", URL)
+        monkeypatch.setenv("SCENARIST_STATE_DIR", str(tmp_path / "state"))
         yield server
 
 
@@ -36,15 +39,27 @@ def set_up(*options: str) -> str:
     return done.output
 
 
-def test_labels_and_hook_are_made_once(gitlab: GitLabServer) -> None:
+def test_labels_and_hook_are_made_once(gitlab: GitLabServer, tmp_path: Path) -> None:
     first, second = set_up(), set_up()
     assert "labels made: agent:implement, agent:spec" in first and "labels made: none" in second
     assert "webhook made" in first and "brought up to date" in second
-    assert "export SCENARIST_GITLAB_WEBHOOK_TOKEN=" in first
+    file = tmp_path / "state" / "gitlab" / "settings.env"
+    name, _, secret = file.read_text().strip().partition("=")
+    assert name == "SCENARIST_GITLAB_WEBHOOK_TOKEN" and len(secret) > 30
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert str(file) in first and str(file) in second and secret not in first + second
+    assert "scenarist doctor" in first and "scenarist up" in first
     (hook,) = gitlab.hooks.values()
     assert hook["url"] == f"{URL}/webhooks/gitlab" and hook["token_present"]
     assert all(hook[f"{each}_events"] for each in ("issues", "note", "merge_requests", "pipeline", "push"))
     assert TOKEN not in first + second
+
+
+def test_json_says_what_was_done(gitlab: GitLabServer) -> None:
+    found = json.loads(set_up("--json"))
+    (project,) = found["projects"]
+    assert project["labels_made"] == ["agent:implement", "agent:spec"] and project["webhook_new"]
+    assert project["role"] == "Maintainer" and Path(found["settings"]).exists()
 
 
 def test_a_project_can_be_onboarded_with_it(
@@ -61,7 +76,7 @@ def test_a_project_can_be_onboarded_with_it(
 
 def test_a_secret_that_is_known_is_kept(gitlab: GitLabServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCENARIST_GITLAB_SIGNING_TOKEN", "whsec_a2tra2s=")
-    assert "export" not in set_up("--no-push")
+    assert "settings.env" not in set_up("--no-push")
     (hook,) = gitlab.hooks.values()
     assert hook["signing_token_present"] and not hook["token_present"] and not hook["push_events"]
 

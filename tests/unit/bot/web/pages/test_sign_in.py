@@ -224,6 +224,15 @@ def test_runs_are_filtered_and_say_what_they_wait_for(store: Store, operator: ht
     assert "100 % of 1" in table and "octo/shop" in table
 
 
+@pytest.mark.parametrize(("secret", "set_up"), [("", True), ("s", False)])
+def test_the_first_page_names_the_next_step(store: Store, secret: str, set_up: bool) -> None:
+    with Running(store, lambda _ids: None, github_webhook_secret=secret, trigger_label="do:it") as web:
+        page = httpx.get(web.url, follow_redirects=True).text
+        assert ("scenarist setup github" in page) is set_up
+        assert "scenarist doctor" in page and "<code>do:it</code>" in page
+        assert "There are no such runs" in httpx.get(f"{web.url}/runs?state=done").text
+
+
 def test_only_paths_of_this_app_are_gone_to_after_signing_in() -> None:
     assert own_path("/runs/X?format=json#e1") == "/runs/X?format=json#e1"
     for given in ("//evil.example", "/\\evil.example", "https://evil.example", "evil", "", "/a\nb", "/a\\b"):
