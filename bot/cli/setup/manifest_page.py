@@ -19,7 +19,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from bot.forges.github.manifest import NewApp
-from bot.forges.github.receiver import signature_valid
+from bot.forges.github.webhooks.receiver import signature_valid
 from bot.worker.processes import url_of
 from gherkin.errors import ScenaristError
 
