@@ -15,7 +15,7 @@ from runners.verify.suites.run import SuiteRun, unique
 from runners.verify.suites.suites import Suites
 from tests.support.growth import assert_linear
 
-REPORTS = Path(__file__).parents[3] / "corpus" / "test_reports"
+REPORTS = Path(__file__).parents[4] / "corpus" / "test_reports"
 
 
 def _read(name: str, report: str = "", printed: str = "") -> dict[str, str]:
