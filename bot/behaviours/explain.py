@@ -8,7 +8,7 @@ from bot.log.state import RunState, fold
 from bot.report.escape import inline, sentence
 from bot.report.reporter import spent_text
 from bot.report.status import headline, next_text, plural
-from runners.contract.events import Advised, ModelSwitched, VerdictReached
+from runners.contract.events import Advised, CandidateBegun, CandidateChosen, ModelSwitched, VerdictReached
 
 _MAX_STEPS = 40
 _MAX_PROBLEMS = 5
@@ -66,6 +66,10 @@ def _steps(entries: Iterable[Entry]) -> Iterable[str]:
                 yield f"- verdict {rounds}: {result}, {proven} of {total} proven"
             case ModelSwitched():
                 yield f"- {inline(event.to, 100)} took over: {sentence(event.reason, _WIDTH)}"
+            case CandidateBegun():
+                yield f"- candidate {event.number} by {inline(event.runtime, 100)}, because {event.reason}"
+            case CandidateChosen():
+                yield f"- candidate {event.number} was taken, because {event.reason}"
             case Advised() if event.text:
                 yield f"- {inline(event.model, 100)} gave advice, because the work was {event.reason}"
             case Controlled() if event.by:

@@ -28,6 +28,9 @@ from gherkin.values import Frozen
 from runners.contract.budget import Spent
 from runners.contract.events import (
     BaselineReached,
+    CandidateBegun,
+    CandidateChosen,
+    CandidateEnded,
     Committed,
     ModelReplied,
     Reviewed,
@@ -52,6 +55,15 @@ class PhaseTime(Frozen):
     ended: str = ""
 
 
+class Candidate(Frozen):
+    """A finished candidate with what the run's state was at its end."""
+
+    ended: CandidateEnded
+    committed: Committed | None = None
+    verdict: Verdict | None = None
+    review: Reviewed | None = None
+
+
 class RunState(Frozen):
     """Everything known about a run. Fields are None as long as the log does not have their values."""
 
@@ -68,6 +80,10 @@ class RunState(Frozen):
     committed: Committed | None = None
     verdict: Verdict | None = None
     review: Reviewed | None = None
+    candidates: tuple[Candidate, ...] = ()
+    # The candidate that is being worked on, and the one that was chosen.
+    candidate: CandidateBegun | None = None
+    chosen: CandidateChosen | None = None
     tool_calls: int = 0
     # What the model tried although it may not, in words -> how often.
     attempts: dict[str, int] = {}
@@ -160,7 +176,7 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
         case PhaseDelayed():
             return {"delayed": event}
         case SpecWritten():
-            return {"spec": event}
+            return {"spec": event, "candidates": (), "candidate": None, "chosen": None}
         case BaselineReached():
             return {"baseline": event}
         case ModelReplied():
@@ -186,6 +202,8 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"verdict": event.verdict, "spent": spent}
         case Reviewed():
             return {"review": event}
+        case CandidateBegun() | CandidateEnded() | CandidateChosen():
+            return _candidate(state, event)
         case Controlled():
             return _controlled(state, event)
         case Adjusted():
@@ -207,6 +225,27 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"status": event.status}
         case _:
             return {}
+
+
+def _candidate(
+    state: RunState, event: CandidateBegun | CandidateEnded | CandidateChosen
+) -> dict[str, object]:
+    match event:
+        case CandidateBegun():
+            return {"candidate": event, "committed": None, "verdict": None, "review": None}
+        case CandidateEnded():
+            ended = Candidate(
+                ended=event, committed=state.committed, verdict=state.verdict, review=state.review
+            )
+            return {"candidates": (*state.candidates, ended)}
+        case CandidateChosen():
+            best = next(each for each in state.candidates if each.ended.number == event.number)
+            return {
+                "chosen": event,
+                "committed": best.committed,
+                "verdict": best.verdict,
+                "review": best.review,
+            }
 
 
 def _controlled(state: RunState, event: Controlled) -> dict[str, object]:

@@ -9,6 +9,7 @@ import jinja2
 
 from bot.forges.forge import SMALLEST_BODY
 from bot.log.state import RunState
+from bot.report.candidates import candidate_rows
 from bot.report.escape import block, code, html_text, inline, prose, sentence
 from bot.report.form import filled_form
 from bot.report.proof import (
@@ -218,6 +219,8 @@ class Reporter:
                     detail.text,
                 ),
                 "review": state.review if state.review and state.review.head == verdict.head_sha else None,
+                "candidates": candidate_rows(state),
+                "chosen": state.chosen,
                 "approved_by": state.approved_by or _approved_earlier(order),
                 "audit": state.committed.audit if state.committed else "",
                 "shortened": detail is not _DETAILS[0],

@@ -91,9 +91,16 @@ def headline(state: RunState) -> str:
         return f"{_ENDINGS.get(state.status, 'has finished')}."
     if not state.times:
         return "has queued this."
-    round_ = f", round {state.spent.rounds + 1} of at most {_rounds(state)}" if state.spent.rounds else ""
     at = _at(state)
-    return f"is {DOING[at.phase]}{round_}, since {clock(at.started)}."
+    return f"is {DOING[at.phase]}{_round(state)}, since {clock(at.started)}."
+
+
+def _round(state: RunState) -> str:
+    """Which candidate and which round of it the run is at; empty at the beginning."""
+    if state.candidate is not None:
+        begun = state.candidate
+        return f" (candidate {begun.number}, by {inline(begun.runtime, 100)})"
+    return f", round {state.spent.rounds + 1} of at most {_rounds(state)}" if state.spent.rounds else ""
 
 
 def next_text(state: RunState) -> str:
@@ -208,6 +215,8 @@ def _standing(state: RunState, name: Phase) -> tuple[str, str]:
         return "✋", "waiting for an answer"
     if outcome == "red":
         return "↩️", f"sent back with {_problems(state)}"
+    if outcome == "candidate":
+        return "↩️", "another candidate begins"
     if outcome == "respecify":
         return "↩️", "the scenarios are written anew"
     if outcome == "cancelled":

@@ -35,10 +35,14 @@ EDGES: Mapping[tuple[Phase, str], Phase | None] = {
     ("specify", "needs_info"): "conclude",
     ("specify", "gave_up"): "conclude",
     ("implement", "done"): "verify",
+    ("implement", "candidate"): "implement",
+    ("implement", "chosen"): "publish",
     ("implement", "needs_info"): "conclude",
     ("implement", "gave_up"): "conclude",
     ("verify", "done"): "publish",
     ("verify", "red"): "implement",
+    ("verify", "candidate"): "implement",
+    ("verify", "chosen"): "publish",
     ("verify", "respecify"): "specify",
     ("verify", "gave_up"): "conclude",
     ("publish", "done"): None,
@@ -47,8 +51,10 @@ EDGES: Mapping[tuple[Phase, str], Phase | None] = {
 }
 
 # Edges with a limit on their use; without them the graph must have no cycle.
-# `budget.rounds` limits the first; the second is used once in a run.
-BOUNDED: frozenset[tuple[Phase, str]] = frozenset({("verify", "red"), ("verify", "respecify")})
+# `budget.rounds` limits the first; the second is used once in a run; `candidates.count` limits the others.
+BOUNDED: frozenset[tuple[Phase, str]] = frozenset(
+    {("verify", "red"), ("verify", "respecify"), ("verify", "candidate"), ("implement", "candidate")}
+)
 
 
 # Any phase may fail. People are told, and the run ends.

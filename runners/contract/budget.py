@@ -15,7 +15,12 @@ class Budget(Frozen):
     cost: float | None = Field(
         default=None, gt=0, description="US dollars, by the prices of the operator's models file."
     )
-    rounds: int = Field(default=3, ge=1, le=20, description="Verdicts before the run gives up.")
+    rounds: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        description="Verdicts before the run, or one of its `candidates`, is given up.",
+    )
 
 
 class Spent(Frozen):

@@ -9,6 +9,7 @@ from gherkin.issue.slicing import Slice
 from gherkin.values import Frozen
 from runners.models.chat import Reply, ToolCall
 from runners.policy.quota import Usage
+from runners.verify.findings import Crossed
 from runners.verify.verdict import Counts, Verdict
 
 ModelPhase = Literal[
@@ -211,6 +212,50 @@ class VerdictReached(Frozen):
     verdict: Verdict
 
 
+class CandidateBegun(Frozen):
+    """The scenarios are implemented once more from the start, as candidate `number` (from 2), by `runtime`.
+
+    `reason` says why.
+    """
+
+    type: Literal["CandidateBegun"] = "CandidateBegun"
+    number: int
+    runtime: str
+    reason: str
+
+
+class CandidateEnded(Frozen):
+    """The candidate `number` (from 1) is finished; its work is an artifact.
+
+    `runtimes` are those that answered, and `status` is that of its last verdict (``none``: there is none).
+    `noticed` of `tried` faults in its lines were noticed, `lines` is how many lines it adds and removes, and
+    `cost` is in US dollars.
+    """
+
+    type: Literal["CandidateEnded"] = "CandidateEnded"
+    number: int
+    runtimes: tuple[str, ...]
+    status: Literal["green", "warning", "red", "none"]
+    head: str = ""
+    proof: str = ""
+    problems: int = 0
+    noticed: int = 0
+    tried: int = 0
+    lines: int = 0
+    turns: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+
+class CandidateChosen(Frozen):
+    """Candidate `number` is the run's result, for this `reason`; `crossed` are the cross-tests behind it."""
+
+    type: Literal["CandidateChosen"] = "CandidateChosen"
+    number: int
+    reason: str
+    crossed: tuple[Crossed, ...] = ()
+
+
 class Remark(Frozen):
     """What a reviewing model says of a place; `line` counts from 1 on the head, 0: none in particular."""
 
@@ -244,5 +289,8 @@ RunnerEvent = (
     | ToolCalled
     | Committed
     | VerdictReached
+    | CandidateBegun
+    | CandidateEnded
+    | CandidateChosen
     | Reviewed
 )

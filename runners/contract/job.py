@@ -30,6 +30,9 @@ CONFIGURATION = "scenarist.yml"
 PATCH = "patch"
 # The diff of the work that is verified, for the run's page.
 DIFF = "diff"
+# The work of one candidate, and its diff; `{}` is the candidate's number.
+CANDIDATE_WORK = "candidate-{}.bundle"
+CANDIDATE_DIFF = "candidate-{}.diff"
 # Further examples of the scenarios, which the model that implements never sees.
 EXAMPLES = "examples"
 
@@ -76,6 +79,22 @@ class LabelSettings(Frozen):
         default="remove",
         description="Whether the label that begins a run is taken off when the run begins, so that setting "
         "it again begins another one.",
+    )
+
+
+class CandidateSettings(Frozen):
+    """Attempts to implement the same scenarios, each from the start and each by a driver of its own."""
+
+    count: int = Field(
+        default=1,
+        ge=1,
+        le=5,
+        description="How many candidates a run may have, within the operator's limit.",
+    )
+    when: Literal["red", "always"] = Field(
+        default="red",
+        description="`red`: the next candidate begins only when the one before could not be proven, and the "
+        "first proven one is taken. `always`: all of them are made, and what was run decides which is taken.",
     )
 
 
@@ -205,6 +224,7 @@ class RunSettings(Frozen):
         "0: none.",
     )
     budget: Budget = Budget()
+    candidates: CandidateSettings = CandidateSettings()
     tools: ToolSettings = ToolSettings()
     quotas: ScopedQuotas = ScopedQuotas()
 
@@ -261,7 +281,9 @@ E = TypeVar("E", bound=Frozen, covariant=True)
 class PhaseResult(Generic[E]):
     """How a phase ended, with the events and artifacts to store in one transaction with its end."""
 
-    outcome: Literal["done", "approval", "needs_info", "gave_up", "red", "respecify", "onboard"]
+    outcome: Literal[
+        "done", "approval", "needs_info", "gave_up", "red", "respecify", "onboard", "candidate", "chosen"
+    ]
     reason: str = ""
     events: Sequence[E] = ()
     artifacts: Mapping[str, bytes] = field(default_factory=dict)

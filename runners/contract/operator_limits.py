@@ -87,6 +87,7 @@ class OperatorLimits(Frozen):
     quotas: ScopedQuotas = Field(
         default=ScopedQuotas(), description="Bounds that a repository's own cannot exceed."
     )
+    candidates: int = Field(default=3, ge=1, le=5, description="How many candidates a run may have at most.")
     databases: dict[str, Source] = Field(
         default={}, description="Names of databases, and where their connection URLs are found."
     )

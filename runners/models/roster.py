@@ -67,7 +67,9 @@ class Roster:
         if runtime not in self._config.runtimes:
             known = ", ".join(self._config.runtimes)
             raise RuntimeUnknown(f"There is no runtime {one_line(runtime, 100)} here; there are: {known}.")
-        driver = self.agent("driver").model_copy(update={"runtime": runtime, "escalate": ()})
+        driver = self.agent("driver").model_copy(
+            update={"runtime": runtime, "escalate": (), "candidates": ()}
+        )
         agents = {**self._config.agents, "driver": driver}
         led = Roster(
             self._config.model_copy(update={"agents": agents}), self._mode, self._keys, self._profiles
@@ -90,6 +92,15 @@ class Roster:
         """Return the runtimes of `role`: the first, then those that take over, in this order."""
         agent = self.agent(role)
         return (agent.runtime, *agent.escalate)
+
+    def candidate(self, number: int) -> tuple[str, ...]:
+        """Return the runtimes of the driver's candidate `number` (from 1): the first, then those that take
+        over."""
+        if number == 1:
+            return self.levels("driver")
+        agent = self.agent("driver")
+        others = agent.candidates or agent.escalate or (agent.runtime,)
+        return (others[(number - 2) % len(others)],)
 
     def engine(self, role: ModelRole, level: int = 0) -> Engine:
         """Return the model of `role` after `level` escalations. Raises the errors of `of`."""

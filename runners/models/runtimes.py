@@ -63,6 +63,11 @@ class AgentSpec(Frozen):
         ),
     )
     escalate: tuple[str, ...] = Field(default=(), description="Runtimes that take over, one after the other.")
+    candidates: tuple[str, ...] = Field(
+        default=(),
+        description="The runtimes of the driver's second candidate and the following, in turn; empty: those "
+        "of `escalate`, and the driver's own where there are none.",
+    )
     after_red: int = Field(
         default=2, ge=1, description="Red verdicts after which the next one takes over; being stuck does too."
     )
@@ -81,7 +86,7 @@ class ModelsConfig(Frozen):
     @model_validator(mode="after")
     def _known(self) -> "ModelsConfig":
         for role, agent in self.agents.items():
-            for name in (agent.runtime, *agent.escalate):
+            for name in (agent.runtime, *agent.escalate, *agent.candidates):
                 if name not in self.runtimes:
                     raise ValueError(
                         f"agents.{role} names the runtime {name}, which is none of {', '.join(self.runtimes)}"

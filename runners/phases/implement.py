@@ -12,7 +12,6 @@ from runners.contract.events import (
     ModelSwitched,
     PromptSent,
     RunnerEvent,
-    SpecWritten,
     ToolCalled,
     VerdictReached,
 )
@@ -30,6 +29,7 @@ from runners.loop.services import Services
 from runners.loop.single_requests.navigator import advise
 from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
+from runners.phases.candidates import concluded, has_proven, number_of, of_candidate
 from runners.phases.given.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
 from runners.phases.given.rules_ahead import RulesAhead
 from runners.phases.given.toolkit import tools_of
@@ -49,7 +49,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     work = tip = unbundled(job, services, mirror, WORK)
     if carried := carried_over(job, mirror, work):
         return carried
-    events = since_spec(job.events)
+    events = of_candidate(job.events)
     if services.artifact(CHECKPOINT) is not None and any(isinstance(each, ToolCalled) for each in events):
         tip = unbundled(job, services, mirror, CHECKPOINT)
     with services.workspaces.worktree(mirror, tip, job.run_id, "implement") as tree:
@@ -82,7 +82,11 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
             left_behind = _kept(job, tree, *_committed(job, tree, ended.text))
-            return PhaseResult(outcome, ended.text, artifacts=left_behind)
+            result = PhaseResult[RunnerEvent](outcome, ended.text, artifacts=left_behind)
+            # A model that asks or declines ends the run, unless another candidate was proven.
+            if ended.reason in ("ask", "give_up") and not has_proven(job.events):
+                return result
+            return concluded(job, services, mirror, result)
         if left := unresolved(tree, job.conflicts):
             return PhaseResult("gave_up", f"{left} The branch is as it was.")
         if job.order.failed_jobs and not tree.diff(job.spec.commit):
@@ -117,7 +121,7 @@ def _work(
     `work` is the last commit of it.
     """
     log = _checkpointing(job, services, tree, tools.toolbox.writing)
-    events: list[RunnerEvent] = list(since_spec(job.events))
+    events: list[RunnerEvent] = list(of_candidate(job.events))
 
     def logged(new: Sequence[RunnerEvent]) -> None:
         log(new)
@@ -133,14 +137,15 @@ def _work(
 
     spent = job.spent
     reason = too_many_reds(events, services.models.agent("driver").after_red)
+    number = number_of(job.events)
     while True:
         level = level_of(events)
-        levels = services.models.levels("driver")
+        levels = services.models.candidate(number)
         if reason and level + 1 < len(levels):
             level += 1
             logged([ModelSwitched(role="driver", to=levels[level], reason=reason)])
         agent = Agent(
-            services.models.engine("driver", level),
+            services.models.of(levels[min(level, len(levels) - 1)]),
             tools,
             logged,
             _budget(job, services),
@@ -171,12 +176,6 @@ def _work(
             return ended
         reason, spent = ended.text, agent.spent
         logged([PromptSent(reason="switch", text=TAKEN_OVER)])
-
-
-def since_spec(events: Sequence[RunnerEvent]) -> Sequence[RunnerEvent]:
-    """The events that belong to the scenarios as they are now: those since they were last written."""
-    last = max((at for at, event in enumerate(events) if isinstance(event, SpecWritten)), default=-1)
-    return events[last + 1 :]
 
 
 def _still_red(events: Sequence[RunnerEvent], *, changed: bool) -> str:

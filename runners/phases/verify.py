@@ -16,6 +16,7 @@ from runners.git.workspaces import Mirror
 from runners.loop.services import Services
 from runners.loop.single_requests.review import as_feedback, review
 from runners.phases.baseline import baseline_of
+from runners.phases.candidates import concluded, number_of, of_candidate, verdicts_of
 from runners.phases.examples import failed_examples, replaced
 from runners.phases.given.checkout import (
     background_of,
@@ -39,8 +40,18 @@ _FAULTS = frozenset({"step-asserts-nothing", "scenario-blind", "scenario-unrelat
 
 
 def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
-    """Take the verdict on the committed work; a red one goes back to the model."""
+    """Take the verdict on the committed work; a red one goes back to the model.
+
+    When this candidate is finished, another one may begin, or the best is taken.
+    """
     mirror = mirror_of(job, services)
+    result = _verified(job, services, mirror)
+    if result.outcome in ("done", "gave_up"):
+        return concluded(job, services, mirror, result)
+    return result
+
+
+def _verified(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEvent]:
     work = unbundled(job, services, mirror, WORK)
     beside = job.spec.shadow or not job.spec.path
     head = git("rev-parse", f"{work}^1", git_dir=mirror.path) if beside else work
@@ -59,8 +70,9 @@ def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         examples=(services.artifact(EXAMPLES) or b"").decode(),
         failed_examples=frozenset(each.text for each in failed_examples(job.events)),
     )
-    earlier = _earlier(job)
-    rounds = job.spent.rounds + 1
+    earlier = verdicts_of(job.events)
+    number = number_of(job.events)
+    rounds = 1 + (job.spent.rounds if number == 1 else len(earlier))
     # The model gets one try at conflicts; then people decide.
     last = rounds >= job.settings.budget.rounds or bool(job.conflicts)
     if earlier and earlier[-1].green and earlier[-1].head_sha == head:
@@ -129,15 +141,12 @@ def _nothing_new(verdict: Verdict) -> bool:
 
 
 def _respecified(job: Job) -> bool:
-    return _told(job, "respecify")
+    return any(isinstance(event, PromptSent) and event.reason == "respecify" for event in job.events)
 
 
 def _told(job: Job, reason: str) -> bool:
-    return any(isinstance(event, PromptSent) and event.reason == reason for event in job.events)
-
-
-def _earlier(job: Job) -> list[Verdict]:
-    return [event.verdict for event in job.events if isinstance(event, VerdictReached)]
+    """Whether the candidate that is being worked on was sent a prompt for this `reason`."""
+    return any(isinstance(event, PromptSent) and event.reason == reason for event in of_candidate(job.events))
 
 
 def _diff(mirror: Mirror, before: str, now: str) -> str:
@@ -160,7 +169,8 @@ def _reviewed(
     said = review(job, services, mirror, claim, background_of(job, mirror))
     serious = [each for each in said.remarks if each.serious]
     before = any(
-        isinstance(event, Reviewed) and any(r.serious for r in event.remarks) for event in job.events
+        isinstance(event, Reviewed) and any(r.serious for r in event.remarks)
+        for event in of_candidate(job.events)
     )
     if not serious or before or last:
         return PhaseResult("done", events=[*events, said])

@@ -59,3 +59,16 @@ class Bite(Frozen):
     @property
     def percent(self) -> int:
         return 100 * self.killed // self.tried if self.tried else 100
+
+
+class Crossed(Frozen):
+    """How the candidate `number` did in the scenarios' steps and the new tests of the candidate `of`.
+
+    `failed` are names of failing scenarios and tests. With a `problem` the run says nothing.
+    """
+
+    number: int
+    of: int
+    passed: int = 0
+    failed: tuple[str, ...] = ()
+    problem: str = ""

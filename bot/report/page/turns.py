@@ -23,6 +23,9 @@ from gherkin.values import Frozen
 from runners.contract.events import (
     Advised,
     BaselineReached,
+    CandidateBegun,
+    CandidateChosen,
+    CandidateEnded,
     Committed,
     Condensed,
     Instructed,
@@ -117,6 +120,12 @@ def _milestone(event: Event) -> dict[str, Any] | None:
             return _note(f"Committed {event.commit[:12]}", event.summary)
         case VerdictReached():
             return _note(f"The verdict is {event.verdict.status}")
+        case CandidateBegun():
+            return _note(f"Candidate {event.number} begins, by {event.runtime}", f"Because {event.reason}.")
+        case CandidateEnded():
+            return _note(f"Candidate {event.number} ended: {event.status}")
+        case CandidateChosen():
+            return _note(f"Candidate {event.number} is taken", f"Because {event.reason}.")
         case Published():
             return _note(f"Pull request {event.pull} shows commit {event.commit[:12]}")
         case WorkLeft():

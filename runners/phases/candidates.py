@@ -1,0 +1,218 @@
+"""Candidates: the same scenarios implemented more than once, and the choice of one by what was run.
+
+A candidate begins from the locked scenarios with a driver of its own and knows nothing of the others. They
+work one after the other, so that a run has one worktree and one log. The gate decides first; between proven
+candidates each one's steps and new tests are run on the others' code.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from runners.contract.events import (
+    CandidateBegun,
+    CandidateChosen,
+    CandidateEnded,
+    ModelReplied,
+    RunnerEvent,
+    SpecWritten,
+    VerdictReached,
+)
+from runners.contract.job import CANDIDATE_DIFF, CANDIDATE_WORK, CHECKPOINT, DIFF, WORK, Job, PhaseResult
+from runners.git.command import git
+from runners.git.workspaces import Mirror, work_ref
+from runners.loop.services import Services
+from runners.phases.given.checkout import environment_of, sandboxes_of, suites_of, unbundled
+from runners.verify.crossing import Candidate, Crossing, changed_lines
+from runners.verify.findings import Crossed
+from runners.verify.verdict import Verdict
+
+_RANK = {"green": 0, "warning": 1, "red": 2, "none": 3}
+_PROVEN = ("green", "warning")
+
+
+def since_spec(events: Sequence[RunnerEvent]) -> Sequence[RunnerEvent]:
+    """Return the events since the scenarios were last written."""
+    last = max((at for at, event in enumerate(events) if isinstance(event, SpecWritten)), default=-1)
+    return events[last + 1 :]
+
+
+def of_candidate(events: Sequence[RunnerEvent]) -> Sequence[RunnerEvent]:
+    """Return the events of the candidate that is being worked on."""
+    own = since_spec(events)
+    last = max((at for at, event in enumerate(own) if isinstance(event, CandidateBegun)), default=-1)
+    return own[last + 1 :]
+
+
+def number_of(events: Sequence[RunnerEvent]) -> int:
+    """Return the number of the candidate that is being worked on, from 1."""
+    return 1 + sum(isinstance(event, CandidateBegun) for event in since_spec(events))
+
+
+def verdicts_of(events: Sequence[RunnerEvent]) -> list[Verdict]:
+    """Return the verdicts of the candidate that is being worked on."""
+    return [event.verdict for event in of_candidate(events) if isinstance(event, VerdictReached)]
+
+
+def has_proven(events: Sequence[RunnerEvent]) -> bool:
+    """Return whether an earlier candidate for these scenarios was proven."""
+    return any(isinstance(event, CandidateEnded) and event.status in _PROVEN for event in since_spec(events))
+
+
+def concluded(
+    job: Job, services: Services, mirror: Mirror, result: PhaseResult[RunnerEvent]
+) -> PhaseResult[RunnerEvent]:
+    """Return how the phase ends after the candidate of `result` is finished.
+
+    `result` is the end where a run has one candidate. Otherwise another candidate begins, or one of them is
+    chosen. Raises `EnvironmentBroken` and `WorkLost`.
+    """
+    settings = job.settings.candidates
+    count = min(settings.count, services.operator.candidates)
+    if count == 1 or job.conflicts or job.order.rebase:
+        return result
+    events = [*job.events, *result.events]
+    ended = _ended(job, services, mirror, events, result)
+    before = [event for event in since_spec(job.events) if isinstance(event, CandidateEnded)]
+    number = ended.number
+    result = replace(
+        result,
+        events=[*result.events, ended],
+        artifacts={
+            **result.artifacts,
+            CANDIDATE_WORK.format(number): _artifact(services, result, WORK),
+            CANDIDATE_DIFF.format(number): _artifact(services, result, DIFF),
+        },
+    )
+    enough = settings.when == "red" and ended.status in _PROVEN
+    if not enough and number < count and not job.spent.over(job.settings.budget):
+        return _next(job, services, mirror, result, number + 1, ended)
+    if not before:
+        return result
+    return _chosen(job, services, mirror, result, [*before, ended])
+
+
+def _next(
+    job: Job,
+    services: Services,
+    mirror: Mirror,
+    result: PhaseResult[RunnerEvent],
+    number: int,
+    ended: CandidateEnded,
+) -> PhaseResult[RunnerEvent]:
+    """The end of a phase after which the candidate `number` begins from the locked scenarios."""
+    proven = ended.status in _PROVEN
+    reason = "another proven one is wanted" if proven else "the one before could not be proven"
+    begun = CandidateBegun(number=number, runtime=services.models.candidate(number)[0], reason=reason)
+    start = mirror.bundle_commit(job.spec.commit, work_ref(job.run_id), base=job.base)
+    return replace(
+        result,
+        outcome="candidate",
+        reason="",
+        events=[*result.events, begun],
+        # The checkpoint too: a run that is resumed must not go on from the other candidate's files.
+        artifacts={**result.artifacts, WORK: start, CHECKPOINT: start},
+    )
+
+
+def _chosen(
+    job: Job,
+    services: Services,
+    mirror: Mirror,
+    result: PhaseResult[RunnerEvent],
+    ended: Sequence[CandidateEnded],
+) -> PhaseResult[RunnerEvent]:
+    """The end of a phase in which the best of all candidates is taken."""
+    rivals = [each for each in ended if each.status in _PROVEN]
+    crossed = _crossed(job, services, mirror, rivals) if len(rivals) > 1 else ()
+    ranked = rank(rivals or ended, crossed)
+    best = ranked[0]
+    chosen = CandidateChosen(
+        number=best.number, reason=reason_for(ranked, len(ended), crossed), crossed=crossed
+    )
+    artifacts = dict(result.artifacts)
+    if best.number != ended[-1].number:
+        artifacts[WORK] = services.artifact(CANDIDATE_WORK.format(best.number)) or b""
+        artifacts[DIFF] = services.artifact(CANDIDATE_DIFF.format(best.number)) or b""
+    events = [*result.events, chosen]
+    if not rivals:
+        reason = f"None of {len(ended)} candidates could be proven. {result.reason}".strip()
+        return replace(result, reason=reason, events=events, artifacts=artifacts)
+    return replace(result, outcome="chosen", reason="", events=events, artifacts=artifacts)
+
+
+def rank(candidates: Sequence[CandidateEnded], crossed: Sequence[Crossed]) -> list[CandidateEnded]:
+    """Return the candidates, best first: by the gate's verdict, then the number of its problems, failures in
+    the others' tests, faults in its lines that were noticed, and its size; an earlier one before a later."""
+    return sorted(candidates, key=lambda each: [value for value, _ in _measures(each, crossed)])
+
+
+def reason_for(ranked: Sequence[CandidateEnded], count: int, crossed: Sequence[Crossed]) -> str:
+    """Return why the first of `ranked` is taken of `count` candidates, as the end of "because …"."""
+    best, *others = ranked
+    if best.status not in _PROVEN:
+        return "it has the fewest problems"
+    if not others:
+        return f"it is the only one of {count} that was proven"
+    pairs = zip(_measures(best, crossed), _measures(others[0], crossed), strict=True)
+    return next(why for (value, why), (other, _) in pairs if value != other)
+
+
+def _measures(each: CandidateEnded, crossed: Sequence[Crossed]) -> list[tuple[float, str]]:
+    """What decides between candidates, the lowest value first, each with the reason it gives."""
+    failed = sum(len(pair.failed) for pair in crossed if pair.number == each.number)
+    missed = 1 - each.noticed / each.tried if each.tried else 0.0
+    return [
+        (_RANK[each.status], "its verdict is better"),
+        (each.problems, "it has the fewest problems"),
+        (failed, "it fails the fewest tests of the others"),
+        (missed, "its tests notice more faults in its lines"),
+        (each.lines, "it changes the fewest lines"),
+        (each.number, "it was the first of equals"),
+    ]
+
+
+def _crossed(
+    job: Job, services: Services, mirror: Mirror, rivals: Sequence[CandidateEnded]
+) -> tuple[Crossed, ...]:
+    """Run each candidate's code under the steps and new tests of each other one."""
+    for each in rivals[:-1]:
+        unbundled(job, services, mirror, CANDIDATE_WORK.format(each.number))
+    suites = suites_of(job, services, sandboxes_of(job, services, environment_of(job, services)))
+    crossing = Crossing(services.workspaces, mirror, suites, job.run_id, base=job.base, feature=job.spec.path)
+    known = [Candidate(each.number, each.head, each.proof) for each in rivals]
+    return tuple(crossing.run(own, other) for own in known for other in known if own != other)
+
+
+def _ended(
+    job: Job,
+    services: Services,
+    mirror: Mirror,
+    events: Sequence[RunnerEvent],
+    result: PhaseResult[RunnerEvent],
+) -> CandidateEnded:
+    """Sum up the candidate that is finished."""
+    own = of_candidate(events)
+    replies = [event for event in own if isinstance(event, ModelReplied) and event.phase == "implement"]
+    verdict = next(iter(reversed(verdicts_of(events))), None)
+    work = mirror.unbundle(_artifact(services, result, WORK), work_ref(job.run_id))
+    beside = job.spec.shadow or not job.spec.path
+    head = git("rev-parse", f"{work}^1", git_dir=mirror.path) if beside else work
+    bite = verdict.bite if verdict is not None else None
+    return CandidateEnded(
+        number=number_of(events),
+        runtimes=tuple(dict.fromkeys(reply.runtime for reply in replies)),
+        status=verdict.status if verdict is not None else "none",
+        head=head,
+        proof=work,
+        problems=len(verdict.problems) if verdict is not None else 0,
+        noticed=bite.killed if bite is not None else 0,
+        tried=bite.tried if bite is not None else 0,
+        lines=changed_lines(mirror, job.base, head),
+        turns=len(replies),
+        tokens=sum(each.reply.usage.prompt_tokens + each.reply.usage.completion_tokens for each in replies),
+        cost=sum(each.cost for each in replies),
+    )
+
+
+def _artifact(services: Services, result: PhaseResult[RunnerEvent], name: str) -> bytes:
+    return result.artifacts.get(name) or services.artifact(name) or b""
