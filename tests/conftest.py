@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import socket
 import sys
@@ -23,6 +24,11 @@ sys.dont_write_bytecode = False
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """See `tests.support.machine`."""
     skip_without(item)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what stays until the end, thousands of tests among it, out of each round of the collector."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +63,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def store(database_url: str) -> Iterator[Store]:
     """A migrated store on each kind of database."""
     engine = connect(database_url)
+    migrate(engine)
+    yield Store(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    """A migrated store on SQLite, for tests to which the kind of database is all the same."""
+    engine = connect(f"sqlite:///{tmp_path / 'bot.db'}")
     migrate(engine)
     yield Store(engine)
     engine.dispose()

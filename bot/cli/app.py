@@ -54,7 +54,7 @@ class Commands(LazyGroup):
         "runs": Lazy(
             "bot.cli.runs.runs:runs", "List the newest runs: state, age, cost, pull request, title."
         ),
-        "log": Lazy("bot.cli.runs.log:log", "Print a run's log."),
+        "log": Lazy("bot.cli.runs.log:log", "Print a run's log, or what the verifier ran."),
         "patch": Lazy(
             "bot.cli.runs.patch:patch",
             "Print the work that a run could not prove, as a patch for `git apply`.",

@@ -1,5 +1,6 @@
 """A command group whose commands are imported when they are called: `--help` stays quick."""
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,6 +28,9 @@ class Lazy:
         """Import the target and return it as a command called `name`."""
         module, _, attribute = self.target.partition(":")
         found = getattr(import_module(module), attribute)
+        if not gc.isenabled():  # `bot.__main__` has switched it off
+            gc.freeze()
+            gc.enable()
         if isinstance(found, typer.Typer):
             return typer.main.get_command(found)
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

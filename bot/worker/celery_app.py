@@ -1,5 +1,6 @@
 """The Celery app and its tasks. A message is only a wake-up with an id; the database holds all data."""
 
+import gc
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -95,8 +96,11 @@ def register_tasks(app: Celery, settings: Settings, queues: Sequence[str], drain
 
     @lru_cache(maxsize=1)
     def worker() -> Any:
+        gc.disable()  # as in `bot.__main__`
         from bot.worker.worker import Worker  # the web app and the parent process do not need it
 
+        gc.freeze()
+        gc.enable()
         return Worker(settings, WakeUps(app), queues, draining)
 
     @app.task(name=INTAKE)  # type: ignore[untyped-decorator]

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bot.log.events import RunEnded
 from bot.log.state import fold
-from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from runners.contract.events import VerdictReached
 from tests.support import logs
@@ -37,16 +35,8 @@ def chrome() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    engine = connect(f"sqlite:///{tmp_path / 'web.db'}")
-    migrate(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def web(store: Store) -> Iterator[Running]:
-    with Running(store, lambda _ids: None, pages="members", control_token=TOKEN) as running:
+def web(sqlite_store: Store) -> Iterator[Running]:
+    with Running(sqlite_store, lambda _ids: None, pages="members", control_token=TOKEN) as running:
         yield running
 
 
@@ -59,12 +49,16 @@ def sign_in(page: Page, path: str) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_every_page_fits_and_can_be_read(chrome: Browser, web: Running, store: Store, look: str) -> None:
+def test_every_page_fits_and_can_be_read(
+    chrome: Browser, web: Running, sqlite_store: Store, look: str
+) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
-    proven = stored_run(store, recorded(), key="proven", feature=FEATURE_TEXT, diff=DIFF_TEXT)
-    red = stored_run(store, logs.SENT_BACK, key="red", repo="octo/shop-with-a-very-long-name", diff=DIFF_TEXT)
-    asks = stored_run(store, logs.STATES["waits for approval"], key="asks", feature=logs.FEATURE_TEXT)
-    store.control(asks, logs.Controlled(control="pause", by="ada"))
+    proven = stored_run(sqlite_store, recorded(), key="proven", feature=FEATURE_TEXT, diff=DIFF_TEXT)
+    red = stored_run(
+        sqlite_store, logs.SENT_BACK, key="red", repo="octo/shop-with-a-very-long-name", diff=DIFF_TEXT
+    )
+    asks = stored_run(sqlite_store, logs.STATES["waits for approval"], key="asks", feature=logs.FEATURE_TEXT)
+    sqlite_store.control(asks, logs.Controlled(control="pause", by="ada"))
     paths = {"runs": "/runs", "queue": "/queue", "repositories": "/repositories", "proven": f"/runs/{proven}"}
     paths |= {"red": f"/runs/{red}", "asks": f"/runs/{asks}", "missing": "/runs/none"}
     with page_of(chrome, web.url, **LOOKS[look]) as page:
@@ -83,22 +77,24 @@ def test_every_page_fits_and_can_be_read(chrome: Browser, web: Running, store: S
             assert page.evaluate(CONTRAST) == [], name
 
 
-def test_a_page_follows_its_run_and_keeps_what_is_open(chrome: Browser, web: Running, store: Store) -> None:
-    run_id = stored_run(store, logs.IMPLEMENTING, key="live", feature=logs.FEATURE_TEXT)
+def test_a_page_follows_its_run_and_keeps_what_is_open(
+    chrome: Browser, web: Running, sqlite_store: Store
+) -> None:
+    run_id = stored_run(sqlite_store, logs.IMPLEMENTING, key="live", feature=logs.FEATURE_TEXT)
     with page_of(chrome, web.url) as page:
         sign_in(page, f"/runs/{run_id}")
         card = page.locator("#scenario-1")
         expect(card).to_have_class("card grey")
         card.locator("summary").click()
-        append(store, run_id, logs.CALLED.model_copy(update={"text": "what is new"}))
+        append(sqlite_store, run_id, logs.CALLED.model_copy(update={"text": "what is new"}))
         turn = page.locator(f"#e{len(logs.IMPLEMENTING) + 1}")
         expect(turn).to_contain_text("read_file")
-        append(store, run_id, VerdictReached(verdict=logs.RED))
+        append(sqlite_store, run_id, VerdictReached(verdict=logs.RED))
         expect(card).to_have_class("card red")
-        append(store, run_id, VerdictReached(verdict=logs.GREEN))
+        append(sqlite_store, run_id, VerdictReached(verdict=logs.GREEN))
         expect(card).to_have_class("card green")
         assert card.evaluate("(found) => found.open") is True
-        append(store, run_id, RunEnded(status="done"))
+        append(sqlite_store, run_id, RunEnded(status="done"))
         expect(page.locator("#now .pill")).to_have_text("done")
         expect(page.locator(".item")).to_have_count(len(page.locator(".item[id]").all()))
         assert (
@@ -107,23 +103,25 @@ def test_a_page_follows_its_run_and_keeps_what_is_open(chrome: Browser, web: Run
         )
 
 
-def test_scenarios_are_approved_by_a_click(chrome: Browser, web: Running, store: Store) -> None:
-    run_id = stored_run(store, logs.STATES["waits for approval"], key="asks", feature=logs.FEATURE_TEXT)
-    store.control(run_id, logs.Controlled(control="pause", by="ada"))
+def test_scenarios_are_approved_by_a_click(chrome: Browser, web: Running, sqlite_store: Store) -> None:
+    run_id = stored_run(
+        sqlite_store, logs.STATES["waits for approval"], key="asks", feature=logs.FEATURE_TEXT
+    )
+    sqlite_store.control(run_id, logs.Controlled(control="pause", by="ada"))
     with page_of(chrome, web.url) as page:
         sign_in(page, f"/runs/{run_id}")
         page.get_by_role("button", name="Approve the scenarios").click()
         expect(page.locator("#scenarios")).to_contain_text("approved by an operator")
         expect(page.get_by_role("button", name="Approve the scenarios")).to_have_count(0)
         expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    state = fold(store.entries(run_id))
+    state = fold(sqlite_store.entries(run_id))
     assert state.status == "active" and state.approved_by == "an operator"
 
 
-def test_long_output_is_unfolded_in_its_place(chrome: Browser, web: Running, store: Store) -> None:
+def test_long_output_is_unfolded_in_its_place(chrome: Browser, web: Running, sqlite_store: Store) -> None:
     text = "\n".join(f"line {n} of the output" for n in range(500))
     run_id = stored_run(
-        store, [*logs.IMPLEMENTING, logs.CALLED.model_copy(update={"text": text})], key="long"
+        sqlite_store, [*logs.IMPLEMENTING, logs.CALLED.model_copy(update={"text": text})], key="long"
     )
     with page_of(chrome, web.url) as page:
         sign_in(page, f"/runs/{run_id}")
@@ -134,10 +132,10 @@ def test_long_output_is_unfolded_in_its_place(chrome: Browser, web: Running, sto
         assert page.url.endswith(run_id)
 
 
-def test_everything_works_without_javascript(chrome: Browser, web: Running, store: Store) -> None:
+def test_everything_works_without_javascript(chrome: Browser, web: Running, sqlite_store: Store) -> None:
     text = "\n".join(f"line {n} of the output" for n in range(500))
     run_id = stored_run(
-        store, [*logs.IMPLEMENTING, logs.CALLED.model_copy(update={"text": text})], key="plain"
+        sqlite_store, [*logs.IMPLEMENTING, logs.CALLED.model_copy(update={"text": text})], key="plain"
     )
     with page_of(chrome, web.url, java_script_enabled=False) as page:
         sign_in(page, f"/runs/{run_id}")
@@ -148,11 +146,11 @@ def test_everything_works_without_javascript(chrome: Browser, web: Running, stor
         turn.locator("summary").click()
         turn.get_by_role("link", name="Show 468 more lines").click()
         expect(page.locator("main")).to_contain_text("line 250 of the output")
-    assert store.status(run_id) == ("paused", "prepare")
+    assert sqlite_store.status(run_id) == ("paused", "prepare")
 
 
-def test_pages_can_be_used_by_keyboard(chrome: Browser, web: Running, store: Store) -> None:
-    run_id = stored_run(store, logs.VERIFIED, key="keys", feature=logs.FEATURE_TEXT)
+def test_pages_can_be_used_by_keyboard(chrome: Browser, web: Running, sqlite_store: Store) -> None:
+    run_id = stored_run(sqlite_store, logs.VERIFIED, key="keys", feature=logs.FEATURE_TEXT)
     with page_of(chrome, web.url) as page:
         sign_in(page, f"/runs/{run_id}")
         page.keyboard.press("Tab")

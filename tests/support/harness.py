@@ -102,6 +102,7 @@ class BotUnderTest:
         self._runner_env = runner_env
         self._stack = ExitStack()
         self._changes = dict(settings or {})
+        self._states: dict[str, RunState] = {}
         self.port = port or free_port()
 
     def __enter__(self) -> "BotUnderTest":
@@ -176,7 +177,12 @@ class BotUnderTest:
         return [row.id for row in self.store.list_runs(target=target)]
 
     def state(self, run_id: str) -> RunState:
-        return fold(self.store.entries(run_id))
+        """Return a run's state. Tests ask again and again, so only new entries of its log are read."""
+        known = self._states.get(run_id, RunState())
+        new = self.store.entries(run_id, known.seq)
+        if new:
+            self._states[run_id] = known = fold(new, known)
+        return known
 
     def finished(self, repo: Repo, kind: str, number: int, seconds: float = HANG_S) -> RunState:
         """Wait until the newest run on a target has ended and its status comment says so.

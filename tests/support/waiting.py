@@ -15,13 +15,15 @@ def wait_until(ready: Callable[[], T | None], what: str, seconds: float = HANG_S
     Raises `AssertionError` with `what` after `seconds`, at least a minute, which only ends a hang.
     """
     deadline = time.monotonic() + seconds
+    pause = 0.01
     while True:
         found = ready()
         if found:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(0.1, 1.2 * pause)
 
 
 def dawdle(seconds: float) -> None:

@@ -12,12 +12,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import redis
-
 from runners.policy.refused import Refused
+
+if TYPE_CHECKING:
+    import redis
 
 _READING = ("select", "with", "values", "table", "explain", "show")
 _CELL = 300
@@ -151,6 +152,8 @@ class Databases:
         """A connection to the Redis `name`. Raises `Refused`, also for what goes wrong in the block."""
         if self._kind(name) not in ("redis", "rediss"):
             raise Refused(f"`{name}` is no Redis. Use the tools for SQL.")
+        import redis  # takes 0.1 s to import, which every command line of the bot would pay
+
         client = redis.Redis.from_url(self.urls[name], socket_timeout=self.seconds, socket_connect_timeout=10)
         try:
             with contextlib.closing(client):

@@ -1,5 +1,6 @@
 """Commands are listed without being imported, and are what the list says."""
 
+import gc
 import inspect
 import subprocess
 import sys
@@ -41,6 +42,25 @@ def test_help_imports_no_command() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_garbage_collector_rests_only_while_a_command_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
+    gc.disable()
+    try:
+        Commands.table["version"].load("version")
+        assert gc.isenabled() and frozen == [False]
+    finally:
+        gc.enable()
+    Commands.table["version"].load("version")
+    assert frozen == [False], "it was on, and somebody else's objects stay as they are"
+
+
+def test_the_tools_do_not_load_redis() -> None:
+    script = "import sys, runners.tools; print('redis' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_the_version_is_an_option_and_a_command() -> None:

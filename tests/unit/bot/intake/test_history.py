@@ -1,14 +1,10 @@
 """What earlier runs left in their logs goes into the next work order, as it stood then."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-import pytest
+from collections.abc import Sequence
 
 from bot.intake.decisions.target import target_of
 from bot.intake.history import with_history
 from bot.log.events import Controlled, Event, PhaseFinished, RunRequested
-from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from runners.contract.events import Instructed, VerdictReached
 from runners.contract.job import FEATURE
@@ -27,52 +23,46 @@ REVISE = WorkOrder(
 )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    engine = connect(f"sqlite:///{tmp_path / 'bot.db'}")
-    migrate(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
 def asked(order: WorkOrder, key: str) -> RunRequested:
     return REQUESTED.model_copy(update={"order": order, "order_sha256": order.digest, "key": key})
 
 
-def run(store: Store, order: WorkOrder, events: Sequence[Event], status: str, feature: bytes = b"") -> str:
+def run(
+    sqlite_store: Store, order: WorkOrder, events: Sequence[Event], status: str, feature: bytes = b""
+) -> str:
     """A run that has ended; `events` are its log behind the request."""
     kind, number = ("pull", order.pull) if order.pull else ("issue", order.number)
     target = target_of("github", REQUESTED.repo, kind, number)  # type: ignore[arg-type]
-    run_id = store.request_run(asked(order, str(len(events)) + status), target=target, exclusive=False)
+    run_id = sqlite_store.request_run(asked(order, str(len(events)) + status), target=target, exclusive=False)
     assert run_id is not None
-    claim = store.claim(run_id, ["prepare"], 60)
+    claim = sqlite_store.claim(run_id, ["prepare"], 60)
     assert claim is not None
     blobs = {FEATURE: feature} if feature else {}
-    store.finish_phase(claim, events, blobs, phase="prepare", status=status)  # type: ignore[arg-type]
+    sqlite_store.finish_phase(claim, events, blobs, phase="prepare", status=status)  # type: ignore[arg-type]
     return run_id
 
 
-def test_a_revision_gets_the_issue_as_the_first_run_got_it(store: Store) -> None:
+def test_a_revision_gets_the_issue_as_the_first_run_got_it(sqlite_store: Store) -> None:
     first = ORDER.model_copy(update={"comments": (OrderComment(author="ada", body="Vouchers too."),)})
-    run(store, ORDER, [PhaseFinished(phase="prepare", outcome="gave_up", reason="x")], "gave_up")
-    made = run(store, first, PUBLISHED[1:], "done")
-    order = with_history(asked(REVISE, "r"), store).order
+    run(sqlite_store, ORDER, [PhaseFinished(phase="prepare", outcome="gave_up", reason="x")], "gave_up")
+    made = run(sqlite_store, first, PUBLISHED[1:], "done")
+    order = with_history(asked(REVISE, "r"), sqlite_store).order
     assert (order.body, order.comments) == (first.body, first.comments)
     assert order.review_body == "Nearly." and order.title == "T"
     (earlier,) = order.earlier
     assert (earlier.id, earlier.published, earlier.source) == (made, True, "model")
     assert earlier.summary == COMMITTED.summary
-    request = with_history(asked(REVISE, "r"), store)
+    request = with_history(asked(REVISE, "r"), sqlite_store)
     assert request.order_sha256 == request.order.digest != REVISE.digest
 
 
-def test_a_pull_request_that_no_run_here_has_made_brings_nothing(store: Store) -> None:
-    run(store, ORDER, PUBLISHED[1:], "done")
+def test_a_pull_request_that_no_run_here_has_made_brings_nothing(sqlite_store: Store) -> None:
+    run(sqlite_store, ORDER, PUBLISHED[1:], "done")
     other = REVISE.model_copy(update={"pull": 99})
-    assert with_history(asked(other, "r"), store).order == other
+    assert with_history(asked(other, "r"), sqlite_store).order == other
 
 
-def test_an_answer_comes_with_its_question_and_what_was_found(store: Store) -> None:
+def test_an_answer_comes_with_its_question_and_what_was_found(sqlite_store: Store) -> None:
     question = "Does a voucher count before the limit?"
     log: list[Event] = [
         *IMPLEMENTING[1:],
@@ -86,9 +76,9 @@ def test_an_answer_comes_with_its_question_and_what_was_found(store: Store) -> N
     ]
     from bot.log.events import RunEnded
 
-    run(store, ORDER, [*log, RunEnded(status="needs_info")], "needs_info", b"Feature: Delivery\n")
+    run(sqlite_store, ORDER, [*log, RunEnded(status="needs_info")], "needs_info", b"Feature: Delivery\n")
     answer = ORDER.model_copy(update={"answers": True})
-    (earlier,) = with_history(asked(answer, "a"), store).order.earlier
+    (earlier,) = with_history(asked(answer, "a"), sqlite_store).order.earlier
     assert (earlier.question, earlier.approved_by, earlier.scenarios) == (
         question,
         "ada",
@@ -98,9 +88,9 @@ def test_an_answer_comes_with_its_question_and_what_was_found(store: Store) -> N
     assert "does not pass" in earlier.found[0]
 
 
-def test_only_the_newest_runs_are_told_of(store: Store) -> None:
+def test_only_the_newest_runs_are_told_of(sqlite_store: Store) -> None:
     for number in range(7):
         ended = PhaseFinished(phase="prepare", outcome="gave_up", reason=f"reason {number}")
-        run(store, ORDER, [ended] * (number + 1), "gave_up")
-    earlier = with_history(asked(ORDER, "a"), store).order.earlier
+        run(sqlite_store, ORDER, [ended] * (number + 1), "gave_up")
+    earlier = with_history(asked(ORDER, "a"), sqlite_store).order.earlier
     assert len(earlier) == 5

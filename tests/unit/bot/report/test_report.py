@@ -4,7 +4,6 @@ And what a pull request says of the sandbox.
 """
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from bot.log.events import PhaseFinished, PhaseStarted, RunEnded, RunRequested
 from bot.log.state import RunState, fold
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
-from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from runners.contract.events import SpecWritten, VerdictReached
 from runners.verify.verdict import Verdict
@@ -28,8 +26,8 @@ REPO = "o/r"
 class SlowForge(LocalForge):
     """Answers a request for a comment when it is told to."""
 
-    def __init__(self, store: Store, root: Path) -> None:
-        super().__init__(store.engine, root)
+    def __init__(self, sqlite_store: Store, root: Path) -> None:
+        super().__init__(sqlite_store.engine, root)
         self.asked, self.answer = threading.Event(), threading.Event()
 
     def upsert_comment(
@@ -40,44 +38,36 @@ class SlowForge(LocalForge):
         return super().upsert_comment(repo, number, marker, body, known, on=on)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    engine = connect(f"sqlite:///{tmp_path / 'bot.db'}")
-    migrate(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
 def test_a_slow_edit_is_not_begun_a_second_time(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forge = SlowForge(store, tmp_path / "forge")
-    run_id = store.request_run(request("k"), target="t", exclusive=False)
+    forge = SlowForge(sqlite_store, tmp_path / "forge")
+    run_id = sqlite_store.request_run(request("k"), target="t", exclusive=False)
     assert run_id is not None
-    clock = store.clock = Clock()
-    extend, extended = store.reports.extend, []
+    clock = sqlite_store.clock = Clock()
+    extend, extended = sqlite_store.reports.extend, []
 
     def noted(run: str, fence: int, seconds: float) -> bool:
         held = extend(run, fence, seconds)
         extended.append(seconds)
         return held
 
-    monkeypatch.setattr(store.reports, "extend", noted)
-    first = StatusPoster(store, lambda _name: forge, Reporter(), hold_seconds=0.6)
+    monkeypatch.setattr(sqlite_store.reports, "extend", noted)
+    first = StatusPoster(sqlite_store, lambda _name: forge, Reporter(), hold_seconds=0.6)
     thread = threading.Thread(target=first.post, args=[run_id])
     thread.start()
     assert forge.asked.wait(HANG_S)
-    held = store.reports.stale()
+    held = sqlite_store.reports.stale()
     for _ in range(3):  # longer than the right to post lasts by itself
         clock.now += 0.4
         seen = len(extended)
         wait_until(lambda seen=seen: len(extended) >= seen + 2, "another extension of the right to post")
-        assert store.reports.begin(run_id, 60) is None
+        assert sqlite_store.reports.begin(run_id, 60) is None
     forge.answer.set()
     thread.join()
-    assert held == [] and store.reports.stale() == []
+    assert held == [] and sqlite_store.reports.stale() == []
     assert len(forge.comments(Repo(full_name=REPO), 1)) == 1
-    assert fold(store.entries(run_id)).status_comment == 1
+    assert fold(sqlite_store.entries(run_id)).status_comment == 1
 
 
 class CountingForge(LocalForge):
@@ -92,54 +82,60 @@ class CountingForge(LocalForge):
         return super().upsert_comment(repo, number, marker, body, known, on=on)
 
 
-def test_a_comment_is_edited_at_a_pace_that_forges_allow(store: Store, tmp_path: Path) -> None:
-    forge = CountingForge(store.engine, tmp_path / "forge")
-    run_id = store.request_run(request("k"), target="t", exclusive=False)
+def test_a_comment_is_edited_at_a_pace_that_forges_allow(sqlite_store: Store, tmp_path: Path) -> None:
+    forge = CountingForge(sqlite_store.engine, tmp_path / "forge")
+    run_id = sqlite_store.request_run(request("k"), target="t", exclusive=False)
     assert run_id is not None
-    poster = StatusPoster(store, lambda _name: forge, Reporter(), pace_seconds=300)
+    poster = StatusPoster(sqlite_store, lambda _name: forge, Reporter(), pace_seconds=300)
     for _ in range(5):
-        store.note(run_id, PhaseStarted(phase="prepare", worker="w"))
+        sqlite_store.note(run_id, PhaseStarted(phase="prepare", worker="w"))
         poster.post(run_id)
-    assert forge.edits == 1 and store.reports.stale() == [run_id], "the reaper goes on asking"
-    held = store.claim(run_id, ["prepare"], 30)
+    assert forge.edits == 1 and sqlite_store.reports.stale() == [run_id], "the reaper goes on asking"
+    held = sqlite_store.claim(run_id, ["prepare"], 30)
     assert held is not None
-    store.finish_phase(held, [], {}, phase="specify")
+    sqlite_store.finish_phase(held, [], {}, phase="specify")
     poster.post(run_id)
     assert forge.edits == 2, "another phase is shown at once"
-    held = store.claim(run_id, ["specify"], 30)
+    held = sqlite_store.claim(run_id, ["specify"], 30)
     assert held is not None
-    store.finish_phase(held, [RunEnded(status="gave_up")], {}, phase="specify", status="gave_up")
+    sqlite_store.finish_phase(held, [RunEnded(status="gave_up")], {}, phase="specify", status="gave_up")
     poster.post(run_id)
-    assert forge.edits == 3 and store.reports.is_current(run_id), "and so is the end"
+    assert forge.edits == 3 and sqlite_store.reports.is_current(run_id), "and so is the end"
 
 
 @pytest.mark.parametrize("sandboxed", [True, False])
-def test_a_pull_request_says_when_a_runner_had_no_sandbox(store: Store, sandboxed: bool) -> None:
-    run_id = store.request_run(request("k"), target="t", exclusive=False)
+def test_a_pull_request_says_when_a_runner_had_no_sandbox(sqlite_store: Store, sandboxed: bool) -> None:
+    run_id = sqlite_store.request_run(request("k"), target="t", exclusive=False)
     assert run_id is not None
     for phase, inside in (("prepare", True), ("implement", sandboxed), ("verify", True)):
-        store.note(run_id, PhaseStarted.model_validate({"phase": phase, "worker": "w", "sandboxed": inside}))
+        sqlite_store.note(
+            run_id, PhaseStarted.model_validate({"phase": phase, "worker": "w", "sandboxed": inside})
+        )
     spec = SpecWritten(path="f", sha256="0", source="issue", scenarios=(), commit="c")
-    store.note(run_id, spec)
-    store.note(run_id, VerdictReached(verdict=Verdict(base_sha="a" * 40, head_sha="b" * 40)))
-    state: RunState = fold(store.entries(run_id))
+    sqlite_store.note(run_id, spec)
+    sqlite_store.note(run_id, VerdictReached(verdict=Verdict(base_sha="a" * 40, head_sha="b" * 40)))
+    state: RunState = fold(sqlite_store.entries(run_id))
     assert isinstance(state.requested, RunRequested)
     _title, body = Reporter().pull_text(run_id, state)
     assert ("were not sandboxed" in body) is not sandboxed
 
 
-def test_a_question_is_asked_once_however_often_the_status_is_posted(store: Store, tmp_path: Path) -> None:
-    forge = CountingForge(store.engine, tmp_path / "forge")
-    run_id = store.request_run(request("k"), target="t", exclusive=False)
+def test_a_question_is_asked_once_however_often_the_status_is_posted(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    forge = CountingForge(sqlite_store.engine, tmp_path / "forge")
+    run_id = sqlite_store.request_run(request("k"), target="t", exclusive=False)
     assert run_id is not None
-    held = store.claim(run_id, ["prepare"], 30)
+    held = sqlite_store.claim(run_id, ["prepare"], 30)
     assert held is not None
     asks = PhaseFinished(phase="prepare", outcome="needs_info", reason="Which one?")
-    store.finish_phase(held, [asks, RunEnded(status="needs_info")], {}, phase="prepare", status="needs_info")
+    sqlite_store.finish_phase(
+        held, [asks, RunEnded(status="needs_info")], {}, phase="prepare", status="needs_info"
+    )
     for _ in range(2):
-        StatusPoster(store, lambda _name: forge, Reporter()).post(run_id)
-        assert store.reports.is_current(run_id)
+        StatusPoster(sqlite_store, lambda _name: forge, Reporter()).post(run_id)
+        assert sqlite_store.reports.is_current(run_id)
     status, question = [comment.body for comment in forge.comments(Repo(full_name=REPO), 1)]
     assert "is waiting for an answer" in status and "@ada, I need an answer" in question
-    assert fold(store.entries(run_id)).asked == ("answer-1",)
+    assert fold(sqlite_store.entries(run_id)).asked == ("answer-1",)
     assert forge.edits == 3, "the status twice, the question once"

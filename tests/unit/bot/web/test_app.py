@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from bot.intake.deliveries import Deliveries
 from bot.log.events import Event, RunRequested, WorkLeft
-from bot.storage.database import connect, migrate
+from bot.storage.database import connect
 from bot.storage.store import Store
 from bot.storage.tables import deliveries
 from runners.contract.events import Surveyed
@@ -37,14 +37,6 @@ STATES: dict[str, list[Event]] = {
 @pytest.fixture
 def rung() -> list[str]:
     return []
-
-
-@pytest.fixture
-def sqlite_store(tmp_path: Path) -> Iterator[Store]:
-    engine = connect(f"sqlite:///{tmp_path / 'web.db'}")
-    migrate(engine)
-    yield Store(engine)
-    engine.dispose()
 
 
 @pytest.fixture

@@ -57,6 +57,12 @@ def test_cwd_and_environment(workspace: Path) -> None:
     assert result.output == "/workspace/sub\n12UTC/home/agent\n"
 
 
+def test_plugins_of_pytest_are_loaded_from_a_repositorys_own_environment_alone(workspace: Path) -> None:
+    asked = 'echo "${PYTEST_DISABLE_PLUGIN_AUTOLOAD:-unset}"'
+    assert bash(Sandbox(workspace), asked).output == "1\n"
+    assert bash(Sandbox(workspace, env={"VIRTUAL_ENV": "/env/venv"}), asked).output == "unset\n"
+
+
 def test_a_missing_folder_and_a_missing_command(workspace: Path) -> None:
     with pytest.raises(SandboxFailed, match=r"SCN-3002.*nowhere"):
         Sandbox(workspace).run(["true"], cwd="nowhere")

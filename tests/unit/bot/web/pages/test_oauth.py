@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from tests.standins.people_server import PeopleServer
 from tests.support import logs
@@ -19,14 +17,6 @@ from tests.support.web_app import Running
 HTML = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    engine = connect(f"sqlite:///{tmp_path / 'web.db'}")
-    migrate(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
 @pytest.fixture(params=["github", "gitlab"])
 def forge(request: pytest.FixtureRequest) -> Iterator[PeopleServer]:
     with PeopleServer(request.param) as server:
@@ -34,14 +24,14 @@ def forge(request: pytest.FixtureRequest) -> Iterator[PeopleServer]:
 
 
 @pytest.fixture
-def web(store: Store, forge: PeopleServer) -> Iterator[Running]:
-    with Running(store, lambda _ids: None, pages="members", **forge.settings()) as running:
+def web(sqlite_store: Store, forge: PeopleServer) -> Iterator[Running]:
+    with Running(sqlite_store, lambda _ids: None, pages="members", **forge.settings()) as running:
         yield running
 
 
-def run_on(store: Store, forge: PeopleServer, repo: str, events: list[logs.Event], key: str) -> str:
+def run_on(sqlite_store: Store, forge: PeopleServer, repo: str, events: list[logs.Event], key: str) -> str:
     requested = logs.REQUESTED.model_copy(update={"forge": forge.kind, "repo": repo})
-    return stored_run(store, [requested, *events[1:]], key=key)
+    return stored_run(sqlite_store, [requested, *events[1:]], key=key)
 
 
 @contextmanager
@@ -60,12 +50,12 @@ def form(client: httpx.Client, path: str) -> dict[str, str]:
 
 
 def test_people_see_and_control_what_the_forge_lets_them(
-    web: Running, store: Store, forge: PeopleServer
+    web: Running, sqlite_store: Store, forge: PeopleServer
 ) -> None:
-    run_id = run_on(store, forge, "octo/shop", logs.IMPLEMENTING, "one")
-    other = run_on(store, forge, "octo/secret", logs.IMPLEMENTING, "two")
+    run_id = run_on(sqlite_store, forge, "octo/shop", logs.IMPLEMENTING, "one")
+    other = run_on(sqlite_store, forge, "octo/secret", logs.IMPLEMENTING, "two")
     local = stored_run(
-        store, [logs.REQUESTED.model_copy(update={"forge": "local", "repo": "octo/shop"})], key="three"
+        sqlite_store, [logs.REQUESTED.model_copy(update={"forge": "local", "repo": "octo/shop"})], key="three"
     )
     for person, sees, controls in (("ada", True, True), ("tri", True, False), ("eve", False, False)):
         with signed_in(web, forge, person) as client:
@@ -80,15 +70,17 @@ def test_people_see_and_control_what_the_forge_lets_them(
             assert status == (303 if controls else 403 if sees else 404)
             assert client.post(f"/runs/{other}/pause", data=token).status_code == 404
             if controls:
-                assert store.status(run_id) == ("paused", "prepare")
-                store.control(run_id, logs.Controlled(control="resume", by="x"))
-            assert store.status(run_id) == ("active", "prepare")
-    events = [each.event for each in store.entries(run_id)]
+                assert sqlite_store.status(run_id) == ("paused", "prepare")
+                sqlite_store.control(run_id, logs.Controlled(control="resume", by="x"))
+            assert sqlite_store.status(run_id) == ("active", "prepare")
+    events = [each.event for each in sqlite_store.entries(run_id)]
     assert [each.by for each in events if isinstance(each, logs.Controlled)] == ["ada", "x"]
 
 
-def test_an_answer_is_posted_in_the_persons_name(web: Running, store: Store, forge: PeopleServer) -> None:
-    run_id = run_on(store, forge, "octo/shop", logs.STATES["asks"], "one")
+def test_an_answer_is_posted_in_the_persons_name(
+    web: Running, sqlite_store: Store, forge: PeopleServer
+) -> None:
+    run_id = run_on(sqlite_store, forge, "octo/shop", logs.STATES["asks"], "one")
     with signed_in(web, forge, "ada", f"/runs/{run_id}") as client:
         answer = {**form(client, f"/runs/{run_id}"), "text": "From 50 euros on."}
         assert client.post(f"/runs/{run_id}/answer", data=answer).status_code == 200
@@ -96,10 +88,10 @@ def test_an_answer_is_posted_in_the_persons_name(web: Running, store: Store, for
 
 
 def test_the_forge_is_asked_once_a_minute_and_may_be_away(
-    web: Running, store: Store, forge: PeopleServer
+    web: Running, sqlite_store: Store, forge: PeopleServer
 ) -> None:
-    run_id = run_on(store, forge, "octo/shop", logs.IMPLEMENTING, "one")
-    other = run_on(store, forge, "octo/other", logs.IMPLEMENTING, "two")
+    run_id = run_on(sqlite_store, forge, "octo/shop", logs.IMPLEMENTING, "one")
+    other = run_on(sqlite_store, forge, "octo/other", logs.IMPLEMENTING, "two")
     with signed_in(web, forge, "ada", f"/runs/{run_id}") as client:
         for _ in range(3):
             assert client.get(f"/runs/{run_id}").status_code == 200
@@ -110,7 +102,7 @@ def test_the_forge_is_asked_once_a_minute_and_may_be_away(
         assert away.status_code == 503 and "SCN-1001" in away.text
 
 
-def test_the_token_of_the_forge_is_sealed(web: Running, store: Store, forge: PeopleServer) -> None:
+def test_the_token_of_the_forge_is_sealed(web: Running, sqlite_store: Store, forge: PeopleServer) -> None:
     with signed_in(web, forge, "ada") as client:
         assert list(client.cookies) == ["scenarist"] and "token-of" not in str(dict(client.cookies))
 
@@ -140,7 +132,7 @@ def test_a_forge_that_refuses_the_code_does_not_sign_in(web: Running, forge: Peo
         assert answer.status_code == 400 and "scenarist" not in client.cookies
 
 
-def test_only_configured_forges_can_be_signed_in_with(store: Store) -> None:
-    with Running(store, lambda _ids: None, pages="members") as web:
+def test_only_configured_forges_can_be_signed_in_with(sqlite_store: Store) -> None:
+    with Running(sqlite_store, lambda _ids: None, pages="members") as web:
         assert httpx.get(f"{web.url}/sign-in/github").status_code == 404
         assert "/sign-in/github" not in httpx.get(f"{web.url}/sign-in").text

@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from bot.log.state import fold
-from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from bot.web.http.requests import own_path
 from bot.web.identity.session import Seals, Viewer
@@ -21,16 +19,8 @@ HTML = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    engine = connect(f"sqlite:///{tmp_path / 'web.db'}")
-    migrate(engine)
-    yield Store(engine)
-    engine.dispose()
-
-
-@pytest.fixture
-def web(store: Store) -> Iterator[Running]:
-    with Running(store, lambda _ids: None, pages="members", control_token=TOKEN) as running:
+def web(sqlite_store: Store) -> Iterator[Running]:
+    with Running(sqlite_store, lambda _ids: None, pages="members", control_token=TOKEN) as running:
         yield running
 
 
@@ -56,14 +46,16 @@ def test_the_cookie_of_a_session_is_sealed_and_kept_from_scripts(web: Running) -
 
 
 @pytest.mark.parametrize("url", ["https://bot.example", "http://bot.example"])
-def test_the_cookie_is_kept_to_https_where_people_use_it(store: Store, url: str) -> None:
-    with Running(store, lambda _ids: None, control_token=TOKEN, public_url=url) as web:
+def test_the_cookie_is_kept_to_https_where_people_use_it(sqlite_store: Store, url: str) -> None:
+    with Running(sqlite_store, lambda _ids: None, control_token=TOKEN, public_url=url) as web:
         cookie = httpx.post(f"{web.url}/sign-in", data={"token": TOKEN}, headers=HTML).headers["set-cookie"]
     assert ("Secure" in cookie) == url.startswith("https")
 
 
-def test_nobody_sees_pages_without_signing_in(web: Running, store: Store, operator: httpx.Client) -> None:
-    run_id = stored_run(store, logs.IMPLEMENTING, key="one")
+def test_nobody_sees_pages_without_signing_in(
+    web: Running, sqlite_store: Store, operator: httpx.Client
+) -> None:
+    run_id = stored_run(sqlite_store, logs.IMPLEMENTING, key="one")
     for path in ("/runs", "/queue", "/repositories", f"/runs/{run_id}", f"/runs/{run_id}?format=json"):
         answer = httpx.get(f"{web.url}{path}", headers=HTML)
         assert answer.status_code == 303 and answer.headers["location"].startswith("/sign-in?next=%2F"), path
@@ -76,8 +68,10 @@ def test_nobody_sees_pages_without_signing_in(web: Running, store: Store, operat
     assert httpx.get(f"{web.url}/runs/{run_id}?format=json", headers=bearer).status_code == 200
 
 
-def test_a_run_that_does_not_exist_looks_like_one_that_may_not_be_seen(web: Running, store: Store) -> None:
-    run_id = stored_run(store, logs.IMPLEMENTING, key="one")
+def test_a_run_that_does_not_exist_looks_like_one_that_may_not_be_seen(
+    web: Running, sqlite_store: Store
+) -> None:
+    run_id = stored_run(sqlite_store, logs.IMPLEMENTING, key="one")
     answers = [httpx.get(f"{web.url}/runs/{each}") for each in (run_id, "01ARZ3NDEKTSV4RRFFQ69G5FAV")]
     assert answers[0].status_code == answers[1].status_code == 401
     assert answers[0].text.replace(run_id, "X") == answers[1].text.replace("01ARZ3NDEKTSV4RRFFQ69G5FAV", "X")
@@ -86,14 +80,14 @@ def test_a_run_that_does_not_exist_looks_like_one_that_may_not_be_seen(web: Runn
 @pytest.mark.parametrize(
     ("mode", "run", "runs"), [("members", 401, 401), ("link", 200, 401), ("public", 200, 200)]
 )
-def test_the_operator_says_who_sees_pages(store: Store, mode: str, run: int, runs: int) -> None:
-    run_id = stored_run(store, logs.IMPLEMENTING, key="one")
-    with Running(store, lambda _ids: None, pages=mode, control_token=TOKEN) as web:
+def test_the_operator_says_who_sees_pages(sqlite_store: Store, mode: str, run: int, runs: int) -> None:
+    run_id = stored_run(sqlite_store, logs.IMPLEMENTING, key="one")
+    with Running(sqlite_store, lambda _ids: None, pages=mode, control_token=TOKEN) as web:
         assert httpx.get(f"{web.url}/runs/{run_id}").status_code == run
         assert httpx.get(f"{web.url}/runs").status_code == runs
         # Reading is all that anybody may do without signing in.
         assert httpx.post(f"{web.url}/runs/{run_id}/pause").status_code == 401
-    assert store.status(run_id) == ("active", "prepare")
+    assert sqlite_store.status(run_id) == ("active", "prepare")
 
 
 def test_a_wrong_token_does_not_sign_in_and_soon_has_to_wait(web: Running) -> None:
@@ -104,8 +98,8 @@ def test_a_wrong_token_does_not_sign_in_and_soon_has_to_wait(web: Running) -> No
     assert right.status_code == 429 and right.headers["retry-after"] == "60"
 
 
-def test_without_an_operators_token_the_empty_one_does_not_sign_in(store: Store) -> None:
-    with Running(store, lambda _ids: None, pages="members") as web:
+def test_without_an_operators_token_the_empty_one_does_not_sign_in(sqlite_store: Store) -> None:
+    with Running(sqlite_store, lambda _ids: None, pages="members") as web:
         assert "Nobody can sign in yet" in httpx.get(f"{web.url}/sign-in").text
         answer = httpx.post(f"{web.url}/sign-in", data={"token": ""}, headers=HTML)
         bearer = httpx.get(f"{web.url}/runs", headers={"Authorization": "Bearer"})
@@ -122,30 +116,32 @@ def test_without_an_operators_token_the_empty_one_does_not_sign_in(store: Store)
     ],
 )
 def test_forms_of_other_sites_neither_sign_in_nor_control(
-    web: Running, store: Store, operator: httpx.Client, headers: dict[str, str]
+    web: Running, sqlite_store: Store, operator: httpx.Client, headers: dict[str, str]
 ) -> None:
     plain = {"Accept": "text/html", **headers}
     answer = httpx.post(f"{web.url}/sign-in", data={"token": TOKEN}, headers=plain)
     assert answer.status_code == 403 and "set-cookie" not in answer.headers
-    run_id = stored_run(store, logs.IMPLEMENTING, key="one")
+    run_id = stored_run(sqlite_store, logs.IMPLEMENTING, key="one")
     data = {"csrf": csrf(operator, f"/runs/{run_id}")}
     cookies = dict(operator.cookies)
     url = f"{web.url}/runs/{run_id}/pause"
     assert httpx.post(url, data=data, headers=plain, cookies=cookies).status_code == 403
-    assert store.status(run_id) == ("active", "prepare")
+    assert sqlite_store.status(run_id) == ("active", "prepare")
     assert httpx.post(url, data=data, headers={"Origin": web.url}, cookies=cookies).status_code == 303
-    assert store.status(run_id) == ("paused", "prepare")
+    assert sqlite_store.status(run_id) == ("paused", "prepare")
 
 
-def test_a_form_needs_the_sessions_own_csrf_token(web: Running, store: Store, operator: httpx.Client) -> None:
-    run_id = stored_run(store, logs.IMPLEMENTING, key="one")
+def test_a_form_needs_the_sessions_own_csrf_token(
+    web: Running, sqlite_store: Store, operator: httpx.Client
+) -> None:
+    run_id = stored_run(sqlite_store, logs.IMPLEMENTING, key="one")
     with httpx.Client(base_url=web.url, headers=HTML) as other:
         other.post("/sign-in", data={"token": TOKEN})
         strange = csrf(other, f"/runs/{run_id}")
     for given in ("", "wrong", strange):
         answer = operator.post(f"/runs/{run_id}/pause", data={"csrf": given})
         assert answer.status_code == 403 and "SCN-1209" in answer.text
-    assert store.status(run_id) == ("active", "prepare")
+    assert sqlite_store.status(run_id) == ("active", "prepare")
     assert operator.post("/sign-out", data={"csrf": strange}).status_code == 403
     assert operator.get("/runs").status_code == 200
 
@@ -165,50 +161,54 @@ def test_an_altered_or_old_cookie_is_worth_nothing() -> None:
     assert Seals("", "token").open(Viewer, text, 60) is None
 
 
-def test_buttons_pause_resume_cancel_and_retry(web: Running, store: Store, operator: httpx.Client) -> None:
-    run_id = stored_run(store, logs.IMPLEMENTING, key="one")
+def test_buttons_pause_resume_cancel_and_retry(
+    web: Running, sqlite_store: Store, operator: httpx.Client
+) -> None:
+    run_id = stored_run(sqlite_store, logs.IMPLEMENTING, key="one")
     page = f"/runs/{run_id}"
 
     def press(control: str, **fields: str) -> int:
         return operator.post(f"{page}/{control}", data={"csrf": csrf(operator, page), **fields}).status_code
 
-    assert press("pause") == 303 and store.status(run_id) == ("paused", "prepare")
+    assert press("pause") == 303 and sqlite_store.status(run_id) == ("paused", "prepare")
     assert press("pause") == 409
-    assert press("resume") == 303 and store.status(run_id) == ("active", "prepare")
-    assert press("cancel") == 303 and store.status(run_id) == ("active", "conclude")
+    assert press("resume") == 303 and sqlite_store.status(run_id) == ("active", "prepare")
+    assert press("cancel") == 303 and sqlite_store.status(run_id) == ("active", "conclude")
     assert press("nonsense") == 409
     assert web.controlled == [run_id] * 3  # only what changed something wakes the workers
-    reasons = [e.event.reason for e in store.entries(run_id) if e.event.type == "Controlled"]
+    reasons = [e.event.reason for e in sqlite_store.entries(run_id) if e.event.type == "Controlled"]
     assert reasons[0] == "By an operator on its page."
 
 
-def test_scenarios_are_approved_or_sent_back(web: Running, store: Store, operator: httpx.Client) -> None:
+def test_scenarios_are_approved_or_sent_back(
+    web: Running, sqlite_store: Store, operator: httpx.Client
+) -> None:
     for number, text in enumerate(("", "They should be about 60 euros.")):
-        run_id = stored_run(store, logs.STATES["waits for approval"], key=f"{number}")
-        store.control(run_id, logs.Controlled(control="pause", by="x"))
+        run_id = stored_run(sqlite_store, logs.STATES["waits for approval"], key=f"{number}")
+        sqlite_store.control(run_id, logs.Controlled(control="pause", by="x"))
         page = operator.get(f"/runs/{run_id}").text
         assert "Approve the scenarios" in page
         data = {"csrf": csrf(operator, f"/runs/{run_id}"), "text": text}
         assert operator.post(f"/runs/{run_id}/approve", data=data).status_code == 303
-        state = fold(store.entries(run_id))
+        state = fold(sqlite_store.entries(run_id))
         assert state.status == "active"
-        assert [each.text for each in store.instructions(run_id)] == ([text] if text else [])
+        assert [each.text for each in sqlite_store.instructions(run_id)] == ([text] if text else [])
         assert state.phase == "specify" and bool(state.approved_by) == (not text)
         assert web.controlled[number:] == [run_id]
 
 
-def test_what_is_told_to_a_run_reaches_its_log_once(store: Store, operator: httpx.Client) -> None:
-    run_id = stored_run(store, logs.IMPLEMENTING, key="one")
+def test_what_is_told_to_a_run_reaches_its_log_once(sqlite_store: Store, operator: httpx.Client) -> None:
+    run_id = stored_run(sqlite_store, logs.IMPLEMENTING, key="one")
     data = {"csrf": csrf(operator, f"/runs/{run_id}"), "text": "Mind the vouchers."}
     for _ in range(2):
         assert operator.post(f"/runs/{run_id}/answer", data=data).status_code == 303
-    assert [each.text for each in store.instructions(run_id)] == ["Mind the vouchers."]
+    assert [each.text for each in sqlite_store.instructions(run_id)] == ["Mind the vouchers."]
 
 
-def test_runs_are_filtered_and_say_what_they_wait_for(store: Store, operator: httpx.Client) -> None:
-    one = stored_run(store, logs.IMPLEMENTING, key="one", repo="octo/shop")
-    two = stored_run(store, logs.PUBLISHED, key="two", repo="octo/other")
-    assert store.claim(one, ["prepare"], 600, "machine:1:runs") is not None
+def test_runs_are_filtered_and_say_what_they_wait_for(sqlite_store: Store, operator: httpx.Client) -> None:
+    one = stored_run(sqlite_store, logs.IMPLEMENTING, key="one", repo="octo/shop")
+    two = stored_run(sqlite_store, logs.PUBLISHED, key="two", repo="octo/other")
+    assert sqlite_store.claim(one, ["prepare"], 600, "machine:1:runs") is not None
 
     def listed(query: str) -> list[str]:
         return re.findall(r'href="/runs/(01\w+)"', operator.get(f"/runs{query}").text)
