@@ -22,8 +22,8 @@ from runners.git.command import git
 from runners.git.workspaces import Mirror, work_ref
 from runners.loop.services import Services
 from runners.phases.given.checkout import environment_of, sandboxes_of, suites_of, unbundled
-from runners.verify.crossing import Candidate, Crossing, changed_lines
 from runners.verify.findings import Crossed
+from runners.verify.gate.crossing import Candidate, Crossing, changed_lines
 from runners.verify.verdict import Verdict
 
 _RANK = {"green": 0, "warning": 1, "red": 2, "none": 3}

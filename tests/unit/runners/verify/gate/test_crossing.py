@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.verify.crossing import Candidate, Crossing, changed_lines
+from runners.verify.gate.crossing import Candidate, Crossing, changed_lines
 from tests.support.workbench import BASE, FEATURE, SPEC, STEPS, Workbench, sandboxed_suites
 
 
