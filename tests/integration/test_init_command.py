@@ -1,5 +1,7 @@
 """`scenarist init` on a repository of one's own."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,8 @@ import pytest
 import yaml
 
 from runners.git.command import git
+from runners.models.chat import Reply
+from tests.standins.chat_server import ChatServer
 
 
 @pytest.fixture
@@ -26,9 +30,16 @@ def committed(tree: Path, files: dict[str, str]) -> None:
     git("commit", "--quiet", "--message", "x", git_dir=tree / ".git", work_tree=tree)
 
 
-def init(repo: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+def init(repo: Path, *args: str, **env: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "bot", "init", "--repo", str(repo), *args]
-    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=170)
+    return subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
 
 
 def test_it_writes_a_configuration_that_works_with_what_it_saw(repo: Path) -> None:
@@ -57,5 +68,21 @@ def test_it_says_what_is_missing_and_writes_nothing(repo: Path) -> None:
     )
     done = init(repo)
     assert done.returncode != 0
+    assert "No model was asked for set-up commands, since none is configured" in done.stderr
     assert "`not_there`" in done.stderr and "deps/requirements.in" in done.stderr
     assert not (repo / ".scenarist.yml").exists()
+
+
+def test_a_configured_model_is_asked_for_set_up_commands_and_those_that_work_are_written(repo: Path) -> None:
+    committed(repo, {"test_a.py": "import cowsay\n\n\ndef test_a():\n    pass\n"})
+    commands = ["pip install cowsay"]
+    answers = [Reply(text=json.dumps({"commands": each})) for each in (["false"], commands)]
+    with ChatServer(answers, []) as server:
+        done = init(repo, "--no-model", SCENARIST_MODEL_URL=server.url)
+        assert done.returncode != 0 and "No model was asked" in done.stderr
+        assert server.requests == []
+        done = init(repo, SCENARIST_MODEL_URL=server.url)
+    assert done.returncode == 0, done.stderr
+    assert "are from a model" in done.stderr
+    text = (repo / ".scenarist.yml").read_text()
+    assert yaml.safe_load(text) == {"version": 1, "setup": commands}

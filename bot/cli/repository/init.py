@@ -2,29 +2,32 @@
 what was found."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bot.behaviours.onboarding import onboarding
 from bot.cli.process import require_sandbox
+from bot.config.models import load_models
 from bot.config.repository import FILE, parse_config, settings_of
-from bot.config.settings import load_settings
+from bot.config.settings import Settings, load_settings
 from gherkin.errors import ScenaristError
-from runners.contract.job import RunSettings
-from runners.environment.finding.sources import Sources
-from runners.environment.made import Environment
+from runners.contract.budget import Spent
+from runners.contract.job import Job
 from runners.environment.prepare import Environments
-from runners.environment.readiness import judge
 from runners.git.local import bring, commit_of, git_dir_of
 from runners.git.workspaces import Workspaces
+from runners.loop.services import Services
+from runners.models.roster import Roster
 from runners.phases.baseline import told
-from runners.phases.onboarding.survey import configuration, seen
+from runners.phases.given.readying import Found, made_ready
+from runners.phases.onboarding.survey import configuration, seen, with_setup
+from runners.policy.redact import redactor
 from runners.sandbox.limits import CommandLimits
-from runners.verify.suites.run import SuiteRun
-from runners.verify.suites.suites import Suites
+
+_FORGE, _REPO = "local", "repository"
 
 
 class AlreadyConfigured(ScenaristError):
@@ -34,13 +37,8 @@ class AlreadyConfigured(ScenaristError):
     next_step = "Use `--force` to replace it, or `--print` to see what would be written."
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was seen of a repository: its settings, its environment, and the runs of its suites by name."""
-
-    settings: RunSettings
-    environment: Environment
-    runs: dict[str, SuiteRun] = field(default_factory=dict)
+# Any of these settings names a model.
+_MODELS = frozenset(("models_file", "model_url", "model_name", "anthropic_api_key", "runtime", "recording"))
 
 
 def init(
@@ -48,6 +46,14 @@ def init(
     commit: Annotated[str, typer.Option(help="The commit to look at.")] = "HEAD",
     force: Annotated[bool, typer.Option(help="Replace a configuration that is there.")] = False,
     show: Annotated[bool, typer.Option("--print", help="Print the file, and write nothing.")] = False,
+    model: Annotated[
+        bool | None,
+        typer.Option(
+            "--model/--no-model",
+            help="Ask a model for set-up commands where the files do not lead to tests that can be run.",
+            show_default="if one is configured",
+        ),
+    ] = None,
 ) -> None:
     """Try a repository's tests, and write its `.scenarist.yml`.
 
@@ -58,19 +64,18 @@ def init(
     target = repo / FILE
     if target.exists() and not (force or show):
         raise AlreadyConfigured(f"{target} is there already.")
-    limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+    asks = bool(settings.model_fields_set & _MODELS) if model is None else model
     typer.echo("Making the environment and running the tests …", err=True)
-    found = look(
-        repo,
-        commit,
-        limits,
-        unsafe=settings.unsafe_no_sandbox,
-        registries=settings.registry_hosts,
-        variables=settings.passed_variables,
-    )
+    git_dir = git_dir_of(repo)
+    with tempfile.TemporaryDirectory(prefix="scenarist-init-") as tmp:
+        job, services = _phase(settings, git_dir, commit_of(git_dir, commit), Path(tmp))
+        found = made_ready(job, services, may_ask=asks)
     suites = [told(name, run) for name, run in found.runs.items()]
-    lines = seen(found.environment, suites)
-    text = configuration(found.settings, found.environment, lines)
+    lines = seen(found, suites)
+    if not found.readiness.ready:
+        _tell_why_unasked(found, asks=asks, configured=bool(job.settings.setup))
+    found.demand()
+    text = configuration(with_setup(job.settings, found.setup), found.environment, lines)
     parse_config(text)
     for line in lines:
         typer.echo(line, err=True)
@@ -81,36 +86,45 @@ def init(
     typer.echo(f"{target} is written. Commit it to the default branch.", err=True)
 
 
-def look(
-    repo: Path,
-    commit: str,
-    limits: CommandLimits,
-    *,
-    unsafe: bool,
-    registries: Sequence[str] = (),
-    variables: Mapping[str, str] | None = None,
-) -> Found:
-    """Make the environment of a commit and run its suites; nothing in the repository is touched.
+def _phase(settings: Settings, git_dir: Path, base: str, folder: Path) -> tuple[Job, Services]:
+    """Return what a phase of a run is given, for the commit `base`; everything is below `folder`.
 
-    Raises `NotReady` and `EnvironmentBroken` with what is missing, `NoFittingPython`, `ConfigInvalid` and
-    `GitFailed`.
+    Nothing in the repository is touched. Raises `ConfigInvalid`, `ModelsInvalid` and `GitFailed`.
     """
-    git_dir = git_dir_of(repo)
-    base = commit_of(git_dir, commit)
-    settings = settings_of(git_dir, base)
-    with tempfile.TemporaryDirectory(prefix="scenarist-init-") as tmp:
-        workspaces = Workspaces(Path(tmp))
-        mirror = workspaces.mirror("local", "repository")
-        bring(mirror, git_dir, [base])
-        made = Environments(workspaces, limits, unsafe=unsafe, registries=registries, variables=variables)
-        environment = made.prepare(mirror, base, settings.setup, env=settings.env, services=settings.services)
-        suites = Suites(
-            lambda root, ro, rw: environment.sandbox(root, ro, rw, limits=limits, unsafe=unsafe),
-            features=settings.features_folder,
-            tests=settings.tests,
-            behave=settings.behave,
+    workspaces = Workspaces(folder)
+    bring(workspaces.mirror(_FORGE, _REPO), git_dir, [base])
+    limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+    models, keys = load_models(settings)
+    services = Services(
+        workspaces=workspaces,
+        models=Roster(models, settings.runtime, keys, folder / "profiles"),
+        log=lambda events, artifacts=None: None,
+        artifact=lambda _name: None,
+        limits=limits,
+        environments=Environments(
+            workspaces,
+            limits,
+            unsafe=settings.unsafe_no_sandbox,
+            registries=settings.registry_hosts,
+            variables=settings.passed_variables,
+        ),
+        cancel=threading.Event(),
+        redactor=redactor([*settings.secrets, *filter(None, keys.values())]),
+        unsafe_no_sandbox=settings.unsafe_no_sandbox,
+    )
+    request, _ = onboarding(_FORGE, _REPO, 0, "init")
+    job = Job("init", _FORGE, _REPO, request.order, base, settings_of(git_dir, base), (), Spent())
+    return job, services
+
+
+def _tell_why_unasked(found: Found, *, asks: bool, configured: bool) -> None:
+    """Say what came of asking a model that did not help, or why none was asked."""
+    said = found.asked
+    if configured:
+        said = "No model was asked: the repository's own `setup:` is used as it is."
+    elif not asks:
+        said = (
+            "No model was asked for set-up commands, since none is configured: SCENARIST_MODELS_FILE or "
+            "SCENARIST_MODEL_URL names one."
         )
-        with workspaces.worktree(mirror, base, "init", "base") as tree:
-            runs = {name: run(tree.root) for name, run in suites.all()}
-        judge(runs, Sources.of_commit(mirror.path, base), environment.notes).demand()
-    return Found(settings, environment, runs)
+    typer.echo(said, err=True)

@@ -1,6 +1,7 @@
 """The phase that looks at a repository that is new to the bot: what its tests need, and how they come out.
 
-No model takes part: nobody has asked for anything yet.
+A model is asked for set-up commands where the repository's files do not lead to tests that can be run. It is
+asked for nothing else, since nobody has asked for anything yet.
 """
 
 import time
@@ -12,13 +13,11 @@ from gherkin.errors import ScenaristError
 from runners.contract.events import BaseSuite, RunnerEvent, Surveyed
 from runners.contract.job import CONFIGURATION, Job, PhaseResult, RunSettings
 from runners.environment.finding.interpreters import NoFittingPython
-from runners.environment.finding.sources import Sources
 from runners.environment.install import EnvironmentBroken
 from runners.environment.made import Environment
-from runners.environment.readiness import judge
 from runners.loop.services import Services
-from runners.phases.baseline import base_runs, told
-from runners.phases.given.checkout import environment_of, mirror_of
+from runners.phases.baseline import told
+from runners.phases.given.readying import Found, made_ready
 
 _SHOWN_FAILURES = 5
 
@@ -29,17 +28,15 @@ def survey(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     A repository whose tests cannot be run is a result too: the configuration says what is missing.
     """
     began = time.monotonic()
-    environment = Environment()
-    suites: tuple[BaseSuite, ...] = ()
+    found = Found()
     trouble: ScenaristError | None = None
     try:
-        environment = environment_of(job, services)
-        runs = base_runs(job, services, environment)
-        suites = tuple(told(name, run) for name, run in runs.items() if run.outcomes or run.broken)
-        judge(runs, Sources.of_commit(mirror_of(job, services).path, job.base), environment.notes).demand()
+        found = made_ready(job, services)
+        found.demand()
     except (EnvironmentBroken, NoFittingPython) as error:
         trouble = error
-    said = seen(environment, suites)
+    suites = tuple(told(name, run) for name, run in found.runs.items() if run.outcomes or run.broken)
+    said = seen(found, suites)
     missing = _one_line(f"{trouble.code}: {trouble.message}") if trouble else ""
     surveyed = Surveyed(
         base=job.base,
@@ -49,16 +46,29 @@ def survey(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         problem=trouble.message if trouble else "",
         code=trouble.code if trouble else "",
     )
-    text = configuration(job.settings, environment, [*said, *([missing] if missing else [])])
-    return PhaseResult("done", events=[surveyed], artifacts={CONFIGURATION: text.encode()})
+    settings = with_setup(job.settings, found.setup)
+    text = configuration(settings, found.environment, [*said, *([missing] if missing else [])])
+    return PhaseResult("done", events=[*found.replies, surveyed], artifacts={CONFIGURATION: text.encode()})
 
 
-def seen(environment: Environment, suites: Sequence[BaseSuite]) -> list[str]:
+def with_setup(settings: RunSettings, setup: Sequence[str]) -> RunSettings:
+    """Return the settings with the commands that a model gave, if it gave some."""
+    return settings.model_copy(update={"setup": tuple(setup)}) if setup else settings
+
+
+def seen(found: Found, suites: Sequence[BaseSuite]) -> list[str]:
     """What was seen of a repository, for people: one sentence a line."""
     lines = []
+    environment = found.environment
     if environment.python is not None:
         lines.append(f"Python {'.'.join(map(str, environment.python.version))}.")
     lines += [f"Note: {_one_line(note)}" for note in environment.notes]
+    if found.setup:
+        lines.append(
+            "Note: the commands of `setup:` are from a model, which was asked since tests missed modules."
+        )
+    if found.asked:
+        lines.append(f"Note: {_one_line(found.asked)}")
     for suite in suites:
         lines.append(f"{suite.name}: {_result(suite)}.")
         lines += [f"  fails already: {_one_line(test)}" for test in suite.failing[:_SHOWN_FAILURES]]

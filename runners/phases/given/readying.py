@@ -1,0 +1,100 @@
+"""Making the environment of the base commit until its suites can be run: first by what the repository's files
+say, then with commands that a model gives."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from runners.contract.events import ModelReplied
+from runners.contract.job import Job
+from runners.environment.finding.sources import Sources
+from runners.environment.install import EnvironmentBroken
+from runners.environment.made import Environment
+from runners.environment.readiness import Readiness, judge
+from runners.git.command import git
+from runners.loop.services import Services
+from runners.loop.single_requests.set_up import ask_for_setup
+from runners.models.chat import ModelRefusedRequest, ModelUnavailable
+from runners.models.roster import RuntimeIncomplete
+from runners.phases.given.checkout import environment_of, known_of, mirror_of, sandboxes_of, suites_of
+from runners.verify.suites.run import SuiteRun
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of making an environment and running the base's suites in it.
+
+    `environment_s` is how long the first environment took, in seconds. `setup` are the commands of a model
+    that made the tests run, `replies` its answers. `asked` says in a sentence what came of asking a model
+    that did not help. `error` is why there is no environment at all.
+    """
+
+    environment: Environment = field(default_factory=Environment)
+    environment_s: float = 0.0
+    runs: dict[str, SuiteRun] = field(default_factory=dict)
+    readiness: Readiness = field(default_factory=Readiness)
+    setup: tuple[str, ...] = ()
+    replies: Sequence[ModelReplied] = ()
+    asked: str = ""
+    error: EnvironmentBroken | None = None
+
+    def demand(self) -> None:
+        """Raises `NotReady` or another `EnvironmentBroken`, unless the suites can be run."""
+        if self.error is not None:
+            raise self.error
+        self.readiness.demand()
+
+
+def made_ready(job: Job, services: Services, *, may_ask: bool = True) -> Found:
+    """Make the environment of the base commit, and run its suites in it.
+
+    Where that does not lead to tests that can be run, and the repository names no `setup:` itself, the model
+    of the role `driver` is asked for commands (if `may_ask`). Raises `NoFittingPython`.
+    """
+    sources = Sources.of_commit(mirror_of(job, services).path, job.base)
+    found = _tried(job, services, sources)
+    if found.readiness.ready or job.settings.setup or not may_ask:
+        return found
+    latest = found
+
+    def attempt(commands: tuple[str, ...]) -> Readiness:
+        nonlocal latest
+        latest = _tried(job, services, sources, commands)
+        if latest.error is not None:
+            raise latest.error
+        return latest.readiness
+
+    try:
+        setup, replies = ask_for_setup(job.run_id, services, sources, found.readiness, attempt)
+    except (ModelUnavailable, ModelRefusedRequest, RuntimeIncomplete) as error:
+        return replace(found, asked=f"No model could be asked for set-up commands: {error.message}")
+    if not setup:
+        asked = f"A model was asked {len(replies)} times for set-up commands, and none of them worked."
+        return replace(found, replies=replies, asked=asked)
+    return replace(latest, setup=setup, replies=replies, environment_s=found.environment_s)
+
+
+def _tried(job: Job, services: Services, sources: Sources, commands: tuple[str, ...] = ()) -> Found:
+    """Make one environment, and run the suites in it. Raises `NoFittingPython`."""
+    began = time.monotonic()
+    try:
+        environment = environment_of(job, services, commands)
+    except EnvironmentBroken as error:
+        return Found(readiness=Readiness(ready=False, cause=error.message.rstrip(".")), error=error)
+    seconds = time.monotonic() - began
+    runs = base_runs(job, services, environment)
+    return Found(environment, seconds, runs, judge(runs, sources, environment.notes))
+
+
+def base_runs(job: Job, services: Services, environment: Environment) -> dict[str, SuiteRun]:
+    """Run the suites on the base commit, or take what is known of them."""
+    mirror = mirror_of(job, services)
+    suites = suites_of(job, services, sandboxes_of(job, services, environment))
+    known = known_of(job, services, environment)
+    tree = git("rev-parse", f"{job.base}^{{tree}}", git_dir=mirror.path)
+    runs: dict[str, SuiteRun] = {}
+    # The run's own reference is in use by the phase that this one is beside.
+    with services.workspaces.worktree(mirror, job.base, f"{job.run_id}b", "baseline") as checkout:
+        for name, run in suites.all():
+            runs[name] = known.once(name, tree, lambda run=run: run(checkout.root))  # type: ignore[misc]
+    return runs
