@@ -180,6 +180,21 @@ class Settings(BaseSettings):
         description="The time that a worker has after SIGTERM to end its current turns; other workers "
         "continue its runs. Wait longer before you kill it.",
     )
+    metrics_address: str = Field(
+        default="",
+        pattern=r"^(|\S+:\d{1,5})$",
+        description="HOST:PORT where this process answers `/metrics`, `/healthz` and `/readyz` without a "
+        "token; bind it to a network that only your monitoring reaches. Empty: nowhere. The web app answers "
+        "`/metrics` in any case, for those with a token.",
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="A bearer token with which the web app's `/metrics` can be read, besides the operator's.",
+    )
+    metrics_repositories: bool = Field(
+        default=False,
+        description="Whether metrics have the names of repositories as a label.",
+    )
     stuck_seconds: float = Field(
         default=7200,
         gt=0,

@@ -34,6 +34,7 @@ from bot.storage.run_log import ArtifactTooLarge
 from bot.storage.store import Store
 from gherkin.errors import Cancelled, ScenaristError
 from runners.contract.job import PhaseResult
+from runners.counted import count
 from runners.git.command import GitFailed, GitUnavailable
 from runners.models.chat import ModelUnavailable
 
@@ -152,6 +153,7 @@ class Driver:
             self._release_when_reachable(claim)
             return False
         except LeaseLost:
+            count("lease lost")
             if self._draining is not None and self._draining.begun and self._store.release(claim):
                 self._changed(run_id, claim.phase)
             else:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from bot.log.events import Event, Published
+from bot.log.events import Entry, Event, Published
 from bot.storage.database import insert
+from bot.storage.observers import appended, is_observed
 from bot.storage.tables import artifacts, events, runs
 from bot.storage.usage import used_by
 from gherkin.errors import ScenaristError
@@ -44,9 +45,9 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
             seconds=runs.c.seconds + seconds,
             **shown,
         )
-        .returning(runs.c.seq)
+        .returning(runs.c.seq, runs.c.forge, runs.c.repo, runs.c.kind)
     )
-    last = db.execute(moved).scalar_one()
+    last, *place = db.execute(moved).one()
     at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
     first = last - len(new) + 1
     db.execute(
@@ -62,6 +63,9 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
             for seq, event in enumerate(new, start=first)
         ],
     )
+    if is_observed(db):
+        entries = [Entry(seq=seq, at=at, event=event) for seq, event in enumerate(new, start=first)]
+        appended(db, run_id, (place[0], place[1], place[2]), entries)
 
 
 def put(db: sa.Connection, run_id: str, blobs: Mapping[str, bytes]) -> None:

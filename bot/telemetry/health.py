@@ -203,15 +203,20 @@ def runs_progress(engine: sa.Engine, settings: Settings) -> CheckResult:
 
 def disk_has_room(folder: Path) -> CheckResult:
     """Check that the disk of the state folder, which need not exist yet, has room."""
-    place = folder.resolve()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free / 1e9
+    free = free_bytes(folder) / 1e9
     said = f"{free:,.0f} GB are free at {folder}."
     todo = "Make room, for example with `scenarist gc`: mirrors, environments and artifacts lie there."
     if free < _LOW_GB:
         return CheckResult("disk", "failed" if free < _FULL_GB else "warning", said, todo)
     return CheckResult("disk", "ok", said)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free bytes on the disk of `folder`, or of the nearest folder above it that exists."""
+    place = folder.resolve()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
 
 
 def knows_models(settings: Settings) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.config.settings import Settings
@@ -15,8 +15,8 @@ from bot.forges.receiver import Receiver
 from bot.intake.deliveries import Deliveries
 from bot.intake.inbox import Inbox
 from bot.storage.store import Store
-from bot.telemetry.health import Health
 from bot.web.http.headers import SecurityHeaders
+from bot.web.monitoring import Monitoring
 from bot.web.pages.render import static_files
 from bot.web.pages.routes import page_routes
 from bot.web.webhooks import PREFIX, Webhooks
@@ -40,14 +40,13 @@ class WebApp:
         receivers: Mapping[str, Receiver],
         settings: Settings,
     ) -> None:
-        self._health = Health(settings, store.engine)
         self._inbox = Inbox(Deliveries(store.engine), ring)
+        monitoring = Monitoring(store, settings, lambda: self._inbox.is_working)
         self._webhooks = Webhooks(self._inbox, receivers, settings.max_body_bytes)
         self._pages = SecurityHeaders(
             Starlette(
                 routes=[
-                    Route("/healthz", self._alive),
-                    Route("/readyz", self._ready),
+                    *monitoring.routes(),
                     Route("/static/{name}", self._static),
                     *page_routes(store, settings, controlled),
                 ],
@@ -72,14 +71,3 @@ class WebApp:
             return PlainTextResponse("There is no such file.\n", 404)
         headers = {"cache-control": "public, max-age=31536000, immutable"}
         return Response(found[0], media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
-
-    async def _alive(self, _request: Request) -> Response:
-        if not self._inbox.is_working:
-            body = {"status": "failed", "said": "The thread that stores deliveries has ended: restart this."}
-            return JSONResponse(body, 503)
-        return JSONResponse({"status": "ok"})
-
-    async def _ready(self, request: Request) -> Response:
-        strict = "strict" in request.query_params
-        status, body = await run_in_threadpool(lambda: self._health.report(strict=strict))
-        return JSONResponse(body, status)

@@ -16,6 +16,7 @@ from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.deliveries import Delivery
 from bot.intake.inbox import Inbox
 from bot.storage.store import new_id
+from bot.telemetry import metrics
 from bot.web.http.refusals import error_body
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,18 @@ _STORED = _body("stored")
 _KNOWN = _body("known")
 
 
+# The outcome of a delivery by the status of its answer; what was taken says it itself.
+_OUTCOMES = {
+    400: "invalid",
+    401: "not authentic",
+    404: "unknown forge",
+    405: "invalid",
+    413: "too large",
+    415: "invalid",
+    503: "not stored",
+}
+
+
 class Webhooks:
     """The ASGI app of everything below `/webhooks/`.
 
@@ -43,6 +56,7 @@ class Webhooks:
         self._inbox = inbox
         self._receivers = {name: each for name, each in receivers.items() if each.secured}
         self._max_body_bytes = max_body_bytes
+        self._counters: dict[tuple[str, str], Any] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -50,8 +64,17 @@ class Webhooks:
         except Exception:
             log.exception("a delivery could not be taken")
             status, body = 503, error_body("SCN-1205", "The delivery could not be stored. Redeliver it.")
+        self._count(scope["path"][len(PREFIX) :], status, body)
         await send({"type": "http.response.start", "status": status, "headers": _JSON})
         await send({"type": "http.response.body", "body": body})
+
+    def _count(self, forge: str, status: int, body: bytes) -> None:
+        outcome = _OUTCOMES.get(status) or json.loads(body)["status"]
+        name = forge if forge in self._receivers else metrics.OTHER
+        counter = self._counters.get((name, outcome))
+        if counter is None:
+            counter = self._counters[name, outcome] = metrics.deliveries.labels(name, outcome)
+        counter.inc()
 
     async def _webhook(self, scope: Any, receive: Any) -> tuple[int, bytes]:
         forge = scope["path"][len(PREFIX) :]

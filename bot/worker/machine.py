@@ -17,6 +17,7 @@ from bot.config.limits import load_limits
 from bot.config.models import read_models, require_models
 from bot.config.settings import Settings, has_forge
 from bot.storage.database import connect, migrate
+from bot.telemetry.watching import share_counts
 from bot.worker.processes import (
     Processes,
     is_ready,
@@ -48,6 +49,7 @@ CREDENTIALS = (
     "SCENARIST_GITLAB_WEBHOOK_TOKEN",
     "SCENARIST_GITLAB_SIGNING_TOKEN",
     "SCENARIST_CONTROL_TOKEN",
+    "SCENARIST_METRICS_TOKEN",
     "SCENARIST_SESSION_SECRET",
     "SCENARIST_GITHUB_CLIENT_SECRET",
     "SCENARIST_GITLAB_CLIENT_SECRET",
@@ -169,8 +171,11 @@ def start_all(
     `web` is a listening socket for the web app (see `listen`), or a port on 127.0.0.1 that it opens itself.
     `runner_env` is added to the environment of the `runs` worker.
     """
+    # The web app shows what all processes count.
+    env = {**env, **share_counts(Path(env["SCENARIST_STATE_DIR"]) / "metrics")}
+    address = {name: env.pop(name) for name in ("SCENARIST_METRICS_ADDRESS",) if name in env}
     without_model = {name: value for name, value in env.items() if name not in MODEL_KEYS}
-    web_env = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS}
+    web_env = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS} | address
     without_forge = {name: value for name, value in env.items() if name not in CREDENTIALS}
     if isinstance(web, int):
         group.start("web", scenarist("serve", "--port", str(web)), web_env)

@@ -30,11 +30,13 @@ from bot.storage.database import connect
 from bot.storage.gauges import silent_runs
 from bot.storage.store import Store
 from bot.storage.usage import check_day
+from bot.telemetry.watching import count_runs, shares_counts
 from bot.worker.celery_app import WakeUps
 from bot.worker.waking import Waking
 from gherkin.errors import ScenaristError
 from runners.contract.events import RunnerEvent
 from runners.contract.job import Job, PhaseResult
+from runners.counted import count
 from runners.environment.prepare import Environments
 from runners.git.workspaces import Workspaces
 from runners.loop.services import Services
@@ -66,6 +68,8 @@ class Worker:
         self._settings = settings
         self._wake_ups = wake_ups
         engine = connect(settings.database)
+        if shares_counts():
+            count_runs(engine, settings)
         allowances = load_limits(settings.limits_file).allowances
         self._store, self._deliveries = Store(engine, allowances=allowances), Deliveries(engine)
         self._waking = Waking(self._store, wake_ups)
@@ -164,6 +168,7 @@ class Worker:
         for key, run in silent.items():
             seen_s = now - self._silent_since[key]
             if seen_s >= self._settings.lease_seconds and store.take_away(run.id, run.fence):
+                count("run handed over")
                 log.error(
                     "run %s: its %s phase has logged nothing for %.0f s at %s; another worker continues it",
                     *(run.id, run.phase, run.seconds, run.holder),

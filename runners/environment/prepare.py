@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from runners.counted import count
 from runners.environment.built import collect, lay, sources_digest
 from runners.environment.finding.interpreters import Interpreter, interpreters
 from runners.environment.finding.parts import Package
@@ -119,6 +120,7 @@ class Environments:
         with (home / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             made = _read(home / "done")
+            count("environment looked up", "miss" if made is None else "hit")
             if made is None:
                 made = self._build(mirror, base, planned, sources, home, here)
         os.utime(home / "done")  # for whoever removes what was not used for long

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from gherkin.values import Frozen
+from runners.counted import count
 from runners.sandbox.watch import DiskWatch, MemoryWatch, Watch
 
 _POLL_S = 0.05
@@ -149,6 +150,8 @@ class Running:
         self._drain(capture, time.monotonic() + _GRACE_S)
         code, cpu_s, memory_mb = self._reap()
         stopped = ended != "exited"
+        if stopped and ended != "cancelled":
+            count("command stopped", ended)
         return CommandResult(
             exit_code=None if stopped else code if code >= 0 else 128 - code,
             output=capture.text(),

@@ -12,6 +12,10 @@ from bot.cli.process import start_logging
 from bot.config.settings import load_settings
 from bot.forges.registry.receivers import receivers
 from bot.storage.store import open_store
+from bot.telemetry.exposition import Exposition
+from bot.telemetry.health import Health
+from bot.telemetry.server import TelemetryServer
+from bot.telemetry.watching import count_runs
 from bot.web.app import WebApp
 from bot.worker.celery_app import WakeUps, make_celery
 from bot.worker.waking import Waking
@@ -31,6 +35,7 @@ def serve(
     settings = load_settings()
     start_logging()
     store, wake_ups = open_store(settings.database), WakeUps(make_celery(settings.broker_url))
+    count_runs(store.engine, settings)
     web = WebApp(
         store,
         wake_ups.deliveries,
@@ -38,6 +43,9 @@ def serve(
         receivers=receivers(settings),
         settings=settings,
     )
+    if settings.metrics_address:
+        exposition = Exposition(settings, store.engine)
+        TelemetryServer(settings.metrics_address, exposition.text, Health(settings, store.engine))
     server = uvicorn.Server(
         uvicorn.Config(
             web,

@@ -2,16 +2,21 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from multiprocessing.util import Finalize
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from celery.signals import worker_process_init
 
 from bot.cli.options import ALL_QUEUES, Queues, queue_names
 from bot.cli.process import require_sandbox, start_logging
 from bot.config.limits import database_urls, load_limits
-from bot.config.settings import load_settings
+from bot.config.settings import Settings, load_settings
 from bot.runs.draining import Draining
+from bot.storage.database import connect
+from bot.telemetry.watching import share_counts
 from bot.worker.celery_app import make_celery, register_tasks
 from runners.sandbox.scratch import use_private_tmp
 
@@ -33,6 +38,8 @@ def worker(
     celery = make_celery(settings.broker_url, settings.reap_seconds)
     scratch = use_private_tmp(settings.state_dir)
     register_tasks(celery, settings, names, Draining(scratch / "stopping", settings.stop_seconds))
+    if settings.metrics_address:
+        _serve_metrics(settings, names, scratch)
     if concurrency > 1:
         _preload()
     arguments = [
@@ -46,6 +53,18 @@ def worker(
     # After multiprocessing has removed its own folder in there (priority -100), or it logs a stack trace.
     Finalize(None, shutil.rmtree, (scratch,), {"ignore_errors": True}, exitpriority=-200)
     celery.worker_main(arguments)
+
+
+def _serve_metrics(settings: Settings, queues: Sequence[str], scratch: Path) -> None:
+    """Serve metrics and health from this process, in which no task runs; its children count in a folder."""
+    os.environ.update(share_counts(scratch / "metrics"))
+    from bot.telemetry.exposition import Exposition
+    from bot.telemetry.health import Health
+    from bot.telemetry.server import TelemetryServer
+
+    health = Health(settings, connect(settings.database), queues)
+    server = TelemetryServer(settings.metrics_address, Exposition(settings, None).text, health)
+    worker_process_init.connect(lambda **_: server.forget(), weak=False)
 
 
 def _preload() -> None:

@@ -12,6 +12,7 @@ from githubkit.exception import GitHubException, RateLimitExceeded, RequestFaile
 from githubkit.retry import RetryOption
 
 from bot.forges.forge import ForgeDenied, ForgeMissing, ForgeUnavailable
+from runners.counted import count
 
 
 class RateBudget:
@@ -75,6 +76,9 @@ class FreshToken(httpx.Auth, BaseAuthStrategy):
         first = self._token(False)
         request.headers["Authorization"] = f"token {first}"
         answer = yield request
+        left = answer.headers.get("x-ratelimit-remaining", "")
+        if left.isdigit():
+            count("forge requests left", "github", int(left))
         if answer.status_code == 401 and (second := self._token(True)) != first:
             request.headers["Authorization"] = f"token {second}"
             yield request

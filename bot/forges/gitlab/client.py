@@ -9,6 +9,7 @@ import requests
 from gitlab.exceptions import GitlabAuthenticationError, GitlabError, GitlabHttpError
 
 from bot.forges.forge import ForgeDenied, ForgeMissing, ForgeUnavailable
+from runners.counted import count
 
 TIMEOUT_S = 20.0
 _MAX_WAIT_S = 3600.0
@@ -19,6 +20,9 @@ class _Session(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
         answer = super().send(request, **settings)
+        left = answer.headers.get("RateLimit-Remaining", "")
+        if left.isdigit():
+            count("forge requests left", "gitlab", int(left))
         if answer.status_code == 429:
             limited = ForgeUnavailable("GitLab's rate limit is reached.")
             limited.wait_s = _wait(answer)

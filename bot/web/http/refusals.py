@@ -38,6 +38,10 @@ REFUSALS = {
         "Somebody without write access tried to control a run.",
         "Ask somebody who may write to the repository.",
     ),
+    "SCN-1211": (
+        "The metrics were asked for without a token.",
+        "Send the header `Authorization: Bearer` with the value of SCENARIST_METRICS_TOKEN.",
+    ),
     "SCN-1208": (
         "The webhook sends forms and not JSON.",
         "Set the webhook's content type to application/json.",
