@@ -76,6 +76,7 @@ def _earlier(row: RunRow, store: Store) -> EarlierRun:
         summary=state.committed.summary[:_MAX_TEXT] if state.committed else "",
         question=state.reason[:_MAX_TEXT] if state.status == "needs_info" else "",
         published=published,
+        demands=state.spec.demands if state.spec else (),
     )
 
 

@@ -191,17 +191,29 @@ class Trusted:
             return
         answers = state.committed.answers if state.committed else {}
         declined = state.committed.declined if state.committed else ()
+        became = {each.thread: each.scenarios for each in state.spec.demands} if state.spec else {}
         for thread in order.threads:
             answer = answers.get(thread.id, "")
             marker, text = self.reporter.thread_text(
-                run_id, thread.id, commit, answer, declined=thread.id in declined
+                run_id,
+                thread.id,
+                commit,
+                answer,
+                declined=thread.id in declined,
+                scenarios=became.get(thread.id, ()),
             )
             forge.reply_in_thread(repo, pull, thread.id, marker, text)
             if answer and thread.id not in declined:
                 forge.resolve_thread(repo, pull, thread.id)
         if order.review_body.strip():
             marker, text = self.reporter.thread_text(
-                run_id, 0, commit, answers.get(0, ""), declined=0 in declined, quote=order.review_body
+                run_id,
+                0,
+                commit,
+                answers.get(0, ""),
+                declined=0 in declined,
+                quote=order.review_body,
+                scenarios=became.get(0, ()),
             )
             forge.upsert_comment(repo, pull, marker, text, None, on="pull")
 

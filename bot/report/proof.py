@@ -74,7 +74,7 @@ def proof_rows(verdict: Verdict, width: int) -> list[Row]:
         Row(
             "scenario",
             inline(proof.name, width) + f"<br><sub>{_line(proof, verdict.bite)}</sub>",
-            MARKS[proof.base],
+            MARKS[proof.base] + (" (before this revision)" if proof.revised else ""),
             MARKS[proof.head] + _remark(proof),
         )
         for proof in verdict.scenarios

@@ -37,7 +37,7 @@ from bot.report.status import (
     why_ended,
     work_text,
 )
-from runners.contract.workorder import WorkOrder
+from runners.contract.workorder import ReviewDemand, WorkOrder
 from runners.git.messages import habitual, shortened
 from runners.verify.verdict import Problem, Verdict
 
@@ -210,6 +210,7 @@ class Reporter:
                 "feature": feature,
                 "findings": _once(state.spec.findings) if state.spec else [],
                 "account": _account(state),
+                "demands": _demands(state),
                 "form": filled_form(
                     around.template,
                     state.committed.form if state.committed else {},
@@ -297,17 +298,27 @@ class Reporter:
         )
 
     def thread_text(
-        self, run_id: str, thread: int, commit: str, answer: str, *, declined: bool = False, quote: str = ""
+        self,
+        run_id: str,
+        thread: int,
+        commit: str,
+        answer: str,
+        *,
+        declined: bool = False,
+        quote: str = "",
+        scenarios: Sequence[str] = (),
     ) -> tuple[str, str]:
         """(marker, text) of the answer to a remark of a review; `quote` is the remark, where it is no thread.
 
-        With `declined`, what the remark asks was not done.
+        With `declined`, what the remark asks was not done. `scenarios` are those that it became.
         """
         marker = f"<!-- scenarist:thread:{run_id}:{thread} -->"
         said = prose(answer) if answer else "The branch was revised for this review."
         quoted = f"> {inline(quote)}\n\n" if quote else ""
+        names = ", ".join(f"“{inline(name, 300)}”" for name in scenarios)
+        proven = f"\n\nProven by: {names}." if names and not declined else ""
         where = "not done" if declined else f"in {commit}"
-        return marker, f"{marker}\n{quoted}{said}\n\n<sub>{where}</sub>"
+        return marker, f"{marker}\n{quoted}{said}{proven}\n\n<sub>{where}</sub>"
 
     def _footer(self, run_id: str, state: RunState) -> dict[str, Any]:
         requested = state.requested
@@ -356,6 +367,19 @@ def _account(state: RunState) -> list[tuple[str, str]]:
         for kind, by, summary in (*runs, (order.kind, order.requested_by, own))
     ]
     return [(heading, summary) for heading, summary in told if summary]
+
+
+def _demands(state: RunState) -> list[ReviewDemand]:
+    """What reviews asked for beyond the scenarios before them, oldest first, as far as scenarios say so."""
+    if state.requested is None or state.spec is None:
+        return []
+    earlier = [each for run in state.requested.order.earlier if run.published for each in run.demands]
+    found = []
+    for demand in (*earlier, *state.spec.demands):
+        left = tuple(name for name in demand.scenarios if name in state.spec.scenarios)
+        if left:
+            found.append(demand.model_copy(update={"scenarios": left}))
+    return found
 
 
 def _approved_earlier(order: WorkOrder) -> str:

@@ -239,6 +239,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 ),
                 spent=state.spent,
                 conflicts=state.prepared.conflicts,
+                before="" if state.requested.order.rebase else state.prepared.head or "",
             )
             limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
             unsafe = settings.unsafe_no_sandbox

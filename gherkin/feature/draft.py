@@ -32,7 +32,9 @@ class _DraftStep(Frozen):
         return {"keyword": keyword, "text": text.strip()}
 
 
-class _DraftScenario(Frozen):
+class DraftScenario(Frozen):
+    """A scenario as a model drafts it, with English keywords."""
+
     name: str
     steps: tuple[_DraftStep, ...]
 
@@ -51,7 +53,7 @@ class _DraftTerm(Frozen):
 class _Draft(Frozen):
     name: str
     narrative: _Narrative
-    scenarios: tuple[_DraftScenario, ...]
+    scenarios: tuple[DraftScenario, ...]
     questions: tuple[str, ...] = ()
     terms: tuple[_DraftTerm, ...] = ()
 
@@ -73,7 +75,7 @@ def _list(items: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "array", "items": items, **more}
 
 
-_STEP_SCHEMA = _object(
+STEP_SCHEMA = _object(
     keyword={"type": "string", "enum": ["Given", "When", "Then", "And", "But"]},
     text={**_TEXT, "description": "The step without its keyword, on one line."},
     table={"anyOf": [{"type": "null"}, _object(headings=_list(_TEXT), rows=_list(_list(_TEXT)))]},
@@ -85,7 +87,7 @@ FEATURE_SCHEMA: dict[str, Any] = _object(
     name={**_TEXT, "description": "What the feature is, in a few words."},
     narrative=_object(as_a=_TEXT, i_want=_TEXT, so_that=_TEXT),
     scenarios=_list(
-        _object(name=_TEXT, steps=_list(_STEP_SCHEMA, minItems=2, maxItems=20)), minItems=1, maxItems=20
+        _object(name=_TEXT, steps=_list(STEP_SCHEMA, minItems=2, maxItems=20)), minItems=1, maxItems=20
     ),
     questions=_list({**_TEXT, "description": "An open question to the author of the issue."}, maxItems=5),
     terms=_list(
@@ -99,7 +101,7 @@ FEATURE_SCHEMA: dict[str, Any] = _object(
 
 EXAMPLES_SCHEMA: dict[str, Any] = _object(
     examples=_list(
-        _object(scenario=_TEXT, steps=_list(_STEP_SCHEMA, minItems=2, maxItems=20)),
+        _object(scenario=_TEXT, steps=_list(STEP_SCHEMA, minItems=2, maxItems=20)),
         maxItems=60,
     )
 )
@@ -115,7 +117,7 @@ def examples_from_draft(draft: Any, feature: Feature) -> Feature:
     for each in draft.get("examples", ()) if isinstance(draft, dict) else ():
         with contextlib.suppress(ValidationError, FeatureInvalid, AttributeError):
             given = {"name": each.get("scenario"), "steps": each.get("steps")}
-            found.append(_drafted(_DraftScenario.model_validate(given)))
+            found.append(drafted(DraftScenario.model_validate(given)))
     if not found:
         raise FeatureInvalid("There is no example.")
     return Feature(keyword="Feature", name=feature.name, scenarios=tuple(found))
@@ -143,7 +145,7 @@ def from_draft(draft: Any, *, issue: int) -> Feature:
         name=_flat(given.name),
         tags=(f"issue-{issue}",),
         description=_narrative(given.narrative),
-        scenarios=tuple(_drafted(scenario) for scenario in given.scenarios),
+        scenarios=tuple(drafted(scenario) for scenario in given.scenarios),
     )
     return parse(render(feature), "the draft as a file")
 
@@ -157,7 +159,8 @@ def _led(lead: str, text: str) -> str:
     return text if text.lower().startswith(lead.lower()) else f"{lead} {text}"
 
 
-def _drafted(scenario: _DraftScenario) -> Scenario:
+def drafted(scenario: DraftScenario) -> Scenario:
+    """Return the scenario of a draft. Raises `FeatureInvalid`, with a message for the model."""
     steps: list[Step] = []
     kind: Literal["given", "when", "then"] = "given"
     for number, step in enumerate(scenario.steps):

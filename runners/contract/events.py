@@ -7,13 +7,23 @@ from pydantic import Field
 from gherkin.issue.kinds import Kind
 from gherkin.issue.slicing import Slice
 from gherkin.values import Frozen
+from runners.contract.workorder import ReviewDemand
 from runners.models.chat import Reply, ToolCall
 from runners.policy.quota import Usage
 from runners.verify.findings import Crossed
 from runners.verify.verdict import Counts, Verdict
 
 ModelPhase = Literal[
-    "specify", "implement", "review", "condense", "navigate", "split", "glossary", "setup", "examples"
+    "specify",
+    "implement",
+    "review",
+    "condense",
+    "navigate",
+    "split",
+    "glossary",
+    "setup",
+    "examples",
+    "remarks",
 ]
 
 
@@ -23,7 +33,8 @@ class SpecWritten(Frozen):
     `kind` says how the change will be proven; a chore has no feature (`path` is empty). With `shadow` the
     feature and its steps are not part of the change. `findings` is what the linter says of it, `questions`
     what the model would ask the author, and `told` how many of the run's instructions are in it. `applied`
-    are the review threads whose suggestions are part of the commit.
+    are the review threads whose suggestions are part of the commit, `demands` what a review asks for that the
+    scenarios did not say before.
     """
 
     type: Literal["SpecWritten"] = "SpecWritten"
@@ -38,6 +49,7 @@ class SpecWritten(Frozen):
     questions: tuple[str, ...] = ()
     told: int = 0
     applied: tuple[int, ...] = ()
+    demands: tuple[ReviewDemand, ...] = ()
 
 
 class BaseSuite(Frozen):

@@ -262,6 +262,8 @@ class Job:
     spent: Spent
     # The files of a branch brought up to date that hold conflict markers.
     conflicts: tuple[str, ...] = ()
+    # The commit that a pull request was at when its revision began.
+    before: str = ""
 
     @property
     def spec(self) -> SpecWritten:

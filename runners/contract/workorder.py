@@ -43,6 +43,20 @@ class OrderThread(Frozen):
     commit: str = ""
 
 
+class ReviewDemand(Frozen):
+    """Other behaviour that a review asks for, and the `scenarios` that say so now.
+
+    `thread` is the review thread, 0 the review's own text or a comment; `by` wrote it, and `text` is its
+    beginning. `replaced` are the scenarios that said something else before.
+    """
+
+    thread: int
+    by: str
+    text: str
+    scenarios: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
+
+
 class EarlierRun(Frozen):
     """An earlier run for the same issue or pull request: what was asked, said and found in it.
 
@@ -50,6 +64,7 @@ class EarlierRun(Frozen):
     `question` what it ended with, if it asked something. `scenarios` is the feature file it had (empty where
     that is on the branch anyway), `source` who wrote it, `approved_by` who approved it. `found` are the
     problems of its last verdict or the reason of its end, `summary` is the model's own account of the change.
+    `demands` is what its review asked for beyond the scenarios before it.
     """
 
     id: str
@@ -64,6 +79,7 @@ class EarlierRun(Frozen):
     summary: str = ""
     question: str = ""
     published: bool = False
+    demands: tuple[ReviewDemand, ...] = ()
 
 
 class FailedJob(Frozen):

@@ -9,7 +9,7 @@ import jinja2
 from gherkin.issue.hidden import visible
 from gherkin.issue.kinds import Kind
 from gherkin.values import Frozen
-from runners.contract.workorder import WorkOrder
+from runners.contract.workorder import ReviewDemand, WorkOrder
 from runners.models.chat import Message
 from runners.policy.plaintext import cut_middle, one_line
 
@@ -88,6 +88,36 @@ def specify_prompt(
     return messages
 
 
+def remarks_prompt(
+    run_id: str,
+    order: WorkOrder,
+    background: RepositoryFacts,
+    *,
+    feature: str,
+    most: int,
+    drafted: str = "",
+    told: Sequence[tuple[str, str]] = (),
+    fact: str = "",
+) -> list[Message]:
+    """Return the conversation that asks what a review wants beyond the scenarios of `feature`.
+
+    At most `most` scenarios may come of it. `drafted`, `told` and `fact` are as in `specify_prompt`.
+    """
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("remarks.md.j2").render(fence=mark, most=most)
+    messages = [
+        Message(role="system", text=system),
+        _task(env, mark, order, background, "of the pull request", feature),
+    ]
+    if drafted or told:
+        again = env.get_template("respecify.md.j2").render(fence=mark, drafted=drafted, told=told, fact=fact)
+        messages.append(Message(role="user", text=again))
+    elif fact:
+        messages.append(Message(role="user", text=f"You answered before. The verifier says: {fact}"))
+    return messages
+
+
 def examples_prompt(
     run_id: str, order: WorkOrder, *, feature: str, most: int, known: str = ""
 ) -> list[Message]:
@@ -134,11 +164,12 @@ def implement_prompt(
     shadow: bool = False,
     applied: Sequence[int] = (),
     conflicts: Sequence[str] = (),
+    demands: Sequence[ReviewDemand] = (),
 ) -> list[Message]:
     """Return the fixed head of the implementing conversation.
 
     `applied` are the review threads whose suggestions are applied already, `conflicts` the files
-    with conflict markers.
+    with conflict markers, and `demands` what the review asks for that scenarios say now.
     """
     mark = fence(run_id)
     env = _environment(mark)
@@ -157,7 +188,7 @@ def implement_prompt(
     )
     return [
         Message(role="system", text=system),
-        _task(env, mark, order, background, feature_path, feature, applied, conflicts, rules=True),
+        _task(env, mark, order, background, feature_path, feature, applied, conflicts, demands, rules=True),
     ]
 
 
@@ -256,6 +287,7 @@ def _task(
     feature: str,
     applied: Sequence[int] = (),
     conflicts: Sequence[str] = (),
+    demands: Sequence[ReviewDemand] = (),
     *,
     rules: bool = False,
 ) -> Message:
@@ -266,6 +298,7 @@ def _task(
         feature_path=feature_path,
         feature=feature,
         applied=applied,
+        demanded={each.thread: each.scenarios for each in demands},
         steps=background.steps,
         domain=background.domain,
         instructions=background.instructions,

@@ -60,6 +60,7 @@ class ReplayModel:
         self._specify = [event.reply for event in recorded if event.phase == "specify"]
         self._implement = [event.reply for event in recorded if event.phase == "implement"]
         self._examples = [event.reply for event in recorded if event.phase == "examples"]
+        self._remarks = [event.reply for event in recorded if event.phase == "remarks"]
         self._results = dict(results or {})
 
     @classmethod
@@ -97,6 +98,8 @@ class ReplayModel:
         if schema is not None and "examples" in schema.get("properties", {}):
             # A recording without held-out examples is replayed without them.
             return self._examples[0] if self._examples else Reply(text='{"examples": []}')
+        if schema is not None and "remarks" in schema.get("properties", {}):
+            return self._remarks[0] if self._remarks else Reply(text='{"remarks": []}')
         turns = [message for message in messages if message.role == "assistant"]
         recorded = self._implement if schema is None else self._specify
         if len(turns) >= len(recorded):

@@ -4,7 +4,7 @@ implements."""
 from collections.abc import Sequence
 
 from gherkin.feature.draft import EXAMPLES_SCHEMA, examples_from_draft
-from gherkin.feature.model import Feature, FeatureInvalid, render
+from gherkin.feature.model import Feature, FeatureInvalid, Scenario, render
 from runners.contract.events import ModelReplied, RunnerEvent, SpecWritten, VerdictReached
 from runners.contract.job import Job
 from runners.loop.conversation import as_message
@@ -31,6 +31,28 @@ def written(job: Job, services: Services, feature: Feature) -> bytes:
         if isinstance(event, ModelReplied) and event.phase == "examples"
     ]
     return _asked(job, services, feature, most, paid=paid)
+
+
+def extended(job: Job, services: Services, feature: Feature, content: bytes, added: Sequence[str]) -> bytes:
+    """The examples in `content` with some of the scenarios `added`, of which it had others or none."""
+    kept = _joined(content.decode(errors="replace"), "", _only(feature, added, wanted=False))
+    fresh = written(job, services, _only(feature, added, wanted=True)).decode()
+    return _joined(kept, fresh, feature).encode()
+
+
+def _only(feature: Feature, names: Sequence[str], *, wanted: bool) -> Feature:
+    """The feature with the scenarios called `names` alone, or with all others."""
+
+    def left(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
+        return tuple(each for each in scenarios if (each.name in names) is wanted)
+
+    rules = [rule.model_copy(update={"scenarios": left(rule.scenarios)}) for rule in feature.rules]
+    return feature.model_copy(
+        update={
+            "scenarios": left(feature.scenarios),
+            "rules": tuple(rule for rule in rules if rule.scenarios),
+        }
+    )
 
 
 def replaced(job: Job, services: Services, feature: Feature, content: str, shown: Sequence[str]) -> bytes:

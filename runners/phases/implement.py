@@ -67,6 +67,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             shadow=job.spec.shadow,
             applied=job.spec.applied,
             conflicts=job.conflicts,
+            demands=job.spec.demands,
         )
         kept = baseline_of(job, services)
         make = sandboxes_of(job, services, environment_of(job, services))

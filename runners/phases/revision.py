@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import get_args
+from typing import Literal, get_args
 
-from gherkin.feature.model import FeatureInvalid, parse, scenario_names
+from gherkin.feature.model import FeatureInvalid, parse, render, scenario_names
 from gherkin.issue.kinds import Kind
-from runners.contract.events import RunnerEvent, SpecWritten
+from gherkin.issue.story import StoryInvalid
+from runners.contract.events import Instructed, RunnerEvent, SpecWritten
 from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult
 from runners.contract.workorder import (
     FEATURE_TRAILER,
@@ -27,15 +28,25 @@ from runners.git.command import (
 from runners.git.messages import message
 from runners.git.workspaces import SHADOW, Mirror, work_ref
 from runners.loop.services import Services
+from runners.phases import examples
 from runners.phases.given.checkout import unbundled
+from runners.phases.given.toolkit import wanted_paths
+from runners.phases.remarks import Demanded, asks_for_behaviour, demanded
 from runners.phases.threads import Suggestion, replaced, suggestions
 from runners.policy.globs import is_protected
+from runners.policy.outside import outside, question
 from runners.policy.protected import PROTECTED
 
 
 def adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEvent]:
-    """Take over the specification of the branch that is to be revised, with the suggestions applied."""
-    head = unbundled(job, services, mirror, WORK)
+    """Take over the specification of the branch that is to be revised, with the suggestions applied.
+
+    What the review asks for beyond it becomes scenarios too, which wait for an approval where the
+    repository's rule says so.
+    """
+    present = unbundled(job, services, mirror, WORK)
+    # What was made of scenarios that are written anew is dropped.
+    head = job.before or present
     said = _trailer(mirror, job, head, KIND_TRAILER)
     kind: Kind = next((each for each in get_args(Kind) if each == said), "feature")
     path = _trailer(mirror, job, head, FEATURE_TRAILER)
@@ -66,21 +77,83 @@ def adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEve
         feature = parse(content.decode(), path)
     except (FeatureInvalid, UnicodeDecodeError) as error:
         return PhaseResult("gave_up", f"The feature file on the branch cannot be read: {error}")
+    source: Literal["issue", "model"] = next(
+        (each.source for each in job.order.earlier if each.published), "issue"
+    )
+    held_out = (services.earlier(run, EXAMPLES) if run else None) or b""
+    asked = Demanded(feature)
+    if asks_for_behaviour(job.order) and kind in ("feature", "bug"):
+        try:
+            asked = demanded(job, services, mirror, feature, commit, applied)
+        except (StoryInvalid, FeatureInvalid) as error:
+            corrected = any(isinstance(each, Instructed) and each.corrects for each in job.events)
+            reason = f"The scenarios in the review cannot be read: {error.message}"
+            return PhaseResult("approval" if corrected else "needs_info", reason)
+    if asked.added:
+        content = render(asked.feature, _named_language(content)).encode()
+        commit = _with_feature(job, mirror, commit, path, content, kind, shadow=shadow)
+        names = [each.scenario.name for each in asked.added]
+        held_out = examples.extended(job, services, asked.feature, held_out, names)
     written = SpecWritten(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
-        source=next((each.source for each in job.order.earlier if each.published), "issue"),
-        scenarios=tuple(scenario_names(feature)),
+        source=source,
+        scenarios=tuple(scenario_names(asked.feature)),
         commit=commit,
         kind=kind,
         shadow=shadow,
         applied=applied,
+        findings=asked.findings,
+        demands=asked.demands,
+        told=asked.told,
     )
-    work = {WORK: _bundled(job, mirror, commit)} if commit != head else {}
-    held_out = services.earlier(run, EXAMPLES) if run else None
-    return PhaseResult(
-        "done", events=[written], artifacts={FEATURE: content, EXAMPLES: held_out or b"", **work}
+    work = {WORK: _bundled(job, mirror, commit)} if commit != present else {}
+    artifacts = {FEATURE: content, EXAMPLES: held_out, **work}
+    outcome, reason = _rule(job, asked)
+    return PhaseResult(outcome, reason, events=[written], artifacts=artifacts)
+
+
+def _rule(job: Job, asked: Demanded) -> tuple[Literal["done", "approval"], str]:
+    """Whether what a review asks for waits for an approval, and why."""
+    if not asked.added or asked.approved:
+        return "done", ""
+    added = asked.feature.model_copy(
+        update={"scenarios": tuple(each.scenario for each in asked.added), "rules": ()}
     )
+    protected = (*PROTECTED, *job.settings.protected)
+    found = outside(added, protected, wanted_paths(job.settings), job.repo)
+    if found:
+        return "approval", question(found)
+    # Whoever approved the pull request's scenarios is asked about further ones, too.
+    approved = any(each.approved_by for each in job.order.earlier)
+    return ("approval" if approved or job.settings.approval == "required" else "done"), ""
+
+
+def _named_language(content: bytes) -> str | None:
+    """The language that a feature file names in its first line, English included; None if it names none."""
+    first = content.decode(errors="replace").lstrip("\ufeff").splitlines()[:1]
+    return "en" if first and first[0].strip().startswith("# language") else None
+
+
+def _with_feature(
+    job: Job, mirror: Mirror, commit: str, path: str, content: bytes, kind: Kind, *, shadow: bool
+) -> str:
+    """`commit` with the feature file as a review wants it.
+
+    Where it lies beside the change, in the place of the commit that has it there.
+    """
+    entry = TreeEntry("100644", store_blob(mirror.path, content), path)
+    if shadow:
+        parent = git("rev-parse", f"{commit}^1", git_dir=mirror.path)
+        return commit_on(mirror.path, parent, "The scenarios beside the change", tree=commit, added=[entry])
+    trailers = {
+        REFS_TRAILER: f"#{job.order.pull}",
+        FEATURE_TRAILER: path,
+        KIND_TRAILER: kind,
+        ORDER_TRAILER: job.order.digest,
+    }
+    text = message("Specify what a review asks for", "", trailers)
+    return commit_on(mirror.path, commit, text, added=[entry])
 
 
 def _with_suggestions(

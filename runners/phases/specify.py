@@ -19,7 +19,6 @@ from gherkin.lint.linter import findings_in_words
 from runners.contract.events import (
     Instructed,
     ModelReplied,
-    PromptSent,
     RunnerEvent,
     SpecWritten,
 )
@@ -52,8 +51,10 @@ from runners.phases.given.checkout import (
     background_of,
     definitions_of,
     domain_of,
+    fact_of,
     mirror_of,
 )
+from runners.phases.given.toolkit import wanted_paths
 from runners.phases.linting import Known, lint_within
 from runners.phases.revision import adopt
 from runners.phases.splitting import propose, too_large
@@ -125,7 +126,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             words=own_words(Snapshot(mirror.path, job.base), asked_of(job) if background.library else ""),
         ),
     )
-    if story.scenarios is not None and _fact(job):
+    if story.scenarios is not None and fact_of(job):
         return PhaseResult(
             "needs_info",
             "Every scenario of the issue passes on the code as it is, so none of them says what is new. "
@@ -145,8 +146,8 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if done.outcome != "done" or approved:
         return done
     settings = job.settings
-    opened = [each.partition(":")[2] for each in settings.tools.allow if each.startswith("files.write:")]
-    found = outside(drafted.feature, (*PROTECTED, *settings.protected), opened, job.repo)
+    protected = (*PROTECTED, *settings.protected)
+    found = outside(drafted.feature, protected, wanted_paths(settings), job.repo)
     if found:
         return replace(done, outcome="approval", reason=question(found))
     return replace(done, outcome="approval") if settings.approval == "required" else done
@@ -202,7 +203,7 @@ def _draft(
         max_scenarios=job.settings.max_scenarios,
         drafted=(services.artifact(FEATURE) or b"").decode() if drafted else "",
         told=[(each.by, each.text) for each in told],
-        fact=_fact(job),
+        fact=fact_of(job),
     )
     # A run that was interrupted here uses the replies it has paid for, since it was last told something.
     latest = max(
@@ -265,17 +266,6 @@ def _sent_back(feature: Feature, found: Sequence[Finding]) -> str:
         + "\n".join(lines)
         + "\nMend this where it is right, leave the rest as it is, and answer again with everything."
     )
-
-
-def _fact(job: Job) -> str:
-    """What the verifier found out about the scenarios that were drafted before.
-
-    Empty if it has not sent them back.
-    """
-    facts = [
-        event.text for event in job.events if isinstance(event, PromptSent) and event.reason == "respecify"
-    ]
-    return facts[-1] if facts else ""
 
 
 def _language(job: Job, mirror: Mirror) -> Domain:

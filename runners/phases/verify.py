@@ -132,10 +132,14 @@ def _fresh_examples(job: Job, services: Services, verdict: Verdict, claim: Claim
 
 
 def _nothing_new(verdict: Verdict) -> bool:
-    """Whether the scenarios hold without the change, which is no fault of whoever made it."""
+    """Whether the scenarios hold without the change, which is no fault of whoever made it.
+
+    In a revision whose review asked for further ones, these count.
+    """
+    revised = [proof for proof in verdict.scenarios if proof.revised]
     return (
         bool(verdict.scenarios)
-        and all(proof.unchanged for proof in verdict.scenarios)
+        and all(proof.unchanged for proof in revised or verdict.scenarios)
         and not ({problem.code for problem in verdict.problems} & _FAULTS)
     )
 

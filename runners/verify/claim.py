@@ -50,7 +50,8 @@ class Claim:
     `experiments`: whether scenarios are tried with other values and broken code; `examples` are held-out
     examples, as a feature file, and `failed_examples` the steps of those that failed in the verdict before.
     `asked` is what people wrote: tests and their configuration that it names may be changed. `installed` are
-    top-level modules of the repository's environment.
+    top-level modules of the repository's environment. `revised` are the scenarios that a review asked for:
+    the pull request as it was `before` this revision, and not `base`, must not do what they say.
     """
 
     base: str
@@ -72,3 +73,5 @@ class Claim:
     experiments: bool = True
     examples: str = ""
     failed_examples: frozenset[str] = frozenset()
+    before: str = ""
+    revised: frozenset[str] = frozenset()

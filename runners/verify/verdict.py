@@ -27,7 +27,8 @@ class ScenarioProof(Frozen):
     base cannot load is one row. With `existed` the base has a test of this name too, and the change edits it.
     `kept`: it is to be green on both sides. `loaded`: its steps could be loaded on the base. `held`: it is
     red on the base only because they could not, and experiments show that it holds without the code of the
-    change. `findings` is what the experiments on it found.
+    change. `findings` is what the experiments on it found. `revised`: a review asked for it, and its base is
+    the pull request as it was before the revision.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ScenarioProof(Frozen):
     loaded: bool = True
     held: bool = False
     findings: Findings = Findings()
+    revised: bool = False
 
     @property
     def proven(self) -> bool:
@@ -176,7 +178,8 @@ class Verdict(Frozen):
     `dependency_files` are the changed files that name other people's code, `oracle` the changes of tests and
     their configuration that the work order asks for by name. `held_out` are the further examples that were
     tried. Where the scenarios are not part of the change (`shadow`), `tests` are those of its own that prove
-    it. `bite` is how many faults put into the change were noticed.
+    it. `bite` is how many faults put into the change were noticed. `before_sha` is where a revised pull
+    request was, if its review asked for further scenarios.
     """
 
     base_sha: str
@@ -196,6 +199,7 @@ class Verdict(Frozen):
     oracle: tuple[OracleChange, ...] = ()
     bite: Bite | None = None
     evidence: tuple[Evidence, ...] = ()
+    before_sha: str = ""
 
     @property
     def green(self) -> bool:

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from runners.git.command import git
+from runners.models.chat import Reply
 from tests.support.conversation import FORGES, conversation
 
 
@@ -22,6 +23,7 @@ def after_all(context: Any) -> None:
 
 def before_scenario(context: Any, scenario: Any) -> None:
     context.state = None
+    context.bot.chat.remarks = Reply(text='{"remarks": []}')
     if "conversation" in scenario.feature.tags:
         # One scenario's pushes to main are none of the next one's.
         git("update-ref", "refs/heads/main", context.begin, git_dir=context.talk.bare)

@@ -62,6 +62,8 @@ class ChatServer(LoopbackServer):
         self.specify = list(specify)
         # What a request for held-out examples is answered.
         self.examples: Turn = Reply(text='{"examples": []}')
+        # What a request for the new behaviour in a review is answered.
+        self.remarks: Turn = Reply(text='{"remarks": []}')
         self.always = implement if callable(implement) else None
         self.implement = [] if callable(implement) else list(implement)
         self.requests: list[dict[str, Any]] = []
@@ -91,6 +93,8 @@ class ChatServer(LoopbackServer):
             return self.always(request)
         if '"examples"' in json.dumps(request.get("response_format", {})):
             return self.examples(request) if callable(self.examples) else self.examples
+        if '"remarks"' in json.dumps(request.get("response_format", {})):
+            return self.remarks(request) if callable(self.remarks) else self.remarks
         turns = self.specify if "response_format" in request else self.implement
         roles = [message["role"] for message in request["messages"]]
         # A model that is asked to look over its work, or for answers, says once more that it is done.

@@ -13,7 +13,7 @@ from gherkin.domain.language import describe as describe_domain
 from gherkin.domain.language import load as load_domain
 from gherkin.feature.steps import StepDefinition, catalogue
 from gherkin.feature.steps import describe as describe_steps
-from runners.contract.events import BaselineReached, Instructed
+from runners.contract.events import BaselineReached, Instructed, PromptSent
 from runners.contract.job import BASE, OUTSIDE, Job
 from runners.environment.prepare import Environment
 from runners.git.command import list_files, read_blob
@@ -136,6 +136,17 @@ def definitions_of(job: Job, mirror: Mirror) -> list[StepDefinition]:
     return catalogue(
         {path: (read_blob(mirror.path, job.base, path) or b"").decode(errors="replace") for path in paths}
     )
+
+
+def fact_of(job: Job) -> str:
+    """What the verifier found out about the scenarios that were drafted before.
+
+    Empty if it has not sent them back.
+    """
+    facts = [
+        event.text for event in job.events if isinstance(event, PromptSent) and event.reason == "respecify"
+    ]
+    return facts[-1] if facts else ""
 
 
 def environment_of(job: Job, services: Services, setup: Sequence[str] = ()) -> Environment:

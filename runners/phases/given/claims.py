@@ -26,5 +26,7 @@ def claim_on(job: Job, services: Services, *, head: str, proof: str, **more: Any
         locked=closed_paths(job, services),
         start=job.spec.commit,
         asked=asked_of(job),
+        before=job.before,
+        revised=frozenset(name for each in job.spec.demands for name in each.scenarios),
         **more,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runners.contract.events import ToolCalled
-from runners.contract.job import Job, scenarios_folder
+from runners.contract.job import Job, RunSettings, scenarios_folder
 from runners.git.command import read_blob
 from runners.git.model_git import TreeGit
 from runners.git.workspaces import Worktree
@@ -65,15 +65,16 @@ def closed_paths(job: Job, services: Services) -> tuple[str, ...]:
     return tuple(glob for glob in policy_of(job, services).closed if glob != job.spec.path)
 
 
+def wanted_paths(settings: RunSettings) -> list[str]:
+    """The globs of protected paths that the repository opens to a run, whether or not the operator does."""
+    allowed = (each.partition(":") for each in settings.tools.allow)
+    return [glob for capability, _, glob in allowed if capability == "files.write" and glob]
+
+
 def opened_paths(job: Job, services: Services) -> tuple[str, ...]:
     """The globs of protected paths that the repository opens to a run and the operator lets it open."""
-    named = [
-        pattern.partition(":")[2]
-        for pattern in job.settings.tools.allow
-        if pattern.startswith("files.write:")
-    ]
     policy = policy_of(job, services)
-    return tuple(glob for glob in named if policy.refusal("files.write", glob) is None)
+    return tuple(glob for glob in wanted_paths(job.settings) if policy.refusal("files.write", glob) is None)
 
 
 @contextlib.contextmanager

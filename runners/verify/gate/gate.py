@@ -17,7 +17,15 @@ from runners.verify.experiments.trials import Lab
 from runners.verify.findings import Bite, HeldOut
 from runners.verify.gate.approved import unlike
 from runners.verify.gate.biting import Bench, at_once, bite, faults
-from runners.verify.gate.judging import FAULT_CODES, floor, judge, new_tests, none_red, tampered
+from runners.verify.gate.judging import (
+    FAULT_CODES,
+    floor,
+    judge,
+    new_tests,
+    none_red,
+    since_revision,
+    tampered,
+)
 from runners.verify.gate.kept_logs import KeptLogs
 from runners.verify.gate.regression import Regression
 from runners.verify.look import Look, adds_modules, look
@@ -75,7 +83,7 @@ class Gate:
     def verify(self, claim: Claim) -> Verdict:
         """Run everything, in worktrees and sandboxes of its own, and say what holds."""
         self._evidence, self._doubts, self._unrunnable = [], [], []
-        self._replaced = {claim.base: set(), claim.head: set()}
+        self._replaced = {commit: set() for commit in (claim.base, claim.head, claim.before)}
         self._logs = KeptLogs(self._redactor)
         git_dir = self._mirror.path
         seen = look(git_dir, claim, self._suites.features, self._suites.command_lines)
@@ -102,8 +110,10 @@ class Gate:
             proof = checkout(self._beside(claim), "proof") if claim.proof else head
             proofs: tuple[ScenarioProof, ...] = ()
             if claim.feature:
-                laid = self._laid(claim)
+                laid = self._laid(claim, claim.base)
                 proofs, found = self._red_green(claim, laid, checkout(laid, "laid"), proof)
+                if claim.revised and not found:
+                    proofs, found = self._since_revision(claim, proofs)
                 if found:
                     # The model has to go back to the scenarios: the suites are run when these pass.
                     return self._verdict(claim, found, scenarios=proofs, oracle=tuple(seen.oracle))
@@ -186,6 +196,7 @@ class Gate:
             unrunnable=tuple(self._unrunnable),
             dependency_files=dependency_files(self._mirror.path, claim.base, claim.head),
             evidence=tuple(self._evidence),
+            before_sha=claim.before if claim.revised else "",
             **found,
         )
 
@@ -299,22 +310,22 @@ class Gate:
         added = tree_entries(self._mirror.path, claim.proof, claim.feature, f"{SHADOW}/steps")
         return commit_on(self._mirror.path, claim.head, "The head with the scenarios", added=added)
 
-    def _laid(self, claim: Claim) -> str:
-        """The base commit with the feature, its steps, and all that the change brings to help them.
+    def _laid(self, claim: Claim, base: str) -> str:
+        """The commit `base` with the feature, its steps, and all that the change brings to help them.
 
         An implementation that hides among helpers of steps and tests is then there on the base as well.
         """
         git_dir, features = self._mirror.path, self._suites.features
         folder = SHADOW if claim.proof else features
         laid = tree_entries(git_dir, claim.proof or claim.head, claim.feature, f"{folder}/steps")
-        changed = changed_files(git_dir, claim.base, claim.head)
+        changed = changed_files(git_dir, base, claim.head)
         helping = [path for status, path in changed if status != "D" and is_judge(path, features)]
         laid += tree_entries(git_dir, claim.head, *helping) if helping else []
         there = {entry.path for entry in laid}
-        gone = {entry.path for entry in tree_entries(git_dir, claim.base, f"{folder}/steps")}
+        gone = {entry.path for entry in tree_entries(git_dir, base, f"{folder}/steps")}
         gone |= {path for status, path in changed if status == "D" and is_judge(path, features)}
         return commit_on(
-            git_dir, claim.base, "The base with the scenarios", added=laid, removed=sorted(gone - there)
+            git_dir, base, "The base with the scenarios", added=laid, removed=sorted(gone - there)
         )
 
     def _red_green(
@@ -357,6 +368,19 @@ class Gate:
                 )
             )
         return tuple(proofs), [problem for proof in proofs for problem in judge(proof, claim.kind)]
+
+    def _since_revision(
+        self, claim: Claim, proofs: Sequence[ScenarioProof]
+    ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
+        """Compare the scenarios that a review asked for with the pull request before the revision."""
+        with self._checkouts.opened(self._laid(claim, claim.before), "revised") as root:
+            run = self._fresh.behave(root, [claim.feature])
+        before = self._note(claim.before, run.beside(replaced=()), "scenarios before the revision")
+        if before.fault in ("timed-out", "untrusted"):
+            code = FAULT_CODES[before.fault]
+            return (), [Problem(code=code, message=f"On the commit before the revision {before.broken}.")]
+        found = since_revision(claim, proofs, before)
+        return found, [problem for proof in found if proof.revised for problem in judge(proof, claim.kind)]
 
     def _experiments(self, claim: Claim, seen: Look, proofs: Sequence[ScenarioProof]) -> Experimented | None:
         """What the experiments show, where all scenarios pass and nothing else about the change is wrong at

@@ -8,7 +8,7 @@ from runners.verify.claim import Claim
 from runners.verify.findings import Bite
 from runners.verify.rules.asked import asked_for
 from runners.verify.suites.run import Fault, SuiteRun
-from runners.verify.verdict import RED, Failure, Problem, ScenarioProof
+from runners.verify.verdict import RED, Failure, Outcome, Problem, ScenarioProof
 
 _FEW_MUTANTS = 3
 # The code of the problem for each fault of a run that has one of its own.
@@ -148,6 +148,29 @@ def judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
         message = f"“{proof.name}” is {proof.base} without the change. It must be run there, and fail."
         problems.append(Problem(code="scenario-not-red", message=message))
     return problems
+
+
+def since_revision(
+    claim: Claim, proofs: Sequence[ScenarioProof], before: SuiteRun
+) -> tuple[ScenarioProof, ...]:
+    """The proofs, where those that a review asked for have what came of them `before` the revision."""
+    reasons = {failure.test: failure.message for failure in before.failures}
+    missing: Outcome = "error" if before.broken else "missing"
+    found: list[ScenarioProof] = []
+    for proof in proofs:
+        # behave appends the row to the name of an outline.
+        if proof.name.partition(" -- @")[0] not in claim.revised:
+            found.append(proof)
+            continue
+        test = f"{claim.feature}::{proof.name}"
+        changes = {
+            "base": before.outcomes.get(test, missing),
+            "base_message": reasons.get(test, before.broken or ""),
+            "loaded": not before.broken,
+            "revised": True,
+        }
+        found.append(proof.model_copy(update=changes))
+    return tuple(found)
 
 
 def none_red(proofs: Sequence[ScenarioProof]) -> list[Problem]:

@@ -24,6 +24,18 @@ Feature: People review the bot's pull request
     Then a new commit is on the pull request
     And every thread is answered, and the one about "Use bit shifts." with "not done"
 
+  Scenario: A remark that asks for other behaviour becomes a scenario
+    Given an analyst that writes the scenario "Halving" for the first remark
+    And a model that implements halving
+    When a developer reviews with
+      | path    | line | text                      |
+      | calc.py | 5    | It should halve 8 as well. |
+      | calc.py | 6    | Keep it short.            |
+    Then a new commit is on the pull request
+    And it still proves its scenario
+    And "Halving" failed before the revision and passes now
+    And the pull request shows that "It should halve 8 as well." led to "Halving"
+
   Scenario: Two reviews within a second make one revision
     Given a model that answers whatever it is asked
     When two developers review at once

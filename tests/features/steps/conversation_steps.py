@@ -1,13 +1,16 @@
 """Steps of a conversation with the bot, on whatever forge the run was started for."""
 
+import json
+import re
 from typing import Any
 
 from behave import given, then, when
 
 from runners.git.command import git, is_ancestor
+from runners.models.chat import Reply
 from tests.standins.chat_server import call
 from tests.support.conversation import Conversation
-from tests.support.harness import CALC, doubling, draft, says
+from tests.support.harness import CALC, DOUBLE_STEPS, doubling, draft, says
 from tests.support.waiting import wait_until
 
 TEXT = "It should double numbers: 4 becomes 8."
@@ -180,6 +183,55 @@ def declining_model(context: Any, number: int) -> None:
 
     code = CALC["calc.py"] + "\n\ndef double(value):\n    return 2 * value\n"
     context.bot.script([], [says(call("write_file", path="calc.py", content=code)), finish])
+
+
+@given('an analyst that writes the scenario "{name}" for the first remark')
+def analyst(context: Any, name: str) -> None:
+    """Where each remark is a revision of its own, the others ask for nothing new."""
+
+    def remarks(request: dict[str, Any]) -> Reply:
+        first = min(each.id for each in talk(context).remarks(context.pull))
+        asked = f"Review thread {first} " in request["messages"][1]["content"]
+        steps = [{"keyword": "When", "text": "I halve 8"}, {"keyword": "Then", "text": "I get 4"}]
+        found = [{"thread": first, "replaces": "", "name": name, "steps": steps}]
+        return Reply(text=json.dumps({"remarks": found if asked else []}))
+
+    context.bot.chat.remarks = remarks
+
+
+@given("a model that implements halving")
+def halving_model(context: Any) -> None:
+    steps = DOUBLE_STEPS.replace("double", "halve").replace("doubling", "halving")
+    code = DOUBLE + "\n\ndef halve(n):\n    return n // 2\n"
+
+    def finish(_request: dict[str, Any]) -> Any:
+        asked = [each.id for each in talk(context).remarks(context.pull) if each.id == each.thread]
+        answers = [{"thread": each, "answer": "Done."} for each in asked]
+        return says(call("finish", summary="Halves, too.", answers=answers))
+
+    written = [
+        call("write_file", path="calc.py", content=code),
+        call("write_file", path="features/steps/halve_steps.py", content=steps),
+    ]
+    context.bot.script([], [says(*written), finish])
+
+
+@then('"{name}" failed before the revision and passes now')
+def proven_since(context: Any, name: str) -> None:
+    body = talk(context).pull(context.pull).body
+    row = rf"^\| scenario \| {name}<br>[^|]* \| 🔴 failed(?: \(before this revision\))? \| 🟢 passed \|$"
+    assert re.search(row, body, re.MULTILINE), body
+    runs = [context.bot.state(run) for run in talk(context).runs("pull", context.pull)]
+    first = next(state for state in reversed(runs) if state.spec is not None and state.spec.demands)
+    assert first.verdict is not None and first.verdict.before_sha == context.before
+    assert [each.name for each in first.verdict.scenarios if each.revised and each.proven] == [name]
+
+
+@then('the pull request shows that "{text}" led to "{name}"')
+def led_to(context: Any, text: str, name: str) -> None:
+    body = talk(context).pull(context.pull).body
+    assert f"| {text} | wim | {name} |" in body, body
+    assert any(f"Proven by: “{name}”." in answer for answer in talk(context).answers(context.pull))
 
 
 @given("a model that answers whatever it is asked")

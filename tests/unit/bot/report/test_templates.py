@@ -15,6 +15,7 @@ from bot.report.proof import Surroundings
 from bot.report.reporter import Reporter
 from gherkin.issue.hidden import visible
 from runners.contract.events import Committed, Remark, Reviewed, SpecWritten, VerdictReached
+from runners.contract.workorder import ReviewDemand
 from runners.verify.findings import Findings, HeldOut, Tally
 from runners.verify.verdict import (
     ChangedTests,
@@ -350,6 +351,7 @@ def full(text: str, number: int = 1) -> RunState:
         commit="c",
         findings=tuple(many),
         questions=tuple(many),
+        demands=(ReviewDemand(thread=1, by=text, text=text, scenarios=tuple(many), replaced=tuple(many)),),
     )
     remarks = tuple(Remark(path=each, line=1, text=each, serious=True) for each in many)
     events: list[Event] = [
@@ -382,6 +384,7 @@ def texts(state: RunState, text: str) -> list[str]:
         REPORTER.pull_text(RUN, state, text, around)[1],
         REPORTER.check_text(RUN, state.verdict)[1],
         question.text,
+        REPORTER.thread_text(RUN, 1, logs.HEAD, "Done.", quote=text, scenarios=(text,))[1],
     ]
 
 

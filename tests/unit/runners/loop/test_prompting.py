@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from gherkin.feature.draft import FEATURE_SCHEMA
-from runners.contract.workorder import EarlierRun, FailedJob, OrderComment, OrderThread, WorkOrder
+from gherkin.feature.revising import REMARKS_SCHEMA
+from runners.contract.workorder import (
+    EarlierRun,
+    FailedJob,
+    OrderComment,
+    OrderThread,
+    ReviewDemand,
+    WorkOrder,
+)
 from runners.loop.asking import with_form
 from runners.loop.prompting import (
     RepositoryFacts,
@@ -18,6 +26,7 @@ from runners.loop.prompting import (
     implement_prompt,
     instruction,
     navigate_prompt,
+    remarks_prompt,
     review_prompt,
     specify_prompt,
     split_prompt,
@@ -103,6 +112,9 @@ def implementing(order: WorkOrder) -> list[Message]:
         feature=FEATURE,
         steps_folder="features/steps",
         applied=(3,) if order.threads else (),
+        demands=(ReviewDemand(thread=0, by="wim", text="Nearly.", scenarios=("Free", "Half")),)
+        if order.threads
+        else (),
     )
 
 
@@ -111,6 +123,7 @@ PROMPTS = {
     "respecify": specify_prompt(
         RUN, ORDER, BACKGROUND, max_scenarios=8, drafted=FEATURE, told=[("wim", "Only for customers.")]
     ),
+    "remarks": with_form(remarks_prompt(RUN, REVISION, BACKGROUND, feature=FEATURE, most=8), REMARKS_SCHEMA),
     "specify_library": with_form(specify_prompt(RUN, ORDER, LIBRARY, max_scenarios=8), FEATURE_SCHEMA),
     "implement": implementing(ORDER),
     "revise": implementing(REVISION),
