@@ -175,8 +175,9 @@ def commands() -> str:
         "",
         "* A command is acknowledged with 👀 and answered once: by the run that it begins, or by a comment. One "
         "that does not exist, has no effect or is not allowed gets one sentence.",
-        "* Quotes, code blocks and HTML comments are no commands. Of several commands in one comment the first "
-        "is carried out. What follows a command, code blocks included, belongs to it.",
+        "* Several commands in one comment, each at the beginning of a line, are carried out in their order "
+        "and answered in one comment. What follows a command up to the next one, code blocks included, belongs "
+        "to it. Quotes, code blocks and HTML comments are no commands.",
         "* An edit of a comment gives a command only where it adds one.",
         "* Each may be given by people with write access, asked for at the moment of use; `help` and `status` "
         "also by the author of the issue. `may` in [.scenarist.yml](config.md) says otherwise:",

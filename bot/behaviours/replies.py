@@ -1,5 +1,6 @@
 """What the bot answers to commands: one short comment each (Markdown)."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from bot.comment_commands.parser import COMMANDS, PREFIX, Command, CommandName, nearest
@@ -10,6 +11,7 @@ from gherkin.values import Frozen
 
 _WHERE = {"issue": "issues", "pull": "pull requests"}
 _HELP = f"`{PREFIX} help` lists what there is."
+BEGUN = "A run begins; its own comment says where it is."
 AT_WORK = f"A run is at work here already; `{PREFIX} status` says where it is."
 APPROVED = "Approved: the code is written now."
 KIND = "The run treats the issue as that kind."
@@ -39,15 +41,18 @@ class Reply(Frozen):
     text: str
 
 
-def reply(comment: int, command: Command, text: str, *, more: bool = False, stranger: int = 0) -> Reply:
-    """Return the comment that answers a command, once; all refusals of a `stranger` are one comment.
+def reply(comment: int, answers: Sequence[tuple[Command, str]], *, stranger: int = 0) -> Reply:
+    """Return the comment that answers the commands of a comment, once, each with its text.
 
-    With `more`, the comment holds further commands, which are not carried out.
+    All refusals of a `stranger` are one comment.
     """
-    number = f"stranger:{stranger}" if stranger else f"{comment}:{command.name[:20]}"
+    first = answers[0][0].name[:20]
+    number = f"stranger:{stranger}" if stranger else f"{comment}:{first}"
     marker = f"<!-- scenarist:reply:{number} -->"
-    rest = "\n\nI do one command a comment; please give the others one by one." if more else ""
-    return Reply(marker=marker, text=f"{marker}\n{text}{rest}")
+    if len(answers) == 1:
+        return Reply(marker=marker, text=f"{marker}\n{answers[0][1]}")
+    parts = [f"{code(f'{PREFIX} {command.name}', 60)}: {text}" for command, text in answers]
+    return Reply(marker=marker, text="\n\n".join([marker, *parts]))
 
 
 def enough(pull: int) -> Reply:

@@ -1,12 +1,12 @@
-"""Carries out the command of a comment, and answers it once."""
+"""Carries out the commands of a comment, and answers them in one reply."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bot.behaviours import explain, replies
 from bot.forges.events import Commented
 from bot.forges.forge import Forge
-from bot.intake.decisions.by_comment import AdjustRun, Commanded, MakeReady, Refused, Tell
+from bot.intake.decisions.by_comment import AdjustRun, Commanded, Refused, Tell
 from bot.intake.decisions.work_orders import AcceptSplit, AnswerScenarios, InstructRun, StartRun, SteerRuns
 from bot.intake.slices import make_issues
 from bot.intake.steering import Steering
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Done(Frozen):
-    """What came of a command: a note for its delivery, and the run it began.
+    """What came of a comment's commands: a note for its delivery, and the run that one of them began.
 
     `closed` says that the delivery is closed already, together with the run's beginning.
     """
@@ -30,82 +30,110 @@ class Done(Frozen):
     closed: bool = False
 
 
+class _Effect(Frozen):
+    """What came of one command; `text` is the answer, empty where its effect is a comment of its own."""
+
+    outcome: str = ""
+    text: str = ""
+    run_id: str | None = None
+    begins: bool = False
+    stranger: int = 0
+
+
 class CommandHandler:
-    """`start(decision, delivery_id)` begins a run, closes the delivery and returns the run's id, if any."""
+    """`start(decision, delivery_id)` begins a run and returns its id, if any.
+
+    It closes the delivery, if it is given one.
+    """
 
     def __init__(
-        self, store: Store, steering: Steering, start: Callable[[StartRun, str], str | None]
+        self, store: Store, steering: Steering, start: Callable[[StartRun, str | None], str | None]
     ) -> None:
         self._store = store
         self._steering = steering
         self._start = start
 
-    def handle(self, commanded: Commanded, forge: Forge, delivery_id: str) -> Done:
-        """Do what a command says. Raises the forge's errors.
+    def handle(self, commands: Sequence[Commanded], forge: Forge, delivery_id: str) -> Done:
+        """Do what the commands say, in their order. Raises the forge's errors.
 
-        What begins a run is answered by the run's own comment, all else by a reply.
+        What begins a run is answered by the run's own comment, all else by one reply.
         """
+        alone = len(commands) == 1
+        effects = [self._do(each, forge, delivery_id if alone else None) for each in commands]
+        answers = [
+            (commanded.command, effect.text or replies.BEGUN)
+            for commanded, effect in zip(commands, effects, strict=True)
+            if effect.text or (effect.begins and not alone)
+        ]
+        if answers:
+            event = commands[0].event
+            refused = all(effect.stranger for effect in effects)
+            said = replies.reply(event.comment, answers, stranger=effects[0].stranger if refused else 0)
+            forge.upsert_comment(event.repo, event.number, said.marker, said.text, None, on=event.kind)
+        return Done(
+            outcome="; ".join(effect.outcome for effect in effects if effect.outcome),
+            run_id=next((effect.run_id for effect in effects if effect.run_id), None),
+            closed=alone and effects[0].begins,
+        )
+
+    def _do(self, commanded: Commanded, forge: Forge, delivery_id: str | None) -> _Effect:
         then = commanded.then
         if isinstance(then, StartRun):
-            return self._begin(commanded, then, forge, delivery_id)
+            return self._begin(then, delivery_id)
         if isinstance(then, AnswerScenarios):
-            return self._scenarios(commanded, then, forge, delivery_id)
+            return self._scenarios(then, delivery_id)
         if isinstance(then, InstructRun):
-            return self._kind(commanded, then, forge, delivery_id)
+            return self._kind(then, delivery_id)
         if isinstance(then, Refused):
-            return self._reply(commanded, forge, then.text, then.reason, then.stranger)
+            return _Effect(outcome=then.reason, text=then.text, stranger=then.stranger)
         if isinstance(then, Tell):
-            return self._reply(commanded, forge, self._told(commanded, then, forge), then.what)
+            return _Effect(outcome=then.what, text=self._told(commanded, then, forge))
         if isinstance(then, AcceptSplit):
-            return self._split(commanded, then, forge)
+            stories = self._steering.proposed(then)
+            if not stories:
+                return _Effect(outcome="no split was proposed", text=replies.NO_SPLIT)
+            return _Effect(outcome=make_issues(then, stories, forge))
         if isinstance(then, SteerRuns):
             effect = self._steering.steer(then)
-            return self._reply(
-                commanded, forge, replies.steered(then.control, done=effect.done), effect.outcome
-            )
+            return _Effect(outcome=effect.outcome, text=replies.steered(then.control, done=effect.done))
         if isinstance(then, AdjustRun):
             effect = self._steering.adjust(then)
             text = replies.adjusted(then.turns, then.model) if effect.done else replies.NO_RUN
-            return self._reply(commanded, forge, text, effect.outcome)
-        return self._ready(commanded, then, forge)
+            return _Effect(outcome=effect.outcome, text=text)
+        forge.set_ready(then.repo, then.number)
+        return _Effect(outcome="ready for review", text=replies.READY)
 
-    def _begin(self, commanded: Commanded, then: StartRun, forge: Forge, delivery_id: str) -> Done:
+    def _begin(self, then: StartRun, delivery_id: str | None) -> _Effect:
         run_id = self._start(then, delivery_id)
-        if run_id is None and not self._steering.is_approved_now(then.target):
-            self._answer(commanded, forge, replies.AT_WORK)
-        return Done(run_id=run_id, closed=True)
+        at_work = run_id is None and not self._steering.is_approved_now(then.target)
+        return _Effect(
+            outcome=f"run {run_id}" if run_id else "no run begun",
+            text=replies.AT_WORK if at_work else "",
+            run_id=run_id,
+            begins=True,
+        )
 
-    def _scenarios(self, commanded: Commanded, then: AnswerScenarios, forge: Forge, delivery_id: str) -> Done:
+    def _scenarios(self, then: AnswerScenarios, delivery_id: str | None) -> _Effect:
         effect = self._steering.answer(then)
         if not effect.done and then.otherwise is not None:
-            return self._begin(commanded, then.otherwise, forge, delivery_id)
+            return self._begin(then.otherwise, delivery_id)
         control: Control = "respecify" if then.instructed is not None else "resume"
         if effect.done:
             text = replies.steered(control, done=True) if then.instructed is not None else replies.APPROVED
         else:
             text = replies.steered("respecify", done=False)
-        return self._reply(commanded, forge, text, effect.outcome)
+        return _Effect(outcome=effect.outcome, text=text)
 
-    def _kind(self, commanded: Commanded, then: InstructRun, forge: Forge, delivery_id: str) -> Done:
+    def _kind(self, then: InstructRun, delivery_id: str | None) -> _Effect:
         if self._steering.waiting(then.target):
             answer = AnswerScenarios(target=then.target, by=then.instructed.by, instructed=then.instructed)
             effect = self._steering.answer(answer)
-            return self._reply(commanded, forge, replies.steered("respecify", done=True), effect.outcome)
+            return _Effect(outcome=effect.outcome, text=replies.steered("respecify", done=True))
         newest = self._steering.newest(then.target)
         if newest is not None and newest.status == "needs_info" and then.otherwise is not None:
-            return self._begin(commanded, then.otherwise, forge, delivery_id)
+            return self._begin(then.otherwise, delivery_id)
         effect = self._steering.tell(then)
-        return self._reply(commanded, forge, replies.KIND if effect.done else replies.NO_RUN, effect.outcome)
-
-    def _split(self, commanded: Commanded, then: AcceptSplit, forge: Forge) -> Done:
-        stories = self._steering.proposed(then)
-        if not stories:
-            return self._reply(commanded, forge, replies.NO_SPLIT, "no split was proposed")
-        return Done(outcome=make_issues(then, stories, forge))
-
-    def _ready(self, commanded: Commanded, then: MakeReady, forge: Forge) -> Done:
-        forge.set_ready(then.repo, then.number)
-        return self._reply(commanded, forge, replies.READY, "ready for review")
+        return _Effect(outcome=effect.outcome, text=replies.KIND if effect.done else replies.NO_RUN)
 
     def _told(self, commanded: Commanded, then: Tell, forge: Forge) -> str:
         event = commanded.event
@@ -124,15 +152,6 @@ class CommandHandler:
         return (
             explain.status(run_id, state) if then.what == "status" else explain.explanation(run_id, entries)
         )
-
-    def _reply(self, commanded: Commanded, forge: Forge, text: str, outcome: str, stranger: int = 0) -> Done:
-        self._answer(commanded, forge, text, stranger)
-        return Done(outcome=outcome)
-
-    def _answer(self, commanded: Commanded, forge: Forge, text: str, stranger: int = 0) -> None:
-        event = commanded.event
-        said = replies.reply(event.comment, commanded.command, text, more=commanded.more, stranger=stranger)
-        forge.upsert_comment(event.repo, event.number, said.marker, said.text, None, on=event.kind)
 
 
 def acknowledge(forge: Forge, event: Commented) -> None:

@@ -207,7 +207,8 @@ class IntakeHandler:
         )
         return begun[0] if begun else None
 
-    def _start(self, decision: StartRun, delivery_id: str) -> str | None:
+    def _start(self, decision: StartRun, delivery_id: str | None) -> str | None:
+        """Begin a run, or do what stands in its place; closes the delivery, if it is given one."""
         order = decision.request.order
         if (
             order.kind == "implement"
@@ -219,7 +220,7 @@ class IntakeHandler:
             self._noted(self._steering.answer(approved), delivery_id)
             return None
         if order.kind == "revise" and self._steering.has_too_many(decision.target):
-            self._deliveries.close(delivery_id, "too many revisions within an hour")
+            self._noted(Effect(done=False, outcome="too many revisions within an hour"), delivery_id)
             self._say_enough(decision.request)
             return None
         request, other = joined(decision.request, decision.target, self._store)
@@ -267,8 +268,9 @@ class IntakeHandler:
         self._noted(self._steering.tell(decision), delivery_id)
         return None
 
-    def _noted(self, effect: Effect, delivery_id: str) -> None:
-        self._deliveries.close(delivery_id, effect.outcome)
+    def _noted(self, effect: Effect, delivery_id: str | None) -> None:
+        if delivery_id is not None:
+            self._deliveries.close(delivery_id, effect.outcome)
 
     def _cancel(self, decision: CancelRuns | CancelAll, found: Sequence[str]) -> None:
         """Cancel all the runs given, even if cancelling one fails; raises that error at the end."""

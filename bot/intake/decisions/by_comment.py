@@ -84,18 +84,20 @@ Then = (
 
 
 class Commanded(Frozen):
-    """A command of a comment and what follows from it; `more` says that others follow it there."""
+    """A command of a comment and what follows from it."""
 
     command: Command
     event: Commented
     then: Then
-    more: bool = False
 
 
 def decide_comment(
     event: Commented, forge: Forge, delivery_id: str, commands: Sequence[Command]
-) -> Commanded | InstructRun | Ignored:
-    """What follows from a comment whose commands are `commands`. Raises the forge's errors."""
+) -> tuple[Commanded, ...] | InstructRun | Ignored:
+    """What follows from a comment whose commands are `commands`, in their order.
+
+    Raises the forge's errors.
+    """
     if forge.is_ours(event.repo, event.sender):
         return Ignored(reason="our own doing")
     if event.sender.bot or is_a_bots(event.body):
@@ -105,17 +107,22 @@ def decide_comment(
         if permission not in MAY_TRIGGER:
             return Ignored(reason="the sender has no write access")
         return _said(event, forge, delivery_id)
-    command = commands[0]
-    then: Then
-    if command.known is None:
-        if permission not in MAY_TRIGGER:
-            return Ignored(reason="the sender has no write access")
-        then = Refused(reason="a command that is not known", text=replies.unknown(command))
-    else:
-        then = _forbidden(command.known, event, forge, permission) or _commanded(
-            command, command.known, event, forge, delivery_id
-        )
-    return Commanded(command=command, event=event, then=then, more=len(commands) > 1)
+    found = [
+        Commanded(command=command, event=event, then=then)
+        for command in commands
+        if (then := _then(command, event, forge, delivery_id, permission)) is not None
+    ]
+    return tuple(found) or Ignored(reason="the sender has no write access")
+
+
+def _then(command: Command, event: Commented, forge: Forge, delivery_id: str, permission: str) -> Then | None:
+    """What follows from one command; None where a stranger gives one that does not exist."""
+    if command.known is not None:
+        forbidden = _forbidden(command.known, event, forge, permission)
+        return forbidden or _commanded(command, command.known, event, forge, delivery_id)
+    if permission not in MAY_TRIGGER:
+        return None
+    return Refused(reason="a command that is not known", text=replies.unknown(command))
 
 
 def _forbidden(name: CommandName, event: Commented, forge: Forge, permission: str) -> Refused | None:

@@ -234,7 +234,9 @@ def revise_as_told(event: Commented, text: str, forge: Forge, *, rebase: bool = 
         rebase=rebase,
     )
     target = target_of(forge.kind, event.repo.full_name, "pull", event.number)
-    request = request_of(forge, event.repo, order, f"{target}:told:{event.comment}")
+    # A comment may hold several commands, and get more when it is edited.
+    which = hashlib.sha256(f"{rebase} {text}".encode()).hexdigest()[:12]
+    request = request_of(forge, event.repo, order, f"{target}:told:{event.comment}:{which}")
     return StartRun(request=request, target=target, exclusive=False)
 
 

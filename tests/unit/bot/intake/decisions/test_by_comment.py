@@ -171,12 +171,44 @@ def test_budget_and_model_are_changed_for_the_run(talk: Talk) -> None:
     run = talk.label()
     assert run is not None
     talk.say("wim", "/agent budget 150 turns\n/agent model large")
-    assert "one command a comment" in talk.replies()[0]
-    talk.say("wim", "/agent model large")
     state = talk.state(run)
     assert (state.turns, state.model) == (150, "large")
     assert state.settings.budget.turns == 150
     assert sum(isinstance(entry.event, Adjusted) for entry in talk.store.entries(run)) == 2
+
+
+def test_several_commands_are_carried_out_in_their_order_and_answered_in_one_reply(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    talk.say("wim", "Wait.\n/agent pause\n/agent budget 150\n/agent nonsense\n/agent resume\nThanks!")
+    controls = [each.event for each in talk.store.entries(run) if isinstance(each.event, Controlled)]
+    assert [each.control for each in controls] == ["pause", "resume"]
+    state = talk.state(run)
+    assert (state.status, state.turns) == ("active", 150)
+    (reply,) = talk.replies()
+    starts = [line.partition(":")[0] for line in reply.splitlines() if line]
+    assert starts == ["`/agent pause`", "`/agent budget`", "`/agent nonsense`", "`/agent resume`"]
+    assert "Paused." in reply and "may take 150 turns" in reply and "I do not know" in reply
+
+
+def test_each_of_several_commands_needs_its_own_right(talk: Talk) -> None:
+    talk.configure("may: {cancel: [maintain], pause: [read]}\n")
+    run = talk.label()
+    assert run is not None
+    talk.say("tri", "/agent pause\n/agent cancel\n/agent nonsense")
+    assert talk.state(run).status == "paused"
+    (reply,) = talk.replies()
+    assert "`/agent pause`: Paused." in reply and "`/agent cancel`: Sorry, tri" in reply
+    assert "nonsense" not in reply
+    assert talk.say("wim", "/agent status\n/agent implement") is None
+    assert "`/agent implement`: A run is at work here already" in talk.replies()[-1]
+
+
+def test_a_run_that_one_of_several_commands_begins_is_named(talk: Talk) -> None:
+    run = talk.say("wim", "/agent implement\n/agent budget 40")
+    assert run is not None and talk.state(run).turns == 40
+    assert "`/agent implement`: A run begins" in talk.replies()[0]
+    assert run in talk.outcome and "adjusted" in talk.outcome
 
 
 def test_explain_tells_what_was_tried_and_why_it_ended(talk: Talk) -> None:
