@@ -68,16 +68,54 @@ class Commented(Frozen):
     before: str = ""
 
 
+class PullEnd(Frozen):
+    """How a pull request of the bot ended.
+
+    `head` is the newest commit of its branch at that moment, `commit` the one that its base got by the merge
+    (empty where there is none).
+    """
+
+    merged: bool
+    head: str = ""
+    commit: str = ""
+
+
+class Reverts(Frozen):
+    """What new commits say that they revert: commits by their hashes (7 to 64 digits), pull requests by
+    their numbers."""
+
+    commits: tuple[str, ...] = ()
+    pulls: tuple[int, ...] = ()
+
+
 class Withdrawn(Frozen):
     """The request of a run was withdrawn: label removed, issue or pull request closed.
 
-    `reason` says which.
+    `reason` says which. `end` is how the pull request ended, if it is one.
     """
 
     repo: Repo
     kind: Literal["issue", "pull"]
     number: int
     reason: str
+    sender: Account
+    end: PullEnd | None = None
+
+
+class Reopened(Frozen):
+    """Somebody opened a pull request of the bot again."""
+
+    repo: Repo
+    pull: int
+    sender: Account
+
+
+class Reverted(Frozen):
+    """A pull request was merged that says what it reverts; `commit` is the one that its base got by it."""
+
+    repo: Repo
+    reverts: Reverts
+    commit: str
     sender: Account
 
 
@@ -107,11 +145,14 @@ class CiFinished(Frozen):
 
 
 class BaseMoved(Frozen):
-    """Somebody pushed to `branch`, which is none of the bot's; `commit` is its newest commit now."""
+    """Somebody, called `by`, pushed to `branch`, which is none of the bot's; `commit` is its newest commit
+    now, and `reverts` what the new commits revert."""
 
     repo: Repo
     branch: str
     commit: str
+    reverts: Reverts = Reverts()
+    by: str = ""
 
 
 class AccessLost(Frozen):
@@ -140,4 +181,4 @@ class Ignored(Frozen):
 
 # What somebody did, as against what a machine reports.
 Act = CommentEdited | IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn | AccessLost
-Event = Act | CiFinished | BaseMoved | Installed
+Event = Act | CiFinished | BaseMoved | Installed | Reopened | Reverted

@@ -74,6 +74,14 @@ class Pull(Frozen):
     draft: bool = False
 
 
+class PullCommit(Frozen):
+    """A commit of a pull request; `email` is its author's, and `merge` says that it merges another branch."""
+
+    sha: str
+    email: str
+    merge: bool = False
+
+
 class Label(Frozen):
     """A label as it is made where the repository has none of that name; `color` is six hex digits."""
 
@@ -206,6 +214,10 @@ class Forge(Protocol):
         ...
 
     def pull(self, repo: Repo, number: int) -> Pull: ...
+
+    def pull_commits(self, repo: Repo, number: int) -> list[PullCommit]:
+        """The commits of a pull request that its base does not have, oldest first, also after its merge."""
+        ...
 
     def ensure_pull(
         self, repo: Repo, *, head: str, base: str, title: str, body: str, draft: bool = False

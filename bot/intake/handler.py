@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from bot.behaviours import replies
 from bot.behaviours.onboarding import MOST, onboarding
 from bot.comment_commands.parser import added, parse
-from bot.forges.events import BaseMoved, CiFinished, Commented, Ignored, Installed
+from bot.forges.events import (
+    BaseMoved,
+    CiFinished,
+    Commented,
+    Ignored,
+    Installed,
+    Reopened,
+    Reverted,
+    Reverts,
+    Withdrawn,
+)
 from bot.forges.forge import Forge, ForgeUnavailable, Repo
 from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.command_handler import CommandHandler, acknowledge
@@ -24,6 +34,7 @@ from bot.intake.decisions.work_orders import (
 )
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.history import with_history
+from bot.intake.outcomes import Outcomes
 from bot.intake.steering import Effect, Steering
 from bot.intake.together import joined
 from bot.log.events import Controlled, RunRequested
@@ -63,6 +74,7 @@ class IntakeHandler:
         self._controlled = controlled
         self._onboards = onboards
         self._steering = Steering(store, controlled)
+        self._outcomes = Outcomes(store, controlled)
         self._commands = CommandHandler(store, self._steering, self._start)
 
     def handle(self, delivery_id: str) -> str | None:
@@ -94,11 +106,19 @@ class IntakeHandler:
                 return self._ci(event, delivery)
             if isinstance(event, BaseMoved):
                 return self._base_moved(event, delivery)
+            if isinstance(event, Reopened):
+                self._deliveries.close(delivery_id, self._outcomes.reopened(event, delivery.forge))
+                return None
+            if isinstance(event, Reverted):
+                self._deliveries.close(delivery_id, self._outcomes.reverted(event, delivery.forge))
+                return None
             decision = (
                 event
                 if isinstance(event, Ignored)
                 else decide(event, self._forge(delivery.forge), delivery.id)
             )
+            if isinstance(event, Withdrawn) and event.end is not None:
+                self._outcomes.ended(event, event.end, self._forge(delivery.forge))
         except PayloadInvalid as error:
             self._deliveries.close(delivery_id, f"invalid: {error}")
             return None
@@ -195,6 +215,8 @@ class IntakeHandler:
 
     def _base_moved(self, event: BaseMoved, delivery: Delivery) -> str | None:
         """Start the runs that bring pull requests up to date. Raises the forge's errors."""
+        if event.reverts != Reverts():
+            self._outcomes.reverted(event, delivery.forge)
         begun = []
         for start in decide_base_moved(event, self._forge(delivery.forge), self._store):
             request = with_history(start.request, self._store)

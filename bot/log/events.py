@@ -24,6 +24,8 @@ Phase = Literal[
 # The phases that only a run has which looks at a new repository.
 ONBOARDING: frozenset[Phase] = frozenset({"survey", "propose"})
 Status = Literal["active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
+# What became of a pull request; ``edited`` is one that was merged after others had changed it.
+Became = Literal["open", "merged", "edited", "closed", "reverted"]
 Control = Literal["pause", "resume", "cancel", "retry", "respecify"]
 # A run whose phase ends with this outcome is paused until somebody approves its scenarios.
 APPROVAL = "approval"
@@ -165,6 +167,21 @@ class Published(Frozen):
     url: str
 
 
+class PullEnded(Frozen):
+    """What became of the run's pull request on the forge; `by` is the login of who did it.
+
+    ``edited`` means merged after `edits` commits of others, ``open`` that it was opened again. `commit` is
+    what the base branch got by the merge, or what reverts that.
+    """
+
+    type: Literal["PullEnded"] = "PullEnded"
+    pull: int
+    became: Became
+    by: str = ""
+    commit: str = ""
+    edits: int = 0
+
+
 class WorkLeft(Frozen):
     """Unproven work was kept: at `commit`, in the draft pull request `pull`, or only as a patch.
 
@@ -199,6 +216,7 @@ Event = Annotated[
     | Labelled
     | Asked
     | Published
+    | PullEnded
     | WorkLeft
     | RunEnded,
     Field(discriminator="type"),

@@ -18,6 +18,7 @@ from bot.log.events import (
     PhaseStarted,
     Prepared,
     Published,
+    PullEnded,
     RunEnded,
     RunRequested,
     Status,
@@ -93,6 +94,7 @@ class RunState(Frozen):
     status_comment: int | None = None
     asked: tuple[str, ...] = ()
     published: Published | None = None
+    ended_pull: PullEnded | None = None
     left: WorkLeft | None = None
     status: Status = "active"
     reason: str = ""
@@ -217,6 +219,8 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"asked": (*state.asked, event.key)}
         case Published():
             return {"published": event}
+        case PullEnded():
+            return {"ended_pull": event}
         case WorkLeft():
             # If this end made no draft, the draft of an earlier one stays.
             known = state.left is not None and event.pull is None

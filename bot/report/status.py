@@ -84,7 +84,8 @@ def headline(state: RunState) -> str:
         revised = state.requested is not None and state.requested.order.kind == "revise"
         proven = f": {proven_text(state.verdict)}" if state.verdict else ""
         draft = " as a draft" if state.opens_draft and not revised else ""
-        return f"{'revised' if revised else 'opened'} #{state.published.pull}{draft}{proven}."
+        became = f" {became_text(state)}" if state.ended_pull else ""
+        return f"{'revised' if revised else 'opened'} #{state.published.pull}{draft}{proven}.{became}"
     if state.waits_for_approval:
         return "is waiting for an answer: the scenarios need an approval."
     if state.status != "active":
@@ -101,6 +102,24 @@ def _round(state: RunState) -> str:
         begun = state.candidate
         return f" (candidate {begun.number}, by {inline(begun.runtime, 100)})"
     return f", round {state.spent.rounds + 1} of at most {_rounds(state)}" if state.spent.rounds else ""
+
+
+def became_text(state: RunState) -> str:
+    """What became of the pull request on the forge, in a sentence; empty as long as it is open."""
+    ended = state.ended_pull
+    if ended is None or ended.became == "open":
+        return ""
+    by = f" by {inline(ended.by, 100)}" if ended.by else ""
+    match ended.became:
+        case "merged":
+            return f"It was merged{by} as it was."
+        case "edited":
+            edits = f"{plural(ended.edits, 'commit')} of others" if ended.edits else "others had changed it"
+            return f"It was merged{by} after {edits}."
+        case "closed":
+            return f"It was closed{by} without a merge."
+        case _:
+            return f"It was merged, and later reverted{by}."
 
 
 def next_text(state: RunState) -> str:

@@ -1,4 +1,4 @@
-"""Queries of the web pages: lists of runs, what they wait for, and the results of each repository."""
+"""Queries of the web pages: lists of runs, and what they wait for."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -46,27 +46,13 @@ class RunLine(Frozen):
     status: Status
     phase: Phase
     pull: int
+    became: str
     cost: float
     tokens: int
     created_at: float
     holder: str
     standing: Standing
     since: float
-
-
-class RepositoryLine(Frozen):
-    """What became of a repository's runs; `to_pull` is the median of seconds from request to pull request."""
-
-    forge: str
-    repo: str
-    runs: int
-    open: int
-    done: int
-    ended: int
-    pulls: int
-    to_pull: float | None
-    cost: float
-    tokens: int
 
 
 # The repositories that somebody may see, as (forge, name) pairs; None: all.
@@ -99,7 +85,7 @@ def find_runs(
     engine: sa.Engine, chosen: RunFilter, visible: Visible, now: float, limit: int = 50
 ) -> list[RunLine]:
     """The newest runs that `chosen` describes and somebody with `visible` repositories may see."""
-    query = sa.select(runs).where(*_seen(visible)).order_by(runs.c.id.desc()).limit(limit)
+    query = sa.select(runs).where(*seen(visible)).order_by(runs.c.id.desc()).limit(limit)
     if chosen.repo:
         query = query.where(runs.c.repo == chosen.repo)
     if chosen.state:
@@ -115,56 +101,12 @@ def find_runs(
 
 def open_runs(engine: sa.Engine, visible: Visible, now: float, limit: int = 200) -> list[RunLine]:
     """The runs that have not ended, those that are due the longest first."""
-    where = (runs.c.status.in_(_OPEN), *_seen(visible))
+    where = (runs.c.status.in_(_OPEN), *seen(visible))
     return _lines(engine, sa.select(runs).where(*where).order_by(runs.c.due_at).limit(limit), now)
 
 
-def repositories(engine: sa.Engine, visible: Visible) -> list[RepositoryLine]:
-    """Each repository with runs, that with the newest run first."""
-    sums = (
-        sa.select(
-            runs.c.forge,
-            runs.c.repo,
-            sa.func.count().label("runs"),
-            _count(runs.c.status.in_(_OPEN)).label("open"),
-            _count(runs.c.status == "done").label("done"),
-            _count(runs.c.status.not_in(_OPEN)).label("ended"),
-            _count(runs.c.published_at.is_not(None)).label("pulls"),
-            sa.func.sum(runs.c.cost).label("cost"),
-            sa.func.sum(runs.c.tokens).label("tokens"),
-        )
-        .where(*_seen(visible))
-        .group_by(runs.c.forge, runs.c.repo)
-        .order_by(sa.func.max(runs.c.id).desc())
-    )
-    times = sa.select(runs.c.forge, runs.c.repo, (runs.c.published_at - runs.c.created_at).label("seconds"))
-    times = times.where(runs.c.published_at.is_not(None), *_seen(visible))
-    taken: dict[tuple[str, str], list[float]] = {}
-    with reading(engine) as db:
-        for row in db.execute(times):
-            taken.setdefault((row.forge, row.repo), []).append(row.seconds)
-        return [
-            RepositoryLine.model_validate(
-                {
-                    **row._mapping,
-                    "cost": float(row.cost),
-                    "to_pull": _middle(taken.get((row.forge, row.repo))),
-                }
-            )
-            for row in db.execute(sums)
-        ]
-
-
-def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.sum(sa.case((condition, 1), else_=0))
-
-
-def _middle(found: list[float] | None) -> float | None:
-    """The median of numbers; the higher of the two in the middle."""
-    return sorted(found)[len(found) // 2] if found else None
-
-
-def _seen(visible: Visible) -> list[sa.ColumnElement[bool]]:
+def seen(visible: Visible) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on a run under which somebody with `visible` repositories may see it."""
     if visible is None:
         return []
     return [sa.or_(sa.false(), *(sa.and_(runs.c.forge == f, runs.c.repo == r) for f, r in visible))]
@@ -178,9 +120,9 @@ def _lines(engine: sa.Engine, query: sa.Select[Any], now: float) -> list[RunLine
         held = [row.id for row in rows if row.status == "active" and _leased(row, now)]
         ends = {
             run_id: PhaseFinished.model_validate_json(data).outcome
-            for run_id, (data, _at) in _newest(db, paused, "PhaseFinished").items()
+            for run_id, (data, _at) in newest_events(db, paused, "PhaseFinished").items()
         }
-        starts = {run_id: at for run_id, (_data, at) in _newest(db, held, "PhaseStarted").items()}
+        starts = {run_id: at for run_id, (_data, at) in newest_events(db, held, "PhaseStarted").items()}
     found = []
     for row in rows:
         standing = _standing(row, now, ends.get(row.id, ""))
@@ -206,7 +148,7 @@ def _standing(row: Any, now: float, last_outcome: str) -> Standing:
     return "answer" if row.status == "needs_info" else "ended"
 
 
-def _newest(db: sa.Connection, run_ids: Sequence[str], kind: str) -> dict[str, tuple[str, str]]:
+def newest_events(db: sa.Connection, run_ids: Sequence[str], kind: str) -> dict[str, tuple[str, str]]:
     """Run -> (data, time) of its newest event of a kind."""
     if not run_ids:
         return {}

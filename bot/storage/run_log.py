@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from bot.log.events import Entry, Event, Published
+from bot.log.events import Entry, Event, Published, PullEnded, WorkLeft
 from bot.storage.database import insert
 from bot.storage.observers import appended, is_observed
-from bot.storage.tables import artifacts, events, runs
+from bot.storage.tables import artifacts, events, model_use, runs
 from bot.storage.usage import used_by
 from gherkin.errors import ScenaristError
-from runners.contract.events import Instructed
+from runners.contract.events import Instructed, ModelReplied
 
 MAX_ARTIFACT_BYTES = 100_000_000
 
@@ -35,6 +35,9 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
     tokens, cost, seconds = used_by(new)
     published = next((event for event in reversed(new) if isinstance(event, Published)), None)
     shown = {"pull": published.pull, "published_at": now} if published else {}
+    left = next((event.pull for event in new if isinstance(event, WorkLeft) and event.pull), None)
+    if left is not None and not shown:
+        shown = {"pull": left}
     moved = (
         sa.update(runs)
         .where(runs.c.id == run_id)
@@ -48,6 +51,10 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
         .returning(runs.c.seq, runs.c.forge, runs.c.repo, runs.c.kind)
     )
     last, *place = db.execute(moved).one()
+    for event in new:
+        if isinstance(event, PullEnded):
+            _ended(db, run_id, event)
+    _add_up(db, run_id, [event for event in new if isinstance(event, ModelReplied)])
     at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
     first = last - len(new) + 1
     db.execute(
@@ -66,6 +73,31 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
     if is_observed(db):
         entries = [Entry(seq=seq, at=at, event=event) for seq, event in enumerate(new, start=first)]
         appended(db, run_id, (place[0], place[1], place[2]), entries)
+
+
+def _ended(db: sa.Connection, run_id: str, event: PullEnded) -> None:
+    """Note with all runs on a pull request what became of it."""
+    one = sa.select(runs.c.forge, runs.c.repo).where(runs.c.id == run_id).subquery()
+    became = "" if event.became == "open" else event.became
+    same = (runs.c.pull == event.pull, runs.c.forge == one.c.forge, runs.c.repo == one.c.repo)
+    ids = sa.select(runs.c.id).where(*same)
+    db.execute(sa.update(runs).where(runs.c.id.in_(ids)).values(became=became))
+
+
+def _add_up(db: sa.Connection, run_id: str, replies: Sequence[ModelReplied]) -> None:
+    """Add what replies used to the sums of their models."""
+    for event in replies:
+        usage = event.reply.usage
+        added = {
+            "turns": 1,
+            "tokens": usage.prompt_tokens + usage.completion_tokens,
+            "cost": event.cost,
+            "seconds": event.seconds,
+        }
+        key = {"run_id": run_id, "work": event.phase, "model": (event.reply.model or event.runtime)[:100]}
+        statement = insert(db, model_use).values({**key, **added})
+        sums = {name: model_use.c[name] + value for name, value in added.items()}
+        db.execute(statement.on_conflict_do_update(index_elements=list(key), set_=sums))
 
 
 def put(db: sa.Connection, run_id: str, blobs: Mapping[str, bytes]) -> None:

@@ -5,7 +5,18 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-from bot.log.events import Entry, Phase, Prepared, Published, RunRequested, Status, event_adapter
+from bot.log.events import (
+    Entry,
+    Event,
+    Phase,
+    Prepared,
+    Published,
+    PullEnded,
+    RunRequested,
+    Status,
+    WorkLeft,
+    event_adapter,
+)
 from bot.storage.database import reading
 from bot.storage.run_log import instructions
 from bot.storage.tables import artifacts, events, runs
@@ -31,6 +42,14 @@ class PublishedRun(Frozen):
     requested: RunRequested
     prepared: Prepared
     published: Published
+
+
+class KnownPull(Frozen):
+    """A pull request of the bot: its newest run, the commits that runs put on it, what became of it last."""
+
+    run_id: str
+    commits: tuple[str, ...]
+    ended: PullEnded | None = None
 
 
 class RunReads:
@@ -86,6 +105,38 @@ class RunReads:
             )
             for run_id, event in newest.values()
         ]
+
+    def known_pulls(self, forge: str, repo: str, pull: int = 0, most: int = 500) -> dict[int, KnownPull]:
+        """Return the pull requests of a repository by number, from the newest `most` runs that have one.
+
+        With `pull` only that one.
+        """
+        query = sa.select(runs.c.id, runs.c.pull).where(
+            runs.c.forge == forge, runs.c.repo == repo, runs.c.pull == pull if pull else runs.c.pull > 0
+        )
+        kinds = ("Published", "WorkLeft", "PullEnded")
+        found: dict[int, KnownPull] = {}
+        with reading(self.engine) as db:
+            rows = db.execute(query.order_by(runs.c.id.desc()).limit(most)).all()
+            logged = (
+                sa.select(events.c.run_id, events.c.data)
+                .where(events.c.run_id.in_([row.id for row in rows]), events.c.type.in_(kinds))
+                .order_by(events.c.at, events.c.seq)
+            )
+            mine: dict[str, list[Event]] = {}
+            for each in db.execute(logged):
+                mine.setdefault(each.run_id, []).append(event_adapter.validate_json(each.data))
+        for row in reversed(rows):
+            before = found.get(row.pull) or KnownPull(run_id=row.id, commits=())
+            logs = mine.get(row.id, [])
+            commits = [each.commit for each in logs if isinstance(each, Published | WorkLeft)]
+            ends = [each for each in logs if isinstance(each, PullEnded)]
+            found[row.pull] = KnownPull(
+                run_id=row.id,
+                commits=(*before.commits, *commits),
+                ended=ends[-1] if ends else before.ended,
+            )
+        return found
 
     def open_runs(self, target: str) -> list[str]:
         """Return the runs on `target` that have not ended, oldest first."""

@@ -69,6 +69,8 @@ runs = sa.Table(
     sa.Column("person", sa.String(100), nullable=False, server_default=""),
     sa.Column("pull", sa.Integer, nullable=False, server_default="0"),
     sa.Column("published_at", sa.Float),
+    # What became of the pull request (`bot.log.events.Became`); empty as long as it is open.
+    sa.Column("became", sa.String(16), nullable=False, server_default=""),
     sa.Index("ix_runs_created_at", "created_at"),
     sa.Index("ix_runs_repo", "repo"),
     sa.Index("ix_runs_status_due_at", "status", "due_at"),
@@ -90,6 +92,19 @@ events = sa.Table(
     sa.Column("at", sa.String(32), nullable=False),
     sa.Column("type", sa.String(32), nullable=False),
     sa.Column("data", sa.Text, nullable=False),
+)
+
+# What each model did in a run; the log says the same.
+model_use = sa.Table(
+    "model_use",
+    metadata,
+    sa.Column("run_id", sa.String(26), sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("work", sa.String(16), primary_key=True),
+    sa.Column("model", sa.String(100), primary_key=True),
+    sa.Column("turns", sa.Integer, nullable=False),
+    sa.Column("tokens", sa.BigInteger, nullable=False),
+    sa.Column("cost", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
 )
 
 artifacts = sa.Table(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bot.log.events import RunEnded
+from bot.log.events import PullEnded, RunEnded
 from bot.log.state import fold
 from bot.storage.store import Store
 from runners.contract.events import VerdictReached
@@ -60,6 +60,8 @@ def test_every_page_fits_and_can_be_read(
     asks = stored_run(sqlite_store, logs.STATES["waits for approval"], key="asks", feature=logs.FEATURE_TEXT)
     sqlite_store.control(asks, logs.Controlled(control="pause", by="ada"))
     paths = {"runs": "/runs", "queue": "/queue", "repositories": "/repositories", "proven": f"/runs/{proven}"}
+    append(sqlite_store, proven, PullEnded(pull=2, became="edited", by="wim", edits=2))
+    paths |= {"repository": "/repositories/local/demo/bookshop"}
     paths |= {"red": f"/runs/{red}", "asks": f"/runs/{asks}", "missing": "/runs/none"}
     with page_of(chrome, web.url, **LOOKS[look]) as page:
         page.goto("/sign-in")

@@ -5,6 +5,7 @@ from typing import Any
 
 from runners.git.command import git
 from tests.standins.github_state import SLUG, Call, GitHubState, R, Refusal, now
+from tests.standins.merging import commits_of
 
 
 class Pulls(GitHubState):
@@ -85,6 +86,19 @@ class Pulls(GitHubState):
         if int(number) not in self.pulls:
             raise Refusal(404, "Not Found")
         return 200, self._pull_answer(int(number), self._template("get", R + "/pulls/{pull_number}"))
+
+    def _list_pull_commits(self, _call: Call, number: str) -> tuple[int, Any]:
+        pull = self.pulls[int(number)]
+        template = self._template("get", R + "/pulls/{pull_number}/commits")[0]
+        return 200, [
+            {
+                **template,
+                "sha": sha,
+                "commit": {**template["commit"], "author": {**template["commit"]["author"], "email": email}},
+                "parents": [{**template["parents"][0], "sha": parent} for parent in parents],
+            }
+            for sha, email, _title, parents in commits_of(self.bare, pull["base"], pull["head"])
+        ]
 
     def _update_pull(self, call: Call, number: str) -> tuple[int, Any]:
         self.pulls[int(number)] |= call.body

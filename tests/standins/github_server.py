@@ -34,6 +34,7 @@ from tests.standins.github_issues import Issues
 from tests.standins.github_jobs import Jobs
 from tests.standins.github_pulls import Pulls
 from tests.standins.github_state import APP_ID, INSTALLATION, SLUG, Call, R, Refusal, now
+from tests.standins.merging import git_merge
 from tests.standins.openapi import description
 from tests.standins.serving import LoopbackServer, QuietHandler
 
@@ -237,6 +238,25 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
         self.pulls[number]["state"] = "closed"
         if delete_branch:
             git("update-ref", "-d", f"refs/heads/{self.pulls[number]['head']}", git_dir=self.bare)
+
+    def end_pull(self, number: int, sender: str, *, merge: bool) -> None:
+        """Close a pull request, or merge it with a commit of its own, and tell the bot."""
+        self._pushed("")
+        pull, tried = self.pulls[number], secrets.token_hex(20)
+        pull["state"] = "closed"
+        if merge:
+            tried = git_merge(self.bare, pull["base"], pull["head"], f"Merge pull request #{number}")
+        payload = self._pull_answer(number, self._template("get", R + "/pulls/{pull_number}"))
+        # GitHub tries each merge, and names the commit of the trial here.
+        payload |= {"merged": merge, "merge_commit_sha": tried}
+        self.send("pull_request", "closed", sender, pull_request=payload)
+
+    def push(self, branch: str, sender: str) -> None:
+        """Tell the bot that the newest commit of a branch was pushed."""
+        after = git("rev-parse", branch, git_dir=self.bare)
+        message = git("log", "-1", "--format=%B", branch, git_dir=self.bare)
+        commits = [{"id": after, "message": message, "distinct": True}]
+        self.send("push", "", sender, ref=f"refs/heads/{branch}", after=after, commits=commits)
 
     def send(self, event: str, action: str, sender: str, **parts: Any) -> None:
         """Sign and post a delivery, as GitHub does; how it was answered is kept in `deliveries`."""
@@ -504,6 +524,7 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
             ("POST", R + "/pulls", "pull_requests:write", self._create_pull),
             ("GET", R + "/pulls/{number}", "pull_requests:read", self._get_pull),
             ("PATCH", R + "/pulls/{number}", "pull_requests:write", self._update_pull),
+            ("GET", R + "/pulls/{number}/commits", "pull_requests:read", self._list_pull_commits),
             ("GET", R + "/pulls/{number}/reviews/{review}", "pull_requests:read", self._get_review),
             ("GET", R + "/pulls/{number}/comments", "pull_requests:read", self._list_review_comments),
             ("POST", R + "/pulls/{number}/comments/{comment}/replies", "pull_requests:write", self._reply),

@@ -24,6 +24,7 @@ import httpx
 from runners.git.command import git, read_blob
 from tests.standins.git_http import GitServer
 from tests.standins.gitlab_pipelines import PROJECT, Pipelines
+from tests.standins.merging import commits_of, git_merge
 from tests.standins.serving import LoopbackServer, QuietHandler
 
 TOKEN = "glpat-stand-in"
@@ -84,6 +85,7 @@ class GitLabServer(Pipelines, LoopbackServer):
         self.awards: set[tuple[str, int, int]] = set()  # of (issue or merge request, its iid, note or 0)
         self.requests: list[tuple[str, str, int]] = []
         self.deliveries: list[int] = []
+        self.told: list[tuple[str, bytes]] = []  # (event, body) of each delivery
         self._faults: list[list[Any]] = []
         self._tokens = {TOKEN: self.bot}
         self._caller = self.bot  # whose token the request at hand bears
@@ -117,6 +119,7 @@ class GitLabServer(Pipelines, LoopbackServer):
                 ("POST", f"{P}/merge_requests", self._create_merge_request),
                 ("GET", f"{P}/merge_requests/{number}", self._merge_request),
                 ("PUT", f"{P}/merge_requests/{number}", self._update_merge_request),
+                ("GET", f"{P}/merge_requests/{number}/commits", self._merge_request_commits),
                 ("GET", f"{P}/merge_requests/{number}/discussions", self._list_discussions),
                 ("POST", f"{P}/merge_requests/{number}/discussions/(\\w+)/notes", self._reply),
                 ("PUT", f"{P}/merge_requests/{number}/discussions/(\\w+)", self._resolve),
@@ -229,10 +232,15 @@ class GitLabServer(Pipelines, LoopbackServer):
         self._tell("Note Hook", author, self._note_event("merge_requests", iid, note))
         return int(note["id"])
 
-    def close(self, iid: int, sender: str) -> None:
-        """Close a merge request."""
+    def close(self, iid: int, sender: str, *, merge: bool = False) -> None:
+        """Close a merge request, or merge it with a commit of its own."""
         request = self.merge_requests[iid]
-        request["state"] = "closed"
+        head = self._sha(request["source_branch"])
+        request["state"] = "merged" if merge else "closed"
+        text = f"Merge branch '{request['source_branch']}' into '{request['target_branch']}'"
+        commit = (
+            git_merge(self.bare, request["target_branch"], request["source_branch"], text) if merge else None
+        )
         attributes = {
             key: request[key] for key in ("id", "iid", "title", "source_branch", "source_project_id")
         }
@@ -242,10 +250,25 @@ class GitLabServer(Pipelines, LoopbackServer):
                 **attributes,
                 "target_project_id": PROJECT,
                 "source": {"id": PROJECT, "path_with_namespace": self.repo},
-                "action": "close",
+                "action": "merge" if merge else "close",
+                "last_commit": {"id": head, "message": ""},
+                "merge_commit_sha": commit,
             },
         }
         self._tell("Merge Request Hook", sender, event)
+
+    def push(self, branch: str, sender: str) -> None:
+        """Tell the bot that the newest commit of a branch was pushed."""
+        after = self._sha(branch)
+        message = git("log", "-1", "--format=%B", branch, git_dir=self.bare)
+        event = {
+            "object_kind": "push",
+            "ref": f"refs/heads/{branch}",
+            "after": after,
+            "commits": [{"id": after, "message": message}],
+            "user_username": sender,
+        }
+        self._tell("Push Hook", sender, event)
 
     def fail_next(
         self, method: str, path: str, status: int, *, after_effect: bool = False, times: int = 1
@@ -301,6 +324,7 @@ class GitLabServer(Pipelines, LoopbackServer):
             "Idempotency-Key": secrets.token_hex(16),
             "Content-Type": "application/json",
         }
+        self.told.append((event, json.dumps(body).encode()))
         if time.monotonic() < self._hook_off_until:
             self.deliveries.append(0)
             return
@@ -394,6 +418,15 @@ class GitLabServer(Pipelines, LoopbackServer):
 
     def _merge_request(self, _call: Any, iid: str) -> Any:
         return self._fresh(self._found(self.merge_requests, iid))
+
+    def _merge_request_commits(self, _call: Any, iid: str) -> Any:
+        """Newest first, and without parents, as GitLab answers."""
+        request = self._found(self.merge_requests, iid)
+        found = commits_of(self.bare, request["target_branch"], request["source_branch"])
+        return [
+            {"id": sha, "author_email": email, "title": title, "parent_ids": []}
+            for sha, email, title, _ in reversed(found)
+        ]
 
     def _create_merge_request(self, call: Mapping[str, Any]) -> Any:
         allowed = {"source_branch", "target_branch", "title", "description", "remove_source_branch"}

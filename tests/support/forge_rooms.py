@@ -8,9 +8,12 @@ from typing import Literal
 
 from bot.config.settings import Settings
 from bot.forges.ci import JobState
+from bot.forges.events import Event, Ignored
 from bot.forges.forge import Forge, Repo
 from bot.forges.github.adapter import github_forge
+from bot.forges.github.webhooks.receiver import GitHubReceiver
 from bot.forges.gitlab.adapter import gitlab_forge
+from bot.forges.gitlab.webhooks.receiver import GitLabReceiver
 from bot.forges.local.adapter import LocalForge
 from bot.storage.database import connect, migrate
 from runners.git.command import git
@@ -20,6 +23,7 @@ from tests.standins.gitlab_server import GitLabServer
 
 FILES = {"calc.py": "a = 1\nb = 2\nc = 3\n"}
 HEAD = "agent/1-double"
+LABELS = ("agent:implement", "agent:spec")
 
 
 Outcome = Literal["passed", "failed", "broken", "running"]
@@ -40,6 +44,20 @@ class Room:
     close: Callable[[int], object]
     # (pull request, name, how it ended, log): a job of the CI ends on the pull request's newest commit.
     end_job: Callable[[int, str, Outcome, str], object]
+    # Somebody merges a pull request; with False they close it.
+    end_pull: Callable[[int, bool], object]
+    # Somebody has pushed the newest commit of a branch.
+    push: Callable[[str], object]
+    # What the forge's receiver reads from the newest delivery.
+    told: Callable[[], Event | Ignored]
+
+    def commit(self, branch: str, message: str, *, email: str = "wim@example.org") -> str:
+        """Put an empty commit of somebody on a branch; returns its hash."""
+        tree = git("rev-parse", f"{branch}^{{tree}}", git_dir=self.bare)
+        author = {"GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": email}
+        made = git("commit-tree", tree, "-p", branch, "-m", message, git_dir=self.bare, env=author)
+        git("update-ref", f"refs/heads/{branch}", made, git_dir=self.bare)
+        return made
 
     def pull(self, *, draft: bool = False) -> int:
         """Make a pull request of the bot whose branch has one commit more than main; returns its number."""
@@ -76,6 +94,9 @@ def github_room(server: GitHubServer, folder: Path) -> Room:
         lambda _pull, first: first in server.resolved,
         server.close_pull,
         lambda pull, name, outcome, log: server.end_job(pull, name, _ON_GITHUB[outcome], log),
+        lambda pull, merge: server.end_pull(pull, "ada", merge=merge),
+        lambda branch: server.push(branch, "ada"),
+        lambda: GitHubReceiver(LABELS).read(server.deliveries[-1]["event"], server.deliveries[-1]["body"]),
     )
 
 
@@ -105,6 +126,9 @@ def on_gitlab(folder: Path, stack: ExitStack) -> Room:
         resolved,
         lambda pull: server.close(pull, "ada"),
         end_job,
+        lambda pull, merge: server.close(pull, "ada", merge=merge),
+        lambda branch: server.push(branch, "ada"),
+        lambda: GitLabReceiver(LABELS).read(*server.told[-1]),
     )
 
 
@@ -112,7 +136,12 @@ def on_local(folder: Path, stack: ExitStack) -> Room:
     engine = connect(f"sqlite:///{folder / 'bot.db'}")
     stack.callback(engine.dispose)
     migrate(engine)
-    forge = LocalForge(engine, folder / "forge")
+    told: list[tuple[str, bytes]] = []
+    forge = LocalForge(
+        engine,
+        folder / "forge",
+        send=lambda headers, body: told.append((headers["X-GitHub-Event"], body)),
+    )
     name = "octo/calc"
     forge.create_repo(name, {"ada": "admin", "wim": "write", "tri": "read"})
     (folder / "tree").mkdir()
@@ -129,7 +158,7 @@ def on_local(folder: Path, stack: ExitStack) -> Room:
         forge.end_job(name, pull, job, state, log, broken=outcome == "broken")
 
     def close(pull: int) -> None:
-        forge._put(name, "pull", pull, 0, {**forge._get(name, "pull", pull), "state": "closed"})
+        forge.close_pull(name, pull, "ada")
 
     def reactions() -> int:
         kinds = ("issue", "pull", "comment", "review_comment")
@@ -146,6 +175,9 @@ def on_local(folder: Path, stack: ExitStack) -> Room:
         lambda _pull, first: bool(forge._all(name, "resolved", number=first)),
         close,
         end_job,
+        lambda pull, merge: forge.close_pull(name, pull, "ada", merge=merge),
+        lambda branch: forge.tell_push(name, branch, "ada"),
+        lambda: GitHubReceiver(LABELS).read(*told[-1]),
     )
 
 

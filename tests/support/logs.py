@@ -14,6 +14,7 @@ from bot.log.events import (
     PhaseStarted,
     Prepared,
     Published,
+    PullEnded,
     RunEnded,
     RunRequested,
     StatusPosted,
@@ -265,4 +266,15 @@ STATES: dict[str, list[Event]] = {
         started("publish"),
     ],
     "published": PUBLISHED,
+    "merged": [*PUBLISHED, PullEnded(pull=13, became="merged", by="wim", commit="f" * 40)],
+    "merged after edits": [
+        *PUBLISHED,
+        PullEnded(pull=13, became="edited", by="wim", commit="f" * 40, edits=2),
+    ],
+    "closed": [*PUBLISHED, PullEnded(pull=13, became="closed", by="wim")],
+    "reverted": [
+        *PUBLISHED,
+        PullEnded(pull=13, became="merged", by="wim", commit="f" * 40),
+        PullEnded(pull=13, became="reverted", by="ada", commit="9" * 40),
+    ],
 }

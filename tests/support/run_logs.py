@@ -10,6 +10,8 @@ from bot.log.events import Entry, Event, RunEnded, RunRequested
 from bot.storage.run_log import put
 from bot.storage.store import Store
 from bot.storage.tables import runs
+from runners.contract.events import VerdictReached
+from runners.contract.job import log_name
 
 _RECORDING = Path(bot.demo.__file__).with_name("recording.jsonl")
 FEATURE_TEXT = """\
@@ -55,8 +57,18 @@ def stored_run(
     for event in others:
         append(store, run_id, event)
     with store.engine.begin() as db:
-        put(db, run_id, {"feature": feature.encode(), "diff": diff.encode()})
+        put(db, run_id, {"feature": feature.encode(), "diff": diff.encode(), **_outputs(events)})
     return run_id
+
+
+def _outputs(log: Sequence[Event]) -> dict[str, bytes]:
+    """Return something as the output of each command of the verdicts in a log."""
+    return {
+        log_name(each.log_sha256): f"What it printed:\n{each.command}\n".encode()
+        for event in log
+        if isinstance(event, VerdictReached)
+        for each in event.verdict.evidence
+    }
 
 
 def append(store: Store, run_id: str, event: Event) -> None:

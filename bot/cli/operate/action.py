@@ -11,7 +11,7 @@ import typer
 from bot.cli.operate.ci_job import CiJob, ci_job
 from bot.cli.process import start_logging
 from bot.config.settings import Settings, load_settings
-from bot.forges.events import BaseMoved, CiFinished, Ignored, Installed
+from bot.forges.events import BaseMoved, CiFinished, Ignored, Installed, Reopened, Reverted
 from bot.forges.registry.adapters import Forges
 from bot.intake.decisions.work_orders import StartRun, decide
 from bot.log.state import RunState
@@ -45,7 +45,7 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
     migrate(store.engine)
     forges = Forges(job.settings, store)
     event = job.event
-    if isinstance(event, CiFinished | BaseMoved | Installed):
+    if isinstance(event, CiFinished | BaseMoved | Installed | Reopened | Reverted):
         # What was tried before is not known here, so nothing would bound the runs.
         event = Ignored(reason="a job answers people only")
     decision = event if isinstance(event, Ignored) else decide(event, forges(job.forge), job.id)

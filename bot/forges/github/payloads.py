@@ -74,6 +74,29 @@ class Branch(BaseModel):
     repo: Repository | None = None
 
 
+class _Author(BaseModel):
+    email: str | None = None
+
+
+class _CommitData(BaseModel):
+    author: _Author | None = None
+
+
+class _Parent(BaseModel):
+    sha: str
+
+
+class Commit(BaseModel):
+    sha: str
+    commit: _CommitData
+    parents: list[_Parent] = []
+
+    def neutral(self) -> forge.PullCommit:
+        author = self.commit.author
+        email = (author.email or "") if author else ""
+        return forge.PullCommit(sha=self.sha, email=email, merge=len(self.parents) > 1)
+
+
 class PullRequest(BaseModel):
     number: int
     html_url: str = ""

@@ -3,7 +3,7 @@
 from githubkit.exception import RequestFailed
 from githubkit.utils import UNSET
 
-from bot.forges.forge import Pull, PullClosed, Repo, Review, ReviewComment
+from bot.forges.forge import Pull, PullClosed, PullCommit, Repo, Review, ReviewComment
 from bot.forges.github import payloads
 from bot.forges.github.api import PAGE, GitHubApi, pages
 
@@ -24,6 +24,15 @@ class Pulls(GitHubApi):
         with self._api(repo, {"pull_requests": "read"}) as (github, owner, name):
             answer = github.rest.pulls.get(owner, name, number).json()
         return payloads.PullRequest.model_validate(answer).neutral()
+
+    def pull_commits(self, repo: Repo, number: int) -> list[PullCommit]:
+        with self._api(repo, {"pull_requests": "read"}) as (github, owner, name):
+            found = pages(
+                lambda page: github.rest.pulls.list_commits(
+                    owner, name, number, per_page=PAGE, page=page
+                ).json()
+            )
+        return [payloads.Commit.model_validate(item).neutral() for item in found]
 
     def ensure_pull(
         self, repo: Repo, *, head: str, base: str, title: str, body: str, draft: bool = False

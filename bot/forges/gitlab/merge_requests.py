@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.forges.forge import ForgeMissing, Pull, PullClosed, Repo, Review, ReviewComment
+from bot.forges.forge import ForgeMissing, Pull, PullClosed, PullCommit, Repo, Review, ReviewComment
 from bot.forges.gitlab import payloads
 from bot.forges.gitlab.api import GitLabApi, created, discussion
 from bot.forges.gitlab.client import forge_errors
@@ -26,6 +26,11 @@ class MergeRequests(GitLabApi):
     def pull(self, repo: Repo, number: int) -> Pull:
         with forge_errors():
             return payloads.pull(self._project(repo).mergerequests.get(number).attributes, repo)
+
+    def pull_commits(self, repo: Repo, number: int) -> list[PullCommit]:
+        with forge_errors():
+            found = self._project(repo).mergerequests.get(number, lazy=True).commits()
+            return [payloads.pull_commit(each.attributes) for each in found][::-1]
 
     def ensure_pull(
         self, repo: Repo, *, head: str, base: str, title: str, body: str, draft: bool = False

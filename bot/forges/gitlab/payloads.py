@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.forges.forge import Account, Comment, Issue, Pull, Repo, ReviewComment
+from bot.forges.forge import Account, Comment, Issue, Pull, PullCommit, Repo, ReviewComment
 
 DRAFT = "Draft: "  # the title of a draft begins so; there is no other way to make one
 
@@ -54,6 +54,12 @@ def pull(data: Mapping[str, Any], repo: Repo) -> Pull:
         head_repo=repo.full_name if data.get("source_project_id") == data.get("target_project_id") else "",
         draft=bool(data.get("draft")) or title.startswith(DRAFT),
     )
+
+
+def pull_commit(data: Mapping[str, Any]) -> PullCommit:
+    # The list of a merge request's commits often leaves their parents out.
+    merge = len(data.get("parent_ids") or ()) > 1 or str(data.get("title")).startswith("Merge branch '")
+    return PullCommit(sha=data["id"], email=data.get("author_email") or "", merge=merge)
 
 
 def review_comment(note: Mapping[str, Any], first: Mapping[str, Any]) -> ReviewComment:

@@ -21,6 +21,7 @@ from bot.forges.forge import (
     Permission,
     Pull,
     PullClosed,
+    PullCommit,
     Repo,
     Review,
     ReviewComment,
@@ -102,6 +103,18 @@ class LocalForge(People):
             if data["head"] == branch
         ]
         return found[::-1]
+
+    def pull_commits(self, repo: Repo, number: int) -> list[PullCommit]:
+        data = self._get(repo.full_name, "pull", number)
+        listed = git(
+            "log",
+            "--reverse",
+            "--format=%H %ae %P",
+            f"{data.get('before') or data['base']}..{data['head']}",
+            git_dir=self.path(repo.full_name),
+        )
+        found = [line.split(" ") for line in listed.splitlines()]
+        return [PullCommit(sha=sha, email=email, merge=len(parents) > 1) for sha, email, *parents in found]
 
     def ensure_pull(
         self, repo: Repo, *, head: str, base: str, title: str, body: str, draft: bool = False

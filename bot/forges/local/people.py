@@ -106,10 +106,31 @@ class People(Things):
         former = {"body": {"from": data["body"]}}
         self._deliver(repo, "issue_comment", "edited", editor, issue=payload, comment=edited, changes=former)
 
+    def close_pull(self, repo: str, pull: int, sender: str, *, merge: bool = False) -> None:
+        """Close a pull request; with `merge` its base gets the newest commit of its branch."""
+        data, path = self._get(repo, "pull", pull), self.path(repo)
+        head = git("rev-parse", data["head"], git_dir=path)
+        before = git("merge-base", data["base"], head, git_dir=path)
+        if merge:
+            git("update-ref", f"refs/heads/{data['base']}", head, git_dir=path)
+        state = "merged" if merge else "closed"
+        self._put(repo, "pull", pull, 0, {**data, "state": state, "before": before})
+        ended = {"merged": merge, "merge_commit_sha": head if merge else None}
+        payload = {**self._pull_payload(repo, pull), **ended}
+        self._deliver(repo, "pull_request", "closed", sender, pull_request=payload)
+
+    def reopen_pull(self, repo: str, pull: int, sender: str) -> None:
+        """Open a closed pull request again."""
+        self._put(repo, "pull", pull, 0, {**self._get(repo, "pull", pull), "state": "open"})
+        payload = self._pull_payload(repo, pull)
+        self._deliver(repo, "pull_request", "reopened", sender, pull_request=payload)
+
     def tell_push(self, repo: str, branch: str, sender: str) -> None:
         """Tell that somebody has pushed to a branch; the commits are in the bare repository."""
         after = git("rev-parse", branch, git_dir=self.path(repo))
-        self._deliver(repo, "push", "", sender, ref=f"refs/heads/{branch}", after=after)
+        message = git("log", "-1", "--format=%B", branch, git_dir=self.path(repo))
+        commits = [{"id": after, "message": message}]
+        self._deliver(repo, "push", "", sender, ref=f"refs/heads/{branch}", after=after, commits=commits)
 
     def end_job(
         self,
@@ -161,7 +182,6 @@ class People(Things):
                     "review": review,
                 },
             )
-        found = self.pull(Repo(full_name=repo), pull)
         self._deliver(
             repo,
             "pull_request_review",
@@ -173,13 +193,14 @@ class People(Things):
                 "body": body,
                 "submitted_at": at,
             },
-            pull_request={
-                "number": pull,
-                "title": found.title,
-                "head": {"ref": found.head, "repo": {"full_name": repo}},
-            },
+            pull_request=self._pull_payload(repo, pull),
         )
         return review
+
+    def _pull_payload(self, repo: str, number: int) -> dict[str, Any]:
+        found = self.pull(Repo(full_name=repo), number)
+        head = {"ref": found.head, "sha": found.head_sha, "repo": {"full_name": repo}}
+        return {"number": number, "title": found.title, "body": found.body, "head": head}
 
     def _issue_payload(self, repo: str, number: int) -> dict[str, Any]:
         data = self._get(repo, "issue", number)

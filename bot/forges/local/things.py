@@ -41,7 +41,7 @@ class Things:
                 "url": f"{path}#{number}",
                 "head_sha": head_sha,
                 "head_repo": repo.full_name,
-                **data,
+                **{name: value for name, value in data.items() if name != "before"},
             }
         )
 

@@ -9,7 +9,7 @@ from bot.report.page.phases import Step, strip
 from bot.report.page.scenarios import Card, cards
 from bot.report.page.spending import Bar, PhaseSpending, bars, by_work
 from bot.report.page.turns import Item, item
-from bot.report.status import clock, ending, headline, next_text
+from bot.report.status import became_text, clock, ending, headline, next_text
 from bot.report.timeline import Span, critical_path, spans
 from gherkin.values import Frozen
 from runners.contract.events import ModelReplied, ToolCalled, VerdictReached
@@ -23,13 +23,15 @@ class RunPage(Frozen):
 
     `spans` are the phases on a line of time, and `waited_s` is the time of those that the run waited for.
     `earlier` are the verdicts before the newest one. `headline`, `next` and `todo` are sentences for people,
-    `now` is what is being done at this moment. `todo` may hold inline code in Markdown.
+    `became` is what became of the pull request, `now` what is being done at this moment. `todo` may hold
+    inline code in Markdown.
     """
 
     run_id: str
     state: RunState
     headline: str
     next: str
+    became: str
     now: str
     found: str
     todo: str
@@ -61,6 +63,7 @@ def run_page(
         state=state,
         headline=headline(state),
         next=next_text(state),
+        became=became_text(state),
         now=now_text(state, entries),
         found=end.found if end else state.reason if state.status in ("paused", "cancelled") else "",
         todo=end.next if end else "",

@@ -12,6 +12,7 @@ from bot.log.events import (
     PhaseFinished,
     PhaseStarted,
     Published,
+    PullEnded,
     RunEnded,
     RunRequested,
     WorkLeft,
@@ -128,6 +129,10 @@ def _milestone(event: Event) -> dict[str, Any] | None:
             return _note(f"Candidate {event.number} is taken", f"Because {event.reason}.")
         case Published():
             return _note(f"Pull request {event.pull} shows commit {event.commit[:12]}")
+        case PullEnded():
+            return _note(
+                f"Pull request {event.pull}: {_BECAME[event.became]}", f"By {event.by}." if event.by else ""
+            )
         case WorkLeft():
             where = f"in draft pull request {event.pull}" if event.pull else "as a patch"
             return _note(f"Unproven work was kept {where}", event.reason)
@@ -142,6 +147,13 @@ def _milestone(event: Event) -> dict[str, Any] | None:
             return None
 
 
+_BECAME = {
+    "open": "opened again",
+    "merged": "merged as it was",
+    "edited": "merged after edits",
+    "closed": "closed",
+    "reverted": "reverted",
+}
 _PROMPTS = {
     "verdict": "The verifier's findings went back to the model",
     "nudge": "The model was reminded",

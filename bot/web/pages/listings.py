@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from bot.storage.listing import RunFilter, find_runs, open_runs, places, repositories
+from bot.storage.listing import RunFilter, find_runs, open_runs, places
+from bot.storage.outcomes import models_of, pulls_of, repositories
 from bot.storage.store import Store
 from bot.web.pages.site import Site
 
@@ -17,7 +18,7 @@ _PAGE = 50
 
 
 class Listings:
-    """Answers `/`, `/runs`, `/queue` and `/repositories`."""
+    """Answers `/`, `/runs`, `/queue`, `/repositories` and the page of each repository below it."""
 
     def __init__(self, store: Store, site: Site, *, has_forge: bool, label: str) -> None:
         self._store = store
@@ -32,6 +33,7 @@ class Listings:
             Route("/runs", self._runs),
             Route("/queue", self._queue),
             Route("/repositories", self._repositories),
+            Route("/repositories/{forge}/{repo:path}", self._repository),
         ]
 
     async def _index(self, _request: Request) -> Response:
@@ -95,3 +97,20 @@ class Listings:
             return self._site.denied(request)
         found = await run_in_threadpool(repositories, self._store.engine, await self._seen(request))
         return self._site.page(request, "repositories.html.j2", repositories=found)
+
+    async def _repository(self, request: Request) -> Response:
+        if self._is_closed(request):
+            return self._site.denied(request)
+        where = (request.path_params["forge"], request.path_params["repo"])
+        engine, mine = self._store.engine, await self._seen(request)
+        found = [] if mine is not None and where not in mine else [where]
+        lines = await run_in_threadpool(repositories, engine, found)
+        if not lines:
+            return self._site.missing(request)
+        return self._site.page(
+            request,
+            "repository.html.j2",
+            line=lines[0],
+            pulls=await run_in_threadpool(pulls_of, engine, *where),
+            models=await run_in_threadpool(models_of, engine, *where),
+        )

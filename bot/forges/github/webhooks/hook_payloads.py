@@ -37,6 +37,7 @@ class Issue(BaseModel):
 
 class Head(BaseModel):
     ref: str
+    sha: str = ""
     repo: Repository | None = None
 
 
@@ -44,6 +45,9 @@ class Pull(BaseModel):
     number: int
     title: str
     head: Head
+    body: str | None = None
+    merged: bool = False
+    merge_commit_sha: str | None = None
 
 
 class Review(BaseModel):

@@ -10,6 +10,7 @@ from bot.forges.events import BaseMoved, CiFinished, Ignored
 from bot.forges.forge import BRANCH_PREFIX, Repo
 from bot.forges.github.webhooks.hook_payloads import Installation, Repository
 from bot.forges.receiver import PayloadInvalid
+from bot.forges.reverts import reverts
 
 CI_EVENTS = frozenset({"check_run", "check_suite", "workflow_run"})
 PASSED = frozenset({"success", "neutral", "skipped"})
@@ -39,10 +40,20 @@ class _Payload(BaseModel):
     workflow_run: _Part | None = None
 
 
+class _Commit(BaseModel):
+    message: str = ""
+
+
+class _Sender(BaseModel):
+    login: str = ""
+
+
 class _Push(BaseModel):
     ref: str
     after: str
     deleted: bool = False
+    commits: list[_Commit] = []
+    sender: _Sender = _Sender()
     repository: Repository
     installation: Installation | None = None
 
@@ -55,7 +66,9 @@ def push_event(body: bytes) -> BaseMoved | Ignored:
         return Ignored(reason="no branch was pushed")
     if branch.startswith(BRANCH_PREFIX):
         return Ignored(reason="a branch of ours")
-    return BaseMoved(repo=_repo(payload), branch=branch, commit=payload.after)
+    repo = _repo(payload)
+    found = reverts((each.message for each in payload.commits), repo.full_name)
+    return BaseMoved(repo=repo, branch=branch, commit=payload.after, reverts=found, by=payload.sender.login)
 
 
 def _repo(payload: _Payload | _Push) -> Repo:

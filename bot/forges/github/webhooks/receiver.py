@@ -18,6 +18,9 @@ from bot.forges.events import (
     Event,
     Ignored,
     IssueLabelled,
+    PullEnd,
+    Reopened,
+    Reverted,
     ReviewCommented,
     ReviewSubmitted,
     Withdrawn,
@@ -27,6 +30,7 @@ from bot.forges.github.webhooks.access import ACCESS_EVENTS, access_event
 from bot.forges.github.webhooks.hook_payloads import Comment, Issue, Payload, Pull
 from bot.forges.github.webhooks.machine_events import CI_EVENTS, ci_event, push_event
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
+from bot.forges.reverts import reverts
 
 T = TypeVar("T")
 
@@ -200,12 +204,30 @@ def _withdrawn(payload: Payload, kind: Literal["issue", "pull"], number: int, re
 
 
 def _pull(payload: Payload) -> Event | Ignored:
-    if payload.action != "closed":
+    if payload.action not in ("closed", "reopened"):
         return Ignored(reason="action not used")
     pull = _of_bot_branch(payload)
     if isinstance(pull, Ignored):
-        return pull
-    return _withdrawn(payload, "pull", pull.number, "the pull request was closed")
+        return _reverted(payload) or pull
+    if payload.action == "reopened":
+        return Reopened(repo=payload.repo, pull=pull.number, sender=payload.sender.neutral())
+    # Where nothing was merged this is a commit that GitHub made only to try the merge.
+    commit = (pull.merge_commit_sha or "") if pull.merged else ""
+    end = PullEnd(merged=pull.merged, head=pull.head.sha, commit=commit)
+    closed = _withdrawn(payload, "pull", pull.number, "the pull request was closed")
+    return closed.model_copy(update={"end": end})
+
+
+def _reverted(payload: Payload) -> Reverted | None:
+    """Read the merge of somebody's pull request that says what it reverts."""
+    pull = payload.pull_request
+    if pull is None or not pull.merged:
+        return None
+    found = reverts([f"{pull.title}\n\n{pull.body or ''}"], payload.repo.full_name)
+    if not found.commits and not found.pulls:
+        return None
+    sender = payload.sender.neutral()
+    return Reverted(repo=payload.repo, reverts=found, commit=pull.merge_commit_sha or "", sender=sender)
 
 
 def _of_bot_branch(payload: Payload) -> Pull | Ignored:

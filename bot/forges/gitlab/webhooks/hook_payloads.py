@@ -58,6 +58,11 @@ class MergeRequest(BaseModel):
     target_project_id: int | None = None
 
 
+class Commit(BaseModel):
+    id: str = ""
+    message: str = ""
+
+
 class Attributes(BaseModel):
     """Of an issue, a merge request, a note or a pipeline: which fields are there depends on the event."""
 
@@ -82,6 +87,9 @@ class Attributes(BaseModel):
     ref: str = ""
     sha: str = ""
     status: str = ""
+    last_commit: Commit | None = None
+    merge_commit_sha: str | None = None
+    squash_commit_sha: str | None = None
     # Of a pipeline it is a word, of a merge request the whole source project.
     source: object = ""
 
@@ -98,6 +106,8 @@ class Payload(BaseModel):
     merge_request: MergeRequest | None = None
     ref: str = ""
     after: str = ""
+    commits: list[Commit] = []
+    user_username: str = ""
 
     @property
     def repo(self) -> Repo:

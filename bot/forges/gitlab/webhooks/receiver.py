@@ -20,6 +20,8 @@ from bot.forges.events import (
     Event,
     Ignored,
     IssueLabelled,
+    PullEnd,
+    Reopened,
     ReviewCommented,
     Withdrawn,
 )
@@ -34,6 +36,7 @@ from bot.forges.gitlab.webhooks.hook_payloads import (
     Payload,
 )
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
+from bot.forges.reverts import reverts
 
 _TOLERANCE_S = 300  # the Standard Webhooks specification: https://www.standardwebhooks.com/
 _KEY_PREFIX = "whsec_"
@@ -176,13 +179,21 @@ class GitLabReceiver:
         request = payload.object_attributes
         if request.iid is None:
             raise FieldMissing("object_attributes.iid is required")
-        if request.action not in ("close", "merge"):
+        if request.action not in ("close", "merge", "reopen"):
             return Ignored(reason="action not used")
         if not request.source_branch.startswith(BRANCH_PREFIX):
             return Ignored(reason="not a branch of ours")
         if request.source_project_id != request.target_project_id:
             return Ignored(reason="merge request from a fork")
-        return _withdrawn(payload, "pull", request.iid, "the pull request was closed")
+        if request.action == "reopen":
+            return Reopened(repo=payload.repo, pull=request.iid, sender=payload.sender)
+        # After a fast-forward merge there is neither: the base then has the newest commit itself.
+        head = request.last_commit.id if request.last_commit is not None else ""
+        merged = request.action == "merge"
+        commit = request.merge_commit_sha or request.squash_commit_sha or head
+        end = PullEnd(merged=merged, head=head, commit=commit if merged else "")
+        closed = _withdrawn(payload, "pull", request.iid, "the pull request was closed")
+        return closed.model_copy(update={"end": end})
 
 
 def _pushed(payload: Payload) -> Event | Ignored:
@@ -191,7 +202,10 @@ def _pushed(payload: Payload) -> Event | Ignored:
         return Ignored(reason="no branch was pushed")
     if branch.startswith(BRANCH_PREFIX):
         return Ignored(reason="a branch of ours")
-    return BaseMoved(repo=payload.repo, branch=branch, commit=payload.after)
+    found = reverts((each.message for each in payload.commits), payload.repo.full_name)
+    return BaseMoved(
+        repo=payload.repo, branch=branch, commit=payload.after, reverts=found, by=payload.user_username
+    )
 
 
 def _pipeline(payload: Payload) -> Event | Ignored:

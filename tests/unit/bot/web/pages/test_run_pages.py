@@ -100,7 +100,8 @@ def test_the_log_of_each_command_of_each_verdict_can_be_read(web: Running, sqlit
     assert page.count(f'href="/runs/{run_id}/logs/{digest}"') == 2 and "Verdict 1:" in page
     assert "scenarios on the old code, old code" not in page and "exit 1" in page
     address = f"{web.url}/runs/{run_id}/logs/{digest}"
-    assert "There is no such log" in httpx.get(address).text and httpx.get(address).status_code == 404
+    missing = httpx.get(f"{web.url}/runs/{run_id}/logs/{'f' * 64}")
+    assert "There is no such log" in missing.text and missing.status_code == 404
     with sqlite_store.engine.begin() as db:
         put(db, run_id, {log_name(digest): f"Failing scenarios: {NASTY}".encode()})
     whole, part = httpx.get(address), httpx.get(address, headers={"HX-Request": "true"})
