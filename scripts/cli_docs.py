@@ -11,12 +11,12 @@ from bot.cli.lazy import LazyCommand
 _HEAD = """# The `scenarist` command
 
 {note}
-`scenarist COMMAND --help` says the same. Commands that print data have `--json`.
+`scenarist COMMAND --help` says the same. Commands that print data or results have `--json`; notes go to standard error then.
 
 | exit status | means |
 |---|---|
-| 0 | It was done. For `verify`, `run`, `lint`, `spec`, `doctor`, `models check`, `config check`: the answer is yes. |
-| 1 | It was done, and the answer is no: not proven, an error found, a check failed, no scenarios. |
+| 0 | It was done. For `verify`, `run`, `lint`, `spec`, `doctor`, `models check`, `config check`, `setup github`, `demo`, `action`: the answer is yes. |
+| 1 | It was done, and the answer is no: not proven, an error found, a check failed, no scenarios, no delivery. |
 | 2 | A mistake in what was asked for or in the settings. One line says it, with a code ([errors.md](errors.md)) and what to do. |
 | 130 | It was interrupted (Ctrl-C). |
 
@@ -29,13 +29,12 @@ installs completion of commands and options for the shell at hand (bash, zsh, fi
 
 ## An editor that knows `.scenarist.yml`
 
-    scenarist config schema > .scenarist/schema.json
-
-and as the first line of `.scenarist.yml`, for editors with a YAML language server:
+`scenarist init` writes the [JSON Schema](scenarist.schema.json) of `.scenarist.yml` to `.scenarist/schema.json`, and this first line, which editors with a YAML
+language server read:
 
     # yaml-language-server: $schema=.scenarist/schema.json
 
-`scenarist config check` tells the same mistakes in CI.
+`scenarist config schema > .scenarist/schema.json` writes it without `init`. `scenarist config check` tells the same mistakes in CI.
 """
 
 

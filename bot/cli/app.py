@@ -144,8 +144,10 @@ def _unexpected(error: Exception) -> ScenaristError:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return HostRefused(f"{where}{error.strerror or type(error).__name__}.")
-    if isinstance(error, UnicodeDecodeError):
-        return HostRefused("A file is not text in UTF-8.")
+    if isinstance(error, UnicodeError):
+        return HostRefused("An argument or a file is not text in UTF-8.")
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # from Path.resolve
+        return HostRefused(f"{error}.")
     from sqlalchemy.exc import SQLAlchemyError
 
     if isinstance(error, SQLAlchemyError):

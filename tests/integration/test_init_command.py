@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
@@ -54,11 +55,19 @@ def test_it_writes_a_configuration_that_works_with_what_it_saw(repo: Path) -> No
     assert "pytest: 2 tests, 1 passed, 1 failed" in done.stderr
     text = (repo / ".scenarist.yml").read_text()
     assert yaml.safe_load(text) == {"version": 1, "services": ["redis"]}
+    assert text.startswith("# yaml-language-server: $schema=.scenarist/schema.json\n")
+    schema = json.loads((repo / ".scenarist" / "schema.json").read_text())
+    jsonschema.validate(yaml.safe_load(text), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"nosuch": 1}, schema)
     assert "# pytest: 2 tests, 1 passed, 1 failed" in text and "#   fails already: test_a.py::test_b" in text
     assert "\n# behave: python manage.py behave\n" in text
     again = init(repo)
     assert again.returncode != 0 and "SCN-7017" in again.stderr
-    assert git("status", "--porcelain", git_dir=repo / ".git", work_tree=repo) == "?? .scenarist.yml"
+    assert git("status", "--porcelain", git_dir=repo / ".git", work_tree=repo).split() == [
+        *("??", ".scenarist.yml"),
+        *("??", ".scenarist/"),
+    ]
 
 
 def test_it_says_what_is_missing_and_writes_nothing(repo: Path) -> None:

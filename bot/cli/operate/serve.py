@@ -28,7 +28,10 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8080,
     fd: Annotated[
-        int | None, typer.Option(help="Serve a listening socket that is inherited under this number instead.")
+        int | None,
+        typer.Option(
+            min=0, max=1_048_576, help="Serve a listening socket that is inherited under this number instead."
+        ),
     ] = None,
 ) -> None:
     """Run the web app: webhooks, health and run pages."""

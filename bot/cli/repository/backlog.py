@@ -1,12 +1,13 @@
 """`scenarist backlog`."""
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bot.cli.options import ForgeName
+from bot.cli.options import AsJson, ForgeName
 from bot.config.settings import load_settings
 from bot.forges.forge import Repo
 from bot.forges.registry.adapters import Forges
@@ -20,6 +21,7 @@ def backlog(
     forge: ForgeName = "github",
     label: Annotated[list[str] | None, typer.Option(help="Labels of the new issues.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Only print what would be created.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create an issue for each story in a file, once.
 
@@ -34,9 +36,14 @@ def backlog(
     stories = read_backlog(text, file.name)
     settings = load_settings()
     adapter = Forges(settings, open_store(settings.database)).backlog(forge)
+    done = []
     for story, number, new in import_backlog(
         adapter, Repo(full_name=repo), stories, label or [], dry_run=dry_run
     ):
-        typer.echo(
-            f"{'new' if new else 'there'}  {f'#{number}' if number else '-':6} {story.id}: {story.title}"
-        )
+        done.append({"id": story.id, "title": story.title, "issue": number, "new": new})
+        if not as_json:
+            typer.echo(
+                f"{'new' if new else 'there'}  {f'#{number}' if number else '-':6} {story.id}: {story.title}"
+            )
+    if as_json:
+        typer.echo(json.dumps(done, indent=2, ensure_ascii=False))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.options import AsJson
 from bot.config.models import load_models
 from bot.config.settings import Settings, load_settings
 from gherkin.domain.drawing import draw
@@ -30,12 +31,14 @@ class LanguageUnusable(ScenaristError):
 def domain(
     repo: Annotated[Path, typer.Option(help="The repository.", exists=True, file_okay=False)] = Path(),
     model: Annotated[bool, typer.Option(help="Have the model complete it.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print a first draft of `.scenarist/domain.yml`.
 
     It is drawn from the repository's Python code, features and steps.
     """
-    typer.echo(dump(draft(repo, load_settings() if model else None)), nl=False)
+    drawn = draft(repo, load_settings() if model else None)
+    typer.echo(drawn.model_dump_json(indent=2) + "\n" if as_json else dump(drawn), nl=False)
 
 
 def draft(repo: Path, settings: Settings | None) -> Domain:

@@ -1,6 +1,7 @@
 """`scenarist init`: make a repository's environment, run its tests, and write a `.scenarist.yml` that says
 what was found."""
 
+import json
 import tempfile
 import threading
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Annotated
 import typer
 
 from bot.behaviours.onboarding import onboarding
+from bot.cli.options import AsJson
 from bot.cli.process import require_sandbox
 from bot.config.models import load_models
-from bot.config.repository import FILE, parse_config, settings_of
+from bot.config.repository import FILE, config_schema, parse_config, settings_of
 from bot.config.settings import Settings, load_settings
 from gherkin.errors import ScenaristError
 from runners.contract.budget import Spent
@@ -28,6 +30,9 @@ from runners.policy.redact import redactor
 from runners.sandbox.limits import CommandLimits
 
 _FORGE, _REPO = "local", "repository"
+
+SCHEMA_FILE = ".scenarist/schema.json"
+_EDITORS = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 
 
 class AlreadyConfigured(ScenaristError):
@@ -54,9 +59,11 @@ def init(
             show_default="if one is configured",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Try a repository's tests, and write its `.scenarist.yml`.
 
+    The file's JSON Schema is written beside it, so that editors complete and check its keys.
     Exit status 0 when the tests can be run.
     """
     settings = load_settings()
@@ -75,15 +82,22 @@ def init(
     if not found.readiness.ready:
         _tell_why_unasked(found, asks=asks, configured=bool(job.settings.setup))
     found.demand()
-    text = configuration(with_setup(job.settings, found.setup), found.environment, lines)
+    made = configuration(with_setup(job.settings, found.setup), found.environment, lines)
+    text = f"{_EDITORS}\n{made}"
     parse_config(text)
     for line in lines:
         typer.echo(line, err=True)
-    if show:
+    if not show:
+        schema = repo / SCHEMA_FILE
+        schema.parent.mkdir(exist_ok=True)
+        schema.write_text(json.dumps(config_schema(), indent=2) + "\n")
+        target.write_text(text)
+        typer.echo(f"{target} and {schema} are written. Commit them to the default branch.", err=True)
+    if as_json:
+        result = {"file": "" if show else str(target), "text": text, "seen": lines}
+        typer.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    elif show:
         typer.echo(text, nl=False)
-        return
-    target.write_text(text)
-    typer.echo(f"{target} is written. Commit it to the default branch.", err=True)
 
 
 def _phase(settings: Settings, git_dir: Path, base: str, folder: Path) -> tuple[Job, Services]:

@@ -53,7 +53,10 @@ def read_issue(source: str, settings: Settings) -> IssueText:
 
 
 def _fetched(address: str, settings: Settings) -> IssueText:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise IssueUnreadable(f"{address} is not an address: {error}.") from None
     host = f"{parts.scheme}://{parts.netloc}"
     headers = {"Accept": "application/json", "User-Agent": "scenarist"}
     if found := _ON_GITLAB.fullmatch(parts.path):

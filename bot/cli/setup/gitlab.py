@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from bot.cli.options import AsJson
-from bot.cli.repository.onboard import request_onboarding
+from bot.cli.repository.onboard import begin_onboarding, onboarding_text
 from bot.cli.setup.settings_file import next_steps, settings_text, write_private
 from bot.config.settings import Settings, SettingsInvalid, load_settings
 from bot.forges.gitlab.installation import DEVELOPER, MAINTAINER, ROLES, SCOPES, Installation
@@ -75,7 +75,7 @@ def gitlab(
     for project in projects:
         done.append(_set_up(settings, project, address, own, helper, user, secret, push))
         if onboard:
-            done[-1]["onboarding"] = request_onboarding(settings, "gitlab", project)
+            done[-1]["onboarding"] = onboarding_text(begin_onboarding(settings, "gitlab", project))
     if as_json:
         result = {"token": said, "settings": str(file or ""), "projects": done}
         typer.echo(json.dumps(result, indent=2, ensure_ascii=False))

@@ -58,6 +58,17 @@ def test_other_lists_are_json_too() -> None:
     (row,) = json.loads(said("costs", "--json"))
     assert row["runs"] == 1 and set(row) == {"forge", "repo", "runs", "done", "tokens", "cost", "minutes"}
     assert json.loads(said("gc", "--dry-run", "--json"))["dry_run"] is True
+
+
+def test_results_of_commands_are_json_too(state: Path) -> None:
+    assert json.loads(said("migrate", "--json"))["database"].endswith("/scenarist.db")
+    (run,) = open_store(f"sqlite:///{state / 'scenarist.db'}").list_runs()
+    assert json.loads(said("cancel", run.id, "--json")) == {"run": run.id, "control": "cancel"}
+    first = json.loads(said("onboard", "octo/new", "--forge", "local", "--json"))
+    assert first["run"] and json.loads(said("onboard", "octo/new", "--forge", "local", "--json")) == {
+        "run": None
+    }
+    assert "terms" in json.loads(said("domain", "--repo", str(state), "--json"))
     done = CliRunner().invoke(app, ["doctor", "--queues", "intake", "--json"])
     checks = {each["name"]: each for each in json.loads(done.stdout)}
     assert checks["database"]["state"] == "ok" and checks["git"]["todo"] == ""

@@ -1,0 +1,110 @@
+#!/bin/sh
+# Builds wheel and source distribution, checks that they hold every file of the packages, and installs them as users do:
+# with pipx as root and with `uv tool` as an ordinary user, into an empty folder, in clean minimal roots of Debian, where
+# `scenarist demo` has to show its run. With the argument `checkout` the README's `make demo` is tried in clones as well.
+# ROOTS names a folder with such roots (SUITE/, as debootstrap makes them); SUITES says which. Needs root and debootstrap.
+set -eu
+
+cd -P "$(dirname "$0")/.."
+here=$PWD
+ROOTS=${ROOTS:-$here/.cache/roots}
+SUITES=${SUITES:-bookworm trixie forky}
+ARCHIVE=${ARCHIVE:-http://deb.debian.org/debian}
+dist=$here/.cache/dist
+failed=0
+
+say() { printf '%s\n' "$*"; }
+
+build() {
+    rm -rf "$dist"
+    .venv/bin/uv build --quiet --out-dir "$dist"
+    .venv/bin/python -m scripts.package_files "$dist"
+}
+
+# make_root SUITE: a minimal root with what the README names (Python, git, make), once.
+make_root() {
+    [ -x "$ROOTS/$1/usr/bin/python3" ] && return
+    mkdir -p "$ROOTS"
+    debootstrap --variant=minbase --include=python3,git,make,ca-certificates "$1" "$ROOTS/$1" "$ARCHIVE" \
+        /usr/share/debootstrap/scripts/sid >"$ROOTS/$1.log" 2>&1
+}
+
+# inside SUITE SCRIPT: run a script as root in the suite's root, of which all changes are lost afterwards. It is a mount
+# namespace of its own and no chroot, in which nobody could make the user namespaces of a sandbox.
+inside() {
+    root="$ROOTS/$1" script="$2" dist="$dist" clone="$here" unshare --mount --pid --fork --propagation private sh -eu -c '
+        top=$(mktemp -d) && mount -t tmpfs -o mode=755 tmpfs "$top" && mkdir "$top/upper" "$top/work" "$top/root"
+        mount -t overlay -o "lowerdir=$root,upperdir=$top/upper,workdir=$top/work" overlay "$top/root" && cd "$top/root"
+        mount -t proc proc proc && mount --rbind /dev dev && mkdir -p opt/dist opt/clone old
+        mount --bind "$dist" opt/dist && mount --bind "$clone" opt/clone
+        cp -L /etc/resolv.conf etc/resolv.conf && mkdir -p usr/local/share/ca && cp -L /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/
+        pivot_root . old && umount -l /old && rmdir /old
+        exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+            SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh -eu -c "$script"'
+}
+
+PREPARE='
+    useradd --create-home somebody
+    apt() { apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Check-Valid-Until=false "$@" >/dev/null 2>&1; }
+    apt update
+    export DEBIAN_FRONTEND=noninteractive
+    as_user() { chroot --userspec=somebody:somebody --skip-chdir / env HOME=/home/somebody "$@"; }
+    result() { grep -E "All of it holds|proven|SCN-|rror" "$1" | tail -n 2 || true; tail -n 1 "$1"; }
+'
+PIPX='
+    apt install --no-install-recommends -y pipx redis-server bubblewrap
+    mkdir /root/empty && cd /root/empty
+    pipx install /opt/dist/*.whl >/tmp/pipx.log 2>&1 || { cat /tmp/pipx.log; exit 1; }
+    /root/.local/bin/scenarist demo >/tmp/demo.log 2>&1 || { cat /tmp/demo.log; exit 1; }
+    tail -n 1 /tmp/demo.log
+    [ "$(ls -A /root/empty | grep -v "^\.scenarist-state$")" = "" ]
+'
+UV='
+    apt install --no-install-recommends -y python3-venv redis-server bubblewrap
+    as_user sh -eu -c "
+        mkdir ~/empty && cd ~/empty && python3 -m venv ~/uv && ~/uv/bin/pip install --quiet --disable-pip-version-check uv
+        UV_PYTHON_DOWNLOADS=never ~/uv/bin/uv tool install --quiet --python python3 /opt/dist/*.whl
+        ~/.local/bin/scenarist demo >~/demo.log 2>&1 || { cat ~/demo.log; exit 1; }
+        tail -n 1 ~/demo.log"
+'
+CHECKOUT_ROOT='
+    git clone --quiet file:///opt/clone /root/scenarist && cd /root/scenarist
+    make demo >/tmp/demo.log 2>&1 || { tail -n 20 /tmp/demo.log; exit 1; }
+    tail -n 1 /tmp/demo.log
+'
+# An ordinary user cannot install packages: what `make demo` asks for is installed as it says, and then it has to go on.
+CHECKOUT_USER='
+    as_user git clone --quiet file:///opt/clone /home/somebody/scenarist && cd /home/somebody/scenarist
+    for try in 1 2 3 4; do
+        as_user make demo >/tmp/demo.log 2>&1 && break
+        wanted=$(sed -n "s/.*install Debian.s packages* \([a-z0-9.-]*\)\..*/\1/p" /tmp/demo.log | tail -n 1)
+        [ -n "$wanted" ] || { tail -n 20 /tmp/demo.log; exit 1; }
+        echo "  it asks for Debian'\''s $wanted"
+        apt install --no-install-recommends -y "$wanted"
+    done
+    tail -n 1 /tmp/demo.log
+'
+
+# check SUITE NAME SCRIPT
+check() {
+    if said=$(inside "$1" "$PREPARE$3" 2>&1 </dev/null); then
+        say "$1 $(chroot "$ROOTS/$1" python3 --version), $2: passed"
+    else
+        say "$1 $(chroot "$ROOTS/$1" python3 --version), $2: FAILED"
+        failed=1
+    fi
+    printf '%s\n' "$said" | sed 's/^/    /'
+}
+
+[ "$(id -u)" -eq 0 ] && command -v debootstrap >/dev/null || { say "This needs root and Debian's package debootstrap." >&2; exit 2; }
+build
+for suite in $SUITES; do
+    make_root "$suite" || { say "$suite: its root could not be made (see $ROOTS/$suite.log)"; failed=1; continue; }
+    check "$suite" "wheel with pipx, as root" "$PIPX"
+    check "$suite" "wheel with uv tool, as an ordinary user" "$UV"
+    if [ "${1:-}" = checkout ]; then
+        check "$suite" "make demo in a clone, as root" "$CHECKOUT_ROOT"
+        check "$suite" "make demo in a clone, as an ordinary user" "$CHECKOUT_USER"
+    fi
+done
+exit $failed
