@@ -18,6 +18,7 @@ from bot.config.urls import broker_url, database_url
 from gherkin.errors import ScenaristError
 from gherkin.validation import in_words
 from runners.models.runtimes import Mode
+from runners.sandbox.limits import CommandLimits
 
 # Variables that other modules read.
 OTHER_VARIABLES = {"SCENARIST_DEBUG", "SCENARIST_QUEUES"}
@@ -137,7 +138,13 @@ class Settings(BaseSettings):
         default=None, description="The limits file: what runs may do on this machine (YAML, see policy.md)."
     )
     unsafe_no_sandbox: bool = Field(default=False, description="Run commands without bubblewrap.")
-    command_seconds: float = Field(default=600, gt=0, description="Longest run of one command or suite.")
+    command_seconds: float = Field(default=600, gt=0, description="Longest run of one command.")
+    suite_seconds: float = Field(
+        default=1800,
+        gt=0,
+        description="Longest run of a whole suite on the base; the change's own may take four times as long "
+        "as the base's.",
+    )
     command_memory_mb: int = Field(default=4096, ge=64, description="Memory of one command.")
 
     runs_at_once: int = Field(
@@ -255,6 +262,13 @@ class Settings(BaseSettings):
     @classmethod
     def _broker_url(cls, given: str) -> str:
         return broker_url(given)
+
+    @property
+    def command_limits(self) -> CommandLimits:
+        """The limits of the commands that runs execute."""
+        return CommandLimits(
+            wall_s=self.command_seconds, suite_s=self.suite_seconds, memory_mb=self.command_memory_mb
+        )
 
     @property
     def secrets(self) -> list[str]:

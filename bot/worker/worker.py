@@ -241,7 +241,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
                 conflicts=state.prepared.conflicts,
                 before="" if state.requested.order.rebase else state.prepared.head or "",
             )
-            limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+            limits = settings.command_limits
             unsafe = settings.unsafe_no_sandbox
             services = Services(
                 workspaces=workspaces,

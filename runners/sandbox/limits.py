@@ -1,5 +1,6 @@
 """The limits of one command, and how they are set in the kernel."""
 
+import os
 import resource
 import shutil
 
@@ -15,10 +16,12 @@ class CommandLimits(Frozen):
     of each process, and the private and shared memory of all of them together. `processes` counts threads
     too. `file_mb` (MiB) bounds each file, and each of the private /tmp, home and /dev/shm. `output_bytes` is
     how much output is kept. `disk_mb` (MiB) bounds the workspace and the other writable folders together.
-    `files` bounds the number of files and folders there and in the private folders.
+    `files` bounds the number of files and folders there and in the private folders. `suite_s` is how many
+    seconds a run of a whole suite may take (None: as long as any other command).
     """
 
     wall_s: float = Field(default=120.0, gt=0)
+    suite_s: float | None = Field(default=None, gt=0)
     cpu_s: float = Field(default=300.0, gt=0)
     memory_mb: int = Field(default=4096, gt=0)
     processes: int = Field(default=512, gt=0)
@@ -27,6 +30,15 @@ class CommandLimits(Frozen):
     output_bytes: int = Field(default=1_000_000, gt=0)
     disk_mb: float = Field(default=4096, gt=0)
     files: int = Field(default=500_000, gt=0)
+
+    def of_suite(self) -> "CommandLimits":
+        """Return the limits of a run of a suite. A suite may use all cores as long as it runs."""
+        return self.lasting(self.suite_s or self.wall_s)
+
+    def lasting(self, seconds: float) -> "CommandLimits":
+        """Return the same limits for a command that may run for so many seconds, on all cores."""
+        cpu_s = max(self.cpu_s, seconds * (os.cpu_count() or 1))
+        return self.model_copy(update={"wall_s": seconds, "cpu_s": cpu_s})
 
 
 def _rlimits(limits: CommandLimits) -> dict[str, tuple[int, int]]:

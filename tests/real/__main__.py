@@ -20,9 +20,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make real", description=__doc__)
     parser.add_argument("names", nargs="*", help="only these projects")
     parser.add_argument("--again", action="store_true", help="also those that have a result for this version")
-    parser.add_argument("--seconds", type=float, default=900, help="the most a project may take in all")
+    parser.add_argument("--seconds", type=float, default=5400, help="the most a project may take in all")
     parser.add_argument(
-        "--suite-seconds", type=float, default=300, help="the most one run of a suite may take"
+        "--suite-seconds", type=float, default=1800, help="the most one run of a suite may take"
     )
     parser.add_argument("--jobs", type=int, default=1, help="how many projects at a time")
     words = parser.parse_args()

@@ -192,4 +192,8 @@ def _verdict(project: Project, job: Job, services: Services, head: str) -> Verdi
 
 if __name__ == "__main__":
     chosen = Project.model_validate_json(sys.argv[1])
-    print(attempt(chosen, Path(sys.argv[2]), CommandLimits(wall_s=float(sys.argv[3]))).model_dump_json())
+    print(
+        attempt(
+            chosen, Path(sys.argv[2]), CommandLimits(wall_s=600, suite_s=float(sys.argv[3]))
+        ).model_dump_json()
+    )

@@ -27,7 +27,6 @@ from runners.phases.baseline import told
 from runners.phases.given.readying import Found, made_ready
 from runners.phases.onboarding.survey import configuration, seen, with_setup
 from runners.policy.redact import redactor
-from runners.sandbox.limits import CommandLimits
 
 _FORGE, _REPO = "local", "repository"
 
@@ -107,7 +106,7 @@ def _phase(settings: Settings, git_dir: Path, base: str, folder: Path) -> tuple[
     """
     workspaces = Workspaces(folder)
     bring(workspaces.mirror(_FORGE, _REPO), git_dir, [base])
-    limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+    limits = settings.command_limits
     models, keys = load_models(settings)
     services = Services(
         workspaces=workspaces,

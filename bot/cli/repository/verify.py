@@ -52,7 +52,7 @@ def verify(
     """
     settings = load_settings()
     require_sandbox(settings)
-    limits = CommandLimits(wall_s=settings.command_seconds, memory_mb=settings.command_memory_mb)
+    limits = settings.command_limits
     unsafe = settings.unsafe_no_sandbox
     verdict = verify_repository(
         repo, base, head, feature, limits=limits, unsafe=unsafe, examples=_text_of(examples)

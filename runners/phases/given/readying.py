@@ -1,8 +1,10 @@
 """Making the environment of the base commit until its suites can be run: first by what the repository's files
 say, then with commands that a model gives."""
 
+import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from runners.contract.events import ModelReplied
@@ -87,14 +89,27 @@ def _tried(job: Job, services: Services, sources: Sources, commands: tuple[str, 
 
 
 def base_runs(job: Job, services: Services, environment: Environment) -> dict[str, SuiteRun]:
-    """Run the suites on the base commit, or take what is known of them."""
+    """Run the suites on the base commit, or take what is known of them.
+
+    They run side by side on the machine's cores, each in a checkout of its own.
+    """
     mirror = mirror_of(job, services)
-    suites = suites_of(job, services, sandboxes_of(job, services, environment))
+    suites = suites_of(job, services, sandboxes_of(job, services, environment)).all()
     known = known_of(job, services, environment)
     tree = git("rev-parse", f"{job.base}^{{tree}}", git_dir=mirror.path)
-    runs: dict[str, SuiteRun] = {}
-    # The run's own reference is in use by the phase that this one is beside.
-    with services.workspaces.worktree(mirror, job.base, f"{job.run_id}b", "baseline") as checkout:
-        for name, run in suites.all():
-            runs[name] = known.once(name, tree, lambda run=run: run(checkout.root))  # type: ignore[misc]
-    return runs
+    at_once = min(len(os.sched_getaffinity(0)), len(suites))
+
+    def of_suite(number: int) -> SuiteRun:
+        name, run = suites[number]
+        # The run's own reference is in use by the phase that this one is beside.
+        checkout = services.workspaces.worktree(mirror, job.base, f"{job.run_id}b{number}", "baseline")
+
+        def fresh() -> SuiteRun:
+            with checkout as made:
+                return run(made.root)
+
+        return known.once(name, tree, fresh)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        runs = list(pool.map(of_suite, range(len(suites))))
+    return {name: run for (name, _), run in zip(suites, runs, strict=True)}

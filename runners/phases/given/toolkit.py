@@ -114,7 +114,7 @@ def tools_of(
             behave=job.settings.behave,
             cancel=services.cancel,
         )
-        testing = Testing(tree.root, suites, before)
+        testing = Testing(tree.root, suites.within(services.limits.wall_s), before)
         sandbox = guarded(tree.root, {}, {})
         background = stack.enter_context(BackgroundCommands(sandbox, services.limits.wall_s))
         more = services.resources

@@ -123,6 +123,15 @@ def near(root: Path, changed: Sequence[str], before: SuiteRun) -> list[str]:
     if before.broken or before.seconds < _LONG_S:
         return []
     files = sorted({test.partition("::")[0] for test in before.outcomes})
+    found = near_among(files, root, changed)
+    return found if len(found) <= len(files) // 2 else []
+
+
+def near_among(files: Sequence[str], root: Path, changed: Sequence[str]) -> list[str]:
+    """Return those of the test `files` below `root` that the change edits, or that name a changed module.
+
+    None where that is more than a few.
+    """
     names = {_module(path) for path in changed if path.endswith(".py")} - {""}
     if not names:
         return []
@@ -132,7 +141,7 @@ def near(root: Path, changed: Sequence[str], before: SuiteRun) -> list[str]:
         for path in files
         if path in changed or wanted.search(PurePosixPath(path).stem) or wanted.search(_text(root / path))
     ]
-    return found if 0 < len(found) <= min(_MOST, len(files) // 2) else []
+    return found if len(found) <= _MOST else []
 
 
 def _module(path: str) -> str:

@@ -37,6 +37,7 @@ _REPORTS = "/reports"
 _SWITCH = "/switch"
 _MAX_REPORT = 50_000_000
 _MAX_FILES = 1000
+_TIMES, _MINUTE_S, _AT_LEAST_TIMES = 4, 60.0, 1.5
 # Each run has its own `/tmp`, so pytest's cache does not carry results to the next run.
 _PYTEST_CACHE = "/tmp/pytest-cache"  # noqa: S108 - inside the sandbox
 
@@ -87,7 +88,8 @@ class Suites:
         self._behave = shlex.split(behave)
         self._make_sandbox = make_sandbox
         self._cancel = cancel
-        self._wall_s: float | None = None
+        self._base_s: float | None = None
+        self._most_s: float | None = None
         self._checkouts: Checkouts | None = None
         self.features = features
 
@@ -98,9 +100,15 @@ class Suites:
         return fresh
 
     def within(self, seconds: float) -> "Suites":
-        """Return the same suites with a time limit of `seconds` for each run."""
+        """Return the same suites with a time limit of at most `seconds` for each run."""
         bounded = copy.copy(self)
-        bounded._wall_s = seconds
+        bounded._most_s = seconds
+        return bounded
+
+    def as_on_base(self, seconds: float) -> "Suites":
+        """Return the same suites with a time limit that follows from the `seconds` that the base took."""
+        bounded = copy.copy(self)
+        bounded._base_s = seconds
         return bounded
 
     @property
@@ -275,11 +283,13 @@ class Suites:
         output_bytes: int | None = None,
     ) -> CommandResult:
         """Run a command to its end. Raises `Cancelled` if `cancel` was set meanwhile."""
-        limits = sandbox.limits
+        limits = sandbox.limits.of_suite()
+        if self._base_s is not None:
+            limits = limits.lasting(patience(self._base_s, limits.wall_s))
+        if self._most_s is not None:
+            limits = limits.lasting(max(0.1, min(limits.wall_s, self._most_s)))
         if output_bytes is not None:
             limits = limits.model_copy(update={"output_bytes": output_bytes})
-        if self._wall_s is not None:
-            limits = limits.model_copy(update={"wall_s": max(0.1, min(limits.wall_s, self._wall_s))})
         result = sandbox.run(argv, env=env, cancel=self._cancel, limits=limits)
         if result.cancelled:
             raise Cancelled
@@ -316,6 +326,16 @@ class Suites:
             if not all(_has_shape(entry, shape) for entry in report.entries):
                 return result, [], problem or "something else than the harness wrote into its report", ()
             return result, report.entries, problem, (*report.replaced, *self._rewritten(root))
+
+
+def patience(base_s: float, most_s: float) -> float:
+    """Return how many seconds a suite may take on the head that took `base_s` on the base.
+
+    Four times as long and a minute, up to the limit `most_s` of suites, so that a change that hangs is found
+    soon. One and a half times as long also beyond that limit, so that a suite which nearly reaches it on the
+    base is not taken for one that hangs.
+    """
+    return max(min(_TIMES * base_s + _MINUTE_S, most_s), _AT_LEAST_TIMES * base_s)
 
 
 def _is_hidden(path: str) -> bool:
