@@ -14,9 +14,9 @@ from runners.verify import look
 from runners.verify.claim import Claim
 from runners.verify.gate import gate
 from runners.verify.verdict import Verdict
+from tests.gate.recipes.edited import KEPT, LOOSENED
 from tests.gate.recipes.honest import HONEST_RULES, HONEST_RUNS
-from tests.gate.recipes.lazy import LAZY
-from tests.gate.recipes.proofs import PROOFS
+from tests.gate.recipes.outcomes import LAZY, PROOFS
 from tests.gate.recipes.rules import RULES
 from tests.gate.recipes.runs import RUNS
 from tests.gate.recipes.table import STRONG, Recipe
@@ -41,8 +41,17 @@ _LAZY = {
     "an implementation elsewhere: product imports from features",
     "code that knows: behave in sys.modules",
     "a second Then: context with itself",
+    "an exact value: at most",
+    "over nothing: a loop",
+    "a second Then: assertions in a pool that is not asked",
+    "what is not so: another kind of thing",
 }
 _PROOFS = {"crash fix, direct", "determinism", "notified within 5 seconds", "table", "a context manager"}
+_PROOFS |= {"a word for a state", "what is not so: another name", "a loop: every number is right"}
+
+# Of edited tests one for each way to find them out, and what comes nearest to one.
+_LOOSENED = {"a wide tolerance", "in any order", "other values, with the code"}
+_KEPT = {"a fixture that calls the code", "what the scenario asks for, in a helper"}
 
 
 def _mostly_slow(names: Iterable[str], quick: Collection[str]) -> list[Any]:
@@ -134,6 +143,30 @@ def test_a_lazy_proof_comes_through_without_rules_and_experiments(
 @pytest.mark.parametrize("name", _mostly_slow(PROOFS, _PROOFS))
 def test_an_honest_proof_passes(bench: Workbench, name: str) -> None:
     verdict = _verdict(bench, PROOFS[name])
+    assert verdict.green, verdict.problems
+
+
+@pytest.mark.parametrize("name", _mostly_slow(LOOSENED, _LOOSENED))
+def test_a_loosened_test_is_refused(bench: Workbench, name: str) -> None:
+    found = codes(_verdict(bench, LOOSENED[name]))
+    assert found and found <= set(LOOSENED[name].codes), found
+
+
+_BY_EXPERIMENT = {name: each for name, each in LOOSENED.items() if not name.startswith("fewer rows")}
+
+
+@pytest.mark.parametrize("name", _mostly_slow(_BY_EXPERIMENT, ["a wide tolerance"]))
+def test_a_loosened_test_comes_through_without_experiments(bench: Workbench, name: str) -> None:
+    recipe = LOOSENED[name]
+    verdict = _verdict(bench, recipe, experiments=False)
+    # A wider tolerance and the like are seen by a rule as well.
+    seen = {each.message for each in verdict.problems if "demands less than before" in each.message}
+    assert seen == {each.message for each in verdict.problems}, verdict.problems
+
+
+@pytest.mark.parametrize("name", _mostly_slow(KEPT, _KEPT))
+def test_an_edited_test_that_demands_as_much_passes(bench: Workbench, name: str) -> None:
+    verdict = _verdict(bench, KEPT[name])
     assert verdict.green, verdict.problems
 
 

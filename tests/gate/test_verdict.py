@@ -270,7 +270,7 @@ BREAKING = {
 
 @pytest.mark.parametrize("how", ["report", "fail"])
 def test_edited_tests_are_run_as_they_were(bench: Workbench, how: Literal["report", "fail"]) -> None:
-    verdict = bench.verdict(BREAKING, changed_tests=how)
+    verdict = bench.verdict(BREAKING, changed_tests=how, experiments=False)
     changed = verdict.changed_tests
     assert changed is not None and set(changed.paths) == {"test_calc.py", "features/steps/steps.py"}
     assert {failure.test for failure in changed.failing} == {

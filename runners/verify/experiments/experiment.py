@@ -79,6 +79,26 @@ def _shown(
                 "Make that step compare the real outcome with what it names."
             )
             problems.append(Problem(code="scenario-blind", message=message))
+        elif subject.unawaited:
+            message = (
+                f"A Then step of “{name}” calls the coroutine `{subject.unawaited}` and never awaits it, so "
+                "its assertions do not run. Await it, or run it with `asyncio.run`."
+            )
+            problems.append(Problem(code="scenario-blind", message=message))
+        elif subject.swallowed is not None:
+            step = subject.single.scenario.steps[subject.swallowed]
+            message = (
+                f"In “{name}”, “{step.text}” passes although its assertions fail: something catches their "
+                "failure, or it stays in another thread or task. Let the failure reach behave."
+            )
+            problems.append(Problem(code="scenario-blind", message=message))
+        elif subject.idle is not None:
+            step = subject.single.scenario.steps[subject.idle]
+            message = (
+                f"In “{name}”, “{step.text}” asserts nothing: its assertions stand in a loop that runs over "
+                "nothing, or under a condition that is false. Assert first that there is something."
+            )
+            problems.append(Problem(code="scenario-blind", message=message))
         elif subject.empty is not None:
             step = subject.single.scenario.steps[subject.empty]
             message = (

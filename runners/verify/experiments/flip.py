@@ -1,8 +1,9 @@
 """The flip experiment: with another expected value in a Then step, the scenario must fail."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from gherkin.feature.model import Step, Table, render
 from runners.verify.experiments.scenarios import Single
@@ -19,6 +20,7 @@ _WHOLE_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
 # A negated step goes on holding with most other values: that it stays green shows nothing.
 _NEGATED = re.compile(
     r"\b(?:no|not|never|none|nothing|nobody|without|neither|nor|cannot|\w+n['’]t|unchanged|absent|missing|"
+    r"gone|removed|deleted|hidden|invisible|disappear\w*|vanish\w*|excluded|omitted|left out|"
     r"nicht|nichts|kein\w*|nie|niemand|ohne|pas|aucun\w*|jamais|sans|rien|ningun\w*|ningún|nunca|sin|nada|"
     r"não|nenhum\w*|sem|non|nessun\w*|mai|senza|niente)\b",
     re.IGNORECASE,
@@ -29,11 +31,16 @@ _TOLERANT = re.compile(
     r"at (?:least|most)|"
     r"(?:more|less|fewer|larger|greater|smaller|higher|lower|longer|shorter|later|earlier|older|faster) than|"
     r"over|under|above|below|up to|before|after|until|max\w*|min\w*|limit\w*|exceed\w*|"
+    r"(?:no|not) (?:more|less|fewer|later|earlier)|or (?:more|less|fewer|better|later|earlier|higher|lower)|"
+    r"cap\w*|fit\w*|room for|enough|allow\w*|reach\w*|ceiling|floor|threshold|bound\w*|"
+    r"one of|among|part of|"
     r"m?s|ms|msecs?|secs?|seconds?|minutes?|hours?|days?|milliseconds?|"
     r"etwa|ungefähr|mindestens|höchstens|über|unter|bis|Sekunden?|Minuten?|environ|moins|plus|secondes?|"
     r"menos|más|segundos?)\b|[~<>≤≥±≈]",
     re.IGNORECASE,
 )
+# Steps that speak of an order.
+_ORDER = re.compile(r"^(?!.*\bany order\b).*\b(?:order(?:ed)?|sorted|sequence|Reihenfolge|sortiert)\b", re.I)
 _OPPOSITES = [
     ("true", "false"),
     ("yes", "no"),
@@ -55,7 +62,9 @@ class Flip:
     where the step's text shows no value, the harness changes the `argument` (from 0) that its definition
     takes, or inverts the assertions that the step reaches (`inverted`). `reference`: the value stands in an
     earlier step too, so that it may name what the step looks at. `more` are files with still other values,
-    for a step that compares with a tolerance.
+    for a step that compares with a tolerance. `sides` are groups of further values for a step that names one
+    exact value: it must notice at least one of each group. `row` is that of a table, counted from 0; `word`
+    is a word in the step's text, in whose place others can be put that its definition knows.
     """
 
     step: int
@@ -65,6 +74,17 @@ class Flip:
     argument: int | None = None
     inverted: bool = False
     more: tuple[str, ...] = ()
+    sides: tuple["Side", ...] = ()
+    row: int | None = None
+    word: str = ""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Files with values that all differ from the expected one in the same way, and what that way is."""
+
+    texts: tuple[str, ...]
+    what: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +111,25 @@ def flips(single: Single) -> list[Flip]:
     return ordered[:_PER_SCENARIO]
 
 
+def input_flips(single: Single) -> list[Flip]:
+    """Changes of the numbers in the scenario's own steps before its first Then; at most six."""
+    scenario = single.scenario
+    found: list[Flip] = []
+    for number, step in enumerate(scenario.steps):
+        if step.kind == "then":
+            break
+        for value in _values(step.text):
+            for other in _others(value.text, ()) if _WHOLE_NUMBER.fullmatch(value.text) else ():
+                steps = (
+                    *scenario.steps[:number],
+                    _with_value(step, value, other),
+                    *scenario.steps[number + 1 :],
+                )
+                text = render(single.having(scenario.model_copy(update={"steps": steps})))
+                found.append(Flip(number, text, _what(value.text, other)))
+    return found[:_PER_SCENARIO]
+
+
 def negated(step: Step) -> bool:
     """Whether a step says that something is not so."""
     return bool(_NEGATED.search(_QUOTED.sub("", step.text)))
@@ -108,32 +147,50 @@ def _of_step(single: Single, number: int, step: Step, known: Sequence[str]) -> I
         steps = (*scenario.steps[:number], changed, *scenario.steps[number + 1 :])
         return render(single.having(scenario.model_copy(update={"steps": steps})))
 
-    def flip(value: str, versions: Sequence[Step], others: Sequence[str]) -> Flip:
-        files = [file(version) for version in versions]
-        what = f"“{value[:60]}” → “{others[0][:60]}”"
-        return Flip(number, files[0], what, value in known, more=tuple(files[1:]))
+    exact = not tolerant(step) and not negated(step)
+
+    def flip(value: str, others: Sequence[str], changed: Callable[[str], Step], *more: Step) -> Flip:
+        files = [file(changed(other)) for other in others] + [file(version) for version in more]
+        sides = [
+            Side(tuple(file(changed(other)) for other in group), _what(value, group[0]))
+            for group in (_sides(value, ordered=bool(_ORDER.search(step.text))) if exact else ())
+        ]
+        what = _what(value, others[0])
+        return Flip(number, files[0], what, value in known, more=tuple(files[1:]), sides=tuple(sides))
 
     found = False
     for value in _values(step.text):
         found = True
-        others = _others(value.text, known, wide=tolerant(step))
-        texts = [step.text[: value.start] + other + step.text[value.end :] for other in others]
-        yield flip(value.text, [step.model_copy(update={"text": text}) for text in texts], others)
+        others = _others(value.text, known, wide=not exact)
+        word = value.text if not _WHOLE_NUMBER.fullmatch(value.text) else ""
+        yield replace(flip(value.text, others, partial(_with_value, step, value)), word=word)
     for row, column in _cells(step.table):
         found = True
         cell = step.table.rows[row][column] if step.table else ""
-        others = _others(cell, known, wide=tolerant(step))
-        versions = [_with_cell(step, row, column, other) for other in others]
+        others = _others(cell, known, wide=not exact)
         # Some columns are only there to be read: another one of the row may be what counts.
-        yield flip(cell, [*versions, _with_other_row(step, row, known)], others)
+        other_row = _with_other_row(step, row, known)
+        found_flip = flip(cell, others, partial(_with_cell, step, row, column), other_row)
+        yield replace(found_flip, row=None if other_row == step else row)
     if step.doc_string and (changed := _other_text(step.doc_string)) != step.doc_string:
         found = True
-        yield flip("the text", [step.model_copy(update={"doc_string": changed})], ["another text"])
+        yield Flip(
+            number, file(step.model_copy(update={"doc_string": changed})), "“the text” → “another text”"
+        )
     if not found:
         same = render(single.feature)
         for argument in range(_ARGUMENTS):
             yield Flip(number, same, f"argument {argument + 1} of “{step.text[:60]}”", argument=argument)
         yield Flip(number, same, f"the assertions of “{step.text[:60]}”", inverted=True)
+
+
+def _what(value: str, other: str) -> str:
+    return f"“{value[:60]}” → “{other[:60]}”"
+
+
+def _with_value(step: Step, value: _Value, other: str) -> Step:
+    text = step.text[: value.start] + other + step.text[value.end :]
+    return step.model_copy(update={"text": text})
 
 
 def _words(single: Single) -> list[str]:
@@ -204,11 +261,7 @@ def _others(value: str, known: Sequence[str], *, wide: bool = True) -> list[str]
         rest, sign = digits[len(first) :], value[: len(value) - len(digits)]
         more = str(int(first) + 1).zfill(len(first))
         if not wide:
-            # Half as much again, and half as much: only a tolerance that is too wide misses both.
-            step = max(1, int(first) // 2)
-            low = int(first) - step
-            less = f"{'-' if low < 0 else sign}{abs(low)}{rest}"
-            return [sign + more + rest, f"{sign}{int(first) + step}{rest}", less]
+            return [sign + more + rest]
         large = f"{int(first) + 7}000"
         # Tolerances and limits ("at least 3", "within 5 seconds") notice a value that is far off on one side.
         return [sign + more + rest, large + rest, f"-{large}{rest}", "0"]
@@ -218,6 +271,40 @@ def _others(value: str, known: Sequence[str], *, wide: bool = True) -> list[str]
                 return [opposite.title() if value.istitle() else opposite]
     alike = [word for word in known if word != value and not _WHOLE_NUMBER.fullmatch(word)]
     return [_other_text(value), *alike[:2]]
+
+
+def _sides(value: str, *, ordered: bool) -> list[list[str]]:
+    """Groups of other values for a step that names one exact value; it must notice one of each group.
+
+    A number: some that are larger by half, some that are smaller, and others behind the point. A word: others
+    of the same length. So a comparison in one direction shows, a tolerance that is far too wide, and one of
+    the mere length. Two of each, since a text that is searched may hold one of them by chance. With `ordered`
+    a list is also turned round.
+    """
+    if _DATE.fullmatch(value) or _TIME.fullmatch(value):
+        return []
+    if found := re.fullmatch(r"(-?)(\d+)((?:[.,]\d+)*)", value):
+        sign, first, rest = found.groups()
+        number = int(first) * (-1 if sign else 1)
+        step = max(1, int(first) // 2)
+        groups = [[f"{number + by}{rest}" for by in (each * step, each * (step + 1))] for each in (1, -1)]
+        if point := re.fullmatch(r"([.,])(\d)(\d*)", rest):
+            tenths = [f"{sign}{first}{point[1]}{(int(point[2]) + by) % 10}{point[3]}" for by in (5, 3)]
+            groups.append(tenths)
+        return groups
+    groups = []
+    if sum(letter.isalpha() for letter in value) > 1:
+        groups.append(["".join(_next_letter(letter, by) for letter in value) for by in (1, 3)])
+    if ordered and (turned := ", ".join(reversed(re.split(r",\s*", value)))) != value:
+        groups.append([turned])
+    return groups
+
+
+def _next_letter(letter: str, by: int) -> str:
+    if not (letter.isascii() and letter.isalpha()):
+        return letter
+    first = ord("a" if letter.islower() else "A")
+    return chr(first + (ord(letter) - first + by) % 26)
 
 
 def _turned(digits: str, most: int) -> str:

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 RAISES, NOTHING, OTHER, INVERTED = "raise", "nothing", "other", "invert"
+# As `OTHER`, and something foreign in the place of what has no other value; lists turned round.
+STRANGE, TURNED = "strange", "turned"
 EVERYTHING = "all"
-_ON, _RESULT, _JUDGED = "_scenarist_on", "_scenarist_result", "_scenarist_judged"
+_ON, _RESULT = "_scenarist_on", "_scenarist_result"
 
 _HELPER = f"""
 def {_ON}(place):
@@ -32,12 +34,15 @@ def {_ON}(place):
 def {_RESULT}(value):
     import os
     try:
-        if os.readlink(@) != "{OTHER}":
-            return value
+        state = os.readlink(@)
     except OSError:
         return value
+    if state not in ("{OTHER}", "{STRANGE}", "{TURNED}"):
+        return value
     kind = type(value)
-    if kind is bool:
+    if state == "{TURNED}":
+        other = value[::-1] if kind in (list, tuple) else value
+    elif kind is bool:
         other = not value
     elif kind in (int, float, complex) or kind.__module__ in ("decimal", "_decimal", "fractions"):
         other = value + 1
@@ -49,6 +54,8 @@ def {_RESULT}(value):
         other = kind() if value else kind([None])
     elif kind is dict:
         other = {{}} if value else {{"x": "x"}}
+    elif state == "{STRANGE}":
+        other = value if value is None else object()
     else:
         other = 1 if value is None else value
     try:
@@ -57,14 +64,6 @@ def {_RESULT}(value):
     except OSError:
         pass
     return other
-"""
-_INVERTER = f"""
-def {_JUDGED}(value):
-    import os
-    try:
-        return not value if os.readlink(@) == "{INVERTED}" else value
-    except OSError:
-        return value
 """
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -102,7 +101,7 @@ def instrumented(path: str, before: str, after: str, switch: str, first: int = 0
     `switch` is the path of the switch, `first` the number of the first site. Raises `SyntaxError` for what
     Python 3 of this process cannot read.
     """
-    tree, old = _parsed(after), _functions(_parsed(before))
+    tree, old = parsed(after), _functions(parsed(before))
     changed = _changed_lines(before, after)
     placer = _Placer(path, changed, first)
     for name, function in _functions(tree).items():
@@ -113,7 +112,7 @@ def instrumented(path: str, before: str, after: str, switch: str, first: int = 0
             placer.alter(function, name)
     rest = any(_is_rest(statement, changed) for statement in _outside(tree))
     if placer.sites:
-        _help(tree, _HELPER, switch)
+        add_helper(tree, _HELPER, switch)
     return Instrumented(ast.unparse(tree) + "\n" if placer.sites else after, tuple(placer.sites), rest)
 
 
@@ -123,7 +122,7 @@ def blanked(before: str, after: str) -> str:
 
     Raises `SyntaxError`.
     """
-    tree = _parsed(after)
+    tree = parsed(after)
     changed = _changed_lines(before, after)
     for statement in _outside(tree):
         if not _is_rest(statement, changed):
@@ -140,22 +139,25 @@ def all_broken(source: str, switch: str) -> str:
 
     Raises `SyntaxError`.
     """
-    tree = _parsed(source)
+    tree = parsed(source)
     placer = _Placer("", set(), 0)
     for name, function in _functions(tree).items():
         placer.enter(function, name)
-    _help(tree, _HELPER, switch)
+    add_helper(tree, _HELPER, switch)
     return ast.unparse(tree) + "\n"
 
 
-def inverting(source: str, switch: str) -> str:
-    """A step file whose assertions say the opposite while the switch says so. Raises `SyntaxError`."""
-    tree = _parsed(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assert):
-            node.test = ast.Call(ast.Name(_JUDGED, ast.Load()), [node.test], [])
-    _help(tree, _INVERTER, switch)
-    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+def other_results(source: str, switch: str) -> str:
+    """`source` in which every function gives another value back while the switch says so.
+
+    Raises `SyntaxError`.
+    """
+    tree = parsed(source)
+    placer = _Placer("", set(), 0)
+    for function in _functions(tree).values():
+        placer.results(function)
+    add_helper(tree, _HELPER, switch)
+    return ast.unparse(tree) + "\n"
 
 
 class _Placer:
@@ -170,7 +172,7 @@ class _Placer:
 
     def enter(self, function: _Function, name: str) -> None:
         """A site at the beginning of a function, after its docstring."""
-        self._results(function)
+        self.results(function)
         self._put(function.body, 1 if ast.get_docstring(function, clean=False) is not None else 0, name)
 
     def alter(self, function: _Function, name: str) -> None:
@@ -179,14 +181,14 @@ class _Placer:
         At its beginning where only something was taken away.
         """
         known = len(self.sites)
-        self._results(function)
+        self.results(function)
         header = range(function.lineno, function.body[0].lineno)
         if not self._changed.intersection(header):
             self._place(function.body, name)
         if len(self.sites) == known:
             self.enter(function, name)
 
-    def _results(self, function: _Function) -> None:
+    def results(self, function: _Function) -> None:
         """Have what the function gives back pass through a helper that can put another value there."""
         nodes = [
             node for node in ast.walk(function) if isinstance(node, (ast.Return, ast.Yield, ast.YieldFrom))
@@ -237,7 +239,7 @@ class _Placer:
         self.sites.append(Site(number, self._path, line, name))
 
 
-def _parsed(source: str) -> ast.Module:
+def parsed(source: str) -> ast.Module:
     try:
         return ast.parse(source)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -310,8 +312,11 @@ def _changed_lines(before: str, after: str) -> set[int]:
     }
 
 
-def _help(tree: ast.Module, helper: str, switch: str) -> None:
-    """Put the helper function behind the module's docstring and its imports from ``__future__``."""
+def add_helper(tree: ast.Module, helper: str, switch: str) -> None:
+    """Put helper functions behind the module's docstring and its imports from ``__future__``.
+
+    `@` stands for the switch in their source.
+    """
     at = 0
     for statement in tree.body:
         docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

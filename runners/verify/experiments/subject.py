@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gherkin.feature.model import Step
-from runners.verify.experiments.flip import Flip, flips, negated, tolerant
+from runners.verify.experiments.flip import Flip, flips, input_flips, negated, tolerant
 from runners.verify.experiments.scenarios import Single
 from runners.verify.findings import Findings, Tally
 from runners.verify.suites.run import Tried
@@ -34,12 +34,21 @@ class Subject:
     related: bool
     loads: bool
     flips: list[Flip]
+    inputs: list[Flip] = field(default_factory=list)
     control: bool = False
     noticed: dict[int, bool] = field(default_factory=dict)
     broken: dict[str, bool] = field(default_factory=dict)
     untried: list[str] = field(default_factory=list)
+    # What a flip in one direction was, where no value in that direction was noticed.
+    lopsided: dict[int, str] = field(default_factory=dict)
     blind: Flip | None = None
+    # Then steps, by number, that do not depend on the outcome; whose assertions ran over nothing; and whose
+    # failing assertions do not make them fail.
     empty: int | None = None
+    idle: int | None = None
+    swallowed: int | None = None
+    # A coroutine that asserts something, and that a Then step made and did not await.
+    unawaited: str = ""
     unrelated: bool = False
     held: bool = False
     # Whether a Then step noticed that the code came out otherwise, and whether it did and none noticed.
@@ -58,11 +67,28 @@ class Subject:
         return [number for number, step in enumerate(self.single.scenario.steps) if step.kind == "then"]
 
     def vague_steps(self) -> list[int]:
-        """The numbers of its Then steps of which no value could be changed, but those that say what is not
-        so."""
+        """The numbers of its Then steps of which no value could be changed."""
         valued = {self.flips[place].step for place in self.noticed if not self.flips[place].inverted}
-        steps = self.single.scenario.steps
-        return [each for each in self.outcome_steps() if each not in valued and not negated(steps[each])]
+        return [each for each in self.outcome_steps() if each not in valued]
+
+    def note_inverted(self, number: int, tried: Tried | None) -> None:
+        """What a Then step asserted that stayed green with its assertions inverted."""
+        step = self.single.scenario.steps[number]
+        if tried is None or tried.red is not False:
+            return
+        if tried.asserted:
+            self.swallowed = number if self.swallowed is None else self.swallowed
+        elif tried.idle and not tried.judged and not negated(step) and not _SAMENESS.search(step.text):
+            self.idle = number if self.idle is None else self.idle
+
+    def note_inputs(self, red: Sequence[bool | None]) -> None:
+        """Say so where the scenario passes with whatever numbers its Given and When steps name."""
+        known = [each for each in red if each is not None]
+        if known and not any(known) and any(self.noticed.values()):
+            self.untried.append(
+                f"It passes with other numbers before its Then steps too ({self.inputs[0].what}), so it does "
+                "not show that the outcome depends on them."
+            )
 
     def judge_flips(self) -> None:
         """Decide which Then step, if any, does not look at what it expects."""
@@ -87,14 +113,31 @@ class Subject:
         # What an earlier step names too may say what the step looks at; the other values are expectations.
         expected = [place for place in real if not self.flips[place].reference]
         decisive = expected if expected and not tolerant(step) else tried
-        if any(self.noticed[place] for place in decisive):
+        strict = not tolerant(step) and not negated(step)
+        missed = {place for place in self.lopsided if strict}
+        if any(self.noticed[place] and place not in missed for place in decisive):
+            self._judge_rows(decisive, strict=strict)
             return
         if negated(step) or not real:
             for place in tried:
                 del self.noticed[place]
-            self.untried.append(f"{said} holds for other values too, so changing them shows nothing.")
+            what = " says what is not so, and" if negated(step) else ""
+            self.untried.append(f"{said}{what} holds for other values too, so changing them shows nothing.")
         elif not noticed or not all(self.flips[place].reference for place in tried):
-            self.blind = self.blind or self.flips[decisive[0]]
+            flip = self.flips[decisive[0]]
+            what = self.lopsided.get(decisive[0], flip.what)
+            self.blind = self.blind or replace(flip, what=what)
+
+    def _judge_rows(self, places: Sequence[int], *, strict: bool) -> None:
+        """Decide whether a step leaves a row of its table out."""
+        rows: dict[int, list[int]] = {}
+        for place in places:
+            row = self.flips[place].row
+            if row is not None:
+                rows.setdefault(row, []).append(place)
+        for own in rows.values():
+            if strict and not any(self.noticed[place] for place in own):
+                self.blind = self.blind or self.flips[own[0]]
 
     def note_wrong(self, tried: Mapping[str, Tried], groups: Sequence[str]) -> None:
         """Whether the scenario stays green although the code gives something else back.
@@ -127,5 +170,7 @@ def subjects(found: Sequence[Single], proofs: Sequence[ScenarioProof]) -> list[S
             proof = proofs[number]
             others = numbers if number == numbers[0] else [number]
             related = proof.proven and not proof.kept
-            chosen.append(Subject(number, found[number], others, related, proof.loaded, flips(found[number])))
+            single = found[number]
+            own = Subject(number, single, others, related, proof.loaded, flips(single), input_flips(single))
+            chosen.append(own)
     return chosen

@@ -9,7 +9,8 @@ class Trial:
 
     `seconds` is the most that it may take. With `argument`, the harness gives that argument (from 0) of the
     scenario's own step number `step` another value. With `step` alone, the switch is set for that step only;
-    with `context` too, that step sees other values on behave's context (a key of `CHANGES` in the harness).
+    with `context` too, that step sees other values on behave's context (`change_of` in the harness). With
+    `value`, that word in the step's text becomes the word number `constant` of those in its definition.
     """
 
     id: str
@@ -19,3 +20,5 @@ class Trial:
     step: int | None = None
     argument: int | None = None
     context: str = ""
+    value: str = ""
+    constant: int = 0

@@ -11,8 +11,8 @@ from gherkin.feature.model import render
 from runners.git.command import read_blob
 from runners.sandbox.beneath import put_file, read_file
 from runners.verify.claim import Claim
-from runners.verify.experiments import sabotage
-from runners.verify.experiments.flip import Flip
+from runners.verify.experiments import sabotage, step_code
+from runners.verify.experiments.flip import Flip, negated
 from runners.verify.experiments.held_out import Example
 from runners.verify.experiments.product import ProductFiles
 from runners.verify.experiments.sabotage import Instrumented, Site
@@ -28,6 +28,10 @@ _GROUPS = 4
 _MAX_TRIALS = 150
 # What a Then step without a value sees in the place of what earlier steps left on the context.
 _CONTEXTS = ("own", "alike", "foreign", "nothing")
+# What a step that says what is not so sees besides: that it is so, for some values that it may mean.
+_HAVING = tuple(f"having {number}" for number in range(4))
+# So many words of a step's definition take the place of a word in its text.
+_CONSTANTS = 3
 
 _Outcomes = dict[str, Tried]
 
@@ -62,6 +66,8 @@ class Trials:
         self._folder = folder
         self.runs: list[SuiteRun] = []
         self._switch = lab.suites.switch_path(folder)
+        # Coroutines of the step files that assert something.
+        self._coroutines: set[str] = set()
         claim = lab.claim
 
         def aside(path: str) -> bool:
@@ -81,11 +87,7 @@ class Trials:
         with lab.checkout(lab.commit, "trials") as root:
             for path, each in sources.items():
                 _write(root, path, each.source)
-            _each(
-                root,
-                self._files.step_files(*self._step_folders()),
-                lambda source: sabotage.inverting(source, self._switch),
-            )
+            self._watch_steps(root)
             first = self._run(root, list(self._first(groups)))
             self._note_first(first, groups)
             second = self._run(root, list(self._second(groups)))
@@ -95,6 +97,14 @@ class Trials:
             self._rest(sources)
         self._everything()
         return [_held_out(each, first.get(f"h{number}")) for number, each in enumerate(self._examples)]
+
+    def _watch_steps(self, root: Path) -> None:
+        """Have the step files count what they assert."""
+        paths = self._files.step_files(*self._step_folders())
+        sources = [(read_file(root, path) or b"").decode(errors="replace") for path in paths]
+        own = {name for source in sources for name in step_code.functions(source)}
+        self._coroutines = {name for source in sources for name in step_code.asserting_coroutines(source)}
+        _each(root, paths, lambda source: step_code.watched(source, self._switch, own))
 
     def _step_folders(self) -> list[str]:
         lab = self._lab
@@ -134,6 +144,8 @@ class Trials:
             if not subject.control:
                 subject.untried.append("It did not pass by itself, so no experiment could be made on it.")
                 continue
+            lost = sorted(self._coroutines.intersection(control.unawaited if control else ()))
+            subject.unawaited = lost[0] if lost else ""
             for place in range(len(subject.flips)):
                 red = _red(tried.get(f"f{subject.number}.{place}"))
                 if red is not None:
@@ -153,6 +165,19 @@ class Trials:
                 if not red:
                     for number, text in enumerate((flip.text, *flip.more)):
                         yield _flipped(f"f{subject.number}.{place}.{number}", flip, text)
+                    for number in range(_CONSTANTS if flip.word else 0):
+                        yield Trial(
+                            f"k{subject.number}.{place}.{number}",
+                            render(subject.single.feature),
+                            step=flip.step,
+                            value=flip.word,
+                            constant=number,
+                        )
+                for side, each in enumerate(flip.sides):
+                    for number, text in enumerate(each.texts):
+                        yield _flipped(f"d{subject.number}.{place}.{side}.{number}", flip, text)
+            for number, other in enumerate(subject.inputs):
+                yield Trial(f"i{subject.number}.{number}", other.text)
             text = render(subject.single.feature)
             if subject.broken and not any(subject.broken.values()):
                 for what in (sabotage.NOTHING, sabotage.RAISES):
@@ -190,14 +215,30 @@ class Trials:
 
     def _note_flips(self, subject: Subject, tried: _Outcomes) -> None:
         for place, red in list(subject.noticed.items()):
-            again = [
-                _red(tried.get(f"f{subject.number}.{place}.{number}"))
-                for number in range(1 + len(subject.flips[place].more))
+            flip, own = subject.flips[place], f"{subject.number}.{place}"
+            again = [_red(tried.get(f"f{own}.{number}")) for number in range(1 + len(flip.more))]
+            again += [_red(tried.get(f"k{own}.{number}")) for number in range(_CONSTANTS)]
+            sides = [
+                [_red(tried.get(f"d{own}.{side}.{number}")) for number in range(len(each.texts))]
+                for side, each in enumerate(flip.sides)
             ]
-            if not red and any(again):
+            if not red and (any(again) or any(map(any, sides))):
                 subject.noticed[place] = True
             elif not red and again[0] is None:
                 del subject.noticed[place]
+                continue
+            # One of a direction says enough; where none could be tried, nothing is said.
+            missed = [each for each, found in zip(flip.sides, sides, strict=True) if _all_green(found)]
+            # A value that is not looked at itself, such as a column of remarks, has no direction.
+            looked_at = red or (not flip.word and any(map(any, sides)))
+            missed = missed if looked_at else []
+            if missed:
+                subject.lopsided[place] = missed[0].what
+            if flip.inverted and not red:
+                step = tried.get(f"f{own}.0")
+                subject.note_inverted(flip.step, step)
+        known = [_red(tried.get(f"i{subject.number}.{number}")) for number in range(len(subject.inputs))]
+        subject.note_inputs(known)
 
     def _third(self) -> Iterator[Trial]:
         """Where no Then step notices what the code returns: whether one calls the code and only expects no
@@ -206,7 +247,7 @@ class Trials:
         for subject in self._subjects:
             text = render(subject.single.feature)
             for number in subject.vague_steps() if subject.control else ():
-                for how in _CONTEXTS:
+                for how in _contexts(subject, number):
                     yield Trial(f"x{subject.number}.{number}.{how}", text, step=number, context=how)
             for number in subject.outcome_steps() if subject.careless else ():
                 for what in (sabotage.state(sabotage.RAISES), sabotage.INVERTED):
@@ -215,7 +256,7 @@ class Trials:
     def _note_third(self, tried: _Outcomes) -> None:
         for subject in self._subjects:
             for number in subject.vague_steps():
-                found = [tried.get(f"x{subject.number}.{number}.{how}") for how in _CONTEXTS]
+                found = [tried.get(f"x{subject.number}.{number}.{how}") for how in _contexts(subject, number)]
                 # Green with any values there, and nothing else was used: it cannot depend on the outcome.
                 if all(each is not None and each.red is False and not each.used for each in found):
                     subject.empty = number if subject.empty is None else subject.empty
@@ -288,6 +329,16 @@ class Trials:
             subject.held = subject.related and not uses_none
             if uses_none:
                 subject.broken = {"all": False}
+
+
+def _contexts(subject: Subject, number: int) -> tuple[str, ...]:
+    """The changes of the context to try on a Then step."""
+    return _CONTEXTS + (_HAVING if negated(subject.single.scenario.steps[number]) else ())
+
+
+def _all_green(found: Sequence[bool | None]) -> bool:
+    known = [each for each in found if each is not None]
+    return bool(known) and not any(known)
 
 
 def _grouped(sites: Sequence[Site]) -> list[list[Site]]:

@@ -13,10 +13,12 @@ from runners.policy.redact import Redactor
 from runners.verify.claim import Claim
 from runners.verify.diff import dependency_files, diff_problems
 from runners.verify.experiments.experiment import Experimented, experiment
+from runners.verify.experiments.loosened import Loosened
 from runners.verify.experiments.trials import Lab
 from runners.verify.findings import Bite, HeldOut
 from runners.verify.gate.approved import unlike
 from runners.verify.gate.biting import Bench, at_once, bite, faults
+from runners.verify.gate.edited_tests import EditedTests
 from runners.verify.gate.judging import (
     FAULT_CODES,
     floor,
@@ -29,7 +31,7 @@ from runners.verify.gate.judging import (
 from runners.verify.gate.kept_logs import KeptLogs
 from runners.verify.gate.regression import Regression
 from runners.verify.look import Look, adds_modules, look
-from runners.verify.rules.purposes import is_judge
+from runners.verify.rules.purposes import is_judge, is_product
 from runners.verify.suites.checkouts import Checkouts
 from runners.verify.suites.known import KnownRuns
 from runners.verify.suites.run import SuiteRun
@@ -142,17 +144,9 @@ class Gate:
             if claim.feature:
                 problems += self._again(claim, proof, after["behave"])
             changed = regression.changed_tests(before)
-            if changed is not None and claim.changed_tests == "fail":
-                problems += [
-                    Problem(
-                        code="test-changed",
-                        message=(
-                            f"{each.test} fails as it was before the change. Restore it, and keep what "
-                            "it demands."
-                        ),
-                    )
-                    for each in changed.failing
-                ]
+            if changed is not None:
+                edited = EditedTests(git_dir, claim, changed, self._fresh, self._checkouts.opened, self._note)
+                problems += edited.judge(self._loosened(), before, after)
             tests: tuple[ScenarioProof, ...] = ()
             if claim.proof and claim.kind in ("feature", "bug"):
                 tests, found = self._own_tests(claim, head, before, after)
@@ -241,6 +235,22 @@ class Gate:
             for test in sorted(unsteady)
         ]
 
+    def _loosened(self) -> Loosened:
+        """What compares tests on code that gives other results back; its runs have a bound of their own."""
+        features = self._suites.features
+        return Loosened(
+            self._mirror.path,
+            self._suites.within(_EXPERIMENTS_S),
+            self._worktree,
+            lambda path: is_product(path, features),
+        )
+
+    @contextlib.contextmanager
+    def _worktree(self, commit: str, name: str) -> Iterator[Path]:
+        """A checkout that is no part of the evidence, and is not restored between runs."""
+        with self._workspaces.worktree(self._mirror, commit, self._run_id, name) as tree:
+            yield tree.root
+
     def _own_tests(
         self, claim: Claim, head: Path, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
@@ -275,6 +285,16 @@ class Gate:
                             claim.head, self._fresh.pytest(head, paths), "new tests on the new code"
                         )
                     proofs += new_tests(before[name], then, now, paths)
+        silent = [proof.path for proof in proofs if proof.path.endswith(".py")]
+        named = [f"{proof.path}::{proof.name}" for proof in proofs if proof.name]
+        if claim.experiments and silent and len(named) == len(proofs):
+            loosened = self._loosened()
+            if loosened.silent(claim.head, sorted(set(silent)), named, after["pytest"]):
+                message = (
+                    "The change's own tests pass also when its code gives something else back. Assert what "
+                    f"it gives back: {', '.join(named[:3])}."
+                )
+                return tuple(proofs), [Problem(code="no-new-test", message=message)]
         if not proofs and any(run.outcomes for name, run in before.items() if name != "behave"):
             message = (
                 "The repository has tests, and the change brings none that fails without it. Add one "
@@ -391,19 +411,13 @@ class Gate:
             return None
         scenarios = [item for item in self._evidence if item.command.endswith(claim.feature)]
         seconds = max(_EXPERIMENTS_S, _EXPERIMENTS * max((item.seconds for item in scenarios), default=0))
-
-        @contextlib.contextmanager
-        def checkout(commit: str, name: str) -> Iterator[Path]:
-            with self._workspaces.worktree(self._mirror, commit, self._run_id, name) as tree:
-                yield tree.root
-
         lab = Lab(
             git_dir=self._mirror.path,
             claim=claim,
             commit=self._beside(claim) if claim.proof else claim.head,
             features=self._suites.features,
             suites=self._suites.within(seconds),
-            checkout=checkout,
+            checkout=self._worktree,
         )
         return experiment(lab, proofs)
 

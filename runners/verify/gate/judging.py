@@ -23,11 +23,11 @@ def unasked(claim: Claim, worse: Sequence[Failure], after: SuiteRun) -> list[Fai
     return [
         each
         for each in worse
-        if each.test in after.outcomes or not asked_for(claim.asked, *_names(each.test))
+        if each.test in after.outcomes or not asked_for(claim.asked, *names_of_test(each.test))
     ]
 
 
-def _names(test: str) -> list[str]:
+def names_of_test(test: str) -> list[str]:
     """What a test is asked for by: its whole id, its file, and its own name where that is no common word."""
     path, _, name = test.partition("[")[0].rpartition("::")
     file = path.partition("::")[0]

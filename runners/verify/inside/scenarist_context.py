@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
+import behave.runner
+import scenarist_steps
+
 # Names that behave itself puts on the context.
 _BEHAVE = frozenset(
     [
@@ -40,6 +43,9 @@ _OUTSIDE = frozenset(
 )
 
 _SOMETHING = object()
+_SETTING = getattr(behave.runner.Context.__setattr__, "__code__", None)
+# The names of changes that put what a step says is not so on the context: one for each value it may mean.
+_HAVING = "having "
 
 
 class Watch:
@@ -54,6 +60,8 @@ class Watch:
         self._known: set[CodeType] = set()
         # The step's own outermost frame, while it runs: what behave does around it does not count.
         self._within: FrameType | None = None
+        # behave's own code that puts a value on the context, while it runs: it looks at the call stack.
+        self._behaves: FrameType | None = None
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
         if self._within is None:
@@ -62,7 +70,14 @@ class Watch:
             self._within = frame
         elif event == "return" and frame is self._within:
             self._within = None
-        if self.used or frame.f_code.co_name == "_scenarist_judged":
+        if self._behaves is not None:
+            if event == "return" and frame is self._behaves:
+                self._behaves = None
+            return
+        if event == "call" and frame.f_code is _SETTING:
+            self._behaves = frame
+            return
+        if self.used or frame.f_code.co_name.startswith("_scenarist_"):
             return
         if event == "call":
             self._call(frame)
@@ -158,8 +173,21 @@ def foreign(_value: Any) -> Any:
     return _SOMETHING
 
 
+def change_of(how: str, name: str, function: Any) -> Callable[[Any], Any]:
+    """The change called `how`, for a step of this name and definition."""
+    if not how.startswith(_HAVING):
+        return CHANGES[how]
+    wanted = scenarist_steps.candidates(name, function)
+    number = int(how.removeprefix(_HAVING))
+    return (lambda value: scenarist_steps.having(value, wanted[number])) if number < len(wanted) else _same
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
 CHANGES: dict[str, Callable[[Any], Any]] = {
-    "own": lambda value: value,
+    "own": _same,
     "alike": alike,
     "foreign": foreign,
     "nothing": lambda _value: None,

@@ -2,7 +2,10 @@
 
 It runs inside the sandbox, beside the repository's code, and imports nothing of Scenarist.
 
-    python /opt/scenarist/scenarist_pytest.py REPORT ARGUMENTS…
+    python /opt/scenarist/scenarist_pytest.py REPORT [--switch SWITCH STATE] ARGUMENTS…
+
+With `--switch`, instrumented code gives other results back while a test runs: the symbolic link SWITCH
+says STATE then. The test's record says whether some result was `altered`.
 
 The repository's own configuration and plugins are used, except for options that stop pytest early or make two
 runs differ: see `pytest_cmdline_main`.
@@ -10,10 +13,11 @@ runs differ: see `pytest_cmdline_main`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import scenarist_path
@@ -42,6 +46,11 @@ _WHOLE = {
 _SEEDS = {"randomly_seed": 1, "random_order_seed": "1"}
 
 
+# The switch of instrumented code and what it says during a test; tests during which results were altered.
+_switch: tuple[str, str] | None = None
+_altered: set[str] = set()
+
+
 def _note(test: str, outcome: str, path: str = "", line: int | None = None, message: str = "") -> None:
     known = _seen.get(test)
     if known is None or _RANK[outcome] > _RANK[known["outcome"]]:
@@ -60,6 +69,29 @@ def pytest_cmdline_main(config: Any) -> None:
     for name, value in {**_WHOLE, **_SEEDS}.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: Any) -> Iterator[None]:
+    """Have instrumented code give other results back while a test and its fixtures run."""
+    if _switch is None:
+        yield
+        return
+    place, state = _switch
+    _removed(f"{place}-altered")
+    with contextlib.suppress(FileExistsError):
+        os.symlink(state, place)
+    yield
+    _removed(place)
+    if _removed(f"{place}-altered"):
+        _altered.add(item.nodeid)
+
+
+def _removed(path: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+        return True
+    return False
 
 
 def _crash(report: Any) -> tuple[str, int | None]:
@@ -88,6 +120,8 @@ def pytest_collectreport(report: Any) -> None:
 
 def pytest_sessionfinish(session: Any) -> None:
     replaced_now = [*_look(), *plugins(session.config.pluginmanager)]
+    for test in _altered & _seen.keys():
+        _seen[test]["altered"] = True
     for entry in (*_seen.values(), {"end": len(_seen), "replaced": replaced_now}):
         _report.write(json.dumps(entry) + "\n")
     _report.flush()
@@ -121,11 +155,13 @@ _look: Callable[[], list[str]] = list
 
 
 def main() -> int:
-    global _report, _look
+    global _report, _look, _switch
     # The report is opened and greeted before any conftest.py and any test is loaded.
     _report = scenarist_path.open_report(sys.argv[1])
     _look = _watch()
     words = sys.argv[2:]
+    if words[:1] == ["--switch"]:
+        _switch, words = (words[1], words[2]), words[3:]
     sys.argv[:] = ["pytest", *words]
     return int(pytest.main(words, plugins=[sys.modules["__main__"]]))
 

@@ -25,6 +25,7 @@ scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.format
 import behave.runner  # noqa: E402
 import scenarist_behave as reports  # noqa: E402
 import scenarist_context  # noqa: E402
+import scenarist_steps  # noqa: E402
 from behave.formatter.base import Formatter  # noqa: E402
 from behave.parser import parse_feature  # noqa: E402
 from behave.step_registry import registry  # noqa: E402
@@ -56,6 +57,8 @@ class TrialFormatter(Formatter):  # type: ignore[misc]
             record["name"] = self.current.trial
             record["kind"] = bad.step_type if bad else ""
             record["marks"] = marks()
+            record["counted"] = getattr(self.current, "counted", {})
+            record["unawaited"] = getattr(self.current, "unawaited", [])
             reports.write(record)
 
 
@@ -69,6 +72,8 @@ def variants(_locations: Any, language: Any = None) -> "list[Any]":
         step = scenario.steps[trial["step"]] if trial.get("step") is not None else None
         if trial.get("argument") is not None and not changed(step, trial["argument"]):
             continue
+        if trial.get("value") and not with_constant(step, trial["value"], trial["constant"]):
+            continue
         bound(feature, trial, step)
         found.append(feature)
     return found
@@ -79,7 +84,13 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
 
     If the trial is about one `step`, the switch is set, or the context changed, only while this step runs.
     """
-    run, alone = feature.run, step is not None and trial.get("argument") is None
+    alone = step is not None and trial.get("argument") is None and not trial.get("value")
+    run = feature.run
+    if not step and not trial["switch"]:
+        feature.unawaited = []
+        for each in next(iter(feature.walk_scenarios())).steps:
+            if each.step_type == "then":
+                each.run = awaiting(feature, each.run)
 
     def timed(runner: Any) -> Any:
         marks()
@@ -97,21 +108,41 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
 
         def switched(runner: Any, *args: Any, **more: Any) -> Any:
             turn(trial["switch"])
+            scenarist_steps.begin()
             try:
                 if trial.get("context"):
-                    return watched(trial["context"], step_run, runner, *args, **more)
+                    change = change_of(trial["context"], step)
+                    return watched(change, step_run, runner, *args, **more)
                 return step_run(runner, *args, **more)
             finally:
                 turn("")
+                feature.counted = scenarist_steps.counted()
 
         step.run = switched
 
 
-def watched(how: str, run: Any, runner: Any, *args: Any, **more: Any) -> Any:
+def awaiting(feature: Any, run: Any) -> Any:
+    """The function `run` of a step, which notes the coroutines that the step makes and does not await."""
+
+    def noted(*args: Any, **more: Any) -> Any:
+        with scenarist_steps.unawaited() as names:
+            done = run(*args, **more)
+        feature.unawaited += names
+        return done
+
+    return noted
+
+
+def change_of(how: str, step: Any) -> Any:
+    """How the context is changed for a step."""
+    match = registry.find_match(step)
+    return scenarist_context.change_of(how, step.name, getattr(match, "func", None))
+
+
+def watched(change: Any, run: Any, runner: Any, *args: Any, **more: Any) -> Any:
     """Run a step with other values on the context; note whether it used anything but its own files."""
     folder = os.path.dirname(_feature)
     watch = scenarist_context.Watch((folder + os.sep, "tests" + os.sep))
-    change = scenarist_context.CHANGES[how]
     with scenarist_context.other_values(runner.context, change) as missing:
         sys.setprofile(watch)
         try:
@@ -131,6 +162,16 @@ def changed(step: Any, number: int) -> bool:
         each = arguments[number]
         words = step.name[each.start : each.end]
         step.name = step.name[: each.start] + other(words) + step.name[each.end :]
+        return True
+    return False
+
+
+def with_constant(step: Any, value: str, number: int) -> bool:
+    """Put the word `number` of those in the definition's code in the place of `value` in the step's text."""
+    with contextlib.suppress(Exception):  # matchers run code of the repository, which may raise any error
+        function = registry.find_match(step).func
+        words = [each for each in scenarist_steps.candidates("", function) if type(each) is str]
+        step.name = step.name.replace(value, [each for each in words if each != value][number], 1)
         return True
     return False
 

@@ -6,7 +6,7 @@ Python is compared function by function; other languages by the words that asser
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from gherkin.feature.hollow import always_true
 from gherkin.values import Frozen
@@ -133,7 +133,8 @@ class _Strength(Frozen):
 
 def _weaker(old: _Strength, new: _Strength, moved: Counter[str]) -> Iterator[str]:
     lost = Counter(old.assertions) - Counter(new.assertions)
-    if new.asserts < old.asserts and lost - moved:
+    same_in_fewer_rows = not lost and not moved
+    if new.asserts < old.asserts and (lost - moved or same_in_fewer_rows):
         yield f"{old.asserts} assertions before, {new.asserts} now"
     if new.skips > old.skips:
         yield "it can be skipped or expected to fail now"
@@ -154,6 +155,13 @@ class _Module:
     def __init__(self, source: str) -> None:
         tree = ast.parse(source)
         self._helpers = {node.name: node for node in ast.walk(tree) if isinstance(node, _Function)}
+        self._lists = {
+            target.id: statement.value
+            for statement in tree.body
+            if isinstance(statement, ast.Assign)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        }
         self.strengths = {"module": self._strength(list(_module_level(tree)), 1, set())}
         self.strengths.update(self._below("", tree))
 
@@ -170,7 +178,30 @@ class _Module:
 
     def _function(self, node: _Function) -> _Strength:
         marks = [each for mark in node.decorator_list for each in ast.walk(mark)]
-        return self._strength([*marks, *_own_nodes(node)], _rows(node), {node.name})
+        return self._strength([*marks, *_own_nodes(node)], self._rows(node), {node.name})
+
+    def _rows(self, node: _Function) -> int:
+        """On how many rows of values `parametrize` runs a test; 1 where they are not written down."""
+        rows = 1
+        for mark in node.decorator_list:
+            if isinstance(mark, ast.Call) and _last_name(mark.func) == "parametrize" and len(mark.args) > 1:
+                rows *= self._items(mark.args[1])
+        return min(rows, _MOST_ROWS)
+
+    def _items(self, values: ast.expr) -> int:
+        """How many items a list has that is written down in the file; 1 for any other."""
+        if isinstance(values, ast.Name):
+            values = self._lists.get(values.id, values)
+        return max(1, len(values.elts)) if isinstance(values, (ast.List, ast.Tuple, ast.Set)) else 1
+
+    def _more_by_loops(self, nodes: Sequence[ast.AST]) -> int:
+        """How often assertions run beyond once, in loops over lists that are written down."""
+        more = 0
+        for loop in nodes:
+            if isinstance(loop, ast.For):
+                inside = sum(isinstance(each, ast.Assert) for each in ast.walk(loop))
+                more += inside * (min(self._items(loop.iter), _MOST_ROWS) - 1)
+        return more
 
     def _strength(self, nodes: list[ast.AST], rows: int, entered: set[str]) -> _Strength:
         asserts = skips = swallows = returns = 0
@@ -191,6 +222,7 @@ class _Module:
                 swallows += not _fails(node)
             elif isinstance(node, ast.Return):
                 returns += 1
+        asserts += self._more_by_loops(nodes)
         assertions = tuple(filter(None, (self._assertion(node, entered) for node in nodes)))
         return _Strength(
             asserts=asserts * rows,
@@ -237,16 +269,6 @@ def _module_level(tree: ast.Module) -> Iterator[ast.AST]:
     for statement in tree.body:
         if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Expr, ast.If, ast.Try)):
             yield from (node for node in ast.walk(statement) if not isinstance(node, ast.Return))
-
-
-def _rows(node: _Function) -> int:
-    """On how many rows of values `parametrize` runs a test; 1 where they are not written down."""
-    rows = 1
-    for mark in node.decorator_list:
-        if isinstance(mark, ast.Call) and _last_name(mark.func) == "parametrize" and len(mark.args) > 1:
-            values = mark.args[1]
-            rows *= max(1, len(values.elts)) if isinstance(values, (ast.List, ast.Tuple, ast.Set)) else 1
-    return min(rows, _MOST_ROWS)
 
 
 def _fails(handler: ast.ExceptHandler) -> bool:

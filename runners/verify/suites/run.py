@@ -55,7 +55,10 @@ class Tried(NamedTuple):
 
     `kind` is that of the step that failed (``given``, ``when``, ``then``; empty: none). `altered` and `kept`:
     instrumented code returned another value than its own, or a value for which it knows no other one. `used`:
-    the step that was watched used anything but its own files and what is on behave's context.
+    the step that was watched used anything but its own files and what is on behave's context. `asserted` and
+    `idle` are how often that step asserted, and how often it ran over nothing; `judged`: it may fail in
+    other ways.
+    `unawaited` are the names of coroutines that Then steps made and did not await.
     """
 
     outcome: Outcome
@@ -63,6 +66,10 @@ class Tried(NamedTuple):
     altered: bool = False
     kept: bool = False
     used: bool = False
+    asserted: int = 0
+    idle: int = 0
+    judged: bool = False
+    unawaited: tuple[str, ...] = ()
 
     @property
     def red(self) -> bool | None:

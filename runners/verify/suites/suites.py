@@ -253,6 +253,27 @@ class Suites:
         )
         return test_run("pytest", command, result, entries, problem).beside(replaced=tuple(other))
 
+    def other_results(
+        self, root: Path, paths: Sequence[str], switch: Path, state: str
+    ) -> tuple[SuiteRun, set[str]]:
+        """Run tests of pytest on a checkout whose instrumented code gives other results back.
+
+        `switch` is the folder of the switch, `state` what it says while a test is called. Returns the run,
+        and the tests during which a result was altered.
+        """
+        command = ["python", "-m", "pytest", "-q", "-o", f"cache_dir={_PYTEST_CACHE}", *paths]
+        result, entries, problem, _ = self._run(
+            root,
+            lambda report, plugins: [
+                *("python", f"{plugins}/scenarist_pytest.py", report),
+                *("--switch", self.switch_path(switch), state, *command[3:]),
+            ],
+            _TEST,
+            writable={_SWITCH: switch},
+        )
+        run = test_run("pytest", [*command, f"(results: {state})"], result, entries, problem)
+        return run, {entry["test"] for entry in entries if entry.get("altered")}
+
     def command(self, root: Path, line: str) -> SuiteRun:
         """Run one of the repository's own commands with bash; the run's `broken` is set if it fails."""
         result = self._run_in(self._sandbox(root, {}, {}), ["bash", "-c", line])
@@ -359,9 +380,17 @@ def _bytes_of(path: Path) -> bytes:
 
 def _tried(entry: dict[str, Any]) -> Tried:
     marks = entry.get("marks") or ()
-    kind = str(entry.get("kind") or "")
+    counted = entry.get("counted") or {}
     return Tried(
-        _behave_outcome(entry), kind, altered="altered" in marks, kept="kept" in marks, used="used" in marks
+        _behave_outcome(entry),
+        str(entry.get("kind") or ""),
+        altered="altered" in marks,
+        kept="kept" in marks,
+        used="used" in marks,
+        asserted=int(counted.get("asserted") or 0),
+        idle=int(counted.get("idle") or 0),
+        judged=bool(counted.get("judged")),
+        unawaited=tuple(map(str, entry.get("unawaited") or ())),
     )
 
 

@@ -1,9 +1,11 @@
 """Which values of a Then step are changed, and into what."""
 
+import re
+
 import pytest
 
 from gherkin.feature.model import parse
-from runners.verify.experiments.flip import Flip, flips, negated, tolerant
+from runners.verify.experiments.flip import Flip, flips, input_flips, negated, tolerant
 from runners.verify.experiments.scenarios import singles
 
 
@@ -22,10 +24,10 @@ def _changed(flip: Flip, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("step", "others"),
     [
-        ("I get 8", ["I get 9", "I get 12", "I get 4"]),
-        ("I get 1", ["I get 2", "I get 2", "I get 0"]),
-        ("I get -3", ["I get -4", "I get -4", "I get -2"]),
-        ("I get 2.50", ["I get 3.50", "I get 3.50", "I get 1.50"]),
+        ("I get 8", ["I get 9"]),
+        ("I get 1", ["I get 2"]),
+        ("I get -3", ["I get -4"]),
+        ("I get 2.50", ["I get 3.50"]),
         ("I get about 8", ["I get about 9", "I get about 15000", "I get about -15000", "I get about 0"]),
         ("it takes 5 seconds", ["it takes 6 seconds", "it takes 12000 seconds"]),
         ('I read "yes"', ['I read "no"']),
@@ -88,3 +90,33 @@ def test_a_step_that_says_what_is_not_so_is_known(text: str) -> None:
 def test_a_step_that_speaks_of_a_range_is_known(text: str, *, ranges: bool) -> None:
     step = singles(parse(f"Feature: f\n  Scenario: s\n    Then {text}\n", "f"))[0].scenario.steps[0]
     assert tolerant(step) is ranges
+
+
+@pytest.mark.parametrize(
+    ("step", "sides"),
+    [
+        ("I get 8", [["12", "13"], ["4", "3"]]),
+        ("I get 0", [["1", "2"], ["-1", "-2"]]),
+        ("I get -3", [["-2", "-1"], ["-4", "-5"]]),
+        ("I pay 11.90", [["16.90", "17.90"], ["6.90", "5.90"], ["11.40", "11.20"]]),
+        ('I read "Ann 2"', [["Boo 2", "Dqq 2"]]),
+        ('the order is "ab, c"', [["bc, d", "de, f"], ["c, ab"]]),
+        ('these stand there in any order: "ab, c"', [["bc, d", "de, f"]]),
+        ('I see "x"', []),
+        ("I get at most 8", []),
+        ("it is not 8", []),
+        ("it begins at 10:59", []),
+    ],
+)
+def test_an_exact_value_is_changed_in_every_direction(step: str, sides: list[list[str]]) -> None:
+    (flip,) = _flips("When I do it", f"Then {step}")
+    before, after = re.split(r"8|0|-3|11\.90|Ann 2|ab, c|x|10:59", step, maxsplit=1)
+    seen = [[text.split("Then ")[1].strip() for text in side.texts] for side in flip.sides]
+    assert seen == [[before + value + after for value in side] for side in sides]
+
+
+def test_numbers_before_the_first_then_are_changed_for_a_look_at_the_inputs() -> None:
+    text = "Feature: F\n\n  Scenario: S\n    Given Ann has 3\n    When I add 4\n    Then I get 7\n"
+    (single,) = singles(parse(text, "f.feature"))
+    assert [flip.what for flip in input_flips(single)][:2] == ["“3” → “4”", "“3” → “10000”"]
+    assert {flip.step for flip in input_flips(single)} == {0, 1}

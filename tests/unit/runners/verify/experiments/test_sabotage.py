@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runners.verify.experiments import sabotage
-from runners.verify.experiments.sabotage import INVERTED, NOTHING, OTHER, RAISES, Instrumented, state
+from runners.verify.experiments.sabotage import NOTHING, OTHER, RAISES, Instrumented, state
 
 BEFORE = "def half(n):\n    return n / 2\n"
 
@@ -152,18 +152,6 @@ def test_every_function_can_be_broken_at_once(switch: Switch) -> None:
     assert _raises(lambda: names["half"](4))
 
 
-def test_an_assertion_says_the_opposite(switch: Switch) -> None:
-    source = 'from __future__ import annotations\n\n\ndef check(n):\n    assert n == 8, "no"\n'
-    names: dict[str, Any] = {}
-    exec(sabotage.inverting(source, str(switch.path)), names)  # noqa: S102 - what is tested is code
-    names["check"](8)
-    switch.turn(INVERTED)
-    names["check"](9)
-    with pytest.raises(AssertionError, match="no"):
-        names["check"](8)
-
-
 def test_what_is_no_python_is_said() -> None:
-    for change in (sabotage.all_broken, sabotage.inverting):
-        with pytest.raises(SyntaxError):
-            change("def :", "/switch")
+    with pytest.raises(SyntaxError):
+        sabotage.all_broken("def :", "/switch")

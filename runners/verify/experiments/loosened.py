@@ -1,0 +1,131 @@
+"""Whether edited tests still notice what they noticed: they are run on code that gives other results back.
+
+Each side is tried by itself: the tests as they were on the base's code, the tests as they are on the head's.
+What a test noticed there and does not notice here, it does not demand any more.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runners.git.command import list_files, read_blob
+from runners.sandbox.beneath import put_file, read_file
+from runners.verify.experiments import sabotage
+from runners.verify.suites.run import SuiteRun
+from runners.verify.suites.suites import Suites
+
+_MAX_PRODUCT = 500
+# What makes a test indifferent to the order of a list.
+_UNORDERED = re.compile(r"\b(?:sorted|set|frozenset|Counter|assertCountEqual|unordered)\(|\.sort\(")
+
+Checkout = Callable[[str, str], AbstractContextManager[Path]]
+
+
+class Loosened:
+    """Compares the tests of two commits. `checkout(commit, name)` gives a fresh worktree.
+
+    `is_product(path)` says whether a file is code of the product. `runs` are the runs that were needed.
+    """
+
+    def __init__(
+        self, git_dir: Path, suites: Suites, checkout: Checkout, is_product: Callable[[str], bool]
+    ) -> None:
+        self._git_dir = git_dir
+        self._suites = suites
+        self._checkout = checkout
+        self._is_product = is_product
+        self.runs: list[tuple[str, SuiteRun]] = []
+
+    def tests(
+        self, base: str, head: str, paths: Sequence[str], before: SuiteRun, after: SuiteRun
+    ) -> list[str]:
+        """The tests of the files `paths` that notice less on `head` than they did on `base`.
+
+        They are named without their parameters. `before` and `after` are the plain runs of pytest. Tests that
+        moved within their file count for the file: where new ones notice, none is named.
+        """
+        states = [sabotage.STRANGE]
+        if any(self._unordered(head, path) > self._unordered(base, path) for path in paths):
+            states.append(sabotage.TURNED)
+        found: set[str] = set()
+        for state in states:
+            was = self._tried(base, paths, state, before)
+            if not was.notices:
+                continue
+            now = self._tried(head, paths, state, after)
+            lost = was.notices & now.blind
+            if away := was.notices & now.untouched:
+                # What does not even notice that all code is broken does not run it any more.
+                lost |= away & self._tried(head, paths, sabotage.state(sabotage.RAISES), after).untouched
+            gained = {_file(test) for test in now.notices - was.notices if test not in _stems(before)}
+            found |= {test for test in lost if _file(test) not in gained}
+        return sorted(found)
+
+    def silent(self, commit: str, paths: Sequence[str], tests: Sequence[str], plain: SuiteRun) -> bool:
+        """Whether none of the `tests` in the files `paths` notices that the code gives other results back,
+        although it did so while they ran."""
+        tried = self._tried(commit, paths, sabotage.STRANGE, plain)
+        own = {_stem(test) for test in tests}
+        return not own & tried.notices and bool(own & tried.blind)
+
+    def _tried(self, commit: str, paths: Sequence[str], state: str, plain: SuiteRun) -> "_Tried":
+        own = [path for path in list_files(self._git_dir, commit) if self._is_product(path)]
+        python = [path for path in own if path.endswith(".py")]
+        if not python or len(python) > _MAX_PRODUCT:
+            return _Tried()
+        with (
+            tempfile.TemporaryDirectory(prefix="scenarist-switch-") as folder,
+            self._checkout(commit, "loosened") as root,
+        ):
+            switch = self._suites.switch_path(Path(folder))
+            for path in python:
+                _instrument(root, path, switch, broken=state.startswith(sabotage.RAISES))
+            run, altered = self._suites.other_results(root, paths, Path(folder), state)
+        self.runs.append((commit, run))
+        if run.broken:
+            return _Tried()
+        passed = {test for test, outcome in plain.outcomes.items() if outcome == "passed"}
+        ran = {test for test in run.outcomes if test in passed}
+        notices = {_stem(test) for test in ran if run.outcomes[test] in ("failed", "error")}
+        blind = {_stem(test) for test in ran & altered if run.outcomes[test] == "passed"} - notices
+        return _Tried(notices, blind, {_stem(test) for test in ran} - notices - blind)
+
+    def _unordered(self, commit: str, path: str) -> int:
+        content = read_blob(self._git_dir, commit, path) or b""
+        return len(_UNORDERED.findall(content.decode(errors="replace")))
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """Tests, without their parameters, on code that gives other results back: those that notice it, those
+    that pass although results were altered, and those that pass and had no result altered."""
+
+    notices: set[str] = field(default_factory=set)
+    blind: set[str] = field(default_factory=set)
+    untouched: set[str] = field(default_factory=set)
+
+
+def _instrument(root: Path, path: str, switch: str, *, broken: bool) -> None:
+    source = read_file(root, path)
+    if source is None:
+        return
+    try:
+        change = sabotage.all_broken if broken else sabotage.other_results
+        put_file(root, path, change(source.decode(), switch).encode())
+    except (SyntaxError, UnicodeDecodeError, OSError):
+        return
+
+
+def _stem(test: str) -> str:
+    return test.partition("[")[0]
+
+
+def _stems(run: SuiteRun) -> set[str]:
+    return {_stem(test) for test in run.outcomes}
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]

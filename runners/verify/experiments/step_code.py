@@ -1,0 +1,178 @@
+"""Step files that say, while they run, whether they assert anything.
+
+Assertions say the opposite while the switch says so. A loop that runs over nothing, a condition that is false
+and an assertion that is reached are counted by the harness `scenarist_steps`, in whose process the steps run.
+"""
+
+import ast
+from collections.abc import Collection, Iterator
+
+from gherkin.feature.steps import last_name
+from runners.verify.experiments.sabotage import INVERTED, add_helper, parsed
+
+_JUDGED, _NOW, _LOOP, _GUARD, _ENTERED = (
+    f"_scenarist_{name}" for name in ("judged", "now", "loop", "guard", "entered")
+)
+_HELPER = f"""
+def {_NOW}():
+    import sys
+    return getattr(sys.modules.get("scenarist_steps"), "idle", 0)
+
+
+def {_JUDGED}(idle, value):
+    import os
+    import sys
+    steps = sys.modules.get("scenarist_steps")
+    if steps is not None:
+        if steps.idle > idle:
+            return value
+        steps.asserted += 1
+    try:
+        return not value if os.readlink(@) == "{INVERTED}" else value
+    except OSError:
+        return value
+
+
+def {_LOOP}(values):
+    import sys
+    empty = True
+    for value in values:
+        empty = False
+        yield value
+    if empty and "scenarist_steps" in sys.modules:
+        sys.modules["scenarist_steps"].idle += 1
+
+
+def {_GUARD}(value):
+    import sys
+    if not value and "scenarist_steps" in sys.modules:
+        sys.modules["scenarist_steps"].idle += 1
+    return value
+
+
+def {_ENTERED}():
+    import sys
+    if "scenarist_steps" in sys.modules:
+        sys.modules["scenarist_steps"].judged += 1
+"""
+
+# Calls that end no step, as statements of their own.
+_HARMLESS = frozenset(
+    [
+        *("print", "append", "extend", "add", "update", "setdefault", "clear", "pop", "remove", "sort"),
+        *("debug", "info", "warning", "error", "log", "sleep", "close", "write", "setattr", "seek"),
+    ]
+)
+_EXPECTING = frozenset(["raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex"])
+_EXPECTING |= {"assertWarns", "assertWarnsRegex", "assertLogs", "assertNoLogs"}
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp)
+
+
+def watched(source: str, switch: str, own: Collection[str] = ()) -> str:
+    """A step file that counts what it asserts; `own` are the names of functions in all step files.
+
+    Raises `SyntaxError`.
+    """
+    tree = parsed(source)
+    for node in list(ast.walk(tree)):
+        if isinstance(node, _Function) and _may_fail_otherwise(node, own):
+            node.body.insert(_behind_docstring(node), ast.Expr(_call(_ENTERED)))
+        elif isinstance(node, (ast.For, ast.If)) and any(map(_asserts, ast.walk(node))):
+            _watch(node)
+        elif isinstance(node, ast.Assert):
+            for each in _over(node.test):
+                each.iter = _call(_LOOP, each.iter)
+            node.test = _call(_JUDGED, _call(_NOW), node.test)
+    add_helper(tree, _HELPER, switch)
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+def functions(source: str) -> set[str]:
+    """The names of the functions that a source defines; none where it is not Python."""
+    try:
+        return {node.name for node in ast.walk(ast.parse(source)) if isinstance(node, _Function)}
+    except (SyntaxError, ValueError):
+        return set()
+
+
+def asserting_coroutines(source: str) -> set[str]:
+    """The names of the coroutines in a source that assert something."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        return set()
+    return {
+        node.name
+        for node in nodes
+        if isinstance(node, ast.AsyncFunctionDef) and any(map(_asserts, ast.walk(node)))
+    }
+
+
+def _watch(node: ast.For | ast.If) -> None:
+    """Count a loop that runs over nothing, and a condition without an alternative that is false."""
+    if isinstance(node, ast.For):
+        node.iter = _call(_LOOP, node.iter)
+    elif not node.orelse and any(map(_asserts, ast.walk(ast.Module(node.body, [])))):
+        node.test = _call(_GUARD, node.test)
+
+
+def _asserts(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assert) and not _is_failure(node)
+
+
+def _is_failure(node: ast.AST) -> bool:
+    """``assert False``, which is reached only where something is wrong."""
+    return isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant) and not node.test.value
+
+
+def _over(test: ast.expr) -> list[ast.comprehension]:
+    """What ``all(…)`` or ``any(…)`` runs over, where an assertion is nothing else."""
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test = test.operand
+    if isinstance(test, ast.Call) and last_name(test.func) in ("all", "any") and len(test.args) == 1:
+        argument = test.args[0]
+        if isinstance(argument, _COMPREHENSIONS):
+            return argument.generators[:1]
+    return []
+
+
+def _may_fail_otherwise(function: _Function, own: Collection[str]) -> bool:
+    """Whether a function may fail other than by an assertion that is counted, outside of loops over them."""
+    return any(_fails(node, own) for node in _outside_of_loops(function))
+
+
+def _outside_of_loops(function: _Function) -> Iterator[ast.AST]:
+    pending: list[ast.AST] = list(function.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        yield node
+        if not (isinstance(node, ast.For) and any(map(_asserts, ast.walk(node)))):
+            pending += ast.iter_child_nodes(node)
+
+
+def _fails(node: ast.AST, own: Collection[str]) -> bool:
+    if isinstance(node, ast.Raise) or _is_failure(node):
+        return True
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return any(_called(item.context_expr) in _EXPECTING for item in node.items)
+    if isinstance(node, ast.Expr):
+        value = node.value.value if isinstance(node.value, ast.Await) else node.value
+        called = _called(value)
+        local = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and called in own
+        return bool(called) and not local and called not in _HARMLESS
+    return False
+
+
+def _called(node: ast.expr) -> str:
+    return last_name(node.func) if isinstance(node, ast.Call) else ""
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+
+
+def _behind_docstring(function: _Function) -> int:
+    return int(ast.get_docstring(function, clean=False) is not None)
