@@ -1,18 +1,17 @@
 """What earlier runs asked, heard and found, frozen into the work order of the next one."""
 
 from bot.intake.decisions.target import target_of
+from bot.log.earlier import earlier_run
 from bot.log.events import RunRequested
-from bot.log.state import RunState, fold
+from bot.log.state import fold
 from bot.storage.run_reads import RunRow
 from bot.storage.store import Store
 from runners.contract.events import Instructed
 from runners.contract.job import FEATURE
-from runners.contract.workorder import EarlierRun, OrderComment, WorkOrder
+from runners.contract.workorder import EarlierRun, WorkOrder
 
 # The newest runs are told of; more would take the room of the task.
 _MAX_RUNS = 5
-_MAX_TEXT = 4000
-_MAX_FOUND = 10
 _ENDED = ("done", "needs_info", "gave_up", "failed", "cancelled")
 
 
@@ -56,45 +55,6 @@ def _has_published(row: RunRow, store: Store, pull: int) -> bool:
 
 def _earlier(row: RunRow, store: Store) -> EarlierRun:
     entries = store.entries(row.id)
-    state = fold(entries)
-    if state.requested is None:
-        raise ValueError("a run's log begins with RunRequested")
-    order = state.requested.order
     told = [entry.event for entry in entries if isinstance(entry.event, Instructed)]
-    published = state.published is not None
-    feature = b"" if published else store.artifact(row.id, FEATURE) or b""
-    return EarlierRun(
-        id=row.id,
-        kind=order.kind,
-        by=order.requested_by,
-        request=_asked(order),
-        told=tuple(OrderComment(author=each.by, body=each.text[:_MAX_TEXT]) for each in told),
-        scenarios=feature.decode(errors="replace"),
-        source=state.spec.source if state.spec else "issue",
-        approved_by=state.approved_by,
-        found=_found(state),
-        summary=state.committed.summary[:_MAX_TEXT] if state.committed else "",
-        question=state.reason[:_MAX_TEXT] if state.status == "needs_info" else "",
-        published=published,
-        demands=state.spec.demands if state.spec else (),
-    )
-
-
-def _asked(order: WorkOrder) -> str:
-    """What a revision was asked for: the review and the first remark of each thread."""
-    if order.kind == "implement":
-        return ""
-    if order.failed_jobs:
-        return f"A repair, because the CI failed: {', '.join(job.name for job in order.failed_jobs)}."
-    if order.rebase:
-        return "To bring the branch up to date with its target."
-    remarks = [thread.comments[0].body for thread in order.threads if thread.comments]
-    return "\n\n".join(each.strip()[:_MAX_TEXT] for each in (order.review_body, *remarks) if each.strip())
-
-
-def _found(state: RunState) -> tuple[str, ...]:
-    if state.verdict is not None and not state.verdict.green:
-        return tuple(dict.fromkeys(each.message for each in state.verdict.problems))[:_MAX_FOUND]
-    if state.status in ("gave_up", "failed", "cancelled") and state.reason:
-        return (state.reason[:_MAX_TEXT],)
-    return ()
+    feature = store.artifact(row.id, FEATURE) or b""
+    return earlier_run(row.id, fold(entries), told, feature.decode(errors="replace"))

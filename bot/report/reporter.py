@@ -23,6 +23,7 @@ from bot.report.proof import (
     untried_text,
     warnings,
 )
+from bot.report.record import record_comment
 from bot.report.status import (
     baseline_text,
     ending,
@@ -211,6 +212,8 @@ class Reporter:
                 "findings": _once(state.spec.findings) if state.spec else [],
                 "account": _account(state),
                 "demands": _demands(state),
+                # A job of a CI keeps nothing for the next one.
+                "record": "" if self._comments else record_comment(run_id, state),
                 "form": filled_form(
                     around.template,
                     state.committed.form if state.committed else {},

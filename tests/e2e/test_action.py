@@ -136,6 +136,11 @@ def test_a_review_with_several_comments_is_one_revision(
             assert done.returncode == 0, done.stderr
             said = (state / "summary.md").read_text()
             assert ("whose own event is handled" not in said) is (event == "pull_request_review"), said
+        revising = chat.requests[-1]["messages"][1]["content"]
+    # Nothing is kept from job to job: the issue and the first run come with the pull request.
+    assert "It should double numbers." in revising and "Adds `double` to calc.py." in revising
+    assert "Scenario: Doubling" in revising
+    assert "The change, in the words of the model" in github.pulls[pull]["body"]
     ours = [each["body"] for each in github.comments.values() if each["issue"] == pull]
     assert len(ours) == 1
     replies = [each for each in github.review_comments.values() if "in_reply_to_id" in each]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.standins.chat_server import ChatServer
+from tests.standins.chat_server import ChatServer, call
 from tests.standins.gitlab_server import TOKEN, GitLabServer
-from tests.support.harness import CALC, doubling, draft
+from tests.support.harness import CALC, doubling, draft, says
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,6 +71,32 @@ def test_one_job_from_the_label_to_the_merge_request(gitlab: GitLabServer, tmp_p
     assert [each["status"] for each in next(iter(gitlab.statuses.values()))] == ["success"]
     stored = (tmp_path / "job" / ".scenarist-job" / "scenarist.db").read_bytes()
     assert TOKEN not in done.stdout + done.stderr + prompts and TOKEN.encode() not in stored
+
+
+def test_a_revision_in_a_job_of_its_own_knows_the_issue(
+    gitlab: GitLabServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = labelled(gitlab, "wim")
+    told: list[Mapping[str, Any]] = []
+    monkeypatch.setattr(gitlab, "_tell", lambda _event, _sender, body: told.append(body))
+    renamed = CALC["calc.py"] + "\n\ndef double(value):\n    return 2 * value\n"
+    revise = [
+        says(call("write_file", path="calc.py", content=renamed)),
+        says(call("finish", summary="Done.")),
+    ]
+    with ChatServer([draft()], doubling()) as chat:
+        model = {"SCENARIST_MODEL_URL": chat.url, "SCENARIST_MODEL_NAME": "scripted"}
+        assert run_action(gitlab, tmp_path, payload, **model).returncode == 0
+        (number,) = gitlab.merge_requests
+        gitlab.comment_on_line(number, "wim", "calc.py", 5, "Call it value.")
+        note = {**told[-1], "user": payload["user"], "project": payload["project"]}
+        chat.implement = revise
+        (tmp_path / "second").mkdir()
+        done = run_action(gitlab, tmp_path / "second", note, CI_JOB_ID="72", **model)
+        assert done.returncode == 0, done.stderr + done.stdout
+        revising = chat.requests[-1]["messages"][1]["content"]
+    assert "It should double numbers." in revising and "Adds `double` to calc.py." in revising
+    assert "Call it value." in revising and "Scenario: Doubling" in revising
 
 
 def test_an_event_that_is_not_for_us_does_nothing(gitlab: GitLabServer, tmp_path: Path) -> None:

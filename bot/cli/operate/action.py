@@ -12,10 +12,13 @@ from bot.cli.operate.ci_job import CiJob, ci_job
 from bot.cli.process import start_logging
 from bot.config.settings import Settings, load_settings
 from bot.forges.events import BaseMoved, CiFinished, Ignored, Installed, Reopened, Reverted
+from bot.forges.forge import Forge, Repo
 from bot.forges.registry.adapters import Forges
 from bot.intake.decisions.work_orders import StartRun, decide
+from bot.log.events import RunRequested
 from bot.log.state import RunState
 from bot.report.poster import StatusPoster
+from bot.report.record import with_record
 from bot.report.reporter import Reporter
 from bot.storage.database import migrate
 from bot.storage.store import Store, open_store
@@ -58,7 +61,8 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
 
 
 def _run(job: CiJob, store: Store, forges: Forges, start: StartRun) -> int:
-    run_id = store.request_run(start.request, target=start.target, exclusive=False)
+    request = _with_history(start.request, forges(job.forge))
+    run_id = store.request_run(request, target=start.target, exclusive=False)
     if run_id is None:
         job.say("Scenarist had nothing to do: this was requested before.\n")
         return 0
@@ -77,6 +81,16 @@ def _run(job: CiJob, store: Store, forges: Forges, start: StartRun) -> int:
     state = drive(store, driver, run_id)
     job.say(_text(reporter, store, run_id, state))
     return 0 if state.status == "done" else 1
+
+
+def _with_history(request: RunRequested, forge: Forge) -> RunRequested:
+    """Return the request of a revision with what its pull request says of the issue and earlier runs."""
+    order = request.order
+    if order.pull is None:
+        return request
+    repo = Repo(full_name=request.repo, installation=request.installation)
+    order = with_record(order, forge.pull(repo, order.pull).body)
+    return request.model_copy(update={"order": order, "order_sha256": order.digest})
 
 
 def _text(reporter: Reporter, store: Store, run_id: str, state: RunState) -> str:
