@@ -146,12 +146,19 @@ def steps(state: RunState) -> list[Step]:
     return [Step(_STEPS[name], *_standing(state, name)) for name in names]
 
 
-def ending(state: RunState, *, comments: bool, label: str) -> Ending | None:
-    """What people need of a run that ended without a pull request; None for any other."""
+def ending(state: RunState, *, comments: bool, label: str, on_page: bool = False) -> Ending | None:
+    """What people need of a run that ended without a pull request; None for any other.
+
+    `on_page` says that it stands on the page of the run and not in a comment.
+    """
     if state.status not in ("needs_info", "gave_up", "failed"):
         return None
     found, advice = _found(state)
-    return Ending(tried=_tried(state), found=found, next=_todo(state, advice, comments=comments, label=label))
+    todo = _todo(state, advice, comments=comments, label=label)
+    if on_page:
+        kind = "pull request" if state.requested and state.requested.order.kind == "revise" else "issue"
+        todo = todo.replace("Answer here:", f"Answer on the {kind}:").replace("patch below", "change below")
+    return Ending(tried=_tried(state), found=found, next=todo)
 
 
 def why_ended(state: RunState) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.log.events import Event
 from runners.contract.events import ModelReplied, ModelSwitched, VerdictReached
-from runners.contract.job import log_name
+from runners.contract.job import DIFF, log_name
 from tests.standins.chat_server import ChatServer, call
 from tests.support.harness import REPO, BotUnderTest, doubling, draft, says
 
@@ -92,6 +92,8 @@ def test_red_verdicts_give_the_work_to_the_next(two: Two) -> None:
         for verdict in verdicts
         for each in verdict.evidence
     ]
+    diff = (two.bot.store.artifact(run, DIFF) or b"").decode()
+    assert "+def double(n):" in diff and "return 3 * n" not in diff, "the change on the page is the newest"
     assert all(kept) and any("Failing scenarios:" in each for each in kept), (
         "the logs are kept, round by round"
     )

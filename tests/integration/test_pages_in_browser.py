@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from bot.log.events import PullEnded, RunEnded
 from bot.log.state import fold
 from bot.storage.store import Store
+from bot.web.pages.run_pages import MOST_ITEMS
 from runners.contract.events import VerdictReached
 from tests.support import logs
 from tests.support.browser import CONTRAST, SHOTS, browser, page_of
@@ -132,6 +133,33 @@ def test_long_output_is_unfolded_in_its_place(chrome: Browser, web: Running, sql
         turn.get_by_role("link", name="Show 468 more lines").click()
         expect(turn).to_contain_text("line 250 of the output")
         assert page.url.endswith(run_id)
+
+
+def test_the_log_of_a_command_is_unfolded_in_its_place(
+    chrome: Browser, web: Running, sqlite_store: Store
+) -> None:
+    run_id = stored_run(sqlite_store, logs.VERIFIED, key="logs")
+    with page_of(chrome, web.url) as page:
+        sign_in(page, f"/runs/{run_id}")
+        page.get_by_text("Evidence: 1 command").click()
+        page.get_by_text("scenarios on the old code").click()
+        expect(page.locator(".command .log")).to_contain_text("What it printed:")
+        assert page.url.endswith(run_id)
+
+
+def test_a_long_run_shows_its_newest_entries_first(
+    chrome: Browser, web: Running, sqlite_store: Store
+) -> None:
+    run_id = stored_run(sqlite_store, [*logs.IMPLEMENTING, *[logs.CALLED] * 200], key="long")
+    with page_of(chrome, web.url) as page:
+        sign_in(page, f"/runs/{run_id}")
+        expect(page.locator(".item")).to_have_count(MOST_ITEMS)
+        newest = len(logs.IMPLEMENTING) + 200
+        expect(page.locator(".item").last).to_have_attribute("id", f"e{newest}")
+        append(sqlite_store, run_id, logs.CALLED)
+        expect(page.locator(".item").last).to_have_attribute("id", f"e{newest + 1}")
+        page.get_by_role("link", name="earlier entries").click()
+        expect(page.locator("#e1")).to_be_visible()
 
 
 def test_everything_works_without_javascript(chrome: Browser, web: Running, sqlite_store: Store) -> None:

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 
-from bot.log.events import Entry
+from bot.log.events import BESIDE, Entry, Phase
 from bot.log.state import RunState, fold
 from bot.report.page.diff import FileDiff, file_diffs
 from bot.report.page.phases import Step, strip
 from bot.report.page.scenarios import Card, cards
 from bot.report.page.spending import Bar, PhaseSpending, bars, by_work
 from bot.report.page.turns import Item, item
-from bot.report.status import became_text, clock, ending, headline, next_text
+from bot.report.status import clock, ending, headline, next_text
 from bot.report.timeline import Span, critical_path, spans
 from gherkin.values import Frozen
 from runners.contract.events import ModelReplied, ToolCalled, VerdictReached
+from runners.policy.redact import looks_secret
 from runners.verify.verdict import Verdict
 
 _MOST_DIFF_LINES = 3000
@@ -23,18 +24,19 @@ class RunPage(Frozen):
 
     `spans` are the phases on a line of time, and `waited_s` is the time of those that the run waited for.
     `earlier` are the verdicts before the newest one. `headline`, `next` and `todo` are sentences for people,
-    `became` is what became of the pull request, `now` what is being done at this moment. `todo` may hold
-    inline code in Markdown.
+    `now` is what is being done at this moment, `ended_in` the phase to try again. `tried` says how much was
+    done, where the run ended without a pull request. `todo` may hold inline code in Markdown.
     """
 
     run_id: str
     state: RunState
     headline: str
     next: str
-    became: str
     now: str
+    tried: str
     found: str
     todo: str
+    ended_in: Phase | None
     steps: tuple[Step, ...]
     spans: tuple[Span, ...]
     scenarios: tuple[Card, ...]
@@ -55,7 +57,7 @@ def run_page(
     `label` is what starts a run. `entries` must not be empty.
     """
     state = fold(entries)
-    end = ending(state, comments=True, label=label)
+    end = ending(state, comments=True, label=label, on_page=True)
     placed = spans(state.times, now=state.updated_at)
     files, is_cut = _shown_files(state, diff)
     return RunPage(
@@ -63,10 +65,11 @@ def run_page(
         state=state,
         headline=headline(state),
         next=next_text(state),
-        became=became_text(state),
         now=now_text(state, entries),
+        tried=end.tried if end else "",
         found=end.found if end else state.reason if state.status in ("paused", "cancelled") else "",
         todo=end.next if end else "",
+        ended_in=ended_in(state),
         steps=tuple(strip(state)),
         spans=tuple(placed),
         waited_s=critical_path(placed),
@@ -78,6 +81,18 @@ def run_page(
         files=files,
         diff_is_cut=is_cut,
     )
+
+
+def ended_in(state: RunState) -> Phase | None:
+    """The phase from which a run that ended can be tried again: the last one that ended, but for its report.
+
+    After a red verdict it is the writing of the code. None where nothing was begun.
+    """
+    last = next((each.phase for each in reversed(state.finished) if each.phase != "conclude"), None)
+    hosts: dict[Phase, Phase] = {beside: host for host, beside in BESIDE.items()}
+    if last is None:
+        return None
+    return "implement" if last == "verify" and state.status == "gave_up" else hosts.get(last, last)
 
 
 def now_text(state: RunState, entries: Sequence[Entry]) -> str:
@@ -103,7 +118,8 @@ def now_text(state: RunState, entries: Sequence[Entry]) -> str:
 
 def _shown_files(state: RunState, diff: str) -> tuple[tuple[FileDiff, ...], bool]:
     """The diff by file, up to a number of lines; nothing where the change adds a secret."""
-    if state.verdict and any(problem.code == "secret-added" for problem in state.verdict.problems):
+    found = state.verdict is not None and any(each.code == "secret-added" for each in state.verdict.problems)
+    if found or looks_secret(diff):
         return (), False
     shown: list[FileDiff] = []
     room = _MOST_DIFF_LINES

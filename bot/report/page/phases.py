@@ -15,7 +15,7 @@ _NAMES: dict[Phase, str] = {
     "verify": "Verify",
     "publish": "Pull request",
 }
-PhaseMark = Literal["to come", "on", "done", "sent back", "stopped", "waiting"]
+PhaseMark = Literal["to come", "not run", "on", "done", "sent back", "stopped", "waiting"]
 _ENDS: dict[str, PhaseMark] = {
     "done": "done",
     "red": "sent back",
@@ -45,7 +45,7 @@ def _step(state: RunState, phase: Phase) -> Step:
     times = [each for each in state.times if each.phase == phase]
     ended = [each.outcome for each in state.finished if each.phase == phase]
     on = bool(times) and not times[-1].ended
-    mark: PhaseMark = "to come"
+    mark: PhaseMark = "to come" if state.status in ("active", "paused") else "not run"
     if on:
         mark = "on" if state.status == "active" else "stopped"
     elif ended:

@@ -87,7 +87,8 @@ def _described(event: Event) -> dict[str, Any] | None:
         case RunRequested():
             return _note(f"{event.order.requested_by} asked for this run")
         case Controlled():
-            return _note(f"{event.by}: {event.control}", event.reason)
+            who = event.by or "Scenarist"
+            return _note(f"{who} {_CONTROLLED[event.control].format(phase=event.phase)}", event.reason)
         case Instructed():
             return _note(f"{event.by} wrote while the run was on", event.text)
         case PromptSent():
@@ -95,7 +96,8 @@ def _described(event: Event) -> dict[str, Any] | None:
         case PhaseDelayed():
             return _note(f"Tried again after {event.seconds:.0f} s ({event.code})", event.reason)
         case PhaseFinished() if event.reason:
-            return _note(f"{event.phase} ended: {event.outcome} {event.code}".rstrip(), event.reason)
+            said = f"{DOING[event.phase].capitalize()} {_ENDED.get(event.outcome, event.outcome)}"
+            return _note(f"{said} ({event.code})" if event.code else said, event.reason)
         case ModelSwitched():
             return _note(f"{event.to} goes on as {event.role}", event.reason)
         case Condensed():
@@ -147,6 +149,21 @@ def _milestone(event: Event) -> dict[str, Any] | None:
             return None
 
 
+_CONTROLLED = {
+    "pause": "paused the run",
+    "resume": "resumed the run",
+    "cancel": "cancelled the run",
+    "retry": "began again with {phase}",
+    "respecify": "sent the scenarios back",
+}
+_ENDED = {
+    "approval": "waits for an approval",
+    "needs_info": "needs an answer",
+    "gave_up": "ended: the run gave up",
+    "failed": "failed",
+    "cancelled": "was cancelled",
+    "red": "found something to fix",
+}
 _BECAME = {
     "open": "opened again",
     "merged": "merged as it was",

@@ -23,6 +23,8 @@ from bot.web.pages.site import Site
 from runners.contract.job import DIFF, FEATURE, log_name
 
 _OPEN = ("active", "paused")
+# So many of the newest entries of the conversation are shown at once.
+MOST_ITEMS = 120
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,17 @@ class RunPages:
             return JSONResponse(fold(entries).model_dump(mode="json"))
         shown = await run_in_threadpool(self._shown, run_id, entries)
         controls = await self._controls(self._site.viewer(request), shown.page)
-        live = shown.page.state.status in _OPEN
+        items = shown.page.items
+        hidden = 0 if "all" in request.query_params else max(0, len(items) - MOST_ITEMS)
         return self._site.page(
-            request, "run.html.j2", page=shown.page, sections=shown.sections, live=live, controls=controls
+            request,
+            "run.html.j2",
+            page=shown.page,
+            sections=shown.sections,
+            live=shown.page.state.status in _OPEN,
+            controls=controls,
+            items=items[hidden:],
+            hidden=hidden,
         )
 
     async def _denied(self, request: Request, run_id: str) -> Response | None:
