@@ -17,15 +17,8 @@ setup: ## Make .venv from uv.lock; install bubblewrap and Redis if they are miss
 demo: setup ## From a label to a proven pull request, on this machine
 	@.venv/bin/scenarist demo $(ARGS)
 
-test: setup ## All tests; the bot's own acceptance first
+test: setup ## All tests, the bot's own features among them
 	@sh scripts/bootstrap.sh tests
-	@$(PYTHON) -m behave --no-color --no-source --format progress3 tests/features
-	@# The conversation again on the stand-ins of GitHub and GitLab, both at once.
-	@mkdir -p .cache; for forge in github gitlab; do $(PYTHON) -m behave -D forge=$$forge --no-color --no-source \
-	  --format progress3 tests/features/conversation > .cache/conversation-$$forge.log 2>&1 & pids="$$pids $$!"; done; \
-	  failed=0; for pid in $$pids; do wait $$pid || failed=1; done; \
-	  tail -n 4 .cache/conversation-git*.log; \
-	  [ $$failed = 0 ] || { cat .cache/conversation-git*.log; exit 1; }
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 test-vllm: setup ## The model client and the loop against a real vLLM on the CPU (installs 2 GB into .cache)

@@ -17,6 +17,7 @@ from bot.config.models import model_servers
 from bot.config.settings import Settings
 from bot.config.urls import redis_url
 from bot.storage.gauges import measure, silent_runs
+from bot.tls import trusted
 from gherkin.errors import ScenaristError
 
 State = Literal["ok", "warning", "failed"]
@@ -235,7 +236,8 @@ def models_answer(settings: Settings, *, with_keys: bool) -> CheckResult:
     servers = model_servers(settings, with_keys=with_keys)
     for server in servers:
         try:
-            status = httpx.get(server.url, headers=server.headers, timeout=_REQUEST_S).status_code
+            answer = httpx.get(server.url, headers=server.headers, timeout=_REQUEST_S, verify=trusted())
+            status = answer.status_code
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             silent.append(f"{server.runtime} does not answer ({type(error).__name__})")
             continue

@@ -79,7 +79,7 @@ class WakeUps:
 
     def waiting(self, queue: str) -> int:
         """Return the number of messages in `queue` that no worker has taken. Raises the broker's errors."""
-        with self._app.connection_for_read() as connection:
+        with self._app.connection_or_acquire() as connection:  # a new one takes ten times as long
             return int(connection.default_channel.queue_declare(queue=queue).message_count)
 
     def report(self, run_id: str) -> None:

@@ -12,9 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from gherkin.errors import ScenaristError
 
@@ -285,12 +288,16 @@ def _answers(path: Path) -> bool:
 
 
 def is_ready(url: str) -> bool:
-    """Return whether the web app at `url` reports that it is ready."""
-    import httpx
+    """Return whether the web app at `url` (``http://HOST:PORT``) reports that it is ready.
 
+    It is asked many times while it starts. A client of httpx would load certificates each time.
+    """
+    asked = HTTPConnection(urlsplit(url).netloc, timeout=10)
     try:
-        return httpx.get(f"{url}/readyz", timeout=10).is_success
-    except httpx.HTTPError:
+        with contextlib.closing(asked):
+            asked.request("GET", "/readyz")
+            return asked.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
         return False
 
 

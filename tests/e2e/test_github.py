@@ -139,51 +139,47 @@ def test_nobody_without_rights_starts_anything(both: Both) -> None:
     assert {delivery["status"] for delivery in github.deliveries} == {202}
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", r"/pulls$"),
-        ("POST", r"/check-runs$"),
-        ("POST", r"/issues/\d+/comments$"),
-    ],
-)
-def test_what_github_did_but_did_not_confirm_is_not_done_twice(both: Both, method: str, path: str) -> None:
+def test_what_github_did_but_did_not_confirm_is_not_done_twice(both: Both) -> None:
     github, bot = both
     checks = len(github.checks)
-    github.fail_next(method, path, 502, after_effect=True)
+    for path in (r"/pulls$", r"/check-runs$", r"/issues/\d+/comments$"):
+        github.fail_next("POST", path, 502, after_effect=True)
     number = requested(both, "Double numbers")
     state = end(bot, "issue", number)
     assert state.status == "done", (state.code, state.reason)
+    assert github.unmet_faults() == 0
     pull_of(github, number)
     assert len(github.checks) == checks + 1
     assert len(own_comments(github, number)) == 1
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", r"^/repos/octo/calc$"), ("POST", r"/pulls$")])
-def test_trouble_that_passes_is_waited_for(both: Both, method: str, path: str) -> None:
+def test_trouble_that_passes_is_waited_for(both: Both) -> None:
     github, bot = both
-    github.fail_next(method, path, 503, times=4)
+    for method, path in (("GET", r"^/repos/octo/calc$"), ("POST", r"/pulls$")):
+        github.fail_next(method, path, 503, times=4)
     state = end(bot, "issue", requested(both, "Double numbers"))
     assert state.status == "done", (state.code, state.reason)
+    assert github.unmet_faults() == 0
 
 
-@pytest.mark.parametrize("delete_branch", [False, True])
-def test_a_closed_pull_request_is_not_opened_anew(both: Both, delete_branch: bool) -> None:
+def test_a_closed_pull_request_is_not_opened_anew(both: Both) -> None:
     github, bot = both
     number = requested(both, "Double numbers")
+    target = f"github:octo/calc:issue:{number}"
     assert end(bot, "issue", number).status == "done"
-    first = pull_of(github, number)
-    github.close_pull(first, delete_branch=delete_branch)
-    bot.script([draft()], doubling())
-    github.label(number, "agent:implement", "ada")
-    wait_until(
-        lambda: len(bot.store.list_runs(target=f"github:octo/calc:issue:{number}")) == 2, "a second run"
-    )
-    state = end(bot, "issue", number)
-    assert state.status == "done", (state.code, state.reason)
+    pulls = [pull_of(github, number)]
+    for runs, delete_branch in ((2, False), (3, True)):
+        github.close_pull(pulls[-1], delete_branch=delete_branch)
+        bot.script([draft()], doubling())
+        github.label(number, "agent:implement", "ada")
+        wait_until(lambda: len(bot.store.list_runs(target=target)) == runs, "another run")  # noqa: B023
+        state = end(bot, "issue", number)
+        assert state.status == "done", (state.code, state.reason)
+        pulls.append(max(github.pulls))
     heads = [pull["head"] for pull in github.pulls.values() if pull["head"].startswith(f"agent/{number}-")]
-    assert heads == [f"agent/{number}-double-numbers", f"agent/{number}-double-numbers-2"]
-    assert github.pulls[first]["state"] == "closed"
+    first = f"agent/{number}-double-numbers"
+    assert heads == [first, f"{first}-2", f"{first}-3"]
+    assert [github.pulls[each]["state"] for each in pulls] == ["closed", "closed", "open"]
 
 
 def test_a_branch_that_somebody_else_moved_is_left_alone(both: Both) -> None:

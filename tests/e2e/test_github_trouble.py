@@ -72,10 +72,9 @@ RATE = {
 }
 
 
-@pytest.mark.parametrize("kind", RATE)
-def test_limits_and_broken_answers_are_waited_for(both: Both, kind: str) -> None:
-    """Each of the effects of publishing, and the status comment, meet it once."""
-    status, headers = RATE[kind]
+@pytest.mark.parametrize("kinds", [("primary", "too many"), ("secondary", "html")])
+def test_limits_and_broken_answers_are_waited_for(both: Both, kinds: tuple[str, str]) -> None:
+    """Each of the effects of publishing, and the status comment, meet each of them once."""
 
     def trouble(github: GitHubServer) -> None:
         for method, path in (
@@ -83,14 +82,14 @@ def test_limits_and_broken_answers_are_waited_for(both: Both, kind: str) -> None
             ("POST", r"/check-runs$"),
             ("PATCH", r"/issues/comments/"),
         ):
-            github.fail_next(method, path, status, headers=headers())
+            for kind in kinds:
+                status, headers = RATE[kind]
+                github.fail_next(method, path, status, headers=headers())
 
     number = while_at_work(both, trouble)
     done(both, number)
-    assert {(method, status) for method, _, status in both[0].requests} >= {
-        ("POST", status),
-        ("PATCH", status),
-    }
+    seen = {(method, status) for method, _, status in both[0].requests}
+    assert seen >= {(method, RATE[kind][0]) for method in ("POST", "PATCH") for kind in kinds}
 
 
 def test_an_app_that_gets_no_tokens_for_a_while_waits(both: Both) -> None:
@@ -141,14 +140,19 @@ def test_when_few_requests_are_left_they_are_for_the_work(both: Both) -> None:
     assert "opened #" in status
 
 
-@pytest.mark.parametrize("writing", [False, True])
-def test_git_that_fails_for_a_while_is_waited_for(both: Both, writing: bool) -> None:
+def test_git_that_fails_for_a_while_is_waited_for(both: Both) -> None:
     bot = both[1]
-    number = while_at_work(both, lambda github: github.git.faults[writing].extend([503, 502]))
+
+    def trouble(github: GitHubServer) -> None:
+        for writing in (False, True):
+            github.git.faults[writing].extend([503, 502])
+
+    number = while_at_work(both, trouble)
     done(both, number)
+    assert both[0].git.faults == {False: [], True: []}, "reading and writing have met them"
     run = bot.store.list_runs(target=f"github:octo/calc:issue:{number}")[0].id
     codes = [each.event.code for each in bot.store.entries(run) if isinstance(each.event, PhaseDelayed)]
-    assert codes == ["SCN-3103"] * 2
+    assert codes == ["SCN-3103"] * 4
 
 
 def test_tokens_that_were_revoked_are_asked_for_anew(both: Both) -> None:

@@ -303,6 +303,10 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
         fault = Fault(method, re.compile(path), status, after_effect, times, headers or {})
         self._faults.append(fault)
 
+    def unmet_faults(self) -> int:
+        """Return how many requests are still to fail."""
+        return sum(fault.times for fault in self._faults)
+
     def forget_faults(self) -> None:
         self._faults.clear()
 

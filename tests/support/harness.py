@@ -129,7 +129,8 @@ class BotUnderTest:
         self.store = Store(connect(self.settings.database))
         self._stack.callback(self.store.engine.dispose)
         migrate(self.store.engine)
-        self.group: Processes = self._stack.enter_context(processes(self.state_dir / "logs"))
+        # The state goes with the bot: nothing is gained by waiting until each process has ended properly.
+        self.group: Processes = self._stack.enter_context(processes(self.state_dir / "logs", grace_s=0))
         env = environment(self.settings, start_redis(self.group, self.state_dir / "redis"))
         start_all(self.group, env, self.port, self._runner_env)
         wait_for(self.is_up, self.group, "The web app")

@@ -1,9 +1,11 @@
 """Small repositories for tests, and the gate's verdicts on changes in them."""
 
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from runners.git.command import TreeEntry, commit_on, git, store_blob
@@ -55,6 +57,21 @@ class Link:
 Files = Mapping[str, str | None]
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A bench's state folder after its first two commits."""
+
+    folder: Path
+    first: str
+    tip: str
+    files: Mapping[str, str | Link]
+
+
+# Most tests begin with the same two commits: they are made once in a test process.
+_BEGUN: dict[str, _Begun] = {}
+_KEPT = TemporaryDirectory(prefix="scn-begun-")
+
+
 def sandboxed_suites(wall_s: float = HANG_S) -> Suites:
     """Return suites of behave and pytest in sandboxes, with a limit of `wall_s` seconds for each run."""
     return Suites(
@@ -72,13 +89,14 @@ class Workbench:
     def __init__(self, root: Path) -> None:
         self.workspaces = Workspaces(root)
         self.mirror = self.workspaces.mirror("local", "o/r")
-        with self.mirror.lock():
-            pass
         self._files: dict[str, str | Link] = {}
         self._tip = ""
 
     def commit(self, files: Mapping[str, str | Link | None]) -> str:
         """Commit `files` (None: deleted) on top of the last commit; returns the new commit."""
+        if not self._tip:
+            with self.mirror.lock():  # which makes it
+                pass
         for path, text in files.items():
             if text is None:
                 del self._files[path]
@@ -172,8 +190,7 @@ class Workbench:
         shadow: Mapping[str, str] | None,
         more: Mapping[str, Any],
     ) -> Claim:
-        base_commit = self.commit(base)
-        self.commit(spec)
+        base_commit = self._begin(base, spec)
         head = self.commit(work)
         feature, content = next(iter((shadow or spec).items()), ("", ""))
         return Claim(
@@ -188,6 +205,24 @@ class Workbench:
                 **more,
             }
         )
+
+    def _begin(self, base: Mapping[str, str | Link | None], spec: Files) -> str:
+        """Commit `base` and `spec`; returns the first commit. A new bench gets a copy of an earlier one."""
+        state, key = self.workspaces.state_dir, repr((base, spec))
+        if self._tip:
+            first = self.commit(base)
+            self.commit(spec)
+            return first
+        if key not in _BEGUN:
+            first = self.commit(base)
+            kept = Path(_KEPT.name) / str(len(_BEGUN))
+            _BEGUN[key] = _Begun(kept, first, self.commit(spec), dict(self._files))
+            shutil.copytree(state, kept, symlinks=True)
+            return first
+        begun = _BEGUN[key]
+        shutil.copytree(begun.folder, state, symlinks=True, dirs_exist_ok=True)
+        self._files, self._tip = dict(begun.files), begun.tip
+        return begun.first
 
     def _beside(self, head: str, files: Mapping[str, str]) -> str:
         git_dir = self.mirror.path

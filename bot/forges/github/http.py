@@ -12,6 +12,7 @@ from githubkit.exception import GitHubException, RateLimitExceeded, RequestFaile
 from githubkit.retry import RetryOption
 
 from bot.forges.forge import ForgeDenied, ForgeMissing, ForgeUnavailable
+from bot.tls import trusted
 from runners.counted import count
 
 
@@ -49,6 +50,7 @@ def github_client(
         auto_retry=_retry,
         timeout=20,
         user_agent="scenarist",
+        ssl_verify=trusted(),  # githubkit makes a client for each request
         event_hooks={"response": [lambda answer: note(answer.headers)]},
     )
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from bot.forges.forge import ForgeDenied, ForgeUnavailable, Permission
+from bot.tls import trusted
 
 _TIMEOUT_S = 10.0
 # https://docs.gitlab.com/api/access_requests/#valid-access-levels
@@ -29,7 +30,7 @@ class _Http:
             "user-agent": "scenarist",
         }
         try:
-            async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+            async with httpx.AsyncClient(timeout=_TIMEOUT_S, verify=trusted()) as client:
                 answer = await client.request(method, f"{self._api}{path}", headers=headers, json=body)
         except httpx.HTTPError as error:
             raise ForgeUnavailable(f"The forge could not be reached ({type(error).__name__}).") from None

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.worker import processes as module
-from bot.worker.processes import PortTaken, listen, processes, url_of
+from bot.worker.processes import PortTaken, is_ready, listen, processes, url_of
+from tests.standins.serving import LoopbackServer, QuietHandler
 from tests.support.waiting import wait_until
 
 WAIT = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -49,6 +50,22 @@ def test_an_ended_process_takes_what_it_left_with_it(tmp_path: Path) -> None:
         assert left.exists()
         assert group.revive() == ["one"]
         wait_until(lambda: is_over(left), "the end of the rest")
+
+
+@pytest.mark.parametrize(("status", "ready"), [(200, True), (503, False)])
+def test_the_web_app_says_itself_whether_it_is_ready(status: int, ready: bool) -> None:
+    class Handler(QuietHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    with LoopbackServer(Handler) as server:
+        assert is_ready(server.root) is ready
+
+
+def test_where_nobody_listens_nothing_is_ready(closed_port: int) -> None:
+    assert not is_ready(f"http://127.0.0.1:{closed_port}")
 
 
 def test_children_keep_what_they_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
