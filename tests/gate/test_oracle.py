@@ -171,12 +171,58 @@ def test_a_test_that_passes_after_others_alone_proves_nothing(bench: Workbench) 
     assert codes(verdict) == {"no-new-test"}
 
 
+_MARKED = OWN_TEST.replace("import calc", "import pytest\n\nimport calc")
+
+
 @pytest.mark.parametrize(
-    "tests", [{}, {"test_double.py": "import calc\n\n\ndef test_it():\n    assert calc.add(1, 1) == 2\n"}]
+    "test",
+    [
+        "",
+        "import calc\n\n\ndef test_it():\n    assert calc.add(1, 1) == 2\n",
+        # It asserts nothing: it only notices that the function is there.
+        "import calc\n\n\ndef test_double():\n    calc.double(4)\n",
+        pytest.param(
+            "from calc import double\n\n\ndef test_double():\n    assert double(4) is not None\n",
+            marks=pytest.mark.slow,
+        ),
+        *(
+            pytest.param(text, marks=pytest.mark.slow)
+            for text in (
+                _MARKED.replace("def test", "@pytest.mark.skip\ndef test"),
+                _MARKED.replace("def test", "@pytest.mark.xfail\ndef test"),
+                _MARKED.replace("def test_double(", "@pytest.mark.parametrize('n', [])\ndef test_double(n"),
+                OWN_TEST.replace("test_double", "double_test"),
+            )
+        ),
+    ],
 )
-def test_a_change_without_a_test_of_its_own_is_refused(bench: Workbench, tests: Files) -> None:
+def test_a_change_without_a_test_of_its_own_is_refused(bench: Workbench, test: str) -> None:
+    tests = {"test_double.py": test} if test else {}
     verdict = bench.verdict({**CODE, **tests}, base=PLAIN, spec={}, shadow=BESIDE)
     assert codes(verdict) == {"no-new-test"}
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "import calc\n\n\ndef test_mean():\n    calc.mean([])\n",
+        pytest.param(
+            "from calc import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_test_that_notices_a_crash_or_what_the_code_gives_back_is_one(bench: Workbench, test: str) -> None:
+    mean = "\n\ndef mean(values):\n    return total(values) / max(1, len(values))\n"
+    total = "\n\ndef total(values):\n    return sum(values)\n"
+    base = {
+        **PLAIN,
+        "calc.py": BASE["calc.py"]
+        + mean.replace("total", "sum").replace("max(1, len(values))", "len(values)"),
+    }
+    code = {"calc.py": WORK["calc.py"] + mean + total}
+    verdict = bench.verdict({**code, "test_own.py": test}, base=base, spec={}, shadow=BESIDE)
+    assert verdict.green, verdict.problems
 
 
 def test_a_repository_without_tests_needs_none_beside_the_scenarios(bench: Workbench) -> None:
