@@ -20,11 +20,21 @@ EXPECTED = {
     "docs/guide.md",
     "README.md",
 }
+# What runs or builds the product outside of its tests.
+OUTSIDE = (
+    "Dockerfile",
+    "deploy/Dockerfile.prod",
+    "Procfile",
+    ".python-version",
+    "CMakeLists.txt",
+    "fly.toml",
+)
 AFTER = {
     **dict.fromkeys(EXPECTED, "b"),
     **dict.fromkeys(
         ["pyproject.toml", "data/prices.csv", "Makefile", ".tool/settings.json", "requirements/dev.txt"], "b"
     ),
+    **dict.fromkeys(OUTSIDE, "b"),
     "features/steps/cart_steps.py": "b",
     "shop/run.py": "a",
 }
@@ -48,6 +58,7 @@ def test_only_what_nobody_expects_is_named(tmp_path: Path) -> None:
     head = commit(tmp_path, AFTER)
     found = dict(unexpected_files(tmp_path / ".git", base, head, "features"))
     assert found == {
+        **dict.fromkeys(OUTSIDE, ""),
         "pyproject.toml": "",
         "data/prices.csv": "",
         "Makefile": "",
