@@ -27,13 +27,18 @@ def doubted(verdict: Verdict) -> set[str]:
 @pytest.mark.parametrize(
     "stops",
     [
-        {"pytest.ini": "[pytest]\naddopts = -x\n"},
-        {"pytest.ini": "[pytest]\naddopts = --maxfail=1\n"},
-        {"pytest.ini": "[pytest]\naddopts = --stepwise\n"},
-        {"setup.cfg": "[tool:pytest]\naddopts = --exitfirst --strict-config\ncache_dir = .cache\n"},
-        {"test_a.py": "import not_there\n"},
+        # Two more spellings of `--exitfirst`.
+        pytest.param({"pytest.ini": "[pytest]\naddopts = -x\n"}, id="x", marks=pytest.mark.slow),
+        pytest.param(
+            {"pytest.ini": "[pytest]\naddopts = --maxfail=1\n"}, id="maxfail", marks=pytest.mark.slow
+        ),
+        pytest.param({"pytest.ini": "[pytest]\naddopts = --stepwise\n"}, id="stepwise"),
+        pytest.param(
+            {"setup.cfg": "[tool:pytest]\naddopts = --exitfirst --strict-config\ncache_dir = .cache\n"},
+            id="exitfirst",
+        ),
+        pytest.param({"test_a.py": "import not_there\n"}, id="collection"),
     ],
-    ids=["x", "maxfail", "stepwise", "exitfirst", "collection"],
 )
 def test_what_makes_pytest_stop_early_is_lifted(bench: Workbench, stops: Files) -> None:
     start = base({**TWO, **stops})

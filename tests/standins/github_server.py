@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl, unquote
 import httpx
 import jwt
 
+from bot.tls import trusted
 from runners.git.command import git, read_blob
 from tests.standins.emulator import make_key
 from tests.standins.git_http import GitServer
@@ -283,7 +284,9 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
             "X-Hub-Signature-256": f"sha256={signature}",
         }
         try:
-            status = httpx.post(self._webhook_url, content=body, headers=headers, timeout=60).status_code
+            status = httpx.post(
+                self._webhook_url, content=body, headers=headers, timeout=60, verify=trusted()
+            ).status_code
         except httpx.TransportError:
             status = 502  # as GitHub writes down a hook that cannot be reached
         self.deliveries.append({"event": event, "guid": guid, "body": body, "status": status})

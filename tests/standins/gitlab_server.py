@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import httpx
 
+from bot.tls import trusted
 from runners.git.command import git, read_blob
 from tests.standins.git_http import GitServer
 from tests.standins.gitlab_pipelines import PROJECT, Pipelines
@@ -329,7 +330,9 @@ class GitLabServer(Pipelines, LoopbackServer):
             self.deliveries.append(0)
             return
         try:
-            answer = httpx.post(self._webhook_url, content=json.dumps(body), headers=headers, timeout=60)
+            answer = httpx.post(
+                self._webhook_url, content=json.dumps(body), headers=headers, timeout=60, verify=trusted()
+            )
             status = answer.status_code
         except httpx.TransportError:
             status = 502

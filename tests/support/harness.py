@@ -17,6 +17,7 @@ from bot.intake.deliveries import Deliveries
 from bot.log.state import RunState, fold
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
+from bot.tls import trusted
 from bot.worker.machine import environment, start_all
 from bot.worker.processes import Processes, free_port, is_ready, processes, start_redis, wait_for
 from runners.git.command import git
@@ -153,7 +154,7 @@ class BotUnderTest:
         """Post a delivery of the local forge, and add it to `sent`."""
         self.sent.append((headers, body))
         url = f"http://127.0.0.1:{self.port}/webhooks/local"
-        answer = httpx.post(url, content=body, headers=dict(headers), timeout=60)
+        answer = httpx.post(url, content=body, headers=dict(headers), timeout=60, verify=trusted())
         assert answer.status_code == 202, answer.text
 
     def make_repo(self, name: str = REPO, files: Mapping[str, str] = CALC) -> Repo:

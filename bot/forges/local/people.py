@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from bot.forges.ci import JobState
 from bot.forges.forge import Account, ForgeMissing, ForgeUnavailable, Issue, Permission, Repo
 from bot.forges.local.things import BOT, Things, now
+from bot.tls import trusted
 from runners.git.command import git
 
 
@@ -244,7 +245,7 @@ def http_sender(url: str) -> Callable[[Mapping[str, str], bytes], None]:
 
     def send(headers: Mapping[str, str], body: bytes) -> None:
         try:
-            answer = httpx.post(url, content=body, headers=dict(headers), timeout=10)
+            answer = httpx.post(url, content=body, headers=dict(headers), timeout=10, verify=trusted())
         except httpx.HTTPError as error:
             raise ForgeUnavailable(f"The delivery to {url} failed ({type(error).__name__}).") from None
         if not answer.is_success:
