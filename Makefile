@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # With it in the environment each process would compile the whole bot anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test gate test-vllm corpus real fuzz chaos lint bench docs clean
+.PHONY: help setup demo test gate test-vllm corpus real fuzz chaos lint bench install-check site docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,12 @@ lint: setup ## Linter, formatter, types
 bench: setup ## Measure, beside peers, in one run
 	@sh scripts/bootstrap.sh bench
 	@$(PYTHON) -m bench $(ARGS)
+
+install-check: setup ## Install the wheel with pipx and uv in clean roots of Debian and run the demo there, as root and as a user (minutes); ARGS=checkout tries `make demo` in a clone, too
+	@sh scripts/install_check.sh $(ARGS)
+
+site: setup ## Build the documents as a site into .cache/site; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 docs: setup ## Write the generated documents
 	@$(PYTHON) -m scripts.make_docs
