@@ -45,7 +45,7 @@ _LAST = (
     "Your budget allows one more reply. If the task is done, call `finish`. If not, call `give_up` and say "
     "what is done and what is missing."
 )
-CHECK = "Not passed on yet. Look over what you have changed:\n"
+CHECK = "Not submitted yet. First check your changes:\n"
 _MAX_WORDS = 1500
 # What is done when a server says that the conversation is too long, once, twice and three times.
 _REFUSED: tuple[CondenseStep, ...] = ("results", "digest", "digest")
@@ -53,10 +53,10 @@ _CUT_OFF = "Your reply was cut off by the length limit. Go on in smaller steps, 
 
 
 class ThreadAnswer(Frozen):
-    thread: int = Field(description="The id of the review thread; 0 for the review's own text.")
+    thread: int = Field(description="Id of the review thread; 0 for the text of the review itself.")
     answer: str = Field(description="One to three sentences for the reviewer.", max_length=4000)
     done: bool = Field(
-        default=True, description="False where you did not do what it asks: the answer says why."
+        default=True, description="False if you did not do what the thread asks; the answer then says why."
     )
 
 
@@ -68,29 +68,32 @@ class Finish(Frozen):
 
 
 class GiveUp(Frozen):
-    reason: str = Field(description="What is missing or in the way, for the maintainer.", max_length=8000)
+    reason: str = Field(
+        description="What is missing or prevents the task, in a few sentences for the maintainer.",
+        max_length=8000,
+    )
 
 
 class Ask(Frozen):
     question: str = Field(
-        description="The one question whose answer you need, for the maintainer.", max_length=4000
+        description="The one question that you need answered, for the maintainer.", max_length=4000
     )
 
 
 ENDINGS = (
     ToolSchema(
         name="finish",
-        description="Say that the task is done. A verifier then checks it in a clean checkout.",
+        description="Report that the task is done. A verifier then checks your work in a clean checkout.",
         parameters=Finish.model_json_schema(),
     ),
     ToolSchema(
         name="give_up",
-        description="Say that the task cannot be done, and why.",
+        description="Report that the task cannot be done, and why. This ends your work.",
         parameters=GiveUp.model_json_schema(),
     ),
     ToolSchema(
         name="ask",
-        description="End with a question, if the task leaves something open that only its author can decide.",
+        description="Ask a question that only the author of the task can decide. This ends your work.",
         parameters=Ask.model_json_schema(),
     ),
 )

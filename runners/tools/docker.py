@@ -9,15 +9,16 @@ from runners.tools.files.paths import normalise
 
 
 class DockerBuild(Arguments):
-    folder: str = Field(default=".", description="Folder with a Dockerfile, relative to the workspace.")
-    name: str = Field(description="Name of the image: it is then `built/NAME`.")
+    folder: str = Field(
+        default=".", description="Folder that holds the Dockerfile, relative to the workspace."
+    )
+    name: str = Field(description="Name for the image; run it as `built/NAME`.")
 
 
 @tool("docker.build", writes=True)
 def docker_build(ctx: ToolContext, args: DockerBuild) -> ToolResult:
-    """Build an image from a folder of the workspace.
-
-    There is no network, and only local images to build on.
+    """Build an image from a folder of the workspace. The build has no network, and its base image must be a
+    local one. Returns the exit code and the output.
     """
     return _told(ctx.resource(Containers).build(normalise(args.folder), args.name))
 
@@ -27,32 +28,40 @@ def _image(args: "DockerRun") -> str:
 
 
 class DockerRun(Arguments):
-    image: str = Field(description="A local image, or `built/NAME`.")
-    command: list[str] = Field(default=[], max_length=500, description="The command and its arguments.")
-    workspace: bool = Field(default=False, description="Whether it gets the workspace at /workspace.")
-    background: bool = Field(default=False, description="Whether it goes on running; its name is answered.")
+    image: str = Field(description="A local image, or `built/NAME` for one that docker_build made.")
+    command: list[str] = Field(
+        default=[], max_length=500, description='The command and its arguments, for example `["ls", "-l"]`.'
+    )
+    workspace: bool = Field(default=False, description="Whether the workspace is mounted at /workspace.")
+    background: bool = Field(
+        default=False, description="Whether to return at once, while the container runs."
+    )
 
 
 @tool("docker.run", writes=True, resource=_image)
 def docker_run(ctx: ToolContext, args: DockerRun) -> ToolResult:
-    """Run a command in a new container without network. It is removed when the work ends at the latest."""
+    """Run a command in a new container without network. Returns the exit code and the output, or with
+    `background` the container's name. The container is removed when your work ends.
+    """
     containers = ctx.resource(Containers)
     if not args.background:
         return _told(containers.run(args.image, args.command, workspace=args.workspace))
     name, done = containers.start(args.image, args.command, workspace=args.workspace)
     if done.exit_code != 0:
         return _told(done)
-    return ToolResult(ok=True, text=f"It runs as `{name}`.", data={"name": name})
+    return ToolResult(ok=True, text=f"The container `{name}` is running.", data={"name": name})
 
 
 class DockerExec(Arguments):
-    name: str = Field(description="Name of a container of this run.")
-    command: list[str] = Field(min_length=1, max_length=500, description="The command and its arguments.")
+    name: str = Field(description="Name of a container that docker_run returned.")
+    command: list[str] = Field(
+        min_length=1, max_length=500, description='The command and its arguments, for example `["ls", "-l"]`.'
+    )
 
 
 @tool("docker.run", writes=True)
 def docker_exec(ctx: ToolContext, args: DockerExec) -> ToolResult:
-    """Run a command in a container that runs in the background."""
+    """Run a command in a container that runs in the background. Returns the exit code and the output."""
     return _told(ctx.resource(Containers).execute(args.name, args.command))
 
 
@@ -62,29 +71,29 @@ class DockerPs(Arguments):
 
 @tool("docker.run", writes=False)
 def docker_ps(ctx: ToolContext, args: DockerPs) -> ToolResult:
-    """List the containers of this run with their images and states."""
+    """List the containers that you started, with their images and states."""
     return _told(ctx.resource(Containers).overview())
 
 
 class Named(Arguments):
-    name: str = Field(description="Name of a container of this run.")
+    name: str = Field(description="Name of a container that docker_run returned.")
 
 
 @tool("docker.run", writes=False)
 def docker_logs(ctx: ToolContext, args: Named) -> ToolResult:
-    """Show what a container has printed."""
+    """Show the output of a container."""
     return _told(ctx.resource(Containers).logs(args.name))
 
 
 @tool("docker.run", writes=True)
 def docker_stop(ctx: ToolContext, args: Named) -> ToolResult:
-    """Stop a container."""
+    """Stop a container. Its output can still be read with docker_logs."""
     return _told(ctx.resource(Containers).stop(args.name))
 
 
 @tool("docker.run", writes=True)
 def docker_remove(ctx: ToolContext, args: Named) -> ToolResult:
-    """Remove a container, whether it runs or not."""
+    """Remove a container. If it is running, it is stopped first."""
     return _told(ctx.resource(Containers).remove(args.name))
 
 

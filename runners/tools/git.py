@@ -22,18 +22,20 @@ class GitStatus(Arguments):
 
 @tool("git.read", writes=False)
 def git_status(ctx: ToolContext, args: GitStatus) -> ToolResult:
-    """Show which files differ from the last commit."""
+    """List the files that differ from the last commit."""
     return _said(_git(ctx.git.status), "Nothing differs from the last commit.")
 
 
 class GitDiff(Arguments):
     path: str | None = Field(default=None, description="Only this file or folder, relative to the workspace.")
-    base: bool = Field(default=False, description="Compare with where the work began, not the last commit.")
+    base: bool = Field(
+        default=False, description="Compare with the start of your work instead of the last commit."
+    )
 
 
 @tool("git.read", writes=False)
 def git_diff(ctx: ToolContext, args: GitDiff) -> ToolResult:
-    """Show what was changed since the last commit, as a unified diff."""
+    """Show the changes since the last commit as a unified diff."""
     return _said(_git(lambda: ctx.git.diff(_path(args.path), args.base)), "There is no difference.")
 
 
@@ -41,13 +43,13 @@ class DiffFiles(Arguments):
     path: str = Field(description="A file, relative to the workspace.")
     other: str | None = Field(
         default=None,
-        description="The file to compare with; leave out for what `path` was when the work began.",
+        description="The file to compare with; leave out to compare with `path` at the start of your work.",
     )
 
 
 @tool("files.read", writes=False)
 def diff_files(ctx: ToolContext, args: DiffFiles) -> ToolResult:
-    """Compare two files, or a file with what it was when the work began, as a unified diff."""
+    """Compare two files, or a file with its state at the start of your work. Returns a unified diff."""
     path = normalise(args.path)
     if args.other is None:
         return git_diff(ctx, GitDiff(path=path, base=True))
@@ -63,29 +65,30 @@ def diff_files(ctx: ToolContext, args: DiffFiles) -> ToolResult:
 
 
 class GitLog(Arguments):
-    limit: int = Field(default=10, ge=1, le=100, description="How many commits to show, newest first.")
-    path: str | None = Field(default=None, description="Only commits that touched this file or folder.")
+    limit: int = Field(default=10, ge=1, le=100, description="How many commits to show (1 to 100).")
+    path: str | None = Field(default=None, description="Only commits that changed this file or folder.")
 
 
 @tool("git.read", writes=False)
 def git_log(ctx: ToolContext, args: GitLog) -> ToolResult:
-    """Show the newest commits."""
+    """List the newest commits, newest first."""
     return _said(_git(lambda: ctx.git.log(args.limit, _path(args.path))), "There is no commit.")
 
 
 class GitShow(Arguments):
     revision: str = Field(
-        default="HEAD", description="A commit: HEAD, base, a branch, an id; `~1` is its parent."
+        default="HEAD",
+        description="A commit: HEAD, base (the start of your work), a branch or an id. `~1`: its parent.",
     )
     path: str | None = Field(
-        default=None, description="Show this file as it was then, not the commit's diff."
+        default=None, description="Show the content of this file in the commit instead of the diff."
     )
 
 
 @tool("git.read", writes=False)
 def git_show(ctx: ToolContext, args: GitShow) -> ToolResult:
-    """Show a commit with its diff, or a file as it was in a commit."""
-    return _said(_git(lambda: ctx.git.show(args.revision, _path(args.path))), "It is empty.")
+    """Show a commit with its diff, or the content of one file in that commit."""
+    return _said(_git(lambda: ctx.git.show(args.revision, _path(args.path))), "There is nothing to show.")
 
 
 class GitBlame(Arguments):
@@ -96,20 +99,22 @@ class GitBlame(Arguments):
 
 @tool("git.read", writes=False)
 def git_blame(ctx: ToolContext, args: GitBlame) -> ToolResult:
-    """Show which commit last changed each line of a file, as it is in the last commit."""
+    """Show for each line of a file which commit changed it last. Uncommitted changes are not shown."""
     path = normalise(args.path)
-    return _said(_git(lambda: ctx.git.blame(path, args.start_line, args.end_line)), "It is empty.")
+    return _said(
+        _git(lambda: ctx.git.blame(path, args.start_line, args.end_line)), "There is nothing to show."
+    )
 
 
 class GitMergeBase(Arguments):
-    one: str = Field(description="A commit: HEAD, base, a branch or an id.")
+    one: str = Field(description="A commit: HEAD, base (the start of your work), a branch or an id.")
     other: str = Field(description="Another commit.")
 
 
 @tool("git.read", writes=False)
 def git_merge_base(ctx: ToolContext, args: GitMergeBase) -> ToolResult:
-    """Find the newest commit that two commits have in common."""
-    return _said(_git(lambda: ctx.git.merge_base(args.one, args.other)), "They have none.")
+    """Return the newest common ancestor of two commits."""
+    return _said(_git(lambda: ctx.git.merge_base(args.one, args.other)), "They have no common ancestor.")
 
 
 class GitAdd(Arguments):
@@ -118,7 +123,7 @@ class GitAdd(Arguments):
 
 @tool("git.write", writes=True)
 def git_add(ctx: ToolContext, args: GitAdd) -> ToolResult:
-    """Stage files. This is never needed: everything in the workspace counts."""
+    """Stage files. You never need this: all changes in the workspace are used, staged or not."""
     paths = [normalise(path) for path in args.paths]
     return _said(_git(lambda: ctx.git.add(paths)), "Nothing differs from the last commit.")
 
@@ -129,20 +134,20 @@ class GitCommit(Arguments):
 
 @tool("git.write", writes=True)
 def git_commit(ctx: ToolContext, args: GitCommit) -> ToolResult:
-    """Commit everything, as a point to come back to. In the end all the work becomes one commit."""
+    """Commit all changes as a point to return to. At the end all your commits are joined into one."""
     return _said(_git(lambda: ctx.git.commit(args.message)), "")
 
 
 class GitRestore(Arguments):
-    path: str = Field(description="File or folder to put back, relative to the workspace; `.` for all.")
+    path: str = Field(description="File or folder to restore, relative to the workspace; `.` for everything.")
     base: bool = Field(
-        default=False, description="To how it was when the work began, not in the last commit."
+        default=False, description="Restore the state at the start of your work instead of the last commit."
     )
 
 
 @tool("git.write", writes=True)
 def git_restore(ctx: ToolContext, args: GitRestore) -> ToolResult:
-    """Undo the changes of a file or folder. Files that were new are deleted."""
+    """Undo all changes to a file or folder since the last commit. New files are deleted."""
     path = normalise(args.path)
     changed = [each for each in _git(lambda: ctx.git.changed(path, args.base)) if each]
     if not changed:
@@ -155,13 +160,13 @@ def git_restore(ctx: ToolContext, args: GitRestore) -> ToolResult:
 
 class GitBranch(Arguments):
     name: str | None = Field(
-        default=None, description="A branch to make of the last commit; leave out to list."
+        default=None, description="Name of a new branch at the last commit; leave out to list the branches."
     )
 
 
 @tool("git.write", writes=True)
 def git_branch(ctx: ToolContext, args: GitBranch) -> ToolResult:
-    """List the branches made here, or make one. They are gone when the work is done."""
+    """List your branches, or create one. Branches are deleted when your work ends."""
     name = args.name
     if name is not None:
         _git(lambda: ctx.git.branch(name))
@@ -169,26 +174,26 @@ def git_branch(ctx: ToolContext, args: GitBranch) -> ToolResult:
 
 
 class GitCheckout(Arguments):
-    branch: str = Field(description="A branch made here, or `start` for where the work began.")
+    branch: str = Field(description="One of your branches, or `start` for the start of your work.")
 
 
 @tool("git.write", writes=True)
 def git_checkout(ctx: ToolContext, args: GitCheckout) -> ToolResult:
-    """Go to another branch made here. Nothing may be uncommitted."""
+    """Switch the workspace to another of your branches. Commit or stash all changes first."""
     _git(lambda: ctx.git.checkout(args.branch))
-    return ToolResult(ok=True, text=f"The workspace is now that of `{args.branch}`.")
+    return ToolResult(ok=True, text=f"The workspace is now at `{args.branch}`.")
 
 
 class GitStash(Arguments):
-    back: bool = Field(default=False, description="Whether to bring back what was put aside.")
+    back: bool = Field(default=False, description="Whether to restore the stashed changes.")
 
 
 @tool("git.write", writes=True)
 def git_stash(ctx: ToolContext, args: GitStash) -> ToolResult:
-    """Put all changes since the last commit aside, or bring them back."""
+    """Stash all changes since the last commit, or restore the stashed changes."""
     if args.back:
-        return _said(_git(ctx.git.unstash), "Nothing came back.")
-    return ToolResult(ok=True, text=f"Put aside:\n{_git(ctx.git.stash)}")
+        return _said(_git(ctx.git.unstash), "Nothing was restored.")
+    return ToolResult(ok=True, text=f"Stashed:\n{_git(ctx.git.stash)}")
 
 
 def _git(call: Callable[[], T]) -> T:

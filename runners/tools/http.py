@@ -11,16 +11,16 @@ from runners.tools.base import Arguments, Denied, ToolContext, ToolResult, tool
 
 
 class Read(Arguments):
-    url: str = Field(description="An http or https address. Its host must be allowed by the repository.")
+    url: str = Field(description="An http or https URL. The repository must allow its host.")
     headers: dict[str, str] = Field(
         default={},
-        description="Headers to send, such as Accept; none that authorise or steer the connection.",
+        description="Request headers, such as Accept. Credentials and connection headers are refused.",
     )
 
 
 class Send(Read):
-    body: str = Field(default="", max_length=200_000, description="What to send.")
-    content_type: str = Field(default="application/json", description="The kind of the body.")
+    body: str = Field(default="", max_length=200_000, description="The body of the request.")
+    content_type: str = Field(default="application/json", description="The media type of the body.")
 
 
 def _host(args: Read) -> str:
@@ -29,37 +29,37 @@ def _host(args: Read) -> str:
 
 @tool("http.get", writes=False, resource=_host)
 def http_get(ctx: ToolContext, args: Read) -> ToolResult:
-    """Get a page or an answer of an API by HTTP. Redirects to hosts that are allowed are followed."""
+    """Send an HTTP GET request. Returns status, content type and body. Follows redirects to allowed hosts."""
     return _ask(ctx, "GET", args)
 
 
 @tool("http.head", writes=False, resource=_host)
 def http_head(ctx: ToolContext, args: Read) -> ToolResult:
-    """Get the status and the headers of an address by HTTP."""
+    """Send an HTTP HEAD request. Returns status, content type and location."""
     return _ask(ctx, "HEAD", args)
 
 
 @tool("http.post", writes=True, resource=_host)
 def http_post(ctx: ToolContext, args: Send) -> ToolResult:
-    """Send something to an address by HTTP POST."""
+    """Send an HTTP POST request. Returns status, content type and body."""
     return _ask(ctx, "POST", args)
 
 
 @tool("http.put", writes=True, resource=_host)
 def http_put(ctx: ToolContext, args: Send) -> ToolResult:
-    """Send something to an address by HTTP PUT."""
+    """Send an HTTP PUT request. Returns status, content type and body."""
     return _ask(ctx, "PUT", args)
 
 
 @tool("http.patch", writes=True, resource=_host)
 def http_patch(ctx: ToolContext, args: Send) -> ToolResult:
-    """Send something to an address by HTTP PATCH."""
+    """Send an HTTP PATCH request. Returns status, content type and body."""
     return _ask(ctx, "PATCH", args)
 
 
 @tool("http.delete", writes=True, resource=_host)
 def http_delete(ctx: ToolContext, args: Read) -> ToolResult:
-    """Ask for something to be deleted by HTTP DELETE."""
+    """Send an HTTP DELETE request. Returns status, content type and body."""
     return _ask(ctx, "DELETE", args)
 
 
@@ -86,7 +86,7 @@ def _told(answer: Response) -> str:
         with contextlib.suppress(ValueError, RecursionError):
             text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
     shown += ["", text] if text else []
-    return "\n".join(shown) + ("\n[… the rest is left out …]" if answer.truncated else "")
+    return "\n".join(shown) + ("\n[… the answer is cut here …]" if answer.truncated else "")
 
 
 def _data(answer: Response) -> dict[str, Any]:

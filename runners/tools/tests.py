@@ -9,20 +9,21 @@ from runners.tools.test_runs import Project, Runner, Testing, diff_coverage, run
 class RunTests(Arguments):
     paths: str | None = Field(
         default=None,
-        description="Files or folders to test, separated by spaces; leave out to run everything.",
+        description="Files or folders, separated by spaces: `tests/test_cart.py`. Leave out to run all.",
     )
 
 
 @tool("tests.run", writes=True)
 def run_tests(ctx: ToolContext, args: RunTests) -> ToolResult:
-    """Run the scenarios (behave) and the tests (pytest) the way the verifier will, and show what fails.
+    """Run the scenarios (behave) and the tests (pytest) as the verifier does. Returns counts and the
+    failures. Tests that fail without your change too do not count against you.
 
-    It counts as writing, because tests may leave files behind. `ok` is whether all of them passed, apart from
-    those that fail without your change too.
+    It counts as writing, because tests may leave files behind. `ok` is whether all of them passed, apart
+    from those that fail without your change too.
     """
     paths = (args.paths or "").split()
     if any(path.startswith("-") for path in paths):
-        raise Refused("`paths` takes files and folders, no options. For anything else use shell.")
+        raise Refused("`paths` takes files and folders, not options. For anything else, use shell.")
     return ctx.run_tests(" ".join(paths) or None)
 
 
@@ -32,7 +33,7 @@ class RerunFailed(Arguments):
 
 @tool("tests.run", writes=True)
 def rerun_failed(ctx: ToolContext, args: RerunFailed) -> ToolResult:
-    """Run only what failed when the tests were last run."""
+    """Run again only the tests and scenarios that failed in the last run."""
     return ctx.resource(Testing).rerun()
 
 
@@ -42,7 +43,7 @@ class DetectTests(Arguments):
 
 @tool("files.read", writes=False)
 def detect_tests(ctx: ToolContext, args: DetectTests) -> ToolResult:
-    """Say which test runners and checks this repository uses."""
+    """List the test runners and checks of this repository, with their names and commands."""
     found = ctx.resource(Project).runners(ctx)
     lines = [f"{each.name}: `{each.command}` (seen in {each.found_in})" for each in found]
     data = {"runners": [each.name for each in found]}
@@ -50,18 +51,19 @@ def detect_tests(ctx: ToolContext, args: DetectTests) -> ToolResult:
 
 
 class RunCheck(Arguments):
-    name: str = Field(description="One of the names that detect_tests gives, such as `npm` or `command 1`.")
+    name: str = Field(description="A name from detect_tests, for example `npm` or `command 1`.")
 
 
 @tool("tests.run", writes=True)
 def run_check(ctx: ToolContext, args: RunCheck) -> ToolResult:
-    """Run the repository's own check of that name (npm, go, cargo, make, its commands), and show what
-    fails."""
+    """Run one of the checks that detect_tests lists (npm, go, cargo, make, the repository's commands).
+    Returns the exit code and the output.
+    """
     found = ctx.resource(Project).runners(ctx)
     chosen: Runner | None = next((each for each in found if each.name == args.name), None)
     if chosen is None:
         raise Refused(
-            f"There is no check `{args.name}`. There are: {', '.join(r.name for r in found) or 'none'}."
+            f"There is no check `{args.name}`. The checks are: {', '.join(r.name for r in found) or 'none'}."
         )
     if chosen.name in ("behave", "pytest"):
         raise Refused("Use run_tests for behave and pytest.")
@@ -74,5 +76,5 @@ class DiffCoverage(Arguments):
 
 @tool("tests.run", writes=True)
 def coverage_of_diff(ctx: ToolContext, args: DiffCoverage) -> ToolResult:
-    """Say which of the lines you added are never run by the tests and scenarios."""
+    """List the lines you added that no test and no scenario runs."""
     return diff_coverage(ctx, ctx.resource(Project).features)

@@ -16,9 +16,8 @@ from runners.tools.files.text import MAX_BYTES, encode
 
 class ApplyPatch(Arguments):
     patch: str = Field(
-        description="A unified diff: `--- a/path`, `+++ b/path`, `@@ -3,4 +3,5 @@` and lines that begin "
-        "with a space, "
-        "`+` or `-`. /dev/null stands for a file that is not there before or after."
+        description="A unified diff: `--- a/path`, `+++ b/path`, `@@ -3,4 +3,5 @@`, lines that begin with "
+        "a space, `+` or `-`. Write /dev/null as the old path of a new file or the new path of a deleted one."
     )
 
 
@@ -34,12 +33,12 @@ class _Change:
 
 @tool("files.write", writes=True)
 def apply_patch(ctx: ToolContext, args: ApplyPatch) -> ToolResult:
-    """Change one or several files by a unified diff. All of it is applied, or nothing."""
+    """Change one or more files with a unified diff. If one part does not fit, nothing is changed."""
     changes = [_planned(ctx, patch) for patch in parse_patch(args.patch)]
     paths = [change.path for change in changes]
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice is not None:
-        raise Refused(f"`{twice}` stands in the patch twice. Put its hunks under one header.")
+        raise Refused(f"`{twice}` occurs twice in the patch. Put its hunks under one header.")
     for change in changes:
         (refuse_deleted if change.after is None else refuse_protected)(ctx, change.path)
     with _undone_on_failure(ctx, changes):

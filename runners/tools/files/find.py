@@ -25,26 +25,30 @@ _SCRIPT = Path(globs.__file__).read_text() + Path(search_script.__file__).read_t
 
 class ListFiles(Arguments):
     path: str = Field(default=".", description="Folder, relative to the workspace.")
-    depth: int = Field(default=2, ge=1, le=10, description="How many levels to show.")
+    depth: int = Field(default=2, ge=1, le=10, description="How many levels of folders to show (1 to 10).")
 
 
 @tool("files.read", writes=False)
 def list_files(ctx: ToolContext, args: ListFiles) -> ToolResult:
-    """List a folder. Folders end in `/`. Left out are .git, .venv, __pycache__ and node_modules."""
+    """List the files and folders in a folder, at most 300. Names of folders end in `/`. Without .git, .venv,
+    __pycache__ and node_modules.
+    """
     path = normalise(args.path)
     found = sorted(entry for entry, _ in _walk(ctx.root, path, args.depth))
-    return _listing(found, f"`{path}` is empty.", "Give a folder further down, or use glob.")
+    return _listing(found, f"`{path}` is empty.", "List a folder deeper down, or use glob.")
 
 
 class Glob(Arguments):
     pattern: str = Field(
-        description="For example `src/**/*.py`; `**` is any number of folders. Without `/`: at any depth."
+        description="For example `src/**/*.py`; `**` is any number of folders. `*.py` looks in all folders."
     )
 
 
 @tool("files.read", writes=False)
 def glob(ctx: ToolContext, args: Glob) -> ToolResult:
-    """Find files by the pattern of their path. Left out are .git, .venv, __pycache__ and node_modules."""
+    """List the files whose path matches a pattern, at most 300. Without .git, .venv, __pycache__ and
+    node_modules.
+    """
     pattern = _anywhere(args.pattern)
     found = sorted(
         path for path, folder in _walk(ctx.root, ".", None) if not folder and matches(path, pattern)
@@ -91,18 +95,20 @@ def _listing(found: list[str], none: str, narrower: str) -> ToolResult:
 
 class Search(Arguments):
     pattern: str = Field(
-        min_length=1, max_length=1000, description="Regular expression, matched line by line."
+        min_length=1, max_length=1000, description="A Python regular expression, matched line by line."
     )
     path: str = Field(default=".", description="File or folder to search, relative to the workspace.")
-    glob: str | None = Field(default=None, description="Only files like this: `*.py` or `src/**/*.py`.")
-    ignore_case: bool = Field(default=False, description="Whether capitals and small letters are the same.")
+    glob: str | None = Field(
+        default=None, description="Search only files that match, for example `*.py` or `src/**/*.py`."
+    )
+    ignore_case: bool = Field(default=False, description="Whether to ignore upper and lower case.")
 
 
 @tool("files.read", writes=False)
 def search(ctx: ToolContext, args: Search) -> ToolResult:
-    """Search the text of files for a regular expression. Answers with `path:line:text`.
+    """Search the text of files for a regular expression. Returns at most 200 lines as `path:line:text`.
 
-    It runs in the sandbox: a pattern can take for ever.
+    It runs in the sandbox with a time limit, because some patterns never end.
     """
     request = {
         "pattern": args.pattern,

@@ -15,12 +15,12 @@ _MAX_NAMED = 20
 
 class MovePath(Arguments):
     source: str = Field(description="File or folder to move, relative to the workspace.")
-    target: str = Field(description="Where it shall be; nothing may be there yet. Missing folders are made.")
+    target: str = Field(description="New path; nothing may exist there. Missing folders are created.")
 
 
 @tool("files.write", writes=True)
 def move_path(ctx: ToolContext, args: MovePath) -> ToolResult:
-    """Move or rename a file or a folder."""
+    """Move or rename a file or a folder with its content."""
     source, target = normalise(args.source), normalise(args.target)
     changed = move(ctx.root, source, target, lambda path: refuse_protected(ctx, path))
     return ToolResult(ok=True, text=f"Moved `{source}` to `{target}`.", files_changed=tuple(changed))
@@ -28,12 +28,12 @@ def move_path(ctx: ToolContext, args: MovePath) -> ToolResult:
 
 class DeletePath(Arguments):
     path: str = Field(description="File, link or folder to delete, relative to the workspace.")
-    recursive: bool = Field(default=False, description="Whether a folder is deleted with what is in it.")
+    recursive: bool = Field(default=False, description="Whether to delete a folder that is not empty.")
 
 
 @tool("files.write", writes=True)
 def delete_path(ctx: ToolContext, args: DeletePath) -> ToolResult:
-    """Delete a file, a link (not what it points to), or a folder."""
+    """Delete a file, a folder, or a symbolic link without its target."""
     path = normalise(args.path)
     gone = remove(ctx.root, path, lambda each: refuse_deleted(ctx, each), recursive=args.recursive)
     named = ", ".join(gone[:_MAX_NAMED]) + (" …" if len(gone) > _MAX_NAMED else "")
@@ -42,15 +42,15 @@ def delete_path(ctx: ToolContext, args: DeletePath) -> ToolResult:
 
 
 class MakeFolder(Arguments):
-    path: str = Field(description="Folder to make, relative to the workspace, with those above it.")
+    path: str = Field(description="Folder to create, relative to the workspace. Missing parents are created.")
 
 
 @tool("files.write", writes=True)
 def make_folder(ctx: ToolContext, args: MakeFolder) -> ToolResult:
-    """Make a folder. Git keeps no empty ones: put a file in it."""
+    """Create a folder. Git does not keep empty folders: put a file into it."""
     path = normalise(args.path)
     make_folder_at(ctx.root, path)
-    return ToolResult(ok=True, text=f"`{path}` is there.")
+    return ToolResult(ok=True, text=f"The folder `{path}` exists.")
 
 
 class FileInfo(Arguments):
@@ -59,7 +59,9 @@ class FileInfo(Arguments):
 
 @tool("files.read", writes=False)
 def file_info(ctx: ToolContext, args: FileInfo) -> ToolResult:
-    """Say what is at a path: its kind, size, permissions, time of the last change, encoding and lines."""
+    """Show the type, size, permissions and time of the last change of a path, and the encoding and number of
+    lines of a text file.
+    """
     path = normalise(args.path)
     found, link = status_of(ctx.root, path)
     kind = _kind(found.st_mode)

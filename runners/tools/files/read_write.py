@@ -16,12 +16,16 @@ _MAX_PAGE = 15_000
 class ReadFile(Arguments):
     path: str = Field(description="Path of the file, relative to the workspace.")
     start_line: int = Field(default=1, ge=1, description="First line to read, counted from 1.")
-    end_line: int | None = Field(default=None, ge=1, description="Last line to read; leave out for the rest.")
+    end_line: int | None = Field(
+        default=None, ge=1, description="Last line to read; leave out to read to the end."
+    )
 
 
 @tool("files.read", writes=False)
 def read_file(ctx: ToolContext, args: ReadFile) -> ToolResult:
-    """Read a text file. Each line comes with its number and a tab, which are not part of the file."""
+    """Read a text file. Each line begins with its number and a tab, which are not part of the file. Returns
+    at most 15,000 characters; go on with start_line.
+    """
     path = normalise(args.path)
     found = read_text(ctx, path)
     if not found.text:
@@ -36,7 +40,7 @@ def read_file(ctx: ToolContext, args: ReadFile) -> ToolResult:
     notes = [f"`{path}`, lines {args.start_line} to {last} of {len(lines)}", *found.notes]
     shown = f"{'; '.join(notes)}:\n{numbered(page, args.start_line)}"
     if last < min(args.end_line or len(lines), len(lines)):
-        shown += f"\n[… the rest is left out: go on with start_line={last + 1} …]"
+        shown += f"\n[… more lines follow: go on with start_line={last + 1} …]"
     return ToolResult(ok=True, text=shown, data={"path": path, "lines": len(lines)})
 
 
@@ -56,13 +60,13 @@ def _page(lines: list[str]) -> list[str]:
 
 
 class WriteFile(Arguments):
-    path: str = Field(description="Path of the file, relative to the workspace. Missing folders are made.")
-    content: str = Field(description="The whole new content of the file.")
+    path: str = Field(description="Path of the file, relative to the workspace. Missing folders are created.")
+    content: str = Field(description="The complete new content of the file.")
 
 
 @tool("files.write", writes=True)
 def write_file(ctx: ToolContext, args: WriteFile) -> ToolResult:
-    """Create a file, or replace the whole content of one. To change a part of a file use edit_file."""
+    """Create a file, or replace its complete content. To change part of a file, use edit_file."""
     path = normalise(args.path)
     new = write(ctx, path, encode(args.content))
     lines = args.content.count("\n") + (not args.content.endswith("\n") and args.content != "")
@@ -72,32 +76,36 @@ def write_file(ctx: ToolContext, args: WriteFile) -> ToolResult:
 class EditFile(Arguments):
     path: str = Field(description="Path of the file, relative to the workspace.")
     old: str = Field(
-        description="The text to replace: exact, with its indentation, and only once in the file."
+        description="The text to replace, exactly as in the file, with indentation. It must occur once."
     )
-    new: str = Field(description="The text to put in its place; empty to delete.")
+    new: str = Field(description="The new text; empty to delete the old one.")
 
 
 @tool("files.write", writes=True)
 def edit_file(ctx: ToolContext, args: EditFile) -> ToolResult:
-    """Replace one passage of a file. `old` must occur exactly once: include enough lines around it."""
+    """Replace one piece of text in a file. `old` must occur exactly once: include lines around it until it
+    does.
+    """
     path = normalise(args.path)
     found = read_text(ctx, path)
     done = replace_once(found.text, args.old, args.new)
     write(ctx, path, found.encode(done.text))
     said = f"Replaced the passage at line {done.line} of `{path}`."
     if done.loosely:
-        said += " White space differed from `old`, so it was overlooked and `new` indented as the file is."
+        said += " `old` matched ignoring whitespace, and `new` was indented like the file."
     return changed(path, done.text, said)
 
 
 class AppendFile(Arguments):
-    path: str = Field(description="Path of the file, relative to the workspace; it is made if it is missing.")
-    content: str = Field(min_length=1, description="The text to put at the end.")
+    path: str = Field(
+        description="Path of the file, relative to the workspace; created if it does not exist."
+    )
+    content: str = Field(min_length=1, description="The text to add at the end.")
 
 
 @tool("files.write", writes=True)
 def append_file(ctx: ToolContext, args: AppendFile) -> ToolResult:
-    """Put text at the end of a file. It begins on a line of its own."""
+    """Add text at the end of a file. The text begins on a new line."""
     path = normalise(args.path)
     try:
         found = read_text(ctx, path)

@@ -13,7 +13,7 @@ _COMPARED, _WANTED = 5_000, 200
 
 @dataclass(frozen=True)
 class Replaced:
-    """The new text, the first line (from 1) that was replaced, and whether white space was overlooked."""
+    """The new text, the first line (from 1) that was replaced, and whether it matched ignoring whitespace."""
 
     text: str
     line: int
@@ -28,8 +28,9 @@ def numbered(lines: list[str], first: int) -> str:
 def replace_once(text: str, old: str, new: str) -> Replaced:
     """Replace the only occurrence of `old` in `text` by `new`; line ends stay those of `text`.
 
-    Where there is none, white space at the ends of lines is overlooked and `new` is indented as the text is.
-    Raises `Refused` when there is no or more than one such place; it shows the closest, or names them.
+    If there is no exact occurrence, lines are compared without the whitespace around them, and `new` is
+    indented like the text. Raises `Refused` if there is no such
+    place, with the closest one, or if there are several, with their lines.
     """
     crlf = "\r\n" in text and text.count("\r\n") == text.count("\n")
     if crlf:

@@ -42,7 +42,7 @@ def test_a_server_under_test_is_reached_by_other_commands(ctx: ToolContext) -> N
     wait_for(ctx, 1, "Serving HTTP")
     assert "b'hello'" in call(ctx, "shell", command=f'python3 -c "{FETCH}"').text
     assert "GET /page" in wait_for(ctx, 1, "GET /page")
-    assert call(ctx, "stop_command", number=1).text.startswith("Command 1 is stopped.")
+    assert call(ctx, "stop_command", number=1).text.startswith("Command 1 was stopped.")
     assert "refused" in call(ctx, "shell", command=f'python3 -c "{FETCH}"').text
     assert "was stopped" in call(ctx, "poll_command", number=1).text
 

@@ -172,4 +172,4 @@ def test_a_cancelled_run_stops_the_shell(tmp_path: Path) -> None:
 def test_run_tests(ctx: ToolContext) -> None:
     assert call(ctx, "run_tests").text == "tested None"
     assert call(ctx, "run_tests", paths="tests/a.py  features").text == "tested tests/a.py features"
-    assert "no options" in call(ctx, "run_tests", paths="tests --pdb").text
+    assert "not options" in call(ctx, "run_tests", paths="tests --pdb").text

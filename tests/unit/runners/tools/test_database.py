@@ -117,7 +117,7 @@ def test_redis(cache: tuple[ToolContext, "redis.Redis"]) -> None:
     client.set("big", "x" * 2_000_000)
     assert "too much to show" in call(ctx, "redis_get", database="cache", key="big").text
     client.mset({f"many:{n}": "x" for n in range(500)})
-    assert "there may be more" in call(ctx, "redis_scan", database="cache", pattern="many:*").text
+    assert "more keys may match" in call(ctx, "redis_scan", database="cache", pattern="many:*").text
     assert "is no Redis" in call(ctx, "redis_get", database="books", key="x").text
     assert "is a redis database" in call(ctx, "sql_query", database="cache", statement="SELECT 1").text
 

@@ -92,7 +92,7 @@ def test_answers_that_are_not_shown(tmp_path: Path, answer: bytes, says: str) ->
 def test_a_long_answer_is_cut(tmp_path: Path) -> None:
     with serving({"/": page("x" * 50_000)}) as (port, _):
         got = call(web_context(tmp_path, access(max_bytes=1000)), "http_get", url=f"http://x.test:{port}/")
-        assert got.text.endswith("x\n[… the rest is left out …]") and len(got.text) < 1200
+        assert got.text.endswith("x\n[… the answer is cut here …]") and len(got.text) < 1200
 
 
 def test_nobody_there(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_report_that_is_a_bomb_is_harmless(ctx: ToolContext) -> None:
 
 
 def test_a_check_that_is_not_there(ctx: ToolContext) -> None:
-    assert "There are: command 1, command 2" in call(ctx, "run_check", name="npm").text
+    assert "The checks are: command 1, command 2" in call(ctx, "run_check", name="npm").text
     assert "Use run_tests" in call(ctx, "run_check", name="pytest").text
 
 
