@@ -28,6 +28,12 @@ class ScenaristError(Exception):
         return f"{self.code}: {self.message} {self.next_step}"
 
 
+def described(error: BaseException) -> str:
+    """Return the kind of an error and the first line of its message, for a log: at most 300 characters."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}"[:300] if lines else type(error).__name__
+
+
 def all_errors() -> list[type[ScenaristError]]:
     """Return all subclasses that are imported so far, ordered by code."""
     found: set[type[ScenaristError]] = set()

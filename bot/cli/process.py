@@ -1,7 +1,4 @@
-"""What commands that work for a while need first: a log, and a working sandbox."""
-
-import logging
-import sys
+"""What commands that work for a while need first: a working sandbox."""
 
 from bot.config.settings import Settings
 from gherkin.errors import ScenaristError
@@ -15,14 +12,6 @@ class SandboxRequired(ScenaristError):
 
     code = "SCN-7005"
     next_step = f"Install Debian's bubblewrap package, and allow user namespaces. {_WITHOUT}"
-
-
-def start_logging() -> None:
-    """Log warnings, and the bot's own information, to standard error."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("bot").setLevel(logging.INFO)
 
 
 def require_sandbox(settings: Settings) -> None:

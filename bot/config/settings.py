@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -202,6 +203,10 @@ class Settings(BaseSettings):
         default=False,
         description="Whether metrics have the names of repositories as a label.",
     )
+    log_format: Literal["console", "json"] = Field(
+        default="console",
+        description="How processes write their logs: `console`, lines of text; `json`, one object a line.",
+    )
     stuck_seconds: float = Field(
         default=7200,
         gt=0,
@@ -275,7 +280,8 @@ class Settings(BaseSettings):
         """Return the values of all secrets that are set, for redaction."""
         found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         password = make_url(self.database_url).password if self.database_url else None
-        return [each for each in (*found, password) if each]
+        broker = urlsplit(self.broker_url).password
+        return [each for each in (*found, password, broker) if each]
 
     @property
     def database(self) -> str:
@@ -299,6 +305,12 @@ def has_forge(settings: Settings) -> bool:
     """Whether webhooks of any forge can be taken."""
     secrets = (settings.github_webhook_secret, settings.gitlab_webhook_token, settings.gitlab_signing_token)
     return any(each.get_secret_value() for each in (*secrets, settings.local_webhook_secret))
+
+
+def secret_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the values of variables whose names say that they hold a secret, such as a token or a key."""
+    named = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|OTLP_(\w+_)?HEADERS", re.I)
+    return [value for name, value in environ.items() if named.search(name) and len(value) >= 8]
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

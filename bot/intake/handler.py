@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from structlog.contextvars import bind_contextvars, bound_contextvars
+
 from bot.behaviours import replies
 from bot.behaviours.onboarding import MOST, onboarding
 from bot.comment_commands.parser import added, parse
@@ -40,7 +42,7 @@ from bot.intake.together import joined
 from bot.log.events import Controlled, RunRequested
 from bot.log.state import fold
 from bot.storage.store import Store
-from gherkin.errors import ScenaristError
+from gherkin.errors import ScenaristError, described
 
 log = logging.getLogger(__name__)
 
@@ -82,21 +84,27 @@ class IntakeHandler:
         delivery = self._deliveries.get(delivery_id)
         if delivery is None:
             return None
+        with bound_contextvars(delivery=delivery_id, repository=""):
+            return self._try(delivery)
+
+    def _try(self, delivery: Delivery) -> str | None:
         try:
             return self._handle(delivery)
         except Exception as error:
-            log.exception("delivery %s could not be handled", delivery_id)
+            log.exception("delivery %s could not be handled", delivery.id)
             reason = f"{ScenaristError.code}: {type(error).__name__}"
             if delivery.attempts + 1 < _MAX_ATTEMPTS:
                 self._delay(delivery, reason)
             else:
-                self._deliveries.close(delivery_id, f"{reason}, after {_MAX_ATTEMPTS} attempts")
+                self._deliveries.close(delivery.id, f"{reason}, after {_MAX_ATTEMPTS} attempts")
             return None
 
     def _handle(self, delivery: Delivery) -> str | None:
         delivery_id = delivery.id
         try:
             event = self._receivers[delivery.forge].read(delivery.event, delivery.body)
+            if isinstance(repo := getattr(event, "repo", None), Repo):
+                bind_contextvars(repository=repo.full_name)
             if isinstance(event, Installed):
                 self._deliveries.close(delivery_id, self._onboard(event, delivery.forge))
                 return None
@@ -302,7 +310,7 @@ class IntakeHandler:
             try:
                 cancelled = self._store.control(run_id, cancel)
             except Exception as error:
-                log.warning("run %s could not be cancelled (%s)", run_id, type(error).__name__)
+                log.warning("run %s could not be cancelled: %s", run_id, described(error))
                 failed = error
                 continue
             if cancelled:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.intake.deliveries import Deliveries, Delivery
+from gherkin.errors import described
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Inbox:
         try:
             added = self._deliveries.add([delivery for delivery, _ in batch])
         except SQLAlchemyError as error:
-            log.error("deliveries could not be stored: %s", type(error).__name__)
+            log.error("deliveries could not be stored: %s", described(error))
             self._answer([(future, error) for _, future in batch])
             return
         self._answer([(future, delivery.id in added) for delivery, future in batch])
@@ -113,5 +114,5 @@ class Inbox:
                 self._wake(ids)
             except Exception as error:
                 log.warning(
-                    "the broker could not be reached (%s); the reaper sends the wake-up", type(error).__name__
+                    "the broker could not be reached, and the reaper sends the wake-up: %s", described(error)
                 )

@@ -12,6 +12,7 @@ from bot.report.reporter import Reporter
 from bot.report.state_labels import STATE_LABELS, label_of
 from bot.runs.heartbeat import beating
 from bot.storage.store import Store
+from gherkin.errors import described
 from runners.contract.job import FEATURE, PATCH
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class StatusPoster:
             try:
                 return self._store.reports.extend(run_id, fence, self._hold_seconds)
             except Exception as error:
-                log.warning("run %s: the right to post was not extended (%s)", run_id, type(error).__name__)
+                log.warning("run %s: the right to post was not extended: %s", run_id, described(error))
                 return True
 
         return beating(beat, self._hold_seconds / 4, f"report-{run_id}")

@@ -4,12 +4,15 @@ Both have one lease and one fence, so a worker that loses the claim loses both p
 the next one repeats the phase, and also the companion unless the log says that it has ended.
 """
 
+import contextvars
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
+
+from structlog.contextvars import bind_contextvars
 
 from bot.log.events import Event, Phase, PhaseFinished, PhaseStarted
 from bot.runs.claimed_run import Companion
@@ -44,9 +47,14 @@ class Beside:
         self._companion = companion
         self._started = PhaseStarted(phase=phase, worker=worker, sandboxed=sandboxed)
         self._changed = changed
-        self._thread = threading.Thread(target=self._run, name=f"beside-{phase}", daemon=True)
+        # The thread logs about the same run.
+        about = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=lambda: about.run(self._run), name=f"beside-{phase}", daemon=True
+        )
 
     def _run(self) -> None:
+        bind_contextvars(phase=self.phase)
         try:
             self._companion.log([self._started])
             self._changed()

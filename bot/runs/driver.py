@@ -1,6 +1,5 @@
 """Drive a run: take its lease, do one phase, store the phase's end, choose the next phase."""
 
-import contextlib
 import errno
 import logging
 import os
@@ -9,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy.exc import InterfaceError, OperationalError
+from structlog.contextvars import bound_contextvars
 
 from bot.forges.forge import ForgeUnavailable
 from bot.log.events import (
@@ -32,7 +32,7 @@ from bot.runs.workflow import FAILED, end_status, goes_on, next_phase
 from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.run_log import ArtifactTooLarge
 from bot.storage.store import Store
-from gherkin.errors import Cancelled, ScenaristError
+from gherkin.errors import Cancelled, ScenaristError, described
 from runners.contract.job import PhaseResult
 from runners.counted import count
 from runners.git.command import GitFailed, GitUnavailable
@@ -144,12 +144,17 @@ class Driver:
         claim = self._store.claim(run_id, self._handlers, self._lease_seconds, self._worker)
         if claim is None:
             return False
+        with bound_contextvars(run=run_id, phase=claim.phase, repository=claim.repo):
+            return self._advance(claim)
+
+    def _advance(self, claim: RunClaim) -> bool:
+        run_id = claim.run_id
         claimed = ClaimedRun(self._store, claim, self._draining)
         try:
             with self._heartbeat(claim, claimed.lost):
                 following = self._do(claim, claimed)
         except (OperationalError, InterfaceError) as error:
-            log.warning("run %s: the database cannot be reached (%s)", run_id, type(error).__name__)
+            log.warning("run %s: the database cannot be reached: %s", run_id, described(error))
             self._release_when_reachable(claim)
             return False
         except LeaseLost:
@@ -238,8 +243,10 @@ class Driver:
                 result = handler(claim.run_id, state, claimed)
             except _TEMPORARY:
                 # The phase will be repeated, but the companion's work is kept.
-                with contextlib.suppress(Exception):
+                try:
                     beside.join()
+                except Exception as error:
+                    log.warning("run %s: %s failed as well: %s", claim.run_id, beside.phase, described(error))
                 raise
             if goes_on(claim.phase, result.outcome):
                 beside.join()

@@ -1,5 +1,6 @@
 """Repeat a call in the background while other work is done."""
 
+import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ def beating(beat: Callable[[], bool], seconds: float, name: str) -> Iterator[Non
         while not stop.wait(seconds) and beat():
             pass
 
-    thread = threading.Thread(target=go_on, name=name, daemon=True)
+    about = contextvars.copy_context()  # it logs about the same run
+    thread = threading.Thread(target=lambda: about.run(go_on), name=name, daemon=True)
     thread.start()
     try:
         yield

@@ -29,6 +29,7 @@ class RunClaim(Frozen):
     phase: Phase
     fence: int
     attempts: int
+    repo: str = ""
 
 
 class Leases:
@@ -74,7 +75,7 @@ class Leases:
                 attempts=runs.c.attempts + 1,
                 holder=holder,
             )
-            .returning(runs.c.phase, runs.c.fence, runs.c.attempts)
+            .returning(runs.c.phase, runs.c.fence, runs.c.attempts, runs.c.repo)
         )
         with self.engine.begin() as db:
             if counted:
@@ -82,7 +83,7 @@ class Leases:
             row = db.execute(statement).one_or_none()
         if row is None:
             return None
-        return RunClaim(run_id=run_id, phase=row.phase, fence=row.fence, attempts=row.attempts)
+        return RunClaim(run_id=run_id, phase=row.phase, fence=row.fence, attempts=row.attempts, repo=row.repo)
 
     def extend(self, claim: RunClaim, seconds: float) -> None:
         """Extend the lease to `seconds` from now. Raises `LeaseLost`."""

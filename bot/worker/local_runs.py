@@ -23,6 +23,7 @@ from bot.log.state import RunState
 from bot.report.terminal import follow
 from bot.storage.database import migrate
 from bot.storage.store import new_id, open_store
+from bot.telemetry.logs import start_logging
 from bot.worker.inline import drive, inline_driver
 from bot.worker.worker import make_reporter
 from gherkin.errors import ScenaristError
@@ -56,11 +57,7 @@ class LocalRuns:
         folder = state_folder(settings)
         make_state_folder(folder)
         self.log_file = folder / "run.log"
-        logging.basicConfig(
-            filename=self.log_file,
-            level=logging.INFO,
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        )
+        start_logging(settings, self.log_file)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self._settings = settings.model_copy(
             update={"state_dir": folder, "database_url": "", "public_url": ""}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from bot.log.events import Phase
 from bot.storage.store import Store
 from bot.worker.celery_app import WakeUps
+from gherkin.errors import described
 
 log = logging.getLogger(__name__)
 
@@ -50,4 +51,4 @@ class Waking:
         try:
             send()
         except Exception as error:
-            log.warning("the broker could not be reached (%s)", type(error).__name__)
+            log.warning("the broker could not be reached: %s", described(error))

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
+from structlog.contextvars import bound_contextvars
+
 from bot.config.limits import database_urls, load_limits
 from bot.config.models import load_models
 from bot.config.settings import Settings
@@ -30,6 +32,7 @@ from bot.storage.database import connect
 from bot.storage.gauges import silent_runs
 from bot.storage.store import Store
 from bot.storage.usage import check_day
+from bot.telemetry.logs import hide
 from bot.telemetry.watching import count_runs, shares_counts
 from bot.worker.celery_app import WakeUps
 from bot.worker.waking import Waking
@@ -130,7 +133,8 @@ class Worker:
             self._waking.controlled(run_id)
 
     def report(self, run_id: str) -> None:
-        self._poster.post(run_id)
+        with bound_contextvars(run=run_id):
+            self._poster.post(run_id)
 
     def reap(self) -> None:
         """Send the wake-ups again for all unfinished work that no worker has claimed."""
@@ -217,7 +221,9 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
     operator = load_limits(settings.limits_file)
     urls = database_urls(operator)
     passwords = [urlsplit(url).password for url in urls.values()]
-    redact = redactor([*settings.secrets, *filter(None, keys.values()), *urls.values(), *passwords])
+    secrets = [*settings.secrets, *filter(None, keys.values()), *urls.values(), *passwords]
+    redact = redactor(secrets)
+    hide(secrets)
     resources = (HttpAccess(), Databases(urls))
     if operator.container_engine:
         live = [row.id for row in store.list_runs(1000) if row.status in ("active", "paused")]

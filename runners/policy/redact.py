@@ -101,8 +101,12 @@ class Redactor:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
-            return _PASSWORD.sub(lambda found: (found["head"] or found["name"]) + GONE, self.text(text))
+            return self.line(text)
         return json.dumps(self.value(value), ensure_ascii=False)
+
+    def line(self, text: str) -> str:
+        """Return `text` as the method `text` does, also without passwords in URLs and after `password=`."""
+        return _PASSWORD.sub(lambda found: (found["head"] or found["name"]) + GONE, self.text(text))
 
     def value(self, value: Any) -> Any:
         """Return a JSON value without secrets.
@@ -118,7 +122,7 @@ class Redactor:
             return [self.value(each) for each in value]
         if not isinstance(value, str):
             return value
-        return _PASSWORD.sub(lambda found: (found["head"] or found["name"]) + GONE, self.text(value))
+        return self.line(value)
 
 
 def redactor(values: Iterable[str | None]) -> Redactor:

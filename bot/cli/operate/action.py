@@ -9,7 +9,6 @@ from collections.abc import MutableMapping
 import typer
 
 from bot.cli.operate.ci_job import CiJob, ci_job
-from bot.cli.process import start_logging
 from bot.config.settings import Settings, load_settings
 from bot.forges.events import BaseMoved, CiFinished, Ignored, Installed, Reopened, Reverted
 from bot.forges.forge import Forge, Repo
@@ -22,6 +21,7 @@ from bot.report.record import with_record
 from bot.report.reporter import Reporter
 from bot.storage.database import migrate
 from bot.storage.store import Store, open_store
+from bot.telemetry.logs import start_logging
 from bot.worker.inline import drive, inline_driver
 from bot.worker.worker import make_reporter
 from runners.contract.job import FEATURE
@@ -33,8 +33,9 @@ def action() -> None:
 
     Jobs of GitHub Actions and of GitLab CI call it.
     """
-    start_logging()
-    raise typer.Exit(run_action(load_settings(), os.environ))
+    settings = load_settings()
+    start_logging(settings)
+    raise typer.Exit(run_action(settings, os.environ))
 
 
 def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:

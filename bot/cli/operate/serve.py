@@ -8,12 +8,12 @@ import typer
 import uvicorn
 
 from bot.cli.options import Host, Port
-from bot.cli.process import start_logging
 from bot.config.settings import load_settings
 from bot.forges.registry.receivers import receivers
 from bot.storage.store import open_store
 from bot.telemetry.exposition import Exposition
 from bot.telemetry.health import Health
+from bot.telemetry.logs import start_logging
 from bot.telemetry.server import TelemetryServer
 from bot.telemetry.watching import count_runs
 from bot.web.app import WebApp
@@ -36,7 +36,7 @@ def serve(
 ) -> None:
     """Run the web app: webhooks, health and run pages."""
     settings = load_settings()
-    start_logging()
+    start_logging(settings)
     store, wake_ups = open_store(settings.database), WakeUps(make_celery(settings.broker_url))
     count_runs(store.engine, settings)
     web = WebApp(
@@ -55,6 +55,7 @@ def serve(
             host=host,
             port=port,
             log_level="warning",
+            log_config=None,  # its entries go to the log of this process
             access_log=False,
             loop="uvloop",
             http="httptools",

@@ -1,8 +1,8 @@
 """`scenarist up`."""
 
 from bot.cli.options import Host, Port
-from bot.cli.process import start_logging
 from bot.config.settings import load_settings
+from bot.telemetry.logs import start_logging
 from bot.worker.machine import run_up
 
 
@@ -11,5 +11,6 @@ def up(host: Host = "127.0.0.1", port: Port = 8080) -> None:
 
     Starts an embedded Redis, the web app, and one worker for each queue.
     """
-    start_logging()
-    run_up(load_settings(), host, port)
+    settings = load_settings()
+    start_logging(settings)
+    run_up(settings, host, port)

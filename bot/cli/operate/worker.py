@@ -11,11 +11,12 @@ import typer
 from celery.signals import worker_process_init
 
 from bot.cli.options import ALL_QUEUES, Queues, queue_names
-from bot.cli.process import require_sandbox, start_logging
+from bot.cli.process import require_sandbox
 from bot.config.limits import database_urls, load_limits
 from bot.config.settings import Settings, load_settings
 from bot.runs.draining import Draining
 from bot.storage.database import connect
+from bot.telemetry.logs import start_logging
 from bot.telemetry.watching import share_counts
 from bot.worker.celery_app import make_celery, register_tasks
 from runners.sandbox.scratch import use_private_tmp
@@ -30,7 +31,7 @@ def worker(
     The queues `intake` and `publish` need the forge's credentials; `runs` must not have them.
     """
     settings = load_settings()
-    start_logging()
+    start_logging(settings)
     names = queue_names(queues)
     if "runs" in names:
         require_sandbox(settings)

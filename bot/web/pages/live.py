@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from bot.log.events import Entry
 from bot.storage.listing import last_entries
 from bot.storage.store import Store
+from gherkin.errors import described
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class Feed(Generic[V]):
                     followed.changed.set()
                     followed.changed = asyncio.Event()
             except SQLAlchemyError as error:
-                log.warning("the runs that are followed could not be read (%s)", type(error).__name__)
+                log.warning("the runs that are followed could not be read: %s", described(error))
             except Exception:
                 # One run that cannot be shown must not end the others.
                 log.exception("a run that is followed could not be shown")

@@ -21,7 +21,7 @@ from bot.web.http.requests import own_path
 from bot.web.identity.people import GitHubPeople, GitLabPeople
 from bot.web.identity.session import Viewer, set_cookie, sign_in
 from bot.web.pages.site import Site
-from gherkin.errors import ScenaristError
+from gherkin.errors import ScenaristError, described
 from gherkin.values import Frozen
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class OAuth:
             access = str(token["access_token"])
             name = await application.people.login(access)
         except (AuthlibBaseError, httpx.HTTPError, ScenaristError, KeyError, ValueError) as error:
-            log.warning("a sign-in with %s failed (%s)", forge, type(error).__name__)
+            log.warning("a sign-in with %s failed: %s", forge, described(error))
             return self._failed(request, f"{application.name} did not confirm who you are.")
         answer = RedirectResponse(asked.after, 303)
         viewer = Viewer(name=name, forge=forge, token=access)
