@@ -33,14 +33,18 @@ _TOLERANT = re.compile(
     r"over|under|above|below|up to|before|after|until|max\w*|min\w*|limit\w*|exceed\w*|"
     r"(?:no|not) (?:more|less|fewer|later|earlier)|or (?:more|less|fewer|better|later|earlier|higher|lower)|"
     r"cap\w*|fit\w*|room for|enough|allow\w*|reach\w*|ceiling|floor|threshold|bound\w*|"
-    r"one of|among|part of|"
+    r"one of|among|part of|can|able|decimals?|digits?|places?|precision|"
     r"m?s|ms|msecs?|secs?|seconds?|minutes?|hours?|days?|milliseconds?|"
     r"etwa|ungefähr|mindestens|höchstens|über|unter|bis|Sekunden?|Minuten?|environ|moins|plus|secondes?|"
     r"menos|más|segundos?)\b|[~<>≤≥±≈]",
     re.IGNORECASE,
 )
 # Steps that speak of an order.
-_ORDER = re.compile(r"^(?!.*\bany order\b).*\b(?:order(?:ed)?|sorted|sequence|Reihenfolge|sortiert)\b", re.I)
+_ORDER = re.compile(
+    r"\b(?:order is|in (?:this|that|the|following|exactly this) order|ordered|sorted|sequence|Reihenfolge|"
+    r"sortiert)\b",
+    re.IGNORECASE,
+)
 _OPPOSITES = [
     ("true", "false"),
     ("yes", "no"),
@@ -281,7 +285,8 @@ def _sides(value: str, *, ordered: bool) -> list[list[str]]:
     the mere length. Two of each, since a text that is searched may hold one of them by chance. With `ordered`
     a list is also turned round.
     """
-    if _DATE.fullmatch(value) or _TIME.fullmatch(value):
+    opposites = any(value.lower() in pair for pair in _OPPOSITES)
+    if _DATE.fullmatch(value) or _TIME.fullmatch(value) or opposites:
         return []
     if found := re.fullmatch(r"(-?)(\d+)((?:[.,]\d+)*)", value):
         sign, first, rest = found.groups()

@@ -102,7 +102,10 @@ def test_a_step_that_speaks_of_a_range_is_known(text: str, *, ranges: bool) -> N
         ('I read "Ann 2"', [["Boo 2", "Dqq 2"]]),
         ('the order is "ab, c"', [["bc, d", "de, f"], ["c, ab"]]),
         ('these stand there in any order: "ab, c"', [["bc, d", "de, f"]]),
+        ('the order with "ab, c" is sent', [["bc, d", "de, f"]]),
         ('I see "x"', []),
+        ('it is active: "no"', []),
+        ("I can undo 8 steps", []),
         ("I get at most 8", []),
         ("it is not 8", []),
         ("it begins at 10:59", []),
@@ -110,7 +113,7 @@ def test_a_step_that_speaks_of_a_range_is_known(text: str, *, ranges: bool) -> N
 )
 def test_an_exact_value_is_changed_in_every_direction(step: str, sides: list[list[str]]) -> None:
     (flip,) = _flips("When I do it", f"Then {step}")
-    before, after = re.split(r"8|0|-3|11\.90|Ann 2|ab, c|x|10:59", step, maxsplit=1)
+    before, after = re.split(r"8|0|-3|11\.90|Ann 2|ab, c|x|no|10:59", step, maxsplit=1)
     seen = [[text.split("Then ")[1].strip() for text in side.texts] for side in flip.sides]
     assert seen == [[before + value + after for value in side] for side in sides]
 
