@@ -23,6 +23,7 @@ from runners.environment.finding.parts import Package
 from runners.environment.finding.plan import Plan, as_seed, plan
 from runners.environment.finding.python_projects import COMPILED
 from runners.environment.finding.sources import Sources
+from runners.environment.finding.test_names import other_test_modules, pytest_variables
 from runners.environment.finding.unset import found_services
 from runners.environment.install import CACHE, INSIDE, EnvironmentBroken, Installer
 from runners.environment.made import Environment, Made
@@ -92,9 +93,9 @@ class Environments:
         for repositories of several packages. Raises `EnvironmentBroken` and `NoFittingPython`.
         """
         sources = Sources.of_commit(mirror.path, base)
-        source_folder = (
-            {"PYTHONPATH": "src"} if any(path.startswith("src/") for path in sources.paths) else {}
-        )
+        of_sources = pytest_variables(sources)
+        if any(path.startswith("src/") for path in sources.paths):
+            of_sources["PYTHONPATH"] = "src"
         planned = plan(sources, interpreters(), setup, touched)
         own = {**(env or {})}
         found = found_services(sources) if services is None else ()
@@ -104,12 +105,15 @@ class Environments:
             for name in found
             if name not in started
         )
+        if others := other_test_modules(sources):
+            shown = ", ".join(others[:_NAMED])
+            absent = (*absent, f"pytest is told to collect {shown} too: by itself it finds no tests.")
         modules = modules_of(mirror, base)
         here = [module for module in modules if is_fetched(mirror, module)]
         lacking = [each for each in pointers_of(mirror.path, base) if not kept(mirror.path, each)]
         absent = (*absent, *_not_in_checkout([each for each in modules if each not in here], lacking))
         if planned.empty and not here:
-            return Environment(variables={**source_folder, **own}, services=started, notes=absent)
+            return Environment(variables={**of_sources, **own}, services=started, notes=absent)
         seed = (
             f"{_FORMAT}\0{sys.version}\0{as_seed(planned, sources)}\0{self._compiled(planned, mirror, base)}"
             f"\0{here}"
@@ -131,7 +135,7 @@ class Environments:
             if any(fnmatchcase(name, pattern) for pattern in made.passed)
         }
         variables = {
-            **source_folder,
+            **of_sources,
             **passed,
             **made.variables,
             **_variables(home / "env", inside, planned.python),
@@ -186,7 +190,7 @@ class Environments:
             laid = [str(path.relative_to(built)) for path in sorted(built.rglob("*")) if path.is_file()]
             lay(built, laid, tree.root)
             online = self._online(tree, planned.python, home / "env", cache, settings, Path(folder))
-            offline = self._offline(tree, planned.python, home / "env")
+            offline = self._offline(tree, planned.python, home / "env", pytest_variables(sources))
 
             def run(line: str) -> CommandResult:
                 words = ["bash", "-c", line] if self._unsafe else _behind_proxy(["bash", "-c", line])
@@ -253,13 +257,16 @@ class Environments:
         sandbox.env |= {"VIRTUAL_ENV": f"{inside}/venv", "PATH": _search(f"{inside}/venv")}
         return sandbox
 
-    def _offline(self, tree: Worktree, python: Interpreter | None, env: Path) -> Sandbox:
+    def _offline(
+        self, tree: Worktree, python: Interpreter | None, env: Path, more: Mapping[str, str]
+    ) -> Sandbox:
         """A sandbox as tests have it, to see whether they can be collected."""
         inside = str(env) if self._unsafe else INSIDE
         return Sandbox(
             tree.root,
             read_only={**(python.mounts if python else {}), INSIDE: env},
             env={
+                **more,
                 **({"PYTHONPATH": "src"} if (tree.root / "src").is_dir() else {}),
                 **_variables(env, inside, python),
             },

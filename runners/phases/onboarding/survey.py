@@ -69,6 +69,8 @@ def seen(found: Found, suites: Sequence[BaseSuite]) -> list[str]:
         )
     if found.asked:
         lines.append(f"Note: {_one_line(found.asked)}")
+    if found.readiness.ready and not any(suite.counts.total for suite in suites):
+        lines.append("Note: no test was found. Say in `tests:` how they are run, if there are some.")
     for suite in suites:
         lines.append(f"{suite.name}: {_result(suite)}.")
         lines += [f"  fails already: {_one_line(test)}" for test in suite.failing[:_SHOWN_FAILURES]]

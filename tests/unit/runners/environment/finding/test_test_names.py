@@ -1,0 +1,46 @@
+"""Test modules of other names than pytest's own are collected where a repository has no others."""
+
+from pathlib import Path
+
+import pytest
+
+from runners.environment.finding.sources import Sources
+from runners.environment.finding.test_names import other_test_modules
+from runners.environment.prepare import Environments
+from runners.sandbox.limits import CommandLimits
+from runners.verify.suites.suites import Suites
+from tests.support.waiting import HANG_S
+from tests.support.workbench import Workbench
+
+CASE = "import unittest\n\n\nclass PkgTestCase(unittest.TestCase):\n    def test_it(self):\n        pass\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ({"pkg/tests.py": CASE}, ["pkg/tests.py"]),
+        ({"test.py": "def test_it():\n    pass\n"}, ["test.py"]),
+        ({"pkg/tests.py": CASE, "tests/test_a.py": ""}, []),
+        ({"pkg/tests.py": CASE, "a_test.py": ""}, []),
+        ({"pkg/tests.py": CASE, "setup.cfg": "[tool:pytest]\npython_files = tests.py\n"}, []),
+        ({"pkg/tests.py": "NAMES = ['a']\n"}, []),
+    ],
+)
+def test_which_modules_are_meant(files: dict[str, str], wanted: list[str]) -> None:
+    assert other_test_modules(Sources.of_files(files)) == wanted
+
+
+def test_they_are_run_and_so_is_what_a_change_adds(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path / "state")
+    limits = CommandLimits(wall_s=HANG_S)
+    base = bench.commit({"pkg/__init__.py": "", "pkg/tests.py": CASE})
+    environment = Environments(bench.workspaces, limits, unsafe=False).prepare(bench.mirror, base, ())
+    assert "pkg/tests.py" in " ".join(environment.notes)
+    head = bench.commit({"tests/test_new.py": "def test_new():\n    pass\n"})
+    suites = Suites(
+        lambda root, ro, rw: environment.sandbox(root, ro, rw, limits=limits), features="features"
+    )
+    with bench.workspaces.worktree(bench.mirror, head, "run", "head") as tree:
+        run = suites.pytest(tree.root)
+    assert set(run.outcomes) == {"pkg/tests.py::PkgTestCase::test_it", "tests/test_new.py::test_new"}
+    assert run.counts.passed == 2 and not run.broken
