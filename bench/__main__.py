@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import deliveries, loop, many, queue, sandbox, tools, turns, verdict
+from bench import deliveries, loop, many, prefix, queue, sandbox, tools, turns, verdict
 
 BENCHES: dict[str, Callable[[Console], None]] = {
     "deliveries": deliveries.run,
@@ -13,6 +13,7 @@ BENCHES: dict[str, Callable[[Console], None]] = {
     "tools": tools.run,
     "loop": loop.run,
     "turns": turns.run,
+    "prefix": prefix.run,
     "many": many.run,
     "verdict": verdict.run,
     "queue": queue.run,

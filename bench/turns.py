@@ -1,29 +1,22 @@
-"""The time of a turn of our loop and of mini-swe-agent's, on the same scripted commands.
-
-It also measures how much of the prompts a prefix cache can serve.
-"""
+"""The time of a turn of our loop and of mini-swe-agent's, on the same scripted commands."""
 
 import json
 import subprocess
 import sys
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import httpx
 from rich.console import Console
 from rich.table import Table
 
-import bot.demo
 from bot.worker.processes import free_port
-from tests.standins.chat_server import ChatServer, recorded_turns
 
 _ROOT = Path(__file__).parents[1]
 _PEERS = _ROOT / "bench" / "peers"
 _MINI = "mini-swe-agent==2.4.6"
 _TURNS = 200
-_RECORDING = Path(bot.demo.__file__).parent / "recording.jsonl"
 
 
 def run(console: Console) -> None:
@@ -41,9 +34,6 @@ def run(console: Console) -> None:
     for name, row in rows.items():
         table.add_row(name, f"{row['ms']:.1f}", f"{own / row['ms']:.2f}x", f"{row['mb']:.0f}")
     console.print(table)
-    console.print(
-        f"Prompt characters of the demo's run that a prefix cache can serve: {_prefix_share():.1%}\n"
-    )
 
 
 def _installed(console: Console) -> str:
@@ -97,34 +87,3 @@ def _until_up(port: int) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def _prefix_share() -> float:
-    """Return the share of each prompt of implement in the demo that the previous prompt already had."""
-    turns = recorded_turns(_RECORDING)
-    with ChatServer(turns["specify"], turns["implement"]) as server:
-        words = [
-            sys.executable,
-            "-m",
-            "bot",
-            "demo",
-            "--json",
-            "--runtime",
-            "local",
-            "--model-url",
-            server.url,
-        ]
-        subprocess.run(words, check=True, capture_output=True, cwd=_ROOT)
-        prompts = [
-            json.dumps([each.get("tools"), each["messages"]])
-            for each in server.requests
-            if "response_format" not in each
-        ]
-    known = total = 0
-    for before, after in pairwise(prompts):
-        total += len(after)
-        known += next(
-            (at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]),
-            len(before),
-        )
-    return known / total

@@ -27,6 +27,7 @@ from runners.loop.escalation import TAKEN_OVER, level_of, too_many_reds
 from runners.loop.prompting import RepositoryFacts, checklist, implement_prompt, instruction
 from runners.loop.services import Services
 from runners.loop.single_requests.navigator import advise
+from runners.loop.written_files import without_written
 from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
 from runners.phases.candidates import concluded, has_proven, number_of, of_candidate
@@ -153,7 +154,7 @@ def _work(
             services.cancel,
             services.redactor,
             lambda: checklist(
-                tree.diff(job.spec.commit),
+                without_written(tree.diff(job.spec.commit), events),
                 rules.broken(),
                 kind=job.spec.kind,
                 changelog=bool(background.changelog) and job.spec.kind != "refactoring",

@@ -24,7 +24,7 @@ _SHOWN = 190  # characters of a line
 class LogMissing(ScenaristError):
     """A run has no such command, or its output is not kept any more."""
 
-    code = "SCN-7019"
+    code = "SCN-7024"
     next_step = "`scenarist log RUN --commands` lists them; `scenarist gc` removes old output."
 
 
