@@ -14,7 +14,8 @@ _HEAD = """# Compatibility
 suites are run on that commit, as the baseline phase does. Then the verify phase takes two verdicts: on a right change (a function, a test of it, and a
 scenario beside the change), which must be green, and on the same change that makes another function raise, which must be red with a regression.
 
-The seconds were measured on a machine with two cores that did other work as well; they say what is slow, and no more. The last column is the
+The seconds were measured on a machine with two cores that did much other work as well; they say what is slow, and no more. A suite that
+`did not end in time` here may do so elsewhere. The last column is the
 commit of Scenarist that a project was tried with; those that are not in the table have not been tried with a recent one.
 
 """
