@@ -19,6 +19,7 @@ build() {
     rm -rf "$dist"
     .venv/bin/uv build --quiet --out-dir "$dist"
     .venv/bin/python -m scripts.package_files "$dist"
+    git bundle create --quiet "$dist/checkout.bundle" HEAD
 }
 
 # make_root SUITE: a minimal root with what the README names (Python, git, make), once.
@@ -32,11 +33,11 @@ make_root() {
 # inside SUITE SCRIPT: run a script as root in the suite's root, of which all changes are lost afterwards. It is a mount
 # namespace of its own and no chroot, in which nobody could make the user namespaces of a sandbox.
 inside() {
-    root="$ROOTS/$1" script="$2" dist="$dist" clone="$here" unshare --mount --pid --fork --propagation private sh -eu -c '
+    root="$ROOTS/$1" script="$2" dist="$dist" unshare --mount --pid --fork --propagation private sh -eu -c '
         top=$(mktemp -d) && mount -t tmpfs -o mode=755 tmpfs "$top" && mkdir "$top/upper" "$top/work" "$top/root"
         mount -t overlay -o "lowerdir=$root,upperdir=$top/upper,workdir=$top/work" overlay "$top/root" && cd "$top/root"
-        mount -t proc proc proc && mount --rbind /dev dev && mkdir -p opt/dist opt/clone old
-        mount --bind "$dist" opt/dist && mount --bind "$clone" opt/clone
+        mount -t proc proc proc && mount --rbind /dev dev && mkdir -p opt/dist old
+        mount --bind "$dist" opt/dist
         cp -L /etc/resolv.conf etc/resolv.conf && mkdir -p usr/local/share/ca && cp -L /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/
         pivot_root . old && umount -l /old && rmdir /old
         exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
@@ -68,13 +69,13 @@ UV='
         tail -n 1 ~/demo.log"
 '
 CHECKOUT_ROOT='
-    git clone --quiet file:///opt/clone /root/scenarist && cd /root/scenarist
+    git clone --quiet /opt/dist/checkout.bundle /root/scenarist && cd /root/scenarist
     make demo >/tmp/demo.log 2>&1 || { tail -n 20 /tmp/demo.log; exit 1; }
     tail -n 1 /tmp/demo.log
 '
 # An ordinary user cannot install packages: what `make demo` asks for is installed as it says, and then it has to go on.
 CHECKOUT_USER='
-    as_user git clone --quiet file:///opt/clone /home/somebody/scenarist && cd /home/somebody/scenarist
+    as_user git clone --quiet /opt/dist/checkout.bundle /home/somebody/scenarist && cd /home/somebody/scenarist
     for try in 1 2 3 4; do
         as_user make demo >/tmp/demo.log 2>&1 && break
         wanted=$(sed -n "s/.*install Debian.s packages* \([a-z0-9.-]*\)\..*/\1/p" /tmp/demo.log | tail -n 1)
