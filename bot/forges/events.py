@@ -120,9 +120,10 @@ class Reverted(Frozen):
 
 
 class CommentEdited(Frozen):
-    """Somebody edited the text of a comment of `author` on an issue."""
+    """Somebody edited the text of a comment of `author` on an issue or pull request."""
 
     repo: Repo
+    kind: Literal["issue", "pull"] = "issue"
     number: int
     comment: int
     author: Account

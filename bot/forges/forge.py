@@ -4,9 +4,7 @@ Every effect is idempotent: it is looked up by its natural key or hidden marker 
 read back after an ambiguous failure.
 """
 
-import re
-from collections.abc import Sequence
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Literal, Protocol, get_args
 
 from pydantic import Field
 
@@ -276,23 +274,6 @@ class Forge(Protocol):
     def login(self, repo: Repo) -> str:
         """The login of the bot's own account, by which people mention it."""
         ...
-
-
-@runtime_checkable
-class Backlog(Protocol):
-    """What a backlog import needs beyond `Forge`; not every adapter has it."""
-
-    def marked_issues(self, repo: Repo, prefix: str) -> dict[str, int]:
-        """What stands behind `prefix` in a ``<!-- … -->`` of an issue's text -> the number of the first such
-        issue, open or closed."""
-        ...
-
-    def create_issue(self, repo: Repo, title: str, body: str, labels: Sequence[str]) -> Issue: ...
-
-
-def marks(body: str, prefix: str) -> list[str]:
-    """What stands behind `prefix` in the HTML comments of a text."""
-    return re.findall(rf"<!-- {re.escape(prefix)}([\w.-]+) -->", body)
 
 
 class ForgeUnavailable(ScenaristError):

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 from pydantic import Field
 
-from bot.forges.forge import Backlog, Repo
+from bot.forges.backlog import Backlog
+from bot.forges.forge import Repo
 from gherkin.errors import ScenaristError
 from gherkin.feature.model import FeatureInvalid
 from gherkin.issue.story import StoryInvalid, story_from_issue

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from bot.behaviours import explain, replies
 from bot.forges.events import Commented
-from bot.forges.forge import Forge
+from bot.forges.forge import Forge, Repo
 from bot.intake.decisions.by_comment import AdjustRun, Commanded, Refused, Tell
 from bot.intake.decisions.work_orders import AcceptSplit, AnswerScenarios, InstructRun, StartRun, SteerRuns
 from bot.intake.slices import make_issues
@@ -160,3 +160,12 @@ def acknowledge(forge: Forge, event: Commented) -> None:
         forge.react(event.repo, event.number, event.comment, on=event.kind)
     except ScenaristError as error:
         log.info("a comment could not be acknowledged: %s", error.message)
+
+
+def acknowledge_remarks(forge: Forge, repo: Repo, pull: int, remarks: Sequence[int]) -> None:
+    """Show that remarks in review threads of a pull request are heard."""
+    try:
+        for remark in remarks:
+            forge.react(repo, pull, remark, on="pull", in_thread=True)
+    except ScenaristError as error:
+        log.info("a review could not be acknowledged: %s", error.message)

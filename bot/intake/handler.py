@@ -17,11 +17,13 @@ from bot.forges.events import (
     Reopened,
     Reverted,
     Reverts,
+    ReviewCommented,
+    ReviewSubmitted,
     Withdrawn,
 )
 from bot.forges.forge import Forge, ForgeUnavailable, Repo
 from bot.forges.receiver import PayloadInvalid, Receiver
-from bot.intake.command_handler import CommandHandler, acknowledge
+from bot.intake.command_handler import CommandHandler, acknowledge, acknowledge_remarks
 from bot.intake.decisions.base_moved import decide_base_moved
 from bot.intake.decisions.by_comment import decide_comment
 from bot.intake.decisions.ci import CiPassed, LeaveAlone, decide_ci
@@ -152,6 +154,11 @@ class IntakeHandler:
         if isinstance(decision, AnswerScenarios):
             self._noted(self._steering.answer(decision), delivery_id)
             return None
+        if isinstance(event, ReviewCommented):
+            acknowledge_remarks(self._forge(delivery.forge), event.repo, event.pull, [event.comment])
+        elif isinstance(event, ReviewSubmitted):
+            remarks = [each.id for each in decision.request.order.threads]
+            acknowledge_remarks(self._forge(delivery.forge), event.repo, event.pull, remarks)
         return self._start(decision, delivery_id)
 
     def _onboard(self, event: Installed, forge: str) -> str:

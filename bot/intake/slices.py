@@ -1,6 +1,7 @@
 """A split that was accepted: an issue for each of the stories, once, and a comment that names them."""
 
-from bot.forges.forge import Backlog, Forge
+from bot.forges.backlog import Backlog
+from bot.forges.forge import Forge
 from bot.intake.backlog import BacklogStory, import_backlog
 from bot.intake.decisions.work_orders import AcceptSplit
 from bot.report.escape import inline

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.forges.forge import Backlog, Check, ForgeMissing, PullClosed, Repo
+from bot.forges.backlog import Backlog
+from bot.forges.forge import Check, ForgeMissing, PullClosed, Repo
 from runners.git.command import git
 from tests.support.forge_rooms import HEAD, ROOMS, Room
 

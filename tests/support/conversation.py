@@ -63,6 +63,10 @@ class Conversation(ABC):
         """Deliver a comment of the bot under test, and one of another bot."""
 
     @abstractmethod
+    def acknowledged(self, pull: int, remark: int) -> bool:
+        """Return whether the bot has reacted to a remark in a review thread."""
+
+    @abstractmethod
     def tell_push(self, branch: str) -> None: ...
 
     # -- the same everywhere -----------------------------------------------------------------------------
@@ -116,10 +120,11 @@ class Conversation(ABC):
         """Return the bot's comments in the review threads."""
         return [each.body for each in self.remarks(pull) if self.forge.is_ours(self.repo, each.author)]
 
-    def opened_like(self, run: str, title: str, body: str) -> int:
+    def opened_like(self, run: str, title: str, body: str, *, auto_rebase: bool = False) -> int:
         """Make another pull request of the bot from the log and the work of `run`; returns its number.
 
-        The change is the same. The newest commit, issue, branch and number differ.
+        The change is the same. The newest commit, issue, branch and number differ; `auto_rebase` is the
+        repository's setting.
         """
         number = self.open_issue(title, body)
         state = self.bot.state(run)
@@ -145,7 +150,8 @@ class Conversation(ABC):
         for entry in store.entries(run)[1:]:
             event = event_adapter.validate_json(entry.event.model_dump_json().replace(first, commit))
             if isinstance(event, Prepared):
-                event = event.model_copy(update={"branch": branch})
+                own = event.settings.model_copy(update={"auto_rebase": auto_rebase})
+                event = event.model_copy(update={"branch": branch, "settings": own})
             if isinstance(event, Published):
                 event = event.model_copy(update={"pull": made.number, "url": made.url})
             if event.type not in ("StatusPosted", "Asked"):
@@ -187,6 +193,9 @@ class OnLocal(Conversation):
         self._people._put(REPO, "member", 1999, 0, {"login": "other[bot]", "permission": "none"})
         self._people.add_comment(REPO, issue, "other[bot]", text)
 
+    def acknowledged(self, pull: int, remark: int) -> bool:
+        return bool(self._people._get(REPO, "reaction to review_comment", remark))
+
     def tell_push(self, branch: str) -> None:
         self._people.tell_push(REPO, branch, "ada")
 
@@ -222,6 +231,9 @@ class OnGitHub(Conversation):
             self._server.send(
                 "issue_comment", "created", login, issue=self._server.issues[issue], comment=comment
             )
+
+    def acknowledged(self, pull: int, remark: int) -> bool:
+        return (remark, "eyes") in self._server.reactions
 
     def tell_push(self, branch: str) -> None:
         self._server._pushed(REPO)
@@ -262,6 +274,9 @@ class OnGitLab(Conversation):
         self._server._levels[202] = 30
         for name in (self._server.bot["username"], "other"):
             self._server.say("issues", issue, name, text)
+
+    def acknowledged(self, pull: int, remark: int) -> bool:
+        return ("merge_requests", pull, remark) in self._server.awards
 
     def tell_push(self, branch: str) -> None:
         after = git("rev-parse", branch, git_dir=self.bare)

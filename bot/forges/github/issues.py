@@ -5,6 +5,7 @@ from typing import Any
 
 from githubkit.exception import RequestFailed
 
+from bot.forges.backlog import marks
 from bot.forges.forge import (
     Account,
     Comment,
@@ -13,7 +14,6 @@ from bot.forges.forge import (
     Permission,
     Repo,
     Subject,
-    marks,
 )
 from bot.forges.github import payloads
 from bot.forges.github.api import PAGE, GitHubApi, pages

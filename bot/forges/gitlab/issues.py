@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from bot.forges.forge import Account, Comment, Issue, Permission, Repo, Subject, marks
+from bot.forges.backlog import marks
+from bot.forges.forge import Account, Comment, Issue, Permission, Repo, Subject
 from bot.forges.gitlab import payloads
 from bot.forges.gitlab.api import GitLabApi, created
 from bot.forges.gitlab.client import GitlabError, forge_errors

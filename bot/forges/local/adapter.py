@@ -8,6 +8,7 @@ does here sends none.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.forges.backlog import marks
 from bot.forges.ci import MAX_LOG_BYTES, CiJob
 from bot.forges.forge import (
     Account,
@@ -26,7 +27,6 @@ from bot.forges.forge import (
     Review,
     ReviewComment,
     Subject,
-    marks,
 )
 from bot.forges.local.people import People
 from bot.forges.local.things import BOT, now

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from bot.config.settings import Settings
-from bot.forges.forge import Backlog, Forge
+from bot.forges.backlog import Backlog
+from bot.forges.forge import Forge
 from bot.storage.store import Store
 from gherkin.errors import ScenaristError
 

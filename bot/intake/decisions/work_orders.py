@@ -191,7 +191,7 @@ def _corrected(event: CommentEdited, forge: Forge) -> AnswerScenarios | Ignored:
     told = Instructed(
         comment=known_as, by=event.sender.login, text=f"````gherkin\n{text}\n````", corrects=True
     )
-    target = target_of(forge.kind, event.repo.full_name, "issue", event.number)
+    target = target_of(forge.kind, event.repo.full_name, event.kind, event.number)
     return AnswerScenarios(target=target, by=event.sender.login, instructed=told)
 
 

@@ -9,6 +9,7 @@ Feature: People review the bot's pull request
     Given a model that names the number "value"
     When a developer remarks "Call it value." on line 5 of "calc.py"
     Then a new commit is on the pull request
+    And each remark is acknowledged
     And the threads are answered with
       | answer              |
       | It is called value. |

@@ -119,7 +119,18 @@ def pull_request(context: Any) -> None:
         state = here.end("issue", number)
         assert state.status == "done", (state.code, state.reason)
         here.made = here.runs("issue", number)[0]
-    context.pull = here.opened_like(here.made, "Double numbers", TEXT)
+    _opened(context)
+
+
+@given("a pull request of the bot that is kept up to date")
+def kept_up_to_date(context: Any) -> None:
+    pull_request(context)
+    _opened(context, auto_rebase=True)
+
+
+def _opened(context: Any, *, auto_rebase: bool = False) -> None:
+    here = talk(context)
+    context.pull = here.opened_like(here.made, "Double numbers", TEXT, auto_rebase=auto_rebase)
     context.before = here.pull(context.pull).head_sha
     context.asked = len(context.bot.chat.requests)
 
@@ -329,6 +340,12 @@ def by_hand(context: Any) -> None:
     assert talk(context).pull(context.pull).head_sha == context.by_hand
 
 
+@then("each remark is acknowledged")
+def each_acknowledged(context: Any) -> None:
+    found = [each for each in talk(context).remarks(context.pull) if each.id == each.thread]
+    assert found and all(talk(context).acknowledged(context.pull, each.id) for each in found)
+
+
 @then("the threads are answered with")
 def threads_answered(context: Any) -> None:
     found = talk(context).answers(context.pull)
@@ -400,11 +417,13 @@ def left_alone(context: Any, name: str) -> None:
 
 
 @given('somebody pushes "{path}" to main')
+@when('somebody pushes "{path}" to main')
 def pushes(context: Any, path: str) -> None:
     context.main = talk(context).push("main", {path: "VALUE = 1\n"})
 
 
 @given('somebody pushes another function at the end of "{path}" to main')
+@when('somebody pushes another function at the end of "{path}" to main')
 def pushes_function(context: Any, path: str) -> None:
     context.main = talk(context).push("main", {path: TRIPLE})
 

@@ -180,15 +180,11 @@ def _edited(payload: Payload, issue: Issue, comment: Comment, trigger_label: str
     own = comment.user is None or comment.user.id == payload.sender.id
     if own and payload.changes.body.text:
         return _commented(payload, issue, comment, trigger_label, payload.changes.body.text)
-    if (
-        own
-        or "```gherkin" not in (comment.body or "")
-        or issue.pull_request is not None
-        or comment.user is None
-    ):
+    if own or "```gherkin" not in (comment.body or "") or comment.user is None:
         return Ignored(reason="an edit that changes no scenarios")
     return CommentEdited(
         repo=payload.repo,
+        kind="issue" if issue.pull_request is None else "pull",
         number=issue.number,
         comment=comment.id,
         author=comment.user.neutral(),

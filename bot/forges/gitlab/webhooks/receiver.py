@@ -13,8 +13,6 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from bot.forges.events import (
-    BaseMoved,
-    CiFinished,
     Commented,
     CommentEdited,
     Event,
@@ -29,14 +27,13 @@ from bot.forges.forge import BRANCH_PREFIX, Account
 from bot.forges.gitlab.webhooks.hook_payloads import (
     Attributes,
     FieldMissing,
-    Issue,
     Label,
     LabelChange,
     MergeRequest,
     Payload,
 )
+from bot.forges.gitlab.webhooks.machine_events import pipeline_ended, pushed
 from bot.forges.receiver import Headers, Name, PayloadInvalid, header
-from bot.forges.reverts import reverts
 
 _TOLERANCE_S = 300  # the Standard Webhooks specification: https://www.standardwebhooks.com/
 _KEY_PREFIX = "whsec_"
@@ -100,9 +97,9 @@ class GitLabReceiver:
         if payload.object_kind == "merge_request":
             return self._merge_request(payload)
         if payload.object_kind == "push":
-            return _pushed(payload)
+            return pushed(payload)
         if payload.object_kind == "pipeline":
-            return _pipeline(payload)
+            return pipeline_ended(payload)
         return Ignored(reason="event not used")
 
     def _issue(self, payload: Payload) -> Event | Ignored:
@@ -152,9 +149,12 @@ class GitLabReceiver:
         if edited and former and own and (payload.issue or payload.merge_request):
             return self._commented(payload, note).model_copy(update={"before": former})
         if payload.issue is not None and note.noteable_type in ("Issue", "WorkItem"):
-            return _edited(payload, payload.issue, note) if edited else self._commented(payload, note)
-        if payload.merge_request is None or note.noteable_type != "MergeRequest" or edited:
+            number = payload.issue.iid
+            return _edited(payload, "issue", number, note) if edited else self._commented(payload, note)
+        if payload.merge_request is None or note.noteable_type != "MergeRequest":
             return Ignored(reason="action not used")
+        if edited:
+            return _edited(payload, "pull", payload.merge_request.iid, note)
         if note.type in ("DiffNote", "DiscussionNote"):
             return _review_comment(payload, payload.merge_request, note)
         return self._commented(payload, note)
@@ -196,41 +196,6 @@ class GitLabReceiver:
         return closed.model_copy(update={"end": end})
 
 
-def _pushed(payload: Payload) -> Event | Ignored:
-    branch = payload.ref.removeprefix("refs/heads/")
-    if branch == payload.ref or not payload.after.strip("0"):
-        return Ignored(reason="no branch was pushed")
-    if branch.startswith(BRANCH_PREFIX):
-        return Ignored(reason="a branch of ours")
-    found = reverts((each.message for each in payload.commits), payload.repo.full_name)
-    return BaseMoved(
-        repo=payload.repo, branch=branch, commit=payload.after, reverts=found, by=payload.user_username
-    )
-
-
-def _pipeline(payload: Payload) -> Event | Ignored:
-    """A pipeline that ended; with source ``external`` it is that of our own commit status."""
-    pipeline, request = payload.object_attributes, payload.merge_request
-    if pipeline.source == "external":
-        return Ignored(reason="our own check")
-    if pipeline.status not in ("success", "failed"):
-        return Ignored(reason="the pipeline has no result")
-    branch = request.source_branch if request is not None else pipeline.ref
-    if not branch.startswith(BRANCH_PREFIX):
-        return Ignored(reason="not a branch of ours")
-    if request is not None and request.source_project_id != request.target_project_id:
-        return Ignored(reason="merge request from a fork")
-    # The pipeline of a merged result runs on a commit that is in no branch.
-    of_merge = pipeline.ref.startswith("refs/merge-requests/") and pipeline.ref.endswith("/merge")
-    return CiFinished(
-        repo=payload.repo,
-        branch=branch,
-        commit="" if of_merge else pipeline.sha,
-        name="pipeline",
-        passed=pipeline.status == "success",
-    )
-
-
 def _review_comment(payload: Payload, request: MergeRequest, note: Attributes) -> Event | Ignored:
     if not request.source_branch.startswith(BRANCH_PREFIX):
         return Ignored(reason="not a branch of ours")
@@ -248,14 +213,17 @@ def _review_comment(payload: Payload, request: MergeRequest, note: Attributes) -
     )
 
 
-def _edited(payload: Payload, issue: Issue, note: Attributes) -> Event | Ignored:
+def _edited(
+    payload: Payload, kind: Literal["issue", "pull"], number: int, note: Attributes
+) -> Event | Ignored:
     """Only scenarios in somebody else's note are of interest: a maintainer corrects the bot's."""
     sender = payload.sender
     if "```gherkin" not in (note.note or "") or note.author_id in (None, sender.id):
         return Ignored(reason="an edit that changes no scenarios")
     return CommentEdited(
         repo=payload.repo,
-        number=issue.iid,
+        kind=kind,
+        number=number,
         comment=note.id or 0,
         author=Account(id=note.author_id or 0, login=""),
         body=note.note or "",

@@ -130,6 +130,10 @@ def test_an_edit_of_the_bots_scenarios() -> None:
     note = {"id": 9, "note": "```gherkin\nFeature: x\n```", "noteable_type": "Issue", "action": "update"}
     assert isinstance(read("note", {**note, "author_id": 77}, "Note Hook", issue=ISSUE), CommentEdited)
     assert isinstance(read("note", {**note, "author_id": 5}, "Note Hook", issue=ISSUE), Ignored)
+    request = {"iid": 4, "title": "T", "source_branch": "agent/7-t"}
+    on_request = {**note, "author_id": 77, "noteable_type": "MergeRequest"}
+    found = read("note", on_request, "Note Hook", merge_request=request)
+    assert isinstance(found, CommentEdited) and (found.kind, found.number) == ("pull", 4)
 
 
 def test_an_account_without_an_id_is_known_by_its_name() -> None:
