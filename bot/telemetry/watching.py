@@ -1,5 +1,6 @@
 """Switch on what is made from the events of runs. Libraries are imported only where something is on."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -7,7 +8,10 @@ import sqlalchemy as sa
 
 from bot.config.settings import Settings
 from bot.storage.observers import observe
+from bot.telemetry.trace_id import tracing_is_on
 from runners.counted import listen
+
+log = logging.getLogger(__name__)
 
 # prometheus-client reads this variable when it is imported.
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -38,3 +42,15 @@ def count_runs(engine: sa.Engine, settings: Settings) -> None:
     metrics.start_at_zero()
     listen(metrics.counted)
     observe(engine, EventCounter(repositories=settings.metrics_repositories))
+
+
+def trace_runs(engine: sa.Engine) -> None:
+    """Export the traces of runs where OpenTelemetry's variables ask for it."""
+    if not tracing_is_on():
+        return
+    try:
+        from bot.telemetry.tracing import RunTracer
+    except ImportError as error:
+        log.warning("traces are off, since %s is not installed: install scenarist[otel]", error.name)
+        return
+    observe(engine, RunTracer(engine))

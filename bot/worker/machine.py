@@ -66,7 +66,8 @@ class AlreadyUp(ScenaristError):
 
 def environment(settings: Settings, broker_url: str) -> dict[str, str]:
     """Return the current settings as environment variables for child processes."""
-    env = {"SCENARIST_BROKER_URL": broker_url}
+    env = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    env["SCENARIST_BROKER_URL"] = broker_url
     for name, value in settings.model_dump().items():
         if name == "broker_url" or value in (None, ""):
             continue

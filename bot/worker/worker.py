@@ -33,7 +33,7 @@ from bot.storage.gauges import silent_runs
 from bot.storage.store import Store
 from bot.storage.usage import check_day
 from bot.telemetry.logs import hide
-from bot.telemetry.watching import count_runs, shares_counts
+from bot.telemetry.watching import count_runs, shares_counts, trace_runs
 from bot.worker.celery_app import WakeUps
 from bot.worker.waking import Waking
 from gherkin.errors import ScenaristError
@@ -73,6 +73,7 @@ class Worker:
         engine = connect(settings.database)
         if shares_counts():
             count_runs(engine, settings)
+        trace_runs(engine)
         allowances = load_limits(settings.limits_file).allowances
         self._store, self._deliveries = Store(engine, allowances=allowances), Deliveries(engine)
         self._waking = Waking(self._store, wake_ups)

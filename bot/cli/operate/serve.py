@@ -15,7 +15,7 @@ from bot.telemetry.exposition import Exposition
 from bot.telemetry.health import Health
 from bot.telemetry.logs import start_logging
 from bot.telemetry.server import TelemetryServer
-from bot.telemetry.watching import count_runs
+from bot.telemetry.watching import count_runs, trace_runs
 from bot.web.app import WebApp
 from bot.worker.celery_app import WakeUps, make_celery
 from bot.worker.waking import Waking
@@ -39,6 +39,7 @@ def serve(
     start_logging(settings)
     store, wake_ups = open_store(settings.database), WakeUps(make_celery(settings.broker_url))
     count_runs(store.engine, settings)
+    trace_runs(store.engine)
     web = WebApp(
         store,
         wake_ups.deliveries,

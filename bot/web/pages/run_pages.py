@@ -16,6 +16,7 @@ from bot.report.page.page import RunPage, run_page
 from bot.report.page.turns import item
 from bot.storage.listing import place
 from bot.storage.store import Store
+from bot.telemetry.trace_id import trace_id, tracing_is_on
 from bot.web.identity.session import Viewer
 from bot.web.pages.live import Feed, TooManyListeners, View
 from bot.web.pages.render import partial
@@ -75,6 +76,7 @@ class RunPages:
             controls=controls,
             items=items[hidden:],
             hidden=hidden,
+            trace=trace_id(run_id) if tracing_is_on() else "",
         )
 
     async def _denied(self, request: Request, run_id: str) -> Response | None:

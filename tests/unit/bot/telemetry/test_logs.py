@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from structlog.contextvars import bound_contextvars
 
@@ -20,6 +21,7 @@ from bot.telemetry.trace_id import trace_id
 from gherkin.errors import described
 from runners.contract.job import PhaseResult
 from tests.support.stores import start
+from tests.support.web_app import Running
 
 Start = Callable[..., Callable[[], str]]
 
@@ -162,3 +164,17 @@ def test_an_error_is_told_with_its_message_in_one_line() -> None:
     assert described(ValueError("first\nsecond")) == "ValueError: first"
     assert described(TimeoutError()) == "TimeoutError"
     assert len(described(ValueError("x" * 1000))) == 300
+
+
+def test_the_page_of_a_run_names_its_trace_where_traces_are_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'page.db'}")
+    migrate(engine)
+    store = Store(engine)
+    run_id = start(store, "one") or ""
+    with Running(store, lambda ids: None) as web:
+        assert trace_id(run_id) not in httpx.get(f"{web.url}/runs/{run_id}").text
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+        assert f"trace <code>{trace_id(run_id)}</code>" in httpx.get(f"{web.url}/runs/{run_id}").text
+    engine.dispose()
