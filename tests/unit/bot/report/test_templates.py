@@ -95,6 +95,10 @@ def test_a_status_is_a_sentence_and_a_table_of_steps(name: str) -> None:
             "opened #13: all scenarios failed before the change and pass now.",
             ["Open the pull request", "✅"],
         ),
+        ("merged", "and pass now. It was merged by wim as it was.", ["Open the pull request", "✅"]),
+        ("merged after edits", "It was merged by wim after 2 commits of others.", ["Open the pull request"]),
+        ("closed", "It was closed by wim without a merge.", ["Open the pull request", "✅"]),
+        ("reverted", "It was merged, and later reverted by ada.", ["Open the pull request", "✅"]),
     ],
 )
 def test_a_status_says_where_the_run_stands(name: str, says: str, row: list[str]) -> None:
@@ -109,6 +113,12 @@ def test_a_run_that_ends_without_a_pull_request_says_what_to_do(name: str) -> No
     for part in ("What was tried:", "What was found:", "Where the work is:", "What to do next:"):
         assert words.count(part) == 1
     assert PATCH.strip() in status(name, patch=PATCH)
+
+
+def test_a_run_that_asks_says_what_was_tried_and_where_the_work_is() -> None:
+    words = gfm.words(status("asks", patch=PATCH))
+    for part in ("What was tried:", "Where the work is:", "The question is in a comment", "Answer here:"):
+        assert words.count(part) == 1
 
 
 def test_what_was_found_is_a_list() -> None:
