@@ -127,6 +127,7 @@ class EditedTests:
         claim = self._claim
         paths = [each for each in self._changed.paths if PurePosixPath(each).suffix.lower() in _ROWS]
         paths = [each for each in paths if not asked_for(claim.asked, each, PurePosixPath(each).name)]
+        paths = [each for each in paths if read_blob(self._git_dir, claim.head, each) is not None]
         found = []
         for path in paths:
             old, new = (Counter(self._lines_of(commit, path)) for commit in (claim.base, claim.head))
