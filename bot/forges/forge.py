@@ -285,7 +285,10 @@ class ForgeUnavailable(ScenaristError):
     wait_s = 0.0
 
     code = "SCN-1001"
-    next_step = "Nothing is lost: the step is tried again by itself; see the forge's status page if it lasts."
+    next_step = (
+        "Nothing to do: the request is repeated automatically. If this goes on, look at the status page of "
+        "the forge."
+    )
 
 
 class ForgeDenied(ScenaristError):

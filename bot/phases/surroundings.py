@@ -45,7 +45,7 @@ def surroundings(
     work = mirror.unbundle(bundle, work_ref(run_id))
     features = prepared.settings.features_folder
     return Surroundings(
-        drift=_drift(mirror, prepared.base, target, tip, verdict.head_sha),
+        drift=_drift(mirror, prepared.base, target, tip, verdict.head_sha, order.kind),
         others=unexpected_files(mirror.path, verdict.base_sha, verdict.head_sha, features),
         log=newest_subjects(mirror.path, prepared.base),
         rivals=_rivals(forge, repo, prepared.branch, order),
@@ -55,18 +55,22 @@ def surroundings(
     )
 
 
-def _drift(mirror: Mirror, base: str, target: str, tip: str, head: str) -> str:
+def _drift(mirror: Mirror, base: str, target: str, tip: str, head: str, kind: str) -> str:
     """Return as Markdown how `target` changed since the run began; empty if it did not.
 
     `base` is the commit that `target` was at, `tip` the one that it is at now, `head` the change.
+    `kind` is the kind of the work order.
     """
     branch = code(target)
     if not is_ancestor(mirror.path, base, tip):
+        todo = (
+            "Rebase this branch by hand, or close the pull request."
+            if kind == "revise"
+            else "Close it and set the label again: a new run begins from the present branch."
+        )
         return (
-            f"**{branch} was rewritten**: `{base[:12]}`, on which this was proven, is no longer part of "
-            "it, and this pull "
-            "request may show commits that are not its own. Close it and set the label again for a run on "
-            "what is there now."
+            f"**{branch} was rewritten**: `{base[:12]}`, on which this was proven, is no longer part of it, "
+            f"and this pull request may show commits that are not its own. {todo}"
         )
     behind = int(git("rev-list", "--count", f"{base}..{tip}", git_dir=mirror.path))
     if not behind:

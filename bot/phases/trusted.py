@@ -51,7 +51,10 @@ class BranchMoved(ScenaristError):
     """The branch of the run is not at the commit the run started from or made."""
 
     code = "SCN-1101"
-    next_step = "Somebody else pushed to it: keep their work, and ask for the change again in a review."
+    next_step = (
+        "Somebody else pushed to the branch: keep their work, and ask for the change again in a review of "
+        "the pull request or with a comment `/agent revise`."
+    )
 
 
 @dataclass(frozen=True)

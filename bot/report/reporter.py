@@ -125,6 +125,7 @@ class Reporter:
                 "active": state.status == "active",
                 "paused": state.status == "paused" and not state.waits_for_approval,
                 "cancelled": state.status == "cancelled",
+                "revision": state.requested is not None and state.requested.order.kind == "revise",
                 "approval": state.waits_for_approval,
                 "question": state.status == "needs_info",
                 "ending": ended,

@@ -200,9 +200,12 @@ def work_text(run_id: str, state: RunState) -> str:
 
 def how_to_answer(state: RunState, *, comments: bool, label: str) -> str:
     """How somebody answers the run's question, in a sentence (Markdown)."""
+    revises = state.requested is not None and state.requested.order.kind == "revise"
+    if not comments and revises:
+        return "Write the answer into a new review of the pull request."
     if not comments:
         return f"Write the answer into the issue, then take the label `{label}` off and set it again."
-    if state.requested is not None and state.requested.order.kind == "revise":
+    if revises:
         return "Answer here: a plain comment is enough. A new revision begins then, and it knows your answer."
     return "Answer here: a plain comment is enough. A new run begins then, and it knows your answer."
 
@@ -331,10 +334,16 @@ def _found(state: RunState) -> tuple[str, str]:
     return (f"{state.code}: " if state.code else "") + found, advice
 
 
+# A run that revises a pull request was not begun by a label.
+_ASK_AGAIN = "ask for the change in a new review"
+_SET_LABEL = re.compile(r"\bset the label again\b", re.IGNORECASE)
+
+
 def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
     if state.status == "needs_info":
         return how_to_answer(state, comments=comments, label=label)
-    again = f"take the label `{label}` off and set it again"
+    revises = state.requested is not None and state.requested.order.kind == "revise"
+    again = _ASK_AGAIN if revises else f"take the label `{label}` off and set it again"
     if state.status == "failed":
         broken = [
             next((host for host, other in BESIDE.items() if other == each.phase), each.phase)
@@ -345,9 +354,11 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
         who = "This is for whoever runs Scenarist here: " if _OPERATORS.match(state.code) else ""
         if not advice:
             return f"{who}{retry[0].upper()}{retry[1:]}."
-        asks = "label" in advice or "/agent retry" in advice
+        if revises:
+            advice = _SET_LABEL.sub(_ASK_AGAIN, advice)
+        asks = "label" in advice or "/agent " in advice or _ASK_AGAIN in advice
         return f"{who}{sentence(advice, 500)}{'' if asks else f' Then {retry}.'}"
-    if state.requested is not None and state.requested.order.kind == "revise":
+    if revises:
         return "Say in a new review, or in a comment that begins with `/agent revise`, what to do instead."
     if comments and state.committed is not None:
         place = (
