@@ -10,7 +10,8 @@ from bot.log.state import RunState, fold
 from bot.report.reporter import Reporter
 from bot.runs.driver import Driver
 from bot.storage.store import Store
-from bot.worker.worker import trusted_handlers, untrusted_handlers
+from bot.worker.untrusted import untrusted_handlers
+from bot.worker.worker import trusted_handlers
 from runners.git.workspaces import Workspaces
 
 

@@ -72,6 +72,7 @@ def _preload() -> None:
     """Import what each process needs before they are forked, so that they share its memory."""
     import gc
 
+    import bot.worker.untrusted
     import bot.worker.worker  # noqa: F401
     from runners.models.vllm import preload
 
