@@ -106,6 +106,7 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
         self.deliveries: list[dict[str, Any]] = []
         self._faults: list[Fault] = []
         self.granted = dict(_GRANTED)
+        self.teams: dict[str, list[str]] = {}  # slug -> the people in it
         self.default_branch = "main"
         # (requests that are left, of so many, until this moment); None: they are not counted.
         self.rate: tuple[int, int, float] | None = None
@@ -513,6 +514,7 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
             ("GET", "/users/{login}", "metadata:read", self._get_user),
             ("GET", R, "metadata:read", self._get_repo),
             ("GET", R + "/collaborators/{login}/permission", "metadata:read", self._get_permission),
+            ("GET", "/orgs/{org}/teams/{team}/memberships/{login}", "members:read", self._get_membership),
             ("GET", R + "/contents/{file}", "contents:read", self._get_content),
             ("GET", R + "/issues", "issues:read", self._list_issues),
             ("POST", R + "/issues", "issues:write", self._create_issue),
@@ -636,6 +638,12 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
         template = self._template("get", R + "/collaborators/{username}/permission")
         user = {**template["user"], **person}
         return 200, {"permission": permission, "role_name": permission, "user": user}
+
+    def _get_membership(self, _call: Call, org: str, team: str, login: str) -> tuple[int, Any]:
+        if org != self.repo.partition("/")[0] or login not in self.teams.get(team, ()):
+            raise Refusal(404, "Not Found")
+        path = "/orgs/{org}/teams/{team_slug}/memberships/{username}"
+        return 200, {**self._template("get", path), "role": "member", "state": "active"}
 
     # -- reactions, labels, GraphQL --------------------------------------------------------------------
 

@@ -83,6 +83,7 @@ class GitLabServer(Pipelines, LoopbackServer):
         self.discussions: dict[int, list[dict[str, Any]]] = {}
         self.statuses: dict[str, list[dict[str, Any]]] = {}
         self.labels: dict[str, dict[str, Any]] = {}
+        self.teams: dict[str, list[str]] = {}  # group -> the people in it
         self.awards: set[tuple[str, int, int]] = set()  # of (issue or merge request, its iid, note or 0)
         self.requests: list[tuple[str, str, int]] = []
         self.deliveries: list[int] = []
@@ -110,6 +111,7 @@ class GitLabServer(Pipelines, LoopbackServer):
                 ("PUT", f"{P}/hooks/{number}", self._write_hook),
                 ("GET", P, self._project),
                 ("GET", f"{P}/members/all/{number}", self._member),
+                ("GET", f"/api/v4/groups/([^/]+)/members/all/{number}", self._group_member),
                 ("GET", f"{P}/issues", lambda _call: list(reversed(self.issues.values()))),
                 ("POST", f"{P}/issues", self._create_issue),
                 ("GET", f"{P}/issues/{number}", self._issue),
@@ -371,6 +373,12 @@ class GitLabServer(Pipelines, LoopbackServer):
             raise Refusal(404, "404 Not found")
         user = next(each for each in self.people.values() if each["id"] == int(uid))
         return {**user, "access_level": level}
+
+    def _group_member(self, _call: Any, group: str, uid: str) -> Any:
+        found = [each for each in self.people.values() if each["id"] == int(uid)]
+        if not found or found[0]["username"] not in self.teams.get(group, ()):
+            raise Refusal(404, "404 Not found")
+        return {**found[0], "access_level": 30}
 
     def _issue(self, _call: Any, iid: str) -> Any:
         return self._found(self.issues, iid)
