@@ -11,12 +11,12 @@ from bot.forges.forge import SMALLEST_BODY
 from bot.log.events import Event, RunRequested, WorkLeft
 from bot.log.state import RunState, fold
 from bot.report.escape import inline
-from bot.report.proof import Surroundings
+from bot.report.proof import Surroundings, mutation_text
 from bot.report.reporter import Reporter
 from gherkin.issue.hidden import visible
 from runners.contract.events import Committed, Remark, Reviewed, SpecWritten, VerdictReached
 from runners.contract.workorder import ReviewDemand
-from runners.verify.findings import Findings, HeldOut, Tally
+from runners.verify.findings import Bite, Findings, HeldOut, Tally
 from runners.verify.verdict import (
     ChangedTests,
     Counts,
@@ -495,3 +495,21 @@ def test_the_sections_of_a_projects_template_are_filled() -> None:
         in part
     )
     assert "The project's template" not in pull()
+
+
+@pytest.mark.parametrize(
+    ("mutants", "bite", "kind", "says"),
+    [
+        (0, None, "feature", "`.scenarist.yml` sets `mutation.mutants` to 0."),
+        (5, Bite(tried=0, killed=0), "feature", "no fault could be tried in the time"),
+        (5, None, "feature", "no line of Python that a small fault can be put into."),
+        (5, None, "chore", ""),
+    ],
+)
+def test_a_missing_line_on_mutations_says_why(mutants: int, bite: Bite | None, kind: str, says: str) -> None:
+    mutation = logs.PREPARED.settings.mutation.model_copy(update={"mutants": mutants})
+    chosen = logs.PREPARED.settings.model_copy(update={"mutation": mutation})
+    prepared = logs.PREPARED.model_copy(update={"settings": chosen})
+    state = fold(logs.entries([logs.REQUESTED, prepared]))
+    text = mutation_text(state, logs.GREEN.model_copy(update={"bite": bite, "kind": kind}))
+    assert says in text if says else text == ""
