@@ -42,7 +42,7 @@ def test_without_one_nothing_leaves_the_workspace() -> None:
         ("allow: [shell.runs]", "limits.yml line 1: allow[0]: `shell.runs` is no capability"),
         (
             "deny: []\nalow: []",
-            "limits.yml line 2: alow is not known here. Known keys: allow, allowances, container",
+            "limits.yml line 2: alow is not known here. Known keys: allow, allowances, candidates, container",
         ),
         (
             "quotas:\n  run:\n    calls: 3",
