@@ -60,7 +60,7 @@ def test_what_a_model_tried_is_undone_and_told(bot: BotUnderTest) -> None:
     assert "`conftest.py` configures how tests or checks are run" in conftest.text and conftest.ok
 
     checklist = next(each for each in called if each.call.name == "finish")
-    assert "The verification will refuse this work as it is:\n- conftest.py configures" in checklist.text
+    assert "The verifier will refuse this work for these reasons:\n- conftest.py configures" in checklist.text
 
     assert state.published is not None
     path = bot.forge.path(repo.full_name)

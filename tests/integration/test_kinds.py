@@ -64,7 +64,7 @@ def test_scenarios_stay_beside_the_change_where_behave_is_not_in_use(bot: BotUnd
     assert state.spent.rounds == 2
     told = str(bot.chat.requests[asked:])
     assert "the change brings none that fails without it" in told
-    assert "is not part of the change" in told
+    assert "are not part of the change" in told
     assert state.prepared is not None and state.published is not None and state.verdict is not None
     assert _changed(bot, name, state.prepared.branch) == {"calc.py", "test_double.py"}
     pull = bot.forge.pull(Repo(full_name=name), state.published.pull)
@@ -145,7 +145,7 @@ def test_a_refactoring_keeps_what_there_is(bot: BotUnderTest) -> None:
     number = _begin(bot, name, dict(CALC), "Refactor add", text)
     state = bot.finished(Repo(full_name=name), "issue", number)
     assert state.status == "done", state.reason
-    assert "must pass on the code as it is" in str(bot.chat.requests[asked])
+    assert "must pass on the present code" in str(bot.chat.requests[asked])
     assert state.verdict is not None
     assert [(each.base, each.head) for each in state.verdict.scenarios] == [("passed", "passed")]
     assert state.published is not None
