@@ -64,7 +64,9 @@ def test_a_maintainers_words_reach_the_model_before_its_next_turn(bot: BotUnderT
     bot.idle()
     release.set()
     assert bot.finished(repo, "issue", number).status == "done"
-    assert len(seen) == 1 and "wim, who has write access" in seen[0] and "Also for fractions, please." in seen[0]
+    assert (
+        len(seen) == 1 and "wim, who has write access" in seen[0] and "Also for fractions, please." in seen[0]
+    )
     run = bot.runs_on(repo, "issue", number)[0]
     events = [entry.event for entry in bot.store.entries(run)]
     assert [event.by for event in events if isinstance(event, Instructed)] == ["wim"], (
