@@ -37,8 +37,7 @@ class Pair:
         """Have doubling implemented; the end, and the pull request's text."""
         self.number += 1
         left = list(reviews)
-        # Each review is a conversation of its own, so the server is at its first turn again.
-        self.reader.specify = [lambda _request: left.pop(0)]
+        self.reader.remarks = lambda _request: left.pop(0)
         self.bot.script([draft()], turns)
         repo = self.bot.make_repo(
             f"octo/r{self.number}",
