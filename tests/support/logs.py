@@ -25,6 +25,9 @@ from runners.contract.events import (
     Advised,
     BaselineReached,
     BaseSuite,
+    CandidateBegun,
+    CandidateChosen,
+    CandidateEnded,
     Committed,
     Condensed,
     Instructed,
@@ -217,6 +220,17 @@ STATES: dict[str, list[Event]] = {
     ],
     "verifying": VERIFYING,
     "sent back": SENT_BACK,
+    "another candidate": [
+        *SENT_BACK,
+        CandidateEnded(number=1, runtimes=("small",), status="red", problems=2),
+        CandidateBegun(number=2, runtime="large", reason="the one before could not be proven"),
+    ],
+    "a candidate is taken": [
+        *VERIFYING,
+        VerdictReached(verdict=GREEN),
+        CandidateEnded(number=1, runtimes=("small",), status="green", head=HEAD),
+        CandidateChosen(number=1, reason="it changes the fewest lines"),
+    ],
     "paused": [*IMPLEMENTING, Controlled(control="pause", by="wim", reason="wim said so in a comment.")],
     "resumed": [
         *IMPLEMENTING,
