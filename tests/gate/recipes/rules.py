@@ -51,10 +51,7 @@ _SECOND: Mapping[str, tuple[str, ...]] = {
         "a traceback that names the configuration",
         "a test that becomes a link",
     ),
-    "untrusted": (
-        "a plugin in a new test",
-        "a plugin by an entry point",
-    ),
+    "untrusted": ("a plugin in a new test",),
     "no-scenario": (
         "the program, among the steps",
         "a package in the place of a module",
