@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from bot.log.events import Phase
 from bot.storage.store import Store
@@ -43,7 +44,7 @@ class Waking:
         else:
             for waiting, phase in self._store.waiting_runs(run_id)[:1]:
                 if waiting != run_id:
-                    self._quietly(lambda: self._wake_ups.run(waiting, phase))  # noqa: B023 - called at once
+                    self._quietly(partial(self._wake_ups.run, waiting, phase))
         self._quietly(lambda: self._wake_ups.report(run_id))
 
     @staticmethod

@@ -87,7 +87,7 @@ def _verified(job: Job, services: Services, mirror: Mirror) -> PhaseResult[Runne
         return PhaseResult("respecify", events=[reached, sent], artifacts=artifacts)
     artifacts |= _fresh_examples(job, services, verdict, claim)
     if not verdict.green and last:
-        reason = f"The verification failed {rounds} times."
+        reason = f"The verification failed {f'{rounds} times' if rounds > 1 else 'once'}."
         return PhaseResult("gave_up", reason, events=[reached], artifacts=artifacts)
     if not verdict.green:
         text = feedback(verdict, earlier=earlier, diff=lambda *commits: _diff(mirror, *commits))

@@ -6,17 +6,17 @@ It is strict: another media type, a missing credential and a missing key of the 
 
 import hashlib
 import json
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.standins.serving import LoopbackServer, QuietHandler
 
 _MEDIA = "application/vnd.git-lfs+json"
 _KEY = "storage-key"
 
 
-class LfsServer:
+class LfsServer(LoopbackServer):
     """Serves `contents` for the repository ``/shop/shop``; `asked` are (path, Authorization) of requests.
 
     `host` is the name by which the storage is reached: ``localhost`` makes it another
@@ -30,23 +30,12 @@ class LfsServer:
         self.asked: list[tuple[str, str]] = []
         self.wrong: Mapping[str, bytes] = {}
         self._host = host
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        super().__init__(self._handler())
 
     @property
     def url(self) -> str:
         """The address of the repository."""
-        return f"http://127.0.0.1:{self._server.server_port}/shop/shop"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return f"{self.root}/shop/shop"
 
     def _objects(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -55,7 +44,7 @@ class LfsServer:
                 missing = {"code": 404, "message": "Object does not exist"}
                 found.append({"oid": each["oid"], "size": each["size"], "error": missing})
                 continue
-            href = f"http://{self._host}:{self._server.server_port}/storage/{each['oid']}"
+            href = f"{self.root.replace('127.0.0.1', self._host)}/storage/{each['oid']}"
             action = {"href": href, "header": {"X-Key": _KEY}}
             found.append({"oid": each["oid"], "size": each["size"], "actions": {"download": action}})
         return found
@@ -63,7 +52,7 @@ class LfsServer:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def _answer(self, status: int, body: bytes, media: str) -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", media)
@@ -93,8 +82,5 @@ class LfsServer:
                 else:
                     content = server.wrong.get(oid, server.contents[oid])
                     self._answer(200, content, "application/octet-stream")
-
-            def log_message(self, *_words: Any) -> None:
-                """Print nothing."""
 
         return Handler

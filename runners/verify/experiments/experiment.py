@@ -72,46 +72,7 @@ def _shown(
         )
         for number in subject.proofs:
             shown[number] = _with(proofs[number], findings, held=subject.held)
-        if subject.blind is not None:
-            step = subject.single.scenario.steps[subject.blind.step]
-            message = (
-                f"“{name}” still passes when “{step.text}” expects something else ({subject.blind.what}). "
-                "Make that step compare the real outcome with what it names."
-            )
-            problems.append(Problem(code="scenario-blind", message=message))
-        elif subject.unawaited:
-            message = (
-                f"A Then step of “{name}” calls the coroutine `{subject.unawaited}` and never awaits it, so "
-                "its assertions do not run. Await it, or run it with `asyncio.run`."
-            )
-            problems.append(Problem(code="scenario-blind", message=message))
-        elif subject.swallowed is not None:
-            step = subject.single.scenario.steps[subject.swallowed]
-            message = (
-                f"In “{name}”, “{step.text}” passes although its assertions fail: something catches their "
-                "failure, or it stays in another thread or task. Let the failure reach behave."
-            )
-            problems.append(Problem(code="scenario-blind", message=message))
-        elif subject.idle is not None:
-            step = subject.single.scenario.steps[subject.idle]
-            message = (
-                f"In “{name}”, “{step.text}” asserts nothing: its assertions stand in a loop that runs over "
-                "nothing, or under a condition that is false. Assert first that there is something."
-            )
-            problems.append(Problem(code="scenario-blind", message=message))
-        elif subject.empty is not None:
-            step = subject.single.scenario.steps[subject.empty]
-            message = (
-                f"In “{name}”, “{step.text}” passes whatever the code does: it looks neither at what earlier "
-                "steps left on the context nor at anything else. Assert the outcome there."
-            )
-            problems.append(Problem(code="scenario-blind", message=message))
-        elif subject.careless:
-            message = (
-                f"“{name}” still passes when the code that the change adds or alters returns something else: "
-                "no Then step looks at it. Compare the real outcome with an expected value that the step "
-                "names, and not with what the same code or the step itself works out."
-            )
+        if message := _blind(subject, name):
             problems.append(Problem(code="scenario-blind", message=message))
         if subject.unrelated:
             what = (
@@ -126,6 +87,46 @@ def _shown(
             problems.append(Problem(code="scenario-unrelated", message=message))
     problems += [_failed(each, claim) for each in held_out if each.outcome == "failed"]
     return Experimented(tuple(shown), tuple(held_out), tuple(problems))
+
+
+def _blind(subject: Subject, name: str) -> str:
+    """Why the scenario `name` does not look at its outcome, and what to do; empty if it does."""
+
+    def step(number: int) -> str:
+        return f"“{subject.single.scenario.steps[number].text}”"
+
+    if subject.blind is not None:
+        return (
+            f"“{name}” still passes when {step(subject.blind.step)} expects something else "
+            f"({subject.blind.what}). Make that step compare the real outcome with what it names."
+        )
+    if subject.unawaited:
+        return (
+            f"A Then step of “{name}” calls the coroutine `{subject.unawaited}` and never awaits it, so "
+            "its assertions do not run. Await it, or run it with `asyncio.run`."
+        )
+    if subject.swallowed is not None:
+        return (
+            f"In “{name}”, {step(subject.swallowed)} passes although its assertions fail: something catches "
+            "their failure, or it stays in another thread or task. Let the failure reach behave."
+        )
+    if subject.idle is not None:
+        return (
+            f"In “{name}”, {step(subject.idle)} asserts nothing: its assertions stand in a loop that runs "
+            "over nothing, or under a condition that is false. Assert first that there is something."
+        )
+    if subject.empty is not None:
+        return (
+            f"In “{name}”, {step(subject.empty)} passes whatever the code does: it looks neither at what "
+            "earlier steps left on the context nor at anything else. Assert the outcome there."
+        )
+    if subject.careless:
+        return (
+            f"“{name}” still passes when the code that the change adds or alters returns something else: "
+            "no Then step looks at it. Compare the real outcome with an expected value that the step "
+            "names, and not with what the same code or the step itself works out."
+        )
+    return ""
 
 
 def _failed(example: HeldOut, claim: Claim) -> Problem:

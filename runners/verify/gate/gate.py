@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runners.git.command import changed_files, commit_on, git, read_blob, tree_entries
-from runners.git.workspaces import SHADOW, Mirror, Workspaces
+from runners.git.workspaces import Mirror, Workspaces
 from runners.policy.redact import Redactor
 from runners.verify.claim import Claim
 from runners.verify.diff import dependency_files, diff_problems
@@ -30,6 +30,7 @@ from runners.verify.gate.judging import (
     tampered,
 )
 from runners.verify.gate.kept_logs import KeptLogs
+from runners.verify.gate.laying import beside, laid_on
 from runners.verify.gate.regression import Regression
 from runners.verify.look import Look, adds_modules, look
 from runners.verify.rules.purposes import is_judge, is_product
@@ -114,10 +115,10 @@ class Gate:
                 ).problems
                 if found:
                     return self._verdict(claim, found, oracle=tuple(seen.oracle))
-            proof = checkout(self._beside(claim), "proof") if claim.proof else head
+            proof = checkout(beside(self._mirror.path, claim), "proof") if claim.proof else head
             proofs: tuple[ScenarioProof, ...] = ()
             if claim.feature:
-                laid = self._laid(claim, claim.base)
+                laid = laid_on(git_dir, claim, claim.base, features)
                 proofs, found = self._red_green(claim, laid, checkout(laid, "laid"), proof)
                 if claim.revised and not found:
                     proofs, found = self._since_revision(claim, proofs)
@@ -334,7 +335,7 @@ class Gate:
         )
         scenarios_s = sum(item.seconds for item in own)
         bench = Bench(git_dir, claim, self._suites, before, after, scenarios_s)
-        commit = self._beside(claim) if claim.proof else claim.head
+        commit = beside(self._mirror.path, claim) if claim.proof else claim.head
         self._checkouts.begin(proof)
         with contextlib.ExitStack() as stack:
             more = [
@@ -343,34 +344,11 @@ class Gate:
             ]
             return bite(bench, candidates, [proof, *more])
 
-    def _beside(self, claim: Claim) -> str:
-        """The head with the scenarios and steps that lie beside it, and nothing else that may lie there."""
-        added = tree_entries(self._mirror.path, claim.proof, claim.feature, f"{SHADOW}/steps")
-        return commit_on(self._mirror.path, claim.head, "The head with the scenarios", added=added)
-
-    def _laid(self, claim: Claim, base: str) -> str:
-        """The commit `base` with the feature, its steps, and all that the change brings to help them.
-
-        An implementation that hides among helpers of steps and tests is then there on the base as well.
-        """
-        git_dir, features = self._mirror.path, self._suites.features
-        folder = SHADOW if claim.proof else features
-        laid = tree_entries(git_dir, claim.proof or claim.head, claim.feature, f"{folder}/steps")
-        changed = changed_files(git_dir, base, claim.head)
-        helping = [path for status, path in changed if status != "D" and is_judge(path, features)]
-        laid += tree_entries(git_dir, claim.head, *helping) if helping else []
-        there = {entry.path for entry in laid}
-        gone = {entry.path for entry in tree_entries(git_dir, base, f"{folder}/steps")}
-        gone |= {path for status, path in changed if status == "D" and is_judge(path, features)}
-        return commit_on(
-            git_dir, base, "The base with the scenarios", added=laid, removed=sorted(gone - there)
-        )
-
     def _red_green(
         self, claim: Claim, laid_commit: str, laid: Path, head: Path
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            second = beside.submit(self._fresh.behave, head, [claim.feature])
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            second = pool.submit(self._fresh.behave, head, [claim.feature])
             red = self._once(
                 f"behave {claim.feature}", laid_commit, lambda: self._fresh.behave(laid, [claim.feature])
             )
@@ -411,7 +389,9 @@ class Gate:
         self, claim: Claim, proofs: Sequence[ScenarioProof]
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
         """Compare the scenarios that a review asked for with the pull request before the revision."""
-        with self._checkouts.opened(self._laid(claim, claim.before), "revised") as root:
+        with self._checkouts.opened(
+            laid_on(self._mirror.path, claim, claim.before, self._suites.features), "revised"
+        ) as root:
             run = self._fresh.behave(root, [claim.feature])
         before = self._note(claim.before, run.beside(replaced=()), "scenarios before the revision")
         if before.fault in ("timed-out", "untrusted"):
@@ -432,7 +412,7 @@ class Gate:
         lab = Lab(
             git_dir=self._mirror.path,
             claim=claim,
-            commit=self._beside(claim) if claim.proof else claim.head,
+            commit=beside(self._mirror.path, claim) if claim.proof else claim.head,
             features=self._suites.features,
             suites=self._suites.within(seconds),
             checkout=self._worktree,
