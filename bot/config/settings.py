@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 from bot.config.urls import broker_url, database_url
 from gherkin.errors import ScenaristError
 from gherkin.validation import in_words
+from runners.contract.operator_limits import Runner
 from runners.models.runtimes import Mode
 from runners.sandbox.limits import CommandLimits
 
@@ -148,6 +149,11 @@ class Settings(BaseSettings):
     )
     command_memory_mb: int = Field(default=4096, ge=64, description="Memory of one command.")
 
+    runner: Runner = Field(
+        default="celery",
+        description="Where the phases that run repository code are done: by `runs` workers (`celery`), or "
+        "in Kubernetes Jobs (`kubernetes`, see [kubernetes.md](kubernetes.md)).",
+    )
     runs_at_once: int = Field(
         default=1, ge=1, le=64, description="Runs that the `runs` worker of `scenarist up` works on at once."
     )

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from gherkin.values import Frozen
 from runners.contract.events import RunnerEvent
 from runners.contract.job import RunSettings
+from runners.contract.operator_limits import Runner
 from runners.contract.workorder import WorkOrder
 
 Phase = Literal[
@@ -34,6 +35,8 @@ APPROVAL = "approval"
 # working is stopped when the first phase ends the run.
 BESIDE: Mapping[Phase, Phase] = {"specify": "baseline"}
 COMPANIONS: frozenset[Phase] = frozenset(BESIDE.values())
+# The phases that run repository code. They are done where the run's `runner` says.
+RUNNER_PHASES: frozenset[Phase] = frozenset(["specify", "baseline", "implement", "verify", "survey"])
 PHASES_TO_RETRY: tuple[Phase, ...] = (
     "prepare",
     "specify",
@@ -65,7 +68,8 @@ class Prepared(Frozen):
     """The repository was fetched; `base` is the commit the run starts from.
 
     The result will be pushed to `branch`; `head` is the commit that this branch has on the forge (None: it
-    does not exist yet). `conflicts` are the files with conflict markers, if the branch was updated.
+    does not exist yet). `conflicts` are the files with conflict markers, if the branch was updated. `runner`
+    says where the phases that run repository code are done.
     """
 
     type: Literal["Prepared"] = "Prepared"
@@ -75,6 +79,7 @@ class Prepared(Frozen):
     head: str | None
     settings: RunSettings
     conflicts: tuple[str, ...] = ()
+    runner: Runner = "celery"
 
 
 class PhaseStarted(Frozen):

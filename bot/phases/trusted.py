@@ -1,7 +1,7 @@
 """The phases that need forge credentials: prepare, publish, conclude. They run no repository code."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.config.repository import settings_of
 from bot.forges.ci import CHECK_NAME
@@ -28,7 +28,8 @@ from bot.report.reporter import Reporter
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.workflow import FAILED
 from gherkin.errors import ScenaristError
-from runners.contract.job import CONFIGURATION, FEATURE, PATCH, WORK, PhaseResult
+from runners.contract.job import CONFIGURATION, FEATURE, PATCH, WORK, PhaseResult, RunSettings
+from runners.contract.operator_limits import Runner
 from runners.git.command import (
     PLAIN,
     PushRefused,
@@ -63,7 +64,7 @@ class Trusted:
 
     `forgetful` is whether nothing of a run is kept, so that scenarios have to be part of the change.
     `labels` are those that begin a run. `allowed(request, run_id)` raises `AllowanceUsed` when nothing more
-    may be begun.
+    may be begun. `runner_of` says where a run with those settings is done.
     """
 
     forge: Callable[[str], Forge]
@@ -73,9 +74,23 @@ class Trusted:
     forgetful: bool = False
     allowed: Callable[[RunRequested, str], None] = lambda _request, _run: None
     labels: tuple[str, ...] = ()
+    runner_of: Callable[[RunSettings], Runner] = lambda _settings: "celery"
 
     def prepare(self, run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
-        """Fetch the repository, read its configuration from the default branch, fix base and branch."""
+        """Fetch the repository, read its configuration from the default branch, fix base and branch.
+
+        The configuration may also say where the next phases are done.
+        """
+        result = self._prepare(run_id, state)
+        events = [
+            event.model_copy(update={"runner": self.runner_of(event.settings)})
+            if isinstance(event, Prepared)
+            else event
+            for event in result.events
+        ]
+        return replace(result, events=events)
+
+    def _prepare(self, run_id: str, state: RunState) -> PhaseResult[Event]:
         requested, repo, forge = self._of(state)
         if requested.order.kind == "onboard":
             return prepare_onboarding(requested, run_id, forge, self.workspaces, carry_base=self.carry_base)

@@ -34,6 +34,7 @@ from bot.storage.run_log import ArtifactTooLarge
 from bot.storage.store import Store
 from gherkin.errors import Cancelled, ScenaristError, described
 from runners.contract.job import PhaseResult
+from runners.contract.operator_limits import Runner
 from runners.counted import count
 from runners.git.command import GitFailed, GitUnavailable
 from runners.models.chat import ModelUnavailable
@@ -105,6 +106,7 @@ class Driver:
 
     A phase that failed with a temporary error is repeated after `retry_seconds`; the delay doubles each time.
     `sandboxed` says whether this process runs commands in a sandbox; the log records it for each phase.
+    With `runner`, phases that run repository code are done only for runs that are to be done there.
     `abandon` is called when a phase does not end within two minutes after it lost its lease: it should end
     the process, which would otherwise never work again.
     """
@@ -121,7 +123,9 @@ class Driver:
         sandboxed: bool = True,
         draining: Draining | None = None,
         abandon: Callable[[], None] | None = None,
+        runner: Runner | None = None,
     ) -> None:
+        self._runner = runner
         self._draining = draining
         self._abandon = abandon
         self._store = store
@@ -132,22 +136,51 @@ class Driver:
         self._changed = changed
         self._sandboxed = sandboxed
 
-    def work(self, run_id: str) -> None:
-        """Do the run's phases, one after the other, as long as this worker has handlers for them."""
-        while self.advance(run_id):
-            pass
+    def work(self, run_id: str, fence: int | None = None) -> None:
+        """Do the run's phases, one after the other, as long as this worker has handlers for them.
+
+        With `fence`, only as long as nobody else has claimed or controlled the run since it had this fence.
+        """
+        while True:
+            claim = self._claim(run_id, fence)
+            if claim is None or not self._advance(claim):
+                return
+            if fence is not None:
+                fence = claim.fence
 
     def advance(self, run_id: str) -> bool:
         """Do the run's next phase if this worker can claim it; returns whether it was done."""
+        claim = self._claim(run_id)
+        return claim is not None and self._advance(claim)
+
+    def record(self, claim: RunClaim, error: ScenaristError, repeats: int) -> None:
+        """Record that the claimed phase failed with `error` in another process, which has ended.
+
+        The phase is delayed; if that was done `repeats` times for the same reason, it fails.
+        """
+        entries = self._store.entries(claim.run_id)
+        delays = _delays(entries)
+        try:
+            if delays < _MAX_DELAYS and _delays(entries, error.code) < repeats:
+                following: Phase | None = self._delay(claim, error, delays)
+            else:
+                following = self._fail(claim, error)
+        except LeaseLost:
+            return
+        self._changed(claim.run_id, following)
+
+    def _claim(self, run_id: str, fence: int | None = None) -> RunClaim | None:
         if self._draining is not None and self._draining.begun:
-            return False
-        claim = self._store.claim(run_id, self._handlers, self._lease_seconds, self._worker)
-        if claim is None:
-            return False
-        with bound_contextvars(run=run_id, phase=claim.phase, repository=claim.repo):
-            return self._advance(claim)
+            return None
+        return self._store.claim(
+            run_id, self._handlers, self._lease_seconds, self._worker, runner=self._runner, fence=fence
+        )
 
     def _advance(self, claim: RunClaim) -> bool:
+        with bound_contextvars(run=claim.run_id, phase=claim.phase, repository=claim.repo):
+            return self._do_claimed(claim)
+
+    def _do_claimed(self, claim: RunClaim) -> bool:
         run_id = claim.run_id
         claimed = ClaimedRun(self._store, claim, self._draining)
         try:
@@ -341,11 +374,11 @@ class Driver:
         return beating(beat, _LOOK_S, f"heartbeat-{claim.run_id}")
 
 
-def _delays(entries: Sequence[Entry]) -> int:
-    """Return how often the current phase was delayed since the last phase ended."""
+def _delays(entries: Sequence[Entry], code: str = "") -> int:
+    """Return how often the current phase was delayed since the last phase ended, for errors with `code`."""
     count = 0
     for entry in reversed(entries):
         if isinstance(entry.event, PhaseFinished):
             break
-        count += isinstance(entry.event, PhaseDelayed)
+        count += isinstance(entry.event, PhaseDelayed) and code in ("", entry.event.code)
     return count

@@ -5,14 +5,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.log.events import Event, Phase, Status
+from bot.log.events import RUNNER_PHASES, Event, Phase, Status
 from bot.storage.database import passed, reading
 from bot.storage.run_log import append, put
 from bot.storage.tables import runs
-from bot.storage.usage import RUNNER_PHASES, count_alone, too_many_at_once
+from bot.storage.usage import COUNTED_PHASES, count_alone, too_many_at_once
 from gherkin.errors import ScenaristError
 from gherkin.values import Frozen
-from runners.contract.operator_limits import Allowances
+from runners.contract.operator_limits import Allowances, Runner
 
 
 class LeaseLost(ScenaristError):
@@ -32,6 +32,33 @@ class RunClaim(Frozen):
     repo: str = ""
 
 
+def ready(phases: Iterable[Phase], now: float, runner: Runner | None) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions for a run that a worker of `phases` can claim at the time `now`.
+
+    They are what `Leases.claim` says, but for its allowances.
+    """
+    first = runs.alias()
+    waits = sa.exists().where(
+        first.c.target == runs.c.target,
+        first.c.status == "active",
+        sa.tuple_(first.c.place, first.c.id) < sa.tuple_(runs.c.place, runs.c.id),
+    )
+    return [
+        runs.c.status == "active",
+        runs.c.phase.in_(list(phases)),
+        sa.or_(runs.c.due_at == now, passed(runs.c.due_at, now)),
+        sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
+        ~waits,
+        *_done_at(runner),
+    ]
+
+
+def _done_at(runner: Runner | None) -> list[sa.ColumnElement[bool]]:
+    if runner is None:
+        return []
+    return [sa.or_(runs.c.runner == runner, runs.c.phase.not_in(list(RUNNER_PHASES)))]
+
+
 class Leases:
     """Claims of runs, and what is written under them.
 
@@ -43,30 +70,29 @@ class Leases:
     allowances: Allowances
 
     def claim(
-        self, run_id: str, phases: Iterable[Phase], seconds: float, holder: str = ""
+        self,
+        run_id: str,
+        phases: Iterable[Phase],
+        seconds: float,
+        holder: str = "",
+        *,
+        runner: Runner | None = None,
+        fence: int | None = None,
     ) -> RunClaim | None:
         """Take the lease of a run whose next phase is one of `phases`, for `seconds`, as the worker `holder`.
 
         Returns None if the run has ended, another worker has its lease, it is not due yet, or an earlier run
-        on the same target has not ended.
+        on the same target has not ended. With `runner`, phases that run repository code are claimed only for
+        runs that are done there. With `fence`, a run is claimed only as long as its fence has this number.
         """
         now = self.clock()
-        first = runs.alias()
-        waits = sa.exists().where(
-            first.c.target == runs.c.target,
-            first.c.status == "active",
-            sa.tuple_(first.c.place, first.c.id) < sa.tuple_(runs.c.place, runs.c.id),
-        )
-        counted = too_many_at_once(self.allowances, now) if set(phases) & RUNNER_PHASES else []
+        counted = too_many_at_once(self.allowances, now) if set(phases) & COUNTED_PHASES else []
         statement = (
             sa.update(runs)
             .where(
                 runs.c.id == run_id,
-                runs.c.status == "active",
-                runs.c.phase.in_(list(phases)),
-                sa.or_(runs.c.due_at == now, passed(runs.c.due_at, now)),
-                sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
-                ~waits,
+                *ready(phases, now, runner),
+                *([runs.c.fence == fence] if fence is not None else []),
                 *counted,
             )
             .values(
@@ -105,7 +131,7 @@ class Leases:
         statement = (
             sa.update(runs)
             .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
-            .values(fence=claim.fence + 1, lease_until=None, **values)
+            .values(fence=claim.fence + 1, lease_until=None, holder="", **values)
         )
         with self.engine.begin() as db:
             return bool(db.execute(statement).rowcount)
@@ -164,15 +190,18 @@ class Leases:
         statement = (
             sa.update(runs)
             .where(runs.c.id == run_id, runs.c.fence == fence)
-            .values(fence=fence + 1, lease_until=None)
+            .values(fence=fence + 1, lease_until=None, holder="")
         )
         with self.engine.begin() as db:
             return bool(db.execute(statement).rowcount)
 
-    def due_runs(self, older_than: float, phases: Iterable[Phase], limit: int) -> list[tuple[str, Phase]]:
+    def due_runs(
+        self, older_than: float, phases: Iterable[Phase], limit: int, runner: Runner | None = None
+    ) -> list[tuple[str, Phase]]:
         """Return (id, phase) of active runs without a claim that have been due for `older_than` seconds.
 
-        Only runs whose next phase is one of `phases`, and at most `limit` of them.
+        Only runs whose next phase is one of `phases`, and at most `limit` of them. With `runner`, only runs
+        that are done there, unless their next phase runs no repository code.
         """
         now = self.clock()
         query = (
@@ -182,6 +211,7 @@ class Leases:
                 runs.c.phase.in_(list(phases)),
                 passed(runs.c.due_at, now - older_than),
                 sa.or_(runs.c.lease_until.is_(None), passed(runs.c.lease_until, now)),
+                *_done_at(runner),
             )
             .order_by(runs.c.due_at)
             .limit(limit)

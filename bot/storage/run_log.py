@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from bot.log.events import Entry, Event, Published, PullEnded, WorkLeft
+from bot.log.events import Entry, Event, Prepared, Published, PullEnded, WorkLeft
 from bot.storage.database import insert
 from bot.storage.observers import appended, is_observed
 from bot.storage.tables import artifacts, events, model_use, runs
@@ -34,10 +34,13 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
         return
     tokens, cost, seconds = used_by(new)
     published = next((event for event in reversed(new) if isinstance(event, Published)), None)
-    shown = {"pull": published.pull, "published_at": now} if published else {}
+    shown: dict[str, object] = {"pull": published.pull, "published_at": now} if published else {}
     left = next((event.pull for event in new if isinstance(event, WorkLeft) and event.pull), None)
     if left is not None and not shown:
-        shown = {"pull": left}
+        shown["pull"] = left
+    prepared = next((event for event in reversed(new) if isinstance(event, Prepared)), None)
+    if prepared is not None:
+        shown["runner"] = prepared.runner
     moved = (
         sa.update(runs)
         .where(runs.c.id == run_id)

@@ -22,6 +22,7 @@ from bot.storage.run_log import instructions
 from bot.storage.tables import artifacts, events, runs
 from gherkin.values import Frozen
 from runners.contract.events import Instructed
+from runners.contract.operator_limits import Runner
 
 
 class RunRow(Frozen):
@@ -222,6 +223,11 @@ class RunReads:
         with reading(self.engine) as db:
             row = db.execute(query).one_or_none()
         return None if row is None else (row.status, row.phase)
+
+    def runner(self, run_id: str) -> Runner | None:
+        """Return where the run's phases that run repository code are done, or None for an unknown run."""
+        with reading(self.engine) as db:
+            return db.execute(sa.select(runs.c.runner).where(runs.c.id == run_id)).scalar()
 
     def instructions(self, run_id: str) -> list[Instructed]:
         """Return the comments that people wrote for the run after it started, oldest first."""

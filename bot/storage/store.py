@@ -9,6 +9,7 @@ from ulid import ULID
 
 from bot.log.events import Controlled, Event, PhaseFinished, RunRequested, Status
 from bot.storage.database import add_row, connect
+from bot.storage.launches import Launches
 from bot.storage.leases import Leases
 from bot.storage.reports import Reports
 from bot.storage.run_log import append, instructions
@@ -52,7 +53,7 @@ def open_store(database_url: str) -> "Store":
     return Store(connect(database_url))
 
 
-class Store(Leases, RunReads):
+class Store(Leases, Launches, RunReads):
     """All reads and writes of the bot. `clock` gives seconds since the epoch."""
 
     def __init__(
@@ -135,7 +136,7 @@ class Store(Leases, RunReads):
         statement = (
             sa.update(runs)
             .where(runs.c.id == run_id, runs.c.status.in_(allowed))
-            .values(fence=runs.c.fence + 1, lease_until=None, attempts=0, **values)
+            .values(fence=runs.c.fence + 1, lease_until=None, holder="", attempts=0, **values)
             .returning(runs.c.phase)
         )
         try:

@@ -71,6 +71,8 @@ runs = sa.Table(
     sa.Column("published_at", sa.Float),
     # What became of the pull request (`bot.log.events.Became`); empty as long as it is open.
     sa.Column("became", sa.String(16), nullable=False, server_default=""),
+    # Where its next phases that run repository code are done (`runners.contract.job.Runner`).
+    sa.Column("runner", sa.String(16), nullable=False, server_default="celery"),
     sa.Index("ix_runs_created_at", "created_at"),
     sa.Index("ix_runs_repo", "repo"),
     sa.Index("ix_runs_status_due_at", "status", "due_at"),

@@ -16,7 +16,7 @@ from runners.contract.operator_limits import Allowance, Allowances
 # The number of our advisory lock in PostgreSQL.
 _COUNTING = 5_107_112_001
 DAY_S = 24 * 3600.0
-RUNNER_PHASES: frozenset[Phase] = frozenset(["specify", "implement", "verify"])
+COUNTED_PHASES: frozenset[Phase] = frozenset(["specify", "implement", "verify"])
 
 
 class AllowanceUsed(ScenaristError):
@@ -125,7 +125,7 @@ def count_alone(db: sa.Connection) -> None:
 def too_many_at_once(allowances: Allowances, now: float) -> Sequence[Any]:
     """Return conditions on a run to be claimed, which fail if as many runs as allowed are being worked on."""
     other = runs.alias("other")
-    busy = (other.c.lease_until >= now, other.c.phase.in_(sorted(RUNNER_PHASES)), other.c.id != runs.c.id)
+    busy = (other.c.lease_until >= now, other.c.phase.in_(sorted(COUNTED_PHASES)), other.c.id != runs.c.id)
     conditions = []
     for allowance, columns in (
         (allowances.total, ()),

@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from functools import partial
 
-from bot.log.events import Phase
+from bot.log.events import RUNNER_PHASES, Phase
 from bot.storage.store import Store
 from bot.worker.celery_app import WakeUps
 from gherkin.errors import described
@@ -40,12 +39,17 @@ class Waking:
             seconds = self._store.due_in(run_id)
             # The reaper wakes later runs, since a message would have to be kept until then.
             if seconds < _SOON_S:
-                self._quietly(lambda: self._wake_ups.run(run_id, following, seconds))
+                self._wake(run_id, following, seconds)
         else:
             for waiting, phase in self._store.waiting_runs(run_id)[:1]:
                 if waiting != run_id:
-                    self._quietly(partial(self._wake_ups.run, waiting, phase))
+                    self._wake(waiting, phase)
         self._quietly(lambda: self._wake_ups.report(run_id))
+
+    def _wake(self, run_id: str, phase: Phase, seconds: float = 0.0) -> None:
+        # Dispatchers look into the database; they get no messages.
+        if phase not in RUNNER_PHASES or self._store.runner(run_id) == "celery":
+            self._quietly(lambda: self._wake_ups.run(run_id, phase, seconds))
 
     @staticmethod
     def _quietly(send: Callable[[], None]) -> None:

@@ -15,6 +15,7 @@ from bot.forges.registry.receivers import receivers
 from bot.intake.deliveries import Deliveries
 from bot.intake.handler import IntakeHandler
 from bot.log.events import Phase, RunRequested
+from bot.phases.places import Places
 from bot.phases.trusted import Trusted
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
@@ -31,6 +32,7 @@ from bot.telemetry.watching import count_runs, shares_counts, trace_runs
 from bot.worker.celery_app import WakeUps
 from bot.worker.waking import Waking
 from gherkin.errors import ScenaristError
+from runners.contract.operator_limits import Runner
 from runners.counted import count
 from runners.git.workspaces import Workspaces
 
@@ -41,10 +43,21 @@ _MAX_MESSAGES = 100
 
 
 class Worker:
-    """The work of the Celery tasks in a worker of `queues`; `wake_ups` sends the wake-ups."""
+    """The work of the Celery tasks in a worker of `queues`; `wake_ups` sends the wake-ups.
+
+    It does the phases that run repository code only for runs that are done at `runner`; None means all runs.
+    `holder` is its name in the log; without one, it is the process's.
+    """
 
     def __init__(
-        self, settings: Settings, wake_ups: WakeUps, queues: Sequence[str], draining: Draining
+        self,
+        settings: Settings,
+        wake_ups: WakeUps,
+        queues: Sequence[str],
+        draining: Draining,
+        *,
+        runner: Runner | None = "celery",
+        holder: str = "",
     ) -> None:
         check()
         self._settings = settings
@@ -85,7 +98,7 @@ class Worker:
         self._driver = Driver(
             self._store,
             handlers,
-            worker=worker_identity(),
+            worker=holder or worker_identity(),
             lease_seconds=settings.lease_seconds,
             retry_seconds=settings.retry_seconds,
             changed=self._waking.changed,
@@ -93,6 +106,7 @@ class Worker:
             draining=draining,
             # Celery starts another process in its place.
             abandon=lambda: os.kill(os.getpid(), signal.SIGKILL),
+            runner=runner,
         )
 
     def _allowed(self, request: RunRequested, run_id: str) -> None:
@@ -103,8 +117,9 @@ class Worker:
         for delivery_id in ids:
             self._intake.handle(delivery_id)
 
-    def advance(self, run_id: str) -> None:
-        self._driver.work(run_id)
+    def advance(self, run_id: str, fence: int | None = None) -> None:
+        """Do the run's phases; with `fence`, as long as nobody else has worked on it since."""
+        self._driver.work(run_id, fence)
 
     def control(self, run_id: str, control: str, by: str, phase: str | None) -> None:
         """Pause, resume, cancel or retry a run as a message asks; refusals are only logged."""
@@ -136,7 +151,7 @@ class Worker:
         for queue in set(QUEUES.values()):
             phases = [phase for phase, its in QUEUES.items() if its == queue]
             room = max(0, _MAX_MESSAGES - self._wake_ups.waiting(queue))
-            for run_id, phase in self._store.due_runs(_SILENCE_S, phases, room):
+            for run_id, phase in self._store.due_runs(_SILENCE_S, phases, room, "celery"):
                 self._wake_ups.run(run_id, phase)
         for run_id in self._store.reports.stale(max(0, _MAX_MESSAGES - self._wake_ups.waiting("publish"))):
             self._wake_ups.report(run_id)
@@ -188,7 +203,9 @@ def trusted_handlers(
 ) -> Mapping[Phase, Handler]:
     """Return the handlers of the phases that need forge credentials."""
     labels = (settings.trigger_label, settings.spec_label)
-    trusted = Trusted(forges, workspaces, reporter, settings.carry_base, forgetful, allowed, labels)
+    places = Places(settings.runner, load_limits(settings.limits_file).runners)
+    carry_base = settings.carry_base or places.far
+    trusted = Trusted(forges, workspaces, reporter, carry_base, forgetful, allowed, labels, places.of)
     return {
         "prepare": trusted.prepare,
         "publish": trusted.publish,

@@ -9,7 +9,7 @@ from pydantic import Field
 from gherkin.values import Frozen
 from runners.contract.budget import Budget, Spent
 from runners.contract.events import RunnerEvent, SpecWritten
-from runners.contract.operator_limits import ScopedQuotas
+from runners.contract.operator_limits import Runner, ScopedQuotas
 from runners.contract.workorder import WorkOrder
 from runners.git.workspaces import SHADOW
 from runners.policy.capabilities import Grants
@@ -225,6 +225,11 @@ class RunSettings(Frozen):
     )
     budget: Budget = Budget()
     candidates: CandidateSettings = CandidateSettings()
+    runner: Runner | None = Field(
+        default=None,
+        description="Where runs are done, if the operator offers more than one place (`runners` in the "
+        "limits file); else, and if it is not set, where the operator does all runs.",
+    )
     tools: ToolSettings = ToolSettings()
     quotas: ScopedQuotas = ScopedQuotas()
 

@@ -1,7 +1,7 @@
 """What the operator of a machine lets runs do on it, whatever a repository asks for."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field, field_validator
 
@@ -9,6 +9,9 @@ from gherkin.values import Frozen
 from gherkin.yamlfile import Source
 from runners.policy.capabilities import Grants, Pattern
 from runners.policy.quota import Quotas
+
+# Where the phases that run repository code are done: by a Celery worker, or in a Kubernetes Job.
+Runner = Literal["celery", "kubernetes"]
 
 
 class ScopedQuotas(Frozen):
@@ -88,6 +91,11 @@ class OperatorLimits(Frozen):
         default=ScopedQuotas(), description="Bounds that a repository's own cannot exceed."
     )
     candidates: int = Field(default=3, ge=1, le=5, description="How many candidates a run may have at most.")
+    runners: tuple[Runner, ...] = Field(
+        default=(),
+        description="Where a repository may have its runs done (`runner` in `.scenarist.yml`), besides the "
+        "place that SCENARIST_RUNNER names.",
+    )
     databases: dict[str, Source] = Field(
         default={}, description="Names of databases, and where their connection URLs are found."
     )

@@ -7,6 +7,7 @@ from bot.storage.store import Store
 from bot.worker.celery_app import WakeUps
 from bot.worker.waking import Waking
 from tests.support.stores import claim, start
+from tests.unit.bot.storage.test_launches import prepared
 
 
 class Noted:
@@ -49,3 +50,17 @@ def test_a_broker_that_is_down_is_no_error(store: Store) -> None:
     waking = Waking(store, cast(WakeUps, Noted(broken=True)))
     waking.started(run_id)
     waking.controlled(run_id)
+
+
+def test_a_run_that_is_done_elsewhere_wakes_no_runs_worker(store: Store) -> None:
+    here, there = prepared(store, "here", "celery"), prepared(store, "there")
+    noted = Noted()
+    waking = Waking(store, cast(WakeUps, noted))
+    waking.changed(there, "specify")
+    assert noted.sent == [("report", there)]
+    waking.changed(there, "publish")
+    waking.changed(here, "specify")
+    assert [sent for sent in noted.sent if sent[0] == "run"] == [
+        ("run", there, "publish"),
+        ("run", here, "specify"),
+    ]
