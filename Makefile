@@ -48,11 +48,12 @@ chaos: setup ## Kill every process at every logged moment and at 100 random ones
 	@sh scripts/bootstrap.sh tests
 	@$(PYTHON) -m tests.chaos.long $(ARGS)
 
-lint: setup ## Linter, formatter, types
+lint: setup ## Linter, formatter, types, folders, names, generated documents
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@$(PYTHON) -m scripts.folder_graph --check
+	@$(PYTHON) -m scripts.class_names
 	@$(PYTHON) -m scripts.make_docs --check
 
 bench: setup ## Measure, beside peers, in one run

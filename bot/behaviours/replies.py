@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from bot.comment_commands.parser import COMMANDS, PREFIX, Command, CommandName, nearest
+from bot.comment_commands.parser import COMMANDS, PREFIX, CommandName, CommentCommand, nearest
 from bot.comment_commands.rights import Rules, needed
 from bot.log.events import PHASES_TO_RETRY, Control
 from bot.report.escape import code, inline
@@ -34,14 +34,14 @@ _NOTHING: dict[Control, str] = {
 }
 
 
-class Reply(Frozen):
+class CommandReply(Frozen):
     """A comment of the bot that answers one of somebody else's; `marker` finds it again."""
 
     marker: str
     text: str
 
 
-def reply(comment: int, answers: Sequence[tuple[Command, str]], *, stranger: int = 0) -> Reply:
+def reply(comment: int, answers: Sequence[tuple[CommentCommand, str]], *, stranger: int = 0) -> CommandReply:
     """Return the comment that answers the commands of a comment, once, each with its text.
 
     All refusals of a `stranger` are one comment.
@@ -50,22 +50,22 @@ def reply(comment: int, answers: Sequence[tuple[Command, str]], *, stranger: int
     number = f"stranger:{stranger}" if stranger else f"{comment}:{first}"
     marker = f"<!-- scenarist:reply:{number} -->"
     if len(answers) == 1:
-        return Reply(marker=marker, text=f"{marker}\n{answers[0][1]}")
+        return CommandReply(marker=marker, text=f"{marker}\n{answers[0][1]}")
     parts = [f"{code(f'{PREFIX} {command.name}', 60)}: {text}" for command, text in answers]
-    return Reply(marker=marker, text="\n\n".join([marker, *parts]))
+    return CommandReply(marker=marker, text="\n\n".join([marker, *parts]))
 
 
-def enough(pull: int) -> Reply:
+def enough(pull: int) -> CommandReply:
     """Return the comment on a pull request that is revised too often."""
     marker = f"<!-- scenarist:enough:{pull} -->"
-    return Reply(
+    return CommandReply(
         marker=marker,
         text=f"{marker}\nI revised this too often within an hour, so I leave the newest request alone. "
         f"`{PREFIX} revise` and what to do starts me again later.",
     )
 
 
-def unknown(command: Command) -> str:
+def unknown(command: CommentCommand) -> str:
     """A sentence on a command that does not exist."""
     near = nearest(command.name)
     meant = f" Did you mean `{PREFIX} {near}`?" if near else ""

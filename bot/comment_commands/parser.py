@@ -68,7 +68,7 @@ COMMANDS: Mapping[CommandName, Meaning] = {
 }
 
 
-class Command(Frozen):
+class CommentCommand(Frozen):
     """A command of a comment; `name` may be one that does not exist. `argument` is the text behind it."""
 
     name: str
@@ -80,7 +80,7 @@ class Command(Frozen):
         return next((each for each in COMMAND_NAMES if each == self.name), None)
 
 
-def parse(comment: str, login: str = "") -> tuple[Command, ...]:
+def parse(comment: str, login: str = "") -> tuple[CommentCommand, ...]:
     """Return the commands of a comment, in their order.
 
     A command begins a line with ``/agent NAME``, or with a mention of the bot (`login`) and the name of a
@@ -103,12 +103,12 @@ def parse(comment: str, login: str = "") -> tuple[Command, ...]:
             found.append((at, (match["name"] or "help").lower(), (match["rest"] or "").strip()))
     ends = [*(at for at, _, _ in found[1:]), len(lines)]
     return tuple(
-        Command(name=name, argument="\n".join([first, *lines[at + 1 : end]]).strip())
+        CommentCommand(name=name, argument="\n".join([first, *lines[at + 1 : end]]).strip())
         for (at, name, first), end in zip(found, ends, strict=False)
     )
 
 
-def added(before: Sequence[Command], now: Sequence[Command]) -> tuple[Command, ...]:
+def added(before: Sequence[CommentCommand], now: Sequence[CommentCommand]) -> tuple[CommentCommand, ...]:
     """Return the commands of an edited comment that its former text did not have.
 
     What stands behind a command without an argument is no part of it.
@@ -117,7 +117,7 @@ def added(before: Sequence[Command], now: Sequence[Command]) -> tuple[Command, .
     return tuple(each for each in now if _meant(each) not in known)
 
 
-def _meant(command: Command) -> tuple[str, str]:
+def _meant(command: CommentCommand) -> tuple[str, str]:
     takes = command.known is not None and bool(COMMANDS[command.known].argument)
     return command.name, command.argument if takes else ""
 

@@ -12,7 +12,7 @@ from runners.tools.files.paths import write_bytes
 
 
 @dataclass
-class Checked:
+class CloneCheck:
     """What a fresh clone showed; `lines` are for people."""
 
     ok: bool = True
@@ -23,9 +23,9 @@ class Checked:
         self.lines.append(f"{'✔' if good else '✘'} {what}")
 
 
-def check_branch(repository: Path, branch: str, feature: str) -> Checked:
+def check_branch(repository: Path, branch: str, feature: str) -> CloneCheck:
     """Clone `branch`, run behave and pytest there, and the feature without the change, where it must fail."""
-    checked = Checked()
+    checked = CloneCheck()
     with tempfile.TemporaryDirectory(prefix="scenarist-check-") as tmp:
         clone = Path(tmp) / "clone"
         git("clone", "--quiet", "--branch", branch, str(repository), str(clone), git_dir=clone / ".git")

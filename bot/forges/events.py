@@ -182,4 +182,4 @@ class Ignored(Frozen):
 
 # What somebody did, as against what a machine reports.
 Act = CommentEdited | IssueLabelled | ReviewSubmitted | ReviewCommented | Commented | Withdrawn | AccessLost
-Event = Act | CiFinished | BaseMoved | Installed | Reopened | Reverted
+ForgeEvent = Act | CiFinished | BaseMoved | Installed | Reopened | Reverted

@@ -12,7 +12,7 @@ from gherkin.errors import ScenaristError
 from gherkin.values import Frozen
 
 # What a number belongs to. On GitHub issues and pull requests share their numbers, on GitLab they do not.
-Subject = Literal["issue", "pull"]
+TargetKind = Literal["issue", "pull"]
 # From the least to the most: each may do what those before it may.
 Permission = Literal["none", "read", "write", "maintain", "admin"]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
@@ -184,7 +184,7 @@ class Forge(Protocol):
 
     def issue(self, repo: Repo, number: int) -> Issue: ...
 
-    def comments(self, repo: Repo, number: int, *, on: Subject = "issue") -> list[Comment]:
+    def comments(self, repo: Repo, number: int, *, on: TargetKind = "issue") -> list[Comment]:
         """All comments of an issue or pull request, oldest first."""
         ...
 
@@ -199,7 +199,7 @@ class Forge(Protocol):
         ...
 
     def upsert_comment(
-        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: TargetKind = "issue"
     ) -> int:
         """Create or edit the one comment of ours that holds `marker`; returns its id.
 
@@ -251,7 +251,7 @@ class Forge(Protocol):
         ...
 
     def react(
-        self, repo: Repo, number: int, comment: int | None, *, on: Subject, in_thread: bool = False
+        self, repo: Repo, number: int, comment: int | None, *, on: TargetKind, in_thread: bool = False
     ) -> None:
         """Put an 👀 on a comment, or without one on the issue or pull request itself, once.
 
@@ -259,11 +259,11 @@ class Forge(Protocol):
         """
         ...
 
-    def put_label(self, repo: Repo, number: int, label: Label, *, on: Subject) -> None:
+    def put_label(self, repo: Repo, number: int, label: Label, *, on: TargetKind) -> None:
         """Put a label on an issue or pull request; it is made where the repository has none of that name."""
         ...
 
-    def drop_label(self, repo: Repo, number: int, label: str, *, on: Subject) -> None:
+    def drop_label(self, repo: Repo, number: int, label: str, *, on: TargetKind) -> None:
         """Take a label off; nothing happens where it is not on."""
         ...
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from bot.forges.events import Event, Ignored
+from bot.forges.events import ForgeEvent, Ignored
 from gherkin.values import Frozen
 
 # As ASGI gives them: names in lower case.
@@ -39,7 +39,7 @@ class Receiver(Protocol):
 
     def name(self, headers: Headers, body: bytes) -> Name: ...
 
-    def read(self, event: str, body: bytes) -> Event | Ignored:
+    def read(self, event: str, body: bytes) -> ForgeEvent | Ignored:
         """Read the body of a delivery called `event`. Raises `PayloadInvalid`."""
         ...
 

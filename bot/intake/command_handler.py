@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from bot.behaviours import explain, replies
 from bot.forges.events import Commented
 from bot.forges.forge import Forge, Repo
-from bot.intake.decisions.by_comment import AdjustRun, Commanded, Refused, Tell
+from bot.intake.decisions.by_comment import AdjustRun, Commanded, CommandRefused, Tell
 from bot.intake.decisions.work_orders import AcceptSplit, AnswerScenarios, InstructRun, StartRun, SteerRuns
 from bot.intake.slices import make_issues
 from bot.intake.steering import Steering
@@ -30,7 +30,7 @@ class Done(Frozen):
     closed: bool = False
 
 
-class _Effect(Frozen):
+class _CommandEffect(Frozen):
     """What came of one command; `text` is the answer, empty where its effect is a comment of its own."""
 
     outcome: str = ""
@@ -76,7 +76,7 @@ class CommandHandler:
             closed=alone and effects[0].begins,
         )
 
-    def _do(self, commanded: Commanded, forge: Forge, delivery_id: str | None) -> _Effect:
+    def _do(self, commanded: Commanded, forge: Forge, delivery_id: str | None) -> _CommandEffect:
         then = commanded.then
         if isinstance(then, StartRun):
             return self._begin(then, delivery_id)
@@ -84,36 +84,38 @@ class CommandHandler:
             return self._scenarios(then, delivery_id)
         if isinstance(then, InstructRun):
             return self._kind(then, delivery_id)
-        if isinstance(then, Refused):
-            return _Effect(outcome=then.reason, text=then.text, stranger=then.stranger)
+        if isinstance(then, CommandRefused):
+            return _CommandEffect(outcome=then.reason, text=then.text, stranger=then.stranger)
         if isinstance(then, Tell):
-            return _Effect(outcome=then.what, text=self._told(commanded, then, forge))
+            return _CommandEffect(outcome=then.what, text=self._told(commanded, then, forge))
         if isinstance(then, AcceptSplit):
             stories = self._steering.proposed(then)
             if not stories:
-                return _Effect(outcome="no split was proposed", text=replies.NO_SPLIT)
-            return _Effect(outcome=make_issues(then, stories, forge))
+                return _CommandEffect(outcome="no split was proposed", text=replies.NO_SPLIT)
+            return _CommandEffect(outcome=make_issues(then, stories, forge))
         if isinstance(then, SteerRuns):
             effect = self._steering.steer(then)
-            return _Effect(outcome=effect.outcome, text=replies.steered(then.control, done=effect.done))
+            return _CommandEffect(
+                outcome=effect.outcome, text=replies.steered(then.control, done=effect.done)
+            )
         if isinstance(then, AdjustRun):
             effect = self._steering.adjust(then)
             text = replies.adjusted(then.turns, then.model) if effect.done else replies.NO_RUN
-            return _Effect(outcome=effect.outcome, text=text)
+            return _CommandEffect(outcome=effect.outcome, text=text)
         forge.set_ready(then.repo, then.number)
-        return _Effect(outcome="ready for review", text=replies.READY)
+        return _CommandEffect(outcome="ready for review", text=replies.READY)
 
-    def _begin(self, then: StartRun, delivery_id: str | None) -> _Effect:
+    def _begin(self, then: StartRun, delivery_id: str | None) -> _CommandEffect:
         run_id = self._start(then, delivery_id)
         at_work = run_id is None and not self._steering.is_approved_now(then.target)
-        return _Effect(
+        return _CommandEffect(
             outcome=f"run {run_id}" if run_id else "no run begun",
             text=replies.AT_WORK if at_work else "",
             run_id=run_id,
             begins=True,
         )
 
-    def _scenarios(self, then: AnswerScenarios, delivery_id: str | None) -> _Effect:
+    def _scenarios(self, then: AnswerScenarios, delivery_id: str | None) -> _CommandEffect:
         effect = self._steering.answer(then)
         if not effect.done and then.otherwise is not None:
             return self._begin(then.otherwise, delivery_id)
@@ -122,18 +124,18 @@ class CommandHandler:
             text = replies.steered(control, done=True) if then.instructed is not None else replies.APPROVED
         else:
             text = replies.steered("respecify", done=False)
-        return _Effect(outcome=effect.outcome, text=text)
+        return _CommandEffect(outcome=effect.outcome, text=text)
 
-    def _kind(self, then: InstructRun, delivery_id: str | None) -> _Effect:
+    def _kind(self, then: InstructRun, delivery_id: str | None) -> _CommandEffect:
         if self._steering.waiting(then.target):
             answer = AnswerScenarios(target=then.target, by=then.instructed.by, instructed=then.instructed)
             effect = self._steering.answer(answer)
-            return _Effect(outcome=effect.outcome, text=replies.steered("respecify", done=True))
+            return _CommandEffect(outcome=effect.outcome, text=replies.steered("respecify", done=True))
         newest = self._steering.newest(then.target)
         if newest is not None and newest.status == "needs_info" and then.otherwise is not None:
             return self._begin(then.otherwise, delivery_id)
         effect = self._steering.tell(then)
-        return _Effect(outcome=effect.outcome, text=replies.KIND if effect.done else replies.NO_RUN)
+        return _CommandEffect(outcome=effect.outcome, text=replies.KIND if effect.done else replies.NO_RUN)
 
     def _told(self, commanded: Commanded, then: Tell, forge: Forge) -> str:
         event = commanded.event

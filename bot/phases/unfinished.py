@@ -16,10 +16,10 @@ from runners.git.workspaces import SHADOW, Mirror, work_ref
 from runners.verify.diff import diff_problems
 from runners.verify.look import look
 from runners.verify.rules.links import changes_between
-from runners.verify.verdict import Code
+from runners.verify.verdict import ProblemCode
 
 # What the gate takes for an attempt on the judges, on reviewers or on secrets.
-_PATCH_ONLY: frozenset[Code] = frozenset(
+_PATCH_ONLY: frozenset[ProblemCode] = frozenset(
     [
         *("feature-changed", "protected-changed", "unsafe-link", "module-shadowed", "test-config-changed"),
         *("test-removed", "test-weakened", "equals-everything", "untrusted", "secret-added", "binary-added"),

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, ForgeUnavailable, Repo, Subject
+from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, ForgeUnavailable, Repo, TargetKind
 from bot.log.events import Asked, Labelled, StatusPosted
 from bot.log.state import RunState, fold
 from bot.report.reporter import Reporter
@@ -114,7 +114,7 @@ class StatusPoster:
         return beating(beat, self._hold_seconds / 4, f"report-{run_id}")
 
     @staticmethod
-    def _label(forge: Forge, repo: Repo, number: int, on: Subject, label: str, before: str | None) -> None:
+    def _label(forge: Forge, repo: Repo, number: int, on: TargetKind, label: str, before: str | None) -> None:
         """Put one label that says where the run is in the place of `before` (None: of any earlier run's).
 
         A forge that does not let the bot do so goes without.
@@ -139,7 +139,7 @@ class StatusPoster:
         forge = self._forge(requested.forge)
         repo = Repo(full_name=requested.repo, installation=requested.installation)
         number = requested.order.pull or requested.order.number
-        on: Subject = "pull" if requested.order.pull else "issue"
+        on: TargetKind = "pull" if requested.order.pull else "issue"
         feature, patch = (
             (self._store.artifact(run_id, name) or b"").decode(errors="replace") for name in (FEATURE, PATCH)
         )

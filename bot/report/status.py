@@ -61,7 +61,7 @@ _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
-class Step:
+class StatusRow:
     """One row: the step's name, a mark, and what there is to say of it (Markdown)."""
 
     name: str
@@ -138,12 +138,12 @@ def _at(state: RunState) -> PhaseTime:
     )
 
 
-def steps(state: RunState) -> list[Step]:
+def steps(state: RunState) -> list[StatusRow]:
     """The steps of the run, as far as it has come."""
     onboards = state.requested is not None and state.requested.order.kind == "onboard"
     left_out = set(_STEPS) - ONBOARDING - {"prepare"} if onboards else ONBOARDING
     names = [name for name in get_args(Phase) if name != "conclude" and name not in left_out]
-    return [Step(_STEPS[name], *_standing(state, name)) for name in names]
+    return [StatusRow(_STEPS[name], *_standing(state, name)) for name in names]
 
 
 def ending(state: RunState, *, comments: bool, label: str, on_page: bool = False) -> Ending | None:

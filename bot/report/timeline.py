@@ -8,7 +8,7 @@ from bot.log.state import PhaseTime
 from gherkin.values import Frozen
 
 
-class Span(Frozen):
+class PhaseSpan(Frozen):
     """One execution of a phase.
 
     `after` is how many seconds after the first phase it began, `seconds` is how long it took so far.
@@ -29,13 +29,13 @@ class Span(Frozen):
         return self.after + self.seconds
 
 
-def spans(times: Sequence[PhaseTime], now: str = "") -> list[Span]:
+def spans(times: Sequence[PhaseTime], now: str = "") -> list[PhaseSpan]:
     """Return the executions of phases in the order in which they began.
 
     `now` (UTC in ISO 8601) is the end of those that are still on; without it they take no time.
     """
     return [
-        Span(
+        PhaseSpan(
             phase=each.phase,
             started=each.started,
             after=_between(times[0].started, each.started),
@@ -47,7 +47,7 @@ def spans(times: Sequence[PhaseTime], now: str = "") -> list[Span]:
     ]
 
 
-def critical_path(found: Sequence[Span]) -> float:
+def critical_path(found: Sequence[PhaseSpan]) -> float:
     """Return the seconds of all phases that the run waited for."""
     return sum(each.seconds for each in found if each.critical)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.log.events import Entry
 from bot.log.state import fold
-from bot.report.timeline import Span, critical_path, spans
+from bot.report.timeline import PhaseSpan, critical_path, spans
 from runners.contract.events import BaselineReached, VerdictReached
 from runners.verify.verdict import Evidence
 
@@ -39,7 +39,7 @@ def times(entries: Sequence[Entry]) -> list[str]:
     return lines
 
 
-def _phase(each: Span, whole: float) -> str:
+def _phase(each: PhaseSpan, whole: float) -> str:
     mark, dash = ("*", "#") if each.critical else (" ", "-")
     took = "        on" if each.on else f"{each.seconds:8.1f} s"
     scale = _WIDTH / whole if whole else 0.0

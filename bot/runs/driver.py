@@ -98,7 +98,7 @@ def host_trouble(error: Exception) -> HostTrouble | None:
 # Temporary errors, after which the phase is repeated.
 _TEMPORARY = (ForgeUnavailable, GitUnavailable, ModelUnavailable, HostTrouble)
 
-Handler = Callable[[str, RunState, ClaimedRun], PhaseResult[Event]]
+PhaseHandler = Callable[[str, RunState, ClaimedRun], PhaseResult[Event]]
 
 
 class Driver:
@@ -114,7 +114,7 @@ class Driver:
     def __init__(
         self,
         store: Store,
-        handlers: Mapping[Phase, Handler],
+        handlers: Mapping[Phase, PhaseHandler],
         *,
         worker: str,
         lease_seconds: float,

@@ -26,7 +26,7 @@ class Exposition:
         self._settings = settings
         self._engine = engine
         self._registry = CollectorRegistry()
-        self._registry.register(_Counted())
+        self._registry.register(_CountedCollector())
         self._registry.register(self)
 
     def text(self) -> bytes:
@@ -68,7 +68,7 @@ class Exposition:
         yield _gauge("stuck_runs", "Runs that are held and make no progress.", [((), silent)])
 
 
-class _Counted:
+class _CountedCollector:
     """Counters and histograms of this process, or of all processes that share a folder.
 
     Those that have counted nothing yet are named as well, so that a query for them is not taken for a typo.

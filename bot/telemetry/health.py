@@ -20,7 +20,7 @@ from bot.storage.gauges import measure, silent_runs
 from bot.tls import trusted
 from gherkin.errors import ScenaristError
 
-State = Literal["ok", "warning", "failed"]
+HealthState = Literal["ok", "warning", "failed"]
 _LOW_GB = 5.0
 _FULL_GB = 1.0
 # A check that takes longer counts as failed; the answer to `/readyz` does not wait for it.
@@ -33,12 +33,12 @@ class CheckResult:
     """One thing that was looked at: what was found, and what to do about it if it is not well."""
 
     name: str
-    state: State
+    state: HealthState
     said: str
     todo: str = ""
 
 
-class _Check:
+class _CachedCheck:
     """One check with its newest result, which is used again for `keep_s` seconds.
 
     Only one thread looks at a time, however many ask, so a server that hangs costs one thread.
@@ -103,7 +103,7 @@ class Health:
             looks["models"] = (lambda: models_answer(settings, with_keys=own_keys), 30.0)
         if "runs" in queues:
             self.vital.add("models")
-        self._checks = {name: _Check(name, look, keep_s) for name, (look, keep_s) in looks.items()}
+        self._checks = {name: _CachedCheck(name, look, keep_s) for name, (look, keep_s) in looks.items()}
 
     def look(self) -> list[CheckResult]:
         """Do all checks at the same time; returns within about three seconds."""

@@ -20,7 +20,7 @@ class MetricsAddressTaken(ScenaristError):
     next_step = "Choose another SCENARIST_METRICS_ADDRESS, or stop the program that uses this one."
 
 
-class _Server(ThreadingHTTPServer):
+class _MetricsServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, host: str, port: int, metrics: Callable[[], bytes], health: Health) -> None:
@@ -28,11 +28,11 @@ class _Server(ThreadingHTTPServer):
         self.health = health
         if ":" in host:
             self.address_family = AF_INET6
-        super().__init__((host, port), _Handler)
+        super().__init__((host, port), _MetricsHandler)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+class _MetricsHandler(BaseHTTPRequestHandler):
+    server: _MetricsServer
     # Seconds that a client has to send its request.
     timeout = 10
 
@@ -65,7 +65,7 @@ class TelemetryServer:
     def __init__(self, address: str, metrics: Callable[[], bytes], health: Health) -> None:
         host, _, port = address.rpartition(":")
         try:
-            self._server = _Server(host.strip("[]"), int(port), metrics, health)
+            self._server = _MetricsServer(host.strip("[]"), int(port), metrics, health)
         except (OSError, OverflowError) as error:
             said = getattr(error, "strerror", None) or error
             raise MetricsAddressTaken(f"Nothing can listen at {address}: {said}.") from None

@@ -10,7 +10,7 @@ from bot.config.settings import Settings
 from bot.log.events import Phase
 from bot.log.state import RunState
 from bot.runs.claimed_run import ClaimedRun
-from bot.runs.driver import Handler
+from bot.runs.driver import PhaseHandler
 from bot.storage.store import Store
 from bot.telemetry.logs import hide
 from runners.contract.events import RunnerEvent
@@ -31,7 +31,9 @@ from runners.tools.backends.databases import Databases
 from runners.tools.backends.http import HttpAccess
 
 
-def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces) -> Mapping[Phase, Handler]:
+def untrusted_handlers(
+    settings: Settings, store: Store, workspaces: Workspaces
+) -> Mapping[Phase, PhaseHandler]:
     """Return the handlers of the phases that run a model's commands; their only secret is the model's key."""
     models, keys = load_models(settings)
     roster = Roster(models, settings.runtime, keys, settings.state_dir / "profiles")
@@ -46,7 +48,7 @@ def untrusted_handlers(settings: Settings, store: Store, workspaces: Workspaces)
         live = [row.id for row in store.list_runs(1000) if row.status in ("active", "paused")]
         sweep(operator.container_engine, live, CommandLimits())
 
-    def handler(work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> Handler:
+    def handler(work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> PhaseHandler:
         def handle(run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[RunnerEvent]:
             if state.requested is None or state.prepared is None:
                 raise ValueError("runner phases come after prepare")

@@ -21,7 +21,7 @@ from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
 from bot.runs.control import control_run
 from bot.runs.draining import Draining
-from bot.runs.driver import Driver, Handler
+from bot.runs.driver import Driver, PhaseHandler
 from bot.runs.worker_identity import is_gone, worker_identity
 from bot.runs.workflow import QUEUES, check
 from bot.storage.database import connect
@@ -73,7 +73,7 @@ class Worker:
         self._workspaces.sweep()
         self._ask_at = 0.0
         self._silent_since: dict[tuple[str, int], float] = {}
-        handlers: dict[Phase, Handler] = {}
+        handlers: dict[Phase, PhaseHandler] = {}
         if "runs" in queues:
             # Only the worker that runs repository code loads what does so.
             from bot.worker.untrusted import untrusted_handlers
@@ -200,7 +200,7 @@ def trusted_handlers(
     allowed: Callable[[RunRequested, str], None] = lambda _request, _run: None,
     *,
     forgetful: bool = False,
-) -> Mapping[Phase, Handler]:
+) -> Mapping[Phase, PhaseHandler]:
     """Return the handlers of the phases that need forge credentials."""
     labels = (settings.trigger_label, settings.spec_label)
     places = Places(settings.runner, load_limits(settings.limits_file).runners)

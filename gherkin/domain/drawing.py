@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from gherkin.domain.language import Block, Context, Domain, Term, speaks_of
+from gherkin.domain.language import BuildingBlock, Context, Domain, Term, speaks_of
 from gherkin.feature.keywords import language_of
 from gherkin.feature.model import Feature, FeatureInvalid, Rule, Step, parse
 from gherkin.feature.steps import catalogue
 
-_SUFFIXES: dict[str, Block] = {"Event": "event", "Service": "service"}
+_SUFFIXES: dict[str, BuildingBlock] = {"Event": "event", "Service": "service"}
 _VALUES = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag", "NamedTuple"}
 _ROLE = re.compile(
     r"\bas (?:an?|the) ([^,.]{2,40}?),? I (?:want|would like|can|need)(?: to)? ([^,.]+?)(?: so that|[,.]|$)",
@@ -154,7 +154,7 @@ def _from_code(modules: Mapping[str, ast.Module]) -> Domain:
     return Domain(contexts=tuple(contexts.values()), terms=tuple(terms.values()))
 
 
-def _block_of(node: ast.ClassDef) -> Block | None:
+def _block_of(node: ast.ClassDef) -> BuildingBlock | None:
     for suffix, kind in _SUFFIXES.items():
         if node.name.endswith(suffix) and node.name != suffix:
             return kind

@@ -19,7 +19,7 @@ class DomainInvalid(ScenaristError):
     next_step = "Correct the file on the default branch."
 
 
-class _Entry(Frozen):
+class _LanguageEntry(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _without_empty_keys(cls, data: Any) -> Any:
@@ -31,7 +31,7 @@ class _Entry(Frozen):
         )
 
 
-class Context(_Entry):
+class Context(_LanguageEntry):
     """A bounded context and the paths of its code."""
 
     name: str
@@ -40,10 +40,10 @@ class Context(_Entry):
 
 
 # The building blocks of https://www.domainlanguage.com/ddd/reference/
-Block = Literal["aggregate", "entity", "value object", "event", "service"]
+BuildingBlock = Literal["aggregate", "entity", "value object", "event", "service"]
 
 
-class Term(_Entry):
+class Term(_LanguageEntry):
     """A word of the ubiquitous language; `avoid` are words that should not be used for it.
 
     `kind` is the building block that it names, `where` are the files that define it, and `invariants` are
@@ -52,14 +52,14 @@ class Term(_Entry):
 
     term: str
     meaning: str = ""
-    kind: Block | None = None
+    kind: BuildingBlock | None = None
     avoid: tuple[str, ...] = ()
     context: str = ""
     where: tuple[str, ...] = ()
     invariants: tuple[str, ...] = ()
 
 
-class Domain(_Entry):
+class Domain(_LanguageEntry):
     """The content of the file."""
 
     contexts: tuple[Context, ...] = ()

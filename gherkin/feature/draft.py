@@ -50,7 +50,7 @@ class _DraftTerm(Frozen):
     meaning: str
 
 
-class _Draft(Frozen):
+class _FeatureDraft(Frozen):
     name: str
     narrative: _Narrative
     scenarios: tuple[DraftScenario, ...]
@@ -129,7 +129,7 @@ def from_draft(draft: Any, *, issue: int) -> Feature:
     Raises `FeatureInvalid`, with a message that tells a model what to change.
     """
     try:
-        given = _Draft.model_validate(draft)
+        given = _FeatureDraft.model_validate(draft)
     except ValidationError as error:
         raise FeatureInvalid(f"{first_problem(error, 'the answer')}.") from None
     names = [_flat(scenario.name) for scenario in given.scenarios]

@@ -47,13 +47,13 @@ class Addition(NamedTuple):
     replaces: str = ""
 
 
-class _Remark(DraftScenario):
+class _RemarkDraft(DraftScenario):
     thread: int
     replaces: str = ""
 
 
 class _Remarks(Frozen):
-    remarks: tuple[_Remark, ...] = ()
+    remarks: tuple[_RemarkDraft, ...] = ()
 
 
 def additions_from_draft(draft: Any, feature: Feature, threads: Sequence[int]) -> list[Addition]:

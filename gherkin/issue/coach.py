@@ -38,7 +38,7 @@ _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _MAX_QUESTIONS = 5
 
 
-class Part(Frozen):
+class StoryAspect(Frozen):
     """One aspect of a story: `points` of at most `most`, and the reason."""
 
     name: str
@@ -50,7 +50,7 @@ class Part(Frozen):
 class Advice(Frozen):
     """The coach's judgement of a story; `score` is from 0 to 100."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[StoryAspect, ...]
     questions: tuple[str, ...]
     wording: str
 
@@ -73,14 +73,16 @@ def coach(story: Story) -> Advice:
     return Advice(parts=parts, questions=questions, wording=_wording(story))
 
 
-def _testable(story: Story, text: str) -> Part:
+def _testable(story: Story, text: str) -> StoryAspect:
     if story.acceptance_criteria:
-        return Part(name="testable", points=35, most=35, why="It has acceptance criteria.")
+        return StoryAspect(name="testable", points=35, most=35, why="It has acceptance criteria.")
     found = [word for sentence in _SENTENCE_END.split(text) for word in _outcomes(sentence)]
     if found:
         points = min(35, 20 + 5 * len(found))
-        return Part(name="testable", points=points, most=35, why=f"It speaks of outcomes (“{found[0]}”).")
-    return Part(name="testable", points=0, most=35, why="It names nothing that can be observed.")
+        return StoryAspect(
+            name="testable", points=points, most=35, why=f"It speaks of outcomes (“{found[0]}”)."
+        )
+    return StoryAspect(name="testable", points=0, most=35, why="It names nothing that can be observed.")
 
 
 def _outcomes(sentence: str) -> list[str]:
@@ -90,10 +92,10 @@ def _outcomes(sentence: str) -> list[str]:
     return _OUTCOME.findall(sentence)
 
 
-def _concrete(text: str) -> Part:
+def _concrete(text: str) -> StoryAspect:
     found = len(_CONCRETE.findall(text))
     points = min(25, 10 * found)
-    return Part(
+    return StoryAspect(
         name="concrete",
         points=points,
         most=25,
@@ -101,27 +103,29 @@ def _concrete(text: str) -> Part:
     )
 
 
-def _clear(text: str) -> Part:
+def _clear(text: str) -> StoryAspect:
     found = sorted({word.lower() for word in _VAGUE.findall(text)})
     points = max(0, 20 - 7 * len(found))
     why = f"Words that everybody reads in another way: {', '.join(found)}." if found else "It is unambiguous."
-    return Part(name="clear", points=points, most=20, why=why)
+    return StoryAspect(name="clear", points=points, most=20, why=why)
 
 
-def _small(story: Story, text: str) -> Part:
+def _small(story: Story, text: str) -> StoryAspect:
     words, criteria = size(story, text)
     if is_large(words, criteria):
-        return Part(name="small", points=0, most=10, why=f"It is large: {words} words, {criteria} criteria.")
-    return Part(name="small", points=10, most=10, why="It is small enough for one change.")
+        return StoryAspect(
+            name="small", points=0, most=10, why=f"It is large: {words} words, {criteria} criteria."
+        )
+    return StoryAspect(name="small", points=10, most=10, why="It is small enough for one change.")
 
 
-def _valuable(story: Story, text: str) -> Part:
+def _valuable(story: Story, text: str) -> StoryAspect:
     if story.narrative or _WHY.search(text):
-        return Part(name="valuable", points=10, most=10, why="It says for whom or why.")
-    return Part(name="valuable", points=0, most=10, why="It does not say for whom, or why.")
+        return StoryAspect(name="valuable", points=10, most=10, why="It says for whom or why.")
+    return StoryAspect(name="valuable", points=0, most=10, why="It does not say for whom, or why.")
 
 
-def _questions(story: Story, text: str, parts: tuple[Part, ...]) -> Iterator[str]:
+def _questions(story: Story, text: str, parts: tuple[StoryAspect, ...]) -> Iterator[str]:
     points = {part.name: part.points for part in parts}
     if not points["testable"]:
         yield "What does somebody do, and what do they see then that they do not see today?"

@@ -5,7 +5,7 @@ from typing import Literal
 from gherkin.values import Frozen
 
 Level = Literal["error", "warning"]
-Code = Literal[
+LintCode = Literal[
     "not-gherkin",
     "no-then",
     "several-whens",
@@ -25,7 +25,7 @@ Code = Literal[
 
 
 # The meaning of each code, for `docs/lint.md`. Findings of level error are sent back to a model.
-RULES: dict[Code, tuple[Level, str]] = {
+RULES: dict[LintCode, tuple[Level, str]] = {
     "not-gherkin": ("error", "The text is not valid Gherkin, or would run nothing."),
     "no-then": ("error", "A scenario without a Then proves nothing."),
     "several-whens": (
@@ -64,11 +64,11 @@ RULES: dict[Code, tuple[Level, str]] = {
 class Finding(Frozen):
     """One finding; `line` counts from 1, and 0 means the whole file."""
 
-    code: Code
+    code: LintCode
     level: Level
     line: int
     message: str
 
 
-def finding(code: Code, line: int, message: str) -> Finding:
+def finding(code: LintCode, line: int, message: str) -> Finding:
     return Finding(code=code, level=RULES[code][0], line=line, message=message)

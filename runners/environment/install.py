@@ -8,7 +8,7 @@ from gherkin.errors import ScenaristError
 from runners.environment.built import not_rebuilt
 from runners.environment.finding.interpreters import Interpreter
 from runners.environment.finding.lock_files import LOCKS
-from runners.environment.finding.parts import Package, Part, Step
+from runners.environment.finding.parts import Package, Part, SetupCommand
 from runners.environment.finding.plan import Plan
 from runners.environment.finding.python_projects import normal
 from runners.environment.finding.test_runners import (
@@ -19,7 +19,7 @@ from runners.environment.finding.test_runners import (
     nox_session,
     tox_environment,
 )
-from runners.environment.missing import LOOK_FOR_FIXTURES, Missing, missing_from, plugins_for_fixtures
+from runners.environment.missing import LOOK_FOR_FIXTURES, MissingModules, missing_from, plugins_for_fixtures
 from runners.sandbox.process import CommandResult
 
 INSIDE = "/env"
@@ -265,11 +265,11 @@ class Installer:
             if result.exit_code == 0 and part.words:
                 self._optional(part)
 
-    def missing(self) -> Missing:
+    def missing(self) -> MissingModules:
         """What the tests cannot import when they are collected."""
         return missing_from(self._offline(COLLECT).output, self._modules)
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: SetupCommand) -> None:
         if step.needed:
             self._must(step.source, step.line)
         elif (result := self._run(step.line)).exit_code != 0:

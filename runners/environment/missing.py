@@ -58,7 +58,7 @@ def plugins_for_fixtures(said: str) -> list[str]:
     return sorted({plugin for name, plugin in _FIXTURES.items() if name in taken - defined})
 
 
-class Missing(Frozen):
+class MissingModules(Frozen):
     """Modules that cannot be imported, by their whole names, and plugins of pytest that its options need."""
 
     modules: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Missing(Frozen):
     plugins: tuple[str, ...] = ()
 
 
-def missing_from(said: str, own: frozenset[str] = frozenset()) -> Missing:
+def missing_from(said: str, own: frozenset[str] = frozenset()) -> MissingModules:
     """What the output of a test runner says is missing.
 
     Names that begin with one of `own` are the repository's.
@@ -78,7 +78,7 @@ def missing_from(said: str, own: frozenset[str] = frozenset()) -> Missing:
         plugins += [re.split(r"[<>=! ]", each.strip())[0] for each in match[1].split(",")]
     for match in _UNKNOWN.finditer(said):
         plugins += [plugin for option, plugin in _OPTIONS if re.search(rf"(?:^|\s)(?:{option})", match[1])]
-    return Missing(
+    return MissingModules(
         modules=tuple(name for name in names if name.split(".")[0] not in own),
         own=tuple(name for name in names if name.split(".")[0] in own),
         plugins=tuple(dict.fromkeys(filter(None, plugins))),

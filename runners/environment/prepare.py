@@ -31,7 +31,7 @@ from runners.environment.registries import Proxy, hosts_of, operator_settings
 from runners.environment.services import is_here
 from runners.git.command import tree_entries
 from runners.git.lfs import Pointer, kept, pointers_of
-from runners.git.modules import Module, is_fetched, modules_of, unpack
+from runners.git.modules import Submodule, is_fetched, modules_of, unpack
 from runners.git.versions import version_of
 from runners.git.workspaces import Mirror, Workspaces, Worktree
 from runners.sandbox.bubblewrap import Sandbox
@@ -168,7 +168,7 @@ class Environments:
         planned: Plan,
         sources: Sources,
         home: Path,
-        modules: Sequence[Module],
+        modules: Sequence[Submodule],
     ) -> Made:
         remove_tree(home / "env")
         (home / "done").unlink(missing_ok=True)
@@ -304,7 +304,7 @@ def own_modules(sources: Sources) -> frozenset[str]:
     return frozenset(found)
 
 
-def _not_in_checkout(modules: Sequence[Module], files: Sequence[Pointer]) -> list[str]:
+def _not_in_checkout(modules: Sequence[Submodule], files: Sequence[Pointer]) -> list[str]:
     """What a checkout of the commit lacks, one sentence each: submodules, and files of Git LFS."""
     notes = []
     if modules:
@@ -320,7 +320,7 @@ def _not_in_checkout(modules: Sequence[Module], files: Sequence[Pointer]) -> lis
     return notes
 
 
-def _first(missing: Sequence[Module] | Sequence[Pointer]) -> str:
+def _first(missing: Sequence[Submodule] | Sequence[Pointer]) -> str:
     shown = ", ".join(each.path for each in missing[:_NAMED])
     return shown + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
 

@@ -162,7 +162,7 @@ class Proxy:
     def __init__(self, path: Path, operator: Sequence[str] = ()) -> None:
         self.refused: set[str] = set()
         self._operator = tuple(each.lower() for each in operator)
-        self._server = _Server(str(path), self)
+        self._server = _ProxyServer(str(path), self)
         path.chmod(0o666)  # the sandbox's user may be another one
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
@@ -263,16 +263,16 @@ def _read_head(connection: socket.socket) -> bytes:
     return head
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class _ProxyServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     block_on_close = False
 
     def __init__(self, path: str, proxy: Proxy) -> None:
         self.proxy = proxy
-        super().__init__(path, _Handler)
+        super().__init__(path, _ProxyHandler)
 
 
-class _Handler(socketserver.BaseRequestHandler):
+class _ProxyHandler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         with contextlib.suppress(OSError):
             self._serve(_read_head(self.request))

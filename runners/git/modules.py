@@ -25,7 +25,7 @@ _MAX_BYTES = 500_000_000
 _SCP = re.compile(r"^(?:ssh://)?[\w.-]+@(?P<host>[\w.-]+)[:/](?P<path>[^/].*)$")
 
 
-class Module(Frozen):
+class Submodule(Frozen):
     """A submodule: its path in the repository, the commit that is asked for, its address as written, and its
     name.
 
@@ -38,7 +38,7 @@ class Module(Frozen):
     name: str = ""
 
 
-def modules_of(mirror: Mirror, commit: str) -> list[Module]:
+def modules_of(mirror: Mirror, commit: str) -> list[Submodule]:
     """The submodules of a commit."""
     links = [entry for entry in tree_entries(mirror.path, commit) if entry.mode == "160000"]
     if not links:
@@ -51,7 +51,7 @@ def modules_of(mirror: Mirror, commit: str) -> list[Module]:
         pass  # their addresses are not known then
     sections = {parser.get(name, "path", fallback=""): name for name in parser.sections()}
     return [
-        Module(
+        Submodule(
             path=each.path,
             commit=each.blob,
             url=parser.get(sections.get(each.path, ""), "url", fallback=""),
@@ -61,7 +61,7 @@ def modules_of(mirror: Mirror, commit: str) -> list[Module]:
     ]
 
 
-def address(module: Module, parent: str) -> str:
+def address(module: Submodule, parent: str) -> str:
     """Where a submodule of the repository at `parent` is fetched from; empty: nowhere.
 
     Only from the same server: another address may be any machine that this one reaches. A repository on this
@@ -114,7 +114,7 @@ def _is_plain(name: str) -> bool:
     return bool(name) and not name.startswith("/") and ".." not in name.split("/")
 
 
-def _fetch(mirror: Mirror, module: Module, url: str, header: str) -> None:
+def _fetch(mirror: Mirror, module: Submodule, url: str, header: str) -> None:
     """Fetch the commit of a submodule without its history; what fails is logged."""
     with mirror.lock():
         place = modules_repository(mirror)
@@ -125,7 +125,7 @@ def _fetch(mirror: Mirror, module: Module, url: str, header: str) -> None:
             log.info("submodule %s was not fetched: %s", module.path, error.message)
 
 
-def is_fetched(mirror: Mirror, module: Module) -> bool:
+def is_fetched(mirror: Mirror, module: Submodule) -> bool:
     """Whether the files of a submodule are here."""
     place = mirror.path / _FOLDER
     if not (place / "HEAD").is_file():
@@ -134,7 +134,7 @@ def is_fetched(mirror: Mirror, module: Module) -> bool:
     return found == module.commit
 
 
-def unpack(mirror: Mirror, module: Module, into: Path) -> None:
+def unpack(mirror: Mirror, module: Submodule, into: Path) -> None:
     """Write the files of a submodule that is here below the folder `into`, at its path.
 
     Links are left out. Raises `GitFailed` for more than 500 MB.
@@ -151,7 +151,7 @@ def unpack(mirror: Mirror, module: Module, into: Path) -> None:
             archive.extractall(target, members=files, filter="data")
 
 
-def reference_of(module: Module) -> str:
+def reference_of(module: Submodule) -> str:
     """Return the name of the reference that holds the commit of a submodule."""
     return f"refs/modules/{module.commit}"
 

@@ -11,7 +11,7 @@ from runners.git.command import git, has_commit
 from runners.git.lfs import keep, kept, pointers_of, wanted
 from runners.git.lfs_fetch import fetch_large_files
 from runners.git.modules import (
-    Module,
+    Submodule,
     fetch_modules,
     is_fetched,
     modules_of,
@@ -84,7 +84,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, room: int) -> int:
     return used
 
 
-def _packed_modules(mirror: Mirror, modules: Sequence[Module]) -> bytes:
+def _packed_modules(mirror: Mirror, modules: Sequence[Submodule]) -> bytes:
     """Return the commits of submodules as a file of git's pack format; each is there without its history."""
     commits = "".join(f"{each.commit}\n" for each in modules).encode()
     with tempfile.TemporaryDirectory(prefix="scenarist-modules-") as tmp:
@@ -94,7 +94,7 @@ def _packed_modules(mirror: Mirror, modules: Sequence[Module]) -> bytes:
         return pack.read_bytes()
 
 
-def _unpack_modules(mirror: Mirror, modules: Sequence[Module], pack: bytes) -> None:
+def _unpack_modules(mirror: Mirror, modules: Sequence[Submodule], pack: bytes) -> None:
     """Add what `_packed_modules` gave to the repository of the submodules. Raises `GitFailed`."""
     with mirror.lock(), tempfile.TemporaryDirectory(prefix="scenarist-modules-") as tmp:
         place = Path(tmp) / "modules.pack"

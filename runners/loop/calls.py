@@ -20,7 +20,7 @@ from runners.tools.base import Toolbox, ToolContext, ToolResult
 _SIDE_BY_SIDE = 4
 
 
-class Kept(Protocol):
+class Restorable(Protocol):
     """Files that have to stay as they were."""
 
     def put_back(self) -> Sequence[str]:
@@ -41,7 +41,7 @@ class Caller:
         trail: Trail,
         meter: Meter,
         edited: Callable[[Sequence[str]], str] = lambda _paths: "",
-        kept: Kept | None = None,
+        kept: Restorable | None = None,
     ) -> None:
         self.toolbox = toolbox
         self._edited = edited

@@ -14,7 +14,7 @@ from gherkin.values import Frozen
 from runners.models.chat import Reply, ToolCall, ToolSchema
 from runners.models.text_calls.formats import calls_in
 from runners.models.text_calls.found import MAX_CALLS, FoundCall
-from runners.models.text_calls.lenient import GEMMA, JSON, Lenient, NotJson, read
+from runners.models.text_calls.lenient import GEMMA, JSON, Lenient, NoJsonHere, read
 
 _MAX_TEXT = 2_000_000
 # Special tokens that a server has not removed from the text.
@@ -80,7 +80,7 @@ def _native(reply: Reply, known: Mapping[str, ToolSchema], writing: frozenset[st
         except (ValueError, RecursionError):
             try:
                 sure = read(call.arguments, 0, GEMMA if GEMMA.quote in call.arguments else JSON)
-            except NotJson:
+            except NoJsonHere:
                 sure = Lenient(call.arguments, 0, None, guessed=True)
         rest = _TOKEN.sub("", call.arguments[sure.end :]).strip()
         each = FoundCall(name, sure.value, "native", 0, 0, not sure.guessed and not rest, not sure.truncated)
@@ -164,7 +164,7 @@ def _arguments(value: Any, tool: ToolSchema) -> tuple[dict[str, Any], bool] | No
         if isinstance(value, str) and value.strip()[:1] in ("{", "["):
             try:
                 inner = read(value)
-            except NotJson:
+            except NoJsonHere:
                 return None
             sure = sure and not inner.guessed and not inner.truncated
             value = inner.value

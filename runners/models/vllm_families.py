@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Family:
+class ModelFamily:
     """Names of vLLM's parsers for calls (`tools`) and thoughts (`reasoning`), and further flags.
 
     `template` is a chat template of vLLM's source tree, which its wheel does not have. `images` says that
@@ -34,90 +34,101 @@ _V4 = (*_FP8_CACHE, "--block-size", "256", "--tokenizer-mode", "deepseek_v4")
 _V4_FLASH = '{"reasoning_parser":"deepseek_v4","reasoning_start_str":"","reasoning_end_str":""}'
 
 # Patterns for a model's name in lower case; the first match decides.
-BY_NAME: tuple[tuple[str, Family], ...] = (
+BY_NAME: tuple[tuple[str, ModelFamily], ...] = (
     # Distilled models write calls like the base models that they were made from.
-    (r"r1-distill-qwen", Family("hermes", "deepseek_r1")),
-    (r"r1-distill-llama", Family("llama3_json", "deepseek_r1")),
+    (r"r1-distill-qwen", ModelFamily("hermes", "deepseek_r1")),
+    (r"r1-distill-llama", ModelFamily("llama3_json", "deepseek_r1")),
     # Qwen
-    (r"qwen3\.8-2\.4t", Family("qwen3_coder", "qwen3")),
-    (r"qwen3\.[5-9]", Family("qwen3_coder", "qwen3", images=True)),
-    (r"qwen3-?coder", Family("qwen3_coder")),
-    (r"qwen3.*instruct", Family("hermes")),
-    (r"qwen3|qwq", Family("hermes", "qwen3")),
-    (r"mellum.*thinking", Family("hermes", "qwen3")),
-    (r"nous.*hermes|hermes-[234]|qwen|mellum", Family("hermes")),
+    (r"qwen3\.8-2\.4t", ModelFamily("qwen3_coder", "qwen3")),
+    (r"qwen3\.[5-9]", ModelFamily("qwen3_coder", "qwen3", images=True)),
+    (r"qwen3-?coder", ModelFamily("qwen3_coder")),
+    (r"qwen3.*instruct", ModelFamily("hermes")),
+    (r"qwen3|qwq", ModelFamily("hermes", "qwen3")),
+    (r"mellum.*thinking", ModelFamily("hermes", "qwen3")),
+    (r"nous.*hermes|hermes-[234]|qwen|mellum", ModelFamily("hermes")),
     # OpenAI
-    (r"gpt-oss", Family("openai")),
+    (r"gpt-oss", ModelFamily("openai")),
     # DeepSeek
-    (r"deepseek.*v4-flash", Family("deepseek_v4", "deepseek_v4", (*_V4, "--reasoning-config", _V4_FLASH))),
-    (r"deepseek.*v4", Family("deepseek_v4", "deepseek_v4", _V4)),
-    (r"deepseek.*v3\.2", Family("deepseek_v32", "deepseek_v3", ("--tokenizer-mode", "deepseek_v32"))),
+    (
+        r"deepseek.*v4-flash",
+        ModelFamily("deepseek_v4", "deepseek_v4", (*_V4, "--reasoning-config", _V4_FLASH)),
+    ),
+    (r"deepseek.*v4", ModelFamily("deepseek_v4", "deepseek_v4", _V4)),
+    (r"deepseek.*v3\.2", ModelFamily("deepseek_v32", "deepseek_v3", ("--tokenizer-mode", "deepseek_v32"))),
     (
         r"deepseek.*v3\.1",
-        Family("deepseek_v31", "deepseek_v3", template="tool_chat_template_deepseekv31.jinja"),
+        ModelFamily("deepseek_v31", "deepseek_v3", template="tool_chat_template_deepseekv31.jinja"),
     ),
-    (r"deepseek.*r1", Family("deepseek_v3", "deepseek_r1", template="tool_chat_template_deepseekr1.jinja")),
-    (r"deepseek.*v3", Family("deepseek_v3", "deepseek_v3", template="tool_chat_template_deepseekv3.jinja")),
+    (
+        r"deepseek.*r1",
+        ModelFamily("deepseek_v3", "deepseek_r1", template="tool_chat_template_deepseekr1.jinja"),
+    ),
+    (
+        r"deepseek.*v3",
+        ModelFamily("deepseek_v3", "deepseek_v3", template="tool_chat_template_deepseekv3.jinja"),
+    ),
     # Mistral
-    (r"mistral-small-4", Family("mistral", "mistral")),
-    (r"ministral.*reasoning|mistral-medium-3\.5", Family("mistral", "mistral", _MISTRAL, images=True)),
-    (r"magistral", Family("mistral", "mistral", _MISTRAL)),
-    (r"ministral-3|mistral-large-3", Family("mistral", "", _MISTRAL, images=True)),
-    (r"mistral|mixtral|codestral|devstral|voxtral", Family("mistral", "", _MISTRAL)),
+    (r"mistral-small-4", ModelFamily("mistral", "mistral")),
+    (r"ministral.*reasoning|mistral-medium-3\.5", ModelFamily("mistral", "mistral", _MISTRAL, images=True)),
+    (r"magistral", ModelFamily("mistral", "mistral", _MISTRAL)),
+    (r"ministral-3|mistral-large-3", ModelFamily("mistral", "", _MISTRAL, images=True)),
+    (r"mistral|mixtral|codestral|devstral|voxtral", ModelFamily("mistral", "", _MISTRAL)),
     # Meta
-    (r"muse-glimmer", Family("muse_glimmer", "muse_glimmer", ("--generation-config", "auto"))),
-    (r"llama-?4", Family("llama4_pythonic", template="tool_chat_template_llama4_pythonic.jinja")),
-    (r"llama-?3\.2", Family("llama3_json", template="tool_chat_template_llama3.2_json.jinja")),
-    (r"llama-?3", Family("llama3_json", template="tool_chat_template_llama3.1_json.jinja")),
+    (r"muse-glimmer", ModelFamily("muse_glimmer", "muse_glimmer", ("--generation-config", "auto"))),
+    (r"llama-?4", ModelFamily("llama4_pythonic", template="tool_chat_template_llama4_pythonic.jinja")),
+    (r"llama-?3\.2", ModelFamily("llama3_json", template="tool_chat_template_llama3.2_json.jinja")),
+    (r"llama-?3", ModelFamily("llama3_json", template="tool_chat_template_llama3.1_json.jinja")),
     # Moonshot
-    (r"kimi-?k3", Family("kimi_k3", "kimi_k3", images=True)),
-    (r"kimi-?k2\.[5-9]", Family("kimi_k2", "kimi_k2", images=True)),
-    (r"kimi-?k2-?thinking", Family("kimi_k2", "kimi_k2")),
-    (r"kimi-?k2", Family("kimi_k2")),
+    (r"kimi-?k3", ModelFamily("kimi_k3", "kimi_k3", images=True)),
+    (r"kimi-?k2\.[5-9]", ModelFamily("kimi_k2", "kimi_k2", images=True)),
+    (r"kimi-?k2-?thinking", ModelFamily("kimi_k2", "kimi_k2")),
+    (r"kimi-?k2", ModelFamily("kimi_k2")),
     # MiniMax
-    (r"minimax-?m3", Family("minimax_m3", "minimax_m3", ("--block-size", "128"), images=True)),
-    (r"minimax-?m2", Family("minimax_m2", "minimax_m2")),
+    (r"minimax-?m3", ModelFamily("minimax_m3", "minimax_m3", ("--block-size", "128"), images=True)),
+    (r"minimax-?m2", ModelFamily("minimax_m2", "minimax_m2")),
     # Zhipu (Z.ai)
-    (r"glm-?5\.[2-9]|macaron-v1", Family("glm47", "glm45", ("--kv-cache-dtype", "fp8_e4m3"))),
-    (r"glm-?5", Family("glm47", "glm45", ("--chat-template-content-format", "string"))),
-    (r"glm-?4\.7", Family("glm47", "glm45")),
-    (r"glm-?4\.[56]v", Family("glm45", "glm45", images=True)),
-    (r"glm-?4\.[56]", Family("glm45", "glm45")),
+    (r"glm-?5\.[2-9]|macaron-v1", ModelFamily("glm47", "glm45", ("--kv-cache-dtype", "fp8_e4m3"))),
+    (r"glm-?5", ModelFamily("glm47", "glm45", ("--chat-template-content-format", "string"))),
+    (r"glm-?4\.7", ModelFamily("glm47", "glm45")),
+    (r"glm-?4\.[56]v", ModelFamily("glm45", "glm45", images=True)),
+    (r"glm-?4\.[56]", ModelFamily("glm45", "glm45")),
     # Google
-    (r"diffusiongemma|gemma-?4-12b", Family("gemma4", "gemma4", template=_GEMMA)),
-    (r"gemma-?4", Family("gemma4", "gemma4", template=_GEMMA, images=True)),
+    (r"diffusiongemma|gemma-?4-12b", ModelFamily("gemma4", "gemma4", template=_GEMMA)),
+    (r"gemma-?4", ModelFamily("gemma4", "gemma4", template=_GEMMA, images=True)),
     # NVIDIA. The recipe for Nano names a parser of a plugin (nano_v3); vLLM has nemotron_v3 built in by now.
-    (r"nemotron-3-super|nemotron-3\.5", Family("qwen3_xml", "nemotron_v3")),
-    (r"nemotron-3-ultra", Family("qwen3_coder", "nemotron_v3", _FP8_CACHE)),
-    (r"nemotron-3", Family("qwen3_coder", "nemotron_v3")),
+    (r"nemotron-3-super|nemotron-3\.5", ModelFamily("qwen3_xml", "nemotron_v3")),
+    (r"nemotron-3-ultra", ModelFamily("qwen3_coder", "nemotron_v3", _FP8_CACHE)),
+    (r"nemotron-3", ModelFamily("qwen3_coder", "nemotron_v3")),
     # Xiaomi, StepFun, Tencent, inclusionAI, poolside, Thinking Machines, Liquid, Arcee and others
-    (r"mimo-v2-flash", Family("qwen3_xml", "qwen3", _AUTHORS_SAMPLING)),
-    (r"mimo-v2", Family("mimo", "mimo", _AUTHORS_SAMPLING)),
-    (r"step-?3\.[5-9]", Family("step3p5", "step3p5")),
-    (r"step-?3", Family("step3", "step3")),
-    (r"\bhy3", Family("hy_v3", "hy_v3")),
-    (r"hunyuan-a13b", Family("hunyuan_a13b", "hunyuan_a13b")),
-    (r"ling-?3", Family("ling3", "ling3", _BFLOAT16)),
+    (r"mimo-v2-flash", ModelFamily("qwen3_xml", "qwen3", _AUTHORS_SAMPLING)),
+    (r"mimo-v2", ModelFamily("mimo", "mimo", _AUTHORS_SAMPLING)),
+    (r"step-?3\.[5-9]", ModelFamily("step3p5", "step3p5")),
+    (r"step-?3", ModelFamily("step3", "step3")),
+    (r"\bhy3", ModelFamily("hy_v3", "hy_v3")),
+    (r"hunyuan-a13b", ModelFamily("hunyuan_a13b", "hunyuan_a13b")),
+    (r"ling-?3", ModelFamily("ling3", "ling3", _BFLOAT16)),
     (
         r"laguna-m",
-        Family("poolside_v1", "poolside_v1", ("--default-chat-template-kwargs", '{"enable_thinking": true}')),
+        ModelFamily(
+            "poolside_v1", "poolside_v1", ("--default-chat-template-kwargs", '{"enable_thinking": true}')
+        ),
     ),
-    (r"laguna", Family("poolside_v1", "poolside_v1")),
-    (r"inkling", Family("inkling", "inkling", ("--tokenizer-mode", "inkling"))),
-    (r"lfm2.*(thinking|8b-a1b)", Family("lfm2", "qwen3")),
-    (r"lfm2", Family("lfm2")),
-    (r"trinity-large", Family("qwen3_coder", "deepseek_r1", _BFLOAT16)),
-    (r"intern-s2", Family("qwen3_coder", "qwen3", images=True)),
-    (r"intern-s1", Family("internlm", "deepseek_r1", images=True)),
-    (r"dots3", Family("dots", "qwen3", ("--block-size", "64"), images=True)),
-    (r"minicpm-v-4\.6", Family("qwen3_coder")),
+    (r"laguna", ModelFamily("poolside_v1", "poolside_v1")),
+    (r"inkling", ModelFamily("inkling", "inkling", ("--tokenizer-mode", "inkling"))),
+    (r"lfm2.*(thinking|8b-a1b)", ModelFamily("lfm2", "qwen3")),
+    (r"lfm2", ModelFamily("lfm2")),
+    (r"trinity-large", ModelFamily("qwen3_coder", "deepseek_r1", _BFLOAT16)),
+    (r"intern-s2", ModelFamily("qwen3_coder", "qwen3", images=True)),
+    (r"intern-s1", ModelFamily("internlm", "deepseek_r1", images=True)),
+    (r"dots3", ModelFamily("dots", "qwen3", ("--block-size", "64"), images=True)),
+    (r"minicpm-v-4\.6", ModelFamily("qwen3_coder")),
     # The recipe names no reasoning parser, which leaves thoughts in the answers; vLLM has one.
-    (r"seed-?oss", Family("seed_oss", "seed_oss")),
-    (r"granite-?4", Family("granite4")),
-    (r"granite", Family("granite")),
-    (r"phi-4-mini", Family("phi4_mini_json")),
-    (r"olmo-?3", Family("olmo3")),
-    (r"xlam", Family("xlam")),
+    (r"seed-?oss", ModelFamily("seed_oss", "seed_oss")),
+    (r"granite-?4", ModelFamily("granite4")),
+    (r"granite", ModelFamily("granite")),
+    (r"phi-4-mini", ModelFamily("phi4_mini_json")),
+    (r"olmo-?3", ModelFamily("olmo3")),
+    (r"xlam", ModelFamily("xlam")),
 )
 
 
@@ -157,7 +168,7 @@ BY_TEMPLATE: tuple[Mark, ...] = (
 )
 
 
-def family_of(model: str, template: str | None) -> tuple[Family | None, str]:
+def family_of(model: str, template: str | None) -> tuple[ModelFamily | None, str]:
     """Return the family of a model and, in words, how it was found.
 
     `template` is the model's chat template, empty if it has none, and None if the model is not on this
@@ -179,10 +190,10 @@ def family_of(model: str, template: str | None) -> tuple[Family | None, str]:
     reasoning = mark.thinking if "<think>" in template else mark.else_by
     if mark.tools == ("mistral",) and "[THINK]" in template:
         reasoning = "mistral"
-    return Family(mark.tools[0], reasoning), f"its chat template holds {mark.text}"
+    return ModelFamily(mark.tools[0], reasoning), f"its chat template holds {mark.text}"
 
 
-def by_name(model: str) -> Family | None:
+def by_name(model: str) -> ModelFamily | None:
     """Return the family of a model by its name, None if the name is not known."""
     name = model.lower()
     return next((family for pattern, family in BY_NAME if re.search(pattern, name)), None)

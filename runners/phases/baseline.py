@@ -14,7 +14,7 @@ BASELINE = "baseline"
 _NAMED = 50
 
 
-class Kept(BaseModel):
+class StoredBaseline(BaseModel):
     """The artifact `BASELINE`: the runs of the suites on the base commit, and what they were run in."""
 
     base: str
@@ -22,7 +22,7 @@ class Kept(BaseModel):
     runs: dict[str, SuiteRun]
 
 
-_KEPT: TypeAdapter[Kept] = TypeAdapter(Kept)
+_KEPT: TypeAdapter[StoredBaseline] = TypeAdapter(StoredBaseline)
 
 
 def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
@@ -41,11 +41,11 @@ def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         notes=found.environment.notes,
     )
     surroundings = surroundings_of(job, services, found.environment)
-    kept = Kept(base=job.base, surroundings=surroundings, runs=found.runs)
+    kept = StoredBaseline(base=job.base, surroundings=surroundings, runs=found.runs)
     return PhaseResult("done", events=[*found.replies, reached], artifacts={BASELINE: _KEPT.dump_json(kept)})
 
 
-def baseline_of(job: Job, services: Services) -> Kept | None:
+def baseline_of(job: Job, services: Services) -> StoredBaseline | None:
     """What the baseline phase of this run found; None where there was none for this base commit."""
     artifact = services.artifact(BASELINE)
     if artifact is None:

@@ -23,7 +23,7 @@ from runners.git.workspaces import Mirror, work_ref
 from runners.loop.services import Services
 from runners.phases.given.checkout import environment_of, sandboxes_of, suites_of, unbundled
 from runners.verify.findings import Crossed
-from runners.verify.gate.crossing import Candidate, Crossing, changed_lines
+from runners.verify.gate.crossing import CandidateCommits, Crossing, changed_lines
 from runners.verify.verdict import Verdict
 
 _RANK = {"green": 0, "warning": 1, "red": 2, "none": 3}
@@ -179,7 +179,7 @@ def _crossed(
         unbundled(job, services, mirror, CANDIDATE_WORK.format(each.number))
     suites = suites_of(job, services, sandboxes_of(job, services, environment_of(job, services)))
     crossing = Crossing(services.workspaces, mirror, suites, job.run_id, base=job.base, feature=job.spec.path)
-    known = [Candidate(each.number, each.head, each.proof) for each in rivals]
+    known = [CandidateCommits(each.number, each.head, each.proof) for each in rivals]
     return tuple(crossing.run(own, other) for own in known for other in known if own != other)
 
 

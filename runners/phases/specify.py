@@ -14,7 +14,7 @@ from gherkin.issue.coach import Advice, coach
 from gherkin.issue.hidden import visible
 from gherkin.issue.kinds import Kind, kind_of, told_kind
 from gherkin.issue.story import StoryInvalid, is_empty, story_from_issue
-from gherkin.lint.findings import Code, Finding
+from gherkin.lint.findings import Finding, LintCode
 from gherkin.lint.linter import findings_in_words
 from runners.contract.events import (
     Instructed,
@@ -67,7 +67,7 @@ from runners.repository.snapshot import Snapshot
 _DRAFTS = 3
 _QUESTIONS = 5
 # Only a person can say whether something was left out, or added, on purpose.
-_FOR_PEOPLE: frozenset[Code] = frozenset(["criterion-without-scenario", "scenario-without-criterion"])
+_FOR_PEOPLE: frozenset[LintCode] = frozenset(["criterion-without-scenario", "scenario-without-criterion"])
 
 
 def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
@@ -136,7 +136,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if story.scenarios is not None:
         # What people wrote is taken as it is; the linter's word stands beside it.
         findings = findings_in_words(render(story.scenarios), check(story.scenarios))
-        drafted = _Draft(story.scenarios, findings=findings)
+        drafted = _Attempt(story.scenarios, findings=findings)
     else:
         drafted = _draft(job, services, kind, background, check)
     if drafted.feature is None:
@@ -166,7 +166,7 @@ def _asking(advice: Advice) -> str:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class _Attempt:
     """What came of asking for scenarios: a feature, or the problem of the last attempt."""
 
     feature: Feature | None
@@ -187,7 +187,7 @@ def _draft(
     kind: Kind,
     background: RepositoryFacts,
     check: Callable[[Feature], list[Finding]],
-) -> _Draft:
+) -> _Attempt:
     """Ask the model for scenarios until they parse and the linter finds no error, at most `_DRAFTS` times.
 
     The linter's remarks go back to the model once. The last draft that parses is taken with its errors, which
@@ -216,7 +216,7 @@ def _draft(
         if isinstance(event, ModelReplied) and event.phase == "specify"
     ]
     problem = ""
-    usable: _Draft | None = None
+    usable: _Attempt | None = None
     spoilt = False
     for attempt in range(_DRAFTS):
         if attempt < len(known):
@@ -244,10 +244,10 @@ def _draft(
                 break
             said = _sent_back(feature, found)
         messages = [*messages, as_message(reply), Message(role="user", text=said)]
-    return usable or _Draft(None, problem)
+    return usable or _Attempt(None, problem)
 
 
-def _drafted(given: Mapping[str, Any], feature: Feature, found: Sequence[Finding]) -> _Draft:
+def _drafted(given: Mapping[str, Any], feature: Feature, found: Sequence[Finding]) -> _Attempt:
     """A draft that can be used, with those of the linter's findings that a person has to decide."""
     questions = tuple(one_line(str(each)) for each in given.get("questions", ())[:_QUESTIONS])
     terms = tuple(
@@ -255,7 +255,7 @@ def _drafted(given: Mapping[str, Any], feature: Feature, found: Sequence[Finding
         for each in given.get("terms", ())
     )
     open_ones = [each for each in found if each.level == "error" or each.code in _FOR_PEOPLE]
-    return _Draft(feature, "", findings_in_words(render(feature), open_ones), questions, terms)
+    return _Attempt(feature, "", findings_in_words(render(feature), open_ones), questions, terms)
 
 
 def _sent_back(feature: Feature, found: Sequence[Finding]) -> str:
@@ -314,7 +314,7 @@ def _beside(job: Job, mirror: Mirror) -> bool:
 
 
 def _commit_spec(
-    job: Job, services: Services, mirror: Mirror, drafted: _Draft, source: str, kind: Kind
+    job: Job, services: Services, mirror: Mirror, drafted: _Attempt, source: str, kind: Kind
 ) -> PhaseResult[RunnerEvent]:
     feature = drafted.feature
     if feature is None:

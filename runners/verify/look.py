@@ -23,7 +23,7 @@ from runners.verify.rules.moves import moved_files
 from runners.verify.rules.purposes import is_code, is_judge, is_product, purpose_of
 from runners.verify.rules.shadowing import shadowing
 from runners.verify.rules.weakening import weakened
-from runners.verify.verdict import Code, OracleChange, Problem
+from runners.verify.verdict import OracleChange, Problem, ProblemCode
 
 # Where people speak of these, code may well ask for them.
 _RUNNERS = re.compile(r"\b(?:behave|pytest|unittest|nose)\b", re.I)
@@ -100,7 +100,7 @@ class _Looking:
                 self._steps(claim.proof, change.path)
         return seen
 
-    def _problem(self, code: Code, message: str) -> None:
+    def _problem(self, code: ProblemCode, message: str) -> None:
         self._seen.problems.append(Problem(code=code, message=message))
 
     def _blob(self, commit: str, path: str) -> bytes | None:

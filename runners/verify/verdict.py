@@ -116,7 +116,7 @@ class Evidence(Frozen):
     purpose: str = ""
 
 
-Code = Literal[
+ProblemCode = Literal[
     "feature-changed",
     "no-scenario",
     "scenario-not-red",
@@ -157,7 +157,7 @@ Code = Literal[
 class Problem(Frozen):
     """One reason why a verdict is not green. `code` is stable: see `docs/verdict.md`."""
 
-    code: Code
+    code: ProblemCode
     message: str
 
 

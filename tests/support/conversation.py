@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from bot.forges.forge import Comment, Forge, Pull, Repo, ReviewComment, Subject
+from bot.forges.forge import Comment, Forge, Pull, Repo, ReviewComment, TargetKind
 from bot.forges.github.adapter import github_forge
 from bot.forges.gitlab.adapter import gitlab_forge
 from bot.log.events import Prepared, Published, RunRequested, event_adapter
@@ -50,7 +50,7 @@ class Conversation(ABC):
     def label(self, number: int, name: str, sender: str) -> None: ...
 
     @abstractmethod
-    def say(self, on: Subject, number: int, author: str, body: str) -> None: ...
+    def say(self, on: TargetKind, number: int, author: str, body: str) -> None: ...
 
     @abstractmethod
     def review(self, pull: int, author: str, body: str, remarks: Sequence[Remark]) -> None: ...
@@ -85,15 +85,15 @@ class Conversation(ABC):
     def show(self, commit: str, path: str) -> str:
         return git("show", f"{commit}:{path}", git_dir=self.bare)
 
-    def target(self, on: Subject, number: int) -> str:
+    def target(self, on: TargetKind, number: int) -> str:
         return f"{self.kind}:{self.repo.full_name}:{on}:{number}"
 
-    def runs(self, on: Subject, number: int) -> list[str]:
+    def runs(self, on: TargetKind, number: int) -> list[str]:
         """Return the ids of the runs on an issue or pull request, newest first; wait for all deliveries."""
         self.bot.idle()
         return [row.id for row in self.bot.store.list_runs(target=self.target(on, number))]
 
-    def end(self, on: Subject, number: int) -> RunState:
+    def end(self, on: TargetKind, number: int) -> RunState:
         """Wait until the newest run has ended or waits for a person, and its comment says so."""
 
         def ended() -> RunState | None:
@@ -108,7 +108,7 @@ class Conversation(ABC):
     def pull(self, number: int) -> Pull:
         return self.forge.pull(self.repo, number)
 
-    def said(self, on: Subject, number: int) -> list[Comment]:
+    def said(self, on: TargetKind, number: int) -> list[Comment]:
         """Return the bot's comments on an issue or pull request."""
         found = self.forge.comments(self.repo, number, on=on)
         return [each for each in found if self.forge.is_ours(self.repo, each.author)]
@@ -176,7 +176,7 @@ class OnLocal(Conversation):
     def label(self, number: int, name: str, sender: str) -> None:
         self._people.add_label(REPO, number, name, sender)
 
-    def say(self, on: Subject, number: int, author: str, body: str) -> None:
+    def say(self, on: TargetKind, number: int, author: str, body: str) -> None:
         self._people.add_comment(REPO, number, author, body)
 
     def review(self, pull: int, author: str, body: str, remarks: Sequence[Remark]) -> None:
@@ -214,7 +214,7 @@ class OnGitHub(Conversation):
     def label(self, number: int, name: str, sender: str) -> None:
         self._server.label(number, name, sender)
 
-    def say(self, on: Subject, number: int, author: str, body: str) -> None:
+    def say(self, on: TargetKind, number: int, author: str, body: str) -> None:
         self._server.say(number, author, body)
 
     def review(self, pull: int, author: str, body: str, remarks: Sequence[Remark]) -> None:
@@ -254,7 +254,7 @@ class OnGitLab(Conversation):
     def label(self, number: int, name: str, sender: str) -> None:
         self._server.label(number, name, sender)
 
-    def say(self, on: Subject, number: int, author: str, body: str) -> None:
+    def say(self, on: TargetKind, number: int, author: str, body: str) -> None:
         self._server.say("issues" if on == "issue" else "merge_requests", number, author, body)
 
     def review(self, pull: int, author: str, body: str, remarks: Sequence[Remark]) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from bot.config.settings import Settings
 from bot.forges.ci import JobState
-from bot.forges.events import Event, Ignored
+from bot.forges.events import ForgeEvent, Ignored
 from bot.forges.forge import Forge, Repo
 from bot.forges.github.adapter import github_forge
 from bot.forges.github.webhooks.receiver import GitHubReceiver
@@ -49,7 +49,7 @@ class Room:
     # Somebody has pushed the newest commit of a branch.
     push: Callable[[str], object]
     # What the forge's receiver reads from the newest delivery.
-    told: Callable[[], Event | Ignored]
+    told: Callable[[], ForgeEvent | Ignored]
 
     def commit(self, branch: str, message: str, *, email: str = "wim@example.org") -> str:
         """Put an empty commit of somebody on a branch; returns its hash."""

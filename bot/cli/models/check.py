@@ -17,7 +17,7 @@ _NO_CALL = f"no call of `{PROBE}` came"
 
 
 @dataclass(frozen=True)
-class Checked:
+class RuntimeCheck:
     """What came of asking one runtime; `problem` is empty when it can be worked with."""
 
     runtime: str
@@ -45,7 +45,7 @@ def check(as_json: AsJson = False) -> None:
     raise typer.Exit(1 if any(each.problem for each in checked) else 0)
 
 
-def check_models(settings: Settings) -> list[Checked]:
+def check_models(settings: Settings) -> list[RuntimeCheck]:
     """Ask each runtime that a role uses, and those the file names besides.
 
     Raises `ModelsInvalid` or `RuntimeIncomplete`.
@@ -68,11 +68,13 @@ def check_models(settings: Settings) -> list[Checked]:
                 problem = "" if profile.called else _NO_CALL
         except ScenaristError as error:
             problem = f"{error.code}: {error.message}"
-        checked.append(Checked(name, spec.provider, model, tuple(roles[name]), profile, context, problem))
+        checked.append(
+            RuntimeCheck(name, spec.provider, model, tuple(roles[name]), profile, context, problem)
+        )
     return checked
 
 
-def table(checked: Sequence[Checked]) -> str:
+def table(checked: Sequence[RuntimeCheck]) -> str:
     """The results as aligned text, with one line on each that cannot be worked with."""
     head = ("runtime", "model", "roles", "context", "tools", "parallel", "schema", "thinking", "seconds")
     rows = [head, *(_row(each) for each in checked)]
@@ -87,7 +89,7 @@ def table(checked: Sequence[Checked]) -> str:
     return "\n".join(lines)
 
 
-def _row(checked: Checked) -> tuple[str, ...]:
+def _row(checked: RuntimeCheck) -> tuple[str, ...]:
     found = checked.profile
     return (
         checked.runtime,

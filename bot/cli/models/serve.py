@@ -17,7 +17,7 @@ import typer
 
 from bot.cli.options import Host, Port
 from gherkin.errors import ScenaristError
-from runners.models.vllm_families import Family, family_of
+from runners.models.vllm_families import ModelFamily, family_of
 
 _START_S = 1800.0
 _ANSWER_TOKENS = 128
@@ -115,7 +115,7 @@ def _vllm_template(name: str) -> Path | None:
     return next((folder / name for folder in _EXAMPLES if (folder / name).is_file()), None)
 
 
-def _is_converted(model: str, family: Family) -> bool:
+def _is_converted(model: str, family: ModelFamily) -> bool:
     """Whether it is a Mistral model in Hugging Face's format, without the files that Mistral's flags need."""
     folders = _folders(model)
     own = any((folder / "params.json").exists() for folder in folders)

@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 
 import typer
 
-from bot.cli.operate.ci_job import CiJob, ci_job
+from bot.cli.operate.ci_job import CurrentCiJob, ci_job
 from bot.config.settings import Settings, load_settings
 from bot.forges.events import BaseMoved, CiFinished, Ignored, Installed, Reopened, Reverted
 from bot.forges.forge import Forge, Repo
@@ -61,7 +61,7 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
     return _run(job, store, forges, decision)
 
 
-def _run(job: CiJob, store: Store, forges: Forges, start: StartRun) -> int:
+def _run(job: CurrentCiJob, store: Store, forges: Forges, start: StartRun) -> int:
     request = _with_history(start.request, forges(job.forge))
     run_id = store.request_run(request, target=start.target, exclusive=False)
     if run_id is None:

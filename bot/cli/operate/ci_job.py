@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bot.config.settings import Settings
-from bot.forges.events import Event, Ignored, ReviewCommented
+from bot.forges.events import ForgeEvent, Ignored, ReviewCommented
 from bot.forges.receiver import PayloadInvalid
 from bot.forges.registry.receivers import receivers
 from gherkin.errors import ScenaristError
@@ -33,7 +33,7 @@ class NotInAction(ScenaristError):
 
 
 @dataclass(frozen=True)
-class CiJob:
+class CurrentCiJob:
     """One job: the forge it belongs to, what it is to answer, and an id that no other job has.
 
     `summary` is the file that people read its result in, if there is one.
@@ -41,7 +41,7 @@ class CiJob:
 
     forge: str
     settings: Settings
-    event: Event | Ignored
+    event: ForgeEvent | Ignored
     id: str
     summary: Path | None = None
 
@@ -54,7 +54,7 @@ class CiJob:
             out.write(text)
 
 
-def ci_job(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
+def ci_job(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJob:
     """Return the job at hand. Raises `NotInAction`.
 
     Its credentials are taken out of `environ`, so that no child process inherits them.
@@ -62,7 +62,7 @@ def ci_job(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
     return _gitlab(settings, environ) if environ.get("GITLAB_CI") else _github(settings, environ)
 
 
-def _github(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
+def _github(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJob:
     token = environ.pop("GITHUB_TOKEN", "") or settings.github_token.get_secret_value()
     environ.pop("SCENARIST_GITHUB_TOKEN", None)
     _require(environ, _GITHUB, "GITHUB_TOKEN", token)
@@ -77,7 +77,7 @@ def _github(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
         # Each comment of a review is an event, and a job, of its own; so is the review, which has them all.
         event = Ignored(reason="the comment is part of a review, whose own event is handled")
     summary = environ.get("GITHUB_STEP_SUMMARY")
-    return CiJob(
+    return CurrentCiJob(
         forge="github",
         settings=_of_job(settings, f"{environ.get('RUNNER_TEMP', '.')}/scenarist", own),
         event=event,
@@ -86,7 +86,7 @@ def _github(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
     )
 
 
-def _gitlab(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
+def _gitlab(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJob:
     """A job that a webhook triggered; the payload of the webhook is its event.
 
     https://docs.gitlab.com/ci/triggers/#use-a-webhook
@@ -100,7 +100,7 @@ def _gitlab(settings: Settings, environ: MutableMapping[str, str]) -> CiJob:
     if repo is not None and repo.full_name != environ["CI_PROJECT_PATH"]:
         raise NotInAction(f"The event is about {repo.full_name} and not about {environ['CI_PROJECT_PATH']}.")
     folder = environ.get("CI_PROJECT_DIR", ".")
-    return CiJob(
+    return CurrentCiJob(
         forge="gitlab",
         settings=_of_job(settings, f"{folder}/.scenarist-job", {"gitlab_url": environ["CI_SERVER_URL"]}),
         event=event,
@@ -114,7 +114,7 @@ def _require(environ: MutableMapping[str, str], names: tuple[str, ...], secret: 
         raise NotInAction(f"{', '.join(missing)} is not set.")
 
 
-def _read(settings: Settings, forge: str, event: str, path: str) -> Event | Ignored:
+def _read(settings: Settings, forge: str, event: str, path: str) -> ForgeEvent | Ignored:
     try:
         return receivers(settings)[forge].read(event, Path(path).read_bytes())
     except (OSError, PayloadInvalid) as error:

@@ -21,7 +21,7 @@ from bot.installation import CODE, NEXT_STEP, SAID, overwritten
 from bot.storage.database import connect, is_current
 from bot.telemetry.health import (
     CheckResult,
-    State,
+    HealthState,
     broker_answers,
     disk_has_room,
     ping,
@@ -39,7 +39,7 @@ _SOON_DAYS = 14  # before a token expires
 _AFTER_FAILURE = "correct what is marked ✘, then run `scenarist doctor` again."
 _AFTER_SUCCESS = "`scenarist up`, then set the label `agent:implement` on an issue."
 
-_MARKS: dict[State, str] = {"ok": "✔", "warning": "!", "failed": "✘"}
+_MARKS: dict[HealthState, str] = {"ok": "✔", "warning": "!", "failed": "✘"}
 
 
 class InstallationOverwritten(ScenaristError):

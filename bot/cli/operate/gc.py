@@ -111,7 +111,7 @@ def _needed_mirrors(settings: Settings, store: Store) -> set[Path]:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CacheEntry:
     """A mirror or an environment, the name of its repository's mirror, and when it was used last."""
 
     kind: str
@@ -135,13 +135,13 @@ class _Kept:
         return False
 
 
-def _stores(state: Path) -> Iterator[_Kept]:
+def _stores(state: Path) -> Iterator[_CacheEntry]:
     for path in sorted((state / "mirrors").glob("*.git")):
         lock = path.with_suffix(".lock")
-        yield _Kept("mirrors", path, path.stem, (lock if lock.exists() else path).stat().st_mtime)
+        yield _CacheEntry("mirrors", path, path.stem, (lock if lock.exists() else path).stat().st_mtime)
     for path in sorted((state / "environments").glob("*/*/")):
         if (path / "done").exists():
-            yield _Kept("environments", path, path.parent.name, (path / "done").stat().st_mtime)
+            yield _CacheEntry("environments", path, path.parent.name, (path / "done").stat().st_mtime)
 
 
 def _size(path: Path) -> int:

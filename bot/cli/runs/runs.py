@@ -16,16 +16,18 @@ from bot.storage.listing import RunFilter, RunLine, find_runs
 from bot.storage.store import open_store
 from runners.policy.plaintext import for_terminal, one_line
 
-State = Literal["open", "active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
-Kind = Literal["implement", "revise", "onboard"]
+StateFilter = Literal["open", "active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
+KindFilter = Literal["implement", "revise", "onboard"]
 _MAX_TITLE = 60
 
 
 def runs(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
     repo: Annotated[str, typer.Option(help="Only those of this repository (OWNER/NAME).")] = "",
-    state: Annotated[State | None, typer.Option(help="Only those in this state; open: not ended.")] = None,
-    kind: Annotated[Kind | None, typer.Option(help="Only those of this kind.")] = None,
+    state: Annotated[
+        StateFilter | None, typer.Option(help="Only those in this state; open: not ended.")
+    ] = None,
+    kind: Annotated[KindFilter | None, typer.Option(help="Only those of this kind.")] = None,
     person: Annotated[str, typer.Option(help="Only those that this account asked for.")] = "",
     as_json: AsJson = False,
 ) -> None:

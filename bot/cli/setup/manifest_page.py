@@ -147,7 +147,7 @@ class ManifestPage:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         page = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class ManifestHandler(BaseHTTPRequestHandler):
             timeout = 30  # seconds without a byte, after which a connection is closed
 
             def do_GET(self) -> None:
@@ -191,7 +191,7 @@ class ManifestPage:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
                 """Write nothing: the path of the form is a secret."""
 
-        return Handler
+        return ManifestHandler
 
 
 def _origin(url: str) -> str:

@@ -13,7 +13,7 @@ from bot.forges.forge import (
     Issue,
     Permission,
     Repo,
-    Subject,
+    TargetKind,
 )
 from bot.forges.github import payloads
 from bot.forges.github.api import PAGE, GitHubApi, pages
@@ -77,7 +77,7 @@ class Issues(GitHubApi):
             answer = github.rest.issues.create(owner, name, data=data).json()
         return payloads.Issue.model_validate(answer).neutral()
 
-    def comments(self, repo: Repo, number: int, *, on: Subject = "issue") -> list[Comment]:
+    def comments(self, repo: Repo, number: int, *, on: TargetKind = "issue") -> list[Comment]:
         with self._api(repo, {"issues": "read"}) as (github, owner, name):
             found = pages(
                 lambda page: github.rest.issues.list_comments(
@@ -87,7 +87,7 @@ class Issues(GitHubApi):
         return [payloads.IssueComment.model_validate(item).neutral() for item in found]
 
     def upsert_comment(
-        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: TargetKind = "issue"
     ) -> int:
         if known is not None and (seconds := self._budget.scarce_for(repo.installation)):
             later = ForgeUnavailable(

@@ -8,7 +8,7 @@ from typing import Any
 from githubkit import GitHub
 from githubkit.exception import GraphQLFailed, RequestFailed
 
-from bot.forges.forge import ForgeDenied, ForgeMissing, Label, Repo, Subject
+from bot.forges.forge import ForgeDenied, ForgeMissing, Label, Repo, TargetKind
 from bot.forges.github import payloads
 from bot.forges.github.api import GitHubApi
 
@@ -48,7 +48,7 @@ class Reactions(GitHubApi):
         return True
 
     def react(
-        self, repo: Repo, number: int, comment: int | None, *, on: Subject, in_thread: bool = False
+        self, repo: Repo, number: int, comment: int | None, *, on: TargetKind, in_thread: bool = False
     ) -> None:
         permissions = {"pull_requests": "write"} if in_thread else {"issues": "write"}
         with self._api(repo, permissions) as (github, owner, name):
@@ -60,7 +60,7 @@ class Reactions(GitHubApi):
             else:
                 reactions.create_for_issue_comment(owner, name, comment, content="eyes")
 
-    def put_label(self, repo: Repo, number: int, label: Label, *, on: Subject) -> None:
+    def put_label(self, repo: Repo, number: int, label: Label, *, on: TargetKind) -> None:
         with self._api(repo, {"issues": "write"}) as (github, owner, name):
             try:
                 github.rest.issues.get_label(owner, name, label.name)
@@ -70,7 +70,7 @@ class Reactions(GitHubApi):
                 _make_label(github, owner, name, label)
             github.rest.issues.add_labels(owner, name, number, data={"labels": [label.name]})
 
-    def drop_label(self, repo: Repo, number: int, label: str, *, on: Subject) -> None:
+    def drop_label(self, repo: Repo, number: int, label: str, *, on: TargetKind) -> None:
         with self._api(repo, {"issues": "write"}) as (github, owner, name):
             try:
                 github.rest.issues.remove_label(owner, name, number, label)

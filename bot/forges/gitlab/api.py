@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from bot.forges.forge import Account, Repo, Subject
+from bot.forges.forge import Account, Repo, TargetKind
 from bot.forges.gitlab.client import GitlabError, client, forge_errors, is_ambiguous
 
 
@@ -41,7 +41,7 @@ class GitLabApi:
     def _project(self, repo: Repo) -> Any:
         return self._client.projects.get(repo.full_name, lazy=True)
 
-    def _subject(self, repo: Repo, number: int, on: Subject) -> Any:
+    def _subject(self, repo: Repo, number: int, on: TargetKind) -> Any:
         """Return the issue or merge request of that number, not fetched: each has numbers of its own."""
         project = self._project(repo)
         return (project.issues if on == "issue" else project.mergerequests).get(number, lazy=True)

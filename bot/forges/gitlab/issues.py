@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from bot.forges.backlog import marks
-from bot.forges.forge import Account, Comment, Issue, Permission, Repo, Subject
+from bot.forges.forge import Account, Comment, Issue, Permission, Repo, TargetKind
 from bot.forges.gitlab import payloads
 from bot.forges.gitlab.api import GitLabApi, created
 from bot.forges.gitlab.client import GitlabError, forge_errors
@@ -54,7 +54,7 @@ class Issues(GitLabApi):
         with forge_errors():
             return payloads.issue(self._project(repo).issues.get(number).attributes)
 
-    def comments(self, repo: Repo, number: int, *, on: Subject = "issue") -> list[Comment]:
+    def comments(self, repo: Repo, number: int, *, on: TargetKind = "issue") -> list[Comment]:
         with forge_errors():
             found = self._subject(repo, number, on).notes.list(
                 iterator=True, sort="asc", order_by="created_at", per_page=100
@@ -64,7 +64,7 @@ class Issues(GitLabApi):
             ]
 
     def upsert_comment(
-        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: TargetKind = "issue"
     ) -> int:
         def own() -> int | None:
             return next(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.forges.forge import ForgeDenied, ForgeMissing, Label, Repo, Subject
+from bot.forges.forge import ForgeDenied, ForgeMissing, Label, Repo, TargetKind
 from bot.forges.gitlab import payloads
 from bot.forges.gitlab.api import GitLabApi, discussion
 from bot.forges.gitlab.client import GitlabError, forge_errors, said
@@ -24,7 +24,7 @@ class Reactions(GitLabApi):
         return True
 
     def react(
-        self, repo: Repo, number: int, comment: int | None, *, on: Subject, in_thread: bool = False
+        self, repo: Repo, number: int, comment: int | None, *, on: TargetKind, in_thread: bool = False
     ) -> None:
         subject = self._subject(repo, number, on)
         target = subject if comment is None else subject.notes.get(comment, lazy=True)
@@ -36,7 +36,7 @@ class Reactions(GitLabApi):
                 if "already been taken" not in said(error):
                     raise
 
-    def put_label(self, repo: Repo, number: int, label: Label, *, on: Subject) -> None:
+    def put_label(self, repo: Repo, number: int, label: Label, *, on: TargetKind) -> None:
         project = self._project(repo)
         with forge_errors():
             if all(each.name != label.name for each in project.labels.list(search=label.name, get_all=True)):
@@ -49,11 +49,11 @@ class Reactions(GitLabApi):
                         raise
             self._update(repo, number, on, {"add_labels": label.name})
 
-    def drop_label(self, repo: Repo, number: int, label: str, *, on: Subject) -> None:
+    def drop_label(self, repo: Repo, number: int, label: str, *, on: TargetKind) -> None:
         with forge_errors():
             self._update(repo, number, on, {"remove_labels": label})
 
-    def _update(self, repo: Repo, number: int, on: Subject, data: dict[str, Any]) -> None:
+    def _update(self, repo: Repo, number: int, on: TargetKind, data: dict[str, Any]) -> None:
         project = self._project(repo)
         (project.issues if on == "issue" else project.mergerequests).update(number, data)
 

@@ -26,7 +26,7 @@ from bot.forges.forge import (
     Repo,
     Review,
     ReviewComment,
-    Subject,
+    TargetKind,
 )
 from bot.forges.local.people import People
 from bot.forges.local.things import BOT, now
@@ -65,7 +65,7 @@ class LocalForge(People):
         }
         return self.issue(repo, self._put(repo.full_name, "issue", None, 0, data))
 
-    def comments(self, repo: Repo, number: int, *, on: Subject = "issue") -> list[Comment]:
+    def comments(self, repo: Repo, number: int, *, on: TargetKind = "issue") -> list[Comment]:
         found = self._all(repo.full_name, "comment", number)
         return [Comment.model_validate({"id": each, **_known(Comment, data)}) for each, _, data in found]
 
@@ -83,7 +83,7 @@ class LocalForge(People):
         return GitAccess(url=str(self.path(repo.full_name).resolve()))
 
     def upsert_comment(
-        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: TargetKind = "issue"
     ) -> int:
         ours = [
             comment.id
@@ -182,28 +182,28 @@ class LocalForge(People):
         return True
 
     def react(
-        self, repo: Repo, number: int, comment: int | None, *, on: Subject, in_thread: bool = False
+        self, repo: Repo, number: int, comment: int | None, *, on: TargetKind, in_thread: bool = False
     ) -> None:
         kind = on if comment is None else "review_comment" if in_thread else "comment"
         self._get(repo.full_name, kind, comment or number)
         self._put(repo.full_name, f"reaction to {kind}", comment or number, number, {"content": "eyes"})
 
-    def put_label(self, repo: Repo, number: int, label: Label, *, on: Subject) -> None:
+    def put_label(self, repo: Repo, number: int, label: Label, *, on: TargetKind) -> None:
         labels = self.labels(repo, number, on=on)
         self._put_labels(repo, number, on, sorted({*labels, label.name}))
 
-    def drop_label(self, repo: Repo, number: int, label: str, *, on: Subject) -> None:
+    def drop_label(self, repo: Repo, number: int, label: str, *, on: TargetKind) -> None:
         labels = self.labels(repo, number, on=on)
         self._put_labels(repo, number, on, [each for each in labels if each != label])
 
-    def labels(self, repo: Repo, number: int, *, on: Subject) -> list[str]:
+    def labels(self, repo: Repo, number: int, *, on: TargetKind) -> list[str]:
         """The labels of an issue or pull request."""
         if on == "issue":
             return list(self.issue(repo, number).labels)
         found = self._all(repo.full_name, "pull labels", number=number)
         return list(found[0][2]["labels"]) if found else []
 
-    def _put_labels(self, repo: Repo, number: int, on: Subject, labels: list[str]) -> None:
+    def _put_labels(self, repo: Repo, number: int, on: TargetKind, labels: list[str]) -> None:
         if on == "pull":
             self._put(repo.full_name, "pull labels", number, 0, {"labels": labels})
             return

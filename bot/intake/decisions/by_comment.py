@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bot.behaviours import replies
-from bot.comment_commands.parser import Command, CommandName
+from bot.comment_commands.parser import CommandName, CommentCommand
 from bot.comment_commands.rights import Rules, is_allowed
 from bot.config.repository import FILE, ConfigInvalid, parse_config
 from bot.forges.events import Commented, Ignored
@@ -36,7 +36,7 @@ _TURNS = re.compile(r"(\d{1,4})(?:\s+turns?)?")
 _MAX_TURNS = 1000
 
 
-class Refused(Frozen):
+class CommandRefused(Frozen):
     """A command that is not carried out: `reason` for the log, `text` for people.
 
     `stranger` is the account that may give no commands here: all its refusals are one comment. 0: none.
@@ -76,7 +76,7 @@ Then = (
     | AnswerScenarios
     | InstructRun
     | MakeReady
-    | Refused
+    | CommandRefused
     | StartRun
     | SteerRuns
     | Tell
@@ -86,13 +86,13 @@ Then = (
 class Commanded(Frozen):
     """A command of a comment and what follows from it."""
 
-    command: Command
+    command: CommentCommand
     event: Commented
     then: Then
 
 
 def decide_comment(
-    event: Commented, forge: Forge, delivery_id: str, commands: Sequence[Command]
+    event: Commented, forge: Forge, delivery_id: str, commands: Sequence[CommentCommand]
 ) -> tuple[Commanded, ...] | InstructRun | Ignored:
     """What follows from a comment whose commands are `commands`, in their order.
 
@@ -115,17 +115,19 @@ def decide_comment(
     return tuple(found) or Ignored(reason="the sender has no write access")
 
 
-def _then(command: Command, event: Commented, forge: Forge, delivery_id: str, permission: str) -> Then | None:
+def _then(
+    command: CommentCommand, event: Commented, forge: Forge, delivery_id: str, permission: str
+) -> Then | None:
     """What follows from one command; None where a stranger gives one that does not exist."""
     if command.known is not None:
         forbidden = _forbidden(command.known, event, forge, permission)
         return forbidden or _commanded(command, command.known, event, forge, delivery_id)
     if permission not in MAY_TRIGGER:
         return None
-    return Refused(reason="a command that is not known", text=replies.unknown(command))
+    return CommandRefused(reason="a command that is not known", text=replies.unknown(command))
 
 
-def _forbidden(name: CommandName, event: Commented, forge: Forge, permission: str) -> Refused | None:
+def _forbidden(name: CommandName, event: Commented, forge: Forge, permission: str) -> CommandRefused | None:
     rules = _rules(event.repo, forge)
 
     def in_team(team: str) -> bool:
@@ -139,7 +141,7 @@ def _forbidden(name: CommandName, event: Commented, forge: Forge, permission: st
 
     if is_allowed(name, rules, permission=permission, is_author=is_author, in_team=in_team):
         return None
-    return Refused(
+    return CommandRefused(
         reason="the sender has no write access"
         if permission not in MAY_TRIGGER
         else "the sender may not give this command",
@@ -172,13 +174,15 @@ def _said(event: Commented, forge: Forge, delivery_id: str) -> InstructRun:
     )
 
 
-def _commanded(command: Command, name: CommandName, event: Commented, forge: Forge, delivery_id: str) -> Then:
+def _commanded(
+    command: CommentCommand, name: CommandName, event: Commented, forge: Forge, delivery_id: str
+) -> Then:
     target = target_of(forge.kind, event.repo.full_name, event.kind, event.number)
     by, argument = event.sender.login, command.argument
     told = Instructed(comment=event.comment, by=by, text=argument)
     elsewhere = replies.elsewhere(name, event.kind)
     if elsewhere:
-        return Refused(reason="a command that is not known here", text=elsewhere)
+        return CommandRefused(reason="a command that is not known here", text=elsewhere)
     match name:
         case "help" | "status" | "explain":
             return Tell(what=name, target=target)
@@ -198,21 +202,25 @@ def _commanded(command: Command, name: CommandName, event: Commented, forge: For
         case "retry":
             phase = next((each for each in PHASES_TO_RETRY if each == (argument or "implement")), None)
             if phase is None:
-                return Refused(reason="a phase that is not known", text=replies.unknown_phase(argument))
+                return CommandRefused(
+                    reason="a phase that is not known", text=replies.unknown_phase(argument)
+                )
             return SteerRuns(target=target, control="retry", phase=phase, by=by)
         case "budget":
             turns = _TURNS.fullmatch(argument)
             if turns is None or not 1 <= int(turns[1]) <= _MAX_TURNS:
-                return Refused(reason="a budget that is no number of turns", text=replies.wrong_budget())
+                return CommandRefused(
+                    reason="a budget that is no number of turns", text=replies.wrong_budget()
+                )
             return AdjustRun(target=target, by=by, turns=int(turns[1]))
         case "model":
             if not _MODEL.fullmatch(argument):
-                return Refused(reason="no name of a model", text=replies.wrong_model())
+                return CommandRefused(reason="no name of a model", text=replies.wrong_model())
             return AdjustRun(target=target, by=by, model=argument)
         case "kind":
             said = f"/agent kind {argument.lower()}"
             if told_kind([said]) is None:
-                return Refused(reason="a kind that is not known", text=replies.wrong_kind())
+                return CommandRefused(reason="a kind that is not known", text=replies.wrong_kind())
             begun = implement(as_labelled(event), forge, delivery_id, answers=True, by_label=False)
             return InstructRun(
                 target=target,
@@ -228,17 +236,17 @@ def _commanded(command: Command, name: CommandName, event: Commented, forge: For
             return _started(revise_as_told(event, "", forge, rebase=True))
 
 
-def _started(begun: StartRun | Ignored) -> StartRun | Refused:
+def _started(begun: StartRun | Ignored) -> StartRun | CommandRefused:
     if isinstance(begun, StartRun):
         return begun
-    return Refused(reason=begun.reason, text=replies.nothing_begun(begun.reason))
+    return CommandRefused(reason=begun.reason, text=replies.nothing_begun(begun.reason))
 
 
-def _ready(event: Commented, forge: Forge) -> MakeReady | Refused:
+def _ready(event: Commented, forge: Forge) -> MakeReady | CommandRefused:
     pull = forge.pull(event.repo, event.number)
     if not forge.is_ours(event.repo, pull.author) or pull.state != "open":
         reason = "not an open pull request of ours"
-        return Refused(reason=reason, text=replies.nothing_begun(reason))
+        return CommandRefused(reason=reason, text=replies.nothing_begun(reason))
     if not pull.draft:
-        return Refused(reason="no draft", text="This pull request is ready for review already.")
+        return CommandRefused(reason="no draft", text="This pull request is ready for review already.")
     return MakeReady(repo=event.repo, number=event.number)

@@ -1,8 +1,8 @@
 """The name of what a run works on: runs with one target wait for each other."""
 
-from bot.forges.forge import Subject
+from bot.forges.forge import TargetKind
 
 
-def target_of(forge: str, repo: str, kind: Subject, number: int) -> str:
+def target_of(forge: str, repo: str, kind: TargetKind, number: int) -> str:
     """Return the target of a run on an issue or pull request of `repo` (``owner/name``)."""
     return f"{forge}:{repo}:{kind}:{number}"

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from bot.log.events import BESIDE, Entry, Phase
 from bot.log.state import RunState, fold
 from bot.report.page.diff import FileDiff, file_diffs
-from bot.report.page.phases import Step, strip
+from bot.report.page.phases import PhaseRow, strip
 from bot.report.page.scenarios import Card, cards
 from bot.report.page.spending import Bar, PhaseSpending, bars, by_work
 from bot.report.page.turns import Item, item
 from bot.report.status import clock, ending, headline, next_text
-from bot.report.timeline import Span, critical_path, spans
+from bot.report.timeline import PhaseSpan, critical_path, spans
 from gherkin.values import Frozen
 from runners.contract.events import ModelReplied, ToolCalled, VerdictReached
 from runners.policy.redact import looks_secret
@@ -37,8 +37,8 @@ class RunPage(Frozen):
     found: str
     todo: str
     ended_in: Phase | None
-    steps: tuple[Step, ...]
-    spans: tuple[Span, ...]
+    steps: tuple[PhaseRow, ...]
+    spans: tuple[PhaseSpan, ...]
     scenarios: tuple[Card, ...]
     items: tuple[Item, ...]
     bars: tuple[Bar, ...]

@@ -25,7 +25,7 @@ _ENDS: dict[str, PhaseMark] = {
 }
 
 
-class Step(Frozen):
+class PhaseRow(Frozen):
     """One phase. `seconds` is the time of all its tries that have ended, `since` when this one began."""
 
     phase: Phase
@@ -36,12 +36,12 @@ class Step(Frozen):
     since: str = ""
 
 
-def strip(state: RunState) -> list[Step]:
+def strip(state: RunState) -> list[PhaseRow]:
     """All phases but `conclude`, in their order."""
     return [_step(state, phase) for phase in get_args(Phase) if phase in _NAMES]
 
 
-def _step(state: RunState, phase: Phase) -> Step:
+def _step(state: RunState, phase: Phase) -> PhaseRow:
     times = [each for each in state.times if each.phase == phase]
     ended = [each.outcome for each in state.finished if each.phase == phase]
     on = bool(times) and not times[-1].ended
@@ -54,7 +54,7 @@ def _step(state: RunState, phase: Phase) -> Step:
             mark = "done"
     elif times:
         mark = "stopped"
-    return Step(
+    return PhaseRow(
         phase=phase,
         name=_NAMES[phase],
         mark=mark,

@@ -14,7 +14,7 @@ _KEPT_S = 60.0
 _MOST_KEPT = 5000
 
 
-class People(Protocol):
+class ForgePeople(Protocol):
     """What a forge lets a person do, asked with the person's own token."""
 
     async def permission(self, token: str, repo: str) -> Permission:
@@ -30,7 +30,7 @@ class Access:
     """Answers for a minute from what the forge said last. `people` are the forges by name."""
 
     def __init__(
-        self, mode: PagesMode, people: Mapping[str, People], clock: Callable[[], float] = time.monotonic
+        self, mode: PagesMode, people: Mapping[str, ForgePeople], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.mode = mode
         self._people = people

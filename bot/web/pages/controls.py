@@ -16,7 +16,7 @@ from bot.storage.listing import place
 from bot.storage.store import Store
 from bot.web.http.refusals import error_body
 from bot.web.http.requests import form_of
-from bot.web.identity.access import People
+from bot.web.identity.access import ForgePeople
 from bot.web.identity.session import Viewer, is_own_form
 from bot.web.pages.site import OPERATOR, Site
 from gherkin.errors import ScenaristError
@@ -33,7 +33,7 @@ class Controls:
     """
 
     def __init__(
-        self, store: Store, site: Site, people: Mapping[str, People], controlled: Callable[[str], None]
+        self, store: Store, site: Site, people: Mapping[str, ForgePeople], controlled: Callable[[str], None]
     ) -> None:
         self._store = store
         self._site = site

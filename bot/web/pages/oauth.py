@@ -43,7 +43,7 @@ class Application:
     people: GitHubPeople | GitLabPeople
 
 
-class _Asked(Frozen):
+class _PendingSignIn(Frozen):
     """What has to be remembered while somebody is at the forge."""
 
     forge: str
@@ -94,7 +94,7 @@ class OAuth:
             url, state = client.create_authorization_url(application.authorize_url, code_verifier=verifier)
         answer = RedirectResponse(url, 303)
         after = own_path(request.query_params.get("next", "/"))
-        asked = _Asked(forge=forge, state=state, verifier=verifier, after=after)
+        asked = _PendingSignIn(forge=forge, state=state, verifier=verifier, after=after)
         secure = self._site.is_secure(request)
         set_cookie(answer, _COOKIE, self._site.seals.seal(asked), _STATE_S, secure=secure)
         return answer
@@ -102,7 +102,7 @@ class OAuth:
     async def _callback(self, request: Request) -> Response:
         forge = request.path_params["forge"]
         application = self._applications.get(forge)
-        asked = self._site.seals.open(_Asked, request.cookies.get(_COOKIE, ""), _STATE_S)
+        asked = self._site.seals.open(_PendingSignIn, request.cookies.get(_COOKIE, ""), _STATE_S)
         given = request.query_params.get("state", "")
         code = request.query_params.get("code", "")
         known = asked is not None and asked.forge == forge and hmac.compare_digest(given, asked.state)

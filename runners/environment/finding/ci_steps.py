@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from runners.environment.finding.parts import Part, Step
+from runners.environment.finding.parts import Part, SetupCommand
 from runners.environment.finding.sources import Sources
 from runners.environment.finding.test_runners import pip_words
 
@@ -28,7 +28,7 @@ _PREPARES = re.compile(
 _MAX_STEPS = 12
 
 
-def ci_steps(sources: Sources) -> tuple[list[Part], list[Step]]:
+def ci_steps(sources: Sources) -> tuple[list[Part], list[SetupCommand]]:
     """What the CI jobs that run tests install before them, and the other commands that they run before
     them."""
     lines: list[tuple[str, str]] = []
@@ -42,7 +42,7 @@ def ci_steps(sources: Sources) -> tuple[list[Part], list[Step]]:
     return _sorted(lines)
 
 
-def agent_steps(sources: Sources) -> tuple[list[Part], list[Step]]:
+def agent_steps(sources: Sources) -> tuple[list[Part], list[SetupCommand]]:
     """What is written for other agents: development containers, Cursor, and the set-up section of
     AGENTS.md."""
     lines: list[tuple[str, str]] = []
@@ -61,10 +61,10 @@ def agent_steps(sources: Sources) -> tuple[list[Part], list[Step]]:
     return _sorted(lines)
 
 
-def _sorted(lines: Iterable[tuple[str, str]]) -> tuple[list[Part], list[Step]]:
+def _sorted(lines: Iterable[tuple[str, str]]) -> tuple[list[Part], list[SetupCommand]]:
     """Lines of a shell (with the file that holds each) as parts, where they call pip, and as commands."""
     parts: dict[tuple[str, ...], Part] = {}
-    steps: dict[str, Step] = {}
+    steps: dict[str, SetupCommand] = {}
     for source, line in lines:
         if "${{" in line or "sudo" in line or "apt" in line.split() or "$(" in line:
             continue
@@ -76,7 +76,7 @@ def _sorted(lines: Iterable[tuple[str, str]]) -> tuple[list[Part], list[Step]]:
             if words:
                 parts.setdefault(words, Part(source=source, words=words))
         elif _PREPARES.match(line) and not _TESTS.search(line):
-            steps.setdefault(line, Step(source=source, line=line))
+            steps.setdefault(line, SetupCommand(source=source, line=line))
     return list(parts.values())[:_MAX_STEPS], list(steps.values())[:_MAX_STEPS]
 
 

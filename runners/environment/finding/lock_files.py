@@ -5,14 +5,14 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from runners.environment.finding.parts import Part, Step
+from runners.environment.finding.parts import Part, SetupCommand
 from runners.environment.finding.python_projects import compatible, project_parts
 from runners.environment.finding.sources import Sources, strings, table
 
 LOCKS = "/env/locks"
 
 
-def lock_steps(sources: Sources) -> tuple[list[Step], list[Part]]:
+def lock_steps(sources: Sources) -> tuple[list[SetupCommand], list[Part]]:
     """How the root's lock file is read: commands that write requirement files, and what these files are."""
     steps, parts = _locked(sources)
     declared = {part.source: part.words for part in project_parts(sources)} if parts else {}
@@ -24,7 +24,7 @@ def lock_steps(sources: Sources) -> tuple[list[Step], list[Part]]:
     return steps, [part.model_copy(update={"unlocked": unlocked(part.source)}) for part in parts]
 
 
-def _locked(sources: Sources) -> tuple[list[Step], list[Part]]:
+def _locked(sources: Sources) -> tuple[list[SetupCommand], list[Part]]:
     pyproject = sources.toml("pyproject.toml")
     if "uv.lock" in sources:
         sources.text("uv.lock")
@@ -37,7 +37,7 @@ def _locked(sources: Sources) -> tuple[list[Step], list[Part]]:
         out = f"{LOCKS}/pipenv.txt"
         # Pipenv names the public index, where an operator may have another.
         line = f"uv tool run --quiet pipenv requirements --dev | grep -v '^-i ' > {out}"
-        return [Step(source="Pipfile.lock", line=f"set -o pipefail; {line}", needed=True)], [
+        return [SetupCommand(source="Pipfile.lock", line=f"set -o pipefail; {line}", needed=True)], [
             Part(source="Pipfile.lock", words=("-r", out), needed=True)
         ]
     if "pylock.toml" in sources:
@@ -80,7 +80,7 @@ def _pinned(package: Mapping[str, Any]) -> str:
     return f"{name}{extras}{place}{marker}"
 
 
-def _uv(pyproject: Mapping[str, Any]) -> tuple[list[Step], list[Part]]:
+def _uv(pyproject: Mapping[str, Any]) -> tuple[list[SetupCommand], list[Part]]:
     export = (
         "uv export --quiet --frozen --all-packages --no-emit-workspace --no-hashes --no-annotate --no-header"
     )
@@ -98,10 +98,10 @@ def _uv(pyproject: Mapping[str, Any]) -> tuple[list[Step], list[Part]]:
         more = "" if option == "only-group" else " --no-default-groups"
         lines.append(f"{export}{more} --{option} {shlex.quote(name)} --output-file {out}")
         parts.append(Part(source=f"{option.removeprefix('only-')} `{name}` of uv.lock", words=("-r", out)))
-    return [Step(source="uv.lock", line=" && ".join(lines), needed=True)], parts
+    return [SetupCommand(source="uv.lock", line=" && ".join(lines), needed=True)], parts
 
 
-def _poetry_lock(pyproject: Mapping[str, Any]) -> tuple[list[Step], list[Part]]:
+def _poetry_lock(pyproject: Mapping[str, Any]) -> tuple[list[SetupCommand], list[Part]]:
     poetry = table(pyproject, "tool", "poetry")
     tool = (
         "uv tool run --quiet --from poetry --with poetry-plugin-export poetry export --no-interaction "
@@ -120,4 +120,4 @@ def _poetry_lock(pyproject: Mapping[str, Any]) -> tuple[list[Step], list[Part]]:
         out = f"{LOCKS}/group-{len(parts)}.txt"
         lines.append(f"{tool} --only {shlex.quote(name)} --output {out}")
         parts.append(Part(source=f"group `{name}` of poetry.lock", words=("-r", out)))
-    return [Step(source="poetry.lock", line=" && ".join(lines), needed=True)], parts
+    return [SetupCommand(source="poetry.lock", line=" && ".join(lines), needed=True)], parts

@@ -3,13 +3,13 @@
 import json
 import re
 
-from runners.environment.finding.parts import Step
+from runners.environment.finding.parts import SetupCommand
 from runners.environment.finding.sources import Sources
 
 _NODE = ("package.json", "package-lock.json", "npm-shrinkwrap.json")
 
 
-def language_steps(sources: Sources) -> list[Step]:
+def language_steps(sources: Sources) -> list[SetupCommand]:
     """The commands that install what the root's files of other languages name.
 
     A repository that brings its packages itself (node_modules, vendor) needs none.
@@ -21,7 +21,7 @@ def _brings(sources: Sources, folder: str) -> bool:
     return any(path.startswith(f"{folder}/") for path in sources.paths)
 
 
-def _node(sources: Sources) -> list[Step]:
+def _node(sources: Sources) -> list[SetupCommand]:
     """npm's packages, in a folder of their own; none of their install scripts is run."""
     try:
         package = json.loads(sources.text("package.json") or "{}")
@@ -39,10 +39,10 @@ def _node(sources: Sources) -> list[Step]:
         f"mkdir -p /env/node && cp {' '.join(names)} /env/node/ && cd /env/node && "
         f"HOME=/env/node npm {verb} {flags} --cache /cache/npm"
     )
-    return [Step(source="package.json", line=line, needed=True)]
+    return [SetupCommand(source="package.json", line=line, needed=True)]
 
 
-def _go(sources: Sources) -> list[Step]:
+def _go(sources: Sources) -> list[SetupCommand]:
     """Go's modules, where go.mod requires any; not for a later version of Go than is there."""
     if (
         not re.search(r"^\s*require\b", sources.text("go.mod"), re.MULTILINE)
@@ -51,10 +51,10 @@ def _go(sources: Sources) -> list[Step]:
         return []
     sources.text("go.sum")
     line = "GOMODCACHE=/env/go GOCACHE=/cache/go-build GOFLAGS=-modcacherw GOTOOLCHAIN=local go mod download"
-    return [Step(source="go.mod", line=line, needed=True)]
+    return [SetupCommand(source="go.mod", line=line, needed=True)]
 
 
-def _cargo(sources: Sources) -> list[Step]:
+def _cargo(sources: Sources) -> list[SetupCommand]:
     """Cargo's packages, where a manifest names any; members of a workspace may."""
     pattern = r"^\s*\[([^\]]*\bdependencies\b|(dev|build)-dependencies|workspace)"
     if not re.search(pattern, sources.text("Cargo.toml"), re.MULTILINE):
@@ -63,4 +63,8 @@ def _cargo(sources: Sources) -> list[Step]:
         return []
     sources.text("Cargo.lock")
     locked = " --locked" if "Cargo.lock" in sources else ""
-    return [Step(source="Cargo.toml", line=f"CARGO_HOME=/env/cargo cargo fetch --quiet{locked}", needed=True)]
+    return [
+        SetupCommand(
+            source="Cargo.toml", line=f"CARGO_HOME=/env/cargo cargo fetch --quiet{locked}", needed=True
+        )
+    ]

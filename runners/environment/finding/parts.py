@@ -17,7 +17,7 @@ class Part(Frozen):
     unlocked: tuple[str, ...] = ()
 
 
-class Step(Frozen):
+class SetupCommand(Frozen):
     """A bash command line to run in the set-up sandbox; without `needed` its failure is only named."""
 
     source: str

@@ -10,7 +10,7 @@ from runners.environment.finding.ci_steps import agent_steps, ci_steps
 from runners.environment.finding.interpreters import Interpreter, choose
 from runners.environment.finding.lock_files import lock_steps
 from runners.environment.finding.other_languages import language_steps
-from runners.environment.finding.parts import Package, Part, Step
+from runners.environment.finding.parts import Package, Part, SetupCommand
 from runners.environment.finding.python_projects import (
     dynamic_files,
     hatch_members,
@@ -40,15 +40,15 @@ class Plan(Frozen):
 
     python: Interpreter | None = None
     setup: tuple[str, ...] = ()
-    locks: tuple[Step, ...] = ()
+    locks: tuple[SetupCommand, ...] = ()
     parts: tuple[Part, ...] = ()
     packages: tuple[Package, ...] = ()
-    commands: tuple[Step, ...] = ()
+    commands: tuple[SetupCommand, ...] = ()
     tox: bool = False
     nox: bool = False
     variables: dict[str, str] = {}
     later_parts: tuple[Part, ...] = ()
-    later_steps: tuple[Step, ...] = ()
+    later_steps: tuple[SetupCommand, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from gherkin.domain.language import Block, Context, Domain, Term, dump, speaks_of
+from gherkin.domain.language import BuildingBlock, Context, Domain, Term, dump, speaks_of
 from runners.loop.asking import ask
 from runners.loop.prompting import domain_prompt
 from runners.models.json_answers import read_json
@@ -34,7 +34,7 @@ GLOSSARY_SCHEMA: dict[str, Any] = {
         "terms": _objects(
             term=_TEXT,
             meaning=_TEXT,
-            kind={"type": "string", "enum": ["", *get_args(Block)]},
+            kind={"type": "string", "enum": ["", *get_args(BuildingBlock)]},
             avoid=_TEXTS,
             invariants=_TEXTS,
         ),

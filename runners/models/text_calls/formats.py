@@ -10,10 +10,10 @@ from runners.models.text_calls.shown import is_in_a_sentence, is_shown, masked
 from runners.models.text_calls.tags import function_tags, invoke_tags, tool_call_tags
 from runners.models.text_calls.tokens import bracket_tags, special_tokens
 
-Family = Callable[[str], Iterator[FoundCall]]
+CallFinder = Callable[[str], Iterator[FoundCall]]
 
 # Each family with what its calls cannot do without. MiniMax-M3 comes before Hermes, whose tag it has inside.
-_FAMILIES: tuple[tuple[Family, tuple[str, ...]], ...] = (
+_FAMILIES: tuple[tuple[CallFinder, tuple[str, ...]], ...] = (
     (invoke_tags, ("]<]minimax[>[<invoke name=",)),
     (tool_call_tags, ("<tool_call>",)),
     (function_tags, ("<function=",)),
@@ -37,7 +37,7 @@ def calls_in(text: str, is_tool: Callable[[str], bool]) -> Iterator[FoundCall]:
     yield from (each for each in bare(text, is_tool) if not is_shown(text, each.start))
 
 
-def _said(text: str, family: Family, marks: tuple[str, ...]) -> Iterator[FoundCall]:
+def _said(text: str, family: CallFinder, marks: tuple[str, ...]) -> Iterator[FoundCall]:
     """The calls that are not thought, quoted or shown.
 
     What is code in a text is looked at anew behind each call, whose arguments may hold anything.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runners.models.text_calls.found import MAX_CALLS, FoundCall
-from runners.models.text_calls.lenient import JSON, Dialect, Lenient, NotJson, read
+from runners.models.text_calls.lenient import JSON, Dialect, Lenient, NoJsonHere, read
 
 _NAMES = ("name", "tool", "tool_name", "function", "action")
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "action_input", "tool_input", "params")
@@ -20,7 +20,7 @@ def lenient(text: str, at: int = 0, dialect: Dialect = JSON) -> Lenient | None:
         return None
     try:
         return read(text, place, dialect)
-    except NotJson:
+    except NoJsonHere:
         return None
 
 

@@ -21,7 +21,7 @@ _PLAIN = {'"': re.compile(r'[^"\\]*'), "'": re.compile(r"[^'\\]*")}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
-class NotJson(ValueError):
+class NoJsonHere(ValueError):
     """There is no JSON, not even damaged, at that place."""
 
 
@@ -60,7 +60,7 @@ class Lenient:
 
 
 def read(text: str, start: int = 0, dialect: Dialect = JSON) -> Lenient:
-    """Read one value of `text` from `start` on; what follows it is left alone. Raises `NotJson`.
+    """Read one value of `text` from `start` on; what follows it is left alone. Raises `NoJsonHere`.
 
     It takes linear time. Raw line ends in strings, trailing commas, Python's words for true, false and null,
     and what is usual in `dialect` are mended without a guess. Single quotes, names without quotes, a missing
@@ -92,7 +92,7 @@ def _value(found: Lenient) -> Any:
     if mark in ("{", "["):
         found._depth += 1
         if found._depth > _MAX_DEPTH:
-            raise NotJson("it is nested too deeply")
+            raise NoJsonHere("it is nested too deeply")
         value = _object(found) if mark == "{" else _array(found)
         found._depth -= 1
         return value
@@ -111,7 +111,7 @@ def _value(found: Lenient) -> Any:
     if not mark:
         found.truncated = True
         return None
-    raise NotJson(f"{mark!r} at {found.end} begins no value")
+    raise NoJsonHere(f"{mark!r} at {found.end} begins no value")
 
 
 def _object(found: Lenient) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _object(found: Lenient) -> dict[str, Any]:
             found.truncated = True
             return value
         elif not found.dialect.arrows:
-            raise NotJson(f"no colon behind the name {key!r}")
+            raise NoJsonHere(f"no colon behind the name {key!r}")
         value[key] = _value(found)
         if found.truncated:
             return value
@@ -155,7 +155,7 @@ def _key(found: Lenient, mark: str) -> str:
         found.end += 2
     word = _WORD.match(found.text, found.end)
     if word is None:
-        raise NotJson(f"{mark!r} at {found.end} begins no name")
+        raise NoJsonHere(f"{mark!r} at {found.end} begins no name")
     found.guessed = found.guessed or not found.dialect.names
     found.end = word.end()
     return word[0]

@@ -6,7 +6,7 @@ from typing import Any
 
 from runners.models.text_calls.found import MAX_CALLS, FoundCall
 from runners.models.text_calls.json_calls import lenient, objects, shaped
-from runners.models.text_calls.lenient import NotJson, read
+from runners.models.text_calls.lenient import NoJsonHere, read
 from runners.models.text_calls.shown import fences_of, masked
 
 _CALL_FENCES = ("json", "tool_call", "tool_calls", "tool", "tool_code", "")
@@ -86,7 +86,7 @@ def pythonic(text: str, at: int) -> list[FoundCall] | None:
         while (keyword := _KEYWORD.match(text, at)) is not None:
             try:
                 inner = read(text, keyword.end())
-            except NotJson:
+            except NoJsonHere:
                 return None
             if inner.truncated:
                 return None

@@ -31,7 +31,7 @@ class NoSuchCommand(Exception):
     """There is no background command of that number."""
 
 
-class _Command:
+class _BackgroundCommand:
     """One command in a thread of its own, which lives as long as it does."""
 
     def __init__(self, sandbox: Sandbox, line: str, seconds: float) -> None:
@@ -73,7 +73,7 @@ class BackgroundCommands:
     def __init__(self, sandbox: Sandbox, seconds: float) -> None:
         self._sandbox = sandbox
         self._seconds = seconds
-        self._commands: dict[int, _Command] = {}
+        self._commands: dict[int, _BackgroundCommand] = {}
         self._numbers = itertools.count(1)
         self._holder: subprocess.Popen[bytes] | None = None
 
@@ -84,7 +84,7 @@ class BackgroundCommands:
         if self._holder is None and not self._sandbox.unsafe:
             self._join_network()
         number = next(self._numbers)
-        self._commands[number] = _Command(self._sandbox, line, self._seconds)
+        self._commands[number] = _BackgroundCommand(self._sandbox, line, self._seconds)
         return number
 
     def poll(self, number: int, seconds: float = 0) -> tuple[str, CommandResult | None]:
@@ -109,7 +109,7 @@ class BackgroundCommands:
         for command in self._commands.values():
             command.stop()
 
-    def _command(self, number: int) -> _Command:
+    def _command(self, number: int) -> _BackgroundCommand:
         try:
             return self._commands[number]
         except KeyError:

@@ -22,7 +22,7 @@ class ApplyPatch(Arguments):
 
 
 @dataclass(frozen=True)
-class _Change:
+class _FileChange:
     """One file: its bytes before and after, None where it is not there."""
 
     path: str
@@ -53,7 +53,7 @@ def apply_patch(ctx: ToolContext, args: ApplyPatch) -> ToolResult:
     return ToolResult(ok=True, text="\n".join(lines), data=data, files_changed=tuple(paths))
 
 
-def _planned(ctx: ToolContext, patch: FilePatch) -> _Change:
+def _planned(ctx: ToolContext, patch: FilePatch) -> _FileChange:
     path = normalise(patch.path)
     try:
         before: bytes | None = read_bytes(ctx.root, path, MAX_BYTES + 1)
@@ -63,7 +63,7 @@ def _planned(ctx: ToolContext, patch: FilePatch) -> _Change:
         if before:
             raise Refused(f"The patch makes `{path}` anew, but it is there already.")
         text = apply_hunks("", patch.hunks, path)
-        return _Change(path, before, encode(text), text)
+        return _FileChange(path, before, encode(text), text)
     if before is None:
         raise Refused(f"There is no `{path}`. Use list_files or glob to find the right path.")
     found = read_text(ctx, path)
@@ -72,13 +72,13 @@ def _planned(ctx: ToolContext, patch: FilePatch) -> _Change:
     if patch.new is None:
         if text:
             raise Refused(f"The patch deletes `{path}`, but does not take all of its lines away.")
-        return _Change(path, before, None)
+        return _FileChange(path, before, None)
     text = text.replace("\n", "\r\n") if found.crlf else text
-    return _Change(path, before, found.encode(text), text)
+    return _FileChange(path, before, found.encode(text), text)
 
 
 @contextlib.contextmanager
-def _undone_on_failure(ctx: ToolContext, changes: list[_Change]) -> Iterator[None]:
+def _undone_on_failure(ctx: ToolContext, changes: list[_FileChange]) -> Iterator[None]:
     try:
         yield
     except Refused:
@@ -95,6 +95,6 @@ def _store(ctx: ToolContext, path: str, data: bytes | None) -> None:
         remove(ctx.root, path, lambda each: refuse_deleted(ctx, each), recursive=False)
 
 
-def _said(change: _Change) -> str:
+def _said(change: _FileChange) -> str:
     what = "Deleted" if change.after is None else "Created" if change.before is None else "Changed"
     return f"{what} `{change.path}`."

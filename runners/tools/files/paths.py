@@ -18,7 +18,7 @@ from runners.sandbox.beneath import FOLDER, open_beneath
 from runners.sandbox.bubblewrap import WORKSPACE
 from runners.sandbox.removal import remove_at
 
-Check = Callable[[str], None]
+PathCheck = Callable[[str], None]
 
 
 class Missing(Refused):
@@ -76,7 +76,7 @@ def read_bytes(root: Path, path: str, limit: int) -> bytes:
         return file.read(limit)
 
 
-def write_bytes(root: Path, path: str, data: bytes, check: Check) -> bool:
+def write_bytes(root: Path, path: str, data: bytes, check: PathCheck) -> bool:
     """Replace or create the file `path` (normalised) at once, its folders too; True if it is new.
 
     `check` gets the path where the file really lies, links in its folders followed, and raises `Refused` if
@@ -105,7 +105,7 @@ def write_bytes(root: Path, path: str, data: bytes, check: Check) -> bool:
     return mode is None
 
 
-def remove(root: Path, path: str, check: Check, *, recursive: bool) -> list[str]:
+def remove(root: Path, path: str, check: PathCheck, *, recursive: bool) -> list[str]:
     """Remove the file, link or folder `path` (normalised); returns the files that are gone.
 
     `check` is called for each of them first and raises `Refused` for one that must stay. Links are removed,
@@ -130,7 +130,7 @@ def remove(root: Path, path: str, check: Check, *, recursive: bool) -> list[str]
     return gone
 
 
-def move(root: Path, source: str, target: str, check: Check) -> list[str]:
+def move(root: Path, source: str, target: str, check: PathCheck) -> list[str]:
     """Move the file or folder `source` to `target` (both normalised), which must not be there yet.
 
     Returns the files that are gone and those that are new; `check` is called for each first. Raises

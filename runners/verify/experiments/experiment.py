@@ -11,7 +11,7 @@ from runners.git.command import read_blob
 from runners.verify.claim import Claim
 from runners.verify.experiments.held_out import Example, read_examples
 from runners.verify.experiments.scenarios import Single, singles
-from runners.verify.experiments.subject import Subject, subjects
+from runners.verify.experiments.subject import TriedScenario, subjects
 from runners.verify.experiments.trials import Lab, Trials
 from runners.verify.findings import Findings, HeldOut, Tally
 from runners.verify.suites.run import SuiteRun
@@ -55,7 +55,10 @@ def _with(proof: ScenarioProof, findings: Findings, *, held: bool = False) -> Sc
 
 
 def _shown(
-    proofs: Sequence[ScenarioProof], subjects: Sequence[Subject], held_out: Sequence[HeldOut], claim: Claim
+    proofs: Sequence[ScenarioProof],
+    subjects: Sequence[TriedScenario],
+    held_out: Sequence[HeldOut],
+    claim: Claim,
 ) -> Experimented:
     shown = list(proofs)
     problems: list[Problem] = []
@@ -89,7 +92,7 @@ def _shown(
     return Experimented(tuple(shown), tuple(held_out), tuple(problems))
 
 
-def _blind(subject: Subject, name: str) -> str:
+def _blind(subject: TriedScenario, name: str) -> str:
     """Why the scenario `name` does not look at its outcome, and what to do; empty if it does."""
 
     def step(number: int) -> str:

@@ -71,11 +71,11 @@ class Loosened:
         own = {_stem(test) for test in tests}
         return not own & tried.notices and bool(own & tried.blind)
 
-    def _tried(self, commit: str, paths: Sequence[str], state: str, plain: SuiteRun) -> "_Tried":
+    def _tried(self, commit: str, paths: Sequence[str], state: str, plain: SuiteRun) -> "_LoosenedTests":
         own = [path for path in list_files(self._git_dir, commit) if self._is_product(path)]
         python = [path for path in own if path.endswith(".py")]
         if not python or len(python) > _MAX_PRODUCT:
-            return _Tried()
+            return _LoosenedTests()
         with (
             tempfile.TemporaryDirectory(prefix="scenarist-switch-") as folder,
             self._checkout(commit, "loosened") as root,
@@ -86,12 +86,12 @@ class Loosened:
             run, altered = self._suites.other_results(root, paths, Path(folder), state)
         self.runs.append((commit, run))
         if run.broken:
-            return _Tried()
+            return _LoosenedTests()
         passed = {test for test, outcome in plain.outcomes.items() if outcome == "passed"}
         ran = {test for test in run.outcomes if test in passed}
         notices = {_stem(test) for test in ran if run.outcomes[test] in ("failed", "error")}
         blind = {_stem(test) for test in ran & altered if run.outcomes[test] == "passed"} - notices
-        return _Tried(notices, blind, {_stem(test) for test in ran} - notices - blind)
+        return _LoosenedTests(notices, blind, {_stem(test) for test in ran} - notices - blind)
 
     def _unordered(self, commit: str, path: str) -> int:
         content = read_blob(self._git_dir, commit, path) or b""
@@ -99,7 +99,7 @@ class Loosened:
 
 
 @dataclass(frozen=True)
-class _Tried:
+class _LoosenedTests:
     """Tests, without their parameters, on code that gives other results back: those that notice it, those
     that pass although results were altered, and those that pass and had no result altered."""
 

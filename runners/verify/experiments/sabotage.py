@@ -71,7 +71,7 @@ _QUIET = frozenset(["__all__", "__version__", "__author__"])
 
 
 @dataclass(frozen=True)
-class Site:
+class FaultSite:
     """A place that can be broken: `number` names it in the whole change, `line` counts from 1."""
 
     number: str
@@ -85,11 +85,11 @@ class Instrumented:
     """A source with its sites. `rest`: something else of it was changed too, which no site stands for."""
 
     source: str
-    sites: tuple[Site, ...] = ()
+    sites: tuple[FaultSite, ...] = ()
     rest: bool = False
 
 
-def state(what: str, sites: Sequence[Site] = ()) -> str:
+def state(what: str, sites: Sequence[FaultSite] = ()) -> str:
     """What the switch says to break the `sites`, or everything."""
     return f"{what} {','.join(site.number for site in sites) or EVERYTHING}"
 
@@ -164,7 +164,7 @@ class _Placer:
     """Puts sites into functions."""
 
     def __init__(self, path: str, changed: set[int], first: int) -> None:
-        self.sites: list[Site] = []
+        self.sites: list[FaultSite] = []
         self._path = path
         self._changed = changed
         self._first = first
@@ -236,7 +236,7 @@ class _Placer:
             if hasattr(node, "lineno"):
                 ast.copy_location(node, body[min(at, len(body) - 1)])
         body.insert(at, call)
-        self.sites.append(Site(number, self._path, line, name))
+        self.sites.append(FaultSite(number, self._path, line, name))
 
 
 def parsed(source: str) -> ast.Module:

@@ -20,7 +20,7 @@ _SAMENESS = re.compile(
 
 
 @dataclass
-class Subject:
+class TriedScenario:
     """One scenario that is tried.
 
     `number` is that of its proof, `proofs` are the numbers of all that it stands for. `related`: it is red on
@@ -158,7 +158,7 @@ class Subject:
         return all(negated(step) or bool(_SAMENESS.search(step.text)) for step in steps)
 
 
-def subjects(found: Sequence[Single], proofs: Sequence[ScenarioProof]) -> list[Subject]:
+def subjects(found: Sequence[Single], proofs: Sequence[ScenarioProof]) -> list[TriedScenario]:
     """The scenarios to try: of an outline the first and the last row that pass."""
     rows: dict[int, list[int]] = {}
     for number, (single, proof) in enumerate(zip(found, proofs, strict=True)):
@@ -171,6 +171,8 @@ def subjects(found: Sequence[Single], proofs: Sequence[ScenarioProof]) -> list[S
             others = numbers if number == numbers[0] else [number]
             related = proof.proven and not proof.kept
             single = found[number]
-            own = Subject(number, single, others, related, proof.loaded, flips(single), input_flips(single))
+            own = TriedScenario(
+                number, single, others, related, proof.loaded, flips(single), input_flips(single)
+            )
             chosen.append(own)
     return chosen

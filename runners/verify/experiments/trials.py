@@ -15,8 +15,8 @@ from runners.verify.experiments import sabotage, step_code
 from runners.verify.experiments.flip import Flip, negated
 from runners.verify.experiments.held_out import Example
 from runners.verify.experiments.product import ProductFiles
-from runners.verify.experiments.sabotage import Instrumented, Site
-from runners.verify.experiments.subject import Subject
+from runners.verify.experiments.sabotage import FaultSite, Instrumented
+from runners.verify.experiments.subject import TriedScenario
 from runners.verify.experiments.trial import Trial
 from runners.verify.findings import HeldOut
 from runners.verify.rules.purposes import is_judge, is_product
@@ -58,7 +58,7 @@ class Trials:
     """
 
     def __init__(
-        self, lab: Lab, subjects: Sequence[Subject], examples: Sequence[Example], folder: Path
+        self, lab: Lab, subjects: Sequence[TriedScenario], examples: Sequence[Example], folder: Path
     ) -> None:
         self._lab = lab
         self._subjects = subjects
@@ -120,7 +120,7 @@ class Trials:
         self.runs.append(run)
         return tried
 
-    def _first(self, groups: Sequence[Sequence[Site]]) -> Iterator[Trial]:
+    def _first(self, groups: Sequence[Sequence[FaultSite]]) -> Iterator[Trial]:
         """Each scenario as it is, each example, other values, and each group of sites broken."""
         for subject in self._subjects:
             yield Trial(f"c{subject.number}", render(subject.single.feature))
@@ -137,7 +137,7 @@ class Trials:
                     switch = sabotage.state(sabotage.RAISES, group)
                     yield Trial(f"s{subject.number}.{number}", render(subject.single.feature), switch)
 
-    def _note_first(self, tried: _Outcomes, groups: Sequence[Sequence[Site]]) -> None:
+    def _note_first(self, tried: _Outcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
         for subject in self._subjects:
             control = tried.get(f"c{subject.number}")
             subject.control = control is not None and control.outcome == "passed"
@@ -156,7 +156,7 @@ class Trials:
                     subject.broken[str(number)] = broken.red
                     subject.looks = subject.looks or (broken.red and broken.kind == "then")
 
-    def _second(self, groups: Sequence[Sequence[Site]]) -> Iterator[Trial]:
+    def _second(self, groups: Sequence[Sequence[FaultSite]]) -> Iterator[Trial]:
         """Once more, in a process of its own: what was not noticed, with still other values and code that
         returns nothing; and code that returns something else, where only its errors were noticed."""
         for subject in self._subjects:
@@ -190,7 +190,7 @@ class Trials:
                     switch = sabotage.state(sabotage.NOTHING, groups[int(name)])
                     yield Trial(f"w{subject.number}.{name}", text, switch)
 
-    def _note_second(self, tried: _Outcomes, groups: Sequence[Sequence[Site]]) -> None:
+    def _note_second(self, tried: _Outcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
         for subject in self._subjects:
             self._note_flips(subject, tried)
             subject.judge_flips()
@@ -213,7 +213,7 @@ class Trials:
                     "The change has no code that could be broken to see whether it notices."
                 )
 
-    def _note_flips(self, subject: Subject, tried: _Outcomes) -> None:
+    def _note_flips(self, subject: TriedScenario, tried: _Outcomes) -> None:
         for place, red in list(subject.noticed.items()):
             flip, own = subject.flips[place], f"{subject.number}.{place}"
             again = [_red(tried.get(f"f{own}.{number}")) for number in range(1 + len(flip.more))]
@@ -331,7 +331,7 @@ class Trials:
                 subject.broken = {"all": False}
 
 
-def _contexts(subject: Subject, number: int) -> tuple[str, ...]:
+def _contexts(subject: TriedScenario, number: int) -> tuple[str, ...]:
     """The changes of the context to try on a Then step."""
     return _CONTEXTS + (_HAVING if negated(subject.single.scenario.steps[number]) else ())
 
@@ -341,8 +341,8 @@ def _all_green(found: Sequence[bool | None]) -> bool:
     return bool(known) and not any(known)
 
 
-def _grouped(sites: Sequence[Site]) -> list[list[Site]]:
-    groups: list[list[Site]] = [[] for _ in range(min(_GROUPS, len(sites)))]
+def _grouped(sites: Sequence[FaultSite]) -> list[list[FaultSite]]:
+    groups: list[list[FaultSite]] = [[] for _ in range(min(_GROUPS, len(sites)))]
     for number, site in enumerate(sites):
         groups[number * len(groups) // len(sites)].append(site)
     return groups
@@ -354,7 +354,7 @@ def _flipped(id_: str, flip: Flip, text: str) -> Trial:
     return Trial(id_, text, switch, step=step, argument=flip.argument)
 
 
-def _noticed(subject: Subject) -> list[str]:
+def _noticed(subject: TriedScenario) -> list[str]:
     """The names of the groups whose breaking the scenario notices."""
     return [name for name, red in subject.broken.items() if red]
 

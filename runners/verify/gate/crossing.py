@@ -15,7 +15,7 @@ from runners.verify.suites.suites import Suites
 _OTHER_NAMES = re.compile(r"\b(AttributeError|ImportError|ModuleNotFoundError|NameError)\b")
 
 
-class Candidate(NamedTuple):
+class CandidateCommits(NamedTuple):
     """A candidate's number, its commit, and the commit with the scenarios and steps (the same, or one on top
     of it)."""
 
@@ -37,7 +37,7 @@ class Crossing:
         self._base = base
         self._feature = feature
 
-    def run(self, own: Candidate, other: Candidate) -> Crossed:
+    def run(self, own: CandidateCommits, other: CandidateCommits) -> Crossed:
         """Run the scenarios with the steps of `other`, and the Python tests that it adds, on the code of
         `own`.
 
@@ -65,7 +65,7 @@ class Crossing:
         passed = sum(outcome == "passed" for outcome in outcomes.values())
         return Crossed(number=own.number, of=other.number, passed=passed, failed=failed)
 
-    def _laid(self, own: Candidate, other: Candidate) -> tuple[str, list[str]]:
+    def _laid(self, own: CandidateCommits, other: CandidateCommits) -> tuple[str, list[str]]:
         """(a commit of the product code of `own` with all that judges taken from `other`, its new tests)."""
         git_dir, features = self._mirror.path, self._suites.features
         mine = [path for _, path in changed_files(git_dir, self._base, own.head) if is_judge(path, features)]

@@ -69,7 +69,7 @@ _ABOUT_TESTS = re.compile(r"(?i)test|surefire|failsafe|exclude|skip")
 _TEST_DEPENDENCY = re.compile(
     r"(?i)testImplementation|testCompile|testRuntime|<scope>\s*test|androidTestImpl"
 )
-Settings = Mapping[str, object]
+SettingsTable = Mapping[str, object]
 _UNREADABLE = "what cannot be read"
 
 
@@ -78,9 +78,9 @@ def like(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def reader_of(name: str) -> Callable[[bytes | None], Settings] | None:
+def reader_of(name: str) -> Callable[[bytes | None], SettingsTable] | None:
     """Return the function that reads the settings of tests and checks from a file of this name, or None."""
-    exact: Mapping[str, Callable[[bytes | None], Settings]] = {
+    exact: Mapping[str, Callable[[bytes | None], SettingsTable]] = {
         "pyproject.toml": _pyproject,
         "setup.cfg": _ini,
         "tox.ini": _ini,
@@ -92,7 +92,7 @@ def reader_of(name: str) -> Callable[[bytes | None], Settings] | None:
     return exact.get(name) or (_lines_about_tests if like(name, _BUILD_FILES) else None)
 
 
-def settings_differ(old: Settings, new: Settings, configured: bool) -> bool:
+def settings_differ(old: SettingsTable, new: SettingsTable, configured: bool) -> bool:
     """Return whether settings changed by more than new markers.
 
     `configured` says whether the base configures pytest anywhere.
@@ -116,7 +116,7 @@ def _table(value: object) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _pyproject(text: bytes | None) -> Settings:
+def _pyproject(text: bytes | None) -> SettingsTable:
     try:
         data = tomllib.loads((text or b"").decode())
     except ValueError:
@@ -143,7 +143,7 @@ def _pyproject(text: bytes | None) -> Settings:
     return found
 
 
-def _ini(text: bytes | None) -> Settings:
+def _ini(text: bytes | None) -> SettingsTable:
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string((text or b"").decode())
@@ -162,7 +162,7 @@ def _ini(text: bytes | None) -> Settings:
     return found
 
 
-def _npm(text: bytes | None) -> Settings:
+def _npm(text: bytes | None) -> SettingsTable:
     try:
         data = _table(json.loads(text or b"{}"))
     except (ValueError, RecursionError):
@@ -170,7 +170,7 @@ def _npm(text: bytes | None) -> Settings:
     return {key: data[key] for key in _NPM_KEYS if key in data}
 
 
-def _cargo(text: bytes | None) -> Settings:
+def _cargo(text: bytes | None) -> SettingsTable:
     """What switches a package's tests off: https://doc.rust-lang.org/cargo/reference/cargo-targets.html."""
     try:
         data = tomllib.loads((text or b"").decode())
@@ -191,7 +191,7 @@ def _cargo(text: bytes | None) -> Settings:
     }
 
 
-def _lines_about_tests(text: bytes | None) -> Settings:
+def _lines_about_tests(text: bytes | None) -> SettingsTable:
     lines = [line.strip() for line in (text or b"").decode(errors="replace").splitlines()]
     found = [line for line in lines if _ABOUT_TESTS.search(line) and not _TEST_DEPENDENCY.search(line)]
     return {"lines": found}

@@ -43,7 +43,7 @@ def weakened(path: str, before: str, after: str) -> list[tuple[str, str]]:
     if not path.endswith(".py"):
         return _weaker_text(path, before, after)
     try:
-        old, new = _Module(before), _Module(after)
+        old, new = _TestModule(before), _TestModule(after)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [] if before == after else [(path, "it cannot be read as Python")]
     moved = _gained(old.strengths, new.strengths)
@@ -68,7 +68,7 @@ def asserted(source: str) -> int:
     0 where it cannot be read.
     """
     try:
-        strengths = _Module(source).strengths
+        strengths = _TestModule(source).strengths
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return 0
     return sum(each.asserts for name, each in strengths.items() if name.rpartition(".")[2].startswith("test"))
@@ -77,7 +77,7 @@ def asserted(source: str) -> int:
 def test_functions(source: str) -> set[str]:
     """Qualified names of the functions in a Python source; none where it cannot be read."""
     try:
-        return set(_Module(source).strengths)
+        return set(_TestModule(source).strengths)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
 
@@ -149,7 +149,7 @@ def _weaker(old: _Strength, new: _Strength, moved: Counter[str]) -> Iterator[str
         yield "it has a tolerance now"
 
 
-class _Module:
+class _TestModule:
     """A Python source: the strength of each function by its qualified name."""
 
     def __init__(self, source: str) -> None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from bot.forges.events import (
     Commented,
     CommentEdited,
-    Event,
+    ForgeEvent,
     Ignored,
     IssueLabelled,
     PullEnd,
@@ -74,12 +74,12 @@ class GitHubReceiver:
         """Return GitHub's event name and GUID; a redelivery has the GUID of the first one."""
         return Name(event=header(headers, b"x-github-event"), key=header(headers, b"x-github-delivery"))
 
-    def read(self, event: str, body: bytes) -> Event | Ignored:
+    def read(self, event: str, body: bytes) -> ForgeEvent | Ignored:
         """Read one delivery. Raises `PayloadInvalid`."""
         return parse(event, body, *self._labels)
 
 
-def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> Event | Ignored:
+def parse(event: str, body: bytes, trigger_label: str, spec_label: str = "") -> ForgeEvent | Ignored:
     """Read one delivery.
 
     `spec_label` starts a run whose scenarios wait for approval. Raises `PayloadInvalid` when the body does
@@ -120,7 +120,7 @@ def _require_json(body: bytes) -> None:
         raise PayloadInvalid(f"body: {error}") from None
 
 
-def _issue(payload: Payload, trigger_label: str, spec_label: str) -> Event | Ignored:
+def _issue(payload: Payload, trigger_label: str, spec_label: str) -> ForgeEvent | Ignored:
     if payload.action not in ("labeled", "unlabeled", *_GONE):
         return Ignored(reason="action not used")
     if payload.issue is None:
@@ -146,7 +146,7 @@ def _issue(payload: Payload, trigger_label: str, spec_label: str) -> Event | Ign
     )
 
 
-def _issue_comment(payload: Payload, trigger_label: str) -> Event | Ignored:
+def _issue_comment(payload: Payload, trigger_label: str) -> ForgeEvent | Ignored:
     if payload.action not in ("created", "edited"):
         return Ignored(reason="action not used")
     if payload.issue is None or payload.comment is None:
@@ -174,7 +174,7 @@ def _commented(
     )
 
 
-def _edited(payload: Payload, issue: Issue, comment: Comment, trigger_label: str) -> Event | Ignored:
+def _edited(payload: Payload, issue: Issue, comment: Comment, trigger_label: str) -> ForgeEvent | Ignored:
     """Read an edit: a command that its author adds, or scenarios that a maintainer corrects in the bot's
     comment."""
     own = comment.user is None or comment.user.id == payload.sender.id
@@ -199,7 +199,7 @@ def _withdrawn(payload: Payload, kind: Literal["issue", "pull"], number: int, re
     )
 
 
-def _pull(payload: Payload) -> Event | Ignored:
+def _pull(payload: Payload) -> ForgeEvent | Ignored:
     if payload.action not in ("closed", "reopened"):
         return Ignored(reason="action not used")
     pull = _of_bot_branch(payload)
@@ -237,7 +237,7 @@ def _of_bot_branch(payload: Payload) -> Pull | Ignored:
     return pull
 
 
-def _review(payload: Payload) -> Event | Ignored:
+def _review(payload: Payload) -> ForgeEvent | Ignored:
     if payload.action != "submitted":
         return Ignored(reason="action not used")
     pull = _of_bot_branch(payload)
@@ -259,7 +259,7 @@ def _review(payload: Payload) -> Event | Ignored:
     )
 
 
-def _comment(payload: Payload) -> Event | Ignored:
+def _comment(payload: Payload) -> ForgeEvent | Ignored:
     if payload.action != "created":
         return Ignored(reason="action not used")
     pull = _of_bot_branch(payload)

@@ -3,13 +3,13 @@
 https://docs.gitlab.com/user/project/integrations/webhook_events/#pipeline-events
 """
 
-from bot.forges.events import BaseMoved, CiFinished, Event, Ignored
+from bot.forges.events import BaseMoved, CiFinished, ForgeEvent, Ignored
 from bot.forges.forge import BRANCH_PREFIX
 from bot.forges.gitlab.webhooks.hook_payloads import Payload
 from bot.forges.reverts import reverts
 
 
-def pushed(payload: Payload) -> Event | Ignored:
+def pushed(payload: Payload) -> ForgeEvent | Ignored:
     branch = payload.ref.removeprefix("refs/heads/")
     if branch == payload.ref or not payload.after.strip("0"):
         return Ignored(reason="no branch was pushed")
@@ -21,7 +21,7 @@ def pushed(payload: Payload) -> Event | Ignored:
     )
 
 
-def pipeline_ended(payload: Payload) -> Event | Ignored:
+def pipeline_ended(payload: Payload) -> ForgeEvent | Ignored:
     """A pipeline that ended; with source ``external`` it is that of our own commit status."""
     pipeline, request = payload.object_attributes, payload.merge_request
     if pipeline.source == "external":

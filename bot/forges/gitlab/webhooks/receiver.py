@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from bot.forges.events import (
     Commented,
     CommentEdited,
-    Event,
+    ForgeEvent,
     Ignored,
     IssueLabelled,
     PullEnd,
@@ -70,7 +70,7 @@ class GitLabReceiver:
         key = header(headers, b"idempotency-key") or hashlib.sha256(body).hexdigest()
         return Name(event=header(headers, b"x-gitlab-event"), key=key)
 
-    def read(self, event: str, body: bytes) -> Event | Ignored:
+    def read(self, event: str, body: bytes) -> ForgeEvent | Ignored:
         """Read one delivery. Raises `PayloadInvalid`."""
         if event == "System Hook":
             return Ignored(reason="a system hook")
@@ -87,7 +87,7 @@ class GitLabReceiver:
         except FieldMissing as error:
             return Ignored(reason=str(error))
 
-    def _event(self, event: str, payload: Payload) -> Event | Ignored:
+    def _event(self, event: str, payload: Payload) -> ForgeEvent | Ignored:
         if event.startswith("Confidential") or payload.event_type.startswith("confidential"):
             return Ignored(reason="a confidential issue or note")
         if payload.object_kind in ("issue", "work_item"):
@@ -102,7 +102,7 @@ class GitLabReceiver:
             return pipeline_ended(payload)
         return Ignored(reason="event not used")
 
-    def _issue(self, payload: Payload) -> Event | Ignored:
+    def _issue(self, payload: Payload) -> ForgeEvent | Ignored:
         issue = payload.object_attributes
         if issue.iid is None:
             raise FieldMissing("object_attributes.iid is required")
@@ -133,7 +133,7 @@ class GitLabReceiver:
             return _withdrawn(payload, "issue", issue.iid, "the label was taken off")
         return Ignored(reason="action not used")
 
-    def _note(self, payload: Payload) -> Event | Ignored:
+    def _note(self, payload: Payload) -> ForgeEvent | Ignored:
         note = payload.object_attributes
         if note.id is None:
             raise FieldMissing("object_attributes.id is required")
@@ -175,7 +175,7 @@ class GitLabReceiver:
             text=(payload.issue.description or "") if payload.issue is not None else "",
         )
 
-    def _merge_request(self, payload: Payload) -> Event | Ignored:
+    def _merge_request(self, payload: Payload) -> ForgeEvent | Ignored:
         request = payload.object_attributes
         if request.iid is None:
             raise FieldMissing("object_attributes.iid is required")
@@ -196,7 +196,7 @@ class GitLabReceiver:
         return closed.model_copy(update={"end": end})
 
 
-def _review_comment(payload: Payload, request: MergeRequest, note: Attributes) -> Event | Ignored:
+def _review_comment(payload: Payload, request: MergeRequest, note: Attributes) -> ForgeEvent | Ignored:
     if not request.source_branch.startswith(BRANCH_PREFIX):
         return Ignored(reason="not a branch of ours")
     if request.source_project_id != request.target_project_id:
@@ -215,7 +215,7 @@ def _review_comment(payload: Payload, request: MergeRequest, note: Attributes) -
 
 def _edited(
     payload: Payload, kind: Literal["issue", "pull"], number: int, note: Attributes
-) -> Event | Ignored:
+) -> ForgeEvent | Ignored:
     """Only scenarios in somebody else's note are of interest: a maintainer corrects the bot's."""
     sender = payload.sender
     if "```gherkin" not in (note.note or "") or note.author_id in (None, sender.id):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.comment_commands.parser import COMMAND_NAMES, COMMANDS, Command, mentions, nearest, parse
+from bot.comment_commands.parser import COMMAND_NAMES, COMMANDS, CommentCommand, mentions, nearest, parse
 from bot.comment_commands.rights import is_allowed, needed
 
 BOT = "scenarist[bot]"
@@ -25,7 +25,7 @@ BOT = "scenarist[bot]"
     ],
 )
 def test_a_command_begins_a_line(comment: str, expected: list[tuple[str, str]]) -> None:
-    assert parse(comment, BOT) == tuple(Command(name=name, argument=text) for name, text in expected)
+    assert parse(comment, BOT) == tuple(CommentCommand(name=name, argument=text) for name, text in expected)
 
 
 @pytest.mark.parametrize(

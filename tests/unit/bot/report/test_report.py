@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.forges.forge import Repo, Subject
+from bot.forges.forge import Repo, TargetKind
 from bot.forges.local.adapter import LocalForge
 from bot.log.events import PhaseFinished, PhaseStarted, RunEnded, RunRequested
 from bot.log.state import RunState, fold
@@ -31,7 +31,7 @@ class SlowForge(LocalForge):
         self.asked, self.answer = threading.Event(), threading.Event()
 
     def upsert_comment(
-        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: TargetKind = "issue"
     ) -> int:
         self.asked.set()
         assert self.answer.wait(HANG_S)
@@ -76,7 +76,7 @@ class CountingForge(LocalForge):
     edits = 0
 
     def upsert_comment(
-        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: Subject = "issue"
+        self, repo: Repo, number: int, marker: str, body: str, known: int | None, *, on: TargetKind = "issue"
     ) -> int:
         self.edits += 1
         return super().upsert_comment(repo, number, marker, body, known, on=on)

@@ -9,7 +9,7 @@ from bot.log.events import BESIDE, Event, Phase, PhaseFinished, PhaseStarted
 from bot.log.state import RunState, fold
 from bot.runs.beside import Beside
 from bot.runs.claimed_run import ClaimedRun
-from bot.runs.driver import Driver, Handler
+from bot.runs.driver import Driver, PhaseHandler
 from bot.runs.workflow import EDGES, GraphUnsound, check
 from bot.storage.leases import LeaseLost
 from bot.storage.store import Store
@@ -36,8 +36,8 @@ Make = Callable[..., Driver]
 
 @pytest.fixture
 def make(store: Store, clock: Clock) -> Make:
-    def make(**handlers: Handler) -> Driver:
-        every: dict[Phase, Handler] = dict.fromkeys(
+    def make(**handlers: PhaseHandler) -> Driver:
+        every: dict[Phase, PhaseHandler] = dict.fromkeys(
             PHASES, lambda _run, _state, _claimed: PhaseResult("done")
         )
         every.update(handlers)  # type: ignore[arg-type]
@@ -176,7 +176,7 @@ def test_a_lost_lease_ends_both(store: Store, make: Make, clock: Clock) -> None:
     run = start(store)
     stopped: list[str] = []
 
-    def waits(name: str) -> Handler:
+    def waits(name: str) -> PhaseHandler:
         def handler(run_id: str, _state: RunState, claimed: ClaimedRun) -> Result:
             if name == "baseline":
                 clock.now += 31

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.forges.forge import ForgeDenied, ForgeUnavailable
-from bot.log.events import Controlled, Phase, PhaseDelayed
+from bot.log.events import Controlled, Event, Phase, PhaseDelayed
 from bot.log.state import RunState, fold
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
-from bot.runs.driver import Driver, Handler
+from bot.runs.driver import Driver, PhaseHandler
 from bot.runs.worker_identity import is_gone, worker_identity
 from bot.storage.gauges import silent_runs
 from bot.storage.leases import RunClaim
@@ -38,11 +38,11 @@ Make = Callable[..., Driver]
 
 @pytest.fixture
 def make(store: Store, clock: Clock) -> Make:
-    def make(draining: Draining | None = None, **handlers: Handler) -> Driver:
+    def make(draining: Draining | None = None, **handlers: PhaseHandler) -> Driver:
         def done(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
             return PhaseResult("done")
 
-        every: dict[Phase, Handler] = dict.fromkeys(PHASES, done)
+        every: dict[Phase, PhaseHandler] = dict.fromkeys(PHASES, done)
         every.update(handlers)  # type: ignore[arg-type]
         return Driver(
             store, every, worker="w", lease_seconds=30, changed=lambda run, following: None, draining=draining
@@ -58,7 +58,9 @@ def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: 
         done.append(run_id)
         return PhaseResult("red" if len(done) == 4 else "done")
 
-    handlers: dict[Phase, Handler] = dict.fromkeys(("prepare", "specify", "implement", "verify"), handler)
+    handlers: dict[Phase, PhaseHandler] = dict.fromkeys(
+        ("prepare", "specify", "implement", "verify"), handler
+    )
     handlers["baseline"] = lambda _run, _state, _claimed: PhaseResult("done")
     driver = Driver(store, handlers, worker="w", lease_seconds=30, changed=lambda run, following: None)
     first, second = start(store, "one", target="a"), start(store, "two", target="b")
@@ -70,7 +72,7 @@ def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: 
     assert done == [first] * 6 + [second] * 4
 
 
-def raising(error: Exception, times: int = 10**9) -> Handler:
+def raising(error: Exception, times: int = 10**9) -> PhaseHandler:
     left = [times]
 
     def handler(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
@@ -98,7 +100,7 @@ def test_an_honest_end_is_concluded(
 ) -> None:
     run_id = start(store)
     assert run_id is not None
-    handler: Handler = lambda _run, _state, _claimed: PhaseResult(outcome, "because")  # type: ignore[arg-type]  # noqa: E731
+    handler: PhaseHandler = lambda _run, _state, _claimed: PhaseResult(outcome, "because")  # type: ignore[arg-type]  # noqa: E731
     state = drive(store, make(specify=handler), clock, run_id)
     assert (state.status, state.reason) == (status, "because")
     phases = [step.phase for step in state.finished if step.phase != "baseline"]
@@ -141,7 +143,10 @@ def test_work_that_is_too_large_to_store_ends_the_run_with_its_reason(
     monkeypatch.setattr("bot.storage.run_log.MAX_ARTIFACT_BYTES", 10)
     run_id = start(store)
     assert run_id is not None
-    large: Handler = lambda _run, _state, _claimed: PhaseResult("done", artifacts={"work.bundle": b"x" * 11})  # noqa: E731
+
+    def large(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult[Event]:
+        return PhaseResult("done", artifacts={"work.bundle": b"x" * 11})
+
     state = drive(store, make(implement=large), clock, run_id)
     assert (state.status, state.code) == ("failed", "SCN-6002")
     assert "Keep generated and binary files out" in state.reason

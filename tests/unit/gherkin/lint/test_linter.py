@@ -207,9 +207,9 @@ def test_the_command_reads_steps_and_domain_of_the_project(tmp_path: Path) -> No
 def test_every_code_has_a_rule() -> None:
     from typing import get_args
 
-    from gherkin.lint.findings import Code
+    from gherkin.lint.findings import LintCode
 
-    assert set(RULES) == set(get_args(Code))
+    assert set(RULES) == set(get_args(LintCode))
 
 
 def test_names_that_the_issue_of_a_library_uses_are_no_implementation_words() -> None:

@@ -7,7 +7,7 @@ import pytest
 from runners.environment.prepare import Environments
 from runners.git.command import TreeEntry, commit_on, git, store_blob
 from runners.git.modules import (
-    Module,
+    Submodule,
     address,
     fetch_modules,
     is_fetched,
@@ -48,7 +48,7 @@ HOME = "https://git.example.org/shop/shop.git"
     ],
 )
 def test_a_submodules_address(url: str, parent: str, wanted: str) -> None:
-    assert address(Module(path="lib", commit="0" * 40, url=url), parent) == wanted
+    assert address(Submodule(path="lib", commit="0" * 40, url=url), parent) == wanted
 
 
 def _with_module(bench: Workbench, tmp_path: Path, url: str) -> tuple[str, Path]:

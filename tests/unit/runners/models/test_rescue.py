@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from runners.models.chat import Reply, ToolCall
 from runners.models.rescue import rescue
-from runners.models.text_calls.lenient import NotJson, read
+from runners.models.text_calls.lenient import NoJsonHere, read
 from runners.tools import FULL_TOOLS
 from runners.tools.base import Toolbox
 
@@ -118,7 +118,7 @@ def test_json_that_is_cut_is_said_to_be(value: Any, cut: int) -> None:
     part = text[: max(1, len(text) - cut)]
     try:
         found = read(part)
-    except NotJson:
+    except NoJsonHere:
         return
     assert found.truncated
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.verify.gate.crossing import Candidate, Crossing, changed_lines
+from runners.verify.gate.crossing import CandidateCommits, Crossing, changed_lines
 from tests.support.workbench import BASE, FEATURE, SPEC, STEPS, Workbench, sandboxed_suites
 
 
@@ -26,7 +26,7 @@ class Candidates:
         crossing = Crossing(
             self._bench.workspaces, self._bench.mirror, sandboxed_suites(), "run", base=base, feature=FEATURE
         )
-        found = crossing.run(Candidate(1, heads[0], heads[0]), Candidate(2, heads[1], heads[1]))
+        found = crossing.run(CandidateCommits(1, heads[0], heads[0]), CandidateCommits(2, heads[1], heads[1]))
         return found.failed, found.passed, found.problem
 
 

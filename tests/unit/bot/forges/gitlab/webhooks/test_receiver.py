@@ -13,7 +13,7 @@ from bot.forges.events import (
     CiFinished,
     Commented,
     CommentEdited,
-    Event,
+    ForgeEvent,
     Ignored,
     IssueLabelled,
     ReviewCommented,
@@ -27,7 +27,9 @@ KEY = base64.b64encode(b"k" * 32).decode()
 PROJECT = {"project": {"path_with_namespace": "group/sub/calc"}, "user": {"id": 5, "username": "ada"}}
 
 
-def read(kind: str, attributes: dict[str, Any], event: str = "Issue Hook", **more: Any) -> Event | Ignored:
+def read(
+    kind: str, attributes: dict[str, Any], event: str = "Issue Hook", **more: Any
+) -> ForgeEvent | Ignored:
     body = {"object_kind": kind, **PROJECT, "object_attributes": attributes, **more}
     return GitLabReceiver(LABELS).read(event, json.dumps(body).encode())
 
