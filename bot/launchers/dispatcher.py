@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from bot.launchers.launcher import Failure, Launched, Launcher, LauncherUnavailable, LaunchRefused
+from bot.launchers.launcher import Launched, Launcher, LauncherUnavailable, LaunchFailure, LaunchRefused
 from bot.runs.driver import Driver
 from bot.storage.launches import Launch
 from bot.storage.store import Store
@@ -109,11 +109,11 @@ class Dispatcher:
                 self._launcher.launch(run)
             except LaunchRefused as error:
                 log.warning("%s: %s: %s", run.launch.name, error.code, error.message)
-                self._record(run.launch, Failure(error, _REFUSALS))
+                self._record(run.launch, LaunchFailure(error, _REFUSALS))
             else:
                 log.info("%s launched for %s (%s)", run.launch.name, run.repo, run.phase)
 
-    def _record(self, launch: Launch, failure: Failure) -> None:
+    def _record(self, launch: Launch, failure: LaunchFailure) -> None:
         claim = self._store.take_from(launch, self._lease_seconds, self._holder)
         if claim is not None:
             self._driver.record(claim, failure.error, failure.repeats)

@@ -15,7 +15,7 @@ from runners.contract.operator_limits import Runner
 
 
 @dataclass(frozen=True)
-class Failure:
+class LaunchFailure:
     """Why a launch cannot do its phases. The phase is repeated `repeats` times, then the run fails."""
 
     error: ScenaristError
@@ -28,7 +28,7 @@ class Launched:
 
     launch: Launch
     ended: bool = False
-    failure: Failure | None = None
+    failure: LaunchFailure | None = None
 
 
 class LauncherUnavailable(ScenaristError):

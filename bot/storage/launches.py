@@ -32,7 +32,7 @@ class Launch(Frozen):
 
 # `waiting`: it has not begun. `between`: one of its phases has ended and it may do the next one. `silent`:
 # its lease has run out, so others may take the run.
-Standing = Literal["waiting", "working", "between", "silent"]
+LaunchStanding = Literal["waiting", "working", "between", "silent"]
 
 
 class WaitingRun(Frozen):
@@ -74,7 +74,7 @@ class Launches:
                 for row in db.execute(query)
             ]
 
-    def standing(self, launches: Iterable[Launch]) -> dict[Launch, Standing]:
+    def standing(self, launches: Iterable[Launch]) -> dict[Launch, LaunchStanding]:
         """Return where each of `launches` stands that is current."""
         now = self.clock()
         known: dict[str, list[Launch]] = {}
@@ -83,7 +83,7 @@ class Launches:
         query = sa.select(runs.c.id, runs.c.fence, runs.c.holder, runs.c.lease_until).where(
             runs.c.id.in_(known), runs.c.status == "active", runs.c.phase.in_(list(RUNNER_PHASES))
         )
-        found: dict[Launch, Standing] = {}
+        found: dict[Launch, LaunchStanding] = {}
         with reading(self.engine) as db:
             for row in db.execute(query):
                 for each in known[row.id]:

@@ -29,7 +29,7 @@ _FAILED = re.compile(
 )
 
 
-class Runner(Frozen):
+class DetectedRunner(Frozen):
     """One way to run a repository's tests: its name, the command, and the file in which it was found."""
 
     name: str
@@ -37,32 +37,32 @@ class Runner(Frozen):
     found_in: str
 
 
-def detect(root: Path, names: Sequence[str], commands: Sequence[str]) -> list[Runner]:
+def detect(root: Path, names: Sequence[str], commands: Sequence[str]) -> list[DetectedRunner]:
     """Return the test runners of the workspace `root`.
 
     They are found in its files `names` and in the repository's own `commands`.
     """
     found = [
-        Runner(name=f"command {n}", command=line, found_in=".scenarist.yml")
+        DetectedRunner(name=f"command {n}", command=line, found_in=".scenarist.yml")
         for n, line in enumerate(commands, 1)
     ]
     present = set(names)
     if features := next((n for n in names if n.endswith(".feature")), None):
-        found.append(Runner(name="behave", command="python -m behave", found_in=features))
+        found.append(DetectedRunner(name="behave", command="python -m behave", found_in=features))
     tests = [n for n in names if _TEST_FILE.search(n)]
     if tests:
-        found.append(Runner(name="pytest", command="python -m pytest", found_in=tests[0]))
+        found.append(DetectedRunner(name="pytest", command="python -m pytest", found_in=tests[0]))
     if "package.json" in present and "test" in _scripts(root):
-        found.append(Runner(name="npm", command="npm test", found_in="package.json"))
+        found.append(DetectedRunner(name="npm", command="npm test", found_in="package.json"))
     for marker, name, command in (
         ("go.mod", "go", "go test ./..."),
         ("Cargo.toml", "cargo", "cargo test --offline"),
         ("tox.ini", "tox", "tox"),
     ):
         if marker in present:
-            found.append(Runner(name=name, command=command, found_in=marker))
+            found.append(DetectedRunner(name=name, command=command, found_in=marker))
     if "Makefile" in present and re.search(rb"^test\s*:", read_bytes(root, "Makefile", 1_000_000), re.M):
-        found.append(Runner(name="make", command="make test", found_in="Makefile"))
+        found.append(DetectedRunner(name="make", command="make test", found_in="Makefile"))
     return found
 
 
@@ -81,7 +81,7 @@ class Project:
     commands: tuple[str, ...]
     features: str
 
-    def runners(self, ctx: ToolContext) -> list[Runner]:
+    def runners(self, ctx: ToolContext) -> list[DetectedRunner]:
         """Return the test runners of the workspace in its present state."""
         return detect(ctx.root, ctx.git.files(), self.commands)
 
@@ -188,7 +188,7 @@ def _listed(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + more
 
 
-def run_command(ctx: ToolContext, runner: Runner) -> ToolResult:
+def run_command(ctx: ToolContext, runner: DetectedRunner) -> ToolResult:
     """Run another tool's tests, and show the failures from its JUnit report, or else from its output."""
     before = _reports(ctx.root)
     done = ctx.sandbox.run(["bash", "-c", runner.command], cancel=ctx.cancel)

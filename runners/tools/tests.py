@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from runners.tools.base import Arguments, Refused, ToolContext, ToolResult, tool
-from runners.tools.test_runs import Project, Runner, Testing, diff_coverage, run_command
+from runners.tools.test_runs import DetectedRunner, Project, Testing, diff_coverage, run_command
 
 
 class RunTests(Arguments):
@@ -60,7 +60,7 @@ def run_check(ctx: ToolContext, args: RunCheck) -> ToolResult:
     Returns the exit code and the output.
     """
     found = ctx.resource(Project).runners(ctx)
-    chosen: Runner | None = next((each for each in found if each.name == args.name), None)
+    chosen: DetectedRunner | None = next((each for each in found if each.name == args.name), None)
     if chosen is None:
         raise Refused(
             f"There is no check `{args.name}`. The checks are: {', '.join(r.name for r in found) or 'none'}."

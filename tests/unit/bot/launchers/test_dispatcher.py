@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from bot.launchers.dispatcher import Dispatcher
-from bot.launchers.launcher import Failure, Launched, LauncherUnavailable, LaunchRefused
+from bot.launchers.launcher import Launched, LauncherUnavailable, LaunchFailure, LaunchRefused
 from bot.log.events import Controlled, PhaseDelayed, PhaseFinished
 from bot.runs.driver import Driver
 from bot.storage.launches import Launch, WaitingRun
@@ -128,7 +128,7 @@ def test_a_failure_delays_the_phase_and_the_next_one_ends_the_run(
     subject.once()
     first = Launch(run_id=run_id, fence=1)
     assert store.claim(run_id, ["specify"], 30, first.name, fence=1) is not None
-    failure = Failure(OutOfMemory("It used too much."), repeats=1)
+    failure = LaunchFailure(OutOfMemory("It used too much."), repeats=1)
     launcher.known = {first.name: Launched(first, ended=True, failure=failure)}
     subject.once()
     subject.once()
