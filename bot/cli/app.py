@@ -51,6 +51,7 @@ class Commands(LazyGroup):
             "bot.cli.operate.action:action", "Do one event's whole run in this process, as a CI job."
         ),
         "models": Lazy("bot.cli.models:models", "Check the configured models, or serve one."),
+        "mcp": Lazy("bot.cli.mcp:mcp", "List and accept the tools of MCP servers."),
         "runs": Lazy(
             "bot.cli.runs.runs:runs", "List the newest runs: state, age, cost, pull request, title."
         ),

@@ -93,7 +93,10 @@ def named_secrets(settings: Settings) -> dict[str, str]:
     """
     sources = [*load_limits(settings.limits_file).databases.values()]
     if settings.models_file is not None:
-        sources += [spec.key for spec in read_models(settings.models_file).runtimes.values() if spec.key]
+        models = read_models(settings.models_file)
+        sources += [spec.key for spec in models.runtimes.values() if spec.key]
+        for server in models.mcp.values():
+            sources += [*server.env.values(), *server.headers.values()]
     return {source.env: os.environ[source.env] for source in sources if source.env in os.environ}
 
 

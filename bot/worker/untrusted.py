@@ -5,7 +5,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from bot.config.limits import database_urls, load_limits
-from bot.config.models import load_models
+from bot.config.models import load_mcp, load_models
 from bot.config.settings import Settings
 from bot.log.events import Phase
 from bot.log.state import RunState
@@ -40,10 +40,11 @@ def untrusted_handlers(
     operator = load_limits(settings.limits_file)
     urls = database_urls(operator)
     passwords = [urlsplit(url).password for url in urls.values()]
-    secrets = [*settings.secrets, *filter(None, keys.values()), *urls.values(), *passwords]
+    mcp = load_mcp(settings)
+    secrets = [*settings.secrets, *filter(None, keys.values()), *urls.values(), *passwords, *mcp.secrets]
     redact = redactor(secrets)
     hide(secrets)
-    resources = (HttpAccess(), Databases(urls))
+    resources = (HttpAccess(), Databases(urls), mcp)
     if operator.container_engine:
         live = [row.id for row in store.list_runs(1000) if row.status in ("active", "paused")]
         sweep(operator.container_engine, live, CommandLimits())

@@ -79,7 +79,7 @@ class OperatorLimits(Frozen):
     """
 
     allow: tuple[Pattern, ...] = Field(
-        default=("files.*", "git.*", "shell.*", "tests.*"),
+        default=("files.*", "git.*", "shell.*", "tests.*", "mcp.*"),
         description="Capabilities that a run may have at most; those that reach beyond the workspace "
         "(http, database, docker) must also be granted by the repository.",
     )

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from gherkin.values import Frozen
 from gherkin.yamlfile import Source
 from runners.models.chat import TokenUsage
+from runners.models.mcp_servers import McpServer, ServerName
 
 Mode = Literal["local", "anthropic", "hybrid", "replay"]
 ModelRole = Literal["analyst", "driver", "navigator", "reviewer"]
@@ -71,6 +72,10 @@ class AgentSpec(Frozen):
     after_red: int = Field(
         default=2, ge=1, description="Red verdicts after which the next one takes over; being stuck does too."
     )
+    mcp: tuple[str, ...] = Field(
+        default=(),
+        description="The MCP servers of `mcp` whose tools the driver may call; no other role has tools.",
+    )
 
 
 class ModelsConfig(Frozen):
@@ -82,6 +87,7 @@ class ModelsConfig(Frozen):
         description="Roles: `analyst` writes the scenarios, `driver` the code; `navigator`, if there is one, "
         "advises a driver that gets nowhere; `reviewer`, if there is one, reads the proven change.",
     )
+    mcp: dict[ServerName, McpServer] = Field(default={}, description="MCP servers by name ([MCP](mcp.md)).")
 
     @model_validator(mode="after")
     def _known(self) -> "ModelsConfig":
@@ -91,6 +97,12 @@ class ModelsConfig(Frozen):
                     raise ValueError(
                         f"agents.{role} names the runtime {name}, which is none of {', '.join(self.runtimes)}"
                     )
+            if agent.mcp and role != "driver":
+                raise ValueError(f"agents.{role} has `mcp`, but only the driver calls tools")
+            for name in agent.mcp:
+                if name not in self.mcp:
+                    known = ", ".join(self.mcp) or "none"
+                    raise ValueError(f"agents.{role} names the MCP server {name}, but `mcp` lists {known}")
         return self
 
     def agent(self, role: ModelRole, mode: Mode) -> AgentSpec:

@@ -1,7 +1,7 @@
 """Capabilities: what a role and the repository allow a model's tools, within what the operator allows.
 
 A capability is ``family.action``. Its resource is the object it is used on: a path, a host, a database's
-name, an image. A grant or a denial is a pattern of both: ``http.get:api.example.com``,
+name, an image, an MCP server's tool. A grant or a denial is a pattern of both: ``http.get:api.example.com``,
 ``files.write:docs/**``, ``docker.*``. A pattern without a resource means every resource.
 """
 
@@ -35,9 +35,11 @@ CAPABILITIES = (
     "database.write",
     "docker.build",
     "docker.run",
+    "mcp.call",
 )
-# Capabilities that stay within the workspace and need no grant.
-_WITHIN = ("files.read", "git.read", "files.write", "git.write", "shell.run", "tests.run")
+# Capabilities that need no grant of the repository: they stay within the workspace, or the operator's models
+# file grants them (MCP servers).
+_WITHIN = ("files.read", "git.read", "files.write", "git.write", "shell.run", "tests.run", "mcp.call")
 
 
 def _known(pattern: str) -> str:

@@ -26,7 +26,7 @@ from runners.sandbox import seccomp
 from runners.sandbox.cgroups import Group, control_group
 from runners.sandbox.limits import CommandLimits, limit_process, prlimit_words
 from runners.sandbox.mounts import system_mounts, toolchain
-from runners.sandbox.process import Capture, CommandResult, Running
+from runners.sandbox.process import Capture, CommandResult, Running, Streams
 from runners.sandbox.watch import DiskWatch, MemoryWatch
 
 __all__ = ["CommandResult", "Sandbox", "SandboxFailed", "SandboxMissing", "available"]
@@ -122,15 +122,18 @@ class Sandbox:
         limits: CommandLimits | None = None,
         cancel: threading.Event | None = None,
         capture: Capture | None = None,
+        streams: Streams = Streams(),  # noqa: B008 - it is immutable
     ) -> CommandResult:
         """Run `argv` and wait for it; when this returns, every process it started has ended.
 
         `cwd` is relative to the workspace, or an absolute path inside. `limits` replaces the sandbox's own.
         Setting `cancel` stops the command. Output is written to `capture`, if given, while the command runs.
+        `streams` connects standard input and standard error.
+
         A missing command gives exit code 127. Raises `SandboxFailed` when the sandbox cannot be set up, for
         example because `cwd` does not exist.
         """
-        result = self._run(argv, cwd, env or {}, limits or self.limits, cancel, capture)
+        result = self._run(argv, cwd, env or {}, limits or self.limits, cancel, capture, streams)
         if self._ended is not None:
             self._ended(result)
         return result
@@ -143,6 +146,7 @@ class Sandbox:
         limits: CommandLimits,
         cancel: threading.Event | None,
         capture: Capture | None,
+        streams: Streams,
     ) -> CommandResult:
         if cancel is not None and cancel.is_set():
             return CommandResult(exit_code=None, output="", cancelled=True)
@@ -163,13 +167,15 @@ class Sandbox:
                         [*group.words, *prlimit_words(limits), *argv],
                         cwd=self.path(directory),
                         env=environment | {"HOME": home},
+                        streams=streams,
                     )
                     running = stack.enter_context(plain)
                     return running.wait(limits.wall_s, kept, cancel, disk)
                 options = _Options(stack)
                 self._options(options, environment, directory, limits)
                 words = [*self.enter, _bwrap()]
-                return _run_bwrap(words, options, argv, limits, group, (kept, cancel, disk, memory))
+                watched = (kept, cancel, disk, memory)
+                return _run_bwrap(words, options, argv, limits, group, watched, streams)
             except OSError as error:
                 raise SandboxFailed(f"The command could not be started: {error}.") from None
             except ValueError:
@@ -385,6 +391,7 @@ def _run_bwrap(
     limits: CommandLimits,
     group: Group,
     watched: tuple[Capture, threading.Event | None, DiskWatch, MemoryWatch | None],
+    streams: Streams,
 ) -> CommandResult:
     """Run `argv` under bwrap.
 
@@ -403,7 +410,7 @@ def _run_bwrap(
         words = [*launcher, "--args", str(words_fd), "--", *argv]
         fds = (*options.fds, status_end.fileno(), block_end.fileno())
         # bwrap starts with an empty environment, because commands inside can read it in /proc/1/environ.
-        running = stack.enter_context(Running(words, cwd="/", env={}, pass_fds=fds))
+        running = stack.enter_context(Running(words, cwd="/", env={}, pass_fds=fds, streams=streams))
         status_end.close()
         if select.select([status], [], [], limits.wall_s)[0] and (line := status.readline()):
             with contextlib.suppress(ProcessLookupError):  # bwrap has failed already; its output says why

@@ -49,6 +49,16 @@ class CommandResult(Frozen):
     memory_full: bool = False
 
 
+class Streams(Frozen):
+    """The file descriptors of a command's standard input and standard error, or constants of `subprocess`.
+
+    Unless they are set, a command reads nothing, and its errors are part of its output.
+    """
+
+    stdin: int = subprocess.DEVNULL
+    stderr: int = subprocess.STDOUT
+
+
 class Capture:
     """The first and the last bytes of a stream, `limit` of them in all."""
 
@@ -96,11 +106,18 @@ class Running:
     If the command runs in a pid namespace, set `init` to a pidfd and `init_pid` to the number of the
     namespace's first process: when that process is killed, the kernel ends all others in the namespace. The
     pidfd is closed at the end. The command runs with umask 022, whatever the umask of this process is.
-    Raises `OSError` when `argv` cannot be started.
+    `streams` says what the command reads and where its errors go. Raises `OSError` when `argv` cannot be
+    started.
     """
 
     def __init__(
-        self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], pass_fds: Sequence[int] = ()
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        pass_fds: Sequence[int] = (),
+        streams: Streams = Streams(),  # noqa: B008 - it is immutable
     ) -> None:
         self._started = time.monotonic()
         self.init: int | None = None
@@ -112,9 +129,9 @@ class Running:
             cwd=cwd,
             env=env,
             pass_fds=pass_fds,
-            stdin=subprocess.DEVNULL,
+            stdin=streams.stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=streams.stderr,
             bufsize=0,
             start_new_session=True,
             umask=_UMASK,

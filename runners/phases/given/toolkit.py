@@ -26,6 +26,7 @@ from runners.tools.backends.containers import Containers
 from runners.tools.backends.processes import BackgroundCommands
 from runners.tools.base import Toolbox, ToolContext
 from runners.tools.files.edit_checks import EditChecks, detected
+from runners.tools.mcp.servers import McpCatalog, McpServers
 from runners.tools.test_runs import Project, Testing
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
@@ -121,6 +122,17 @@ def tools_of(
         if engine and not all(policy.refusal(each) for each in ("docker.run", "docker.build")):
             containers = Containers(engine, job.run_id, sandbox, services.limits, covered)
             more = (*more, stack.enter_context(containers))
+        catalog = next((each for each in services.resources if isinstance(each, McpCatalog)), McpCatalog())
+        mcp = stack.enter_context(
+            McpServers(
+                catalog,
+                services.models.agent("driver").mcp,
+                tree.root,
+                services.cancel,
+                meter.command,
+                unsafe=services.unsafe_no_sandbox,
+            )
+        )
         project = Project(job.settings.commands, scenarios_folder(job))
         context = ToolContext(
             root=tree.root,
@@ -147,6 +159,7 @@ def tools_of(
         def edited(paths: Sequence[str]) -> str:
             return "\n".join(filter(None, (said_of(paths), checks(paths))))
 
-        yield Caller(Toolbox(tools_for(policy)), context, trail, meter, edited, kept)
+        toolbox = Toolbox((*tools_for(policy), *mcp.tools(policy)))
+        yield Caller(toolbox, context, trail, meter, edited, kept)
         background.stop_all()
         kept.put_back()

@@ -123,21 +123,30 @@ class HttpAccess:
     tls: ssl.SSLContext | None = None
 
     def ask(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, check: Callable[[str], None]
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        check: Callable[[str], None],
+        *,
+        own: Mapping[str, str] | None = None,
     ) -> Response:
         """Make a request; redirects of GET and HEAD are followed.
 
-        `check` gets every host before it is asked and raises `Refused` for those that are not allowed. Raises
-        `Refused` for all that does not end in an answer.
+        `check` gets every host before it is asked and raises `Refused` for those that are not allowed. `own`
+        are headers of the operator's, which may hold credentials: no redirect gets them. Raises `Refused` for
+        all that does not end in an answer.
         """
         _check_headers(headers)
+        sent = {**headers, **(own or {})}
         deadline = time.monotonic() + self.seconds
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = self._once(method, url, headers, body, check, deadline)
+            answer = self._once(method, url, sent, body, check, deadline)
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or location is None or method not in ("GET", "HEAD"):
                 return answer
-            url = urljoin(url, location)
+            url, sent = urljoin(url, location), dict(headers)
         raise Refused(f"There were more than {_MAX_REDIRECTS} redirects.")
 
     def _once(

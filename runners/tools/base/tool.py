@@ -2,7 +2,7 @@
 
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -73,7 +73,7 @@ class Tool(Generic[A]):
 
     `capability` is what the policy must grant for it, on the resource (a host, a database) that `resource`
     finds in the arguments. `writes` is whether it can change anything: such calls are run one after the
-    other.
+    other. `schema` is the JSON Schema that models are told, if it is not the one of `arguments`.
     """
 
     name: str
@@ -83,6 +83,7 @@ class Tool(Generic[A]):
     capability: str
     writes: bool
     resource: Callable[[A], str] | None = None
+    schema: Mapping[str, Any] | None = None
 
     def __call__(self, ctx: ToolContext, args: A) -> ToolResult:
         return self.function(ctx, args)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from gherkin.errors import ScenaristError
 from gherkin.validation import in_words
@@ -38,7 +38,7 @@ class Toolbox:
         The same list gives the same text, so prompts can be cached.
         """
         return [
-            ToolSchema(name=t.name, description=t.description, parameters=_parameters(t.arguments))
+            ToolSchema(name=t.name, description=t.description, parameters=_parameters(t))
             for t in self._tools.values()
         ]
 
@@ -102,9 +102,11 @@ def _wanted(found: Tool[Any]) -> str:
     return ", ".join(names) or "no arguments"
 
 
-def _parameters(arguments: type[BaseModel]) -> dict[str, Any]:
+def _parameters(tool: Tool[Any]) -> dict[str, Any]:
     """The JSON Schema of the arguments, without the titles pydantic adds: they only repeat the names."""
-    return _without_titles(arguments.model_json_schema())
+    if tool.schema is not None:
+        return dict(tool.schema)
+    return _without_titles(tool.arguments.model_json_schema())
 
 
 def _without_titles(schema: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def test_a_file(tmp_path: Path) -> None:
 
 
 def test_without_one_nothing_leaves_the_workspace() -> None:
-    assert load_limits(None).allow == ("files.*", "git.*", "shell.*", "tests.*")
+    assert load_limits(None).allow == ("files.*", "git.*", "shell.*", "tests.*", "mcp.*")
 
 
 @pytest.mark.parametrize(

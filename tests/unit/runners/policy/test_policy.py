@@ -25,7 +25,8 @@ def test_a_role_chooses_the_tools() -> None:
 def test_what_leaves_the_workspace_must_be_granted_by_name() -> None:
     nothing = policy()
     assert nothing.refusal("files.write", "a.py") is None
-    for capability in CAPABILITIES[6:]:
+    assert nothing.refusal("mcp.call", "s/tool") is None, "the operator lists the servers"
+    for capability in CAPABILITIES[6:-1]:
         assert "`.scenarist.yml` does not allow" in (nothing.refusal(capability) or "")
     some = policy(allow=("http.get:*.example.com", "database.read:main"))
     assert some.refusal("http.get") is None

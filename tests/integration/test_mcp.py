@@ -1,0 +1,77 @@
+"""MCP servers of the operator in runs of a whole bot, on the local forge."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runners.contract.events import ToolCalled
+from runners.tools.mcp.definitions import AcceptedTools, accepted_file, write_accepted
+from tests.standins.chat_server import ChatServer, call
+from tests.support.harness import BotUnderTest, doubling, draft, says
+from tests.support.mcp import STANDIN, definitions
+
+TOKEN = "canary-mcp-77ab"
+
+
+@pytest.fixture
+def chat() -> Iterator[ChatServer]:
+    with ChatServer([], []) as server:
+        yield server
+
+
+@pytest.fixture
+def bot(tmp_path: Path, chat: ChatServer) -> Iterator[BotUnderTest]:
+    models = tmp_path / "models.yml"
+    models.write_text(
+        f"runtimes:\n  here: {{provider: vllm, url: '{chat.url}'}}\n"
+        "mcp:\n"
+        f"  sums:\n    command: ['{sys.executable}', '{STANDIN}']\n    folders: ['{STANDIN.parent}']\n"
+        "    tools: [add, echo, look, redefine]\n    env: {ITS_TOKEN: {env: SUMS_TOKEN}}\n"
+        "agents:\n  driver: {runtime: here, mcp: [sums]}\n"
+    )
+    write_accepted(accepted_file(models), AcceptedTools(servers={"sums": definitions()}))
+    with BotUnderTest({"models_file": models}, runner_env={"SUMS_TOKEN": TOKEN}) as made:
+        yield made
+
+
+def test_tools_of_a_server_in_a_run(bot: BotUnderTest, chat: ChatServer) -> None:
+    repo = bot.make_repo()
+    begin, *rest = doubling()
+    first = says(
+        call("mcp_sums_add", a=4, b=4),
+        call("mcp_sums_look", text="/workspace"),
+        call("mcp_sums_redefine"),
+        call("mcp_sums_add", a=4, b=5),
+        call("mcp_sums_hang"),
+    )
+    chat.specify, chat.implement = [draft()], [begin, first, *rest]
+    number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
+    bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
+    state = bot.finished(repo, "issue", number)
+    assert state.status == "done", state.reason
+
+    [run] = bot.runs_on(repo, "issue", number)
+    entries = bot.store.entries(run)
+    called = [e.event for e in entries if isinstance(e.event, ToolCalled)]
+    added, looked, _, refused, hang = [each for each in called if each.call.name.startswith("mcp_")]
+    assert added.ok and added.text == "8" and added.capability == "mcp.call"
+    assert added.data["server"] == "sums" and added.data["sha256"] == definitions()[0].sha256
+    assert looked.ok and TOKEN not in looked.text and "calc.py" not in looked.text
+    assert refused.denied and "until the operator accepts it again" in refused.text
+    assert "There is no tool" in hang.text, "it is accepted, but not listed"
+    offered = {tool["function"]["name"] for tool in chat.requests[-1]["tools"]}
+    assert {each for each in offered if each.startswith("mcp_")} == {
+        "mcp_sums_add",
+        "mcp_sums_echo",
+        "mcp_sums_look",
+        "mcp_sums_redefine",
+    }
+    assert TOKEN not in "\n".join(each.model_dump_json() for each in entries)
+    environ = {**os.environ, "SCENARIST_STATE_DIR": str(bot.state_dir)}
+    words = [sys.executable, "-m", "bot", "audit", run]
+    audit = subprocess.run(words, env=environ, capture_output=True, text=True).stdout
+    assert "mcp_sums_add" in audit and "mcp.call" in audit
