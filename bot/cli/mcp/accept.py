@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.mcp.ask_servers import Compared, McpServerUnknown, compare, tools_now
+from bot.cli.mcp.ask_servers import ComparedTool, McpServerUnknown, compare, tools_now
 from bot.config.models import load_mcp
 from bot.config.settings import load_settings
 from runners.policy.plaintext import for_terminal, one_line
@@ -51,7 +51,7 @@ def accept(
     typer.echo(f"{len(chosen)} written to {path}. Restart the workers of the queue `runs`.")
 
 
-def _shown(tool: Compared) -> str:
+def _shown(tool: ComparedTool) -> str:
     definition = tool.definition
     schema = json.dumps(definition.parameters, indent=1, ensure_ascii=True)
     return for_terminal(f"{definition.name} ({tool.state})\n{definition.description}\n{schema}")

@@ -31,7 +31,7 @@ class McpServerUnknown(ScenaristError):
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedTool:
     """One tool of a server: as it is now (for one that is gone: as it was accepted), and what follows."""
 
     definition: ToolDefinition
@@ -54,16 +54,16 @@ def tools_now(catalog: McpCatalog, server: str, settings: Settings) -> tuple[Too
             raise McpUnreachable(f"The server {server} {for_terminal(str(error))}.") from None
 
 
-def compare(catalog: McpCatalog, server: str, now: tuple[ToolDefinition, ...]) -> list[Compared]:
+def compare(catalog: McpCatalog, server: str, now: tuple[ToolDefinition, ...]) -> list[ComparedTool]:
     """Compare the tools of a server with the accepted ones; those that are gone come last."""
     accepted = {each.name: each for each in catalog.accepted.servers.get(server, ())}
-    found: list[Compared] = []
+    found: list[ComparedTool] = []
     for each in now:
         known = accepted.pop(each.name, None)
         if each.problem:
-            found.append(Compared(each, "unusable", each.problem))
+            found.append(ComparedTool(each, "unusable", each.problem))
         elif known is None:
-            found.append(Compared(each, "new"))
+            found.append(ComparedTool(each, "new"))
         else:
-            found.append(Compared(each, "accepted" if known.sha256 == each.sha256 else "changed"))
-    return found + [Compared(each, "gone") for each in accepted.values()]
+            found.append(ComparedTool(each, "accepted" if known.sha256 == each.sha256 else "changed"))
+    return found + [ComparedTool(each, "gone") for each in accepted.values()]

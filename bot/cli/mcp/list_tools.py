@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from bot.cli.mcp.ask_servers import Compared, McpUnreachable, compare, tools_now
+from bot.cli.mcp.ask_servers import ComparedTool, McpUnreachable, compare, tools_now
 from bot.cli.options import AsJson
 from bot.config.models import load_mcp
 from bot.config.settings import load_settings
@@ -36,7 +36,7 @@ def list_tools(as_json: AsJson = False) -> None:
     raise typer.Exit(1 if wrong else 0)
 
 
-def _row(server: str, tool: Compared) -> dict[str, str]:
+def _row(server: str, tool: ComparedTool) -> dict[str, str]:
     said = tool.problem or one_line(for_terminal(tool.definition.description))
     return {
         "server": server,

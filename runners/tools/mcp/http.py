@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from runners.policy.refused import Refused
 from runners.tools.backends.http import Address, HttpAccess, Response, is_public
-from runners.tools.mcp.session import MAX_BYTES, McpFailed, Message
+from runners.tools.mcp.session import MAX_BYTES, McpFailed, RpcMessage
 
 
 def may_be_private(address: Address) -> bool:
@@ -39,7 +39,7 @@ class HttpServer:
         self._own = headers
         self._more: dict[str, str] = {}
 
-    def exchange(self, message: Message, seconds: float) -> Iterator[Message]:
+    def exchange(self, message: RpcMessage, seconds: float) -> Iterator[RpcMessage]:
         """Send a request and yield what the answer holds. Raises `McpFailed`."""
         answer = self._post(message, seconds)
         if (session := answer.headers.get("mcp-session-id")) is not None:
@@ -50,7 +50,7 @@ class HttpServer:
             raise McpFailed("sent more than one answer may hold")
         yield from _messages(answer)
 
-    def tell(self, message: Message, seconds: float) -> None:
+    def tell(self, message: RpcMessage, seconds: float) -> None:
         """Send a message that has no answer. Raises `McpFailed`."""
         if (answer := self._post(message, seconds)).status >= 400:
             raise McpFailed(f"answered with status {answer.status}")
@@ -62,7 +62,7 @@ class HttpServer:
     def close(self) -> None:
         """Do nothing: servers end sessions that are not used."""
 
-    def _post(self, message: Message, seconds: float) -> Response:
+    def _post(self, message: RpcMessage, seconds: float) -> Response:
         access = replace(self._access, seconds=max(0.001, seconds))
         headers = {
             "Accept": "application/json, text/event-stream",
@@ -76,7 +76,7 @@ class HttpServer:
             raise McpFailed(f"cannot be used: {str(error).rstrip('.')}") from None
 
 
-def _messages(answer: Response) -> Iterator[Message]:
+def _messages(answer: Response) -> Iterator[RpcMessage]:
     """Yield the messages of an answer: one as JSON, or several as events.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream

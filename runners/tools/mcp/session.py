@@ -22,7 +22,7 @@ _MAX_TOOLS = 200
 _MAX_PAGES = 50
 _METHOD_NOT_FOUND = -32601
 
-Message = dict[str, Any]
+RpcMessage = dict[str, Any]
 
 
 class McpFailed(Exception):
@@ -32,10 +32,10 @@ class McpFailed(Exception):
 class Transport(Protocol):
     """Carries messages to one server and back. Every method raises `McpFailed`."""
 
-    def exchange(self, message: Message, seconds: float) -> Iterator[Message]:
+    def exchange(self, message: RpcMessage, seconds: float) -> Iterator[RpcMessage]:
         """Send a request and yield what the server sends, until `seconds` are over."""
 
-    def tell(self, message: Message, seconds: float) -> None:
+    def tell(self, message: RpcMessage, seconds: float) -> None:
         """Send a message that has no answer."""
 
     def revision(self, agreed: str) -> None:
@@ -110,7 +110,7 @@ class Session:
             cursor = {"cursor": following}
         raise McpFailed(f"lists its tools on more than {_MAX_PAGES} pages")
 
-    def _ask(self, method: str, params: Mapping[str, Any], deadline: float) -> Message:
+    def _ask(self, method: str, params: Mapping[str, Any], deadline: float) -> RpcMessage:
         """Return the result of a request. Raises `McpFailed`."""
         number = next(self._ids)
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": dict(params)}
@@ -121,7 +121,7 @@ class Session:
                 return _result(got)
         raise McpFailed("ended without an answer")
 
-    def _asked(self, got: Message, deadline: float) -> None:
+    def _asked(self, got: RpcMessage, deadline: float) -> None:
         """Answer what the server asks: only a ping. Requests to ask a person or a model are refused."""
         if got["method"] == "notifications/tools/list_changed":
             self.changed = True
@@ -131,7 +131,7 @@ class Session:
             self._transport.tell({"jsonrpc": "2.0", "id": got["id"], **body}, deadline - time.monotonic())
 
 
-def _result(got: Message) -> Message:
+def _result(got: RpcMessage) -> RpcMessage:
     error, result = got.get("error"), got.get("result")
     if error is not None:
         said = str(error.get("message", "")) if isinstance(error, dict) else str(error)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from runners.policy.plaintext import one_line
 from runners.sandbox.bubblewrap import Sandbox, SandboxFailed
 from runners.sandbox.process import Capture, Streams
-from runners.tools.mcp.session import MAX_BYTES, McpFailed, Message
+from runners.tools.mcp.session import MAX_BYTES, McpFailed, RpcMessage
 
 _POLL_S = 0.1
 _ERRORS_KEPT = 2_000
@@ -36,7 +36,7 @@ class _Messages(Capture):
         self._since = 0
         self._rest = bytearray()
         self.flooded = False
-        self.found: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.found: queue.SimpleQueue[RpcMessage] = queue.SimpleQueue()
 
     def begin(self) -> None:
         """Count from here: a new request is sent."""
@@ -86,7 +86,7 @@ class StdioServer:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def exchange(self, message: Message, seconds: float) -> Iterator[Message]:
+    def exchange(self, message: RpcMessage, seconds: float) -> Iterator[RpcMessage]:
         """Send a request and yield messages until `seconds` are over. Raises `McpFailed`."""
         deadline = time.monotonic() + seconds
         self._output.begin()
@@ -98,7 +98,7 @@ class StdioServer:
             except queue.Empty:
                 self._check(deadline, seconds)
 
-    def tell(self, message: Message, seconds: float) -> None:
+    def tell(self, message: RpcMessage, seconds: float) -> None:
         """Send a message that has no answer. Raises `McpFailed`."""
         self._send(message, time.monotonic() + seconds, seconds)
 
@@ -122,7 +122,7 @@ class StdioServer:
         if time.monotonic() >= deadline:
             raise McpFailed(f"did not answer within {max(0.0, seconds):.0f} s")
 
-    def _send(self, message: Message, deadline: float, seconds: float) -> None:
+    def _send(self, message: RpcMessage, deadline: float, seconds: float) -> None:
         data = memoryview(json.dumps(message, ensure_ascii=True).encode() + b"\n")
         while data:
             self._check(deadline, seconds)
