@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import deliveries, loop, many, prefix, queue, sandbox, tools, turns, verdict
+from bench import deliveries, fleet, loop, many, prefix, queue, sandbox, tools, turns, verdict
 
 BENCHES: dict[str, Callable[[Console], None]] = {
     "deliveries": deliveries.run,
@@ -17,6 +17,7 @@ BENCHES: dict[str, Callable[[Console], None]] = {
     "many": many.run,
     "verdict": verdict.run,
     "queue": queue.run,
+    "fleet": fleet.run,
 }
 
 
