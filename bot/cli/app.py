@@ -50,6 +50,7 @@ class Commands(LazyGroup):
         "action": Lazy(
             "bot.cli.operate.action:action", "Do one event's whole run in this process, as a CI job."
         ),
+        "eval": Lazy("bot.cli.evaluation:evaluation", "Try models on tasks with hidden tests, and report."),
         "models": Lazy("bot.cli.models:models", "Check the configured models, or serve one."),
         "mcp": Lazy("bot.cli.mcp:mcp", "List and accept the tools of MCP servers."),
         "runs": Lazy(

@@ -1,5 +1,6 @@
 """Run one issue on a clone on this machine, with a local forge in a folder and all phases in this process."""
 
+import fcntl
 import getpass
 import hashlib
 import logging
@@ -76,8 +77,7 @@ class LocalRuns:
             lambda _run: None,
         )
         self._forge = LocalForge(self.store.engine, folder / "forge", send=self._deliver)
-        known = hashlib.sha256(str(self._git_dir).encode()).hexdigest()[:8]
-        self._repo = f"clones/{_slug(repo.resolve().name)}-{known}"
+        self._repo = clone_name(repo)
         self._person = _slug(getpass.getuser())
         self._issue = 0
 
@@ -87,17 +87,26 @@ class LocalRuns:
         The issue gets the number `number`, unless that is 0 or taken. Raises `RunRefused` if no run started.
         """
         forge, path = self._forge, self._forge.path(self._repo)
-        if not path.is_dir():
-            forge.create_repo(self._repo, {self._person: "admin"})
         branch = (
             git("symbolic-ref", "--quiet", "--short", "HEAD", git_dir=self._git_dir, check=False) or "main"
         )
-        fetch_refs(path, self._git_dir, [f"+{self._base}:refs/heads/{branch}"])
-        take_large_files(path, wanted(pointers_of(path, self._base)), common_dir(self._git_dir))
-        git("symbolic-ref", "HEAD", f"refs/heads/{branch}", git_dir=path)
+        # Other processes may begin a run on the same repository at this moment.
+        with (self._settings.state_dir / "begin.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not path.is_dir():
+                forge.create_repo(self._repo, {self._person: "admin"})
+            fetch_refs(path, self._git_dir, [f"+{self._base}:refs/heads/{branch}"])
+            take_large_files(path, wanted(pointers_of(path, self._base)), common_dir(self._git_dir))
+            git("symbolic-ref", "HEAD", f"refs/heads/{branch}", git_dir=path)
         self._issue = forge.open_issue(self._repo, self._person, title, body, number=number).number
         forge.add_label(self._repo, self._issue, self._settings.trigger_label, self._person)
         return self._newest()
+
+    def begun(self, number: int) -> str:
+        """Return the newest run on issue `number` of the repository, to continue it; empty: there is none."""
+        found = self.store.list_runs(limit=1, target=f"local:{self._repo}:issue:{number}")
+        self._issue = number
+        return found[0].id if found else ""
 
     def say(self, text: str) -> str:
         """Comment on the issue; returns the id of the run to continue, which may be a new one."""
@@ -190,6 +199,12 @@ class LocalRuns:
         )
         self._deliveries.add([delivery])
         self._intake.handle(delivery.id)
+
+
+def clone_name(repo: Path) -> str:
+    """Return the name on the local forge of the repository at `repo`. Raises `NotARepository`."""
+    known = hashlib.sha256(str(git_dir_of(repo)).encode()).hexdigest()[:8]
+    return f"clones/{_slug(repo.resolve().name)}-{known}"
 
 
 def state_folder(settings: Settings) -> Path:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -103,6 +103,14 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
+def guarded(argv: Sequence[str]) -> list[str]:
+    """Return the words that run `argv` so that it ends, with all that it started, when this process ends.
+
+    Start them in a session of their own, with a pipe as standard input that nobody writes to.
+    """
+    return ["/bin/sh", "-c", _GUARDED, "sh", *argv]
+
+
 @dataclass
 class _Child:
     name: str
@@ -158,7 +166,7 @@ class Processes:
     ) -> "subprocess.Popen[bytes]":
         with (self._log_dir / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                ["/bin/sh", "-c", _GUARDED, "sh", *argv],
+                guarded(argv),
                 env=env,
                 stdin=subprocess.PIPE,
                 stdout=log,

@@ -32,6 +32,13 @@ def run(
         bool,
         typer.Option("--approve", help="Approve the scenarios where the repository demands an approval."),
     ] = False,
+    number: Annotated[
+        int, typer.Option(min=0, help="The issue's number, for branch and commits; 0: the next free one.")
+    ] = 0,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue the newest run on issue --number, if it has one already."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Do one issue on a repository of this machine; the result is a branch there.
@@ -41,13 +48,17 @@ def run(
     """
     settings = load_settings()
     text = read_issue(issue, settings)
+    if resume and not (number or text.number):
+        raise typer.BadParameter("--resume needs --number, or an issue that has a number.")
     require_sandbox(settings)
     console = Console(stderr=as_json, highlight=False)
     here = LocalRuns(settings, repo, base)
     require_models(settings)
     try:
         with sigterm_interrupts():
-            run_id = here.begin(text.title, text.body, text.number)
+            wanted = number or text.number
+            known = here.begun(wanted) if resume else ""
+            run_id = known or here.begin(text.title, text.body, wanted)
             run_id, state = _converse(here, run_id, console, approve=approve)
     except KeyboardInterrupt:
         console.print("Cancelled; the repository is as it was.")

@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 
 from bot import __version__
 from bot.cli.app import Commands, app
+from bot.cli.evaluation import EvalCommands
 from bot.cli.lazy import Lazy, LazyGroup
 from bot.cli.models import ModelCommands
 
-EVERY = [(group, name) for group in (Commands, ModelCommands) for name in group.table]
+WORDS: dict[type[LazyGroup], list[str]] = {Commands: [], ModelCommands: ["models"], EvalCommands: ["eval"]}
+EVERY = [(group, name) for group in WORDS for name in group.table]
 
 
 @pytest.mark.parametrize(("group", "name"), EVERY)
@@ -28,7 +30,7 @@ def test_the_list_says_what_the_command_says(group: type[LazyGroup], name: str) 
     documented = found.info.help if hasattr(found, "info") else inspect.getdoc(found)
     assert documented.splitlines()[0] == lazy.help
     if name != "version":
-        shown = CliRunner().invoke(app, [*(["models"] if group is ModelCommands else []), name, "--help"])
+        shown = CliRunner().invoke(app, [*WORDS[group], name, "--help"])
         assert shown.exit_code == 0
         assert "Usage" in shown.output
 

@@ -1,0 +1,69 @@
+"""`scenarist eval report`."""
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bot.cli.evaluation.options import Results
+from bot.cli.options import AsJson
+from bot.evaluation.attempts import Results as Stored
+from bot.evaluation.report import Report
+from bot.evaluation.report import report as report_on
+from runners.policy.plaintext import for_terminal, one_line
+
+_SHOWN = 200
+
+
+def report(
+    folder: Results,
+    as_json: AsJson = False,
+) -> None:
+    """Print what came of an evaluation."""
+    stored = Stored(folder)
+    found = report_on(stored.about, stored.attempts())
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    print_report(found, Console(highlight=False))
+
+
+def print_report(found: Report, console: Console) -> None:
+    """Print a report as tables."""
+    about = found.about
+    console.print(f"\n{about.set_name} with {about.models}, {about.mode}", style="bold", markup=False)
+    rows = (found.total, *found.by_kind, *(found.by_mode if len(found.by_mode) > 1 else ()))
+    ends = Table("", "resolved", "green", "false green", "false red", "refused", "infra", box=None)
+    spent = Table("", "attempts", "tokens", "US dollars", "seconds", "turns", box=None)
+    for row in rows:
+        green, lost = str(row.false_green), str(row.false_red)
+        ends.add_row(
+            *(row.name, f"{row.resolved} of {row.possible}", str(row.green), green, lost),
+            *(f"{row.refused} of {row.impossible}", str(row.infra)),
+        )
+        spent.add_row(
+            *(row.name, str(row.attempts), f"{row.tokens:,}", f"{row.cost:.2f}"),
+            *(f"{row.wall_s:.0f}", f"{row.turns:.0f}"),
+        )
+    console.print(ends)
+    console.print(spent)
+    if found.total.passes:
+        passes = "  ".join(f"pass^{k} {100 * value:.0f} %" for k, value in found.total.passes.items())
+        console.print(f"{passes} (all attempts at a task are right)", markup=False)
+    scores = found.total.experiments
+    named = [
+        f"{name.replace('_', '-')} {tally}"
+        for name in type(scores).model_fields
+        if (tally := getattr(scores, name)).tried
+    ]
+    if named:
+        console.print(f"Experiments of the gate: {' · '.join(named)}", markup=False)
+    if found.by_role:
+        roles = Table("role", "model", "turns", "tokens", "US dollars", box=None)
+        for use in found.by_role:
+            roles.add_row(use.role, use.model, str(use.turns), f"{use.tokens:,}", f"{use.cost:.2f}")
+        console.print(roles)
+    for task, outcomes in found.tasks.items():
+        console.print(f"{task}: {', '.join(outcomes)}", markup=False)
+    for place, why in found.infra.items():
+        shown = one_line(for_terminal(why))[:_SHOWN]
+        console.print(f"Infrastructure failed at {place}: {shown}", markup=False)

@@ -1,0 +1,200 @@
+"""One attempt at a task: what came of it, and the file that keeps all of them."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from gherkin.errors import ScenaristError
+from gherkin.issue.kinds import Kind
+from gherkin.values import Frozen
+from runners.verify.findings import Tally
+
+Gate = Literal["green", "warning", "red", "none"]
+Mode = str
+Outcome = Literal["resolved", "false green", "false red", "unresolved", "refused", "wrongly refused", "infra"]
+# Ends that are right: a proven change that passes the hidden tests, or saying that the task cannot be done.
+RIGHT: tuple[Outcome, ...] = ("resolved", "refused")
+
+_ATTEMPTS = "attempts.jsonl"
+_ABOUT = "eval.json"
+
+
+class ResultInvalid(ScenaristError):
+    """A folder does not hold the results of `scenarist eval run`, or those of another set."""
+
+    code = "SCN-7052"
+    next_step = "Give the folder that `scenarist eval run --out` wrote; use another --out for another set."
+
+
+class Judged(Frozen):
+    """What the hidden tests said of a tree: the ids of those that passed and of those that did not.
+
+    `problem` says why they could not be run to their end.
+    """
+
+    passed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def green(self) -> bool:
+        """Whether there were tests and all of them passed."""
+        return bool(self.passed) and not self.failed and not self.problem
+
+
+class RoleUse(Frozen):
+    """What one model used in one role; `cost` is in US dollars."""
+
+    role: str
+    model: str
+    turns: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+
+class Experiments(Frozen):
+    """How many variants of the gate's experiments were noticed, of those tried."""
+
+    flips: Tally = Tally()
+    sabotage: Tally = Tally()
+    held_out: Tally = Tally()
+    mutants: Tally = Tally()
+
+
+class Attempt(Frozen):
+    """One run on one task. `seed` counts a task's attempts from 1.
+
+    `status` is the run's end, `gate` the state of its last verdict. `refused` says how the model refused the
+    task. `hidden` is None where nothing was judged: a task that cannot be done, or a run without work.
+    `patch` is the diff from the base to the result. `wall_s` is in seconds, `cost` in US dollars. `infra` is
+    why the attempt says nothing about the models: the machine, a server or a registry failed.
+    """
+
+    task: str
+    seed: int
+    kind: Kind
+    impossible: bool = False
+    mode: Mode = "solo"
+    run: str = ""
+    status: str = ""
+    gate: Gate = "none"
+    refused: Literal["", "ask", "give_up"] = ""
+    hidden: Judged | None = None
+    reason: str = ""
+    infra: str = ""
+    turns: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    wall_s: float = 0.0
+    uses: tuple[RoleUse, ...] = ()
+    experiments: Experiments = Experiments()
+    patch: str = ""
+
+    @property
+    def proven(self) -> bool:
+        """Whether the run ended with a change that the gate calls proven."""
+        return self.status == "done" and self.gate in ("green", "warning")
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came of the attempt, in one word."""
+        if self.infra:
+            return "infra"
+        passes = self.hidden is not None and self.hidden.green
+        if self.proven:
+            return "resolved" if passes and not self.impossible else "false green"
+        if self.refused:
+            return "refused" if self.impossible else "wrongly refused"
+        return "false red" if passes and not self.impossible else "unresolved"
+
+    @property
+    def right(self) -> bool:
+        """Whether the attempt ended as it should."""
+        return self.outcome in RIGHT
+
+
+class About(Frozen):
+    """What a folder of results is about: the set, the models and the settings that all attempts share."""
+
+    set_name: str
+    set_digest: str
+    models: str
+    seeds: int
+    mode: Mode
+    tasks: tuple[str, ...]
+
+
+class Results:
+    """The results below a folder. An attempt is stored when it has ended, in one write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def about(self) -> About:
+        """What the results are about. Raises `ResultInvalid`."""
+        try:
+            return About.model_validate_json((self.folder / _ABOUT).read_bytes())
+        except (OSError, ValidationError):
+            raise ResultInvalid(f"{self.folder} holds no results of an evaluation.") from None
+
+    def begin(self, about: About) -> None:
+        """Make the folder, or go on with what is there. Raises `ResultInvalid` where that is another set."""
+        place = self.folder / _ABOUT
+        if place.exists():
+            before = self.about
+            same = (before.set_digest, before.models, before.mode) == (
+                about.set_digest,
+                about.models,
+                about.mode,
+            )
+            if not same:
+                raise ResultInvalid(
+                    f"{self.folder} holds results of the set {before.set_name} with the models "
+                    f"{before.models}, and one of the three (set, models, settings) is another one now."
+                )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = place.with_suffix(".part")
+        part.write_text(about.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        part.rename(place)
+
+    def add(self, attempt: Attempt) -> None:
+        """Store an attempt durably."""
+        with (self.folder / _ATTEMPTS).open("ab") as file:
+            # A killed process may have left a part of a line.
+            start = b"\n" if file.tell() and not self._ends_with_line() else b""
+            file.write(start + attempt.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def attempts(self) -> list[Attempt]:
+        """Return the newest attempt of each task and seed, in the order in which they ended."""
+        try:
+            lines = (self.folder / _ATTEMPTS).read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        found: dict[tuple[str, int], Attempt] = {}
+        for line in lines:
+            try:
+                attempt = Attempt.model_validate_json(line)
+            except ValidationError:
+                continue  # the part of a line
+            found.pop((attempt.task, attempt.seed), None)
+            found[attempt.task, attempt.seed] = attempt
+        return list(found.values())
+
+    def _ends_with_line(self) -> bool:
+        with (self.folder / _ATTEMPTS).open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read() == b"\n"
+
+
+def by_task(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """Return the attempts of each task, in the order of seeds."""
+    found: dict[str, list[Attempt]] = {}
+    for each in sorted(attempts, key=lambda each: each.seed):
+        found.setdefault(each.task, []).append(each)
+    return found
