@@ -25,7 +25,7 @@ _ABOUT = "eval.json"
 class ResultInvalid(ScenaristError):
     """A folder does not hold the results of `scenarist eval run`, or those of another set."""
 
-    code = "SCN-7052"
+    code = "SCN-7062"
     next_step = "Give the folder that `scenarist eval run --out` wrote; use another --out for another set."
 
 

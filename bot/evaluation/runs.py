@@ -41,7 +41,7 @@ _SAID = 300
 class RunFailed(ScenaristError):
     """A run of `scenarist eval` did not come to an end of its own."""
 
-    code = "SCN-7053"
+    code = "SCN-7063"
     next_step = "Read `run.log` in the `state` folder of the results, then run the evaluation again."
 
 

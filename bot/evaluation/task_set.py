@@ -19,7 +19,7 @@ _SHIPPED = "bot.evaluation.sets"
 class EvalSetInvalid(ScenaristError):
     """A set of tasks for `scenarist eval` cannot be used."""
 
-    code = "SCN-7050"
+    code = "SCN-7060"
     next_step = "Correct that line of the set; docs/evaluation.md lists its keys."
 
 

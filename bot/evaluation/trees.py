@@ -31,7 +31,7 @@ _ON_A_FORGE = re.compile(r"^https://[^/]+/(?P<owner>[^/]+)/(?P<name>[^/]+?)(?:\.
 class SourceUnavailable(ScenaristError):
     """The files that a task of `scenarist eval` needs cannot be fetched."""
 
-    code = "SCN-7051"
+    code = "SCN-7061"
     next_step = "Check the network and the registry, or give a folder of clones with --clones."
 
 
