@@ -12,11 +12,12 @@ from gherkin.issue.kinds import Kind
 from gherkin.values import Frozen
 from runners.verify.findings import Tally
 
-Gate = Literal["green", "warning", "red", "none"]
-Mode = str
-Outcome = Literal["resolved", "false green", "false red", "unresolved", "refused", "wrongly refused", "infra"]
+GateState = Literal["green", "warning", "red", "none"]
+TaskOutcome = Literal[
+    "resolved", "false green", "false red", "unresolved", "refused", "wrongly refused", "infra"
+]
 # Ends that are right: a proven change that passes the hidden tests, or saying that the task cannot be done.
-RIGHT: tuple[Outcome, ...] = ("resolved", "refused")
+RIGHT: tuple[TaskOutcome, ...] = ("resolved", "refused")
 
 _ATTEMPTS = "attempts.jsonl"
 _ABOUT = "eval.json"
@@ -29,7 +30,7 @@ class ResultInvalid(ScenaristError):
     next_step = "Give the folder that `scenarist eval run --out` wrote; use another --out for another set."
 
 
-class Judged(Frozen):
+class HiddenResult(Frozen):
     """What the hidden tests said of a tree: the ids of those that passed and of those that did not.
 
     `problem` says why they could not be run to their end.
@@ -64,7 +65,7 @@ class Experiments(Frozen):
     mutants: Tally = Tally()
 
 
-class Attempt(Frozen):
+class TaskAttempt(Frozen):
     """One run on one task. `seed` counts a task's attempts from 1.
 
     `status` is the run's end, `gate` the state of its last verdict. `refused` says how the model refused the
@@ -77,12 +78,12 @@ class Attempt(Frozen):
     seed: int
     kind: Kind
     impossible: bool = False
-    mode: Mode = "solo"
+    mode: str = "solo"
     run: str = ""
     status: str = ""
-    gate: Gate = "none"
+    gate: GateState = "none"
     refused: Literal["", "ask", "give_up"] = ""
-    hidden: Judged | None = None
+    hidden: HiddenResult | None = None
     reason: str = ""
     infra: str = ""
     turns: int = 0
@@ -99,7 +100,7 @@ class Attempt(Frozen):
         return self.status == "done" and self.gate in ("green", "warning")
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> TaskOutcome:
         """What came of the attempt, in one word."""
         if self.infra:
             return "infra"
@@ -123,11 +124,11 @@ class About(Frozen):
     set_digest: str
     models: str
     seeds: int
-    mode: Mode
+    mode: str
     tasks: tuple[str, ...]
 
 
-class Results:
+class EvalResults:
     """The results below a folder. An attempt is stored when it has ended, in one write."""
 
     def __init__(self, folder: Path) -> None:
@@ -161,7 +162,7 @@ class Results:
         part.write_text(about.model_dump_json(indent=2) + "\n", encoding="utf-8")
         part.rename(place)
 
-    def add(self, attempt: Attempt) -> None:
+    def add(self, attempt: TaskAttempt) -> None:
         """Store an attempt durably."""
         with (self.folder / _ATTEMPTS).open("ab") as file:
             # A killed process may have left a part of a line.
@@ -170,16 +171,16 @@ class Results:
             file.flush()
             os.fsync(file.fileno())
 
-    def attempts(self) -> list[Attempt]:
+    def attempts(self) -> list[TaskAttempt]:
         """Return the newest attempt of each task and seed, in the order in which they ended."""
         try:
             lines = (self.folder / _ATTEMPTS).read_bytes().splitlines()
         except FileNotFoundError:
             return []
-        found: dict[tuple[str, int], Attempt] = {}
+        found: dict[tuple[str, int], TaskAttempt] = {}
         for line in lines:
             try:
-                attempt = Attempt.model_validate_json(line)
+                attempt = TaskAttempt.model_validate_json(line)
             except ValidationError:
                 continue  # the part of a line
             found.pop((attempt.task, attempt.seed), None)
@@ -192,9 +193,9 @@ class Results:
             return file.read() == b"\n"
 
 
-def by_task(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+def by_task(attempts: Iterable[TaskAttempt]) -> dict[str, list[TaskAttempt]]:
     """Return the attempts of each task, in the order of seeds."""
-    found: dict[str, list[Attempt]] = {}
+    found: dict[str, list[TaskAttempt]] = {}
     for each in sorted(attempts, key=lambda each: each.seed):
         found.setdefault(each.task, []).append(each)
     return found

@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from bot.config.settings import Settings
-from bot.evaluation.attempts import About, Attempt, Results
+from bot.evaluation.attempts import About, EvalResults, TaskAttempt
 from bot.evaluation.judge import Judge
 from bot.evaluation.repositories import base_files, repository_of
-from bot.evaluation.runs import Ended, Runner, experiments_of, gate_of, infra_reason, refusal_of, uses_of
+from bot.evaluation.runs import (
+    RunEnd,
+    RunProcesses,
+    experiments_of,
+    gate_of,
+    infra_reason,
+    refusal_of,
+    uses_of,
+)
 from bot.evaluation.task_set import EvalSet, Task
 from bot.evaluation.trees import SourceUnavailable, Trees
 from bot.log.events import Entry
@@ -29,7 +37,7 @@ from runners.sandbox.scratch import make_state_folder
 
 
 @dataclass(frozen=True)
-class Options:
+class EvalOptions:
     """How a set is tried.
 
     `models` is the name of the models in reports, and `env` the variables that choose them. With
@@ -53,8 +61,8 @@ class Options:
 class Harness:
     """Tries the tasks of `chosen` and stores each attempt in `results` when it has ended."""
 
-    def __init__(self, chosen: EvalSet, options: Options, settings: Settings) -> None:
-        self.results = Results(options.out.resolve())
+    def __init__(self, chosen: EvalSet, options: EvalOptions, settings: Settings) -> None:
+        self.results = EvalResults(options.out.resolve())
         self._set = chosen
         self._options = options
         self._settings = settings
@@ -65,10 +73,10 @@ class Harness:
             clones=options.clones,
             unsafe=settings.unsafe_no_sandbox,
         )
-        self._runner = Runner(self._state, options.env, options.seconds)
+        self._runner = RunProcesses(self._state, options.env, options.seconds)
         self._adding = threading.Lock()
 
-    def run(self, ended: Callable[[Attempt], None]) -> list[Attempt]:
+    def run(self, ended: Callable[[TaskAttempt], None]) -> list[TaskAttempt]:
         """Make all attempts that are missing; `ended` is called with each one. Returns all that there are.
 
         Raises `ResultInvalid` where the folder holds the results of something else.
@@ -110,15 +118,15 @@ class Harness:
         every = [(task, seed) for seed in range(1, self._options.seeds + 1) for task in self._set.tasks]
         return [(task, seed) for task, seed in every if (task.id, seed) not in there]
 
-    def _attempt(self, task: Task, seed: int) -> Attempt:
+    def _attempt(self, task: Task, seed: int) -> TaskAttempt:
         attempt = self._tried(task, seed)
         with self._adding:
             self.results.add(attempt)
         return attempt
 
-    def _tried(self, task: Task, seed: int) -> Attempt:
+    def _tried(self, task: Task, seed: int) -> TaskAttempt:
         started = time.monotonic()
-        empty = Attempt(
+        empty = TaskAttempt(
             task=task.id,
             seed=seed,
             kind=task.kind,
@@ -161,7 +169,9 @@ class Harness:
             raise SourceUnavailable(f"{folder} has no recording {names[1]}.")
         return {"SCENARIST_RUNTIME": "replay", "SCENARIST_RECORDING": str(found.resolve())}
 
-    def _read(self, empty: Attempt, ended: Ended, entries: Sequence[Entry], repository: Path) -> Attempt:
+    def _read(
+        self, empty: TaskAttempt, ended: RunEnd, entries: Sequence[Entry], repository: Path
+    ) -> TaskAttempt:
         state = fold(entries)
         patch = ""
         if ended.commit:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.config.repository import settings_of
-from bot.evaluation.attempts import Judged
+from bot.evaluation.attempts import HiddenResult
 from bot.evaluation.trees import Files
 from bot.storage.store import new_id
 from runners.environment.prepare import Environments
@@ -28,7 +28,7 @@ class Judge:
 
     def judge(
         self, repository: Path, mirror: Mirror, patch: str, hidden: Files, tests: Sequence[str]
-    ) -> Judged:
+    ) -> HiddenResult:
         """Return what the hidden tests say of the base of `repository` with `patch` on it.
 
         `mirror` is that of the repository's runs. Tests and fixtures that the patch changes are put back
@@ -81,12 +81,12 @@ def _is_test(path: str) -> bool:
     return name.endswith(".py") and name != "conftest.py" and (name[:4] == "test" or name[-8:] == "_test.py")
 
 
-def _judged(outcomes: dict[str, Outcome], wanted: Sequence[str], broken: str) -> Judged:
+def _judged(outcomes: dict[str, Outcome], wanted: Sequence[str], broken: str) -> HiddenResult:
     passed = sorted(name for name, outcome in outcomes.items() if outcome == "passed")
     failed = sorted(name for name, outcome in outcomes.items() if outcome not in ("passed", "skipped"))
     # A test that was asked for and did not run has not passed. Parameters stand in brackets after its id.
     failed += [each for each in wanted if not any(_is_of(name, each) for name in outcomes)]
-    return Judged(passed=tuple(passed), failed=tuple(failed), problem=broken)
+    return HiddenResult(passed=tuple(passed), failed=tuple(failed), problem=broken)
 
 
 def _is_of(name: str, wanted: str) -> bool:

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from math import comb
 
-from bot.evaluation.attempts import About, Attempt, Experiments, Outcome, RoleUse, by_task
+from bot.evaluation.attempts import About, Experiments, RoleUse, TaskAttempt, TaskOutcome, by_task
 from gherkin.values import Frozen
 from runners.verify.findings import Tally
 
@@ -45,11 +45,11 @@ class Report(Frozen):
     by_kind: tuple[Summary, ...]
     by_mode: tuple[Summary, ...]
     by_role: tuple[RoleUse, ...]
-    tasks: dict[str, tuple[Outcome, ...]]
+    tasks: dict[str, tuple[TaskOutcome, ...]]
     infra: dict[str, str]
 
 
-def report(about: About, attempts: Sequence[Attempt]) -> Report:
+def report(about: About, attempts: Sequence[TaskAttempt]) -> Report:
     """Return the report on `attempts`."""
     return Report(
         about=about,
@@ -62,7 +62,7 @@ def report(about: About, attempts: Sequence[Attempt]) -> Report:
     )
 
 
-def summary(name: str, attempts: Iterable[Attempt]) -> Summary:
+def summary(name: str, attempts: Iterable[TaskAttempt]) -> Summary:
     """Return what `attempts` came to."""
     every = list(attempts)
     known = [each for each in every if not each.infra]
@@ -89,7 +89,7 @@ def summary(name: str, attempts: Iterable[Attempt]) -> Summary:
     )
 
 
-def passes(attempts: Iterable[Attempt]) -> dict[int, float]:
+def passes(attempts: Iterable[TaskAttempt]) -> dict[int, float]:
     """Return pass^k by k, up to the fewest attempts that any task has.
 
     A task with n attempts of which c are right counts C(c, k) / C(n, k), the unbiased estimate of
@@ -103,7 +103,7 @@ def passes(attempts: Iterable[Attempt]) -> dict[int, float]:
     }
 
 
-def uses(attempts: Iterable[Attempt]) -> tuple[RoleUse, ...]:
+def uses(attempts: Iterable[TaskAttempt]) -> tuple[RoleUse, ...]:
     """Return what each model used in each role, the roles in alphabetical order."""
     found: dict[tuple[str, str], RoleUse] = {}
     for each in (use for attempt in attempts for use in attempt.uses):
@@ -118,18 +118,18 @@ def uses(attempts: Iterable[Attempt]) -> tuple[RoleUse, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def _grouped(attempts: Sequence[Attempt], names: Sequence[str]) -> tuple[Summary, ...]:
-    groups: dict[str, list[Attempt]] = {}
+def _grouped(attempts: Sequence[TaskAttempt], names: Sequence[str]) -> tuple[Summary, ...]:
+    groups: dict[str, list[TaskAttempt]] = {}
     for name, attempt in zip(names, attempts, strict=True):
         groups.setdefault(name, []).append(attempt)
     return tuple(summary(name, groups[name]) for name in sorted(groups))
 
 
-def _kind(attempt: Attempt) -> str:
+def _kind(attempt: TaskAttempt) -> str:
     return "cannot be done" if attempt.impossible else attempt.kind
 
 
-def _experiments(attempts: Sequence[Attempt]) -> Experiments:
+def _experiments(attempts: Sequence[TaskAttempt]) -> Experiments:
     added = {}
     for name in Experiments.model_fields:
         tallies = [getattr(each.experiments, name) for each in attempts]

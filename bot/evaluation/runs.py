@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from bot.evaluation.attempts import Experiments, Gate, RoleUse
+from bot.evaluation.attempts import Experiments, GateState, RoleUse
 from bot.log.events import Entry
 from bot.log.state import RunState
 from bot.worker.processes import guarded
@@ -45,7 +45,7 @@ class RunFailed(ScenaristError):
     next_step = "Read `run.log` in the `state` folder of the results, then run the evaluation again."
 
 
-class Ended(NamedTuple):
+class RunEnd(NamedTuple):
     """What `scenarist run` says at its end: the run's id, its commit on a branch, and the patch file."""
 
     run: str
@@ -53,7 +53,7 @@ class Ended(NamedTuple):
     patch: str
 
 
-class Runner:
+class RunProcesses:
     """Runs `scenarist run` for attempts. All of them share the state folder `state`, with their environments.
 
     `env` are variables of each process, and `seconds` how long one may take. When this process ends in any
@@ -68,7 +68,7 @@ class Runner:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, repository: Path, issue: Path, number: int, env: Mapping[str, str]) -> Ended:
+    def run(self, repository: Path, issue: Path, number: int, env: Mapping[str, str]) -> RunEnd:
         """Run the issue `number`, or continue its run; `env` are more variables. Raises `RunFailed`."""
         words = ["run", "--repo", str(repository), "--issue", str(issue), "--number", str(number)]
         own = {name: value for name, value in os.environ.items() if name != "SCENARIST_DATABASE_URL"}
@@ -99,7 +99,7 @@ class Runner:
             raise KeyboardInterrupt
         try:
             said = json.loads(out)
-            return Ended(said["run"], said["commit"], said["patch"])
+            return RunEnd(said["run"], said["commit"], said["patch"])
         except (ValueError, LookupError, TypeError):
             last = one_line(err.strip().rpartition("\n")[2])[:_SAID]
             raise RunFailed(f"`scenarist run` ended with status {process.returncode}: {last}") from None
@@ -144,7 +144,7 @@ def infra_reason(state: RunState) -> str:
     return "" if state.status != "cancelled" else "the run was cancelled"
 
 
-def gate_of(verdict: Verdict | None) -> Gate:
+def gate_of(verdict: Verdict | None) -> GateState:
     """Return the state of the run's last verdict."""
     return verdict.status if verdict is not None else "none"
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.evaluation.attempts import Results
+from bot.evaluation.attempts import EvalResults
 from bot.storage.database import connect
 from bot.storage.store import Store
 from runners.models.chat import Reply
@@ -78,12 +78,12 @@ def test_a_killed_evaluation_goes_on_and_repeats_nothing(place: Path) -> None:
     first.send_signal(signal.SIGKILL)
     first.wait(HANG_S)
     assert line.startswith("contradiction (1): refused") or "(1): " in line, line
-    before = Results(place / "out").attempts()
+    before = EvalResults(place / "out").attempts()
     assert 0 < len(before) < 3
     second = evaluate(place, "--jobs", "2")
     said, _ = second.communicate(timeout=HANG_S * 5)
     assert second.returncode == 0, said
-    attempts = {each.task: each for each in Results(place / "out").attempts()}
+    attempts = {each.task: each for each in EvalResults(place / "out").attempts()}
     outcomes = {name: each.outcome for name, each in attempts.items()}
     assert outcomes == {"right": "resolved", "lazy": "false green", "contradiction": "refused"}, said
     assert before[0] == attempts[before[0].task], "what had ended stays as it was"

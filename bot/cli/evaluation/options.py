@@ -1,4 +1,4 @@
-"""Options and arguments that several commands of `scenarist eval` share."""
+"""EvalOptions and arguments that several commands of `scenarist eval` share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,9 @@ SetName = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option(help="The folder of the results.")]
-Results = Annotated[Path, typer.Argument(metavar="FOLDER", help="What `scenarist eval run --out` wrote.")]
+ResultsFolder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="What `scenarist eval run --out` wrote.")
+]
 Clones = Annotated[
     Path | None,
     typer.Option(help="A folder of clones, used instead of the network: OWNER/NAME, OWNER+NAME or NAME."),

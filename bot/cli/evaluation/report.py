@@ -4,9 +4,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.cli.evaluation.options import Results
+from bot.cli.evaluation.options import ResultsFolder
 from bot.cli.options import AsJson
-from bot.evaluation.attempts import Results as Stored
+from bot.evaluation.attempts import EvalResults
 from bot.evaluation.report import Report
 from bot.evaluation.report import report as report_on
 from runners.policy.plaintext import for_terminal, one_line
@@ -15,11 +15,11 @@ _SHOWN = 200
 
 
 def report(
-    folder: Results,
+    folder: ResultsFolder,
     as_json: AsJson = False,
 ) -> None:
     """Print what came of an evaluation."""
-    stored = Stored(folder)
+    stored = EvalResults(folder)
     found = report_on(stored.about, stored.attempts())
     if as_json:
         typer.echo(found.model_dump_json(indent=2))

@@ -14,8 +14,8 @@ from bot.cli.process import require_sandbox
 from bot.config.models import require_models
 from bot.config.repository import parse_config
 from bot.config.settings import load_settings
-from bot.evaluation.attempts import Attempt
-from bot.evaluation.harness import Harness, Options
+from bot.evaluation.attempts import TaskAttempt
+from bot.evaluation.harness import EvalOptions, Harness
 from bot.evaluation.report import report
 from bot.evaluation.task_set import EvalSet, EvalSetInvalid, read_set
 from bot.worker.processes import sigterm_interrupts
@@ -66,7 +66,7 @@ def run(
             settings = settings.model_copy(update={"models_file": models.resolve()})
         require_models(settings)
     label = name or (models.stem if models else "recordings" if recordings else settings.runtime)
-    options = Options(
+    options = EvalOptions(
         models=label,
         out=out,
         env=env,
@@ -110,7 +110,7 @@ def _config(path: Path | None) -> dict[str, Any]:
     return found
 
 
-def _line(attempt: Attempt) -> str:
+def _line(attempt: TaskAttempt) -> str:
     why = attempt.infra or ("" if attempt.right else attempt.reason)
     shown = f" · {one_line(for_terminal(why))[:_SHOWN]}" if why else ""
     return f"{attempt.task} ({attempt.seed}): {attempt.outcome} · {attempt.wall_s:.0f} s{shown}"

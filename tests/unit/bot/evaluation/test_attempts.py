@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from bot.evaluation.attempts import About, Attempt, Judged, ResultInvalid, Results
+from bot.evaluation.attempts import About, EvalResults, HiddenResult, ResultInvalid, TaskAttempt
 
-PASSES = Judged(passed=("t.py::test",))
-FAILS = Judged(passed=("t.py::test",), failed=("t.py::other",))
+PASSES = HiddenResult(passed=("t.py::test",))
+FAILS = HiddenResult(passed=("t.py::test",), failed=("t.py::other",))
 PROVEN = {"status": "done", "gate": "green"}
 RED = {"status": "gave_up", "gate": "red"}
 
 
-def attempt(task: str = "one", seed: int = 1, **more: Any) -> Attempt:
-    return Attempt.model_validate({"task": task, "seed": seed, "kind": "bug", **more})
+def attempt(task: str = "one", seed: int = 1, **more: Any) -> TaskAttempt:
+    return TaskAttempt.model_validate({"task": task, "seed": seed, "kind": "bug", **more})
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def attempt(task: str = "one", seed: int = 1, **more: Any) -> Attempt:
         ({**PROVEN, "hidden": PASSES}, "resolved"),
         ({**PROVEN, "gate": "warning", "hidden": PASSES}, "resolved"),
         ({**PROVEN, "hidden": FAILS}, "false green"),
-        ({**PROVEN, "hidden": Judged(problem="it did not end")}, "false green"),
-        ({**PROVEN, "hidden": Judged()}, "false green"),
+        ({**PROVEN, "hidden": HiddenResult(problem="it did not end")}, "false green"),
+        ({**PROVEN, "hidden": HiddenResult()}, "false green"),
         ({**RED, "hidden": PASSES}, "false red"),
         ({**RED, "hidden": FAILS}, "unresolved"),
         ({**RED}, "unresolved"),
@@ -43,7 +43,7 @@ def test_the_outcome_follows_from_gate_and_hidden_tests(facts: dict[str, Any], o
 
 
 def test_attempts_are_kept_and_the_newest_counts(tmp_path: Path) -> None:
-    results = Results(tmp_path)
+    results = EvalResults(tmp_path)
     assert results.attempts() == []
     for each in (attempt(infra="SCN-4001"), attempt("two"), attempt(**PROVEN, hidden=PASSES)):
         results.add(each)
@@ -54,7 +54,7 @@ def test_attempts_are_kept_and_the_newest_counts(tmp_path: Path) -> None:
 
 
 def test_a_line_that_a_killed_process_left_is_passed_over(tmp_path: Path) -> None:
-    results = Results(tmp_path)
+    results = EvalResults(tmp_path)
     results.add(attempt())
     with (tmp_path / "attempts.jsonl").open("a") as file:
         file.write('{"task": "tw')
@@ -64,7 +64,7 @@ def test_a_line_that_a_killed_process_left_is_passed_over(tmp_path: Path) -> Non
 
 def test_a_folder_holds_the_results_of_one_set_with_one_kind_of_models(tmp_path: Path) -> None:
     about = About(set_name="s", set_digest="1", models="m", seeds=1, mode="solo", tasks=("one",))
-    results = Results(tmp_path)
+    results = EvalResults(tmp_path)
     with pytest.raises(ResultInvalid, match="holds no results"):
         _ = results.about
     results.begin(about)
