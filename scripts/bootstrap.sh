@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sets up all that `make demo` needs; with the argument `tests` or `bench`, what `make test` or `make bench` needs besides.
+# Sets up all that `make demo` needs; with the argument `tests` or `bench`, what `make test` or `make bench` needs besides;
+# with `action`, only what a job of a CI needs: a third of the size.
 # Nothing is done when it is done already. Debian's packages are installed as root or through sudo without a password.
 set -eu
 
@@ -67,8 +68,9 @@ usable() {
         [ -d ".venv/lib/$(basename "$(readlink -f .venv/bin/python)")" ]
 }
 
+# environment [OPTION]: .venv from uv.lock, with an option for `uv sync`.
 environment() {
-    mark=$(fingerprint)
+    mark="$(fingerprint)$*"
     usable && [ "$(cat .venv/.scenarist 2>/dev/null)" = "$mark" ] && return
     python=$(find_python)
     say "Setting up .venv with $("$python" --version) …"
@@ -76,7 +78,7 @@ environment() {
         make_venv "$python"
         install_uv "$python"
     fi
-    UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --quiet --frozen --inexact --compile-bytecode
+    UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --quiet --frozen --inexact --compile-bytecode "$@"
     bytecode
     printf '%s' "$mark" >.venv/.scenarist
 }
@@ -136,6 +138,11 @@ load_generator() {
 cd -P "$(dirname "$0")/.."
 # The environment is never built from itself, be it on the PATH through make or activated by hand.
 PATH=$(printf %s "$PATH" | tr : '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd: -)
+if [ "${1:-}" = action ]; then
+    environment --no-dev
+    sandbox
+    exit
+fi
 environment
 sandbox
 redis

@@ -101,6 +101,10 @@ class Settings(BaseSettings):
     github_api_url: str = Field(default="https://api.github.com", description="GHES: https://HOST/api/v3.")
     github_app_id: str = Field(default="", description="The GitHub App's id or client id.")
     github_private_key_file: Path | None = Field(default=None, description="The App's private key (PEM).")
+    github_private_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="The key itself instead of a file, for a job of GitHub Actions.",
+    )
     github_client_id: str = Field(
         default="", description="The App's client id, with which people sign in on the pages."
     )

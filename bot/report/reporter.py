@@ -29,6 +29,7 @@ from bot.report.status import (
     ending,
     headline,
     how_to_answer,
+    is_stopping,
     mention,
     next_text,
     plural,
@@ -70,13 +71,19 @@ class Reporter:
     """Markdown for forges. `public_url` is where the web app is reached, or empty.
 
     `label` is what starts a run, and `comments` whether anybody hears comments: in GitHub Actions nobody
-    does.
+    does. `page` is the address that stands for the run's page where there is no web app.
     """
 
     def __init__(
-        self, public_url: str = "", label: str = "agent:implement", *, comments: bool = True
+        self,
+        public_url: str = "",
+        label: str = "agent:implement",
+        *,
+        comments: bool = True,
+        page: str = "",
     ) -> None:
         self._public_url = public_url.rstrip("/")
+        self._page = page
         self._label = label
         self._comments = comments
         self._max_body = SMALLEST_BODY
@@ -99,8 +106,8 @@ class Reporter:
         return other
 
     def run_url(self, run_id: str) -> str:
-        """The run's page, or nothing when there is no web app."""
-        return f"{self._public_url}/runs/{run_id}" if self._public_url else ""
+        """The run's page, or what stands for it; nothing when there is none."""
+        return f"{self._public_url}/runs/{run_id}" if self._public_url else self._page
 
     def status_marker(self, run_id: str) -> str:
         return f"<!-- scenarist:status:{run_id} -->"
@@ -122,9 +129,9 @@ class Reporter:
                 "headline": headline(state),
                 "next": next_text(state),
                 "steps": steps(state),
-                "active": state.status == "active",
+                "active": state.status == "active" and not is_stopping(state),
                 "paused": state.status == "paused" and not state.waits_for_approval,
-                "cancelled": state.status == "cancelled",
+                "cancelled": state.status == "cancelled" or is_stopping(state),
                 "revision": state.requested is not None and state.requested.order.kind == "revise",
                 "approval": state.waits_for_approval,
                 "question": state.status == "needs_info",

@@ -90,6 +90,8 @@ def headline(state: RunState) -> str:
         return "is waiting for an answer: the scenarios need an approval."
     if state.status != "active":
         return f"{_ENDINGS.get(state.status, 'has finished')}."
+    if is_stopping(state):
+        return f"{_ENDINGS['cancelled']}."
     if not state.times:
         return "has queued this."
     at = _at(state)
@@ -124,9 +126,14 @@ def became_text(state: RunState) -> str:
 
 def next_text(state: RunState) -> str:
     """What comes next, in a sentence; empty where the ending says so."""
-    if state.status != "active" or not state.times:
+    if state.status != "active" or not state.times or is_stopping(state):
         return ""
     return f"Next, {_NEXT[_at(state).phase]}."
+
+
+def is_stopping(state: RunState) -> bool:
+    """Return whether the run is cancelled, and only what remains is left to do."""
+    return state.status == "active" and bool(state.finished) and state.finished[-1].outcome == "cancelled"
 
 
 def _at(state: RunState) -> PhaseTime:

@@ -195,7 +195,7 @@ class Driver:
             if self._draining is not None and self._draining.begun and self._store.release(claim):
                 self._changed(run_id, claim.phase)
             else:
-                log.warning("run %s was taken over by another worker", run_id)
+                log.warning("run %s was stopped, or another worker has it now", run_id)
             return False
         self._changed(run_id, following)
         return True

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 import re
-import threading
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +20,10 @@ from bot.forges.registry.receivers import receivers
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.intake.handler import IntakeHandler
 from bot.log.state import RunState
-from bot.report.terminal import follow
 from bot.storage.database import migrate
 from bot.storage.store import new_id, open_store
 from bot.telemetry.logs import start_logging
-from bot.worker.inline import drive, inline_driver
+from bot.worker.inline import drive_shown, inline_driver
 from bot.worker.worker import make_reporter
 from gherkin.errors import ScenaristError
 from runners.contract.job import FEATURE, PATCH
@@ -34,8 +32,6 @@ from runners.git.lfs import pointers_of, wanted
 from runners.git.lfs_fetch import take_large_files
 from runners.git.local import commit_of, common_dir, fetch_refs, git_dir_of
 from runners.sandbox.scratch import make_state_folder
-
-_DAY_S = 86_400.0
 
 
 class RunRefused(ScenaristError):
@@ -127,35 +123,10 @@ class LocalRuns:
             worker=f"run {os.getpid()}",
             changed=lambda _run, _following: None,
         )
-        failed: list[BaseException] = []
+        return drive_shown(self.store, driver, run_id, console, self._cancel)
 
-        def work() -> None:
-            try:
-                drive(self.store, driver, run_id)
-            except BaseException as error:
-                failed.append(error)
-
-        working = threading.Thread(target=work, name=f"run-{run_id}")
-        looked = False
-
-        def goes_on(_state: RunState, _run: str) -> bool:
-            nonlocal looked
-            if working.is_alive():
-                return True
-            # Events that were logged between the last reading and the end must still be shown.
-            again, looked = not looked, True
-            return again
-
-        working.start()
-        try:
-            _, state = follow(self.store, console, lambda: run_id, goes_on, _DAY_S)
-        except BaseException:
-            self.say("/agent cancel")
-            working.join()
-            raise
-        if failed:
-            raise failed[0]
-        return state
+    def _cancel(self) -> None:
+        self.say("/agent cancel")
 
     def feature(self, run_id: str) -> str:
         """Return the text of the run's feature file."""

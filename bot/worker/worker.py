@@ -187,9 +187,12 @@ class Worker:
                 log.warning("%d deliveries had not arrived; the forge was asked to repeat them", lost)
 
 
-def make_reporter(settings: Settings, *, comments: bool = True) -> Reporter:
-    """Return the reporter; `comments` says whether the bot reads people's comments."""
-    return Reporter(settings.public_url, settings.trigger_label, comments=comments)
+def make_reporter(settings: Settings, *, comments: bool = True, page: str = "") -> Reporter:
+    """Return the reporter; `comments` says whether the bot reads people's comments.
+
+    `page` is the address of what shows every run where there is no web app: the page of a CI job.
+    """
+    return Reporter(settings.public_url, settings.trigger_label, comments=comments, page=page)
 
 
 def trusted_handlers(

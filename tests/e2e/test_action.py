@@ -1,18 +1,27 @@
 """`scenarist action` as a step of a job on a self-hosted runner: one process, the job's own token."""
 
 import json
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from bot.config.settings import Settings
+from bot.forges.forge import Account, Repo
+from bot.forges.github.adapter import github_forge
 from runners.git.command import git
+from runners.models.chat import Reply
 from tests.standins.chat_server import ChatServer, call
-from tests.standins.github_server import GitHubServer
+from tests.standins.github_server import APP_ID, SLUG, GitHubServer
 from tests.support.harness import CALC, DOUBLE_STEPS, doubling, draft, says
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -35,12 +44,11 @@ def labelled(
     }
 
 
-def run_action(
-    github: GitHubServer, tmp_path: Path, payload: Mapping[str, Any], **more: str
-) -> "subprocess.CompletedProcess[str]":
+def job(github: GitHubServer, tmp_path: Path, payload: Mapping[str, Any], **more: str) -> dict[str, str]:
+    """The environment of a job for `payload`."""
     event = tmp_path / "event.json"
     event.write_text(json.dumps(payload))
-    environ = {
+    return {
         "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
         "HOME": str(tmp_path),
         "GITHUB_TOKEN": github.job_token(),
@@ -52,17 +60,23 @@ def run_action(
         "GITHUB_API_URL": github.api_url,
         "GITHUB_SERVER_URL": github.git.url,
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "GITHUB_OUTPUT": str(tmp_path / "outputs"),
         "RUNNER_TEMP": str(tmp_path / "temp"),
         **more,
     }
+
+
+def run_action(
+    github: GitHubServer, tmp_path: Path, payload: Mapping[str, Any], **more: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "bot", "action"],
-        env=environ,
+        env=job(github, tmp_path, payload, **more),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
 
 
@@ -83,6 +97,19 @@ def test_one_step_from_the_label_to_the_pull_request(github: GitHubServer, tmp_p
     assert len(github.comments) == 1
     summary = (tmp_path / "summary.md").read_text()
     assert "opened #2" in summary
+    given = dict(line.split("=", 1) for line in (tmp_path / "outputs").read_text().splitlines())
+    page = f"{github.git.url}/{github.repo}/actions/runs/7"
+    (comment,) = github.comments.values()
+    assert f"[Run {given['run-id']}]({page})" in comment["body"]
+    assert given == {
+        "run-id": given["run-id"],
+        "outcome": "done",
+        "pull-request": "2",
+        "pull-request-url": given["pull-request-url"],
+    }
+    assert given["pull-request-url"].endswith(f"/{github.repo}/pull/2")
+    # The log shows the work, and none of it can be taken for a command of the runner.
+    assert done.stdout.startswith("::stop-commands::") and "Doubling: error before" in done.stdout
     assert not list((tmp_path / "temp" / "scenarist" / "work").glob("*"))
     for token in github._tokens:
         assert token not in done.stdout + done.stderr + prompts + summary
@@ -145,6 +172,66 @@ def test_a_review_with_several_comments_is_one_revision(
     assert len(ours) == 1
     replies = [each for each in github.review_comments.values() if "in_reply_to_id" in each]
     assert len(replies) == 2, "one for each thread"
+
+
+def test_a_cancelled_job_ends_its_comment(github: GitHubServer, tmp_path: Path) -> None:
+    number = github.open_issue("ada", "Double numbers", "It should double numbers.")
+    asked, left = threading.Event(), threading.Event()
+
+    def thinks(_request: dict[str, Any]) -> Reply:
+        asked.set()
+        left.wait(120)
+        return says(call("give_up", reason="Nobody waits for this."))
+
+    with ChatServer([draft()], thinks) as chat:
+        model = {"SCENARIST_MODEL_URL": chat.url, "SCENARIST_MODEL_NAME": "scripted"}
+        environ = job(github, tmp_path, labelled(github, number, "ada"), **model)
+        command = [sys.executable, "-m", "bot", "action"]
+        with subprocess.Popen(command, env=environ, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+            try:
+                assert asked.wait(120)
+                # What GitHub's runner sends, one after the other.
+                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(60) == 1
+            finally:
+                left.set()
+                process.kill()
+    (comment,) = github.comments.values()
+    assert "**Scenarist** was cancelled." in comment["body"]
+    assert "The CI job that did this was stopped" in comment["body"]
+    assert "Nothing is asked of you" not in comment["body"]
+    assert github.issues[number]["labels"] == [], "nothing is at work on it"
+    assert "outcome=cancelled" in (tmp_path / "outputs").read_text()
+    assert github.pulls == {}
+
+
+def test_an_app_of_its_own_acts_in_the_job(github: GitHubServer, tmp_path: Path) -> None:
+    number = github.open_issue("ada", "Double numbers", "It should double numbers.")
+    with ChatServer([draft()], doubling()) as chat:
+        more = {
+            "SCENARIST_MODEL_URL": chat.url,
+            "SCENARIST_MODEL_NAME": "scripted",
+            "SCENARIST_GITHUB_APP_ID": str(APP_ID),
+            "SCENARIST_GITHUB_PRIVATE_KEY": github.private_key,
+        }
+        done = run_action(github, tmp_path, labelled(github, number, "ada"), **more)
+    assert done.returncode == 0, done.stderr
+    assert {each["user"]["login"] for each in github.comments.values()} == {f"{SLUG}[bot]"}
+    assert github.pulls[2]["user"]["login"] == f"{SLUG}[bot]"
+
+
+def test_the_account_of_a_token_is_the_bot(github: GitHubServer) -> None:
+    api = github_forge(Settings(github_api_url=github.api_url, github_token=SecretStr(github.job_token())))
+    repo = Repo(full_name=github.repo)
+    assert api.login(repo) == "github-actions[bot]"
+    token = github._mint(github._bots[f"{SLUG}[bot]"], {"metadata": "read"})
+    api = github_forge(Settings(github_api_url=github.api_url, github_token=SecretStr(token)))
+    assert api.login(repo) == f"{SLUG}[bot]"
+    ours, other = (github._bots[name]["id"] for name in (f"{SLUG}[bot]", "github-actions[bot]"))
+    assert api.is_ours(repo, Account(id=ours, login="x")) and not api.is_ours(
+        repo, Account(id=other, login="x")
+    )
 
 
 @pytest.mark.parametrize("missing", ["GITHUB_TOKEN", "GITHUB_EVENT_PATH"])

@@ -69,6 +69,10 @@ def test_one_job_from_the_label_to_the_merge_request(gitlab: GitLabServer, tmp_p
     (request,) = gitlab.merge_requests.values()
     assert request["source_branch"] == "agent/1-double-numbers" and "opened #1" in done.stdout
     assert [each["status"] for each in next(iter(gitlab.statuses.values()))] == ["success"]
+    given = dict(line.split("=", 1) for line in (tmp_path / "job" / "scenarist.env").read_text().splitlines())
+    assert given["AGENT_OUTCOME"] == "done" and given["AGENT_PULL_REQUEST"] == "1"
+    assert given["AGENT_PULL_REQUEST_URL"].endswith("/merge_requests/1")
+    assert given["AGENT_RUN_ID"] in str(gitlab.notes)
     stored = (tmp_path / "job" / ".scenarist-job" / "scenarist.db").read_bytes()
     assert TOKEN not in done.stdout + done.stderr + prompts and TOKEN.encode() not in stored
 

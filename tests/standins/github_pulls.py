@@ -201,6 +201,8 @@ class Pulls(GitHubState):
         user, permissions, _ = self._tokens.get(authorization.partition(" ")[2], ({}, {}, 0.0))
         if not user:
             return 401, {"message": "Bad credentials"}
+        if "viewer" in query:
+            return 200, {"data": {"viewer": {"login": user["login"]}}}
         if "mutation" in query and permissions.get("contents") != "write":
             error = {"type": "FORBIDDEN", "message": "Resource not accessible by integration"}
             return 200, {"data": {}, "errors": [error]}

@@ -4,9 +4,14 @@ The same phases as everywhere, without server and broker; the log lives in a SQL
 """
 
 import os
-from collections.abc import MutableMapping
+import signal
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
 
 import typer
+from rich.console import Console
 
 from bot.cli.operate.ci_job import CurrentCiJob, ci_job
 from bot.config.settings import Settings, load_settings
@@ -14,18 +19,20 @@ from bot.forges.events import BaseMoved, CiFinished, Ignored, Installed, Reopene
 from bot.forges.forge import Forge, Repo
 from bot.forges.registry.adapters import Forges
 from bot.intake.decisions.work_orders import StartRun, decide
-from bot.log.events import RunRequested
-from bot.log.state import RunState
+from bot.log.events import Controlled, RunRequested
+from bot.log.state import RunState, fold
 from bot.report.poster import StatusPoster
 from bot.report.record import with_record
 from bot.report.reporter import Reporter
 from bot.storage.database import migrate
 from bot.storage.store import Store, open_store
 from bot.telemetry.logs import start_logging
-from bot.worker.inline import drive, inline_driver
+from bot.worker.inline import drive_shown, inline_driver
 from bot.worker.worker import make_reporter
 from runners.contract.job import FEATURE
 from runners.sandbox.scratch import make_state_folder
+
+_STOPPED = "The CI job that did this was stopped: somebody cancelled it, or its time or its runner ended."
 
 
 def action() -> None:
@@ -67,7 +74,7 @@ def _run(job: CurrentCiJob, store: Store, forges: Forges, start: StartRun) -> in
     if run_id is None:
         job.say("Scenarist had nothing to do: this was requested before.\n")
         return 0
-    reporter = make_reporter(job.settings, comments=False)
+    reporter = make_reporter(job.settings, comments=False, page=job.url)
     poster = StatusPoster(store, forges, reporter)
     poster.post(run_id)
     driver = inline_driver(
@@ -79,9 +86,46 @@ def _run(job: CurrentCiJob, store: Store, forges: Forges, start: StartRun) -> in
         changed=lambda changed, _following: poster.post(changed),
         forgetful=True,
     )
-    state = drive(store, driver, run_id)
+    job.quote_output()
+    try:
+        with _interrupted_once():
+            drive_shown(store, driver, run_id, Console(width=160), partial(_stop, store, poster, run_id))
+    except KeyboardInterrupt:
+        pass  # the run is cancelled, and its comment says so
+    state = fold(store.entries(run_id))
     job.say(_text(reporter, store, run_id, state))
+    job.give_outputs(run_id, state)
     return 0 if state.status == "done" else 1
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Make the first SIGINT or SIGTERM raise `KeyboardInterrupt`; what follows it is ignored.
+
+    GitHub's runner sends SIGINT, SIGTERM after 7.5 s, and kills after another 2.5 s.
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
+    """
+
+    def ignore(_number: int, _frame: FrameType | None) -> None:
+        pass
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, ignore)
+        raise KeyboardInterrupt
+
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    for each in before:
+        signal.signal(each, interrupt)
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+def _stop(store: Store, poster: StatusPoster, run_id: str) -> None:
+    """Cancel the run, because the job is being stopped, and say so at once: a few seconds are left."""
+    if store.control(run_id, Controlled(control="cancel", by="", reason=_STOPPED)):
+        poster.post(run_id)
 
 
 def _with_history(request: RunRequested, forge: Forge) -> RunRequested:

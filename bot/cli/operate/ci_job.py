@@ -4,6 +4,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 https://docs.gitlab.com/ci/variables/predefined_variables/
 """
 
+import uuid
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from bot.config.settings import Settings
 from bot.forges.events import ForgeEvent, Ignored, ReviewCommented
 from bot.forges.receiver import PayloadInvalid
 from bot.forges.registry.receivers import receivers
+from bot.log.state import RunState
 from gherkin.errors import ScenaristError
 
 _GITHUB = ("GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_RUN_ID")
@@ -36,7 +38,8 @@ class NotInAction(ScenaristError):
 class CurrentCiJob:
     """One job: the forge it belongs to, what it is to answer, and an id that no other job has.
 
-    `summary` is the file that people read its result in, if there is one.
+    `summary` is the file that people read its result in, if there is one, `url` the page with the job's log,
+    and `outputs` the file that takes what later steps or jobs can use.
     """
 
     forge: str
@@ -44,6 +47,8 @@ class CurrentCiJob:
     event: ForgeEvent | Ignored
     id: str
     summary: Path | None = None
+    url: str = ""
+    outputs: Path | None = None
 
     def say(self, text: str) -> None:
         """Add to the job's summary, or print where there is none."""
@@ -52,6 +57,34 @@ class CurrentCiJob:
             return
         with self.summary.open("a", encoding="utf-8") as out:
             out.write(text)
+
+    def give_outputs(self, run_id: str, state: RunState) -> None:
+        """Write the run's id, its outcome and its pull request where later steps or jobs can read them.
+
+        https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+        https://docs.gitlab.com/ci/yaml/artifacts_reports/#artifactsreportsdotenv
+        """
+        if self.outputs is None:
+            return
+        pull = state.published or state.left
+        given = {
+            "run-id": run_id,
+            "outcome": state.status,
+            "pull-request": str(pull.pull or "") if pull is not None else "",
+            "pull-request-url": pull.url if pull is not None else "",
+        }
+        if self.forge == "gitlab":
+            given = {f"AGENT_{name.upper().replace('-', '_')}": each for name, each in given.items()}
+        with self.outputs.open("a", encoding="utf-8") as out:
+            out.writelines(f"{name}={value}\n" for name, value in given.items())
+
+    def quote_output(self) -> None:
+        """Keep the forge's runner from reading commands in what is printed from now on.
+
+        A model's words are printed, and GitHub's runner obeys lines that begin with `::`.
+        """
+        if self.forge == "github":
+            print(f"::stop-commands::{uuid.uuid4().hex}", flush=True)
 
 
 def ci_job(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJob:
@@ -64,11 +97,14 @@ def ci_job(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJo
 
 def _github(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJob:
     token = environ.pop("GITHUB_TOKEN", "") or settings.github_token.get_secret_value()
-    environ.pop("SCENARIST_GITHUB_TOKEN", None)
-    _require(environ, _GITHUB, "GITHUB_TOKEN", token)
+    for name in ("SCENARIST_GITHUB_TOKEN", "SCENARIST_GITHUB_PRIVATE_KEY"):
+        environ.pop(name, None)
+    as_app = bool(settings.github_app_id)
+    _require(environ, _GITHUB, "GITHUB_TOKEN", given=as_app or bool(token))
     server = environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
     own = {
-        "github_token": SecretStr(token),
+        # An App mints its own tokens, each for one phase.
+        "github_token": SecretStr("" if as_app else token),
         "github_api_url": environ.get("GITHUB_API_URL", settings.github_api_url),
         "github_git_url": server,
     }
@@ -76,13 +112,15 @@ def _github(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJ
     if isinstance(event, ReviewCommented) and event.review is not None:
         # Each comment of a review is an event, and a job, of its own; so is the review, which has them all.
         event = Ignored(reason="the comment is part of a review, whose own event is handled")
-    summary = environ.get("GITHUB_STEP_SUMMARY")
+    summary, outputs = environ.get("GITHUB_STEP_SUMMARY"), environ.get("GITHUB_OUTPUT")
     return CurrentCiJob(
         forge="github",
         settings=_of_job(settings, f"{environ.get('RUNNER_TEMP', '.')}/scenarist", own),
         event=event,
         id=f"{environ['GITHUB_RUN_ID']}-{environ.get('GITHUB_RUN_ATTEMPT', '1')}",
         summary=Path(summary) if summary else None,
+        url=f"{server}/{environ.get('GITHUB_REPOSITORY', '')}/actions/runs/{environ['GITHUB_RUN_ID']}",
+        outputs=Path(outputs) if outputs else None,
     )
 
 
@@ -94,7 +132,7 @@ def _gitlab(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJ
     token = settings.gitlab_token.get_secret_value()
     for name in ("SCENARIST_GITLAB_TOKEN", *_UNUSED):
         environ.pop(name, None)
-    _require(environ, _GITLAB, "SCENARIST_GITLAB_TOKEN", token)
+    _require(environ, _GITLAB, "SCENARIST_GITLAB_TOKEN", given=bool(token))
     event = _read(settings, "gitlab", "", environ["TRIGGER_PAYLOAD"])
     repo = getattr(event, "repo", None)
     if repo is not None and repo.full_name != environ["CI_PROJECT_PATH"]:
@@ -105,11 +143,13 @@ def _gitlab(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJ
         settings=_of_job(settings, f"{folder}/.scenarist-job", {"gitlab_url": environ["CI_SERVER_URL"]}),
         event=event,
         id=environ["CI_JOB_ID"],
+        url=environ.get("CI_JOB_URL", ""),
+        outputs=Path(folder) / "scenarist.env",
     )
 
 
-def _require(environ: MutableMapping[str, str], names: tuple[str, ...], secret: str, token: str) -> None:
-    missing = [name for name in names if not environ.get(name)] + ([] if token else [secret])
+def _require(environ: MutableMapping[str, str], names: tuple[str, ...], secret: str, *, given: bool) -> None:
+    missing = [name for name in names if not environ.get(name)] + ([] if given else [secret])
     if missing:
         raise NotInAction(f"{', '.join(missing)} is not set.")
 

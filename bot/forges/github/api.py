@@ -6,12 +6,11 @@ of our own over `.json()`. https://docs.github.com/en/rest
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from githubkit import GitHub
-from githubkit.exception import RequestError, RequestFailed
+from githubkit import GitHub, TokenAuthStrategy
+from githubkit.exception import GraphQLFailed, RequestError, RequestFailed
 
 from bot.forges.forge import Account, ForgeMissing, Repo
 from bot.forges.github import payloads
@@ -20,6 +19,7 @@ from bot.forges.github.http import FreshToken, RateBudget, forge_errors, github_
 PAGE = 100
 _MAX_PAGES = 100
 _ACTIONS_BOT = "github-actions[bot]"
+_VIEWER = "query { viewer { login } }"
 
 
 class Tokens(Protocol):
@@ -39,20 +39,31 @@ class Tokens(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class JobToken:
-    """The token of a GitHub Actions job: the same for everything."""
+    """The token of a GitHub Actions job, of an App or of a person: the same for everything."""
 
-    value: str
+    def __init__(self, api_url: str, value: str) -> None:
+        self._api_url = api_url
+        self._value = value
+        self._login = ""
 
     def token(self, _repo: Repo, _permissions: Mapping[str, str], *, fresh: bool = False) -> str:
-        return self.value
+        return self._value
 
     def name(self, repo: Repo) -> str:
         return repo.full_name
 
     def login(self) -> str:
-        return _ACTIONS_BOT
+        """The account of the token; a server that does not say it is taken to have given a job's own."""
+        if not self._login:
+            with github_client(self._api_url, TokenAuthStrategy(self._value)) as github, forge_errors():
+                try:
+                    self._login = str(github.graphql(_VIEWER)["viewer"]["login"])
+                except (GraphQLFailed, RequestFailed, KeyError, TypeError) as error:
+                    if isinstance(error, RequestFailed) and error.response.status_code >= 500:
+                        raise
+                    self._login = _ACTIONS_BOT
+        return self._login
 
 
 class GitHubApi:

@@ -38,16 +38,18 @@ class DeliveryAttempt(Frozen):
 
 
 def app_of(settings: Settings) -> "AppTokens":
-    if not settings.github_app_id or settings.github_private_key_file is None:
+    path, key = settings.github_private_key_file, settings.github_private_key.get_secret_value()
+    if not settings.github_app_id or (path is None and not key):
         raise SettingsInvalid(
             "SCENARIST_GITHUB_APP_ID and SCENARIST_GITHUB_PRIVATE_KEY_FILE are needed for GitHub."
         )
     try:
-        key = settings.github_private_key_file.read_text(encoding="utf-8")
+        key = key or (path.read_text(encoding="utf-8") if path else "")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"The App's private key cannot be read ({type(error).__name__}).") from None
     if "PRIVATE KEY-----" not in key:
-        raise SettingsInvalid(f"{settings.github_private_key_file} holds no private key in PEM form.")
+        where = "SCENARIST_GITHUB_PRIVATE_KEY" if path is None else path
+        raise SettingsInvalid(f"{where} holds no private key in PEM form.")
     return AppTokens(settings.github_api_url, settings.github_app_id, key)
 
 
