@@ -20,6 +20,7 @@ from runners.models.chat import Reply
 from tests.standins.chat_server import ChatServer, call
 from tests.standins.github_server import APP_ID, SLUG, GitHubServer
 from tests.support.harness import CALC, DOUBLE_STEPS, doubling, draft, says
+from tests.support.waiting import HANG_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,7 +75,7 @@ def run_action(
         env=job(github, tmp_path, payload, **more),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_S,
         check=False,
         cwd=ROOT,
     )

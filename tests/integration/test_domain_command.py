@@ -12,6 +12,7 @@ import pytest
 from gherkin.domain.language import Context, Domain, Term, load
 from runners.models.chat import Reply
 from tests.standins.chat_server import ChatServer
+from tests.support.waiting import HANG_S
 
 ORDER = "class Order:\n    id: int\n\n\nclass Basket:\n    '''What will be bought.'''\n"
 
@@ -29,7 +30,7 @@ def repo(tmp_path: Path) -> Path:
 def domain(repo: Path, url: str = "", *more: str) -> "subprocess.CompletedProcess[str]":
     env = {**os.environ, "SCENARIST_MODEL_URL": url, "SCENARIST_STATE_DIR": str(repo.parent / "state")}
     command = [sys.executable, "-m", "bot", "domain", "--repo", str(repo), *more]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=HANG_S)
 
 
 def said(term: str, **more: Any) -> dict[str, Any]:

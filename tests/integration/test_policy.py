@@ -14,6 +14,7 @@ from runners.contract.events import ToolCalled
 from tests.standins.chat_server import call
 from tests.support.databases import sqlite
 from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
+from tests.support.waiting import HANG_S
 
 PASSWORD = "canary-books-5e1f"
 CONFIG = """
@@ -139,7 +140,7 @@ def test_a_limits_file_with_a_mistake_stops_the_start(tmp_path: Path) -> None:
     path.write_text("allow: [shell.runs]\n")
     environ = {**os.environ, "SCENARIST_STATE_DIR": str(tmp_path), "SCENARIST_LIMITS_FILE": str(path)}
     words = [sys.executable, "-m", "bot", "worker", "--queues", "runs"]
-    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 2 and "SCN-7009: limits.yml line 1: allow[0]" in done.stderr, done.stderr
 
 

@@ -11,6 +11,7 @@ import pytest
 from runners.models.chat import Reply
 from tests.standins.chat_server import ChatServer
 from tests.support.harness import CALC, clone_of, draft
+from tests.support.waiting import HANG_S
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def spec(repo: Path, text: str, url: str, *more: str) -> "subprocess.CompletedPr
     issue.write_text(text)
     env = {**os.environ, "SCENARIST_MODEL_URL": url, "SCENARIST_STATE_DIR": str(repo.parent / "state")}
     command = [sys.executable, "-m", "bot", "spec", str(issue), "--repo", str(repo), *more]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=HANG_S)
 
 
 def test_scenarios_are_printed_and_questions_beside(repo: Path) -> None:

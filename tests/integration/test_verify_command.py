@@ -9,6 +9,7 @@ import pytest
 
 from runners.git.command import git
 from tests.support.harness import CALC, DOUBLE_FEATURE, DOUBLE_STEPS
+from tests.support.waiting import HANG_S
 
 FEATURE = "features/double.feature"
 
@@ -42,7 +43,7 @@ def verify(repo: Path, *args: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANG_S,
     )
 
 
