@@ -3,6 +3,7 @@
 In the manner of Renovate: one pull request, and nothing else until it is merged or somebody sets a label.
 """
 
+from bot.behaviours.target import onboarding_target
 from bot.log.events import RunRequested
 from runners.contract.workorder import WorkOrder
 
@@ -17,7 +18,7 @@ def onboarding(forge: str, repo: str, installation: int, by: str, at: str = "") 
 
     The request's key is the repository: it is granted once, whatever comes of it.
     """
-    target = f"{forge}:{repo}:onboarding"
+    target = onboarding_target(forge, repo)
     order = WorkOrder(
         kind="onboard", number=0, title="Configure Scenarist", body="", requested_by=by, requested_at=at
     )

@@ -7,6 +7,7 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from bot.behaviours import replies
 from bot.behaviours.onboarding import MOST, onboarding
+from bot.behaviours.target import target_of
 from bot.comment_commands.parser import added, parse
 from bot.forges.events import (
     BaseMoved,
@@ -27,7 +28,6 @@ from bot.intake.command_handler import CommandHandler, acknowledge, acknowledge_
 from bot.intake.decisions.base_moved import decide_base_moved
 from bot.intake.decisions.by_comment import decide_comment
 from bot.intake.decisions.ci import CiPassed, LeaveAlone, decide_ci
-from bot.intake.decisions.target import target_of
 from bot.intake.decisions.work_orders import (
     AnswerScenarios,
     CancelAll,

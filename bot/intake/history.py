@@ -1,6 +1,6 @@
 """What earlier runs asked, heard and found, frozen into the work order of the next one."""
 
-from bot.intake.decisions.target import target_of
+from bot.behaviours.target import target_of
 from bot.log.earlier import earlier_run
 from bot.log.events import RunRequested
 from bot.log.state import fold

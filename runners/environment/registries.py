@@ -15,13 +15,13 @@ import re
 import select
 import socket
 import socketserver
-import threading
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from runners.serving import ServedInThread
 
 # The registries of PyPI, npm (and Yarn's name for it), crates.io and Go.
 PUBLIC = (
@@ -152,7 +152,7 @@ def hosts_of(settings: Mapping[str, str]) -> list[str]:
     return found
 
 
-class Proxy:
+class Proxy(ServedInThread):
     """A proxy on a socket file at `path`, as a context manager.
 
     `operator` are more hosts (``name``, ``name:port`` or ``*.name``), which may lie in a private network or
@@ -164,20 +164,6 @@ class Proxy:
         self._operator = tuple(each.lower() for each in operator)
         self._server = _ProxyServer(str(path), self)
         path.chmod(0o666)  # the sandbox's user may be another one
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def connect(self, host: str, port: int) -> socket.socket:
         """A connection to a registry, through the machine's own proxy where it has one.

@@ -77,7 +77,7 @@ def _verified(job: Job, services: Services, mirror: Mirror) -> PhaseResult[Runne
     last = rounds >= job.settings.budget.rounds or bool(job.conflicts)
     if earlier and earlier[-1].green and earlier[-1].head_sha == head:
         # The model was asked for more tests and changed nothing.
-        return _passed(job, services, mirror, claim, [], last=True)
+        return _reviewed(job, services, mirror, claim, [], last=True)
     gate = Gate(services.workspaces, mirror, suites, job.run_id, known, services.redactor)
     verdict = gate.verify(claim)
     reached = VerdictReached(verdict=verdict)
@@ -96,23 +96,8 @@ def _verified(job: Job, services: Services, mirror: Mirror) -> PhaseResult[Runne
     if verdict.bite and verdict.bite.survivors and not last and not _told(job, "survivors"):
         sent = PromptSent(reason="survivors", text=about_survivors(verdict.bite))
         return PhaseResult("red", events=[reached, sent], artifacts=artifacts)
-    passed = _passed(job, services, mirror, claim, [reached], last=last)
+    passed = _reviewed(job, services, mirror, claim, [reached], last=last)
     return replace(passed, artifacts={**passed.artifacts, **artifacts})
-
-
-def _passed(
-    job: Job,
-    services: Services,
-    mirror: Mirror,
-    claim: Claim,
-    events: Sequence[RunnerEvent],
-    *,
-    last: bool,
-) -> PhaseResult[RunnerEvent]:
-    """The end of a green verdict, after a second model has read the change where the operator named one."""
-    if not services.models.has("reviewer"):
-        return PhaseResult("done", events=events)
-    return _reviewed(job, services, mirror, claim, events, last=last)
 
 
 def _fresh_examples(job: Job, services: Services, verdict: Verdict, claim: Claim) -> dict[str, bytes]:
@@ -169,7 +154,13 @@ def _reviewed(
     *,
     last: bool,
 ) -> PhaseResult[RunnerEvent]:
-    """A green verdict with what a second model says; what that finds serious goes back once."""
+    """The end of a green verdict.
+
+    Where the operator named a second model, it reads the change first. What it finds serious goes back to the
+    driver once.
+    """
+    if not services.models.has("reviewer"):
+        return PhaseResult("done", events=events)
     said = review(job, services, mirror, claim, background_of(job, mirror))
     serious = [each for each in said.remarks if each.serious]
     before = any(

@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bot.forges.github.manifest import NewApp
 from bot.forges.github.webhooks.receiver import signature_valid
 from bot.worker.processes import url_of
 from gherkin.errors import ScenaristError
+from runners.serving import ServedInThread
 
 HOOK = "/webhooks/github"
 _MOST_BYTES = 1_000_000
@@ -36,7 +36,7 @@ button{{font:inherit;padding:.5em 1em}}</style><h1>{title}</h1>
 """
 
 
-class ManifestPage:
+class ManifestPage(ServedInThread):
     """Serves the form until GitHub sends the browser back with a code; ``with`` starts and ends it.
 
     `accept(code)` exchanges the code. Its error is shown on the page and raised by `wait_for_app`.
@@ -53,11 +53,12 @@ class ManifestPage:
         self._arrived = threading.Condition(self._lock)
         self._form = ""
         self._target = ""
-        self._server = ThreadingHTTPServer(("", 0), self._handler(), bind_and_activate=False)
-        self._server.daemon_threads = True
-        self._server.socket.close()
-        self._server.socket = listener
-        self._server.server_address = listener.getsockname()[:2]
+        server = ThreadingHTTPServer(("", 0), self._handler(), bind_and_activate=False)
+        server.daemon_threads = True
+        server.socket.close()
+        server.socket = listener
+        server.server_address = listener.getsockname()[:2]
+        self._server = server
         self.root = url_of(listener)
 
     @property
@@ -84,18 +85,6 @@ class ManifestPage:
             f'<input type="hidden" name="manifest" value="{escape(json.dumps(manifest))}">'
             f"<button>Go on to GitHub</button></form>"
         )
-
-    def __enter__(self) -> Self:
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
-        ).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def wait_for_app(self, seconds: float) -> NewApp | None:
         """Return the App once the browser came back, or None after `seconds`. Raises what `accept` raised."""

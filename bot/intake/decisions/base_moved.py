@@ -1,6 +1,7 @@
 """A branch was pushed to -> the pull requests that are brought up to date with it. Asks the forge and the
 store; writes nothing."""
 
+from bot.behaviours.target import target_of
 from bot.forges.events import BaseMoved
 from bot.forges.forge import Forge
 from bot.intake.decisions.work_orders import StartRun, request_of
@@ -20,7 +21,7 @@ def decide_base_moved(event: BaseMoved, forge: Forge, store: Store) -> list[Star
         prepared = each.prepared
         if not prepared.settings.auto_rebase or prepared.base_branch != event.branch:
             continue
-        target = f"{forge.kind}:{event.repo.full_name}:pull:{each.published.pull}"
+        target = target_of(forge.kind, event.repo.full_name, "pull", each.published.pull)
         if store.open_runs(target):
             continue
         pull = forge.pull(event.repo, each.published.pull)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bot.behaviours import replies
+from bot.behaviours.target import target_of
 from bot.comment_commands.parser import CommandName, CommentCommand
 from bot.comment_commands.rights import Rules, is_allowed
 from bot.config.repository import FILE, ConfigInvalid, parse_config
 from bot.forges.events import Commented, Ignored
 from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, Repo
-from bot.intake.decisions.target import target_of
 from bot.intake.decisions.work_orders import (
     MAY_TRIGGER,
     AcceptSplit,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.behaviours.red_ci import comment, marker, result_of, split_by_log, stopped_text
+from bot.behaviours.target import target_of
 from bot.forges.ci import Ci
 from bot.forges.events import CiFinished, Ignored
 from bot.forges.forge import Forge, Pull, Repo
@@ -50,7 +51,7 @@ def decide_ci(event: CiFinished, forge: Forge, store: Store) -> StartRun | CiPas
         return Ignored(reason="the commit is somebody else's")
     state = fold(store.entries(run_id))
     settings = state.prepared.settings.ci if state.prepared else CiSettings()
-    target = f"{forge.kind}:{event.repo.full_name}:pull:{pull.number}"
+    target = target_of(forge.kind, event.repo.full_name, "pull", pull.number)
     if store.open_runs(target):
         return Ignored(reason="a run is at work on the pull request")
     head = forge.ci_jobs(event.repo, pull.head_sha, pull=pull.number)

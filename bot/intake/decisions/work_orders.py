@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from bot.behaviours.target import target_of
 from bot.forges.events import (
     AccessLost,
     Act,
@@ -17,7 +18,6 @@ from bot.forges.events import (
     Withdrawn,
 )
 from bot.forges.forge import Account, Comment, Forge, Permission, Repo, ReviewComment
-from bot.intake.decisions.target import target_of
 from bot.log.events import Control, Phase, RunRequested
 from gherkin.issue.markdown import split
 from gherkin.values import Frozen
@@ -220,18 +220,8 @@ def revise_as_told(event: Commented, text: str, forge: Forge, *, rebase: bool = 
         return Ignored(reason="the pull request is closed")
     if not text and not rebase:
         return Ignored(reason="the review asks for nothing")
-    issue = re.match(r"agent/(\d+)-", pull.head)
-    order = WorkOrder(
-        kind="revise",
-        number=int(issue.group(1)) if issue else 0,
-        title=pull.title,
-        body="",
-        requested_by=event.sender.login,
-        requested_at=event.at,
-        pull=event.number,
-        review_body=text,
-        threads=(),
-        rebase=rebase,
+    order = _revision(
+        pull.head, pull.title, event.number, event.sender.login, event.at, text=text, rebase=rebase
     )
     target = target_of(forge.kind, event.repo.full_name, "pull", event.number)
     # A comment may hold several commands, and get more when it is edited.
@@ -258,24 +248,40 @@ def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun 
     threads = _threads(comments, asked, _trusted(forge, event.repo), event.repo, forge)
     if not threads and not body.strip():
         return Ignored(reason="the review asks for nothing")
-    issue = re.match(r"agent/(\d+)-", event.head)
-    order = WorkOrder(
-        kind="revise",
-        number=int(issue.group(1)) if issue else 0,
-        title=event.title,
-        body="",
-        requested_by=event.sender.login,
-        requested_at=at,
-        pull=event.pull,
-        review_body=body,
-        threads=threads,
-    )
+    order = _revision(event.head, event.title, event.pull, event.sender.login, at, text=body, threads=threads)
     asked_by = f"review:{review}" if review is not None else f"comment:{getattr(event, 'comment', 0)}"
     target = target_of(forge.kind, event.repo.full_name, "pull", event.pull)
     return StartRun(
         request=request_of(forge, event.repo, order, f"{target}:{asked_by}"),
         target=target,
         exclusive=False,
+    )
+
+
+def _revision(
+    head: str,
+    title: str,
+    pull: int,
+    by: str,
+    at: str,
+    *,
+    text: str,
+    threads: Sequence[OrderThread] = (),
+    rebase: bool = False,
+) -> WorkOrder:
+    """Return the order of a revision of our pull request `pull`; the branch `head` names its issue."""
+    issue = re.match(r"agent/(\d+)-", head)
+    return WorkOrder(
+        kind="revise",
+        number=int(issue.group(1)) if issue else 0,
+        title=title,
+        body="",
+        requested_by=by,
+        requested_at=at,
+        pull=pull,
+        review_body=text,
+        threads=tuple(threads),
+        rebase=rebase,
     )
 
 

@@ -117,17 +117,7 @@ def _value(found: Lenient) -> Any:
 def _object(found: Lenient) -> dict[str, Any]:
     value: dict[str, Any] = {}
     found.end += 1
-    while True:
-        mark = _skip(found)
-        if mark == "}":
-            found.end += 1
-            return value
-        if mark == ",":
-            found.end += 1
-            continue
-        if not mark:
-            found.truncated = True
-            return value
+    while mark := _next(found, "}"):
         key = _key(found, mark)
         if found.truncated:
             return value
@@ -143,7 +133,8 @@ def _object(found: Lenient) -> dict[str, Any]:
             raise NoJsonHere(f"no colon behind the name {key!r}")
         value[key] = _value(found)
         if found.truncated:
-            return value
+            break
+    return value
 
 
 def _key(found: Lenient, mark: str) -> str:
@@ -164,20 +155,22 @@ def _key(found: Lenient, mark: str) -> str:
 def _array(found: Lenient) -> list[Any]:
     value: list[Any] = []
     found.end += 1
-    while True:
-        mark = _skip(found)
-        if mark == "]":
-            found.end += 1
-            return value
-        if mark == ",":
-            found.end += 1
-            continue
-        if not mark:
-            found.truncated = True
-            return value
+    while _next(found, "]"):
         value.append(_value(found))
         if found.truncated:
-            return value
+            break
+    return value
+
+
+def _next(found: Lenient, close: str) -> str:
+    """The first character of the next element; empty behind the last one and where the text ends."""
+    while (mark := _skip(found)) == ",":
+        found.end += 1
+    if mark == close:
+        found.end += 1
+        return ""
+    found.truncated = not mark
+    return mark
 
 
 def _raw_string(found: Lenient) -> str:

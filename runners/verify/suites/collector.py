@@ -11,6 +11,7 @@ import json
 import os
 import select
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,29 @@ _POLL_MS = 50
 _RETRY_S = 0.01
 
 
-class Collector:
+class _InThread:
+    """A context manager that does `work` in a thread. Its end sets `_stop`, waits and calls `_close`."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=work, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._close()
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+
+class Collector(_InThread):
     """A pipe at `path` that is read while the block runs. `entries` are the harness's records.
 
     `complete` says whether the last record has arrived, `replaced` names the functions of the test runner
@@ -35,10 +58,9 @@ class Collector:
         self.problem: str | None = None
         os.mkfifo(path, 0o600)
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        self._stop = threading.Event()
         self._buffer = bytearray()
         self._size = 0
-        self._thread = threading.Thread(target=self._loop, daemon=True)
+        super().__init__(self._loop)
 
     def _loop(self) -> None:
         poll = select.poll()
@@ -82,28 +104,19 @@ class Collector:
         elif "hello" not in record:
             self.entries.append(record)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
+    def _close(self) -> None:
         os.close(self._fd)
         self.path.unlink(missing_ok=True)
 
 
-class Pipe:
+class Pipe(_InThread):
     """A pipe at `path` that is removed once the first process has opened it, which reads `content`."""
 
     def __init__(self, path: Path, content: bytes) -> None:
         self._path = path
         self._content = content
-        self._stop = threading.Event()
         os.mkfifo(path, 0o600)
-        self._thread = threading.Thread(target=self._feed, daemon=True)
+        super().__init__(self._feed)
 
     def _feed(self) -> None:
         while not self._stop.is_set():
@@ -120,13 +133,5 @@ class Pipe:
                 pipe.write(self._content)
             return
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
+    def _close(self) -> None:
         self._path.unlink(missing_ok=True)

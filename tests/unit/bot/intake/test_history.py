@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.intake.decisions.target import target_of
+from bot.behaviours.target import target_of
 from bot.intake.history import with_history
 from bot.log.events import Controlled, Event, PhaseFinished, RunRequested
 from bot.storage.store import Store
