@@ -158,7 +158,7 @@ def commands() -> str:
         "",
         _NOTE,
         "Scenarist hears comments on issues and on its own pull (merge) requests, on GitHub and GitLab alike. "
-        "A plain comment by somebody with write access is told to the run under way, or answers its question: "
+        "A plain comment by somebody with write access goes to the active run, or answers its question: "
         "a plain comment is enough. A command begins a line with `/agent`, or with a mention of the bot:",
         "",
         "    /agent retry implement",

@@ -10,25 +10,25 @@ from bot.report.escape import code, inline
 from gherkin.values import Frozen
 
 _WHERE = {"issue": "issues", "pull": "pull requests"}
-_HELP = f"`{PREFIX} help` lists what there is."
-BEGUN = "A run begins; its own comment says where it is."
-AT_WORK = f"A run is at work here already; `{PREFIX} status` says where it is."
-APPROVED = "Approved: the code is written now."
+_HELP = f"`{PREFIX} help` lists all commands."
+BEGUN = "A run begins. Its status comment says how far it is."
+AT_WORK = f"A run is already active here; `{PREFIX} status` says how far it is."
+APPROVED = "Approved. The code is written next."
 KIND = "The run treats the issue as that kind."
-NO_RUN = "There is no run here that this could be about."
+NO_RUN = "There is no run here that this command could apply to."
 NO_SPLIT = "I have not proposed to split this issue."
 READY = "This pull request is ready for review now."
 _DONE: dict[Control, str] = {
-    "pause": f"Paused. `{PREFIX} resume` lets it go on.",
-    "resume": "It goes on.",
+    "pause": f"Paused. `{PREFIX} resume` continues the run.",
+    "resume": "The run continues.",
     "cancel": "Cancelled.",
-    "retry": "It goes on from there.",
+    "retry": "The run continues from there.",
     "respecify": "The scenarios are written again.",
 }
 _NOTHING: dict[Control, str] = {
-    "pause": "No run is at work here, so there is nothing to pause.",
+    "pause": "No run is active here, so there is nothing to pause.",
     "resume": "No run is paused here.",
-    "cancel": "No run is at work here, so there is nothing to cancel.",
+    "cancel": "No run is active here, so there is nothing to cancel.",
     "retry": "No run has ended without a result here, so there is nothing to retry.",
     "respecify": "No scenarios wait for an approval here.",
 }
@@ -60,8 +60,8 @@ def enough(pull: int) -> CommandReply:
     marker = f"<!-- scenarist:enough:{pull} -->"
     return CommandReply(
         marker=marker,
-        text=f"{marker}\nI revised this too often within an hour, so I leave the newest request alone. "
-        f"`{PREFIX} revise` and what to do starts me again later.",
+        text=f"{marker}\nI revised this too often within an hour, so I do not act on the newest request. "
+        f"To continue later, comment `{PREFIX} revise` and what to do.",
     )
 
 
@@ -105,7 +105,7 @@ def wrong_kind() -> str:
 
 def nothing_begun(reason: str) -> str:
     """A sentence on a run that is not begun."""
-    return f"I begin nothing: {inline(reason)}."
+    return f"I do not start a run: {inline(reason)}."
 
 
 def steered(control: Control, *, done: bool) -> str:
@@ -130,13 +130,13 @@ def help_text(kind: Literal["issue", "pull"]) -> str:
     what = "the newest run on this issue" if kind == "issue" else "this pull request and its newest run"
     return "\n".join(
         [
-            f"These commands are about {what}. Write one at the beginning of a line:",
+            f"These commands apply to {what}. Write one at the beginning of a line:",
             "",
             "| command | |",
             "|---|---|",
             *rows,
             "",
-            "Any other comment by somebody with write access is told to the run under way, or answers its "
-            "question: a plain comment is enough.",
+            "Any other comment by somebody with write access goes to the active run, or answers its "
+            "question. A plain comment is enough.",
         ]
     )

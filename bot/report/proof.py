@@ -88,7 +88,7 @@ def proof_rows(verdict: Verdict, width: int) -> list[Row]:
 
 
 def _line(proof: ScenarioProof, bite: Bite | None) -> str:
-    """All that is known of a scenario in one line."""
+    """Everything that is known about a scenario, in one line."""
     parts = [f"{_COLOURS[proof.base]} → {_COLOURS[proof.head]}", proof.findings.line]
     parts.append(f"mutants {bite.killed}/{bite.tried}" if bite is not None and bite.tried else "")
     return " · ".join(filter(None, parts))
@@ -99,14 +99,15 @@ def experiments_text(verdict: Verdict) -> str:
     if not any(proof.findings.line for proof in verdict.scenarios):
         return ""
     return (
-        "Below a scenario: its result on the old and the new code, how many changes of its expected values "
-        "it noticed (flips), how many breaks of the new code (sabotage), and how many further examples, "
-        "which the model had not seen, passed (held-out). The mutants are those of the whole change."
+        "The small print below a scenario says: its result on the old and the new code, how many changes of "
+        "its expected values it noticed (flips), how many breaks of the new code (sabotage), and how many "
+        "further examples that the model had not seen passed (held-out). The mutants are those of the whole "
+        "change."
     )
 
 
 def untried_text(verdict: Verdict, detail: Detail) -> list[str]:
-    """What no experiment could be made on, and why: a sentence each, with the scenario in front."""
+    """The scenarios with which no experiment was possible, each with the reason in a sentence."""
     return [
         f"{inline(proof.name, detail.width)}: {sentence(each, 2 * detail.width)}"
         for proof in verdict.scenarios
@@ -181,7 +182,8 @@ def attempts_text(state: RunState) -> list[str]:
         return []
     named = "; ".join(f"{what} ({count}×)" for what, count in sorted(state.attempts.items()))
     return [
-        f"**The model tried what it may not, and was stopped**: {named}. Look whether the issue told it to."
+        f"**The model tried something that is not allowed, and was stopped**: {named}. "
+        "Check whether the issue told it to."
     ]
 
 
@@ -193,7 +195,8 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
     if around.rivals:
         numbers = ", ".join(f"#{number}" for number in around.rivals)
         found.append(
-            f"**Open for the same issue already: {numbers}.** Merge one of them, and close what is left."
+            f"**Another pull request for the same issue is open: {numbers}.** Merge one of them and close "
+            "the rest."
         )
     found += attempts_text(state)
     if around.drift:
@@ -220,21 +223,22 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
         found.append(f"**Files outside of source, tests and documentation were changed**: {named}.")
     if _lacks_examples(state, verdict):
         found.append(
-            "**No further examples could be run**: code that knows only the examples in the scenarios would "
-            "look the same. Read how it comes to its results."
+            "**No further examples could be run**: code that only knows the examples in the scenarios would "
+            "have passed, too. Check how the code computes its results."
         )
     blank = [each.name for each in verdict.scenarios if each.findings.untried and not each.findings.line]
     if blank:
         named = _listed(inline(name, detail.width) for name in blank)
         found.append(
             f"**No experiment could be made on these scenarios**: {named}. Read their steps: nothing else "
-            "shows that they look at the outcome."
+            "shows that they check the outcome."
         )
     if verdict.bite and verdict.bite.survivors:
         named = _listed(sentence(each, detail.width) for each in verdict.bite.survivors)
         found.append(f"**No scenario or test noticed these faults**: {named}.")
     found += [
-        f"The issue leaves open: {sentence(each, detail.width)}" for each in _questions(state)[: detail.rows]
+        f"The issue leaves this open: {sentence(each, detail.width)}"
+        for each in _questions(state)[: detail.rows]
     ]
     if state.review and state.review.head == verdict.head_sha:
         serious = [each for each in state.review.remarks if each.serious]
@@ -270,13 +274,13 @@ def _of_tests(verdict: Verdict, detail: Detail) -> list[str]:
     if changed.failing:
         named = _paths([each.test for each in changed.failing], detail)
         found.append(
-            "**Existing tests were changed. As they were before, these passed on the old code and fail "
-            f"now**: {named}. "
+            "**Existing tests were changed. The old versions of these passed on the old code and fail on the "
+            f"new code**: {named}. "
             "Check that the issue asks for that."
         )
     elif changed.paths:
         named = _paths(changed.paths, detail)
-        found.append(f"Existing tests were changed: {named}. As they were before, all of them still pass.")
+        found.append(f"Existing tests were changed: {named}. Their old versions still pass.")
     if changed.added:
         found.append(f"Configuration of tests was added: {_paths(changed.added, detail)}.")
     return found

@@ -169,7 +169,7 @@ def ending(state: RunState, *, comments: bool, label: str, on_page: bool = False
 
 
 def why_ended(state: RunState) -> tuple[str, str]:
-    """(what the run did, why, which is a stranger's text still) of one that is ending without a result."""
+    """(what happened, why) of a run that is ending without a result. The reason is not escaped yet."""
     ended = next((each.outcome for each in reversed(state.finished) if each.phase != "conclude"), "")
     return _ENDINGS.get(ended, _ENDINGS["failed"]), _found(state)[0]
 
@@ -178,29 +178,31 @@ def unfinished_next(state: RunState, *, comments: bool, label: str) -> str:
     """What people can do with the draft of work that was not proven, in sentences (Markdown)."""
     number = state.requested.order.number if state.requested else 0
     again = (
-        f"take the label `{label}` off the issue and set it again: a new run begins on a branch of its own"
+        f"remove the label `{label}` from the issue and set it again: a new run then begins on a new branch"
     )
     phase = next((each.phase for each in reversed(state.finished) if each.phase != "conclude"), "implement")
     retry = "implement" if phase == "verify" else phase
     go_on = (
-        f"comment `/agent retry {retry}` on #{number}: the run goes on from this work" if comments else again
+        f"comment `/agent retry {retry}` on #{number}: the run then continues from this work"
+        if comments
+        else again
     )
     return (
-        f"Finish it by hand on this branch, or {go_on}. When the work is proven then, this text is replaced "
-        "by the proof. Close the pull request if you do not want it."
+        f"Finish it by hand on this branch, or {go_on}. Once the work is proven, the proof "
+        "replaces this text. If you do not want the work, close the pull request."
     )
 
 
 def work_text(run_id: str, state: RunState) -> str:
-    """Where the work of a run is that ended without a result, in sentences (Markdown)."""
+    """Where the work of a run that ended without a result is, in sentences (Markdown)."""
     left = state.left
     if left is None:
         kept = state.committed is not None
-        return "in the store of this Scenarist under the run's id." if kept else "nothing was changed."
+        return "in the database of this Scenarist, under the run's id." if kept else "nothing was changed."
     if left.pull is not None:
         return f"in the draft #{left.pull}, which says what is missing. It is not proven."
     return (
-        f"in the patch below, and not in a draft pull request, because {sentence(left.reason).rstrip('.')}. "
+        f"in the patch below instead of a draft pull request, because {sentence(left.reason).rstrip('.')}. "
         f"`scenarist patch {run_id}` prints all of it."
     )
 
@@ -211,10 +213,10 @@ def how_to_answer(state: RunState, *, comments: bool, label: str) -> str:
     if not comments and revises:
         return "Write the answer into a new review of the pull request."
     if not comments:
-        return f"Write the answer into the issue, then take the label `{label}` off and set it again."
+        return f"Write the answer into the issue, then remove the label `{label}` and set it again."
     if revises:
-        return "Answer here: a plain comment is enough. A new revision begins then, and it knows your answer."
-    return "Answer here: a plain comment is enough. A new run begins then, and it knows your answer."
+        return "Answer here: a plain comment is enough. A new revision then begins with your answer."
+    return "Answer here: a plain comment is enough. A new run then begins with your answer."
 
 
 def mention(login: str) -> str:
@@ -254,7 +256,7 @@ def _standing(state: RunState, name: Phase) -> tuple[str, str]:
     if outcome == "candidate":
         return "↩️", "another candidate begins"
     if outcome == "respecify":
-        return "↩️", "the scenarios are written anew"
+        return "↩️", "the scenarios are written again"
     if outcome == "cancelled":
         return "⏹️", "cancelled here"
     if outcome in ("gave_up", "failed", "needs_info"):
@@ -286,7 +288,7 @@ def _result(state: RunState, name: Phase) -> str:
 
 
 def baseline_text(baseline: BaselineReached) -> str:
-    """What the suites gave without the change, in a line (Markdown)."""
+    """The results of the suites without the change, in a line (Markdown)."""
     seconds = f"environment in {baseline.environment_s:.0f} s"
     suites = [f"{inline(each.name)}: {_suite_text(each)}" for each in baseline.suites]
     return "; ".join([*(suites or ["no tests"]), seconds])
@@ -350,7 +352,7 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
     if state.status == "needs_info":
         return how_to_answer(state, comments=comments, label=label)
     revises = state.requested is not None and state.requested.order.kind == "revise"
-    again = _ASK_AGAIN if revises else f"take the label `{label}` off and set it again"
+    again = _ASK_AGAIN if revises else f"remove the label `{label}` and set it again"
     if state.status == "failed":
         broken = [
             next((host for host, other in BESIDE.items() if other == each.phase), each.phase)
@@ -358,7 +360,7 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
             if each.phase != "conclude"
         ]
         retry = f"comment `/agent retry {broken[-1]}`" if comments and broken else again
-        who = "This is for whoever runs Scenarist here: " if _OPERATORS.match(state.code) else ""
+        who = "The operator of this Scenarist has to act: " if _OPERATORS.match(state.code) else ""
         if not advice:
             return f"{who}{retry[0].upper()}{retry[1:]}."
         if revises:
@@ -371,5 +373,5 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
         place = (
             f"in the draft #{state.left.pull}" if state.left and state.left.pull else "with the patch below"
         )
-        return f"Comment `/agent retry implement` to go on from this work, or finish it by hand {place}."
+        return f"Comment `/agent retry implement` to continue from this work, or finish it by hand {place}."
     return f"Say more in the issue, then {again}."

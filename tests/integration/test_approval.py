@@ -48,7 +48,7 @@ def test_nothing_is_implemented_until_somebody_with_rights_approves(bot: BotUnde
     repo, number, run = begin(bot, "approved")
     status, question = [comment.body for comment in bot.forge.comments(repo, number)]
     assert "the scenarios need an approval" in status
-    assert question.partition("\n")[2].startswith("@ada, these scenarios need your approval")
+    assert question.partition("\n")[2].startswith("@ada, please approve these scenarios")
     assert "Scenario: Doubling" in question and "/agent approve" in question and "<details>" not in question
     say(bot, repo, number, "/agent approve", by="tri")
     assert bot.state(run).waits_for_approval, "a reader may not"
@@ -76,7 +76,7 @@ def test_scenarios_are_revised_as_somebody_says(bot: BotUnderTest) -> None:
     waits(bot, run)
     assert "Doubling a small number" in bot.forge.comments(repo, number)[-1].body
     bodies = [comment.body for comment in bot.forge.comments(repo, number)]
-    assert sum("need your approval" in body for body in bodies) == 2, "each approval is asked for anew"
+    assert sum("please approve these" in body for body in bodies) == 2, "each approval is asked for anew"
     told: list[str] = []
     turns = doubling()
 

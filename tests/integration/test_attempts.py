@@ -73,7 +73,7 @@ def test_what_a_model_tried_is_undone_and_told(bot: BotUnderTest) -> None:
     pull = bot.forge.pull(repo, state.published.pull).body
     status = bot.forge.comments(repo, number)[0].body
     for text in (pull, status):
-        assert "The model tried what it may not" in text
+        assert "The model tried something that is not allowed" in text
         for tried in (
             "to change protected files (3×)",
             "to reach paths outside of the workspace (2×)",

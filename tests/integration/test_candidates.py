@@ -81,7 +81,7 @@ def test_a_second_candidate_begins_anew_when_the_first_is_not_proven(drivers: Dr
     by = [each.runtime for each in events if isinstance(each, ModelReplied) and each.phase == "implement"]
     assert list(dict.fromkeys(by)) == ["first", "second"]
     body = drivers.body("octo/red", state)
-    assert "number 2 was taken, because it is the only one of 2 that was proven" in body
+    assert "number 2 was chosen because it is the only one of 2 that was proven" in body
     assert "| 1 | first | red |" in body
 
 

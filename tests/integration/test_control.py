@@ -162,7 +162,7 @@ def test_a_closed_pull_request_whose_branch_is_gone_is_not_opened_anew(bot: BotU
         assert state.status == "done" and state.published is not None, state.reason
         pull = bot.forge.pull(repo, state.published.pull)
         assert pull.head == f"agent/{number}-double-numbers" + ("" if turn == 1 else "-2")
-        assert "Open for the same issue" not in pull.body
+        assert "Another pull request for the same issue" not in pull.body
         data = bot.forge._get(repo.full_name, "pull", pull.number)
         bot.forge._put(repo.full_name, "pull", pull.number, 0, {**data, "state": "closed"})
         git("update-ref", "-d", f"refs/heads/{pull.head}", git_dir=bot.forge.path(repo.full_name))
@@ -179,8 +179,8 @@ def test_a_second_pull_request_for_an_issue_names_the_open_first(bot: BotUnderTe
     second = ended(bot, bot.runs_on(repo, "issue", number)[0])
     assert first.published is not None and second.published is not None, second.reason
     body = bot.forge.pull(repo, second.published.pull).body
-    assert f"**Open for the same issue already: #{first.published.pull}.**" in body
-    assert "Open for the same issue" not in bot.forge.pull(repo, first.published.pull).body
+    assert f"**Another pull request for the same issue is open: #{first.published.pull}.**" in body
+    assert "Another pull request for the same issue" not in bot.forge.pull(repo, first.published.pull).body
 
 
 def test_control_over_http_needs_the_operators_token(bot: BotUnderTest) -> None:

@@ -92,7 +92,7 @@ def test_serious_remarks_go_back_once_and_stand_beside_the_proof(pair: Pair) -> 
     assert state.spent.rounds == 2
     assert "A reviewer says" in told[0] and "- calc.py:6: Doubling <b>text</b> repeats it." in told[0]
     assert "**A second model finds this serious**: `calc.py:6`: Doubling" in body[: body.index("<details>")]
-    shown = body[body.index("<summary>What a second model says (2)") : body.index("What the verifier ran")]
+    shown = body[body.index("<summary>Review by a second model (2)") : body.index("What the verifier ran")]
     assert "careful read the change" in shown
     assert "**serious** `calc.py:6`: Doubling" in shown and "A name could be clearer" in shown
     assert "<b>" not in body and "@everyone" not in body and "nowhere.py" not in shown

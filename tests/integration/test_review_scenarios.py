@@ -97,7 +97,7 @@ def _a_models_scenario_waits_and_is_revised_and_approved(bot: BotUnderTest, pull
     run = newest(bot, pull, 1)
     waits(bot, run)
     question = bot.forge.comments(repo, number)[-1].body
-    assert "these scenarios need your approval" in question and "Scenario: Halving" in question
+    assert "please approve these scenarios" in question and "Scenario: Halving" in question
     assert bot.forge.pull(repo, number).head_sha == before
     assert (
         "It should halve as well." in asked[0][1]["content"]

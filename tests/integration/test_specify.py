@@ -50,7 +50,7 @@ def test_what_the_linter_finds_goes_back_to_the_model(bot: BotUnderTest) -> None
     assert state.published is not None
     status = bot.forge.comments(repo, number)[0].body
     pull = bot.forge.pull(repo, state.published.pull).body
-    assert "The issue leaves open: What of &lt;b\\>fractions" in pull
+    assert "The issue leaves this open: What of &lt;b\\>fractions" in pull
     assert not any(each in text for each in ("<b>", "@everyone") for text in (status, pull))
 
 
@@ -64,7 +64,7 @@ def test_scenarios_that_people_wrote_are_taken_with_the_linters_word_beside(bot:
     state = bot.finished(repo, "issue", number)
     assert state.spec is not None and state.spec.source == "issue"
     assert [each for each in state.spec.findings if "about the screen" in each]
-    assert "Remarks of the linter on the scenarios" in bot.forge.comments(repo, number)[0].body
+    assert "The linter's remarks on the scenarios" in bot.forge.comments(repo, number)[0].body
 
 
 def test_remarks_go_back_once_and_stay_with_the_model(bot: BotUnderTest) -> None:

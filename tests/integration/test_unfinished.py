@@ -99,7 +99,7 @@ def test_work_that_touches_the_judges_is_a_patch_alone(bot: BotUnderTest) -> Non
     assert state.status == "gave_up" and state.left is not None and state.left.pull is None
     assert branches(bot, repo) == ["main"]
     said = status(bot, repo, number)
-    assert "not in a draft pull request, because the verification refuses this in it: conftest.py" in said
+    assert "instead of a draft pull request, because the verification refuses this in it: conftest.py" in said
     assert "+    items.clear()" in said
     [run] = bot.runs_on(repo, "issue", number)
     assert f"`scenarist patch {run}`" in said and "+    items.clear()" in patch(bot, run)

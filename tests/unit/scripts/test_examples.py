@@ -29,7 +29,7 @@ def test_the_scenarios_shown_are_those_that_were_locked() -> None:
     [
         ("status-working.md", "is writing the code"),
         ("status-approval.md", "is waiting for an answer"),
-        ("question-approval.md", "@ada, these scenarios need your approval"),
+        ("question-approval.md", "@ada, please approve these scenarios"),
         ("status-answer.md", "is waiting for an answer"),
         ("question-answer.md", "@ada, I need an answer"),
         ("status-gave-up.md", "gave up"),

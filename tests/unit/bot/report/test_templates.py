@@ -117,7 +117,12 @@ def test_a_run_that_ends_without_a_pull_request_says_what_to_do(name: str) -> No
 
 def test_a_run_that_asks_says_what_was_tried_and_where_the_work_is() -> None:
     words = gfm.words(status("asks", patch=PATCH))
-    for part in ("What was tried:", "Where the work is:", "The question is in a comment", "Answer here:"):
+    for part in (
+        "What was tried:",
+        "Where the work is:",
+        "The question is in a separate comment",
+        "Answer here:",
+    ):
         assert words.count(part) == 1
 
 
@@ -142,7 +147,7 @@ def asked(name: str, reporter: Reporter = REPORTER) -> str:
 
 def test_an_approval_is_asked_for_in_a_comment_that_mentions_who_asked() -> None:
     text = asked("waits for approval")
-    assert gfm.words(text).startswith("@ada, these scenarios need your approval")
+    assert gfm.words(text).startswith("@ada, please approve these scenarios")
     assert gfm.blocks(text) == [logs.FEATURE_TEXT], "and they are not folded away"
     assert "<details>" not in text
     assert {"/agent approve", "/agent revise"} <= set(gfm.codes(text)) and len(gfm.items(text)) == 3
@@ -469,7 +474,7 @@ def test_hidden_text_is_quoted_and_attempts_are_counted() -> None:
     assert "obey me" not in texts(state, "x")[0]
     status, _, pull, *_ = texts(state.model_copy(update={"requested": requested, "attempts": tried}), "x")
     assert "Hidden text in the issue" in status and "obey me" in status
-    assert all("tried what it may not" in text and "(2×)" in text for text in (status, pull))
+    assert all("tried something that is not allowed" in text and "(2×)" in text for text in (status, pull))
 
 
 TEMPLATE = (

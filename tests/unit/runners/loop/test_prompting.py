@@ -206,6 +206,6 @@ def test_every_delimiter_stands_on_a_line_of_its_own(name: str) -> None:
 def test_tests_that_fail_anyway_are_named_as_data(tmp_path: Path) -> None:
     failing = BACKGROUND.model_copy(update={"failing": f"pytest: 1 of 9 tests\n  test_a[{fence(RUN)}]"})
     task = implement_prompt(RUN, ORDER, failing, feature_path="f", feature=FEATURE, steps_folder="s")[1].text
-    assert "Tests that fail without your change too" in task
+    assert "Tests that already fail without your change" in task
     assert "test_a[=====]" in task, "nobody forges the end of the block"
     assert "fail without" not in implementing(ORDER)[1].text

@@ -69,7 +69,7 @@ def test_a_command_is_acknowledged_and_answered_once(talk: Talk) -> None:
     assert run is not None
     talk.say("wim", "/agent pause")
     assert talk.state(run).status == "paused"
-    assert talk.replies() == ["Paused. `/agent resume` lets it go on."]
+    assert talk.replies() == ["Paused. `/agent resume` continues the run."]
     assert len(talk.forge._all("octo/talk", "reaction to comment")) == 1
     talk.say("wim", "@scenarist resume")
     assert talk.state(run).status == "active" and len(talk.replies()) == 2
@@ -156,7 +156,7 @@ def test_a_run_is_begun_without_a_label(talk: Talk) -> None:
     requested = talk.state(run).requested
     assert requested is not None and not requested.approval
     assert talk.say("wim", "/agent spec") is None
-    assert "at work here already" in talk.replies()[0]
+    assert "already active here" in talk.replies()[0]
     talk.say("wim", "/agent cancel")
     claim = talk.store.claim(run, ["conclude"], 60)
     assert claim is not None
@@ -201,7 +201,7 @@ def test_each_of_several_commands_needs_its_own_right(talk: Talk) -> None:
     assert "`/agent pause`: Paused." in reply and "`/agent cancel`: Sorry, tri" in reply
     assert "nonsense" not in reply
     assert talk.say("wim", "/agent status\n/agent implement") is None
-    assert "`/agent implement`: A run is at work here already" in talk.replies()[-1]
+    assert "`/agent implement`: A run is already active here" in talk.replies()[-1]
 
 
 def test_a_run_that_one_of_several_commands_begins_is_named(talk: Talk) -> None:
@@ -230,7 +230,7 @@ def test_explain_tells_what_was_tried_and_why_it_ended(talk: Talk) -> None:
 def test_help_lists_what_is_heard_there(talk: Talk) -> None:
     talk.say("wim", "/agent")
     (reply,) = talk.replies()
-    assert "`/agent approve [scenarios]`" in reply and "a plain comment is enough" in reply
+    assert "`/agent approve [scenarios]`" in reply and "A plain comment is enough" in reply
     assert "/agent rebase" not in reply
 
 
