@@ -41,6 +41,9 @@ class Commands(LazyGroup):
         "up": Lazy("bot.cli.operate.up:up", "Run everything on one machine until Ctrl-C."),
         "serve": Lazy("bot.cli.operate.serve:serve", "Run the web app: webhooks, health and run pages."),
         "worker": Lazy("bot.cli.operate.worker:worker", "Run a Celery worker."),
+        "dispatch": Lazy(
+            "bot.cli.operate.dispatch:dispatch", "Launch runs in Kubernetes Jobs, each when its time comes."
+        ),
         "migrate": Lazy("bot.cli.operate.migrate:migrate", "Bring the database to the newest schema."),
         "doctor": Lazy("bot.cli.operate.doctor:doctor", "Check whether this machine can do its part."),
         "setup": Lazy("bot.cli.setup:setup", "Prepare projects on a forge."),

@@ -156,7 +156,10 @@ class Settings(BaseSettings):
     runner: Runner = Field(
         default="celery",
         description="Where the phases that run repository code are done: by `runs` workers (`celery`), or "
-        "in Kubernetes Jobs (`kubernetes`, see [kubernetes.md](kubernetes.md)).",
+        "in Kubernetes Jobs (`kubernetes`, see [kubernetes-jobs.md](kubernetes-jobs.md)).",
+    )
+    kubernetes_file: Path | None = Field(
+        default=None, description="The values file of Kubernetes Jobs (YAML, see kubernetes-jobs.md)."
     )
     runs_at_once: int = Field(
         default=1, ge=1, le=64, description="Runs that the `runs` worker of `scenarist up` works on at once."

@@ -10,10 +10,13 @@ import threading
 import time
 from collections.abc import Sequence
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from bot.launchers.launcher import Launched, Launcher, LauncherUnavailable, LaunchFailure, LaunchRefused
 from bot.runs.driver import Driver
 from bot.storage.launches import Launch
 from bot.storage.store import Store
+from gherkin.errors import described
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +54,12 @@ class Dispatcher:
         changed = threading.Event()
         with self._launcher.watching(changed.set):
             while not stopping.is_set():
-                self.once()
-                changed.wait(poll_seconds)
                 changed.clear()
+                try:
+                    self.once()
+                except (OperationalError, InterfaceError) as error:
+                    log.warning("the database cannot be reached: %s", described(error))
+                changed.wait(poll_seconds)
 
     def once(self) -> None:
         """Compare the database with the launches once, and do what follows from it.
@@ -108,7 +114,6 @@ class Dispatcher:
             try:
                 self._launcher.launch(run)
             except LaunchRefused as error:
-                log.warning("%s: %s: %s", run.launch.name, error.code, error.message)
                 self._record(run.launch, LaunchFailure(error, _REFUSALS))
             else:
                 log.info("%s launched for %s (%s)", run.launch.name, run.repo, run.phase)
@@ -116,4 +121,6 @@ class Dispatcher:
     def _record(self, launch: Launch, failure: LaunchFailure) -> None:
         claim = self._store.take_from(launch, self._lease_seconds, self._holder)
         if claim is not None:
+            said = f"\n{failure.words}" if failure.words else ""
+            log.warning("%s: %s: %s%s", launch.name, failure.error.code, failure.error.message, said)
             self._driver.record(claim, failure.error, failure.repeats)

@@ -1,4 +1,4 @@
-"""What every launcher can do. A new one is a folder beside this file, and a line in `registry.py`.
+"""What every launcher can do. A new one is a folder beside this file, and a line in `registry/launchers.py`.
 
 A launch ends by itself when it has done the phases of its run that run repository code. The database says
 what came of them, so a launcher reports only launches that cannot end in this way.
@@ -16,10 +16,14 @@ from runners.contract.operator_limits import Runner
 
 @dataclass(frozen=True)
 class LaunchFailure:
-    """Why a launch cannot do its phases. The phase is repeated `repeats` times, then the run fails."""
+    """Why a launch cannot do its phases. The phase is repeated `repeats` times, then the run fails.
+
+    `words` is for the operator's log alone.
+    """
 
     error: ScenaristError
     repeats: int
+    words: str = ""
 
 
 @dataclass(frozen=True)

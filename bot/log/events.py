@@ -83,12 +83,16 @@ class Prepared(Frozen):
 
 
 class PhaseStarted(Frozen):
-    """A worker began a phase. Without `sandboxed` its commands ran unconfined, as its operator allowed."""
+    """A worker at `runner` began a phase.
+
+    Without `sandboxed` its commands ran unconfined there, as its operator allowed.
+    """
 
     type: Literal["PhaseStarted"] = "PhaseStarted"
     phase: Phase
     worker: str
     sandboxed: bool = True
+    runner: Runner = "celery"
 
 
 class PhaseFinished(Frozen):

@@ -91,6 +91,8 @@ class RunState(Frozen):
     spent: Spent = Spent()
     models: tuple[str, ...] = ()
     sandboxed: bool = True
+    # Commands had no sandbox but the pod of their Kubernetes Job.
+    only_pod: bool = False
     status_comment: int | None = None
     asked: tuple[str, ...] = ()
     published: Published | None = None
@@ -168,7 +170,10 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
         case Prepared():
             return {"prepared": event}
         case PhaseStarted():
-            sandboxed: dict[str, object] = {"sandboxed": state.sandboxed and event.sandboxed}
+            sandboxed: dict[str, object] = {
+                "sandboxed": state.sandboxed and event.sandboxed,
+                "only_pod": state.only_pod or (event.runner == "kubernetes" and not event.sandboxed),
+            }
             if event.phase in COMPANIONS:
                 return sandboxed
             return {"phase": event.phase, "delayed": None, **sandboxed}

@@ -190,7 +190,14 @@ def attempts_text(state: RunState) -> list[str]:
 def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: Detail) -> list[str]:
     """What a reviewer has to look at, most important first: sentences in Markdown."""
     found: list[str] = []
-    if not state.sandboxed:
+    if state.only_pod:
+        found.append(
+            "**The commands of this run had no sandbox but their Kubernetes pod.** The repository's code "
+            "and the model's commands could read the worker's files and environment, such as the model's "
+            "key and the database's address, reach the pod's network, and change results. Review the "
+            "change itself, and do not rely on the proof alone."
+        )
+    elif not state.sandboxed:
         found.append("**The commands of this run were not sandboxed** (`--unsafe-no-sandbox`).")
     if around.rivals:
         numbers = ", ".join(f"#{number}" for number in around.rivals)

@@ -26,6 +26,8 @@ _LEAVE_S = 5.0
 class Beside:
     """Does `work` in a thread while the block runs; `phase` is its name in the log.
 
+    `started` is its first event.
+
     `changed` is called after each of its events. `join` waits for its end, and adds to `waited_s` how many
     seconds it waited. If the block ends before a `join`, the work is cancelled.
     """
@@ -36,8 +38,7 @@ class Beside:
         work: Callable[[Companion], PhaseResult[Event]],
         companion: Companion,
         *,
-        worker: str,
-        sandboxed: bool,
+        started: PhaseStarted,
         changed: Callable[[], None],
     ) -> None:
         self.phase = phase
@@ -45,7 +46,7 @@ class Beside:
         self.waited_s = 0.0
         self._work = work
         self._companion = companion
-        self._started = PhaseStarted(phase=phase, worker=worker, sandboxed=sandboxed)
+        self._started = started
         self._changed = changed
         # The thread logs about the same run.
         about = contextvars.copy_context()

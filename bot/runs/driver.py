@@ -105,7 +105,8 @@ class Driver:
     """Does the phases it has handlers for. `changed(run_id, next_phase)` is called after each step.
 
     A phase that failed with a temporary error is repeated after `retry_seconds`; the delay doubles each time.
-    `sandboxed` says whether this process runs commands in a sandbox; the log records it for each phase.
+    `sandboxed` says whether this process runs commands in a sandbox, and `place` where it is; the log records
+    both for each phase.
     With `runner`, phases that run repository code are done only for runs that are to be done there.
     `abandon` is called when a phase does not end within two minutes after it lost its lease: it should end
     the process, which would otherwise never work again.
@@ -124,8 +125,10 @@ class Driver:
         draining: Draining | None = None,
         abandon: Callable[[], None] | None = None,
         runner: Runner | None = None,
+        place: Runner = "celery",
     ) -> None:
         self._runner = runner
+        self._place = place
         self._draining = draining
         self._abandon = abandon
         self._store = store
@@ -218,7 +221,7 @@ class Driver:
         if claim.attempts > _MAX_ATTEMPTS:
             begun = f"The {claim.phase} phase was begun {claim.attempts - 1} times and never ended."
             return self._fail(claim, PhaseNeverEnded(begun))
-        claimed.log([PhaseStarted(phase=claim.phase, worker=self._worker, sandboxed=self._sandboxed)])
+        claimed.log([self._started(claim.phase)])
         self._changed(claim.run_id, None)
         entries = self._store.entries(claim.run_id)
         state = fold(entries)
@@ -246,6 +249,9 @@ class Driver:
         except ArtifactTooLarge as error:
             return self._fail(claim, error)
 
+    def _started(self, phase: Phase) -> PhaseStarted:
+        return PhaseStarted(phase=phase, worker=self._worker, sandboxed=self._sandboxed, runner=self._place)
+
     def _beside(self, claim: RunClaim, state: RunState, claimed: ClaimedRun) -> Beside | None:
         """Return the companion of the claimed phase, not started yet, or None if there is none to do."""
         phase = BESIDE.get(claim.phase)
@@ -256,8 +262,7 @@ class Driver:
             phase,
             lambda own: handler(claim.run_id, state, own),
             claimed.companion(),
-            worker=self._worker,
-            sandboxed=self._sandboxed,
+            started=self._started(phase),
             changed=lambda: self._changed(claim.run_id, None),
         )
 

@@ -46,7 +46,7 @@ class Worker:
     """The work of the Celery tasks in a worker of `queues`; `wake_ups` sends the wake-ups.
 
     It does the phases that run repository code only for runs that are done at `runner`; None means all runs.
-    `holder` is its name in the log; without one, it is the process's.
+    `place` is where this process is, and `holder` its name in the log; without one, it is the process's.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Worker:
         draining: Draining,
         *,
         runner: Runner | None = "celery",
+        place: Runner = "celery",
         holder: str = "",
     ) -> None:
         check()
@@ -107,6 +108,7 @@ class Worker:
             # Celery starts another process in its place.
             abandon=lambda: os.kill(os.getpid(), signal.SIGKILL),
             runner=runner,
+            place=place,
         )
 
     def _allowed(self, request: RunRequested, run_id: str) -> None:

@@ -25,13 +25,23 @@ from runners.sandbox.scratch import use_private_tmp
 def worker(
     queues: Queues = ALL_QUEUES,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    once: Annotated[
+        str,
+        typer.Option(metavar="RUN", help="Do the next `runs` phases of this run, and leave."),
+    ] = "",
+    fence: Annotated[
+        int | None, typer.Option(min=0, help="With --once: only if the run still has this fence.")
+    ] = None,
 ) -> None:
-    """Run a Celery worker.
+    """Run a Celery worker, or do one run's phases and leave.
 
     The queues `intake` and `publish` need the forge's credentials; `runs` must not have them.
     """
     settings = load_settings()
     start_logging(settings)
+    if once:
+        _once(settings, once, fence)
+        return
     names = queue_names(queues)
     if "runs" in names:
         require_sandbox(settings)
@@ -54,6 +64,17 @@ def worker(
     # After multiprocessing has removed its own folder in there (priority -100), or it logs a stack trace.
     Finalize(None, shutil.rmtree, (scratch,), {"ignore_errors": True}, exitpriority=-200)
     celery.worker_main(arguments)
+
+
+def _once(settings: Settings, run_id: str, fence: int | None) -> None:
+    from bot.worker.once import work_once
+
+    require_sandbox(settings)
+    scratch = use_private_tmp(settings.state_dir)
+    try:
+        work_once(settings, run_id, fence, Draining(scratch / "stopping", settings.stop_seconds))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _serve_metrics(settings: Settings, queues: Sequence[str], scratch: Path) -> None:

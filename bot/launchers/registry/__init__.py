@@ -1,0 +1,1 @@
+"""All launchers, and which of them a deployment needs."""

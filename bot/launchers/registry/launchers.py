@@ -1,0 +1,46 @@
+"""All launchers, by the place where runs are done."""
+
+from collections.abc import Callable, Mapping
+
+from bot.config.limits import load_limits
+from bot.config.settings import Settings
+from bot.launchers.launcher import Launcher
+from gherkin.errors import ScenaristError
+from runners.contract.operator_limits import Runner
+
+
+class NothingToDispatch(ScenaristError):
+    """No run of this deployment is done by a launcher."""
+
+    code = "SCN-6211"
+    next_step = (
+        "Set SCENARIST_RUNNER=kubernetes, or name `kubernetes` under `runners` in the limits file. The "
+        "`runs` workers of Celery need no dispatcher."
+    )
+
+
+def _kubernetes(settings: Settings) -> Launcher:
+    from bot.launchers.kubernetes.launcher import KubernetesLauncher
+    from bot.launchers.kubernetes.values import load_values
+
+    return KubernetesLauncher(load_values(settings.kubernetes_file))
+
+
+_LAUNCHERS: Mapping[Runner, Callable[[Settings], Launcher]] = {"kubernetes": _kubernetes}
+
+
+def launched_runners(settings: Settings) -> list[Runner]:
+    """Return the places of this deployment that need a dispatcher. Raises `LimitsInvalid`."""
+    offered = {settings.runner, *load_limits(settings.limits_file).runners}
+    return [runner for runner in _LAUNCHERS if runner in offered]
+
+
+def launchers(settings: Settings) -> list[Launcher]:
+    """Return the launchers that this deployment needs.
+
+    Raises `NothingToDispatch`, `LimitsInvalid`, and what each launcher raises about its own settings.
+    """
+    found = [_LAUNCHERS[runner](settings) for runner in launched_runners(settings)]
+    if not found:
+        raise NothingToDispatch("All runs of this deployment are done by `runs` workers.")
+    return found

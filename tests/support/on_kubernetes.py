@@ -1,0 +1,62 @@
+"""A whole bot whose runs are done in Jobs of the Kubernetes stand-in, with dispatchers of its own."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import mkdtemp
+from types import TracebackType
+
+import yaml
+
+from bot.worker.machine import environment
+from bot.worker.processes import scenarist
+from tests.standins.kubernetes_api import KubernetesApi
+from tests.standins.kubernetes_cluster import Cluster
+from tests.support.harness import BotUnderTest
+
+
+class BotOnKubernetes(BotUnderTest):
+    """A bot with `dispatchers` dispatcher processes, named ``dispatch-0`` and so on in its group."""
+
+    def __init__(
+        self, settings: Mapping[str, object] | None = None, port: int | None = None, dispatchers: int = 1
+    ) -> None:
+        self._outer = ExitStack()
+        self._folder = Path(mkdtemp(prefix="scn-values-"))
+        self._dispatchers = dispatchers
+        self.cluster = Cluster()
+        self.api = KubernetesApi(self.cluster, self._folder)
+        file = self._folder / "kubernetes.yaml"
+        own = {"runner": "kubernetes", "kubernetes_file": file, "stop_seconds": 5.0}
+        super().__init__({**own, **(settings or {})}, port)
+
+    def __enter__(self) -> "BotOnKubernetes":
+        self._outer.enter_context(self.cluster)
+        self._outer.enter_context(self.api)
+        super().__enter__()
+        # What a values file refers to in a cluster; the model's key is a secret there.
+        env = environment(self.settings, f"redis+socket://{self.state_dir / 'redis' / 'redis.sock'}")
+        env = {name: value for name, value in env.items() if name != "SCENARIST_LOCAL_WEBHOOK_SECRET"}
+        self.cluster.secrets["scenarist-database"] = {"url": env.pop("SCENARIST_DATABASE_URL")}
+        self.cluster.config_maps["scenarist-runner"] = env
+        self.values = {
+            **self.api.values,
+            "config_maps": ["scenarist-runner"],
+            "secrets": {"SCENARIST_DATABASE_URL": {"name": "scenarist-database", "key": "url"}},
+            "grace_seconds": 8,
+        }
+        self.write_values()
+        env["SCENARIST_DATABASE_URL"] = self.cluster.secrets["scenarist-database"]["url"]
+        for number in range(self._dispatchers):
+            self.group.start(f"dispatch-{number}", scenarist("dispatch"), env)
+        return self
+
+    def write_values(self) -> None:
+        """Write the values file; dispatchers read it when they start."""
+        (self._folder / "kubernetes.yaml").write_text(yaml.safe_dump(self.values))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._outer.close()
