@@ -98,7 +98,7 @@ class Api:
 
         It is also called whenever a watch was interrupted, since changes may have been missed.
         """
-        watch = _Watch(self, changed)
+        watch = _JobWatch(self, changed)
         thread = threading.Thread(target=watch.run, name="watch-jobs", daemon=True)
         thread.start()
         try:
@@ -177,7 +177,7 @@ class Api:
         return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 
 
-class _Watch:
+class _JobWatch:
     """Watches the Jobs until it is stopped, over as many connections as that takes."""
 
     def __init__(self, api: Api, changed: Callable[[], None]) -> None:
