@@ -16,7 +16,7 @@ from runners.verify.gate import gate
 from runners.verify.verdict import Verdict
 from tests.gate.recipes.edited import KEPT, LOOSENED
 from tests.gate.recipes.honest import HONEST_RULES, HONEST_RUNS
-from tests.gate.recipes.outcomes import LAZY, PROOFS
+from tests.gate.recipes.inexact import LAZY, PROOFS
 from tests.gate.recipes.rules import RULES
 from tests.gate.recipes.runs import RUNS
 from tests.gate.recipes.table import STRONG, Recipe

@@ -118,6 +118,11 @@ def _blind(subject: TriedScenario, name: str) -> str:
             f"In “{name}”, {step(subject.idle)} asserts nothing: its assertions stand in a loop that runs "
             "over nothing, or under a condition that is false. Assert first that there is something."
         )
+    if subject.deaf is not None:
+        return (
+            f"In “{name}”, {step(subject.deaf)} passes whether the processes or tests that it starts fail or "
+            "not. Assert their exit code or result, or what they print."
+        )
     if subject.empty is not None:
         return (
             f"In “{name}”, {step(subject.empty)} passes whatever the code does: it looks neither at what "

@@ -7,6 +7,7 @@ from functools import partial
 
 from gherkin.feature.model import Step, Table, render
 from runners.verify.experiments.scenarios import Single
+from runners.verify.values.sides import DATE, OPPOSITES, TIME, sides
 
 _PER_STEP = 3
 _PER_SCENARIO = 6
@@ -14,8 +15,6 @@ _ARGUMENTS = 2
 
 _QUOTED = re.compile(r""""([^"]*)"|(?<!\w)'([^']*)'(?!\w)|“([^”]*)”|«([^»]*)»|`([^`]*)`""")
 _NUMBER = re.compile(r"(?<![\w.,:-])-?\d+(?:[.,:-]\d+)*(?![\w]|[.,:-]\d)")
-_DATE = re.compile(r"(\d{4}-\d{2}-)(\d{2})")
-_TIME = re.compile(r"(\d{1,2}:)(\d{2})((?::\d{2})?)")
 _WHOLE_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
 # A negated step goes on holding with most other values: that it stays green shows nothing.
 _NEGATED = re.compile(
@@ -39,23 +38,13 @@ _TOLERANT = re.compile(
     r"menos|más|segundos?)\b|[~<>≤≥±≈]",
     re.IGNORECASE,
 )
+_ANY_CASE = re.compile(r"\bcase\b|insensitiv|regardless|whatever|\bignor", re.IGNORECASE)
 # Steps that speak of an order.
 _ORDER = re.compile(
     r"\b(?:order is|in (?:this|that|the|following|exactly this) order|ordered|sorted|sequence|Reihenfolge|"
     r"sortiert)\b",
     re.IGNORECASE,
 )
-_OPPOSITES = [
-    ("true", "false"),
-    ("yes", "no"),
-    ("on", "off"),
-    ("enabled", "disabled"),
-    ("valid", "invalid"),
-    ("ja", "nein"),
-    ("wahr", "falsch"),
-    ("oui", "non"),
-    ("si", "no"),
-]
 
 
 @dataclass(frozen=True)
@@ -85,10 +74,14 @@ class Flip:
 
 @dataclass(frozen=True)
 class Side:
-    """Files with values that all differ from the expected one in the same way, and what that way is."""
+    """Files with values that all differ from the expected one in the same way, and what that way is.
+
+    `compared`: missing them shows something only where the step's code compares by order or distance.
+    """
 
     texts: tuple[str, ...]
     what: str
+    compared: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +96,7 @@ class _Value:
 def flips(single: Single) -> list[Flip]:
     """The changes to try on a scenario, at most six: those of values that no earlier step names come
     first."""
-    known = _words(single)
+    known = _known(single)
     scenario = single.scenario
     steps: list[list[Flip]] = []
     for number, step in enumerate(scenario.steps):
@@ -134,6 +127,11 @@ def input_flips(single: Single) -> list[Flip]:
     return found[:_PER_SCENARIO]
 
 
+def words(step: Step) -> list[str]:
+    """The values that a step names in its text, in their order."""
+    return [value.text for value in _values(step.text) if value.text]
+
+
 def negated(step: Step) -> bool:
     """Whether a step says that something is not so."""
     return bool(_NEGATED.search(_QUOTED.sub("", step.text)))
@@ -155,12 +153,18 @@ def _of_step(single: Single, number: int, step: Step, known: Sequence[str]) -> I
 
     def flip(value: str, others: Sequence[str], changed: Callable[[str], Step], *more: Step) -> Flip:
         files = [file(changed(other)) for other in others] + [file(version) for version in more]
-        sides = [
-            Side(tuple(file(changed(other)) for other in group), _what(value, group[0]))
-            for group in (_sides(value, ordered=bool(_ORDER.search(step.text))) if exact else ())
+        named = () if _ANY_CASE.search(step.text) else known
+        groups = sides(value, named, ordered=bool(_ORDER.search(step.text))) if exact else []
+        found = [
+            Side(
+                tuple(file(changed(other)) for other in group.values),
+                _what(value, group.values[0]),
+                group.compared,
+            )
+            for group in groups
         ]
         what = _what(value, others[0])
-        return Flip(number, files[0], what, value in known, more=tuple(files[1:]), sides=tuple(sides))
+        return Flip(number, files[0], what, value in known, more=tuple(files[1:]), sides=tuple(found))
 
     found = False
     for value in _values(step.text):
@@ -197,13 +201,13 @@ def _with_value(step: Step, value: _Value, other: str) -> Step:
     return step.model_copy(update={"text": text})
 
 
-def _words(single: Single) -> list[str]:
+def _known(single: Single) -> list[str]:
     """The values that the steps before the first Then name, in their order."""
-    words: list[str] = []
+    found: list[str] = []
     for step in single.given():
-        words += [value.text for value in _values(step.text)]
-        words += [cell for row in (step.table.rows if step.table else ()) for cell in row if cell]
-    return list(dict.fromkeys(words))
+        found += [value.text for value in _values(step.text)]
+        found += [cell for row in (step.table.rows if step.table else ()) for cell in row if cell]
+    return list(dict.fromkeys(found))
 
 
 def _values(text: str) -> list[_Value]:
@@ -254,10 +258,10 @@ def _others(value: str, known: Sequence[str], *, wide: bool = True) -> list[str]
 
     `wide`: of numbers also such as are far off.
     """
-    if _DATE.fullmatch(value):
-        return [_DATE.sub(lambda found: found[1] + _turned(found[2], 28), value)]
-    if _TIME.fullmatch(value):
-        return [_TIME.sub(lambda found: found[1] + _turned(found[2], 59) + found[3], value)]
+    if found := DATE.fullmatch(value):
+        return [f"{found[1]}-{found[2]}-{_turned(found[3], 28)}"]
+    if found := TIME.fullmatch(value):
+        return [f"{found[1]}:{_turned(found[2], 59)}{found[3]}"]
     if _WHOLE_NUMBER.fullmatch(value):
         digits = value.lstrip("-")
         whole = re.match(r"\d+", digits)
@@ -269,47 +273,12 @@ def _others(value: str, known: Sequence[str], *, wide: bool = True) -> list[str]
         large = f"{int(first) + 7}000"
         # Tolerances and limits ("at least 3", "within 5 seconds") notice a value that is far off on one side.
         return [sign + more + rest, large + rest, f"-{large}{rest}", "0"]
-    for one, other in _OPPOSITES:
+    for one, other in OPPOSITES:
         for known_word, opposite in ((one, other), (other, one)):
             if value.lower() == known_word:
                 return [opposite.title() if value.istitle() else opposite]
     alike = [word for word in known if word != value and not _WHOLE_NUMBER.fullmatch(word)]
     return [_other_text(value), *alike[:2]]
-
-
-def _sides(value: str, *, ordered: bool) -> list[list[str]]:
-    """Groups of other values for a step that names one exact value; it must notice one of each group.
-
-    A number: some that are larger by half, some that are smaller, and others behind the point. A word: others
-    of the same length. So a comparison in one direction shows, a tolerance that is far too wide, and one of
-    the mere length. Two of each, since a text that is searched may hold one of them by chance. With `ordered`
-    a list is also turned round.
-    """
-    opposites = any(value.lower() in pair for pair in _OPPOSITES)
-    if _DATE.fullmatch(value) or _TIME.fullmatch(value) or opposites:
-        return []
-    if found := re.fullmatch(r"(-?)(\d+)((?:[.,]\d+)*)", value):
-        sign, first, rest = found.groups()
-        number = int(first) * (-1 if sign else 1)
-        step = max(1, int(first) // 2)
-        groups = [[f"{number + by}{rest}" for by in (each * step, each * (step + 1))] for each in (1, -1)]
-        if point := re.fullmatch(r"([.,])(\d)(\d*)", rest):
-            tenths = [f"{sign}{first}{point[1]}{(int(point[2]) + by) % 10}{point[3]}" for by in (5, 3)]
-            groups.append(tenths)
-        return groups
-    groups = []
-    if sum(letter.isalpha() for letter in value) > 1:
-        groups.append(["".join(_next_letter(letter, by) for letter in value) for by in (1, 3)])
-    if ordered and (turned := ", ".join(reversed(re.split(r",\s*", value)))) != value:
-        groups.append([turned])
-    return groups
-
-
-def _next_letter(letter: str, by: int) -> str:
-    if not (letter.isascii() and letter.isalpha()):
-        return letter
-    first = ord("a" if letter.islower() else "A")
-    return chr(first + (ord(letter) - first + by) % 26)
 
 
 def _turned(digits: str, most: int) -> str:

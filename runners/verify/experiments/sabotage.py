@@ -7,12 +7,15 @@ for a microsecond's work: code under test may start others.
 
 import ast
 import difflib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 RAISES, NOTHING, OTHER, INVERTED = "raise", "nothing", "other", "invert"
 # As `OTHER`, and something foreign in the place of what has no other value; lists turned round.
 STRANGE, TURNED = "strange", "turned"
+# Results hold what a step says is not there: the words follow, as JSON.
+HAVING = "having"
 EVERYTHING = "all"
 _ON, _RESULT = "_scenarist_on", "_scenarist_result"
 
@@ -37,10 +40,23 @@ def {_RESULT}(value):
         state = os.readlink(@)
     except OSError:
         return value
-    if state not in ("{OTHER}", "{STRANGE}", "{TURNED}"):
+    what, _, words = state.partition(" ")
+    if what not in ("{OTHER}", "{STRANGE}", "{TURNED}", "{HAVING}"):
         return value
     kind = type(value)
-    if state == "{TURNED}":
+    if what == "{HAVING}":
+        import json
+        words = json.loads(words)
+        other = value
+        if kind is bool:
+            other = not value
+        elif kind is str:
+            other = " ".join([value, *words])
+        elif kind in (list, tuple, set, frozenset):
+            other = kind([*value, *words, *words])
+        elif kind is dict:
+            other = {{**value, **dict.fromkeys(words, words[0])}}
+    elif state == "{TURNED}":
         other = value[::-1] if kind in (list, tuple) else value
     elif kind is bool:
         other = not value
@@ -87,6 +103,11 @@ class Instrumented:
     source: str
     sites: tuple[FaultSite, ...] = ()
     rest: bool = False
+
+
+def having(words: Sequence[str]) -> str:
+    """What the switch says to have all results hold the `words`."""
+    return f"{HAVING} {json.dumps(words)}"
 
 
 def state(what: str, sites: Sequence[FaultSite] = ()) -> str:

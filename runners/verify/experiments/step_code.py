@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator
 from gherkin.feature.steps import last_name
 from runners.verify.experiments.sabotage import INVERTED, add_helper, parsed
 
-_JUDGED, _NOW, _LOOP, _GUARD, _ENTERED = (
-    f"_scenarist_{name}" for name in ("judged", "now", "loop", "guard", "entered")
+_JUDGED, _NOW, _LOOP, _GUARD, _ENTERED, _IDLE, _BEGUN = (
+    f"_scenarist_{name}" for name in ("judged", "now", "loop", "guard", "entered", "idle", "begun")
 )
 _HELPER = f"""
 def {_NOW}():
@@ -54,6 +54,12 @@ def {_ENTERED}():
     import sys
     if "scenarist_steps" in sys.modules:
         sys.modules["scenarist_steps"].judged += 1
+
+
+def {_IDLE}():
+    import sys
+    if "scenarist_steps" in sys.modules:
+        sys.modules["scenarist_steps"].idle += 1
 """
 
 # Calls that end no step, as statements of their own.
@@ -63,6 +69,10 @@ _HARMLESS = frozenset(
         *("debug", "info", "warning", "error", "log", "sleep", "close", "write", "setattr", "seek"),
     ]
 )
+_STARTING = frozenset(
+    ["run", "call", "Popen", "system", "wait", "communicate", "main", "testmod", "testfile"]
+)
+_WAITING = frozenset(["sleep", "wait", "join", "monotonic", "time", "perf_counter", "now", "poll"])
 _EXPECTING = frozenset(["raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex"])
 _EXPECTING |= {"assertWarns", "assertWarnsRegex", "assertLogs", "assertNoLogs"}
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -84,8 +94,25 @@ def watched(source: str, switch: str, own: Collection[str] = ()) -> str:
             for each in _over(node.test):
                 each.iter = _call(_LOOP, each.iter)
             node.test = _call(_JUDGED, _call(_NOW), node.test)
+    tree = _Loops().visit(tree)
     add_helper(tree, _HELPER, switch)
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+class _Loops(ast.NodeTransformer):
+    """Count ``while`` loops over assertions whose condition is false at once."""
+
+    def visit_While(self, node: ast.While) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        inside = list(ast.walk(ast.Module(node.body, [])))
+        # A loop that waits for something ends when it is there, which may be at once.
+        waits = any(isinstance(each, ast.expr) and _called(each) in _WAITING for each in inside)
+        if waits or not any(map(_asserts, inside)):
+            return node
+        begun = ast.parse(f"{_BEGUN} = False\n{_BEGUN} = True\nif not {_BEGUN}:\n    {_IDLE}()").body
+        node.body.insert(0, begun[1])
+        node.orelse.insert(0, begun[2])
+        return [begun[0], node]
 
 
 def functions(source: str) -> set[str]:
@@ -162,8 +189,14 @@ def _fails(node: ast.AST, own: Collection[str]) -> bool:
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
         called = _called(value)
         local = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and called in own
-        return bool(called) and not local and called not in _HARMLESS
+        return bool(called) and not local and called not in _HARMLESS and not _ignores(value)
     return False
+
+
+def _ignores(node: ast.expr) -> bool:
+    """Whether a call starts a process or tests, and leaves it to others to look at what came of it."""
+    checks = isinstance(node, ast.Call) and any(each.arg == "check" for each in node.keywords)
+    return _called(node) in _STARTING and not checks
 
 
 def _called(node: ast.expr) -> str:

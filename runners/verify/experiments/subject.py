@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gherkin.feature.model import Step
-from runners.verify.experiments.flip import Flip, flips, input_flips, negated, tolerant
+from runners.verify.experiments.flip import Flip, flips, input_flips, negated, tolerant, words
 from runners.verify.experiments.scenarios import Single
 from runners.verify.findings import Findings, Tally
 from runners.verify.suites.run import Tried
@@ -36,6 +36,8 @@ class TriedScenario:
     flips: list[Flip]
     inputs: list[Flip] = field(default_factory=list)
     control: bool = False
+    # Then steps, by number, whose code compares by order, by a distance or by a remainder.
+    ranges: frozenset[int] = frozenset()
     noticed: dict[int, bool] = field(default_factory=dict)
     broken: dict[str, bool] = field(default_factory=dict)
     untried: list[str] = field(default_factory=list)
@@ -47,6 +49,8 @@ class TriedScenario:
     empty: int | None = None
     idle: int | None = None
     swallowed: int | None = None
+    # A Then step, by number, that passes whatever comes of the processes or tests that it starts.
+    deaf: int | None = None
     # A coroutine that asserts something, and that a Then step made and did not await.
     unawaited: str = ""
     unrelated: bool = False
@@ -118,15 +122,21 @@ class TriedScenario:
         if any(self.noticed[place] and place not in missed for place in decisive):
             self._judge_rows(decisive, strict=strict)
             return
+        if missed.intersection(place for place in decisive if self.noticed[place]):
+            self._note_blind(decisive)
+            return
         if negated(step) or not real:
             for place in tried:
                 del self.noticed[place]
             what = " says what is not so, and" if negated(step) else ""
             self.untried.append(f"{said}{what} holds for other values too, so changing them shows nothing.")
         elif not noticed or not all(self.flips[place].reference for place in tried):
-            flip = self.flips[decisive[0]]
-            what = self.lopsided.get(decisive[0], flip.what)
-            self.blind = self.blind or replace(flip, what=what)
+            self._note_blind(decisive)
+
+    def _note_blind(self, places: Sequence[int]) -> None:
+        flip = self.flips[next((place for place in places if place in self.lopsided), places[0])]
+        what = next((self.lopsided[place] for place in places if place in self.lopsided), flip.what)
+        self.blind = self.blind or replace(flip, what=what)
 
     def _judge_rows(self, places: Sequence[int], *, strict: bool) -> None:
         """Decide whether a step leaves a row of its table out."""
@@ -142,20 +152,32 @@ class TriedScenario:
     def note_wrong(self, tried: Mapping[str, Tried], groups: Sequence[str]) -> None:
         """Whether the scenario stays green although the code gives something else back.
 
-        `tried` holds for each name of a group what came of it returning nothing, and under ``other`` of all
-        of them returning another value.
+        `tried` holds for each name of a group what came of it returning nothing, under ``other`` of all of
+        them returning another value, and under ``having`` of their results holding what should not be there.
         """
         other = tried.get("other")
         self.looks = self.looks or any(each.red and each.kind == "then" for each in tried.values())
         if self.looks or other is None or other.red is not False:
             return
-        nothing = any(name in tried and tried[name].red is False for name in groups)
-        self.careless = (other.altered or (other.kept and nothing)) and not self._compares_alike()
+        green = [name in tried and tried[name].red is False for name in groups]
+        if self._compares_alike():
+            having = tried.get("having")
+            # The results hold what should not be there, or are not there at all, and nobody looks at them.
+            self.careless = having is not None and having.red is False and having.altered and all(green)
+        else:
+            self.careless = other.altered or (other.kept and any(green))
 
     def _compares_alike(self) -> bool:
         """Whether each Then step says that something is not so, or that things are the same."""
         steps: list[Step] = [self.single.scenario.steps[number] for number in self.outcome_steps()]
         return all(negated(step) or bool(_SAMENESS.search(step.text)) for step in steps)
+
+    def absent(self) -> list[str]:
+        """What the Then steps say is not there, where they say nothing else."""
+        steps = [self.single.scenario.steps[number] for number in self.outcome_steps()]
+        if not all(negated(step) and not _SAMENESS.search(step.text) for step in steps):
+            return []
+        return [word for step in steps for word in words(step)]
 
 
 def subjects(found: Sequence[Single], proofs: Sequence[ScenarioProof]) -> list[TriedScenario]:

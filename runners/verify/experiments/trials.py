@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -27,7 +27,11 @@ from runners.verify.suites.suites import Suites
 _GROUPS = 4
 _MAX_TRIALS = 150
 # What a Then step without a value sees in the place of what earlier steps left on the context.
-_CONTEXTS = ("own", "alike", "foreign", "nothing")
+_CONTEXTS = ("own", "alike", "unlike", "foreign", "nothing")
+# Those among them that leave each value its kind.
+_SAME_KIND = ("own", "alike", "unlike")
+# What it sees of the processes and tests that it starts; the names are those of the harness.
+_PROCESSES = ("processes fail", "processes pass")
 # What a step that says what is not so sees besides: that it is so, for some values that it may mean.
 _HAVING = tuple(f"having {number}" for number in range(4))
 # So many words of a step's definition take the place of a word in its text.
@@ -146,6 +150,7 @@ class Trials:
                 continue
             lost = sorted(self._coroutines.intersection(control.unawaited if control else ()))
             subject.unawaited = lost[0] if lost else ""
+            subject.ranges = frozenset(control.ranges if control else ())
             for place in range(len(subject.flips)):
                 red = _red(tried.get(f"f{subject.number}.{place}"))
                 if red is not None:
@@ -186,6 +191,8 @@ class Trials:
                         yield Trial(id_, text, sabotage.state(what, group))
             elif subject.broken and not subject.looks:
                 yield Trial(f"w{subject.number}.other", text, sabotage.OTHER)
+                if absent := subject.absent():
+                    yield Trial(f"w{subject.number}.having", text, sabotage.having(absent))
                 for name in _noticed(subject):
                     switch = sabotage.state(sabotage.NOTHING, groups[int(name)])
                     yield Trial(f"w{subject.number}.{name}", text, switch)
@@ -206,7 +213,7 @@ class Trials:
                 subject.unrelated = bool(subject.broken) and not any(subject.broken.values())
             elif subject.broken and not subject.looks:
                 names = _noticed(subject)
-                ids_ = {name: f"w{subject.number}.{name}" for name in ("other", *names)}
+                ids_ = {name: f"w{subject.number}.{name}" for name in ("other", "having", *names)}
                 subject.note_wrong({name: tried[id_] for name, id_ in ids_.items() if id_ in tried}, names)
             if subject.related and subject.control and not subject.broken:
                 subject.untried.append(
@@ -228,7 +235,12 @@ class Trials:
                 del subject.noticed[place]
                 continue
             # One of a direction says enough; where none could be tried, nothing is said.
-            missed = [each for each, found in zip(flip.sides, sides, strict=True) if _all_green(found)]
+            compares = flip.step in subject.ranges
+            missed = [
+                each
+                for each, found in zip(flip.sides, sides, strict=True)
+                if _all_green(found) and (compares or not each.compared)
+            ]
             # A value that is not looked at itself, such as a column of remarks, has no direction.
             looked_at = red or (not flip.word and any(map(any, sides)))
             missed = missed if looked_at else []
@@ -247,7 +259,7 @@ class Trials:
         for subject in self._subjects:
             text = render(subject.single.feature)
             for number in subject.vague_steps() if subject.control else ():
-                for how in _contexts(subject, number):
+                for how in (*_contexts(subject, number), *_PROCESSES):
                     yield Trial(f"x{subject.number}.{number}.{how}", text, step=number, context=how)
             for number in subject.outcome_steps() if subject.careless else ():
                 for what in (sabotage.state(sabotage.RAISES), sabotage.INVERTED):
@@ -256,10 +268,15 @@ class Trials:
     def _note_third(self, tried: _Outcomes) -> None:
         for subject in self._subjects:
             for number in subject.vague_steps():
-                found = [tried.get(f"x{subject.number}.{number}.{how}") for how in _contexts(subject, number)]
-                # Green with any values there, and nothing else was used: it cannot depend on the outcome.
-                if all(each is not None and each.red is False and not each.used for each in found):
-                    subject.empty = number if subject.empty is None else subject.empty
+                found = {
+                    how: each
+                    for how in (*_contexts(subject, number), *_PROCESSES)
+                    if (each := tried.get(f"x{subject.number}.{number}.{how}")) is not None
+                }
+                if subject.empty is None and _is_empty(found, _contexts(subject, number)):
+                    subject.empty = number
+                if subject.deaf is None and _is_deaf(found):
+                    subject.deaf = number
             for number in subject.outcome_steps():
                 calls = _red(tried.get(f"t{subject.number}.{number}.{sabotage.RAISES}"))
                 asserts = _red(tried.get(f"t{subject.number}.{number}.{sabotage.INVERTED}"))
@@ -334,6 +351,25 @@ class Trials:
 def _contexts(subject: TriedScenario, number: int) -> tuple[str, ...]:
     """The changes of the context to try on a Then step."""
     return _CONTEXTS + (_HAVING if negated(subject.single.scenario.steps[number]) else ())
+
+
+def _is_empty(found: Mapping[str, Tried], contexts: Sequence[str]) -> bool:
+    """Whether a step cannot depend on the outcome: it uses nothing but the context, and no assertion of it
+    fails whatever stands there. With values of another kind it may raise other errors."""
+    if not all(how in found and not found[how].used and not found[how].denied for how in contexts):
+        return False
+    green = [how for how in contexts if found[how].red is False]
+    asserts = bool(found["own"].asserted)
+    return len(green) == len(contexts) or (asserts and set(_SAME_KIND) <= set(green))
+
+
+def _is_deaf(found: Mapping[str, Tried]) -> bool:
+    """Whether a step asserts nothing, and passes whether what it starts fails or not."""
+    tried = [found[how] for how in _PROCESSES if how in found]
+    own = found.get("own")
+    if own is None or own.asserted or own.judged or len(tried) < len(_PROCESSES):
+        return False
+    return all(each.ran and each.red is False for each in tried)
 
 
 def _all_green(found: Sequence[bool | None]) -> bool:

@@ -42,7 +42,11 @@ _OUTSIDE = frozenset(
     ]
 )
 
-_SOMETHING = object()
+# Makes another value of one; the number tells the places on the context apart, so that no two of them become
+# equal.
+Change = Callable[[Any, int], Any]
+
+_SOMETHING: dict[int, object] = {}
 _SETTING = getattr(behave.runner.Context.__setattr__, "__code__", None)
 # The names of changes that put what a step says is not so on the context: one for each value it may mean.
 _HAVING = "having "
@@ -115,8 +119,8 @@ class Watch:
 
 
 @contextlib.contextmanager
-def other_values(context: Any, change: Callable[[Any], Any]) -> Iterator[list[str]]:
-    """Put `change(value)` in the place of each value that steps have put on the context, until the end.
+def other_values(context: Any, change: Change) -> Iterator[list[str]]:
+    """Put `change(value, place)` for each value that steps have put on the context until the end.
 
     Yields a list of the names that were asked for meanwhile and are not there.
     """
@@ -138,8 +142,8 @@ def other_values(context: Any, change: Callable[[Any], Any]) -> Iterator[list[st
         missing.pop()
         return found
 
-    for frame, name, value in kept:
-        frame[name] = change(value)
+    for place, (frame, name, value) in enumerate(kept):
+        frame[name] = change(value, place)
     kind.__getattr__ = asked
     try:
         yield missing
@@ -153,42 +157,65 @@ def other_values(context: Any, change: Callable[[Any], Any]) -> Iterator[list[st
                 frame[name] = value
 
 
-def alike(value: Any) -> Any:
+def alike(value: Any, place: int) -> Any:
     """Another value of the same kind, where one is known."""
-    if type(value) is bool:
+    kind = type(value)
+    if kind is bool:
         return not value
-    if type(value) in (int, float):
-        return value + 1
-    if type(value) is str:
-        return value + "x"
-    if type(value) in (list, tuple):
-        return value[:-1] if value else type(value)([None])
-    if type(value) is dict:
-        return {} if value else {"x": "x"}
-    return foreign(value)
+    if kind in (int, float):
+        return value + 1 + place
+    if kind is str:
+        return value + "x" * (1 + place)
+    if kind in (list, tuple):
+        return value[:-1] if value and not place % 2 else kind([*value, None])
+    if kind is dict:
+        return {} if value else {"x": place}
+    return foreign(value, place)
 
 
-def foreign(_value: Any) -> Any:
-    """Something of which a step can know nothing, the same for all."""
-    return _SOMETHING
+def unlike(value: Any, place: int) -> Any:
+    """A value of the same kind that has nothing in common with it, and neither an order nor a symmetry."""
+    kind = type(value)
+    if kind is bool:
+        return not value
+    if kind in (int, float):
+        return kind(-98765 - place)
+    if kind is str:
+        return f"zq{place}a\u2603"
+    if kind in (list, tuple):
+        first = value[0] if value else "x"
+        return kind([unlike(first, place + 2), alike(first, place), unlike(first, place + 2)])
+    if kind in (set, frozenset):
+        return kind([f"zq{place}"])
+    if kind is dict:
+        return {key: unlike(each, place) for key, each in value.items()} or {"x": place}
+    return foreign(value, place)
 
 
-def change_of(how: str, name: str, function: Any) -> Callable[[Any], Any]:
+def foreign(_value: Any, place: int) -> Any:
+    """Something of which a step can know nothing."""
+    return _SOMETHING.setdefault(place, object())
+
+
+def change_of(how: str, name: str, function: Any) -> Change:
     """The change called `how`, for a step of this name and definition."""
     if not how.startswith(_HAVING):
         return CHANGES[how]
     wanted = scenarist_steps.candidates(name, function)
     number = int(how.removeprefix(_HAVING))
-    return (lambda value: scenarist_steps.having(value, wanted[number])) if number < len(wanted) else _same
+    if number >= len(wanted):
+        return _same
+    return lambda value, _place: scenarist_steps.having(value, wanted[number])
 
 
-def _same(value: Any) -> Any:
+def _same(value: Any, _place: int) -> Any:
     return value
 
 
-CHANGES: dict[str, Callable[[Any], Any]] = {
+CHANGES: dict[str, Change] = {
     "own": _same,
     "alike": alike,
+    "unlike": unlike,
     "foreign": foreign,
-    "nothing": lambda _value: None,
+    "nothing": lambda _value, _place: None,
 }

@@ -24,7 +24,9 @@ scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.format
 
 import behave.runner  # noqa: E402
 import scenarist_behave as reports  # noqa: E402
+import scenarist_compares  # noqa: E402
 import scenarist_context  # noqa: E402
+import scenarist_processes  # noqa: E402
 import scenarist_steps  # noqa: E402
 from behave.formatter.base import Formatter  # noqa: E402
 from behave.parser import parse_feature  # noqa: E402
@@ -56,9 +58,11 @@ class TrialFormatter(Formatter):  # type: ignore[misc]
             bad = next((s for s in scenario.all_steps if s.status.name in ("failed", "error")), None)
             record["name"] = self.current.trial
             record["kind"] = bad.step_type if bad else ""
+            record["denied"] = isinstance(getattr(bad, "exception", None), AssertionError)
             record["marks"] = marks()
             record["counted"] = getattr(self.current, "counted", {})
             record["unawaited"] = getattr(self.current, "unawaited", [])
+            record["ranges"] = getattr(self.current, "ranges", [])
             reports.write(record)
 
 
@@ -87,10 +91,12 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
     alone = step is not None and trial.get("argument") is None and not trial.get("value")
     run = feature.run
     if not step and not trial["switch"]:
-        feature.unawaited = []
-        for each in next(iter(feature.walk_scenarios())).steps:
+        feature.unawaited, feature.ranges = [], []
+        for number, each in enumerate(next(iter(feature.walk_scenarios())).steps):
             if each.step_type == "then":
                 each.run = awaiting(feature, each.run)
+                if scenarist_compares.by_order(definition_of(each)):
+                    feature.ranges.append(number)
 
     def timed(runner: Any) -> Any:
         marks()
@@ -110,6 +116,11 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
             turn(trial["switch"])
             scenarist_steps.begin()
             try:
+                if trial.get("context") in (scenarist_processes.FAILS, scenarist_processes.PASSES):
+                    with scenarist_processes.outcomes(trial["context"]) as ran:
+                        done = step_run(runner, *args, **more)
+                    mark("ran" if ran else "")
+                    return done
                 if trial.get("context"):
                     change = change_of(trial["context"], step)
                     return watched(change, step_run, runner, *args, **more)
@@ -133,10 +144,16 @@ def awaiting(feature: Any, run: Any) -> Any:
     return noted
 
 
+def definition_of(step: Any) -> Any:
+    """The function that defines a step; None if there is none."""
+    with contextlib.suppress(Exception):  # matchers run code of the repository, which may raise any error
+        return getattr(registry.find_match(step), "func", None)
+    return None
+
+
 def change_of(how: str, step: Any) -> Any:
     """How the context is changed for a step."""
-    match = registry.find_match(step)
-    return scenarist_context.change_of(how, step.name, getattr(match, "func", None))
+    return scenarist_context.change_of(how, step.name, definition_of(step))
 
 
 def watched(change: Any, run: Any, runner: Any, *args: Any, **more: Any) -> Any:
@@ -149,9 +166,7 @@ def watched(change: Any, run: Any, runner: Any, *args: Any, **more: Any) -> Any:
             return run(runner, *args, **more)
         finally:
             sys.setprofile(None)
-            if watch.used or missing:
-                with contextlib.suppress(OSError):
-                    os.symlink("-", f"{_switch}-used")
+            mark("used" if watch.used or missing else "")
 
 
 def changed(step: Any, number: int) -> bool:
@@ -189,10 +204,17 @@ def turn(state: str) -> None:
         os.symlink(state, _switch)
 
 
+def mark(name: str) -> None:
+    """Make a marker file beside the switch, unless `name` is empty."""
+    if name:
+        with contextlib.suppress(OSError):
+            os.symlink("-", f"{_switch}-{name}")
+
+
 def marks() -> "list[str]":
-    """Remove the marker files that instrumented code made beside the switch, and return their names."""
+    """Remove the marker files beside the switch, and return their names."""
     found = []
-    for name in ("altered", "kept", "used"):
+    for name in ("altered", "kept", "used", "ran"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{_switch}-{name}")
             found.append(name)

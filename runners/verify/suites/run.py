@@ -53,12 +53,15 @@ class SuiteRun:
 class Tried(NamedTuple):
     """What came of one variant of a scenario.
 
-    `kind` is that of the step that failed (``given``, ``when``, ``then``; empty: none). `altered` and `kept`:
-    instrumented code returned another value than its own, or a value for which it knows no other one. `used`:
-    the step that was watched used anything but its own files and what is on behave's context. `asserted` and
-    `idle` are how often that step asserted, and how often it ran over nothing; `judged`: it may fail in
-    other ways.
-    `unawaited` are the names of coroutines that Then steps made and did not await.
+    `kind` is that of the step that failed (``given``, ``when``, ``then``; empty: none); `denied`: an
+    assertion failed there. `altered` and `kept`: instrumented code returned another value than its own, or a
+    value for which it knows no other one.
+
+    The rest is about a step that was watched. `used`: it used anything but its own files and what is on
+    behave's context; `ran`: it started a process or tests. `asserted` and `idle` are how often it asserted,
+    and how often it ran over nothing; `judged`: it may fail in other ways. `unawaited` are the names of
+    coroutines that Then steps made and did not await. `ranges` are the numbers of the Then steps whose code
+    compares by order, by a distance or by a remainder.
     """
 
     outcome: Outcome
@@ -66,10 +69,13 @@ class Tried(NamedTuple):
     altered: bool = False
     kept: bool = False
     used: bool = False
+    ran: bool = False
+    denied: bool = False
     asserted: int = 0
     idle: int = 0
     judged: bool = False
     unawaited: tuple[str, ...] = ()
+    ranges: tuple[int, ...] = ()
 
     @property
     def red(self) -> bool | None:

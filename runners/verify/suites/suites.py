@@ -387,10 +387,13 @@ def _tried(entry: dict[str, Any]) -> Tried:
         altered="altered" in marks,
         kept="kept" in marks,
         used="used" in marks,
+        ran="ran" in marks,
+        denied=bool(entry.get("denied")),
         asserted=int(counted.get("asserted") or 0),
         idle=int(counted.get("idle") or 0),
         judged=bool(counted.get("judged")),
         unawaited=tuple(map(str, entry.get("unawaited") or ())),
+        ranges=tuple(each for each in entry.get("ranges") or () if isinstance(each, int)),
     )
 
 

@@ -95,20 +95,32 @@ def test_a_step_that_speaks_of_a_range_is_known(text: str, *, ranges: bool) -> N
 @pytest.mark.parametrize(
     ("step", "sides"),
     [
-        ("I get 8", [["12", "13"], ["4", "3"]]),
-        ("I get 0", [["1", "2"], ["-1", "-2"]]),
-        ("I get -3", [["-2", "-1"], ["-4", "-5"]]),
-        ("I pay 11.90", [["16.90", "17.90"], ["6.90", "5.90"], ["11.40", "11.20"]]),
-        ('I read "Ann 2"', [["Boo 2", "Dqq 2"]]),
-        ('the order is "ab, c"', [["bc, d", "de, f"], ["c, ab"]]),
-        ('these stand there in any order: "ab, c"', [["bc, d", "de, f"]]),
-        ('the order with "ab, c" is sent', [["bc, d", "de, f"]]),
+        (
+            "I get 8",
+            [["12", "13"], ["4", "3"], ["9", "7"], ["7008", "14008"], ["26", "44"], ["-8"]],
+        ),
+        ("I get 0", [["1", "2"], ["-1", "-2"], ["1", "-1"], ["7000", "14000"], ["18", "36"]]),
+        (
+            "I get -3",
+            [["-2", "-1"], ["-4", "-5"], ["-2", "-4"], ["6997", "13997"], ["15", "33"], ["3"]],
+        ),
+        (
+            "I pay 11.90",
+            [
+                *(["16.90", "17.90"], ["6.90", "5.90"], ["12.90", "10.90"]),
+                *(["7011.90", "14011.90"], ["29.90", "47.90"], ["11.40", "11.20"], ["-11.90"]),
+            ],
+        ),
+        ('I read "Ann 2"', [["Bon 2", "Dqn 2"], ["Ano 2", "Anq 2"]]),
+        ('the order is "ab, c"', [["bc, c", "de, c"], ["ab, d", "ab, f"], ["c, ab"]]),
+        ('these stand there in any order: "ab, c"', [["bc, c", "de, c"], ["ab, d", "ab, f"]]),
+        ('the order with "ab, c" is sent', [["bc, c", "de, c"], ["ab, d", "ab, f"]]),
         ('I see "x"', []),
         ('it is active: "no"', []),
         ("I can undo 8 steps", []),
         ("I get at most 8", []),
         ("it is not 8", []),
-        ("it begins at 10:59", []),
+        ("it begins at 10:59", [["11:59", "15:59"]]),
     ],
 )
 def test_an_exact_value_is_changed_in_every_direction(step: str, sides: list[list[str]]) -> None:

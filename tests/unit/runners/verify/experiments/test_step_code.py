@@ -51,6 +51,10 @@ def test_an_assertion_says_the_opposite(tmp_path: Path) -> None:
         ("if values:\n    assert values[0]", 0, 1),
         ("if values:\n    assert values[0]\nelse:\n    assert values == ()", 1, 0),
         ("for value in values:\n    print(value)", 0, 0),
+        ("while values:\n    assert values.pop()", 0, 1),
+        ("left = [1]\nwhile left:\n    assert left.pop()", 1, 0),
+        ("while values:\n    assert values.pop()\nelse:\n    assert values == ()", 1, 1),
+        ("import time\nwhile values:\n    assert time.monotonic()", 0, 0),
     ],
 )
 def test_what_runs_over_nothing_is_counted(
