@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 # Settings that the runner must not see, because it works beside untrusted code.
 API_CREDENTIALS = (
     "SCENARIST_GITHUB_PRIVATE_KEY_FILE",
+    "SCENARIST_GITHUB_PRIVATE_KEY",
     "SCENARIST_GITHUB_TOKEN",
     "SCENARIST_GITHUB_APP_ID",
     "SCENARIST_GITLAB_TOKEN",

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from bot.worker.machine import CREDENTIALS, operator_token
+from pydantic import SecretStr
+
+from bot.config.settings import Settings
+from bot.worker.machine import CREDENTIALS, MODEL_KEYS, operator_token
 
 
 def test_the_operators_token_is_made_once_and_for_this_account_alone(tmp_path: Path) -> None:
@@ -12,6 +15,11 @@ def test_the_operators_token_is_made_once_and_for_this_account_alone(tmp_path: P
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_runner_sees_no_secret_of_the_pages() -> None:
-    secrets = {"CONTROL_TOKEN", "SESSION_SECRET", "GITHUB_CLIENT_SECRET", "GITLAB_CLIENT_SECRET"}
-    assert {f"SCENARIST_{name}" for name in secrets} <= set(CREDENTIALS)
+def test_the_runner_sees_no_secret_but_the_models_keys() -> None:
+    secrets = {
+        f"SCENARIST_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        if field.annotation is SecretStr
+    }
+    assert "SCENARIST_SESSION_SECRET" in secrets
+    assert secrets - set(MODEL_KEYS) <= set(CREDENTIALS)
