@@ -56,10 +56,15 @@ class CommandHandler:
     def handle(self, commands: Sequence[Commanded], forge: Forge, delivery_id: str) -> Done:
         """Do what the commands say, in their order. Raises the forge's errors.
 
-        What begins a run is answered by the run's own comment, all else by one reply.
+        What begins a run is answered by the run's own comment, all else by one reply. This may be called
+        again after a worker was killed: each command is carried out once, and answered in the same words.
         """
         alone = len(commands) == 1
-        effects = [self._do(each, forge, delivery_id if alone else None) for each in commands]
+        begun = self._begun(commands)
+        effects = [
+            self._do(each, forge, delivery_id if alone else None, f"{delivery_id}#{place}", begun)
+            for place, each in enumerate(commands)
+        ]
         answers = [
             (commanded.command, effect.text or replies.BEGUN)
             for commanded, effect in zip(commands, effects, strict=True)
@@ -76,14 +81,28 @@ class CommandHandler:
             closed=alone and effects[0].begins,
         )
 
-    def _do(self, commanded: Commanded, forge: Forge, delivery_id: str | None) -> _CommandEffect:
+    def _begun(self, commands: Sequence[Commanded]) -> dict[str, str]:
+        """Return the runs that these commands began before their worker was killed, by the requests' keys."""
+        starts = [each.then for each in commands]
+        starts += [then.otherwise for then in starts if isinstance(then, AnswerScenarios | InstructRun)]
+        keys = [then.request.key for then in starts if isinstance(then, StartRun)]
+        return {key: run_id for key in keys if key and (run_id := self._store.run_of(key))}
+
+    def _do(
+        self,
+        commanded: Commanded,
+        forge: Forge,
+        delivery_id: str | None,
+        cause: str,
+        begun: dict[str, str],
+    ) -> _CommandEffect:
         then = commanded.then
         if isinstance(then, StartRun):
-            return self._begin(then, delivery_id)
+            return self._begin(then, delivery_id, begun)
         if isinstance(then, AnswerScenarios):
-            return self._scenarios(then, delivery_id)
+            return self._scenarios(then, delivery_id, cause, begun)
         if isinstance(then, InstructRun):
-            return self._kind(then, delivery_id)
+            return self._kind(then, delivery_id, cause, begun)
         if isinstance(then, CommandRefused):
             return _CommandEffect(outcome=then.reason, text=then.text, stranger=then.stranger)
         if isinstance(then, Tell):
@@ -94,19 +113,19 @@ class CommandHandler:
                 return _CommandEffect(outcome="no split was proposed", text=replies.NO_SPLIT)
             return _CommandEffect(outcome=make_issues(then, stories, forge))
         if isinstance(then, SteerRuns):
-            effect = self._steering.steer(then)
+            effect = self._steering.steer(then, cause)
             return _CommandEffect(
                 outcome=effect.outcome, text=replies.steered(then.control, done=effect.done)
             )
         if isinstance(then, AdjustRun):
-            effect = self._steering.adjust(then)
+            effect = self._steering.adjust(then, cause)
             text = replies.adjusted(then.turns, then.model) if effect.done else replies.NO_RUN
             return _CommandEffect(outcome=effect.outcome, text=text)
         forge.set_ready(then.repo, then.number)
         return _CommandEffect(outcome="ready for review", text=replies.READY)
 
-    def _begin(self, then: StartRun, delivery_id: str | None) -> _CommandEffect:
-        run_id = self._start(then, delivery_id)
+    def _begin(self, then: StartRun, delivery_id: str | None, begun: dict[str, str]) -> _CommandEffect:
+        run_id = begun.pop(then.request.key, None) or self._start(then, delivery_id)
         at_work = run_id is None and not self._steering.is_approved_now(then.target)
         return _CommandEffect(
             outcome=f"run {run_id}" if run_id else "no run begun",
@@ -115,10 +134,12 @@ class CommandHandler:
             begins=True,
         )
 
-    def _scenarios(self, then: AnswerScenarios, delivery_id: str | None) -> _CommandEffect:
-        effect = self._steering.answer(then)
+    def _scenarios(
+        self, then: AnswerScenarios, delivery_id: str | None, cause: str, begun: dict[str, str]
+    ) -> _CommandEffect:
+        effect = self._steering.answer(then, cause)
         if not effect.done and then.otherwise is not None:
-            return self._begin(then.otherwise, delivery_id)
+            return self._begin(then.otherwise, delivery_id, begun)
         control: Control = "respecify" if then.instructed is not None else "resume"
         if effect.done:
             text = replies.steered(control, done=True) if then.instructed is not None else replies.APPROVED
@@ -126,14 +147,16 @@ class CommandHandler:
             text = replies.steered("respecify", done=False)
         return _CommandEffect(outcome=effect.outcome, text=text)
 
-    def _kind(self, then: InstructRun, delivery_id: str | None) -> _CommandEffect:
-        if self._steering.waiting(then.target):
+    def _kind(
+        self, then: InstructRun, delivery_id: str | None, cause: str, begun: dict[str, str]
+    ) -> _CommandEffect:
+        if self._steering.waiting(then.target) or self._store.caused(then.target, cause):
             answer = AnswerScenarios(target=then.target, by=then.instructed.by, instructed=then.instructed)
-            effect = self._steering.answer(answer)
+            effect = self._steering.answer(answer, cause)
             return _CommandEffect(outcome=effect.outcome, text=replies.steered("respecify", done=True))
         newest = self._steering.newest(then.target)
         if newest is not None and newest.status == "needs_info" and then.otherwise is not None:
-            return self._begin(then.otherwise, delivery_id)
+            return self._begin(then.otherwise, delivery_id, begun)
         effect = self._steering.tell(then)
         return _CommandEffect(outcome=effect.outcome, text=replies.KIND if effect.done else replies.NO_RUN)
 

@@ -26,7 +26,11 @@ class Effect(Frozen):
 
 
 class Steering:
-    """`controlled(run_id)` is called for each run whose course was changed."""
+    """`controlled(run_id)` is called for each run whose course was changed.
+
+    `cause` names the command of a comment that asks for a change. A command that was carried out before its
+    worker was killed is not carried out again; its effect is the same.
+    """
 
     def __init__(self, store: Store, controlled: Callable[[str], None]) -> None:
         self._store = store
@@ -55,8 +59,10 @@ class Steering:
         rows = self._store.list_runs(_MAX_AN_HOUR, target=target)
         return len(rows) == _MAX_AN_HOUR and all(row.created_at > since for row in rows)
 
-    def steer(self, decision: SteerRuns) -> Effect:
+    def steer(self, decision: SteerRuns, cause: str) -> Effect:
         """Pause, resume, cancel or retry what is on a target."""
+        if before := self._store.caused(decision.target, cause):
+            return Effect(done=True, outcome=f"{decision.control}: {', '.join(before)}")
         found = self._store.open_runs(decision.target)
         newest = self.newest(decision.target)
         if decision.control == "retry":
@@ -66,19 +72,22 @@ class Steering:
             by=decision.by,
             phase=decision.phase,
             reason=f"{decision.by} said so in a comment.",
+            cause=cause,
         )
         done = [run_id for run_id in found if self._store.control(run_id, event)]
         for run_id in done:
             self._controlled(run_id)
         return Effect(done=bool(done), outcome=f"{decision.control}: {', '.join(done) or 'nothing to do'}")
 
-    def answer(self, decision: AnswerScenarios) -> Effect:
+    def answer(self, decision: AnswerScenarios, cause: str = "") -> Effect:
         """Approve the scenarios that wait, or send them back."""
+        control: Control = "resume" if decision.instructed is None else "respecify"
+        if cause and (before := self._store.caused(decision.target, cause)):
+            return Effect(done=True, outcome=f"{control}: {before[-1]}")
         nothing = Effect(done=False, outcome="no scenarios wait for an approval")
         run_id = self.waiting(decision.target)
         if run_id is None:
             return nothing
-        control: Control = "resume"
         if decision.instructed is not None and decision.instructed.corrects:
             shown = (self._store.artifact(run_id, FEATURE) or b"").decode(errors="replace")
             if len(shown) > MAX_BLOCK:
@@ -87,8 +96,8 @@ class Steering:
                 return Effect(done=False, outcome="the scenarios are as they were")
         if decision.instructed is not None:
             self._store.instruct(run_id, decision.instructed)
-            control = "respecify"
-        event = Controlled(control=control, by=decision.by, reason=f"{decision.by} said so in a comment.")
+        reason = f"{decision.by} said so in a comment."
+        event = Controlled(control=control, by=decision.by, reason=reason, cause=cause)
         if not self._store.control(run_id, event):
             return nothing
         self._controlled(run_id)
@@ -100,12 +109,14 @@ class Steering:
         told = newest is not None and self._store.instruct(newest.id, decision.instructed)
         return Effect(done=told, outcome="told the run" if told else "no run to tell")
 
-    def adjust(self, decision: AdjustRun) -> Effect:
+    def adjust(self, decision: AdjustRun, cause: str) -> Effect:
         """Note another budget or model with the newest run on a target."""
+        if before := self._store.caused(decision.target, cause):
+            return Effect(done=True, outcome=f"adjusted: {before[-1]}")
         newest = self.newest(decision.target)
         if newest is None or newest.status == "done":
             return Effect(done=False, outcome="no run to adjust")
-        adjusted = Adjusted(by=decision.by, turns=decision.turns, model=decision.model)
+        adjusted = Adjusted(by=decision.by, turns=decision.turns, model=decision.model, cause=cause)
         self._store.note(newest.id, adjusted)
         self._controlled(newest.id)
         return Effect(done=True, outcome=f"adjusted: {newest.id}")

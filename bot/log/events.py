@@ -122,7 +122,8 @@ class PhaseDelayed(Frozen):
 class Controlled(Frozen):
     """A person, or an event of the forge, paused, resumed, cancelled or retried the run.
 
-    ``respecify`` means that scenarios which wait for an approval are written again.
+    ``respecify`` means that scenarios which wait for an approval are written again. `cause` is the command of
+    a comment that asked for it (its delivery and its place there); a command is carried out once.
     """
 
     type: Literal["Controlled"] = "Controlled"
@@ -130,16 +131,18 @@ class Controlled(Frozen):
     by: str
     reason: str = ""
     phase: Phase | None = None
+    cause: str = ""
 
 
 class Adjusted(Frozen):
     """Somebody changed how many turns the run may take in all, or the runtime of its driver (empty: no
-    change)."""
+    change). `cause` is as in `Controlled`."""
 
     type: Literal["Adjusted"] = "Adjusted"
     by: str
     turns: int | None = None
     model: str = ""
+    cause: str = ""
 
 
 class StatusPosted(Frozen):

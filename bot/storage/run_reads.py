@@ -1,5 +1,6 @@
 """What is known about runs: their states, their logs, their artifacts. Nothing is written here."""
 
+import json
 import zlib
 from collections.abc import Callable, Sequence
 
@@ -74,6 +75,28 @@ class RunReads:
         )
         with reading(self.engine) as db:
             return db.execute(query).scalars().first()
+
+    def caused(self, target: str, cause: str) -> list[str]:
+        """Return the runs on `target` whose course the command `cause` has changed already."""
+        query = (
+            sa.select(runs.c.id)
+            .join(events, events.c.run_id == runs.c.id)
+            .where(
+                runs.c.target == target,
+                events.c.type.in_(["Controlled", "Adjusted"]),
+                events.c.data.contains(f'"cause":{json.dumps(cause)}', autoescape=True),
+            )
+            .order_by(runs.c.id)
+            .distinct()
+        )
+        with reading(self.engine) as db:
+            return list(db.execute(query).scalars())
+
+    def run_of(self, request_key: str) -> str | None:
+        """Return the run that a request began, or None."""
+        query = sa.select(runs.c.id).where(runs.c.request_key == request_key)
+        with reading(self.engine) as db:
+            return db.execute(query).scalar()
 
     def published(self, forge: str, repo: str, most: int = 200) -> list[PublishedRun]:
         """Return the newest run of each pull request on a repository, from the newest `most` that published

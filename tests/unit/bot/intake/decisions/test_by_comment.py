@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.forges.forge import Account, Repo
+from bot.intake.deliveries import Deliveries
 from bot.log.events import Adjusted, Controlled, PhaseFinished, RunEnded
 from bot.log.state import RunState, fold
 from runners.git.command import git
@@ -52,6 +53,11 @@ class Talk(Inbox):
         """What the bot has answered."""
         found = self.forge.comments(self.repo, number or self.number)
         return [each.body.partition("\n")[2] for each in found if "scenarist:reply" in each.body]
+
+    def steered(self, run: str) -> list[Controlled | Adjusted]:
+        """What commands have changed about a run."""
+        events = (entry.event for entry in self.store.entries(run))
+        return [each for each in events if isinstance(each, Controlled | Adjusted)]
 
     def state(self, run: str) -> RunState:
         return fold(self.store.entries(run))
@@ -209,6 +215,45 @@ def test_a_run_that_one_of_several_commands_begins_is_named(talk: Talk) -> None:
     assert run is not None and talk.state(run).turns == 40
     assert "`/agent implement`: A run begins" in talk.replies()[0]
     assert run in talk.outcome and "adjusted" in talk.outcome
+
+
+@pytest.mark.parametrize("killed", ["before the answer", "after the answer"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/agent pause\n/agent budget 40",
+        "/agent cancel\n/agent implement\n/agent model large",
+        "/agent pause\n/agent resume\n/agent frobnicate",
+    ],
+)
+def test_a_killed_worker_carries_out_and_answers_each_command_once(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, text: str, killed: str
+) -> None:
+    before = talk.label()
+    assert before is not None
+
+    def dies(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        if killed == "after the answer":
+            patch.setattr(Deliveries, "close", dies)
+        else:
+            patch.setattr(type(talk.forge), "upsert_comment", dies)
+        with pytest.raises(SystemExit):
+            talk.say("wim", text)
+    first = talk.replies()
+    runs = [run.id for run in talk.store.list_runs(9)]
+    logs = {run: talk.steered(run) for run in runs}
+    talk.handler().handle(talk.ids[-1])
+    assert {run: talk.steered(run) for run in logs} == logs and len(runs) == len(talk.store.list_runs(9))
+    (reply,) = talk.replies()
+    assert first in ([], [reply])
+    assert "no run" not in reply.lower() and "at work here already" not in reply
+    assert all(" ".join(each.split()[:2]) in reply for each in text.splitlines())
+    # What comes in another comment is carried out again.
+    talk.say("wim", "/agent budget 41")
+    assert talk.state(talk.store.list_runs(1)[0].id).turns == 41
 
 
 def test_explain_tells_what_was_tried_and_why_it_ended(talk: Talk) -> None:
