@@ -83,8 +83,10 @@ class CommandHandler:
 
     def _begun(self, commands: Sequence[Commanded]) -> dict[str, str]:
         """Return the runs that these commands began before their worker was killed, by the requests' keys."""
-        starts = [each.then for each in commands]
-        starts += [then.otherwise for then in starts if isinstance(then, AnswerScenarios | InstructRun)]
+        starts = [
+            then.otherwise if isinstance(then, AnswerScenarios | InstructRun) else then
+            for then in (each.then for each in commands)
+        ]
         keys = [then.request.key for then in starts if isinstance(then, StartRun)]
         return {key: run_id for key in keys if key and (run_id := self._store.run_of(key))}
 

@@ -1,16 +1,20 @@
 """Runs with two models: who writes the scenarios, who the code, and who takes over."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.log.events import Event
+from bot.log.events import Event, Published
 from runners.contract.events import ModelReplied, ModelSwitched, VerdictReached
 from runners.contract.job import DIFF, log_name
+from runners.models.chat import Reply
 from tests.standins.chat_server import ChatServer, call
 from tests.support.harness import REPO, BotUnderTest, doubling, draft, says
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("two-models")  # one bot for all
 
@@ -99,6 +103,36 @@ def test_red_verdicts_give_the_work_to_the_next(two: Two) -> None:
     )
     costs = [event.cost for event in events if isinstance(event, ModelReplied) and event.runtime == "weak"]
     assert costs and all(cost == pytest.approx((900 + 2 * 60) / 1e6) for cost in costs)
+
+
+def test_a_comment_names_the_runtime_that_writes_the_code(two: Two) -> None:
+    asked, told = threading.Event(), threading.Event()
+
+    def thinks(_request: dict[str, Any]) -> Reply:
+        asked.set()
+        told.wait(120)
+        return draft("Doubling by name")
+
+    two.strong.specify, two.strong.implement = [thinks], doubling()
+    two.weak.implement = [says(text="This one is not to be asked.")]
+    before = len(two.weak.requests)
+    number = two.bot.forge.open_issue(REPO, "tri", "Double", "As a user I want 4 to become 8.").number
+    two.number = number
+    two.bot.forge.add_label(REPO, number, "agent:implement", "ada")
+    assert asked.wait(120)
+    two.bot.forge.add_comment(REPO, number, "ada", "/agent model stronger")
+    wait_until(lambda: "is written by `stronger`" in two.comments(), "an answer")
+    told.set()
+    state = two.bot.finished(two.repo, "issue", number)
+    assert state.status == "failed" and state.code == "SCN-4101", two.comments()
+    assert "There is no runtime stronger here; there are: weak, strong" in two.comments()
+    two.bot.forge.add_comment(REPO, number, "ada", "/agent model strong\n/agent retry implement")
+    (run,) = two.bot.runs_on(two.repo, "issue", number)
+    wait_until(lambda: two.bot.store.status(run) == ("done", "publish"), "a pull request")
+    events = [entry.event for entry in two.bot.store.entries(run)]
+    by = {event.runtime for event in events if isinstance(event, ModelReplied) and event.phase == "implement"}
+    assert by == {"strong"} and len(two.weak.requests) == before
+    assert any(isinstance(event, Published) for event in events)
 
 
 def test_a_question_of_the_model_is_asked_on_the_issue(two: Two) -> None:
