@@ -55,7 +55,7 @@ class Commands(LazyGroup):
         ),
         "eval": Lazy("bot.cli.evaluation:evaluation", "Try models on tasks with hidden tests, and report."),
         "models": Lazy("bot.cli.models:models", "Check the configured models, or serve one."),
-        "mcp": Lazy("bot.cli.mcp:mcp", "List and accept the tools of MCP servers."),
+        "mcp": Lazy("bot.cli.mcp:mcp", "List and accept tools of MCP servers, or serve runs by MCP."),
         "runs": Lazy(
             "bot.cli.runs.runs:runs", "List the newest runs: state, age, cost, pull request, title."
         ),

@@ -16,6 +16,7 @@ from runners.tools.docker import (
     docker_run,
     docker_stop,
 )
+from runners.tools.documents import check_claim, search_docs
 from runners.tools.files.apply_patch import apply_patch
 from runners.tools.files.find import glob, list_files, search
 from runners.tools.files.manage import delete_path, file_info, make_folder, move_path
@@ -74,6 +75,8 @@ FULL_TOOLS: tuple[Tool[Any], ...] = (
     run_check,
     coverage_of_diff,
 )
+# Offered where a repository has documents to speak of.
+DOCUMENT_TOOLS: tuple[Tool[Any], ...] = (search_docs, check_claim)
 # Tools that reach beyond the workspace. The repository must grant each by name.
 FAR_TOOLS: tuple[Tool[Any], ...] = (
     http_get,
@@ -98,7 +101,11 @@ FAR_TOOLS: tuple[Tool[Any], ...] = (
 )
 
 
-def tools_for(policy: Policy) -> tuple[Tool[Any], ...]:
-    """Return the tools of the policy's role, without those that it never allows."""
+def tools_for(policy: Policy, *, documents: bool = False) -> tuple[Tool[Any], ...]:
+    """Return the tools of the policy's role, without those that it never allows.
+
+    `documents` is whether the repository has documents to search.
+    """
     chosen = FULL_TOOLS if policy.role == "full" else EDIT_TOOLS
-    return tuple(each for each in (*chosen, *FAR_TOOLS) if policy.refusal(each.capability) is None)
+    more = DOCUMENT_TOOLS if documents else ()
+    return tuple(each for each in (*chosen, *more, *FAR_TOOLS) if policy.refusal(each.capability) is None)

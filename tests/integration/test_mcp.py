@@ -11,7 +11,7 @@ import pytest
 from runners.contract.events import ToolCalled
 from runners.tools.mcp.definitions import AcceptedTools, accepted_file, write_accepted
 from tests.standins.chat_server import ChatServer, call
-from tests.support.harness import BotUnderTest, doubling, draft, says
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
 from tests.support.mcp import STANDIN, definitions
 
 TOKEN = "canary-mcp-77ab"
@@ -39,7 +39,9 @@ def bot(tmp_path: Path, chat: ChatServer) -> Iterator[BotUnderTest]:
 
 
 def test_tools_of_a_server_in_a_run(bot: BotUnderTest, chat: ChatServer) -> None:
-    repo = bot.make_repo()
+    documents = {f"docs/{name}.md": f"# {name}\n\nAbout {name}.\n" for name in ("a", "b")}
+    guide = {"docs/guide.md": "# Doubling\n\nDoubling a number n gives 2 * n.\n"}
+    repo = bot.make_repo(files={**CALC, **documents, **guide})
     begin, *rest = doubling()
     first = says(
         call("mcp_sums_add", a=4, b=4),
@@ -47,6 +49,8 @@ def test_tools_of_a_server_in_a_run(bot: BotUnderTest, chat: ChatServer) -> None
         call("mcp_sums_redefine"),
         call("mcp_sums_add", a=4, b=5),
         call("mcp_sums_hang"),
+        call("search_docs", query="double numbers"),
+        call("check_claim", claim="Doubling a number gives 3 times n"),
     )
     chat.specify, chat.implement = [draft()], [begin, first, *rest]
     number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
@@ -62,6 +66,9 @@ def test_tools_of_a_server_in_a_run(bot: BotUnderTest, chat: ChatServer) -> None
     assert added.data["server"] == "sums" and added.data["sha256"] == definitions()[0].sha256
     assert looked.ok and TOKEN not in looked.text and "calc.py" not in looked.text
     assert refused.denied and "until the operator accepts it again" in refused.text
+    searched, checked = [each for each in called if each.call.name in ("search_docs", "check_claim")]
+    assert searched.ok and searched.text.startswith("docs/guide.md:3 (Doubling)")
+    assert not checked.ok and checked.text.startswith("not found") and "`3`" in checked.text
     assert "There is no tool" in hang.text, "it is accepted, but not listed"
     offered = {tool["function"]["name"] for tool in chat.requests[-1]["tools"]}
     assert {each for each in offered if each.startswith("mcp_")} == {

@@ -1,4 +1,4 @@
-"""Commands for the operator's MCP servers: list their tools, accept them.
+"""Commands for MCP: list and accept tools of servers, and serve runs to people's assistants.
 
 One file for each command."""
 
@@ -18,13 +18,14 @@ class McpCommands(LazyGroup):
         "accept": Lazy(
             "bot.cli.mcp.accept:accept", "Accept the tools of an MCP server as they are now defined."
         ),
+        "serve": Lazy("bot.cli.mcp.serve:serve", "Serve runs to people's own assistants, by MCP over stdio."),
     }
 
 
 mcp = typer.Typer(
     name="mcp",
     cls=McpCommands,
-    help="List and accept the tools of MCP servers.",
+    help="List and accept tools of MCP servers, or serve runs by MCP.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -32,4 +33,4 @@ mcp = typer.Typer(
 
 @mcp.callback()
 def _mcp() -> None:
-    """List and accept the tools of MCP servers."""
+    """List and accept tools of MCP servers, or serve runs by MCP."""

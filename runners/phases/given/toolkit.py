@@ -19,6 +19,7 @@ from runners.phases.given.protected_files import ProtectedFiles
 from runners.policy.capabilities import Policy
 from runners.policy.protected import PROTECTED
 from runners.policy.quota import Meter
+from runners.repository.passages import Documents
 from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.process import CommandResult
 from runners.tools import tools_for
@@ -30,6 +31,9 @@ from runners.tools.mcp.servers import McpCatalog, McpServers
 from runners.tools.test_runs import Project, Testing
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
+
+# With fewer documents a model reads them whole.
+_FEW_DOCUMENTS = 3
 
 
 class MakeSandbox(Protocol):
@@ -133,6 +137,7 @@ def tools_of(
                 unsafe=services.unsafe_no_sandbox,
             )
         )
+        documents = Documents(tree.mirror.path, job.base)
         project = Project(job.settings.commands, scenarios_folder(job))
         context = ToolContext(
             root=tree.root,
@@ -143,7 +148,7 @@ def tools_of(
             known=kept.has,
             cancel=services.cancel,
             redactor=services.redactor,
-            resources=(testing, project, background, *more),
+            resources=(testing, project, background, documents, *more),
         )
 
         def at_base(path: str) -> bytes | None:
@@ -159,7 +164,8 @@ def tools_of(
         def edited(paths: Sequence[str]) -> str:
             return "\n".join(filter(None, (said_of(paths), checks(paths))))
 
-        toolbox = Toolbox((*tools_for(policy), *mcp.tools(policy)))
+        worth_searching = len(documents.paths) >= _FEW_DOCUMENTS
+        toolbox = Toolbox((*tools_for(policy, documents=worth_searching), *mcp.tools(policy)))
         yield Caller(toolbox, context, trail, meter, edited, kept)
         background.stop_all()
         kept.put_back()

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from runners.policy.capabilities import CAPABILITIES, Grants, Policy
-from runners.tools import EDIT_TOOLS, FULL_TOOLS, tools_for
+from runners.tools import DOCUMENT_TOOLS, EDIT_TOOLS, FULL_TOOLS, tools_for
 from runners.tools.http import http_get
 
 OPEN = Grants(allow=("*",))
@@ -18,6 +18,7 @@ def test_a_role_chooses_the_tools() -> None:
     assert editor.refusal("shell.run") is None and editor.refusal("http.get", "a.org") is not None
     assert tools_for(editor) == EDIT_TOOLS
     assert tools_for(policy(role="full")) == FULL_TOOLS
+    assert tools_for(editor, documents=True) == (*EDIT_TOOLS, *DOCUMENT_TOOLS)
     granted = policy(allow=("http.get:a.org",), role="edit")
     assert tools_for(granted) == (*EDIT_TOOLS, http_get)
 

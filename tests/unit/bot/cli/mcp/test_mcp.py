@@ -104,3 +104,9 @@ def test_mistakes_in_the_models_file(models: Path, text: str, said: str) -> None
     models.write_text(f"runtimes:\n  here: {{provider: vllm}}\n{text}\n")
     error = CliRunner().invoke(app, ["mcp", "list"]).exception
     assert isinstance(error, ScenaristError) and error.code == "SCN-7010" and said in str(error)
+
+
+def test_serve_without_the_kit(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcp.server", None)
+    error = CliRunner().invoke(app, ["mcp", "serve"]).exception
+    assert isinstance(error, ScenaristError) and error.code == "SCN-7053"
