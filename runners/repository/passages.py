@@ -45,7 +45,7 @@ class Passage(NamedTuple):
         return f"{self.path}:{self.line}{under}\n{self.text}"
 
 
-class Evidence(NamedTuple):
+class ClaimEvidence(NamedTuple):
     """What documents hold on a claim: the nearest passage, and the words of the claim that it lacks.
 
     `found` is whether the passage holds every number and name of the claim and two thirds of its other words.
@@ -76,25 +76,25 @@ class PassageIndex:
         words = _words(query) or list(dict.fromkeys(_WORD.findall(query.lower())))
         return [self._found[number] for number in self._matching(words, most)]
 
-    def check(self, claim: str) -> Evidence:
+    def check(self, claim: str) -> ClaimEvidence:
         """Look for the passage that says what `claim` says, by its words."""
         exact = list(dict.fromkeys(each.strip("`") for each in _EXACT.findall(claim)))
         lowered = {each.lower() for each in exact}
         words = [word for word in _words(claim) if word not in lowered]
         having = {word: set(self._matching([word], len(self._found))) for word in words}
-        best: Evidence | None = None
+        best: ClaimEvidence | None = None
         for number in self._matching([*words, *_words(" ".join(exact))], 50):
             passage = self._found[number]
             lacking = [each for each in exact if not _holds(passage, each)]
             missing = [word for word in words if number not in having[word]]
             share = 1 - len(missing) / max(1, len(words))
             told = tuple(dict.fromkeys([*lacking, *missing]))
-            evidence = Evidence(passage, told, not lacking and share >= _SHARE)
+            evidence = ClaimEvidence(passage, told, not lacking and share >= _SHARE)
             if evidence.found:
                 return evidence
             if best is None or len(told) < len(best.lacking):
                 best = evidence
-        return best or Evidence(None, (*exact, *words), False)
+        return best or ClaimEvidence(None, (*exact, *words), False)
 
     def _matching(self, words: Iterable[str], most: int) -> list[int]:
         any_of = " OR ".join(f'"{word}"' for word in words)
