@@ -64,6 +64,10 @@ class Commands(LazyGroup):
             "bot.cli.runs.patch:patch",
             "Print the work that a run could not prove, as a patch for `git apply`.",
         ),
+        "checkout": Lazy(
+            "bot.cli.runs.checkout:checkout",
+            "Hand a run over to you: its work as a worktree, its conversation and its scenarios.",
+        ),
         "audit": Lazy(
             "bot.cli.runs.audit:audit", "Print every tool call of a run: who, what, and its result."
         ),
