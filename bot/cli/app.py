@@ -42,7 +42,8 @@ class Commands(LazyGroup):
         "serve": Lazy("bot.cli.operate.serve:serve", "Run the web app: webhooks, health and run pages."),
         "worker": Lazy("bot.cli.operate.worker:worker", "Run a Celery worker."),
         "dispatch": Lazy(
-            "bot.cli.operate.dispatch:dispatch", "Launch runs in Kubernetes Jobs, each when its time comes."
+            "bot.cli.operate.dispatch:dispatch",
+            "Launch runs in Kubernetes Jobs or in jobs of GitHub Actions.",
         ),
         "migrate": Lazy("bot.cli.operate.migrate:migrate", "Bring the database to the newest schema."),
         "doctor": Lazy("bot.cli.operate.doctor:doctor", "Check whether this machine can do its part."),

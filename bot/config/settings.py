@@ -155,11 +155,22 @@ class Settings(BaseSettings):
 
     runner: Runner = Field(
         default="celery",
-        description="Where the phases that run repository code are done: by `runs` workers (`celery`), or "
-        "in Kubernetes Jobs (`kubernetes`, see [kubernetes-jobs.md](kubernetes-jobs.md)).",
+        description="Where the phases that run repository code are done: by `runs` workers (`celery`), "
+        "in Kubernetes Jobs (`kubernetes`, see [kubernetes-jobs.md](kubernetes-jobs.md)), or in jobs of "
+        "GitHub Actions (`actions`, see [actions.md](actions.md)).",
     )
     kubernetes_file: Path | None = Field(
         default=None, description="The values file of Kubernetes Jobs (YAML, see kubernetes-jobs.md)."
+    )
+    runner_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs the tokens of runs that are done in jobs of GitHub Actions; at least 32 "
+        "characters, the same for the web app and the dispatcher (see [actions.md](actions.md)).",
+    )
+    actions_workflow: str = Field(
+        default="scenarist.yml",
+        pattern=r"^[\w.-]+\.ya?ml$",
+        description="The workflow file in each repository that does runs in GitHub Actions.",
     )
     runs_at_once: int = Field(
         default=1, ge=1, le=64, description="Runs that the `runs` worker of `scenarist up` works on at once."

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from bot.log.events import Event
 from bot.runs.draining import Draining
+from bot.runs.run_store import RunStore
 from bot.storage.leases import LeaseLost, RunClaim
-from bot.storage.store import Store
 
 
 class ClaimedRun:
     """A claim with its run. `cancel` is set when the claim is lost, which ends what the phase started."""
 
-    def __init__(self, store: Store, claim: RunClaim, draining: Draining | None = None) -> None:
+    def __init__(self, store: RunStore, claim: RunClaim, draining: Draining | None = None) -> None:
         self._store = store
         self._claim = claim
         self._draining = draining
@@ -48,7 +48,7 @@ class ClaimedRun:
 class Companion(ClaimedRun):
     """The claim of a companion, a phase that is done beside another one. It stores nothing after `end`."""
 
-    def __init__(self, store: Store, claim: RunClaim, draining: Draining | None = None) -> None:
+    def __init__(self, store: RunStore, claim: RunClaim, draining: Draining | None = None) -> None:
         super().__init__(store, claim, draining)
         self._lock = threading.Lock()
 

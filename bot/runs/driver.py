@@ -28,10 +28,10 @@ from bot.runs.beside import Beside, ended
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
 from bot.runs.heartbeat import beating
+from bot.runs.run_store import RunStore
 from bot.runs.workflow import FAILED, end_status, goes_on, next_phase
 from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.run_log import ArtifactTooLarge
-from bot.storage.store import Store
 from gherkin.errors import Cancelled, ScenaristError, described
 from runners.contract.job import PhaseResult
 from runners.contract.operator_limits import Runner
@@ -114,7 +114,7 @@ class Driver:
 
     def __init__(
         self,
-        store: Store,
+        store: RunStore,
         handlers: Mapping[Phase, PhaseHandler],
         *,
         worker: str,

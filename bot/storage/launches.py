@@ -4,6 +4,7 @@ A launch is named by its run and by the fence that the run had then. It is curre
 on the run or controls it. The table is the only truth about that; dispatchers keep nothing.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -17,6 +18,8 @@ from bot.storage.usage import too_many_at_once
 from gherkin.values import Frozen
 from runners.contract.operator_limits import Allowances, Runner
 
+_DAY_S = 24 * 3600.0
+
 
 class Launch(Frozen):
     """The next phases of a run, which waits with this `fence`."""
@@ -28,6 +31,12 @@ class Launch(Frozen):
     def name(self) -> str:
         """The launch's name, by which it is found again: a DNS label of at most 63 characters (RFC 1123)."""
         return f"scenarist-run-{self.run_id.lower()}-{self.fence}"
+
+
+def launch_named(name: str) -> Launch | None:
+    """Return the launch with this name, or None if it is no name of one."""
+    found = re.fullmatch(r"scenarist-run-([0-9a-z]{26})-(\d+)", name)
+    return None if found is None else Launch(run_id=found[1].upper(), fence=int(found[2]))
 
 
 # `waiting`: it has not begun. `between`: one of its phases has ended and it may do the next one. `silent`:
@@ -73,6 +82,23 @@ class Launches:
                 )
                 for row in db.execute(query)
             ]
+
+    def repos_at(self, forge: str, runner: Runner) -> list[tuple[str, int]]:
+        """Return (full name, installation) of the repositories with runs that are done at `runner`.
+
+        Only runs that have not ended, and those of the last day.
+        """
+        query = (
+            sa.select(runs.c.repo, runs.c.installation)
+            .where(
+                runs.c.forge == forge,
+                runs.c.runner == runner,
+                sa.or_(runs.c.status.in_(["active", "paused"]), runs.c.created_at > self.clock() - _DAY_S),
+            )
+            .distinct()
+        )
+        with reading(self.engine) as db:
+            return [(row.repo, row.installation) for row in db.execute(query)]
 
     def standing(self, launches: Iterable[Launch]) -> dict[Launch, LaunchStanding]:
         """Return where each of `launches` stands that is current."""

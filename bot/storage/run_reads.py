@@ -172,6 +172,12 @@ class RunReads:
         with reading(self.engine) as db:
             return list(db.execute(query).scalars())
 
+    def all_open_runs(self) -> list[str]:
+        """Return the runs that have not ended."""
+        query = sa.select(runs.c.id).where(runs.c.status.in_(["active", "paused"]))
+        with reading(self.engine) as db:
+            return list(db.execute(query).scalars())
+
     def open_runs_in(self, forge: str, repos: Sequence[str], installation: int) -> list[str]:
         """Return the runs that have not ended in the repositories or in the installation (0: none)."""
         where: sa.ColumnElement[bool] = runs.c.repo.in_(repos)

@@ -10,10 +10,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.config.limits import load_limits
 from bot.config.settings import Settings
 from bot.forges.receiver import Receiver
 from bot.intake.deliveries import Deliveries
 from bot.intake.inbox import Inbox
+from bot.remote.server import RemoteServer
+from bot.remote.tokens import Signer
 from bot.storage.store import Store
 from bot.web.http.headers import SecurityHeaders
 from bot.web.monitoring import Monitoring
@@ -49,6 +52,7 @@ class WebApp:
                     *monitoring.routes(),
                     Route("/static/{name}", self._static),
                     *page_routes(store, settings, controlled),
+                    *_launch_routes(store, settings, controlled),
                 ],
                 lifespan=self._lifespan,
             )
@@ -71,3 +75,12 @@ class WebApp:
             return PlainTextResponse("There is no such file.\n", 404)
         headers = {"cache-control": "public, max-age=31536000, immutable"}
         return Response(found[0], media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
+
+
+def _launch_routes(store: Store, settings: Settings, changed: Callable[[str], None]) -> Sequence[Route]:
+    """Return the routes of launches that reach nothing but the web app; without a secret there are none."""
+    secret = settings.runner_secret.get_secret_value()
+    if not secret:
+        return ()
+    limited = Store(store.engine, allowances=load_limits(settings.limits_file).allowances)
+    return RemoteServer(limited, Signer(secret), changed).routes()

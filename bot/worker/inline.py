@@ -43,7 +43,7 @@ def inline_driver(
         store,
         {
             **trusted_handlers(settings, forges, workspaces, reporter, forgetful=forgetful),
-            **untrusted_handlers(settings, store, workspaces),
+            **untrusted_handlers(settings, store, workspaces, store.all_open_runs),
         },
         worker=worker,
         lease_seconds=settings.lease_seconds,

@@ -1,6 +1,6 @@
 """The handlers of the phases that run a model's commands and repository code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from bot.log.events import Phase
 from bot.log.state import RunState
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.driver import PhaseHandler
-from bot.storage.store import Store
+from bot.runs.run_store import RunStore
 from bot.telemetry.logs import hide
 from runners.contract.events import RunnerEvent
 from runners.contract.job import Job, PhaseResult
@@ -32,9 +32,15 @@ from runners.tools.backends.http import HttpAccess
 
 
 def untrusted_handlers(
-    settings: Settings, store: Store, workspaces: Workspaces
+    settings: Settings,
+    store: RunStore,
+    workspaces: Workspaces,
+    open_runs: Callable[[], Sequence[str]] | None = None,
 ) -> Mapping[Phase, PhaseHandler]:
-    """Return the handlers of the phases that run a model's commands; their only secret is the model's key."""
+    """Return the handlers of the phases that run a model's commands; their only secret is the model's key.
+
+    `open_runs` returns the runs whose containers are left alone; without it all containers are.
+    """
     models, keys = load_models(settings)
     roster = Roster(models, settings.runtime, keys, settings.state_dir / "profiles")
     operator = load_limits(settings.limits_file)
@@ -45,9 +51,8 @@ def untrusted_handlers(
     redact = redactor(secrets)
     hide(secrets)
     resources = (HttpAccess(), Databases(urls), mcp)
-    if operator.container_engine:
-        live = [row.id for row in store.list_runs(1000) if row.status in ("active", "paused")]
-        sweep(operator.container_engine, live, CommandLimits())
+    if operator.container_engine and open_runs is not None:
+        sweep(operator.container_engine, open_runs(), CommandLimits())
 
     def handler(work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> PhaseHandler:
         def handle(run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[RunnerEvent]:

@@ -79,7 +79,7 @@ class Worker:
             # Only the worker that runs repository code loads what does so.
             from bot.worker.untrusted import untrusted_handlers
 
-            handlers |= untrusted_handlers(settings, self._store, self._workspaces)
+            handlers |= untrusted_handlers(settings, self._store, self._workspaces, self._store.all_open_runs)
         if "publish" in queues or "intake" in queues:
             forges = Forges(settings, self._store)
             reporter = make_reporter(settings)

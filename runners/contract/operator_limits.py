@@ -10,8 +10,9 @@ from gherkin.yamlfile import Source
 from runners.policy.capabilities import Grants, Pattern
 from runners.policy.quota import Quotas
 
-# Where the phases that run repository code are done: by a Celery worker, or in a Kubernetes Job.
-Runner = Literal["celery", "kubernetes"]
+# Where the phases that run repository code are done: by a Celery worker, in a Kubernetes Job, or in
+# a job of GitHub Actions.
+Runner = Literal["celery", "kubernetes", "actions"]
 
 
 class ScopedQuotas(Frozen):

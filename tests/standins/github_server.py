@@ -35,6 +35,7 @@ from tests.standins.github_issues import Issues
 from tests.standins.github_jobs import Jobs
 from tests.standins.github_pulls import Pulls
 from tests.standins.github_state import APP_ID, INSTALLATION, SLUG, Call, R, Refusal, now
+from tests.standins.github_workflows import Workflows
 from tests.standins.merging import git_merge
 from tests.standins.openapi import description
 from tests.standins.serving import LoopbackServer, QuietHandler
@@ -63,7 +64,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
+class GitHubServer(Apps, Issues, Pulls, Jobs, Workflows, LoopbackServer):
     """One GitHub with one repository, ``octo/calc``. People are ada (admin), wim (write) and tri (read)."""
 
     repo = "octo/calc"
@@ -115,6 +116,7 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
         self.git = GitServer(folder / "git", self._authorize_git, self._pushed)
         Apps.__init__(self)
         Jobs.__init__(self)
+        Workflows.__init__(self)
         LoopbackServer.__init__(self, self._handler())
         self._routes = self._make_routes()
 
@@ -540,6 +542,9 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, LoopbackServer):
             ("GET", R + "/commits/{sha}/check-runs", "checks:read", self._list_checks),
             ("GET", R + "/commits/{sha}/check-suites", "checks:read", self.list_suites),
             ("GET", R + "/actions/jobs/{job}/logs", "actions:read", self.job_logs),
+            ("POST", R + "/actions/workflows/{workflow}/dispatches", "actions:write", self.dispatch),
+            ("GET", R + "/actions/workflows/{workflow}/runs", "actions:read", self.list_workflow_runs),
+            ("POST", R + "/actions/runs/{run}/cancel", "actions:write", self.cancel_workflow),
             ("POST", R + "/check-runs", "checks:write", self._create_check),
             ("PATCH", R + "/check-runs/{check}", "checks:write", self._update_check),
         ]

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from bot.cli.operate.ci_job import CurrentCiJob, ci_job
+from bot.cli.operate.launched_job import launched_job, run_launched
 from bot.config.settings import Settings, load_settings
 from bot.forges.events import BaseMoved, CiFinished, Ignored, Installed, Reopened, Reverted
 from bot.forges.forge import Forge, Repo
@@ -38,10 +39,14 @@ _STOPPED = "The CI job that did this was stopped: somebody cancelled it, or its 
 def action() -> None:
     """Do one event's whole run in this process, as a CI job.
 
-    Jobs of GitHub Actions and of GitLab CI call it.
+    Jobs of GitHub Actions and of GitLab CI call it. In a job that the bot has started, it does the phases of
+    that run, and the bot does the rest.
     """
     settings = load_settings()
     start_logging(settings)
+    launched = launched_job(os.environ)
+    if launched is not None:
+        raise typer.Exit(run_launched(settings, launched, os.environ))
     raise typer.Exit(run_action(settings, os.environ))
 
 

@@ -24,15 +24,15 @@ from bot.worker.waking import Waking
 
 
 def dispatch() -> None:
-    """Launch runs in Kubernetes Jobs, and stop and record what becomes of them.
+    """Launch runs in Kubernetes Jobs or jobs of GitHub Actions, and record what becomes of them.
 
-    It holds no credential of a forge and no key of a model. Several may work side by side, and each may be
-    stopped at any moment.
+    It holds no key of a model, and only for GitHub Actions the App's. Several may work side by side, and each
+    may be stopped at any moment.
     """
     settings = load_settings()
     start_logging(settings)
-    found = launchers(settings)
     store = Store(connect(settings.database), allowances=load_limits(settings.limits_file).allowances)
+    found = launchers(settings, store)
     if settings.metrics_address:
         count_runs(store.engine, settings)
         exposition = Exposition(settings, store.engine)

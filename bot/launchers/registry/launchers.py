@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from bot.config.limits import load_limits
 from bot.config.settings import Settings
 from bot.launchers.launcher import Launcher
+from bot.storage.store import Store
 from gherkin.errors import ScenaristError
 from runners.contract.operator_limits import Runner
 
@@ -14,19 +15,28 @@ class NothingToDispatch(ScenaristError):
 
     code = "SCN-6211"
     next_step = (
-        "Set SCENARIST_RUNNER=kubernetes, or name `kubernetes` under `runners` in the limits file. The "
-        "`runs` workers of Celery need no dispatcher."
+        "Set SCENARIST_RUNNER to `kubernetes` or `actions`, or name them under `runners` in the limits file. "
+        "The `runs` workers of Celery need no dispatcher."
     )
 
 
-def _kubernetes(settings: Settings) -> Launcher:
+def _kubernetes(settings: Settings, _store: Store) -> Launcher:
     from bot.launchers.kubernetes.launcher import KubernetesLauncher
     from bot.launchers.kubernetes.values import load_values
 
     return KubernetesLauncher(load_values(settings.kubernetes_file))
 
 
-_LAUNCHERS: Mapping[Runner, Callable[[Settings], Launcher]] = {"kubernetes": _kubernetes}
+def _actions(settings: Settings, store: Store) -> Launcher:
+    from bot.launchers.actions.launcher import actions_launcher
+
+    return actions_launcher(settings, store)
+
+
+_LAUNCHERS: Mapping[Runner, Callable[[Settings, Store], Launcher]] = {
+    "kubernetes": _kubernetes,
+    "actions": _actions,
+}
 
 
 def launched_runners(settings: Settings) -> list[Runner]:
@@ -35,12 +45,12 @@ def launched_runners(settings: Settings) -> list[Runner]:
     return [runner for runner in _LAUNCHERS if runner in offered]
 
 
-def launchers(settings: Settings) -> list[Launcher]:
+def launchers(settings: Settings, store: Store) -> list[Launcher]:
     """Return the launchers that this deployment needs.
 
     Raises `NothingToDispatch`, `LimitsInvalid`, and what each launcher raises about its own settings.
     """
-    found = [_LAUNCHERS[runner](settings) for runner in launched_runners(settings)]
+    found = [_LAUNCHERS[runner](settings, store) for runner in launched_runners(settings)]
     if not found:
         raise NothingToDispatch("All runs of this deployment are done by `runs` workers.")
     return found

@@ -1,0 +1,123 @@
+"""The messages between a process elsewhere and the web app, as JSON.
+
+Each is the body of a POST to `/runner/NAME` with the token as bearer; artifacts are in base64.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import ConfigDict
+
+from bot.log.events import Entry, Event, Phase, Status
+from bot.storage.leases import RunClaim
+from gherkin.values import Frozen
+from runners.contract.events import Instructed
+
+
+class RemoteMessage(Frozen):
+    """A message; bytes in it are base64 in JSON."""
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class ClaimRequest(RemoteMessage):
+    """Ask for the next of `phases` of the run, for `seconds`."""
+
+    phases: tuple[Phase, ...]
+    seconds: float
+
+
+class ClaimAnswer(RemoteMessage):
+    """The claim, if there is one, the token for all that is done under it, and the log's last number."""
+
+    claim: RunClaim | None
+    token: str = ""
+    seq: int = 0
+
+
+class ExtendRequest(RemoteMessage):
+    """Keep the lease for `seconds` from now."""
+
+    seconds: float
+
+
+class ReleaseRequest(RemoteMessage):
+    """Release the claim; with `seconds` because the phase failed, to be done again after these."""
+
+    seconds: float | None = None
+
+
+class LogRequest(RemoteMessage):
+    """Store events and artifacts."""
+
+    events: tuple[Event, ...]
+    artifacts: Mapping[str, bytes] = {}
+
+
+class FinishRequest(RemoteMessage):
+    """Store the end of the claimed phase; `phase` is next, after `delay` seconds."""
+
+    events: tuple[Event, ...]
+    artifacts: Mapping[str, bytes] = {}
+    phase: Phase
+    status: Status
+    delay: float
+
+
+class EntriesRequest(RemoteMessage):
+    """Ask for the log after the entry number `after`."""
+
+    after: int = 0
+
+
+class ArtifactRequest(RemoteMessage):
+    """Ask for an artifact of this run, or of another run of the same repository."""
+
+    name: str
+    run_id: str = ""
+
+
+class EntriesAnswer(RemoteMessage):
+    """The entries of a log."""
+
+    entries: tuple[Entry, ...]
+
+
+class ArtifactAnswer(RemoteMessage):
+    """An artifact, or None."""
+
+    data: bytes | None
+
+
+class InstructionsAnswer(RemoteMessage):
+    """What people wrote for the run after it started."""
+
+    instructions: tuple[Instructed, ...]
+
+
+class StoredAnswer(RemoteMessage):
+    """What was sent is stored; `seq` is the number of the log's last entry."""
+
+    seq: int
+
+
+class EmptyMessage(RemoteMessage):
+    """A message without contents."""
+
+
+class ValidAnswer(RemoteMessage):
+    """Whether the claim is still valid."""
+
+    ok: bool
+
+
+class RemoteError(RemoteMessage):
+    """Why a request is refused."""
+
+    code: str
+    message: str
+
+
+class RemoteErrorBody(RemoteMessage):
+    """The body of an answer that refuses."""
+
+    error: RemoteError
