@@ -42,16 +42,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SCENARIST_", extra="ignore", populate_by_name=True)
 
     state_dir: Path = Field(
-        default=Path(".scenarist-state"), description="Mirrors, worktrees and the SQLite database."
+        default=Path(".scenarist-state"),
+        description="The folder for mirrors, worktrees and the SQLite database.",
     )
-    database_url: str = Field(default="", description="Empty: SQLite in the state folder.")
+    database_url: str = Field(default="", description="The database. Empty: SQLite in the state folder.")
     broker_url: str = Field(default="redis://127.0.0.1:6379/0", description="Redis for Celery.")
-    public_url: str = Field(default="", description="Where people reach the web app, for links to runs.")
+    public_url: str = Field(default="", description="The web app's public address, for links to runs.")
     control_token: SecretStr = Field(
         default=SecretStr(""),
         description=(
-            "The operator's token: signs in on the pages, and is the bearer token of `POST /runs/ID/pause` "
-            "(resume, cancel, retry). Empty: there is none."
+            "The operator's token, to sign in on the pages and as the bearer token of `POST "
+            "/runs/ID/pause` (resume, cancel, retry). Empty: there is none."
         ),
     )
     pages: Literal["members", "link", "public"] = Field(
@@ -61,10 +62,12 @@ class Settings(BaseSettings):
     )
     session_secret: SecretStr = Field(
         default=SecretStr(""),
-        description="Seals the cookies of those who are signed in. Empty: made anew at each start of the web "
-        "app, which ends all sessions; set it where several web apps share one address.",
+        description="The key that encrypts the cookies of signed-in people. Empty: a new one at each start "
+        "of the web app, which ends all sessions. Set it if several web apps share one address.",
     )
-    max_body_bytes: int = Field(default=25_000_000, ge=1000, description="Largest webhook accepted.")
+    max_body_bytes: int = Field(
+        default=25_000_000, ge=1000, description="The largest webhook that is accepted, in bytes."
+    )
 
     trigger_label: str = Field(default="agent:implement", description="The label that starts a run.")
     spec_label: str = Field(
@@ -110,7 +113,7 @@ class Settings(BaseSettings):
     )
     github_client_secret: SecretStr = Field(default=SecretStr(""), description="The App's client secret.")
     github_web_url: str = Field(
-        default="", description="Where people reach GitHub, if the API's address does not say it."
+        default="", description="GitHub's web address, if it cannot be derived from the API's address."
     )
     github_webhook_secret: SecretStr = Field(default=SecretStr(""), description="The App's webhook secret.")
     github_token: SecretStr = Field(
@@ -135,23 +138,29 @@ class Settings(BaseSettings):
     model_url: str = Field(
         default="http://127.0.0.1:8000/v1", description="The local model server's API (vLLM)."
     )
-    model_name: str = Field(default="", description="Empty: the server's first model, or Claude Sonnet.")
+    model_name: str = Field(
+        default="", description="The model's name. Empty: the server's first model, or Claude Sonnet."
+    )
     model_api_key: SecretStr = Field(default=SecretStr(""), description="Key of the model server.")
     anthropic_api_key: SecretStr = Field(default=SecretStr(""), description="Key of Anthropic's API.")
-    recording: Path | None = Field(default=None, description="The run log that `replay` plays.")
+    recording: Path | None = Field(default=None, description="The run log whose replies `replay` repeats.")
 
     limits_file: Path | None = Field(
         default=None, description="The limits file: what runs may do on this machine (YAML, see policy.md)."
     )
     unsafe_no_sandbox: bool = Field(default=False, description="Run commands without bubblewrap.")
-    command_seconds: float = Field(default=600, gt=0, description="Longest run of one command.")
+    command_seconds: float = Field(
+        default=600, gt=0, description="The longest time that one command may take, in seconds."
+    )
     suite_seconds: float = Field(
         default=1800,
         gt=0,
-        description="Longest run of a whole suite on the base; the change's own may take four times as long "
-        "as the base's.",
+        description="The longest time that a whole suite may take on the base, in seconds. With the change "
+        "it may take four times as long as it took on the base.",
     )
-    command_memory_mb: int = Field(default=4096, ge=64, description="Memory of one command.")
+    command_memory_mb: int = Field(
+        default=4096, ge=64, description="The memory that one command may use, in MiB."
+    )
 
     runner: Runner = Field(
         default="celery",
@@ -182,19 +191,20 @@ class Settings(BaseSettings):
     keep_days: float = Field(
         default=30,
         gt=0,
-        description="`scenarist gc` removes what ended runs left and what was not used for this time.",
+        description="`scenarist gc` removes the files of runs that ended, and mirrors and environments "
+        "that were not used, more than this many days ago.",
     )
     keep_gb: float = Field(
         default=50,
         gt=0,
-        description="`scenarist gc` keeps mirrors and environments together below this size.",
+        description="`scenarist gc` removes the least used mirrors and environments until all together are "
+        "smaller than this.",
     )
 
     registries: str = Field(
         default="",
         description="More hosts that the set-up of environments may reach (`NAME`, `NAME:PORT`, `*.NAME`; "
-        "separated by commas), besides public "
-        "registries and those that pip, uv and npm are set to.",
+        "separated by commas), besides public registries and those that pip, uv and npm are set to.",
     )
 
     pass_env: str = Field(
@@ -204,20 +214,22 @@ class Settings(BaseSettings):
     )
 
     redeliver_seconds: float = Field(
-        default=600, gt=0, description="How often GitHub is asked for deliveries that did not arrive."
+        default=600,
+        gt=0,
+        description="The seconds between two requests to GitHub for deliveries that did not arrive.",
     )
     stop_seconds: float = Field(
         default=30,
         ge=2,
-        description="The time that a worker has after SIGTERM to end its current turns; other workers "
-        "continue its runs. Wait longer before you kill it.",
+        description="The seconds that a worker has after SIGTERM to end its current turns; other workers "
+        "then continue its runs. Wait longer than this before you kill it.",
     )
     metrics_address: str = Field(
         default="",
         pattern=r"^(|\S+:\d{1,5})$",
         description="HOST:PORT where this process answers `/metrics`, `/healthz` and `/readyz` without a "
-        "token; bind it to a network that only your monitoring reaches. Empty: nowhere. The web app answers "
-        "`/metrics` in any case, for those with a token.",
+        "token; bind it to a network that only your monitoring reaches. Empty: nowhere. The web app "
+        "answers `/metrics` in any case, for those with a token.",
     )
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
@@ -234,30 +246,33 @@ class Settings(BaseSettings):
     stuck_seconds: float = Field(
         default=7200,
         gt=0,
-        description="A run whose worker lives but logs nothing for longer is taken from it, and another "
-        "worker continues it. Keep it well above the time that a repository's test suites take together.",
+        description="If a worker is alive but its run logs nothing for this many seconds, another worker "
+        "continues the run. Keep this well above the time that a repository's test suites take together.",
     )
     queue_seconds: float = Field(
         default=1800,
         gt=0,
-        description="When a run or a delivery waits longer for a worker, the health checks say so.",
+        description="The health checks warn if a run or a delivery waits longer than this for a worker.",
     )
     lease_seconds: float = Field(
-        default=30, ge=2, le=3600, description="A worker loses its run if it is silent for longer."
+        default=30,
+        ge=2,
+        le=3600,
+        description="A worker loses its run if it gives no sign of life for this many seconds.",
     )
     status_seconds: float = Field(
         default=10,
         ge=0,
-        description="The shortest time between two edits of a status comment within one phase.",
+        description="The fewest seconds between two edits of a status comment within one phase.",
     )
     retry_seconds: float = Field(
         default=2,
         gt=0,
         le=60,
-        description="The delay before a phase with a temporary error is repeated; it doubles each time.",
+        description="The seconds before a phase with a temporary error is repeated; they double each time.",
     )
     reap_seconds: float = Field(
-        default=5, ge=0.5, description="How often the reaper looks for unfinished work."
+        default=5, ge=0.5, description="The seconds between two searches of the reaper for unfinished work."
     )
 
     @property

@@ -9,17 +9,25 @@ from runners.models.chat import TokenUsage
 class Budget(Frozen):
     """Bounds of one run; reaching one is a result, not a crash."""
 
-    turns: int = Field(default=60, ge=1, le=1000, description="Model replies in all phases together.")
-    tokens: int = Field(default=2_000_000, ge=1000, description="Prompt and completion tokens together.")
-    seconds: float = Field(default=3600, gt=0, description="Time spent in the implement phases, in seconds.")
+    turns: int = Field(
+        default=60, ge=1, le=1000, description="The most replies of models, in all phases together."
+    )
+    tokens: int = Field(
+        default=2_000_000, ge=1000, description="The most tokens, prompts and completions together."
+    )
+    seconds: float = Field(
+        default=3600, gt=0, description="The most time in the implement phases, in seconds."
+    )
     cost: float | None = Field(
-        default=None, gt=0, description="US dollars, by the prices of the operator's models file."
+        default=None,
+        gt=0,
+        description="The highest cost in US dollars, by the prices of the operator's models file.",
     )
     rounds: int = Field(
         default=3,
         ge=1,
         le=20,
-        description="Verdicts before the run, or one of its `candidates`, is given up.",
+        description="The most verdicts of a run, or of one of its `candidates`, before it gives up.",
     )
 
 

@@ -57,13 +57,13 @@ class CiSettings(Frozen):
         default=2,
         ge=0,
         le=5,
-        description="How often in a row a failed CI starts a repair, without a person in between; 0: never.",
+        description="How many repairs in a row a failed CI starts before a person has to act; 0: none.",
     )
     ready: bool = Field(
         default=True, description="Whether a green CI marks the bot's draft as ready for review."
     )
     ignore: tuple[str, ...] = Field(
-        default=(), description="Jobs (globs of names) whose failures start no repair."
+        default=(), description="CI jobs (globs of names) whose failures do not start a repair."
     )
 
 
@@ -72,13 +72,13 @@ class LabelSettings(Frozen):
 
     state: bool = Field(
         default=True,
-        description="Whether a label says where the newest run is: `agent:working`, `agent:waiting`, "
-        "`agent:failed` or `agent:ready`. One that somebody takes off is not put back.",
+        description="Whether a label shows the state of the newest run: `agent:working`, `agent:waiting`, "
+        "`agent:failed` or `agent:ready`. If somebody removes it, it is not set again.",
     )
     pick_up: Literal["remove", "keep"] = Field(
         default="remove",
-        description="Whether the label that begins a run is taken off when the run begins, so that setting "
-        "it again begins another one.",
+        description="Whether the label that starts a run is removed when the run begins, so that setting "
+        "it again starts another run.",
     )
 
 
@@ -93,8 +93,8 @@ class CandidateSettings(Frozen):
     )
     when: Literal["red", "always"] = Field(
         default="red",
-        description="`red`: the next candidate begins only when the one before could not be proven, and the "
-        "first proven one is taken. `always`: all of them are made, and what was run decides which is taken.",
+        description="`red`: the next candidate begins only if the one before could not be proven, and the "
+        "first proven one is chosen. `always`: all of them are made, and their results decide.",
     )
 
 
@@ -104,8 +104,8 @@ class RunSettings(Frozen):
     features: Literal["auto", "commit", "shadow"] = Field(
         default="auto",
         description="Whether scenarios and steps are part of the pull request (`commit`), or run beside a "
-        "change that brings tests in the "
-        "repository's own style (`shadow`); `auto`: commit where the repository has features already.",
+        "change that brings tests in the repository's own style (`shadow`); `auto`: commit where the "
+        "repository has features already.",
     )
     features_folder: str = Field(
         default="features",
@@ -115,33 +115,29 @@ class RunSettings(Frozen):
     setup: tuple[str, ...] = Field(
         default=(),
         description="Commands that install dependencies into the virtual environment /env/venv, which is "
-        "active; only "
-        "they may reach package registries. Empty: found by trying what the repository's files say "
-        "([environments.md](environments.md)).",
+        "active; only they may reach package registries. Empty: they are derived from the repository's "
+        "files ([environments.md](environments.md)).",
     )
     env: dict[str, str] = Field(
         default={},
         description="Environment variables for tests and all other commands, such as "
-        "`DJANGO_SETTINGS_MODULE`. They can be "
-        "read by anybody: no secrets.",
+        "`DJANGO_SETTINGS_MODULE`. Do not put secrets here: everybody can read them.",
     )
     behave: str = Field(
         default="",
         pattern=r"^(python3? \S.* behave.*)?$",
-        description="The command that runs behave where `python -m behave` is not enough, such as `python "
-        "manage.py behave`. "
-        "Not set: found, where behave-django is a dependency.",
+        description="The command that runs behave if `python -m behave` is not enough, such as `python "
+        "manage.py behave`. Not set: found by itself if behave-django is a dependency.",
     )
     services: tuple[Literal["postgres", "redis"], ...] | None = Field(
         default=None,
         description="Services that are started, empty, for each run of a suite: PostgreSQL on "
-        "127.0.0.1:5432 (account and "
-        "password `postgres`; `DATABASE_URL`, `PGHOST`, … are set), Redis on 127.0.0.1:6379 (`REDIS_URL`). "
-        "Not set: "
-        "those that the CI or a compose file starts, where this machine has them.",
+        "127.0.0.1:5432 (account and password `postgres`; `DATABASE_URL`, `PGHOST`, … are set), Redis on "
+        "127.0.0.1:6379 (`REDIS_URL`). Not set: those that the CI or a compose file starts, if they are "
+        "installed on this machine.",
     )
     commands: tuple[str, ...] = Field(
-        default=(), description="The repository's own checks; each must exit with 0 on the result."
+        default=(), description="The repository's own checks; each must exit with 0 after the change."
     )
     tests: tuple[
         Annotated[
@@ -152,83 +148,81 @@ class RunSettings(Frozen):
     ] = Field(
         default=(),
         description="The repository's own tests: names of known tools, or `{name, command, format}`; "
-        "empty: pytest. "
-        "behave runs besides, where there are features.",
+        "empty: they are found in the repository's files. behave also runs if there are features.",
     )
     edited: dict[str, str] | None = Field(
         default=None,
         description="Commands (by glob of the path, with `{path}` in it) that are run on a file as soon as "
-        "a model has changed it; what they say when "
-        "they fail goes to the model. Not set: `ruff check`, where pyproject.toml configures ruff.",
+        "a model has changed it; if one fails, its output goes to the model. Not set: `ruff check` if "
+        "pyproject.toml configures ruff.",
     )
     protected: tuple[str, ...] = Field(
         default=(), description="More paths (globs) that a run must not change."
     )
     changed_tests: Literal["report", "fail"] = Field(
         default="report",
-        description="What happens when a change edits an existing test that fails as it was before: the "
-        "pull request names it, "
-        "or the verdict is red.",
+        description="What happens if a change edits an existing test whose old version fails with the "
+        "change: the pull request names it (`report`), or the verdict is red (`fail`).",
     )
     diff: DiffLimits = DiffLimits()
     mutation: MutationSettings = MutationSettings()
     ci: CiSettings = CiSettings()
     unfinished: Literal["draft", "patch"] = Field(
         default="draft",
-        description="What becomes of work that was not proven: a draft pull request, which starts the CI, or "
-        "a patch. Work that touches what is protected or how tests are run is always a patch.",
+        description="What becomes of work that was not proven: a draft pull request, which starts the CI, "
+        "or a patch. Work that touches what is protected or how tests are run is always a patch.",
     )
     auto_rebase: bool = Field(
         default=False,
-        description="Whether the bot's open pull requests are brought up to date each time their target "
+        description="Whether the bot's open pull requests are brought up to date whenever their target "
         "branch moves; `/agent rebase` does it once.",
     )
     rebase_by: Literal["merge", "rebase"] = Field(
         default="merge",
-        description="How: by a merge of the target branch, or by a rebase onto it. With conflicts, or merges "
-        "in the branch, it is always a merge.",
+        description="How a pull request is brought up to date: by a merge of the target branch, or by a "
+        "rebase onto it. With conflicts, or merges in the branch, it is always a merge.",
     )
     labels: LabelSettings = LabelSettings()
     draft: Literal["warnings", "always", "never"] = Field(
         default="warnings",
-        description="When a proven change is opened as a draft: where the verdict has warnings, or always. "
-        "`/agent ready` and, with `ci.ready`, a green CI mark it as ready for review.",
+        description="When a proven change is opened as a draft: if the verdict has warnings, always, or "
+        "never. `/agent ready` and, with `ci.ready`, a green CI mark it as ready for review.",
     )
     approval: Literal["none", "required"] = Field(
-        default="none", description="Whether somebody approves a model's scenarios before code is written."
+        default="none",
+        description="Whether somebody must approve a model's scenarios before code is written.",
     )
     ai_policy: Literal["obey", "ignore"] = Field(
         default="obey",
-        description="What happens where `AI_POLICY`, `CONTRIBUTING` or the template for pull requests "
-        "forbids changes by unsupervised tools. `obey`: one comment says so and nothing is begun; `ignore`: "
-        "runs are wanted all the same.",
+        description="What happens if `AI_POLICY`, `CONTRIBUTING` or the template for pull requests forbids "
+        "changes by unsupervised tools. `obey`: no run begins, and a comment says why; `ignore`: runs "
+        "begin anyway.",
     )
     min_story_score: int = Field(
         default=35,
         ge=0,
         le=100,
         description=(
-            "What an issue without scenarios must at least score with the coach, or the bot asks "
-            "before it begins; 0: never."
+            "The lowest score that the coach must give to an issue without scenarios; below it the bot "
+            "asks before it begins. 0: it never asks."
         ),
     )
     max_scenarios: int = Field(
-        default=8, ge=1, le=50, description="Scenarios a model may write for an issue."
+        default=8, ge=1, le=50, description="The most scenarios that a model may write for an issue."
     )
     held_out: int = Field(
         default=2,
         ge=0,
         le=3,
-        description="Further examples of each scenario that a model writes, and that the model which "
-        "implements never sees; "
-        "0: none.",
+        description="Further examples of each scenario, written by a model and never shown to the model "
+        "that implements; 0: none.",
     )
     budget: Budget = Budget()
     candidates: CandidateSettings = CandidateSettings()
     runner: Runner | None = Field(
         default=None,
         description="Where runs are done, if the operator offers more than one place (`runners` in the "
-        "limits file); else, and if it is not set, where the operator does all runs.",
+        "limits file). Not set: where the operator does all runs.",
     )
     tools: ToolSettings = ToolSettings()
     quotas: ScopedQuotas = ScopedQuotas()
@@ -237,8 +231,7 @@ class RunSettings(Frozen):
 def claim_of(
     settings: RunSettings, *, base: str, head: str, feature: str, feature_sha256: str, **more: Any
 ) -> Claim:
-    """What a verdict is asked about in a repository with these `settings`; `more` are further fields of the
-    claim."""
+    """Return the claim on a change in a repository with these `settings`; `more` are further fields of it."""
     return Claim(
         base=base,
         head=head,

@@ -1,4 +1,4 @@
-"""What a verdict is asked about."""
+"""What the gate is asked to prove."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,28 +11,27 @@ from runners.verify.diff import DiffLimits
 
 
 class MutationSettings(Frozen):
-    """How hard the tests are tried."""
+    """The mutation test of the changed lines."""
 
     mutants: int = Field(
         default=5,
         ge=0,
         le=200,
         description="Small faults put into the changed Python lines, one at a time, to see whether the "
-        "scenarios and tests notice; "
-        "0: none.",
+        "scenarios and tests notice; 0: none.",
     )
     seconds: float = Field(
         default=60,
         gt=0,
-        description="The most time that this may take, in seconds; besides, it takes no more than three "
-        "tenths of what the suites themselves take, or eight seconds.",
+        description="The most time that this may take, in seconds. It also takes at most three tenths of "
+        "the time that the suites take (or eight seconds, if that is more).",
     )
     floor: int = Field(
         default=30,
         ge=0,
         le=100,
-        description="The share of them, in percent, that must be noticed for the verdict to be green, "
-        "where at least three could be tried (with 100: any); 0: none.",
+        description="The percentage of the faults that must be noticed for the verdict to be green, if at "
+        "least three could be tried (with 100: any number); 0: none.",
     )
 
 
