@@ -17,7 +17,7 @@ _HEAD = """# The `scenarist` command
 |---|---|
 | 0 | It was done. For `verify`, `run`, `lint`, `spec`, `doctor`, `models check`, `config check`, `setup github`, `demo`, `action`: the answer is yes. |
 | 1 | It was done, and the answer is no: not proven, an error found, a check failed, no scenarios, no delivery. |
-| 2 | A mistake in what was asked for or in the settings. One line says it, with a code ([errors.md](errors.md)) and what to do. |
+| 2 | The arguments or settings are wrong. One line says what is wrong, with a code ([errors.md](errors.md)) and what to do. |
 | 130 | It was interrupted (Ctrl-C). |
 
 ## Completion

@@ -178,9 +178,8 @@ def commands() -> str:
         "* Several commands in one comment, each at the beginning of a line, are carried out in their order "
         "and answered in one comment. What follows a command up to the next one, code blocks included, belongs "
         "to it. Quotes, code blocks and HTML comments are no commands.",
-        "* An edit of a comment gives a command only where it adds one.",
-        "* Each may be given by people with write access, asked for at the moment of use; `help` and `status` "
-        "also by the author of the issue. `may` in [.scenarist.yml](config.md) says otherwise:",
+        "* An edit of a comment counts as a command only if it adds one.",
+        "* People with write access may give each of them; the bot asks the forge for their rights at that moment. The author of the issue may give `help` and `status`, too. `may` in [.scenarist.yml](config.md) says otherwise:",
         "",
         "```yaml",
         "may:",

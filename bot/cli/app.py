@@ -21,16 +21,16 @@ class Commands(LazyGroup):
         ),
         "run": Lazy(
             "bot.cli.repository.run:run",
-            "Do one issue on a repository of this machine; the result is a branch there.",
+            "Implement one issue in a repository on this machine; the result is a branch.",
         ),
         "init": Lazy(
-            "bot.cli.repository.init:init", "Try a repository's tests, and write its `.scenarist.yml`."
+            "bot.cli.repository.init:init", "Run a repository's tests, and write its `.scenarist.yml`."
         ),
         "onboard": Lazy(
             "bot.cli.repository.onboard:onboard",
             "Have the workers look at a repository and open a pull request with a `.scenarist.yml`, once.",
         ),
-        "verify": Lazy("bot.cli.repository.verify:verify", "Take the verdict on a change in any repository."),
+        "verify": Lazy("bot.cli.repository.verify:verify", "Verify a change in any repository."),
         "spec": Lazy("bot.cli.repository.spec:spec", "Print the scenarios for an issue, and write no code."),
         "lint": Lazy("bot.cli.repository.lint:lint", "Check the scenarios in feature files."),
         "config": Lazy("bot.cli.repository.config:config", "Check a `.scenarist.yml`, or print its schema."),
@@ -46,14 +46,12 @@ class Commands(LazyGroup):
             "Launch runs in Kubernetes Jobs or in jobs of GitHub Actions.",
         ),
         "migrate": Lazy("bot.cli.operate.migrate:migrate", "Bring the database to the newest schema."),
-        "doctor": Lazy("bot.cli.operate.doctor:doctor", "Check whether this machine can do its part."),
+        "doctor": Lazy("bot.cli.operate.doctor:doctor", "Check that this machine has all it needs."),
         "setup": Lazy("bot.cli.setup:setup", "Prepare projects on a forge."),
         "gc": Lazy(
             "bot.cli.operate.gc:gc", "Remove what ended runs left on this machine and in the database."
         ),
-        "action": Lazy(
-            "bot.cli.operate.action:action", "Do one event's whole run in this process, as a CI job."
-        ),
+        "action": Lazy("bot.cli.operate.action:action", "Handle one event in this process, as a CI job."),
         "eval": Lazy("bot.cli.evaluation:evaluation", "Try models on tasks with hidden tests, and report."),
         "models": Lazy("bot.cli.models:models", "Check the configured models, or serve one."),
         "mcp": Lazy("bot.cli.mcp:mcp", "List and accept tools of MCP servers, or serve runs by MCP."),
@@ -77,7 +75,7 @@ class Commands(LazyGroup):
         "resume": Lazy("bot.cli.runs.control:resume", "Resume a paused run from its last stored turn."),
         "cancel": Lazy("bot.cli.runs.control:cancel", "Cancel a run within two seconds, and tell its issue."),
         "retry": Lazy(
-            "bot.cli.runs.control:retry", "Start a run that ended without a result again at a phase."
+            "bot.cli.runs.control:retry", "Start a run again at a phase, after it ended without a result."
         ),
         "version": Lazy("bot.cli.app:version", "Print the version."),
     }

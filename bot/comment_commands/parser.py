@@ -41,26 +41,28 @@ class Meaning(NamedTuple):
 
 COMMANDS: Mapping[CommandName, Meaning] = {
     "help": Meaning("", "both", "lists the commands"),
-    "implement": Meaning("", "issues", "begins a run, as the label does; waiting scenarios are approved"),
-    "spec": Meaning("", "issues", "begins a run whose scenarios wait for an approval"),
+    "implement": Meaning("", "issues", "starts a run, as the label does; approves scenarios that wait"),
+    "spec": Meaning("", "issues", "starts a run whose scenarios wait for an approval"),
     "approve": Meaning(
         "[scenarios]", "both", "approves the scenarios that wait, or those in a code block below it"
     ),
     "revise": Meaning(
         "TEXT", "both", "on an issue, has the waiting scenarios written again; on a pull request, revises it"
     ),
-    "retry": Meaning("[PHASE]", "both", "continues a run that ended without a result, from a phase on"),
+    "retry": Meaning("[PHASE]", "both", "continues a run that ended without a result, starting at a phase"),
     "pause": Meaning("", "both", "stops the run until `/agent resume`"),
-    "resume": Meaning("", "both", "lets a paused run go on"),
+    "resume": Meaning("", "both", "continues a paused run"),
     "cancel": Meaning("", "both", "ends the run"),
-    "status": Meaning("", "both", "says where the run is"),
+    "status": Meaning("", "both", "says how far the run is"),
     "explain": Meaning("", "both", "says what was tried, why it failed and what it cost"),
     "budget": Meaning("TURNS", "both", "sets how many turns of a model the run may take in all"),
-    "model": Meaning("NAME", "both", "has the named runtime of the operator's models file write the code"),
+    "model": Meaning(
+        "NAME", "both", "chooses the runtime, from the operator's models file, that writes the code"
+    ),
     "kind": Meaning(
         "KIND", "issues", "treats the issue as a feature, bug, refactoring or chore, before code is written"
     ),
-    "split": Meaning("", "issues", "makes an issue of each story that was proposed"),
+    "split": Meaning("", "issues", "creates an issue for each proposed story"),
     "rebase": Meaning(
         "", "pull requests", "brings the branch up to date with its base and verifies it again"
     ),

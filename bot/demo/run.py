@@ -50,7 +50,7 @@ _MODEL_PATIENCE_S = 3600.0
 
 
 class DemoFailed(ScenaristError):
-    """The demo did not come to its pull request."""
+    """The demo ended without its pull request."""
 
     code = "SCN-7101"
     next_step = "Run it again with --keep FOLDER and read FOLDER/logs."

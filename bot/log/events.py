@@ -153,7 +153,7 @@ class StatusPosted(Frozen):
 
 
 class Labelled(Frozen):
-    """The label that says where the run is was put on; empty: it was taken off."""
+    """The label with the run's state was set; empty: it was removed."""
 
     type: Literal["Labelled"] = "Labelled"
     label: str

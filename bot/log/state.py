@@ -107,7 +107,7 @@ class RunState(Frozen):
     # What somebody has set in a comment: turns in all (None: the repository's), the driver's runtime.
     turns: int | None = None
     model: str = ""
-    # The label that says where the run is, as the run has set it last (None: none yet).
+    # The label with the run's state, as the run set it last (None: none yet).
     label: str | None = None
 
     @property

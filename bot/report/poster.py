@@ -115,7 +115,7 @@ class StatusPoster:
 
     @staticmethod
     def _label(forge: Forge, repo: Repo, number: int, on: TargetKind, label: str, before: str | None) -> None:
-        """Put one label that says where the run is in the place of `before` (None: of any earlier run's).
+        """Replace the label `before` by the one for the run's state (None: of any earlier run's).
 
         A forge that does not let the bot do so goes without.
         """

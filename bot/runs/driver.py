@@ -54,7 +54,7 @@ _LEAVE_S = 120.0
 
 
 class PhaseNeverEnded(ScenaristError):
-    """A phase ended its worker each time it was started."""
+    """A phase stopped its worker each time it was started."""
 
     code = "SCN-6004"
     next_step = (

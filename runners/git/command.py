@@ -58,7 +58,8 @@ class GitFailed(ScenaristError):
 
     code = "SCN-3101"
     next_step = (
-        "If git's message is about this machine (disk, permissions, memory), mend that; then retry the run."
+        "If git's message is about this machine (disk, permissions, memory), correct that, then retry "
+        "the run."
     )
 
 

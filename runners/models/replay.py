@@ -24,7 +24,7 @@ class RecordingInvalid(ScenaristError):
 
 
 class ReplayDiverged(ScenaristError):
-    """The conversation is not the recorded one any more."""
+    """The conversation differs from the recorded one."""
 
     code = "SCN-4004"
     next_step = "Record the run again with a real model, or replay it on the commit it was recorded on."

@@ -32,7 +32,7 @@ class RuntimeCheck:
 def check(as_json: AsJson = False) -> None:
     """Ask each configured model for one tool call and one JSON answer.
 
-    Exit status 1 if one cannot be worked with.
+    Exit status 1 if one cannot be used.
     """
     checked = check_models(load_settings())
     if as_json:

@@ -37,7 +37,7 @@ _STOPPED = "The CI job that did this was stopped: somebody cancelled it, or its 
 
 
 def action() -> None:
-    """Do one event's whole run in this process, as a CI job.
+    """Handle one event in this process, as a CI job.
 
     Jobs of GitHub Actions and of GitLab CI call it. In a job that the bot has started, it does the phases of
     that run, and the bot does the rest.

@@ -50,9 +50,9 @@ class InstallationOverwritten(ScenaristError):
 
 
 def doctor(queues: Queues = ALL_QUEUES, as_json: AsJson = False) -> None:
-    """Check whether this machine can do its part.
+    """Check that this machine has all it needs.
 
-    Says what to do where it cannot. Exit status 1 if a check fails.
+    It says how to correct each problem. Exit status 1 if a check fails.
     """
     found = []
     for finding in examine(load_settings(), queue_names(queues)):

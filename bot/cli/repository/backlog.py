@@ -25,7 +25,7 @@ def backlog(
 ) -> None:
     """Create an issue for each story in a file, once.
 
-    The issues come in the order of the stories' priority; a story that has its issue is left alone.
+    Issues are created in the order of priority. A story that already has an issue is skipped.
     """
     if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", repo):
         raise typer.BadParameter(f"{repo} is no repository: write OWNER/NAME", param_hint="--repo")

@@ -35,7 +35,7 @@ def domain(
 ) -> None:
     """Print a first draft of `.scenarist/domain.yml`.
 
-    It is drawn from the repository's Python code, features and steps.
+    It is made from the repository's Python code, features and steps.
     """
     drawn = draft(repo, load_settings() if model else None)
     typer.echo(drawn.model_dump_json(indent=2) + "\n" if as_json else dump(drawn), nl=False)

@@ -48,19 +48,19 @@ _MODELS = frozenset(("models_file", "model_url", "model_name", "anthropic_api_ke
 def init(
     repo: Annotated[Path, typer.Option(help="A git repository.", exists=True, file_okay=False)] = Path(),
     commit: Annotated[str, typer.Option(help="The commit to look at.")] = "HEAD",
-    force: Annotated[bool, typer.Option(help="Replace a configuration that is there.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace an existing configuration.")] = False,
     show: Annotated[bool, typer.Option("--print", help="Print the file, and write nothing.")] = False,
     model: Annotated[
         bool | None,
         typer.Option(
             "--model/--no-model",
-            help="Ask a model for set-up commands where the files do not lead to tests that can be run.",
+            help="Ask a model for set-up commands if the repository's files are not enough to run its tests.",
             show_default="if one is configured",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try a repository's tests, and write its `.scenarist.yml`.
+    """Run a repository's tests, and write its `.scenarist.yml`.
 
     The file's JSON Schema is written beside it, so that editors complete and check its keys.
     Exit status 0 when the tests can be run.

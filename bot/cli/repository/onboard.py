@@ -19,8 +19,8 @@ def onboard(
 ) -> None:
     """Have the workers look at a repository and open a pull request with a `.scenarist.yml`, once.
 
-    GitHub starts this by itself when the App is installed. Nothing happens where such a pull request was
-    closed, or a configuration is there.
+    GitHub starts this by itself when the App is installed. Nothing happens if such a pull
+    request was closed, or if the repository has a configuration.
     """
     if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", repo):
         raise typer.BadParameter(f"{repo} is no repository: write OWNER/NAME", param_hint="REPO")

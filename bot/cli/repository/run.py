@@ -41,9 +41,9 @@ def run(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Do one issue on a repository of this machine; the result is a branch there.
+    """Implement one issue in a repository on this machine; the result is a branch.
 
-    It needs a model and bubblewrap, and neither server nor forge. Exit status 0 when the change is proven, 1
+    It needs a model and bubblewrap, but no server and no forge. Exit status 0 when the change is proven, 1
     when it is not, 130 when it was interrupted.
     """
     settings = load_settings()

@@ -46,7 +46,7 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole verdict.")] = False,
 ) -> None:
-    """Take the verdict on a change in any repository.
+    """Verify a change in any repository.
 
     Exit status 0 when the change is proven, 1 when it is not.
     """

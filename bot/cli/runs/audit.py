@@ -20,7 +20,7 @@ _SHOWN = 200
 
 
 class AuditBroken(ScenaristError):
-    """The audit trail of a run does not hold."""
+    """The audit trail of a run was altered."""
 
     code = "SCN-6010"
     next_step = (

@@ -34,7 +34,7 @@ def retry(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Start a run that ended without a result again at a phase."""
+    """Start a run again at a phase, after it ended without a result."""
     _control(run, "retry", as_json, phase)
 
 

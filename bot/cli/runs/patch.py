@@ -17,7 +17,7 @@ class NoPatch(ScenaristError):
     """The run left no unfinished work."""
 
     code = "SCN-6012"
-    next_step = "Look what the run did with `scenarist log`; work that was proven is in its pull request."
+    next_step = "See what the run did with `scenarist log`; work that was proven is in its pull request."
 
 
 def patch(run: RunId) -> None:

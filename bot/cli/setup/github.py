@@ -59,13 +59,13 @@ def github(
     folder: Annotated[
         Path | None, typer.Option(help="Where key and settings are written; `github` in the state folder.")
     ] = None,
-    push: Annotated[bool, typer.Option(help="Also tell of pushes, for `auto_rebase`.")] = True,
+    push: Annotated[bool, typer.Option(help="Also receive pushes, for `auto_rebase`.")] = True,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Make a GitHub App for this bot: key, secrets and settings, an install link, a test delivery.
 
-    Listens on 127.0.0.1 and the port that `scenarist up` uses later, so that the test delivery takes the
+    Listens on 127.0.0.1 and the port that `scenarist up` uses later, so that the test delivery arrives in the
     same way as all others. For GitHub Enterprise Server set SCENARIST_GITHUB_API_URL. Exit status 1 when the
     App is made and no delivery arrived.
     """

@@ -47,7 +47,7 @@ def gitlab(
     url: Annotated[
         str, typer.Option(help="Where GitLab reaches the web app; SCENARIST_PUBLIC_URL if not given.")
     ] = "",
-    push: Annotated[bool, typer.Option(help="Also tell of pushes, for `auto_rebase`.")] = True,
+    push: Annotated[bool, typer.Option(help="Also receive pushes, for `auto_rebase`.")] = True,
     as_env: Annotated[
         str,
         typer.Option(
@@ -61,7 +61,7 @@ def gitlab(
 ) -> None:
     """Check the token, and make the labels and the webhook of GitLab projects.
 
-    It may be repeated: what is there is brought up to date.
+    It can be run again; it then updates what exists.
     """
     settings = load_settings()
     address = url or settings.public_url

@@ -23,7 +23,7 @@ REFUSALS = {
     ),
     "SCN-1205": (
         "A delivery could not be stored.",
-        "Look at the database, then redeliver it; GitHub is also asked for it again by itself.",
+        "Check the database, then redeliver it. Scenarist also asks GitHub for it again by itself.",
     ),
     "SCN-1206": ("Deliveries are POST requests.", "Enter this address as a webhook's URL."),
     "SCN-1207": (
