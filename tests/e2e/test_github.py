@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.storage.outcomes import repositories
 from bot.worker.machine import environment
 from bot.worker.processes import free_port
 from runners.git.command import git
@@ -265,3 +266,46 @@ def test_a_backlog_becomes_issues_once(both: Both, tmp_path: Path) -> None:
         ("First", ["backlog", "shop"]),
         ("Second", ["backlog"]),
     ]
+
+
+def test_what_became_of_pull_requests_is_told_and_counted(both: Both) -> None:
+    github, bot = both
+    before = repositories(bot.store.engine, None)
+    reverted = before[0].reverted if before else 0
+    first = git("rev-parse", "main", git_dir=github.bare)
+
+    def told(number: int, words: str) -> None:
+        wait_until(lambda: words in "".join(own_comments(github, number)), words)
+
+    def revert(number: int) -> None:
+        merge = git("rev-parse", "main", git_dir=github.bare)
+        text = f'Revert "Double"\n\nThis reverts commit {merge}.'
+        tree = f"{first}^{{tree}}"
+        made = git("commit-tree", tree, "-p", "main", "-m", text, git_dir=github.bare)
+        git("update-ref", "refs/heads/main", made, git_dir=github.bare)
+        github.push("main", "ada")
+        told(number, "It was merged, and later reverted by ada.")
+
+    number = requested(both, "Double what is edited")
+    assert end(bot, "issue", number).status == "done"
+    branch = github.pulls[pull := pull_of(github, number)]["head"]
+    someone = {"GIT_AUTHOR_NAME": "wim", "GIT_AUTHOR_EMAIL": "wim@example.org"}
+    tree = f"{branch}^{{tree}}"
+    edit = git("commit-tree", tree, "-p", branch, "-m", "Mine", git_dir=github.bare, env=someone)
+    git("update-ref", f"refs/heads/{branch}", edit, git_dir=github.bare)
+    github.end_pull(pull, "ada", merge=True)
+    told(number, "It was merged by ada after 1 commit of others.")
+    revert(number)
+
+    number = requested(both, "Double what is closed")
+    assert end(bot, "issue", number).status == "done"
+    pull = pull_of(github, number)
+    github.end_pull(pull, "wim", merge=False)
+    told(number, "It was closed by wim without a merge.")
+    github.pulls[pull]["state"] = "open"
+    github.send("pull_request", "reopened", "wim", pull_request=github._pull_payload(pull))
+    wait_until(lambda: "It was closed" not in "".join(own_comments(github, number)), "nothing of a close")
+    github.end_pull(pull, "ada", merge=True)
+    told(number, "It was merged by ada as it was.")
+    revert(number)
+    assert repositories(bot.store.engine, None)[0].reverted == reverted + 2

@@ -8,7 +8,8 @@ import pytest
 
 from bot.forges.forge import Repo
 from runners.models.chat import Reply
-from tests.support.harness import CALC, BotUnderTest, doubling, draft
+from tests.standins.chat_server import call
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
 
 pytestmark = pytest.mark.xdist_group("specify")  # one bot for all
 
@@ -120,3 +121,34 @@ def test_a_repository_that_wants_no_unsupervised_tools_gets_one_comment(bot: Bot
     settings = {".scenarist.yml": CALC[".scenarist.yml"] + "\nai_policy: ignore\n"}
     repo, number = begin(bot, "allowed", files={**CALC, **policy, **settings})
     assert bot.finished(repo, "issue", number).status == "done"
+
+
+def test_prompts_carry_the_rules_of_the_house_and_where_the_issues_names_are(bot: BotUnderTest) -> None:
+    files = {
+        **CALC,
+        "AGENTS.md": "Use tabs in shell scripts.\n",
+        "CONTRIBUTING.md": "# Contributing\n\n## Style\n\nEach function has a docstring.\n",
+        "CHANGELOG.md": "# Changes\n\n## Unreleased\n\n* Adds `add`.\n",
+        "money.py": "def round_money(amount):\n    return round(amount, 2)\n",
+        "docs/money.md": "# Money\n\nCall `round_money` with an amount.\n",
+        "examples/shop.py": "class Basket:\n    pass\n",
+    }
+    bot.script([draft()], [says(call("give_up", reason="Enough is seen."))])
+    repo, _ = begin(bot, "house", "Numbers are doubled, and rounded by `round_money`: 4 becomes 8.", files)
+    assert bot.finished(repo, "issue", 1).status == "gave_up"
+    specify, implement = (
+        next(
+            "\n".join(message["content"] for message in each["messages"])
+            for each in reversed(bot.chat.requests)
+            if ("response_format" in each) is asks_for_scenarios and "rounded by `round_money`" in str(each)
+        )
+        for asks_for_scenarios in (True, False)
+    )
+    assert "money.py:1: def round_money(amount)" in specify, "where the issue's names stand in the code"
+    for prompt in (specify, implement):
+        assert "Use tabs in shell scripts." in prompt
+    for rule in ("Each function has a docstring.", "CHANGELOG.md", "docs/money.md:3"):
+        assert rule in implement, rule
+    # The tools that end the work are there beside the others.
+    tools = {each["function"]["name"] for each in bot.chat.requests[-1]["tools"]}
+    assert {"finish", "give_up", "ask", "run_tests"} <= tools

@@ -66,6 +66,16 @@ def test_only_what_is_new_is_said(tmp_path: Path) -> None:
     assert checks(["pkg/a.py"]) == ""
 
 
+def test_the_repositorys_own_settings_decide(tmp_path: Path) -> None:
+    ctx = context(tmp_path)
+    (ctx.root / "a.py").write_text("import os\n\nprint(1)  # " + 60 * "x" + "\n")
+    assert "F401" in EditChecks(ctx.sandbox, {"**/*.py": RUFF})(["a.py"])
+    settings = '[tool.ruff]\nline-length = 40\nlint.select = ["E501"]\n'
+    (ctx.root / "pyproject.toml").write_text(settings)
+    said = EditChecks(ctx.sandbox, detected(settings))(["a.py"])
+    assert "E501" in said and "F401" not in said
+
+
 def test_the_same_finding_once_more_is_new(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     checks = EditChecks(ctx.sandbox, {"*.txt": "grep -n bad {path} && exit 1"}, lambda _path: b"bad\n")
