@@ -44,7 +44,7 @@ fuzz: setup ## Coverage-guided fuzzing of what finds calls in a model's text; SE
 	  .venv/bin/uv run --quiet --no-project --python $(PYTHON) --with atheris==3.0.0 python -m tests.fuzz.rescue \
 	  -max_total_time=$(or $(SECONDS),60) -max_len=6000 -timeout=5 -artifact_prefix=.cache/
 
-chaos: setup ## Kill every process at every logged moment and at 100 random ones, on both databases, on the local forge, the stand-ins of GitHub and GitLab and the GitHub emulator (hours); ARGS="--moments 20 --forge github"
+chaos: setup ## Kill every process at every logged moment and at 100 random ones, on both databases, on the local forge, the stand-ins of GitHub and GitLab and the GitHub emulator (hours); ARGS="--moments 20 --forge github", or "--runner kubernetes" for runs in Jobs
 	@sh scripts/bootstrap.sh tests
 	@$(PYTHON) -m tests.chaos.long $(ARGS)
 

@@ -22,6 +22,7 @@ import runners
 from bot.comment_commands.parser import COMMANDS
 from bot.config.repository import RepoConfig, config_schema
 from bot.config.settings import Settings
+from bot.launchers.kubernetes.values import JobValues
 from bot.log.events import PHASES_TO_RETRY
 from bot.web.http.refusals import REFUSALS
 from gherkin.errors import ScenaristError, all_errors
@@ -124,6 +125,21 @@ def config() -> str:
     return "\n".join(lines) + "\n"
 
 
+def job_values() -> str:
+    lines = [
+        "# The values file of Kubernetes Jobs",
+        "",
+        _NOTE,
+        "A YAML file that `SCENARIST_KUBERNETES_FILE` names on the machine of `scenarist dispatch`; see "
+        "[kubernetes-jobs.md](kubernetes-jobs.md). Only `image` is needed.",
+        "",
+        "| key | default | what |",
+        "|---|---|---|",
+        *(f"| `{key}` | {default} | {what} |" for key, default, what in _keys(JobValues)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def rules() -> str:
     lines = [
         "# `scenarist lint`",
@@ -198,7 +214,7 @@ def _keys(model: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
         if hasattr(field.annotation, "model_fields"):
             yield from _keys(field.annotation, f"{prefix}{name}.")
             continue
-        default = "" if field.default is PydanticUndefined else f"`{json.dumps(field.default)}`"
+        default = "" if field.default is PydanticUndefined else f"`{json.dumps(field.default, default=str)}`"
         yield f"{prefix}{name}", default, field.description or ""
 
 
@@ -216,6 +232,7 @@ def documents() -> dict[str, str]:
         "errors.md": errors(),
         "settings.md": settings(),
         "config.md": config(),
+        "kubernetes-values.md": job_values(),
         "lint.md": rules(),
         "commands.md": commands(),
         "cli.md": cli(_NOTE),

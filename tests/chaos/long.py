@@ -2,7 +2,10 @@
 PostgreSQL.
 
     python -m tests.chaos.long [--moments N] [--seed N] [--database sqlite|postgresql] [--forge
-    local|github|gitlab|emulator]
+    local|github|gitlab|emulator] [--runner celery|kubernetes]
+
+With `--runner kubernetes` runs are done in Jobs of the stand-in, by two dispatchers, and what happens there to
+pods, nodes, the API and its watches counts as a kill.
 
 After each kill the run has to end in exactly one pull request, one status comment and one check run, with
 nothing left behind.
@@ -16,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -26,11 +30,17 @@ from bot.log.state import RunState, fold
 from tests.chaos.moments import LONG, moment
 from tests.chaos.places import Place, Task, place
 from tests.support.harness import BotUnderTest
+from tests.support.on_kubernetes import BotOnKubernetes
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import dawdle, wait_until
 
 FORGES = ("local", "github", "gitlab", "emulator")
 VICTIMS = ("runs", "publish", "intake", "web", "redis")
+# What is killed where runs are done in Jobs, besides the bot's processes.
+IN_CLUSTER = ("pod", "node", "eviction", "memory", "api", "watch")
+VICTIMS_THERE = (*IN_CLUSTER, "dispatch-0", "publish", "intake", "web", "redis")
+# Seconds that the API is away.
+_AWAY_S = 8.0
 
 
 @dataclass
@@ -89,6 +99,8 @@ class Chaos:
         if victim == "postgresql" and self.server is not None:
             self.server.kill()
             self.server.start()
+        elif victim in IN_CLUSTER and isinstance(self.bot, BotOnKubernetes):
+            _harm(self.bot, victim)
         else:
             self.bot.group.kill(victim)
         self.bot.group.forgive()
@@ -128,8 +140,26 @@ class Chaos:
         return sum(entry.event.type != "StatusPosted" for entry in self.entries(task))
 
 
+def _harm(bot: BotOnKubernetes, what: str) -> None:
+    """Harm the newest Job, or the API server."""
+    cluster, job = bot.cluster, bot.cluster.made[-1] if bot.cluster.made else ""
+    if what == "api":
+        bot.api.away = True
+        dawdle(_AWAY_S)
+        bot.api.away = False
+    elif what == "watch":
+        bot.api.cut_watches()
+    elif job in cluster.jobs:
+        {
+            "pod": cluster.delete_pod,
+            "node": cluster.lose_node,
+            "eviction": cluster.evict,
+            "memory": cluster.use_up_memory,
+        }[what](job)
+
+
 @contextlib.contextmanager
-def started(database: str, forge: str, console: Console) -> Iterator[Chaos]:
+def started(database: str, forge: str, runner: str, console: Console) -> Iterator[Chaos]:
     """A bot on a database of that kind, with the settings as they come."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scn-chaos-")))
@@ -141,18 +171,20 @@ def started(database: str, forge: str, console: Console) -> Iterator[Chaos]:
         if database == "postgresql":
             server = stack.enter_context(PostgresServer(folder / "postgresql", durable=True))
             settings["database_url"] = server.create("chaos")
-        yield Chaos(stack.enter_context(place(forge, settings, folder / forge)), server, {}, console)
+        made = partial(BotOnKubernetes, dispatchers=2) if runner == "kubernetes" else BotUnderTest
+        yield Chaos(stack.enter_context(place(forge, settings, folder / forge, made)), server, {}, console)
 
 
-def run(database: str, forge: str, moments: int, seed: int, only: str, console: Console) -> bool:
+def run(database: str, forge: str, runner: str, moments: int, seed: int, only: str, console: Console) -> bool:
     """All kills on one kind of database, or those of `only`; prints the table, and says whether nothing was
     lost or doubled."""
     choose = random.Random(seed)
-    with started(database, forge, console) as chaos:
+    with started(database, forge, runner, console) as chaos:
         begun = time.monotonic()
         assert chaos.finished(chaos.begin(), 90).status == "done"
         usual = time.monotonic() - begun
-        victims = (*VICTIMS, "postgresql") if chaos.server else VICTIMS
+        usual_victims = VICTIMS_THERE if runner == "kubernetes" else VICTIMS
+        victims = (*usual_victims, "postgresql") if chaos.server else usual_victims
         chosen = [each for each in victims if only in ("", each)]
         for kind, phase, victim in ((*each, victim) for each in LONG for victim in chosen):
 
@@ -164,7 +196,9 @@ def run(database: str, forge: str, moments: int, seed: int, only: str, console: 
             delay = choose.uniform(0, usual)
             chaos.once(choose.choice(chosen), lambda _task, delay=delay: dawdle(delay))  # type: ignore[misc]
         return _print(
-            console, chaos.rows, f"{forge}, {database}, seed {seed}, {usual:.1f} s a run undisturbed"
+            console,
+            chaos.rows,
+            f"{forge}, {runner}, {database}, seed {seed}, {usual:.1f} s a run undisturbed",
         )
 
 
@@ -189,13 +223,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     parser.add_argument("--database", choices=["sqlite", "postgresql"])
     parser.add_argument("--forge", choices=FORGES)
-    parser.add_argument("--only", default="", choices=[*VICTIMS, "postgresql"], help="kill nothing else")
+    parser.add_argument("--runner", choices=["celery", "kubernetes"], default="celery")
+    every = sorted({*VICTIMS, *VICTIMS_THERE, "postgresql"})
+    parser.add_argument("--only", default="", choices=every, help="kill nothing else")
     given = parser.parse_args()
     console = Console(width=120)
     databases = [given.database] if given.database else ["sqlite", "postgresql"]
     forges = [given.forge] if given.forge else list(FORGES)
     good = [
-        run(database, forge, given.moments, given.seed, given.only, console)
+        run(database, forge, given.runner, given.moments, given.seed, given.only, console)
         for forge in forges
         for database in databases
     ]

@@ -162,24 +162,26 @@ def _nothing_left(bot: BotUnderTest) -> None:
 
 
 @contextlib.contextmanager
-def place(forge: str, settings: Mapping[str, object], folder: Path) -> Iterator[Place]:
-    """A bot with these settings on ``local``, ``github``, ``gitlab`` or ``emulator``."""
+def place(
+    forge: str, settings: Mapping[str, object], folder: Path, made: Callable[..., BotUnderTest] = BotUnderTest
+) -> Iterator[Place]:
+    """A bot, `made` with these settings, on ``local``, ``github``, ``gitlab`` or ``emulator``."""
     with contextlib.ExitStack() as stack:
         if forge == "local":
-            yield OnLocal(stack.enter_context(BotUnderTest(settings)))
+            yield OnLocal(stack.enter_context(made(settings)))
             return
         port = free_port()
         if forge == "gitlab":
             gitlab_hook = f"http://127.0.0.1:{port}/webhooks/gitlab"
             gitlab = stack.enter_context(GitLabServer(folder, CALC, gitlab_hook, SECRET))
-            yield OnGitLab(stack.enter_context(BotUnderTest({**settings, **gitlab.settings()}, port)), gitlab)
+            yield OnGitLab(stack.enter_context(made({**settings, **gitlab.settings()}, port)), gitlab)
             return
         hook = f"http://127.0.0.1:{port}/webhooks/github"
         if forge == "emulator":
             emulator = stack.enter_context(Emulator(folder, CALC, hook, SECRET))
             own = emulator.settings(folder / "app.pem", SECRET)
-            yield OnEmulator(stack.enter_context(BotUnderTest({**settings, **own}, port)), emulator)
+            yield OnEmulator(stack.enter_context(made({**settings, **own}, port)), emulator)
             return
         github = stack.enter_context(GitHubServer(folder, CALC, hook, SECRET))
         own = {**github.settings(), "redeliver_seconds": 2.0}
-        yield OnGitHub(stack.enter_context(BotUnderTest({**settings, **own}, port)), github)
+        yield OnGitHub(stack.enter_context(made({**settings, **own}, port)), github)

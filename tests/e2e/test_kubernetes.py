@@ -4,30 +4,48 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.log.events import PhaseStarted
+from bot.forges.forge import Repo
+from bot.log.events import PhaseDelayed, PhaseStarted
 from tests.chaos.moments import assert_exactly_one
 from tests.support.harness import doubling, draft
 from tests.support.on_kubernetes import BotOnKubernetes
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
 
 
 @pytest.fixture(scope="module")
 def bot() -> Iterator[BotOnKubernetes]:
-    with BotOnKubernetes() as bot:
+    with BotOnKubernetes(dispatchers=2) as bot:
         yield bot
 
 
-def test_a_label_becomes_a_pull_request_in_a_job(bot: BotOnKubernetes) -> None:
-    repo = bot.make_repo()
+def begin(bot: BotOnKubernetes, name: str) -> tuple[Repo, int]:
+    repo = bot.make_repo(name)
     bot.script([draft()], doubling())
     number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
     bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
+    return repo, number
+
+
+def working_on(bot: BotOnKubernetes, run: str, phase: str, *before: str) -> str:
+    """Wait until a Job other than those `before` works on a phase of the run; returns the Job."""
+
+    def job() -> str | None:
+        events = [entry.event for entry in bot.store.entries(run)]
+        found = [each.worker for each in events if isinstance(each, PhaseStarted) and each.phase == phase]
+        return found[-1] if found and found[-1] not in before else None
+
+    return wait_until(job, f"a Job that works on {phase}")
+
+
+def test_a_label_becomes_a_pull_request_in_a_job(bot: BotOnKubernetes) -> None:
+    repo, number = begin(bot, "octo/plain")
     state = bot.finished(repo, "issue", number)
     assert state.status == "done", (state.code, state.reason)
     assert_exactly_one(bot, repo, number)
     (run,) = bot.runs_on(repo, "issue", number)
-    (made,) = bot.cluster.made
+    (made,) = [name for name in bot.cluster.made if run.lower() in name]
     started = [each.event for each in bot.store.entries(run) if isinstance(each.event, PhaseStarted)]
     places = {each.phase: (each.runner, each.worker == made) for each in started}
     assert places == {
@@ -38,4 +56,32 @@ def test_a_label_becomes_a_pull_request_in_a_job(bot: BotOnKubernetes) -> None:
         "verify": ("kubernetes", True),
         "publish": ("celery", False),
     }, "one Job for the chain of phases"
+    assert bot.api.violations == []
+
+
+def test_what_happens_to_pods_api_watches_and_dispatchers_loses_and_doubles_nothing(
+    bot: BotOnKubernetes,
+) -> None:
+    bot.api.away = True
+    repo, number = begin(bot, "octo/disturbed")
+    wait_until(lambda: bot.runs_on(repo, "issue", number), "the run")
+    (run,) = bot.runs_on(repo, "issue", number)
+    wait_until(lambda: bot.store.status(run) == ("active", "specify"), "the first phase for a runner")
+    assert not [name for name in bot.cluster.made if run.lower() in name]
+    bot.api.away = False
+    first = working_on(bot, run, "specify")
+    bot.cluster.delete_pod(first)
+    bot.api.cut_watches()
+    second = working_on(bot, run, "implement", first)
+    bot.group.kill("dispatch-0")
+    assert bot.group.revive() == ["dispatch-0"]
+    bot.cluster.lose_node(second)
+    bot.cluster.evict(working_on(bot, run, "verify", first, second))
+    state = bot.finished(repo, "issue", number)
+    assert state.status == "done", (state.code, state.reason)
+    assert_exactly_one(bot, repo, number)
+    events = [entry.event for entry in bot.store.entries(run)]
+    assert [each.code for each in events if isinstance(each, PhaseDelayed)] == ["SCN-6207"]
+    made = [name for name in bot.cluster.made if run.lower() in name]
+    assert len(made) == len(set(made)) >= 3, made
     assert bot.api.violations == []

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.standins.kubernetes_cluster import Cluster, Invalid, labelled
+from tests.standins.kubernetes_cluster import Cluster, Invalid, check_job, labelled
 from tests.standins.serving import LoopbackServer, QuietHandler
 
 TOKEN = "the-account-token"
@@ -85,7 +85,7 @@ def _handler(api: KubernetesApi) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             if method == "POST" and parts.path == JOBS:
-                self._create(json.loads(body))
+                self._create(json.loads(body), only_try=query.get("dryRun") == "All")
             elif method == "GET" and parts.path == JOBS and query.get("watch") == "1":
                 self._watch(query)
             elif method == "GET" and parts.path in (JOBS, PODS):
@@ -97,7 +97,7 @@ def _handler(api: KubernetesApi) -> type[BaseHTTPRequestHandler]:
             else:
                 self._violates(404, f"{method} {parts.path}")
 
-        def _create(self, job: dict[str, Any]) -> None:
+        def _create(self, job: dict[str, Any], *, only_try: bool) -> None:
             name = job.get("metadata", {}).get("name", "")
             if api.forbidden or ("batch", "jobs", "create") not in api.rights:
                 self._status(
@@ -109,7 +109,8 @@ def _handler(api: KubernetesApi) -> type[BaseHTTPRequestHandler]:
                 self._status(403, "Forbidden", said)
                 return
             try:
-                made = cluster.create(job)
+                check_job(job)
+                made = job if only_try else cluster.create(job)
             except Invalid as error:
                 self._violates(422, str(error))
                 return

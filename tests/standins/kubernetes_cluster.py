@@ -85,8 +85,7 @@ class Cluster:
         return str(self._version)
 
     def create(self, job: Thing) -> Thing | None:
-        """Store a Job and begin it; None if there is one with its name. Raises `Invalid`."""
-        check_job(job)
+        """Store a Job that `check_job` accepts and begin it; None if there is one with its name."""
         with self.changed:
             name = job["metadata"]["name"]
             if name in self.jobs:

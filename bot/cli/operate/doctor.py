@@ -13,6 +13,8 @@ import sqlalchemy as sa
 import typer
 
 from bot import __version__
+from bot.cli.operate.cluster import NAME as CLUSTER
+from bot.cli.operate.cluster import check_cluster, uses_cluster
 from bot.cli.options import ALL_QUEUES, QUEUE_NAMES, AsJson, Queues, queue_names
 from bot.config.limits import database_urls, load_limits
 from bot.config.models import load_models
@@ -84,6 +86,7 @@ def examine(settings: Settings, queues: Sequence[str] = QUEUE_NAMES) -> Iterator
         ("sandbox", runs, _sandbox),
         ("limits file", runs, _limits),
         ("models", runs, _models),
+        (CLUSTER, uses_cluster(settings), check_cluster),
         ("GitHub", forge, _github),
         ("GitLab", forge, _gitlab),
         ("public URL", forge, _public_url),

@@ -45,13 +45,14 @@ class Api:
             trust_env=False,
         )
 
-    def create_job(self, manifest: Manifest) -> bool:
-        """Create a Job; returns False if there is one with its name.
+    def create_job(self, manifest: Manifest, *, dry_run: bool = False) -> bool:
+        """Create a Job; returns False if there is one with its name. With `dry_run` it is only tried.
 
         Raises `LaunchRefused` if the server does not want it, and `LauncherUnavailable` also if a quota of
         the namespace is used up.
         """
-        answer = self._ask("POST", self._jobs, json=manifest)
+        params = {"dryRun": "All"} if dry_run else {}
+        answer = self._ask("POST", self._jobs, json=manifest, params=params)
         if answer.status_code == HTTPStatus.CONFLICT:
             return False
         if answer.is_error:

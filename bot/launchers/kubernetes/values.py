@@ -62,7 +62,9 @@ class JobValues(Frozen):
     """The keys of the values file. Only `image` has no default."""
 
     image: str = Field(min_length=1, description="The image with `scenarist` (the target `runner`).")
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        default="IfNotPresent", description="As in Kubernetes."
+    )
     image_pull_secrets: tuple[str, ...] = Field(default=(), description="Names of Secrets.")
     api: ApiAccess = ApiAccess()
     namespace: str = Field(default="", description="Where Jobs are made. Empty: the dispatcher's own.")
@@ -101,9 +103,11 @@ class JobValues(Frozen):
     gpu: Gpu = Gpu()
     state_size: str = Field(default="40Gi", description="Size of the emptyDir of mirrors and worktrees.")
     tmp_size: str = Field(default="8Gi", description="Size of the emptyDir of temporary files.")
-    node_selector: dict[str, str] = {}
-    tolerations: tuple[dict[str, str | int], ...] = ()
-    priority_class: str = ""
+    node_selector: dict[str, str] = Field(default={}, description="Labels of the nodes that may be used.")
+    tolerations: tuple[dict[str, str | int], ...] = Field(
+        default=(), description="As in Kubernetes; with a GPU usually one for its taint."
+    )
+    priority_class: str = Field(default="", description="The name of a PriorityClass.")
     deadline_seconds: int = Field(
         default=6 * 3600, ge=60, description="A Job that works for longer is ended, and its run fails."
     )

@@ -103,21 +103,33 @@ def test_a_comment_is_edited_at_a_pace_that_forges_allow(sqlite_store: Store, tm
     assert forge.edits == 3 and sqlite_store.reports.is_current(run_id), "and so is the end"
 
 
-@pytest.mark.parametrize("sandboxed", [True, False])
-def test_a_pull_request_says_when_a_runner_had_no_sandbox(sqlite_store: Store, sandboxed: bool) -> None:
+@pytest.mark.parametrize(
+    ("sandboxed", "runner", "said"),
+    [
+        (True, "celery", ""),
+        (True, "kubernetes", ""),
+        (False, "celery", "were not sandboxed"),
+        (False, "kubernetes", "had no sandbox but their Kubernetes pod"),
+    ],
+)
+def test_a_pull_request_says_when_a_runner_had_no_sandbox(
+    sqlite_store: Store, sandboxed: bool, runner: str, said: str
+) -> None:
     run_id = sqlite_store.request_run(request("k"), target="t", exclusive=False)
     assert run_id is not None
     for phase, inside in (("prepare", True), ("implement", sandboxed), ("verify", True)):
-        sqlite_store.note(
-            run_id, PhaseStarted.model_validate({"phase": phase, "worker": "w", "sandboxed": inside})
-        )
+        started = {"phase": phase, "worker": "w", "sandboxed": inside, "runner": runner}
+        sqlite_store.note(run_id, PhaseStarted.model_validate(started))
     spec = SpecWritten(path="f", sha256="0", source="issue", scenarios=(), commit="c")
     sqlite_store.note(run_id, spec)
     sqlite_store.note(run_id, VerdictReached(verdict=Verdict(base_sha="a" * 40, head_sha="b" * 40)))
     state: RunState = fold(sqlite_store.entries(run_id))
     assert isinstance(state.requested, RunRequested)
     _title, body = Reporter().pull_text(run_id, state)
-    assert ("were not sandboxed" in body) is not sandboxed
+    assert said in body
+    assert [words for words in ("not sandboxed", "no sandbox") if words in body] == (
+        [words for words in ("not sandboxed", "no sandbox") if words in said]
+    )
 
 
 def test_a_question_is_asked_once_however_often_the_status_is_posted(
