@@ -47,6 +47,7 @@ class Dispatcher:
         self._holder = holder
         self._lease_seconds = lease_seconds
         self._unneeded: dict[Launch, float] = {}
+        self._foreign: set[Launch] = set()
         self._silent = False
 
     def run(self, stopping: threading.Event, poll_seconds: float) -> None:
@@ -98,8 +99,7 @@ class Dispatcher:
                 log.warning("%s ended before it began; its run is launched again", each.launch.name)
                 self._launcher.stop(each.launch)
             elif each.launch in unneeded and now - self._unneeded[each.launch] >= self._leave_seconds:
-                log.info("%s is not needed any more and is stopped", each.launch.name)
-                self._launcher.stop(each.launch)
+                self._end(each.launch)
 
     def _launch(self, known: Sequence[Launched]) -> None:
         """Launch what waits, but no run that an existing launch can go on with."""
@@ -117,6 +117,14 @@ class Dispatcher:
                 self._record(run.launch, LaunchFailure(error, _REFUSALS))
             else:
                 log.info("%s launched for %s (%s)", run.launch.name, run.repo, run.phase)
+
+    def _end(self, launch: Launch) -> None:
+        if self._store.has_run(launch.run_id):
+            log.info("%s is not needed any more and is stopped", launch.name)
+            self._launcher.stop(launch)
+        elif launch not in self._foreign:
+            log.warning("%s belongs to no run of this database and is left alone", launch.name)
+            self._foreign.add(launch)
 
     def _record(self, launch: Launch, failure: LaunchFailure) -> None:
         claim = self._store.take_from(launch, self._lease_seconds, self._holder)

@@ -11,7 +11,7 @@ from bot.launchers.launcher import Launched, LauncherUnavailable, LaunchFailure,
 from bot.log.events import Controlled, PhaseDelayed, PhaseFinished
 from bot.runs.driver import Driver
 from bot.storage.launches import Launch, WaitingRun
-from bot.storage.store import Store
+from bot.storage.store import Store, new_id
 from gherkin.errors import ScenaristError
 from runners.contract.operator_limits import Runner
 from tests.support.stores import Clock
@@ -192,3 +192,15 @@ def test_a_launcher_that_is_away_changes_nothing(
     launcher.away = None
     subject.once()
     assert len(launcher.asked) == 1
+
+
+def test_a_launch_of_another_database_is_left_alone(
+    store: Store, clock: Clock, launcher: Noting, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = Launch(run_id=new_id(), fence=1)
+    launcher.known = {foreign.name: Launched(foreign)}
+    subject = dispatcher(store, launcher)
+    with caplog.at_level(logging.WARNING):
+        subject.once()
+        subject.once()
+    assert launcher.stopped == [] and len(caplog.records) == 1
