@@ -10,6 +10,7 @@ import pytest
 
 from bot.forges.forge import Repo
 from bot.log.state import RunState
+from runners.contract.events import ToolCalled, VerdictReached
 from runners.git.command import git
 from runners.models.chat import Reply
 from tests.standins.chat_server import Turn, call
@@ -30,8 +31,10 @@ def again(*more: Turn) -> list[Turn]:
     return [begin, work, *more, *(says(call("finish", summary=f"Done {number}.")) for number in range(6))]
 
 
-def ended(bot: BotUnderTest, name: str, turns: list[Turn], config: str = "") -> tuple[Repo, int, RunState]:
-    files = {**CALC, ".scenarist.yml": CALC[".scenarist.yml"] + "budget: {rounds: 1}\n" + config}
+def ended(
+    bot: BotUnderTest, name: str, turns: list[Turn], config: str = "", rounds: int = 1
+) -> tuple[Repo, int, RunState]:
+    files = {**CALC, ".scenarist.yml": CALC[".scenarist.yml"] + f"budget: {{rounds: {rounds}}}\n" + config}
     repo = bot.make_repo(f"octo/{name}", files)
     bot.script([draft()], turns)
     number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
@@ -136,3 +139,21 @@ def test_scenarios_alone_are_no_work(bot: BotUnderTest) -> None:
     repo, number, state = ended(bot, "nothing", [says(call("give_up", reason="I cannot."))])
     assert state.status == "gave_up" and state.left is None and branches(bot, repo) == ["main"]
     assert "nothing was changed" in status(bot, repo, number)
+
+
+def test_a_finish_without_a_change_is_refused_at_once_with_what_is_asked_for(bot: BotUnderTest) -> None:
+    begin, work, *_ = doubling(WRONG)
+    done = [says(call("finish", summary=f"Done {number}.")) for number in range(3)]
+    mend = says(call("edit_file", path="calc.py", old="n * n", new="2 * n"))
+    repo, number, state = ended(bot, "unchanged", [begin, work, *done, mend, *done], rounds=2)
+    assert state.status == "done", state.reason
+    [run] = bot.runs_on(repo, "issue", number)
+    events = [entry.event for entry in bot.store.entries(run)]
+    # One verdict on the wrong work, one on the right: what was not changed is not verified again.
+    assert [event.verdict.green for event in events if isinstance(event, VerdictReached)] == [False, True]
+    refused = [
+        event.text
+        for event in events
+        if isinstance(event, ToolCalled) and "Nothing was changed since the verification failed" in event.text
+    ]
+    assert refused and all("does not pass with the change" in text for text in refused)
