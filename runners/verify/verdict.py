@@ -125,6 +125,7 @@ ProblemCode = Literal[
     "scenario-blind",
     "scenario-unrelated",
     "held-out-failed",
+    "only-the-example",
     "step-undefined",
     "step-asserts-nothing",
     "equals-everything",

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from runners.contract.events import VerdictReached
 from runners.phases.examples import failed_examples
 from runners.verify.gate.feedback import feedback
@@ -62,3 +64,18 @@ def test_the_examples_cannot_be_found_by_the_code_under_test(bench: Workbench) -
     verdict = bench.verdict(work, examples=EXAMPLES.replace("double 5", "double 77").replace("10", "154"))
     assert verdict.green, (verdict.problems, json.dumps([each.model_dump() for each in verdict.held_out]))
     assert [each.outcome for each in verdict.held_out] == ["passed", "passed"]
+
+
+@pytest.mark.parametrize(
+    "rest", ["", pytest.param("    raise NotImplementedError\n", marks=pytest.mark.slow)]
+)
+def test_code_that_only_knows_its_example_is_found_without_others(bench: Workbench, rest: str) -> None:
+    knows = f"\n\ndef double(n):\n    if n == 4:\n        return 8\n{rest}"
+    work = {**WORK, "calc.py": BASE["calc.py"] + knows}
+    verdict = bench.verdict(work)
+    assert codes(verdict) == {"only-the-example"}, verdict.problems
+    assert "`n == 4`" in verdict.problems[0].message
+    # A test with another value shows that it is meant so.
+    test = "import calc\n\n\ndef test_others():\n    try:\n        assert calc.double(5) is None\n"
+    test += "    except NotImplementedError:\n        pass\n"
+    assert bench.verdict({**work, "test_others.py": test}).green

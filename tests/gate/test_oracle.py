@@ -205,6 +205,28 @@ def test_a_change_without_a_test_of_its_own_is_refused(bench: Workbench, test: s
 @pytest.mark.parametrize(
     "test",
     [
+        "import calc\n\n\ndef test_double():\n    assert callable(calc.double)\n",
+        pytest.param(
+            "from unittest import mock\n\nimport calc\n\n\ndef test_double():\n"
+            "    with mock.patch.object(calc, 'double', return_value=8) as double:\n"
+            "        assert calc.double(4) == 8\n        double.assert_called_once_with(4)\n",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_test_that_does_not_run_the_code_is_none(bench: Workbench, test: str) -> None:
+    verdict = bench.verdict({**CODE, "test_own.py": test}, base=PLAIN, spec={}, shadow=BESIDE)
+    assert codes(verdict) == {"no-new-test"}, verdict.problems
+    # A value outside of functions cannot be broken so, and a test of it runs no function.
+    limit = {"calc.py": WORK["calc.py"] + "\nLIMIT = 9\n"}
+    own = {"test_own.py": "import calc\n\n\ndef test_limit():\n    assert calc.LIMIT == 9\n"}
+    verdict = bench.verdict({**limit, **own}, base=PLAIN, spec={}, shadow=BESIDE)
+    assert verdict.green, verdict.problems
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
         "import calc\n\n\ndef test_mean():\n    calc.mean([])\n",
         pytest.param(
             "from calc import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n",

@@ -96,7 +96,7 @@ class _Value:
 def flips(single: Single) -> list[Flip]:
     """The changes to try on a scenario, at most six: those of values that no earlier step names come
     first."""
-    known = _known(single)
+    known = known_values(single)
     scenario = single.scenario
     steps: list[list[Flip]] = []
     for number, step in enumerate(scenario.steps):
@@ -201,7 +201,7 @@ def _with_value(step: Step, value: _Value, other: str) -> Step:
     return step.model_copy(update={"text": text})
 
 
-def _known(single: Single) -> list[str]:
+def known_values(single: Single) -> list[str]:
     """The values that the steps before the first Then name, in their order."""
     found: list[str] = []
     for step in single.given():

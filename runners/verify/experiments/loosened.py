@@ -64,12 +64,18 @@ class Loosened:
             found |= {test for test in lost if _file(test) not in gained}
         return sorted(found)
 
-    def silent(self, commit: str, paths: Sequence[str], tests: Sequence[str], plain: SuiteRun) -> bool:
+    def silent(
+        self, commit: str, paths: Sequence[str], tests: Sequence[str], plain: SuiteRun, *, functions: bool
+    ) -> bool:
         """Whether none of the `tests` in the files `paths` notices that the code gives other results back,
-        although it did so while they ran."""
+        although it did so while they ran; or, where the change consists of `functions`, that all raise."""
         tried = self._tried(commit, paths, sabotage.STRANGE, plain)
         own = {_stem(test) for test in tests}
-        return not own & tried.notices and bool(own & tried.blind)
+        if own & tried.notices:
+            return False
+        if own & tried.blind or not functions or not own <= tried.untouched:
+            return bool(own & tried.blind)
+        return own <= self._tried(commit, paths, sabotage.state(sabotage.RAISES), plain).untouched
 
     def _tried(self, commit: str, paths: Sequence[str], state: str, plain: SuiteRun) -> "_LoosenedTests":
         own = [path for path in list_files(self._git_dir, commit) if self._is_product(path)]

@@ -189,13 +189,21 @@ def try_mutants(
 
 
 def _try_one(root: Path, mutant: Mutant, notices: Callable[[], bool | None]) -> bool | None:
-    # What ran in the checkout may have left a link at that place.
     before = read_file(root, mutant.path)
     if before is None:
         return None
-    put_file(root, mutant.path, mutated(before.decode(), mutant).encode())
+    return try_source(root, mutant.path, mutated(before.decode(), mutant), notices)
+
+
+def try_source(root: Path, path: str, source: str, notices: Callable[[], bool | None]) -> bool | None:
+    """What `notices` says while a file of the checkout `root` has another `source`; None without the file."""
+    # What ran in the checkout may have left a link at that place.
+    before = read_file(root, path)
+    if before is None:
+        return None
+    put_file(root, path, source.encode())
     try:
         return notices()
     finally:
         with contextlib.suppress(OSError):  # what ran has put a link in its way: nothing goes through it
-            put_file(root, mutant.path, before)
+            put_file(root, path, before)

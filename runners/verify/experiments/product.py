@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from runners.git.command import changed_files, list_files, read_blob
+from runners.verify.claim import Claim
 from runners.verify.experiments import sabotage
 from runners.verify.experiments.sabotage import Instrumented
+from runners.verify.rules.purposes import is_judge, is_product
 
 _MAX_PRODUCT = 500
 _CODE = frozenset(
@@ -119,3 +121,20 @@ class ProductFiles:
         """The Python files below `folders`, which hold step definitions."""
         files = list_files(self._git_dir, self._proof)
         return [path for path in files if path.endswith(".py") and path.startswith(folders)]
+
+
+def only_functions(git_dir: Path, claim: Claim, features: str) -> bool:
+    """Whether what a change does to the product is in functions of Python alone, so that breaking these
+    breaks all of it."""
+    files = ProductFiles(
+        git_dir,
+        claim.base,
+        claim.head,
+        claim.head,
+        lambda path: is_judge(path, features) or path == claim.feature,
+        lambda path: is_product(path, features),
+    )
+    sources = files.instrumented("").values()
+    return (
+        bool(sources) and not files.unread and not files.others() and not any(each.rest for each in sources)
+    )

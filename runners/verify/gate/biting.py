@@ -1,5 +1,6 @@
 """Small faults in the change: which tests are run on them, and for how long."""
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -7,15 +8,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gherkin.feature.model import FeatureInvalid, parse
 from runners.git.command import PLAIN, git, list_files, read_blob
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines
-from runners.verify.experiments.mutants import Mutant, mutants, try_mutants
+from runners.verify.experiments.flip import known_values, words
+from runners.verify.experiments.mutants import Mutant, mutants, try_mutants, try_source
 from runners.verify.experiments.reach import reaching
+from runners.verify.experiments.scenarios import singles
 from runners.verify.findings import Bite
 from runners.verify.rules.purposes import is_product
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
+from runners.verify.values.literal_answers import literal_answers
+from runners.verify.verdict import Problem
 
 # All faults together take at most this share of what the bare suites on both sides take, but may always take
 # so many seconds.
@@ -62,6 +68,51 @@ def faults(git_dir: Path, claim: Claim, features: str) -> list[Mutant]:
             path, (read_blob(git_dir, claim.head, path) or b"").decode(errors="replace"), numbers
         )
     ]
+
+
+def only_examples(bench: Bench, root: Path) -> list[Problem]:
+    """The functions of the change that only know the values of its scenarios, in the checkout `root`.
+
+    They compare an argument with such a value, give back what a scenario expects, and neither scenarios nor
+    tests notice that they raise an error for every other value.
+    """
+    claim, git_dir = bench.claim, bench.git_dir
+    given, expected = _values(bench)
+    lines = added_lines(git("diff", *PLAIN, "--unified=0", claim.base, claim.head, git_dir=git_dir))
+    problems = []
+    for path, numbers in sorted(lines.items()):
+        if not path.endswith(".py") or not is_product(path, bench.suites.features):
+            continue
+        source = (read_blob(git_dir, claim.head, path) or b"").decode(errors="replace")
+        for answer in literal_answers(source, numbers, given, expected):
+            noticing = partial(_notices, bench, _reaching(bench, root, {path}), root, bench.seconds)
+            if try_source(root, path, answer.broken, noticing) is not False:
+                continue
+            message = (
+                f"{path}:{answer.line}: `{answer.name}` only knows a scenario's own example "
+                f"(`{answer.compares}`), and neither scenarios nor tests give it any other value. Implement "
+                "the behaviour for all values; if it is meant so, add a test with another value."
+            )
+            problems.append(Problem(code="only-the-example", message=message))
+    return problems
+
+
+def _values(bench: Bench) -> tuple[set[str], set[str]]:
+    """The values that the scenarios name before and in their Then steps."""
+    claim = bench.claim
+    content = read_blob(bench.git_dir, claim.proof or claim.head, claim.feature) if claim.feature else None
+    given: set[str] = set()
+    expected: set[str] = set()
+    if content is None:
+        return given, expected
+    with contextlib.suppress(FeatureInvalid):
+        for single in singles(parse(content.decode(errors="replace"), claim.feature)):
+            given.update(known_values(single))
+            for step in single.scenario.steps:
+                if step.kind == "then":
+                    rows = step.table.rows if step.table else ()
+                    expected.update([*words(step), *(cell for row in rows for cell in row)])
+    return given, expected
 
 
 def at_once(claim: Claim) -> int:

@@ -15,10 +15,11 @@ from runners.verify.claim import Claim
 from runners.verify.diff import dependency_files, diff_problems
 from runners.verify.experiments.experiment import Experimented, experiment
 from runners.verify.experiments.loosened import Loosened
+from runners.verify.experiments.product import only_functions
 from runners.verify.experiments.trials import Lab
 from runners.verify.findings import Bite, HeldOut
 from runners.verify.gate.approved import unlike
-from runners.verify.gate.biting import Bench, at_once, bite, faults
+from runners.verify.gate.biting import Bench, at_once, bite, faults, only_examples
 from runners.verify.gate.edited_tests import EditedTests
 from runners.verify.gate.judging import (
     FAULT_CODES,
@@ -165,7 +166,11 @@ class Gate:
             problems += found
             bitten = None
             if not problems:
-                bitten = self._bite(claim, before, after, proof)
+                bench = self._bench(claim, before, after)
+                if claim.experiments and all(each.outcome == "unmatched" for each in held_out):
+                    self._checkouts.begin(proof)
+                    problems += only_examples(bench, proof)
+                bitten = self._bite(bench, proof)
                 problems += floor(claim, bitten)
         return self._verdict(
             claim,
@@ -293,8 +298,8 @@ class Gate:
                     proofs += new_tests(before[name], then, now, paths)
         if named := self._silent(claim, proofs, after):
             message = (
-                "The change's own tests pass also when its code gives something else back. Assert what it "
-                f"gives back: {', '.join(named[:3])}."
+                "The change's own tests pass also when its code gives something else back, or is broken. "
+                f"Assert what it gives back: {', '.join(named[:3])}."
             )
             return tuple(proofs), [Problem(code="no-new-test", message=message)]
         if not proofs and any(run.outcomes for name, run in before.items() if name != "behave"):
@@ -319,22 +324,27 @@ class Gate:
         every = after["pytest"].outcomes
         own = [test for proof in proofs for test in every if _is_of(proof, test)]
         files = sorted({test.partition("::")[0] for test in own})
-        silent = bool(own) and self._loosened().silent(claim.head, files, own, after["pytest"])
+        features = self._suites.features
+        functions = only_functions(self._mirror.path, claim, features)
+        silent = bool(own) and self._loosened().silent(
+            claim.head, files, own, after["pytest"], functions=functions
+        )
         return own if silent else []
 
-    def _bite(
-        self, claim: Claim, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun], proof: Path
-    ) -> Bite | None:
-        """Put faults into the change and see whether its scenarios, then the tests, notice."""
-        git_dir = self._mirror.path
-        candidates = faults(git_dir, claim, self._suites.features)
-        if not candidates or not claim.mutation.mutants:
-            return None
+    def _bench(self, claim: Claim, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]) -> Bench:
+        """What faults in the change are tried with."""
         own = (
             [item for item in self._evidence if item.command.endswith(claim.feature)] if claim.feature else []
         )
         scenarios_s = sum(item.seconds for item in own)
-        bench = Bench(git_dir, claim, self._suites, before, after, scenarios_s)
+        return Bench(self._mirror.path, claim, self._suites, before, after, scenarios_s)
+
+    def _bite(self, bench: Bench, proof: Path) -> Bite | None:
+        """Put faults into the change and see whether its scenarios, then the tests, notice."""
+        claim = bench.claim
+        candidates = faults(bench.git_dir, claim, self._suites.features)
+        if not candidates or not claim.mutation.mutants:
+            return None
         commit = beside(self._mirror.path, claim) if claim.proof else claim.head
         self._checkouts.begin(proof)
         with contextlib.ExitStack() as stack:
