@@ -150,7 +150,7 @@ def test_what_a_remark_contradicts_gives_way(bot: BotUnderTest, pull: tuple[Repo
     state = bot.finished(repo, "pull", number)
     assert state.status == "done" and state.spec is not None, (state.reason, state.verdict)
     assert state.spec.scenarios == ("Doubling twice",)
-    assert "in the place of Doubling</sub>" in bot.forge.pull(repo, number).body
+    assert "instead of Doubling</sub>" in bot.forge.pull(repo, number).body
 
 
 def _waited(state: RunState) -> bool:

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.repository.verify import verify_repository
 from runners.git.command import git
+from runners.sandbox.limits import CommandLimits
+from runners.verify.claim import Claim
+from runners.verify.gate.gate import Gate
+from runners.verify.verdict import Verdict
 from tests.support.harness import CALC, DOUBLE_FEATURE, DOUBLE_STEPS
 from tests.support.waiting import HANG_S
 
@@ -77,3 +82,28 @@ def test_what_cannot_be_found_is_named(repo: Path, args: tuple[str, ...]) -> Non
     assert done.returncode == 2
     assert done.stderr.startswith("SCN-7008") or "Usage" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_repositorys_settings_are_part_of_the_claim(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims: list[Claim] = []
+
+    class Asked(Exception):
+        """The verdict is not taken: what is asked for is enough here."""
+
+    class Recorder(Gate):
+        def verify(self, claim: Claim) -> Verdict:
+            claims.append(claim)
+            raise Asked
+
+    monkeypatch.setattr("bot.cli.repository.verify.Gate", Recorder)
+    git("checkout", "--quiet", "-b", "strict", "base", git_dir=repo / ".git", work_tree=repo)
+    settings = "mutation: {floor: 100, mutants: 7}\nchanged_tests: fail\nprotected: [calc.lock]\n"
+    (repo / ".scenarist.yml").write_text(settings)
+    git("commit", "--quiet", "--all", "--message", "strict", git_dir=repo / ".git", work_tree=repo)
+    for base in ("base", "strict"):
+        with pytest.raises(Asked):
+            verify_repository(repo, base, "good", FEATURE, limits=CommandLimits(), unsafe=False)
+    plain, strict = claims
+    assert (plain.mutation.mutants, plain.changed_tests) == (0, "report")
+    assert (strict.mutation.floor, strict.mutation.mutants) == (100, 7)
+    assert strict.changed_tests == "fail" and "calc.lock" in strict.protected
