@@ -341,7 +341,7 @@ def load_settings() -> Settings:
 
 
 def has_forge(settings: Settings) -> bool:
-    """Whether webhooks of any forge can be taken."""
+    """Return whether any forge's webhooks can be received."""
     secrets = (settings.github_webhook_secret, settings.gitlab_webhook_token, settings.gitlab_signing_token)
     return any(each.get_secret_value() for each in (*secrets, settings.local_webhook_secret))
 

@@ -1,4 +1,5 @@
-"""Runs the demo: starts every real part, plays the maintainer, shows the run, checks the result by itself."""
+"""Runs the demo: starts every real part, acts as the maintainer, shows the run, and checks the result
+independently."""
 
 import json
 import shutil

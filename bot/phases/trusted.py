@@ -62,7 +62,7 @@ class BranchMoved(ScenaristError):
 class Trusted:
     """Handlers of the trusted phases. `forge(name)` gives the adapter with its credentials.
 
-    `forgetful` is whether nothing of a run is kept, so that scenarios have to be part of the change.
+    `forgetful` says that nothing of a run is kept afterwards, so scenarios have to be part of the change.
     `labels` are those that begin a run. `allowed(request, run_id)` raises `AllowanceUsed` when nothing more
     may be begun. `runner_of` says where a run with those settings is done.
     """

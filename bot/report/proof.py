@@ -41,7 +41,7 @@ class Detail:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What only the trusted side knows of a change that it publishes.
+    """What only the trusted side knows about a change that it publishes.
 
     `drift` (Markdown) is how far the target branch has moved on, `others` are changed files that are neither
     source, tests nor documentation, with what is special about them, and `log` the subjects of the newest

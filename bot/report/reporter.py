@@ -1,4 +1,4 @@
-"""Renders a run's state for people; every word of proof comes from the verdict."""
+"""Renders a run's state for people. All statements about the proof are made from the verdict."""
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy

@@ -1,5 +1,5 @@
-"""What the status comment says: where the run stands, since when, what comes next, and what is asked of
-whom."""
+"""The content of the status comment: what the run is doing, since when, what comes next, and what somebody
+has to do."""
 
 import re
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 @dataclass(frozen=True)
 class StatusRow:
-    """One row: the step's name, a mark, and what there is to say of it (Markdown)."""
+    """One row: the step's name, a mark, and a note (Markdown)."""
 
     name: str
     mark: str
@@ -71,7 +71,7 @@ class StatusRow:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run without a pull request ended: Markdown sentences, `found` being a stranger's text still."""
+    """How a run without a pull request ended, in Markdown sentences; `found` is not escaped yet."""
 
     tried: str
     found: str
@@ -79,7 +79,7 @@ class Ending:
 
 
 def headline(state: RunState) -> str:
-    """The first sentence, behind the bot's name (Markdown)."""
+    """The first sentence, without its subject, the bot's name (Markdown)."""
     if state.published is not None and state.status == "done":
         revised = state.requested is not None and state.requested.order.kind == "revise"
         proven = f": {proven_text(state.verdict)}" if state.verdict else ""
@@ -125,14 +125,14 @@ def became_text(state: RunState) -> str:
 
 
 def next_text(state: RunState) -> str:
-    """What comes next, in a sentence; empty where the ending says so."""
+    """What comes next, in a sentence; empty if the text about the run's end says it."""
     if state.status != "active" or not state.times or is_stopping(state):
         return ""
     return f"Next, {_NEXT[_at(state).phase]}."
 
 
 def is_stopping(state: RunState) -> bool:
-    """Return whether the run is cancelled, and only what remains is left to do."""
+    """Return whether the run is cancelled and only has to be concluded."""
     return state.status == "active" and bool(state.finished) and state.finished[-1].outcome == "cancelled"
 
 
@@ -146,7 +146,7 @@ def _at(state: RunState) -> PhaseTime:
 
 
 def steps(state: RunState) -> list[StatusRow]:
-    """The steps of the run, as far as it has come."""
+    """The steps of the run, with the results of those that have ended."""
     onboards = state.requested is not None and state.requested.order.kind == "onboard"
     left_out = set(_STEPS) - ONBOARDING - {"prepare"} if onboards else ONBOARDING
     names = [name for name in get_args(Phase) if name != "conclude" and name not in left_out]

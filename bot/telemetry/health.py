@@ -30,7 +30,7 @@ _REQUEST_S = 2.0
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was looked at: what was found, and what to do about it if it is not well."""
+    """The result of one check: what was found, and how to correct it if it is a problem."""
 
     name: str
     state: HealthState
@@ -55,7 +55,7 @@ class _CachedCheck:
         self._at = 0.0
 
     def begin(self) -> None:
-        """Look again in a thread of its own, unless the result is new or somebody looks already."""
+        """Check again in a separate thread, unless the result is new or a check is running already."""
         with self._lock:
             known = self._result is not None and time.monotonic() - self._at < self._keep_s
             if known or not self._ended.is_set():

@@ -113,11 +113,9 @@ class PromptSent(Frozen):
 
 
 class Instructed(Frozen):
-    """Somebody with rights wrote on the issue or pull request while the run was on; the model hears of it
-    before its next turn.
-
-    With `corrects` it is what they made of the scenarios in the bot's own comment: it says how they should
-    be, and not yet that they are approved.
+    """Somebody with rights wrote on the issue or pull request during the run; the model reads it before its
+    next turn. With `corrects` it is their version of the scenarios in the bot's own comment, which still
+    has to be approved.
     """
 
     type: Literal["Instructed"] = "Instructed"
@@ -155,10 +153,11 @@ class ModelSwitched(Frozen):
 
 
 class Condensed(Frozen):
-    """What is older than the newest `kept` messages was shortened, in the way of `step`, for want of room.
+    """Everything older than the newest `kept` messages was shortened, in the way that `step` names, because
+    the context was full.
 
-    `tokens` is how long the conversation was taken to be. `summary` is the model's own of what gave way;
-    without one, `problem` says why a list of the calls stands in its place.
+    `tokens` is how long the conversation was taken to be. `summary` is the model's own summary of the
+    removed part; without one, `problem` says why a list of the calls replaces it.
     """
 
     type: Literal["Condensed"] = "Condensed"
@@ -170,7 +169,7 @@ class Condensed(Frozen):
 
 
 class Advised(Frozen):
-    """What the navigator told the driver, or the `problem` that was in the way of it."""
+    """What the navigator told the driver, or the `problem` that prevented it."""
 
     type: Literal["Advised"] = "Advised"
     reason: Literal["stuck", "red"]

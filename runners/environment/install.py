@@ -1,4 +1,4 @@
-"""Makes an environment by a plan: each thing is tried, and what cannot be done is an error or is named."""
+"""Makes an environment from a plan. What cannot be installed is an error, or a note if it is not needed."""
 
 import re
 import shlex
@@ -55,10 +55,9 @@ class EnvironmentBroken(ScenaristError):
 
 
 class Installer:
-    """Carries out one plan.
-
-    `run` runs a bash command line in the set-up sandbox, at the root of the checkout; `offline` one in a
-    sandbox as tests have it. `version` is the version that packages get which take theirs from git,
+    """Carries out one plan. `run` runs a bash command line in the set-up sandbox, at the root of the
+    checkout; `offline` runs one in a sandbox like that of the
+    tests. `version` is the version that packages get which take theirs from git,
     `own_modules` are names of the repository's own modules. What could not be done is in `notes`, one
     sentence each; `variables` are those that tox or nox sets for the tests, `passed` patterns for the names
     of those that it lets through.
@@ -84,7 +83,7 @@ class Installer:
         self._tox_name = ""
 
     def install(self) -> None:
-        """Do all of the plan. Raises `EnvironmentBroken` for what nothing works without."""
+        """Carry out the whole plan. Raises `EnvironmentBroken` if something that is needed fails."""
         plan = self._plan
         if plan.python is not None:
             self._must("uv", self._venv(plan.python, VENV, "--seed"))

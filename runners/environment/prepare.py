@@ -1,7 +1,7 @@
 """The repository's own dependencies: installed once, before a model takes part, then read-only.
 
-This is the only step whose commands reach a network, and of that only package registries. It works on the
-base commit alone, so that nothing a model wrote is ever run with a network.
+Only the commands of this step can reach a network, and there only package registries. It works only on the
+base commit, so nothing that a model wrote is ever run with a network.
 """
 
 import fcntl

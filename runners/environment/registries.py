@@ -1,4 +1,4 @@
-"""The only way out of the set-up step: a proxy that reaches package registries and nothing else.
+"""A proxy that lets the set-up step reach package registries and nothing else.
 
 The sandbox of the step has a network of its own, without any address but loopback. In it a small program
 (`inside/scenarist_setup.py`) hands connections on, through a socket file, to the proxy here. That speaks HTTP

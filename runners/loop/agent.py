@@ -100,9 +100,8 @@ ENDINGS = (
 
 
 class Ended(Frozen):
-    """Why a loop ended: the model finished, gave up, asked, used up its budget, or was stuck.
-
-    `answers` are by the ids of review threads; what the `declined` ones ask was not done.
+    """Why a loop ended: the model finished, gave up, asked, used up its budget, or was stuck. `answers`
+    maps ids of review threads to answers; `declined` are the threads whose requests were not carried out.
     """
 
     reason: Literal["finish", "give_up", "ask", "budget", "stuck"]

@@ -252,7 +252,7 @@ def domain_prompt(secret: str, draft: str, shown: str) -> list[Message]:
 
 
 def instruction(run_id: str, by: str, text: str) -> str:
-    """What a model is told that somebody with rights wrote while it was at work."""
+    """The message to a model about a comment that somebody with rights wrote during its work."""
     mark = fence(run_id)
     env = _environment(mark)
     return env.get_template("instruction.md.j2").render(fence=mark, by=by, text=visible(text)[0])

@@ -1,4 +1,4 @@
-"""The phase that lets a model work until it says that it is done."""
+"""The phase in which a model works until it says that it is done."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,5 +1,5 @@
-"""What a repository asks of those who change it: instructions for agents, the guide for contributors, the
-changelog, marks of versions in docstrings and documents."""
+"""What a repository asks of people who change it: instructions for agents, the guide for contributors, the
+changelog, and version marks in docstrings and documents."""
 
 import re
 import tomllib

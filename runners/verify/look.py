@@ -1,4 +1,4 @@
-"""What the trees of a change show without a run: whether it touches what decides about it."""
+"""Checks of a change that need no run: whether it touches the files that decide the verdict."""
 
 import ast
 import hashlib

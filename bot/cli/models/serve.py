@@ -35,7 +35,7 @@ class ServeFailed(ScenaristError):
 
 @dataclass(frozen=True)
 class Serving:
-    """The command, in words what its flags follow from, and what the operator should know of it."""
+    """The command, a text on the reasons for its flags, and notes for the operator."""
 
     command: list[str]
     why: str

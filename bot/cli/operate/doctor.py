@@ -1,4 +1,4 @@
-"""`scenarist doctor`: check whether this machine can do its part, and say what to do where it cannot."""
+"""`scenarist doctor`: check that this machine has all it needs, and say how to correct each problem."""
 
 import json
 import platform
@@ -70,9 +70,8 @@ def doctor(queues: Queues = ALL_QUEUES, as_json: AsJson = False) -> None:
 
 
 def examine(settings: Settings, queues: Sequence[str] = QUEUE_NAMES) -> Iterator[CheckResult]:
-    """Look at everything that a machine with workers of `queues` needs.
-
-    Nothing is changed, but the state folder is made if it is not there.
+    """Check everything that a machine with workers of `queues` needs. Nothing is changed, except that a
+    missing state folder is made.
     """
     runs, forge = "runs" in queues, not {"intake", "publish"}.isdisjoint(queues)
     looks: Sequence[tuple[str, bool, Callable[[Settings], CheckResult]]] = (

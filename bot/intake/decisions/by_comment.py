@@ -1,6 +1,5 @@
-"""A comment -> what follows: a command with its rights, an answer, or a word to the run under way.
-
-Asks the forge at the moment of use; writes nothing.
+"""Decide what a comment leads to: a command, an answer, or a message to the active run. Rights are asked of
+the forge at this moment; nothing is written.
 """
 
 import re

@@ -1,4 +1,5 @@
-"""Event -> work order: who may ask, what is frozen. Asks the forge at the moment of use; writes nothing."""
+"""Decide what an event starts: who may ask for it, and which text is frozen in the work order. Rights are
+asked of the forge at this moment; nothing is written."""
 
 import hashlib
 import re
@@ -65,9 +66,8 @@ class SteerRuns(Frozen):
 
 
 class AnswerScenarios(Frozen):
-    """Approve the scenarios that wait on `target`, or with `instructed` have them written anew.
-
-    Where none wait, begin `otherwise`.
+    """Approve the scenarios that wait on `target`, or with `instructed` have them written again. If none
+    wait, begin `otherwise`.
     """
 
     target: str
@@ -77,9 +77,8 @@ class AnswerScenarios(Frozen):
 
 
 class InstructRun(Frozen):
-    """Tell the run under way on `target`; where the last one waits for an answer, begin `otherwise`.
-
-    With `respecify`, scenarios that wait for an approval are written anew.
+    """Tell the active run on `target`; if the last one waits for an answer, begin `otherwise`. With
+    `respecify`, scenarios that wait for an approval are written again.
     """
 
     target: str
@@ -101,12 +100,14 @@ Decision = AnswerScenarios | StartRun | CancelRuns | CancelAll | Ignored
 
 
 def is_a_bots(text: str) -> bool:
-    """Return whether a text is that of a Scenarist, this or another one: two of them never talk on and on."""
+    """Return whether a text was written by a Scenarist, this or another one, so that two of them do not
+    answer each other."""
     return "<!-- scenarist:" in text
 
 
 def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
-    """What follows from an event but a comment, for which there is `bot.intake.decisions.by_comment`.
+    """Decide what an event other than a comment leads to; see `bot.intake.decisions.by_comment` for
+    comments.
 
     Raises the forge's errors.
     """

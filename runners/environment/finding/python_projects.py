@@ -31,7 +31,7 @@ def normal(name: str) -> str:
 
 
 def package_of(sources: Sources, folder: str = "") -> Package | None:
-    """The package in `folder`; None if what lies there cannot be installed."""
+    """The package in `folder`; None if there is nothing that can be installed."""
     pyproject = sources.toml(join(folder, "pyproject.toml"))
     project, poetry = table(pyproject, "project"), table(pyproject, "tool", "poetry")
     setup = join(folder, "setup.py") in sources
@@ -61,7 +61,7 @@ def package_of(sources: Sources, folder: str = "") -> Package | None:
 
 
 def project_parts(sources: Sources, folder: str = "") -> list[Part]:
-    """What the project in `folder` needs, as far as its files say it without being run."""
+    """What the project in `folder` needs, read from its files without running them."""
     path = join(folder, "pyproject.toml")
     pyproject = sources.toml(path)
     project = table(pyproject, "project")
@@ -172,9 +172,8 @@ def _unfolded(
 
 
 def compatible(pyproject: Mapping[str, Any], kind: str, names: list[str]) -> list[str]:
-    """The names without those that uv is told not to install together with an earlier one.
-
-    Of each set of conflicting ones the first is kept that looks like the one for tests.
+    """The names, with one of each set that uv's configuration declares as conflicting: the first one that
+    looks like the one for tests.
     """
     dropped: set[str] = set()
     conflicts = table(pyproject, "tool", "uv").get("conflicts")

@@ -1,4 +1,4 @@
-"""What every phase begins with: the mirror, the work so far, and what the base commit says."""
+"""What every phase needs first: the mirror, the work so far, and facts about the base commit."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def unbundled(job: Job, services: Services, mirror: Mirror, name: str) -> str:
 
 
 def background_of(job: Job, mirror: Mirror) -> RepositoryFacts:
-    """What the base commit says about the repository, and about what the task speaks of."""
+    """Facts about the repository and about the names in the task, read from the base commit."""
     snapshot = Snapshot(mirror.path, job.base)
     asked = asked_of(job)
     names = names_in(asked)

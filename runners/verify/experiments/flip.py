@@ -138,7 +138,7 @@ def negated(step: Step) -> bool:
 
 
 def tolerant(step: Step) -> bool:
-    """Whether a step may rightly hold for more than the one value that it names."""
+    """Whether it is correct that a step passes for more than the one value that it names."""
     return bool(_TOLERANT.search(_QUOTED.sub("", step.text)))
 
 

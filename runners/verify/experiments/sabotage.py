@@ -1,8 +1,8 @@
 """The sabotage experiment: with the code that the change added or altered broken, a scenario of it must fail.
 
 Broken code raises, or returns nothing. It does so only while a switch says so, so that one process can run
-the scenarios with one place after the other broken. The switch is a symbolic link, which any process can read
-for a microsecond's work: code under test may start others.
+the scenarios with one place after the other broken. The switch is a symbolic link, which every process can
+read within a microsecond, including processes that the code under test starts.
 """
 
 import ast

@@ -56,9 +56,8 @@ class Lab:
 
 
 class Trials:
-    """The trials of all subjects and examples. `runs` are the processes that were needed.
-
-    `folder` is where the switch of instrumented code lies.
+    """The trials of all subjects and examples. `runs` are the processes that were needed. `folder` holds
+    the switch of the instrumented code.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Trials:
         self._files = ProductFiles(lab.git_dir, claim.base, claim.head, lab.commit, aside, product)
 
     def run(self) -> list[HeldOut]:
-        """Fill the subjects in and give what came of the examples."""
+        """Store the results in the subjects, and return those of the examples."""
         lab = self._lab
         sources = self._files.instrumented(self._switch)
         sites = [site for each in sources.values() for site in each.sites]

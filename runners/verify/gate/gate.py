@@ -63,9 +63,8 @@ _ABSENT = re.compile(r"\b(?:AttributeError|ImportError|ModuleNotFoundError|NameE
 
 
 class Gate:
-    """Verifies claims on one repository; `run_id` names its worktrees.
-
-    `known` keeps what the base commit gave; `redactor` takes this process's secrets out of the logs.
+    """Verifies claims on one repository; `run_id` names its worktrees. `known` keeps the results of the
+    base commit; `redactor` removes this process's secrets from the logs.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class Gate:
         self._replaced: dict[str, set[str]] = {}
 
     def verify(self, claim: Claim) -> Verdict:
-        """Run everything, in worktrees and sandboxes of its own, and say what holds."""
+        """Run everything in fresh worktrees and sandboxes, and return the verdict."""
         self._evidence, self._doubts, self._unrunnable = [], [], []
         self._replaced = {commit: set() for commit in (claim.base, claim.head, claim.before)}
         self._logs = KeptLogs(self._redactor)

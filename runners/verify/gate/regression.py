@@ -31,9 +31,8 @@ Once = Callable[[str, str, Callable[[], SuiteRun]], SuiteRun]
 
 @dataclass(frozen=True)
 class Compared:
-    """What the suites gave on both commits. `before` and `after` are the runs by the name of the suite.
-
-    `stops`: it is red anyway, and nothing more needs to run.
+    """The results of the suites on both commits. `before` and `after` are the runs by the name of the
+    suite. `stops`: the verdict is red already, so nothing more needs to run.
     """
 
     suites: tuple[Suite, ...]
@@ -59,7 +58,8 @@ class Compared:
 
 
 class Regression:
-    """Compares the suites on both commits of a claim; `seen` is what the change looks like without a run."""
+    """Compares the suites on both commits of a claim; `seen` is the result of the checks that need no
+    run."""
 
     def __init__(
         self,

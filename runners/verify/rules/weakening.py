@@ -1,4 +1,4 @@
-"""Whether a changed test file demands less than it did.
+"""Find out whether a changed test file demands less than before.
 
 Python is compared function by function; other languages by the words that assert and that switch tests off.
 """
