@@ -1,7 +1,7 @@
 """Many runs at once on one worker, with a model that takes two seconds for a turn.
 
-It prints the runs a minute and the memory for each run. Each run takes up to 45 processes, so the default is
-eight runs, which a machine with two cores and 4 GB of free memory can do. RUNS=64 sets another number.
+It prints the runs a minute and the memory for each run. RUNS=64 sets another number of runs than eight, which
+a machine with two cores and 2 GB of free memory can do.
 """
 
 import os
