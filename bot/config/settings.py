@@ -148,6 +148,11 @@ class Settings(BaseSettings):
     limits_file: Path | None = Field(
         default=None, description="The limits file: what runs may do on this machine (YAML, see policy.md)."
     )
+    workflow_file: Path | None = Field(
+        default=None,
+        description="The workflow file: an operator's nodes between the phases of a run (YAML, see "
+        "workflow.md). The same for all workers.",
+    )
     unsafe_no_sandbox: bool = Field(default=False, description="Run commands without bubblewrap.")
     command_seconds: float = Field(
         default=600, gt=0, description="The longest time that one command may take, in seconds."

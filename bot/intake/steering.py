@@ -88,6 +88,8 @@ class Steering:
         run_id = self.waiting(decision.target)
         if run_id is None:
             return nothing
+        if decision.instructed is not None and fold(self._store.entries(run_id)).waits_at_node:
+            return Effect(done=False, outcome="the run waits for `/agent approve` or `/agent cancel`")
         if decision.instructed is not None and decision.instructed.corrects:
             shown = (self._store.artifact(run_id, FEATURE) or b"").decode(errors="replace")
             if len(shown) > MAX_BLOCK:

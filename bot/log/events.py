@@ -21,6 +21,7 @@ Phase = Literal[
     "survey",
     "propose",
     "conclude",
+    "node",
 ]
 # The phases that only a run has which looks at a new repository.
 ONBOARDING: frozenset[Phase] = frozenset({"survey", "propose"})
@@ -36,7 +37,7 @@ APPROVAL = "approval"
 BESIDE: Mapping[Phase, Phase] = {"specify": "baseline"}
 COMPANIONS: frozenset[Phase] = frozenset(BESIDE.values())
 # The phases that run repository code. They are done where the run's `runner` says.
-RUNNER_PHASES: frozenset[Phase] = frozenset(["specify", "baseline", "implement", "verify", "survey"])
+RUNNER_PHASES: frozenset[Phase] = frozenset(["specify", "baseline", "implement", "verify", "survey", "node"])
 PHASES_TO_RETRY: tuple[Phase, ...] = (
     "prepare",
     "specify",
@@ -82,8 +83,15 @@ class Prepared(Frozen):
     runner: Runner = "celery"
 
 
+class NodeEntered(Frozen):
+    """The run goes on with the operator's `node`, in the phase ``node``."""
+
+    type: Literal["NodeEntered"] = "NodeEntered"
+    node: str
+
+
 class PhaseStarted(Frozen):
-    """A worker at `runner` began a phase.
+    """A worker at `runner` began a phase; in the phase ``node`` that is the operator's `node`.
 
     Without `sandboxed` its commands ran unconfined there, as its operator allowed.
     """
@@ -93,12 +101,14 @@ class PhaseStarted(Frozen):
     worker: str
     sandboxed: bool = True
     runner: Runner = "celery"
+    node: str = ""
 
 
 class PhaseFinished(Frozen):
     """A phase ended. If it did not end well, `reason` and `code` say why.
 
-    Its own work had ended `waited_s` seconds before, when it began to wait for its companion.
+    In the phase ``node`` it is that of the operator's `node`. Its own work had ended `waited_s` seconds
+    before, when it began to wait for its companion.
     """
 
     type: Literal["PhaseFinished"] = "PhaseFinished"
@@ -107,6 +117,12 @@ class PhaseFinished(Frozen):
     reason: str = ""
     code: str = ""
     waited_s: float = 0.0
+    node: str = ""
+
+    @property
+    def node_or_phase(self) -> str:
+        """Return what ended, as the graph names it."""
+        return self.node or self.phase
 
 
 class PhaseDelayed(Frozen):
@@ -218,6 +234,7 @@ class RunEnded(Frozen):
 Event = Annotated[
     RunRequested
     | Prepared
+    | NodeEntered
     | PhaseStarted
     | PhaseFinished
     | PhaseDelayed

@@ -12,6 +12,7 @@ from bot.log.events import (
     Entry,
     Event,
     Labelled,
+    NodeEntered,
     Phase,
     PhaseDelayed,
     PhaseFinished,
@@ -33,8 +34,14 @@ from runners.contract.events import (
     CandidateChosen,
     CandidateEnded,
     Committed,
+    Critiqued,
     ModelReplied,
+    NodeReported,
+    PairEnded,
+    PairTurn,
+    PairTurnEnded,
     Reviewed,
+    RevisionJudged,
     SpecWritten,
     Surveyed,
     ToolCalled,
@@ -63,6 +70,26 @@ class Candidate(Frozen):
     committed: Committed | None = None
     verdict: Verdict | None = None
     review: Reviewed | None = None
+    critique: "CritiqueRound | None" = None
+    pair: "PairWork | None" = None
+
+
+class CritiqueRound(Frozen):
+    """The critique of a proven change, what the run's state was before the author revised it, and which of
+    both stands (None: not decided, or not revised)."""
+
+    critiqued: Critiqued
+    committed: Committed | None = None
+    verdict: Verdict | None = None
+    judged: RevisionJudged | None = None
+
+
+class PairWork(Frozen):
+    """The steps of a pair with the numbers of those that turned green, and how the pair's work ended."""
+
+    turns: tuple[PairTurn, ...] = ()
+    green: tuple[int, ...] = ()
+    ended: PairEnded | None = None
 
 
 class RunState(Frozen):
@@ -81,10 +108,18 @@ class RunState(Frozen):
     committed: Committed | None = None
     verdict: Verdict | None = None
     review: Reviewed | None = None
+    critique: CritiqueRound | None = None
+    pair: PairWork | None = None
     candidates: tuple[Candidate, ...] = ()
     # The candidate that is being worked on, and the one that was chosen.
     candidate: CandidateBegun | None = None
     chosen: CandidateChosen | None = None
+    # The operator's node that is next or at work, and the newest report of each that ran.
+    node: str = ""
+    reports: tuple[NodeReported, ...] = ()
+    # Whether somebody has to approve what the newest phase or node left.
+    asking: bool = False
+    signed: dict[str, str] = {}
     tool_calls: int = 0
     # What the model tried although it may not, in words -> how often.
     attempts: dict[str, int] = {}
@@ -127,9 +162,13 @@ class RunState(Frozen):
 
     @property
     def waits_for_approval(self) -> bool:
-        """Whether the run waits until a person approves its scenarios."""
-        asked = bool(self.finished) and self.finished[-1].outcome == APPROVAL
-        return self.status == "paused" and asked and not self.approved_by
+        """Whether the run waits until a person approves its scenarios, or at an operator's human node."""
+        return self.status == "paused" and self.asking
+
+    @property
+    def waits_at_node(self) -> str:
+        """The operator's human node at which the run waits for an approval; empty if it does not."""
+        return self.finished[-1].node if self.waits_for_approval and self.finished else ""
 
 
 def fold(entries: Iterable[Entry], state: RunState | None = None) -> RunState:
@@ -179,11 +218,27 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"phase": event.phase, "delayed": None, **sandboxed}
         case PhaseFinished():
             failed = {"reason": event.reason, "code": event.code} if event.reason else {}
-            return {"finished": (*state.finished, event), **failed}
+            return {
+                "finished": (*state.finished, event),
+                "asking": event.outcome == APPROVAL,
+                **failed,
+            }
+        case NodeEntered():
+            return {"node": event.node}
+        case NodeReported():
+            others = tuple(each for each in state.reports if each.node != event.node)
+            return {"reports": (*others, event)}
         case PhaseDelayed():
             return {"delayed": event}
         case SpecWritten():
-            return {"spec": event, "candidates": (), "candidate": None, "chosen": None}
+            return {
+                "spec": event,
+                "candidates": (),
+                "candidate": None,
+                "chosen": None,
+                "critique": None,
+                "pair": None,
+            }
         case BaselineReached():
             return {"baseline": event}
         case ModelReplied():
@@ -209,6 +264,17 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {"verdict": event.verdict, "spent": spent}
         case Reviewed():
             return {"review": event}
+        case PairTurn() | PairTurnEnded() | PairEnded():
+            return {"pair": _pair(state.pair or PairWork(), event)}
+        case Critiqued():
+            critique = CritiqueRound(critiqued=event, committed=state.committed, verdict=state.verdict)
+            return {"critique": critique}
+        case RevisionJudged() if state.critique is not None:
+            before = state.critique
+            judged: dict[str, object] = {"critique": before.model_copy(update={"judged": event})}
+            if event.taken == "first":
+                judged |= {"committed": before.committed, "verdict": before.verdict}
+            return judged
         case CandidateBegun() | CandidateEnded() | CandidateChosen():
             return _candidate(state, event)
         case Controlled():
@@ -236,15 +302,39 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
             return {}
 
 
+def _pair(work: PairWork, event: PairTurn | PairTurnEnded | PairEnded) -> PairWork:
+    match event:
+        case PairTurn():
+            return work.model_copy(update={"turns": (*work.turns, event)})
+        case PairTurnEnded(outcome="green"):
+            return work.model_copy(update={"green": (*work.green, event.number)})
+        case PairEnded():
+            return work.model_copy(update={"ended": event})
+        case _:
+            return work
+
+
 def _candidate(
     state: RunState, event: CandidateBegun | CandidateEnded | CandidateChosen
 ) -> dict[str, object]:
     match event:
         case CandidateBegun():
-            return {"candidate": event, "committed": None, "verdict": None, "review": None}
+            return {
+                "candidate": event,
+                "committed": None,
+                "verdict": None,
+                "review": None,
+                "critique": None,
+                "pair": None,
+            }
         case CandidateEnded():
             ended = Candidate(
-                ended=event, committed=state.committed, verdict=state.verdict, review=state.review
+                ended=event,
+                committed=state.committed,
+                verdict=state.verdict,
+                review=state.review,
+                critique=state.critique,
+                pair=state.pair,
             )
             return {"candidates": (*state.candidates, ended)}
         case CandidateChosen():
@@ -254,6 +344,8 @@ def _candidate(
                 "committed": best.committed,
                 "verdict": best.verdict,
                 "review": best.review,
+                "critique": best.critique,
+                "pair": best.pair,
             }
 
 
@@ -262,10 +354,21 @@ def _controlled(state: RunState, event: Controlled) -> dict[str, object]:
         case "pause":
             return {"status": "paused", "reason": event.reason, "code": ""}
         case "resume":
-            approved = {"approved_by": event.by} if state.waits_for_approval else {}
-            return {"status": "active", "reason": "", "code": "", **approved}
+            approved: dict[str, object] = {}
+            if node := state.waits_at_node:
+                approved = {"signed": {**state.signed, node: event.by}}
+            elif state.waits_for_approval:
+                approved = {"approved_by": event.by}
+            return {"status": "active", "reason": "", "code": "", "asking": False, **approved}
         case "respecify":
-            return {"status": "active", "phase": "specify", "reason": "", "code": "", "approved_by": ""}
+            return {
+                "status": "active",
+                "phase": "specify",
+                "reason": "",
+                "code": "",
+                "approved_by": "",
+                "asking": False,
+            }
         case "retry":
             return {"status": "active", "phase": event.phase, "reason": "", "code": "", "delayed": None}
         case "cancel":

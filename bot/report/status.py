@@ -26,6 +26,7 @@ DOING: Mapping[Phase, str] = {
     "survey": "running the tests",
     "propose": "opening the pull request",
     "conclude": "writing its report",
+    "node": "checking the change with",
 }
 _STEPS: Mapping[Phase, str] = {
     "prepare": "Fetch the repository",
@@ -47,6 +48,7 @@ _NEXT: Mapping[Phase, str] = {
     "survey": "a pull request with a configuration is opened",
     "propose": "somebody merges or closes the pull request",
     "conclude": "this comment says what came of it",
+    "node": "the run goes on if the check finds nothing to fix",
 }
 _ENDINGS: Mapping[str, str] = {
     "needs_info": "is waiting for an answer",
@@ -87,7 +89,8 @@ def headline(state: RunState) -> str:
         became = f" {became_text(state)}" if state.ended_pull else ""
         return f"{'revised' if revised else 'opened'} #{state.published.pull}{draft}{proven}.{became}"
     if state.waits_for_approval:
-        return "is waiting for an answer: the scenarios need an approval."
+        what = "the run needs" if state.waits_at_node else "the scenarios need"
+        return f"is waiting for an answer: {what} an approval."
     if state.status != "active":
         return f"{_ENDINGS.get(state.status, 'has finished')}."
     if is_stopping(state):
@@ -95,7 +98,8 @@ def headline(state: RunState) -> str:
     if not state.times:
         return "has queued this."
     at = _at(state)
-    return f"is {DOING[at.phase]}{_round(state)}, since {clock(at.started)}."
+    doing = f"{DOING[at.phase]} {inline(state.node, 60)}" if at.phase == "node" else DOING[at.phase]
+    return f"is {doing}{_round(state)}, since {clock(at.started)}."
 
 
 def _round(state: RunState) -> str:
@@ -149,7 +153,7 @@ def steps(state: RunState) -> list[StatusRow]:
     """The steps of the run, with the results of those that have ended."""
     onboards = state.requested is not None and state.requested.order.kind == "onboard"
     left_out = set(_STEPS) - ONBOARDING - {"prepare"} if onboards else ONBOARDING
-    names = [name for name in get_args(Phase) if name != "conclude" and name not in left_out]
+    names = [name for name in get_args(Phase) if name not in ("conclude", "node") and name not in left_out]
     return [StatusRow(_STEPS[name], *_standing(state, name)) for name in names]
 
 
@@ -253,6 +257,8 @@ def _standing(state: RunState, name: Phase) -> tuple[str, str]:
         return "✋", "waiting for an answer"
     if outcome == "red":
         return "↩️", f"sent back with {_problems(state)}"
+    if outcome == "critique":
+        return "↩️", "the change is revised after a critique"
     if outcome == "candidate":
         return "↩️", "another candidate begins"
     if outcome == "respecify":

@@ -17,6 +17,7 @@ from bot.log.events import (
     Controlled,
     Entry,
     Event,
+    NodeEntered,
     Phase,
     PhaseDelayed,
     PhaseFinished,
@@ -29,7 +30,7 @@ from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
 from bot.runs.heartbeat import beating
 from bot.runs.run_store import RunStore
-from bot.runs.workflow import FAILED, end_status, goes_on, next_phase
+from bot.runs.workflow import FAILED, NODE, Graph, built_in, end_status, ends_well_known, goes_on
 from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.run_log import ArtifactTooLarge
 from gherkin.errors import Cancelled, ScenaristError, described
@@ -61,6 +62,13 @@ class PhaseNeverEnded(ScenaristError):
         "Read the worker's log of that time: the worker may need more memory. `scenarist retry` repeats the "
         "phase."
     )
+
+
+class TooManySteps(ScenaristError):
+    """A run has taken as many phases and nodes as its workflow allows."""
+
+    code = "SCN-6006"
+    next_step = "Read the run's log for what it repeats; `most_steps` of the workflow file is the limit."
 
 
 class HostTrouble(ScenaristError):
@@ -109,7 +117,8 @@ class Driver:
     both for each phase.
     With `runner`, phases that run repository code are done only for runs that are to be done there.
     `abandon` is called when a phase does not end within two minutes after it lost its lease: it should end
-    the process, which would otherwise never work again.
+    the process, which would otherwise never work again. `graph` says what follows what; not set: the
+    built-in one.
     """
 
     def __init__(
@@ -126,9 +135,11 @@ class Driver:
         abandon: Callable[[], None] | None = None,
         runner: Runner | None = None,
         place: Runner = "celery",
+        graph: Graph | None = None,
     ) -> None:
         self._runner = runner
         self._place = place
+        self._graph = graph or built_in()
         self._draining = draining
         self._abandon = abandon
         self._store = store
@@ -221,10 +232,18 @@ class Driver:
         if claim.attempts > _MAX_ATTEMPTS:
             begun = f"The {claim.phase} phase was begun {claim.attempts - 1} times and never ended."
             return self._fail(claim, PhaseNeverEnded(begun))
-        claimed.log([self._started(claim.phase)])
+        if claim.phase == "publish" and (first := self._graph.first.get("publish")):
+            before = fold(self._store.entries(claim.run_id))
+            if before.finished and before.finished[-1].phase == "conclude":
+                return self._checked_first(claim, first, before)
+        node = fold(self._store.entries(claim.run_id)).node if claim.phase == NODE else ""
+        claimed.log([self._started(claim.phase, node)])
         self._changed(claim.run_id, None)
         entries = self._store.entries(claim.run_id)
         state = fold(entries)
+        if len(state.finished) >= self._graph.most_steps and claim.phase != "conclude":
+            taken = f"The run has taken {len(state.finished)} steps, as many as its workflow allows."
+            return self._fail(claim, TooManySteps(taken))
         beside = self._beside(claim, state, claimed)
         try:
             result = self._work(claim, state, claimed, beside)
@@ -245,12 +264,14 @@ class Driver:
             return self._broke(claim, beside.phase if beside and beside.error is error else claim.phase)
         try:
             waited_s = beside.waited_s if beside is not None else 0.0
-            return self._finish(claim, result, result.outcome, "", waited_s=waited_s)
+            return self._finish(claim, result, result.outcome, "", waited_s=waited_s, state=state)
         except ArtifactTooLarge as error:
             return self._fail(claim, error)
 
-    def _started(self, phase: Phase) -> PhaseStarted:
-        return PhaseStarted(phase=phase, worker=self._worker, sandboxed=self._sandboxed, runner=self._place)
+    def _started(self, phase: Phase, node: str = "") -> PhaseStarted:
+        return PhaseStarted(
+            phase=phase, worker=self._worker, sandboxed=self._sandboxed, runner=self._place, node=node
+        )
 
     def _beside(self, claim: RunClaim, state: RunState, claimed: ClaimedRun) -> Beside | None:
         """Return the companion of the claimed phase, not started yet, or None if there is none to do."""
@@ -308,23 +329,35 @@ class Driver:
         code: str,
         phase: Phase | None = None,
         waited_s: float = 0.0,
+        state: RunState | None = None,
     ) -> Phase | None:
         """Store the end of the claimed phase; returns the next phase.
 
         `phase` is the phase whose result this is, if it is the companion's. `waited_s` is how long the
         claimed phase waited for its companion.
         """
-        following = next_phase(claim.phase, outcome)
+        node = state.node if state is not None and claim.phase == NODE else ""
+        # Only a phase that broke has no state here, and after that nothing of the graph matters.
+        target = self._graph.follow(node or claim.phase, outcome, state or RunState())
+        if target == "conclude" and not ends_well_known(outcome):
+            outcome = "gave_up"
         new: list[Event] = [
             *result.events,
             PhaseFinished(
                 phase=phase or claim.phase,
                 outcome=outcome,
-                reason=result.reason,
+                # What a node found is the reason of the run's end only if it goes nowhere else.
+                reason=result.reason if not node or target == "conclude" else "",
                 code=code,
                 waited_s=waited_s,
+                node=node,
             ),
         ]
+        if target is not None and target in self._graph.asks:
+            self._ask(claim, target, new, result.artifacts, state or RunState())
+            return None
+        following, entered = self._entered(target)
+        new += entered
         if following is not None and outcome == APPROVAL:
             waits = Controlled(control="pause", by="", reason=result.reason)
             self._store.finish_phase(claim, [*new, waits], result.artifacts, phase=following, status="paused")
@@ -340,6 +373,37 @@ class Driver:
             claim, [*new, ended], result.artifacts, phase=claim.phase, status=ended.status
         )
         return None
+
+    def _checked_first(self, claim: RunClaim, first: str, state: RunState) -> Phase | None:
+        """Do the operator's nodes before a publish that somebody asked to retry."""
+        target = self._graph.passed(first, state)
+        if target is not None and target in self._graph.asks:
+            self._ask(claim, target, [], {}, state)
+            return None
+        following, entered = self._entered(target)
+        self._store.finish_phase(claim, entered, {}, phase=following or claim.phase)
+        return following
+
+    def _entered(self, target: str | None) -> tuple[Phase | None, list[Event]]:
+        """The phase in which `target` is done, and what the log says first if it is an operator's node."""
+        if target is not None and self._graph.is_node(target):
+            return NODE, [NodeEntered(node=target)]
+        return next((phase for phase in self._graph.phases if phase == target), None), []
+
+    def _ask(
+        self, claim: RunClaim, node: str, new: list[Event], artifacts: Mapping[str, bytes], state: RunState
+    ) -> None:
+        """Pause the run at the human `node` until somebody approves it; what follows it is next then."""
+        following, entered = self._entered(self._graph.follow(node, "done", state))
+        if following is None:
+            raise ValueError(f"the human node {node} leads nowhere")
+        ask = self._graph.asks[node]
+        waits: list[Event] = [
+            PhaseFinished(phase=NODE, outcome=APPROVAL, reason=ask, node=node),
+            *entered,
+            Controlled(control="pause", by="", reason=ask),
+        ]
+        self._store.finish_phase(claim, [*new, *waits], artifacts, phase=following, status="paused")
 
     def _delay(self, claim: RunClaim, error: ScenaristError, delays: int) -> Phase:
         backoff = min(self._retry_seconds * 2**delays, _MAX_DELAY_S)

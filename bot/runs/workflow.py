@@ -1,9 +1,14 @@
 """The graph of phases as data, and the check of this graph."""
 
-from collections.abc import Mapping
-from typing import Literal, get_args
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from bot.log.events import BESIDE, Phase, Status
+from bot.log.state import RunState
+from bot.runs.guards import Guard
+from gherkin.values import Frozen
+from runners.contract.nodes import RunnerNode, RunnerNodes
 
 Queue = Literal["publish", "runs"]
 
@@ -20,6 +25,7 @@ QUEUES: Mapping[Phase, Queue] = {
     "survey": "runs",
     "propose": "publish",
     "conclude": "publish",
+    "node": "runs",
 }
 
 # (phase, outcome) -> next phase, or None: the run ends.
@@ -41,6 +47,7 @@ EDGES: Mapping[tuple[Phase, str], Phase | None] = {
     ("implement", "gave_up"): "conclude",
     ("verify", "done"): "publish",
     ("verify", "red"): "implement",
+    ("verify", "critique"): "implement",
     ("verify", "candidate"): "implement",
     ("verify", "chosen"): "publish",
     ("verify", "respecify"): "specify",
@@ -51,9 +58,16 @@ EDGES: Mapping[tuple[Phase, str], Phase | None] = {
 }
 
 # Edges with a limit on their use; without them the graph must have no cycle.
-# `budget.rounds` limits the first; the second is used once in a run; `candidates.count` limits the others.
+# `budget.rounds` limits the first; the second is used once in a run, the third once for each candidate;
+# `candidates.count` limits the others.
 BOUNDED: frozenset[tuple[Phase, str]] = frozenset(
-    {("verify", "red"), ("verify", "respecify"), ("verify", "candidate"), ("implement", "candidate")}
+    {
+        ("verify", "red"),
+        ("verify", "respecify"),
+        ("verify", "critique"),
+        ("verify", "candidate"),
+        ("implement", "candidate"),
+    }
 )
 
 
@@ -63,73 +77,193 @@ FAILED = "failed"
 # Any phase may be cancelled from outside. People are told, and the run ends.
 CANCELLED = "cancelled"
 
+# The phase in which a worker does the node of an operator that the log names.
+NODE: Phase = "node"
+_STATUSES: Mapping[str, Status] = {
+    "done": "done",
+    "needs_info": "needs_info",
+    "gave_up": "gave_up",
+    CANCELLED: "cancelled",
+    FAILED: "failed",
+}
+
 
 class GraphUnsound(ValueError):
-    """The graph has a phase that cannot be reached, a phase without a queue, or a cycle without a limit."""
+    """The graph has a node that cannot be reached or leads nowhere, or a cycle without a limit."""
+
+
+class Link(Frozen):
+    """Where an outcome leads (None: the run ends).
+
+    After `at_most` uses in a run it leads to `otherwise`. With `bounded` a phase limits its use itself.
+    """
+
+    to: str | None
+    at_most: int | None = None
+    otherwise: str = "conclude"
+    bounded: bool = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Return all that it can lead to."""
+        return tuple(each for each in (self.to, self.otherwise if self.at_most else None) if each is not None)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The phases of a run and the operator's nodes between them.
+
+    `edges` are by node and outcome. `runner` are the nodes that runners do, `asks` what people are asked at
+    the human nodes, and `ways` the guarded ways of the conditional ones. `first` is the first node that comes
+    before a phase. A run takes at most `most_steps`.
+    """
+
+    phases: Mapping[Phase, Queue]
+    edges: Mapping[tuple[str, str], Link]
+    beside: Mapping[Phase, Phase]
+    runner: Mapping[str, RunnerNode] = field(default_factory=dict)
+    asks: Mapping[str, str] = field(default_factory=dict)
+    ways: Mapping[str, tuple[tuple[Guard, str], ...]] = field(default_factory=dict)
+    first: Mapping[str, str] = field(default_factory=dict)
+    most_steps: int = 500
+
+    def extended(self, edges: Mapping[tuple[str, str], Link], **more: Any) -> "Graph":
+        """Return the graph with other `edges` and an operator's nodes. Raises `GraphUnsound`."""
+        graph = replace(self, edges=edges, **more)
+        check(graph)
+        return graph
+
+    def is_node(self, name: str) -> bool:
+        """Return whether `name` is a node of the operator's."""
+        return name in self.runner or name in self.asks or name in self.ways
+
+    def follow(self, at: str, outcome: str, state: RunState) -> str | None:
+        """Return the phase or node after `at` with `outcome`, or None if the run ends.
+
+        `state` is the run's before that; conditional nodes are passed.
+        """
+        if outcome == FAILED:
+            return None if at == "conclude" else "conclude"
+        link = self.edges[at, outcome]
+        used = sum(each.node_or_phase == at and each.outcome == outcome for each in state.finished)
+        target = link.otherwise if link.at_most is not None and used >= link.at_most else link.to
+        target = self.passed(target, state)
+        if target == "implement" and self.is_node(at) and state.chosen is not None:
+            # The conversation is that of the last candidate, which need not be the chosen one.
+            return link.otherwise
+        return target
+
+    def passed(self, target: str | None, state: RunState) -> str | None:
+        """Return `target`, or what comes after it if it is a conditional node."""
+        while target is not None and (ways := self.ways.get(target)):
+            otherwise = self.edges[target, "done"].to
+            target = next((to for guard, to in ways if guard.holds(state)), otherwise)
+        return target
+
+
+def built_in() -> Graph:
+    """Return the graph without nodes of an operator's."""
+    edges: dict[tuple[str, str], Link] = {
+        key: Link(to=to, bounded=key in BOUNDED) for key, to in EDGES.items()
+    }
+    return Graph(phases=QUEUES, edges=edges, beside=BESIDE)
 
 
 def next_phase(phase: Phase, outcome: str) -> Phase | None:
-    """Return the phase after `phase` with `outcome`, or None if the run ends."""
+    """Return the phase after `phase` with `outcome` in the built-in graph, or None if the run ends."""
     if outcome == FAILED:
         return None if phase == "conclude" else "conclude"
     return EDGES[phase, outcome]
 
 
 def goes_on(phase: Phase, outcome: str) -> bool:
-    """Return whether a run continues to work after `phase` ended with `outcome`."""
-    return next_phase(phase, outcome) not in (None, "conclude")
+    """Return whether a run continues to work after the built-in `phase` ended with `outcome`."""
+    return outcome != FAILED and EDGES[phase, outcome] not in (None, "conclude")
 
 
 def end_status(outcome: str) -> Status:
     """Return the status of a run whose last working phase ended with `outcome`."""
-    statuses: dict[str, Status] = {
-        "done": "done",
-        "needs_info": "needs_info",
-        "gave_up": "gave_up",
-        CANCELLED: "cancelled",
-        FAILED: "failed",
-    }
-    return statuses[outcome]
+    return _STATUSES[outcome]
 
 
-def check(
-    edges: Mapping[tuple[Phase, str], Phase | None] = EDGES,
-    bounded: frozenset[tuple[Phase, str]] = BOUNDED,
-    start: Phase = START,
-    beside: Mapping[Phase, Phase] = BESIDE,
-) -> None:
-    """Check the graph. Raises `GraphUnsound`."""
-    targets: dict[Phase, set[Phase]] = {phase: set() for phase in get_args(Phase)}
-    free: dict[Phase, set[Phase]] = {phase: set() for phase in get_args(Phase)}
-    for (phase, outcome), target in edges.items():
-        if target is not None:
-            targets[phase].add(target)
-            if (phase, outcome) not in bounded:
-                free[phase].add(target)
-    reached: set[Phase] = set()
-    queue: list[Phase] = [start]
-    while queue:
-        phase = queue.pop()
-        if phase not in reached:
-            reached.add(phase)
-            queue.extend(targets[phase])
-            queue.extend(other for host, other in beside.items() if host == phase)
-    lost = set(targets) - reached
-    if lost:
-        raise GraphUnsound(f"These phases cannot be reached: {', '.join(sorted(lost))}.")
-    if set(QUEUES) != set(targets):
-        raise GraphUnsound("Every phase needs a queue.")
-    for host, other in beside.items():
-        if QUEUES[host] != QUEUES[other] or targets[other]:
+def ends_well_known(outcome: str) -> bool:
+    """Return whether a run can end after a phase or node with `outcome`."""
+    return outcome in _STATUSES
+
+
+def check(graph: Graph | None = None, start: Phase = START) -> None:
+    """Check the graph (None: the built-in one). Raises `GraphUnsound`, which names the node."""
+    graph = graph or built_in()
+    own = {*graph.runner, *graph.asks, *graph.ways}
+    branches = {name for node in graph.runner.values() for name in getattr(node, "branches", ())}
+    placed = {name for name, _ in graph.edges} & own
+    nodes = {*graph.phases, *own} - {NODE} - (branches - placed)
+    targets: dict[str, set[str]] = {node: set() for node in nodes}
+    free: dict[str, set[str]] = {node: set() for node in nodes}
+    for (node, _), link in graph.edges.items():
+        ways = [to for _, to in graph.ways.get(node, ())]
+        for target in (*link.targets, *ways):
+            if target not in nodes:
+                raise GraphUnsound(f"{node} leads to {target}, which is no phase and no node.")
+            targets[node].add(target)
+            if not link.bounded and not (link.at_most is not None and target == link.to):
+                free[node].add(target)
+    _refuse_unreachable(graph, targets, start)
+    for host, other in graph.beside.items():
+        if graph.phases[host] != graph.phases[other] or targets[other]:
             raise GraphUnsound(f"{other} cannot be done beside {host}: it has edges or another queue.")
     _refuse_cycles(free)
+    _refuse_humans_in_a_row(graph)
+    RunnerNodes(nodes=dict(graph.runner))
+    _refuse_unverified(graph, nodes, start)
 
 
-def _refuse_cycles(free: Mapping[Phase, set[Phase]]) -> None:
-    left = {phase: set(targets) for phase, targets in free.items()}
+def _refuse_unverified(graph: Graph, nodes: Collection[str], start: str) -> None:
+    """Refuse a way to publish around the verdict; a chosen candidate has had its verdict."""
+    around: dict[str, set[str]] = {node: {to for _, to in graph.ways.get(node, ())} for node in nodes}
+    for key, link in graph.edges.items():
+        if key != ("implement", "chosen"):
+            around[key[0]] |= {*link.targets}
+    without = {node: targets - {"verify"} for node, targets in around.items()}
+    if "publish" in _reached(graph, without, start):
+        raise GraphUnsound("A way leads to publish without verify.")
+
+
+def _reached(graph: Graph, targets: Mapping[str, set[str]], start: str) -> set[str]:
+    reached: set[str] = set()
+    queue = [start]
+    while queue:
+        node = queue.pop()
+        if node not in reached:
+            reached.add(node)
+            queue.extend(targets[node])
+            queue.extend(other for host, other in graph.beside.items() if host == node)
+    return reached
+
+
+def _refuse_unreachable(graph: Graph, targets: Mapping[str, set[str]], start: str) -> None:
+    lost = set(targets) - _reached(graph, targets, start)
+    if lost:
+        raise GraphUnsound(f"These phases cannot be reached: {', '.join(sorted(lost))}.")
+
+
+def _refuse_humans_in_a_row(graph: Graph) -> None:
+    for name in graph.asks:
+        pending, seen = [graph.edges[name, "done"].to], set[str]()
+        while pending:
+            target = pending.pop()
+            if target in graph.asks:
+                raise GraphUnsound(f"{name} leads to {target}: two human nodes in a row.")
+            if target is not None and target in graph.ways and target not in seen:
+                seen.add(target)
+                pending += [graph.edges[target, "done"].to, *(to for _, to in graph.ways[target])]
+
+
+def _refuse_cycles(free: Mapping[str, set[str]]) -> None:
+    left = {node: set(targets) for node, targets in free.items()}
     while left:
-        leaves = [phase for phase, targets in left.items() if not targets & set(left)]
+        leaves = [node for node, targets in left.items() if not targets & set(left)]
         if not leaves:
             raise GraphUnsound(f"There is a cycle without a limit: {', '.join(sorted(left))}.")
-        for phase in leaves:
-            del left[phase]
+        for node in leaves:
+            del left[node]

@@ -13,6 +13,9 @@ from runners.tools.base import ENDING_TOOLS
 # Which role a model has in a task, as in the models file.
 _ROLES: dict[ModelPhase, str] = {
     "review": "reviewer",
+    "critique": "reviewer",
+    "pair": "navigator",
+    "node": "reviewer",
     "navigate": "navigator",
     "implement": "driver",
     "condense": "driver",

@@ -185,6 +185,9 @@ _PHASES: dict[str, Phase] = {
     "examples": "specify",
     "setup": "baseline",
     "review": "verify",
+    "critique": "verify",
+    "pair": "implement",
+    "node": "node",
 }
 
 

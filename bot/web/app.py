@@ -78,9 +78,11 @@ class WebApp:
 
 
 def _launch_routes(store: Store, settings: Settings, changed: Callable[[str], None]) -> Sequence[Route]:
-    """Return the routes of launches that reach nothing but the web app; without a secret there are none."""
+    """Return the routes of launches that reach nothing but the web app; without a secret, or with a
+    workflow file, there are none."""
     secret = settings.runner_secret.get_secret_value()
-    if not secret:
+    # A launch knows the built-in phases alone, and would pass by an operator's nodes.
+    if not secret or settings.workflow_file is not None:
         return ()
     limited = Store(store.engine, allowances=load_limits(settings.limits_file).allowances)
     return RemoteServer(limited, Signer(secret), changed).routes()

@@ -13,6 +13,8 @@ from bot.log.state import RunState, fold
 from bot.report.reporter import Reporter
 from bot.report.terminal import follow
 from bot.runs.driver import Driver
+from bot.runs.workflow import check
+from bot.runs.workflow_file import load_workflow
 from bot.storage.store import Store
 from bot.worker.untrusted import untrusted_handlers
 from bot.worker.worker import trusted_handlers
@@ -39,16 +41,19 @@ def inline_driver(
     """
     workspaces = Workspaces(settings.state_dir)
     workspaces.sweep()
+    graph = load_workflow(settings.workflow_file)
+    check(graph)
     return Driver(
         store,
         {
             **trusted_handlers(settings, forges, workspaces, reporter, forgetful=forgetful),
-            **untrusted_handlers(settings, store, workspaces, store.all_open_runs),
+            **untrusted_handlers(settings, store, workspaces, store.all_open_runs, graph.runner),
         },
         worker=worker,
         lease_seconds=settings.lease_seconds,
         retry_seconds=settings.retry_seconds,
         changed=changed,
+        graph=graph,
         sandboxed=not settings.unsafe_no_sandbox,
     )
 

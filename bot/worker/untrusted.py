@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from bot.config.limits import database_urls, load_limits
@@ -15,12 +16,14 @@ from bot.runs.run_store import RunStore
 from bot.telemetry.logs import hide
 from runners.contract.events import RunnerEvent
 from runners.contract.job import Job, PhaseResult
+from runners.contract.nodes import RunnerNode
 from runners.environment.prepare import Environments
 from runners.git.workspaces import Workspaces
 from runners.loop.services import Services
 from runners.models.roster import Roster
 from runners.phases.baseline import baseline
 from runners.phases.implement import implement
+from runners.phases.nodes.run import run_node
 from runners.phases.onboarding.survey import survey
 from runners.phases.specify import specify
 from runners.phases.verify import verify
@@ -36,10 +39,12 @@ def untrusted_handlers(
     store: RunStore,
     workspaces: Workspaces,
     open_runs: Callable[[], Sequence[str]] | None = None,
+    nodes: Mapping[str, RunnerNode] = MappingProxyType({}),
 ) -> Mapping[Phase, PhaseHandler]:
     """Return the handlers of the phases that run a model's commands; their only secret is the model's key.
 
     `open_runs` returns the runs whose containers are left alone; without it all containers are.
+    `nodes` are those of the operator's workflow that runners do.
     """
     models, keys = load_models(settings)
     roster = Roster(models, settings.runtime, keys, settings.state_dir / "profiles")
@@ -70,6 +75,7 @@ def untrusted_handlers(
                 ),
                 spent=state.spent,
                 conflicts=state.prepared.conflicts,
+                node=state.node,
                 before="" if state.requested.order.rebase else state.prepared.head or "",
             )
             limits = settings.command_limits
@@ -105,4 +111,5 @@ def untrusted_handlers(
         "implement": handler(implement),
         "verify": handler(verify),
         "survey": handler(survey),
+        "node": handler(partial(run_node, nodes=nodes)),
     }

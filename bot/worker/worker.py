@@ -24,6 +24,7 @@ from bot.runs.draining import Draining
 from bot.runs.driver import Driver, PhaseHandler
 from bot.runs.worker_identity import is_gone, worker_identity
 from bot.runs.workflow import QUEUES, check
+from bot.runs.workflow_file import load_workflow
 from bot.storage.database import connect
 from bot.storage.gauges import silent_runs
 from bot.storage.store import Store
@@ -60,7 +61,8 @@ class Worker:
         place: Runner = "celery",
         holder: str = "",
     ) -> None:
-        check()
+        graph = load_workflow(settings.workflow_file)
+        check(graph)
         self._settings = settings
         self._wake_ups = wake_ups
         engine = connect(settings.database)
@@ -79,7 +81,9 @@ class Worker:
             # Only the worker that runs repository code loads what does so.
             from bot.worker.untrusted import untrusted_handlers
 
-            handlers |= untrusted_handlers(settings, self._store, self._workspaces, self._store.all_open_runs)
+            handlers |= untrusted_handlers(
+                settings, self._store, self._workspaces, self._store.all_open_runs, graph.runner
+            )
         if "publish" in queues or "intake" in queues:
             forges = Forges(settings, self._store)
             reporter = make_reporter(settings)
@@ -105,6 +109,7 @@ class Worker:
             changed=self._waking.changed,
             sandboxed="runs" not in queues or not settings.unsafe_no_sandbox,
             draining=draining,
+            graph=graph,
             # Celery starts another process in its place.
             abandon=lambda: os.kill(os.getpid(), signal.SIGKILL),
             runner=runner,

@@ -24,7 +24,12 @@ ModelPhase = Literal[
     "setup",
     "examples",
     "remarks",
+    "critique",
+    "pair",
+    "node",
 ]
+PairOutcome = Literal["approved", "objected", "declined", "bounded"]
+Criterion = Literal["correctness", "scope", "simplicity", "style", "security"]
 
 
 class SpecWritten(Frozen):
@@ -108,7 +113,18 @@ class PromptSent(Frozen):
     """A message that was put to the model outside of replies and tool results."""
 
     type: Literal["PromptSent"] = "PromptSent"
-    reason: Literal["verdict", "nudge", "switch", "comment", "review", "respecify", "survivors"]
+    reason: Literal[
+        "verdict",
+        "nudge",
+        "switch",
+        "comment",
+        "review",
+        "respecify",
+        "survivors",
+        "critique",
+        "pair",
+        "node",
+    ]
     text: str
 
 
@@ -199,6 +215,8 @@ class ToolCalled(Frozen):
     usage: Usage = Usage()
     prev: str = ""
     hash: str = ""
+    # The operator's node whose agent made the call; empty: the driver made it.
+    node: str = ""
 
 
 class Committed(Frozen):
@@ -267,6 +285,26 @@ class CandidateChosen(Frozen):
     crossed: tuple[Crossed, ...] = ()
 
 
+class NodeReported(Frozen):
+    """An operator's node, or the branch `node` of the parallel node `within`, has run on `head`.
+
+    ``red`` is something to fix: `text` says what, with the `findings` of an agent. `data` are the further
+    properties of its answer. `exit_code` is that of a command, None of an agent, and `seconds` is wall time.
+    """
+
+    type: Literal["NodeReported"] = "NodeReported"
+    node: str
+    within: str = ""
+    head: str = ""
+    outcome: Literal["done", "red"]
+    text: str = ""
+    findings: tuple["Remark", ...] = ()
+    data: dict[str, Any] = {}
+    model: str = ""
+    exit_code: int | None = None
+    seconds: float = 0.0
+
+
 class Remark(Frozen):
     """What a reviewing model says of a place; `line` counts from 1 on the head, 0: none in particular."""
 
@@ -284,6 +322,84 @@ class Reviewed(Frozen):
     model: str = ""
     remarks: tuple[Remark, ...] = ()
     problem: str = ""
+
+
+class Score(Frozen):
+    """What a critique gives a change for one criterion, from 0 (unacceptable) to 4 (nothing to improve).
+
+    `path` and `line` say where the `reason` is seen; line 0: nowhere in particular.
+    """
+
+    criterion: Criterion
+    score: int = Field(ge=0, le=4)
+    reason: str
+    path: str = ""
+    line: int = 0
+
+
+class Critiqued(Frozen):
+    """A model that had no part in the proven change at `head` has scored it, or `problem` says why not."""
+
+    type: Literal["Critiqued"] = "Critiqued"
+    head: str
+    runtime: str = ""
+    model: str = ""
+    scores: tuple[Score, ...] = ()
+    problem: str = ""
+
+
+class RevisionJudged(Frozen):
+    """The gate compared a critiqued change with its revision: `taken` is the one that stands.
+
+    `reason` is the end of a sentence that begins with "because". `revision` is the commit of the revision,
+    empty if there is none.
+    """
+
+    type: Literal["RevisionJudged"] = "RevisionJudged"
+    taken: Literal["first", "revision"]
+    reason: str
+    revision: str = ""
+
+
+class PairTurn(Frozen):
+    """The pair's step `number` (from 1 in each candidate): what the runtime `driver` is to do next.
+
+    The runtime `navigator` chose it: a `test` (the file `path` with its `content`, which was run and failed),
+    a failing `scenario`, or an objection to the change. With `problem` its answer was of no use, and the next
+    failing scenario was taken; ``rest`` stands for all that fail when the pair has taken its steps.
+    """
+
+    type: Literal["PairTurn"] = "PairTurn"
+    number: int
+    driver: str
+    navigator: str
+    step: Literal["test", "scenario", "object", "rest"]
+    scenario: str = ""
+    path: str = ""
+    content: str = ""
+    reason: str = ""
+    problem: str = ""
+
+
+class PairTurnEnded(Frozen):
+    """The pair's step `number` was run again and is green, or the driver declined the navigator's test."""
+
+    type: Literal["PairTurnEnded"] = "PairTurnEnded"
+    number: int
+    outcome: Literal["green", "declined"]
+
+
+class PairEnded(Frozen):
+    """The pair's work on a candidate ended; `by` is the runtime that ended it, with its `reason`.
+
+    ``objected`` and ``declined`` are disagreements: another candidate is made with the roles swapped.
+    ``bounded`` means that a limit ended it.
+    """
+
+    type: Literal["PairEnded"] = "PairEnded"
+    outcome: PairOutcome
+    by: str
+    reason: str
 
 
 RunnerEvent = (
@@ -304,4 +420,10 @@ RunnerEvent = (
     | CandidateEnded
     | CandidateChosen
     | Reviewed
+    | Critiqued
+    | RevisionJudged
+    | PairTurn
+    | PairTurnEnded
+    | PairEnded
+    | NodeReported
 )

@@ -9,7 +9,7 @@ from pydantic import Field
 from gherkin.values import Frozen
 from runners.contract.budget import Budget, Spent
 from runners.contract.events import RunnerEvent, SpecWritten
-from runners.contract.operator_limits import Runner, ScopedQuotas
+from runners.contract.operator_limits import Runner, ScopedQuotas, TeamMode
 from runners.contract.workorder import WorkOrder
 from runners.git.workspaces import SHADOW
 from runners.policy.capabilities import Grants
@@ -33,6 +33,9 @@ DIFF = "diff"
 # The work of one candidate, and its diff; `{}` is the candidate's number.
 CANDIDATE_WORK = "candidate-{}.bundle"
 CANDIDATE_DIFF = "candidate-{}.diff"
+# A proven change before its author revised it, and its diff.
+FIRST_WORK = "first.bundle"
+FIRST_DIFF = "first.diff"
 # Further examples of the scenarios, which the model that implements never sees.
 EXAMPLES = "examples"
 
@@ -224,6 +227,18 @@ class RunSettings(Frozen):
         description="Where runs are done, if the operator offers more than one place (`runners` in the "
         "limits file). Not set: where the operator does all runs.",
     )
+    mode: TeamMode = Field(
+        default="solo",
+        description="Who works on a change, within the modes that the operator allows. `solo`: one driver. "
+        "`pair`: a navigator of another model says what comes next, as a failing test or scenario. "
+        "`council`: all candidates are made, at least two ([pairing.md](pairing.md)).",
+    )
+    critique: bool = Field(
+        default=False,
+        description="Whether a model that had no part in a proven change scores it by a rubric "
+        "([critique.md](critique.md)). The author revises the change once where a score is low, and the gate "
+        "decides whether the revision is taken.",
+    )
     tools: ToolSettings = ToolSettings()
     quotas: ScopedQuotas = ScopedQuotas()
 
@@ -262,6 +277,8 @@ class Job:
     conflicts: tuple[str, ...] = ()
     # The commit that a pull request was at when its revision began.
     before: str = ""
+    # The operator's node that is to be done.
+    node: str = ""
 
     @property
     def spec(self) -> SpecWritten:
@@ -282,7 +299,16 @@ class PhaseResult(Generic[E]):
     """How a phase ended, with the events and artifacts to store in one transaction with its end."""
 
     outcome: Literal[
-        "done", "approval", "needs_info", "gave_up", "red", "respecify", "onboard", "candidate", "chosen"
+        "done",
+        "approval",
+        "needs_info",
+        "gave_up",
+        "red",
+        "critique",
+        "respecify",
+        "onboard",
+        "candidate",
+        "chosen",
     ]
     reason: str = ""
     events: Sequence[E] = ()

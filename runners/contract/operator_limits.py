@@ -13,6 +13,8 @@ from runners.policy.quota import Quotas
 # Where the phases that run repository code are done: by a Celery worker, in a Kubernetes Job, or in
 # a job of GitHub Actions.
 Runner = Literal["celery", "kubernetes", "actions"]
+# How many models work on a change: one, a driver with a navigator, or several candidates.
+TeamMode = Literal["solo", "pair", "council"]
 
 
 class ScopedQuotas(Frozen):
@@ -96,6 +98,10 @@ class OperatorLimits(Frozen):
         default=(),
         description="Where a repository may have its runs done (`runner` in `.scenarist.yml`), besides the "
         "place that SCENARIST_RUNNER names.",
+    )
+    modes: tuple[TeamMode, ...] = Field(
+        default=("solo", "pair", "council"),
+        description="Which modes a repository may choose; with another one its runs are `solo`.",
     )
     databases: dict[str, Source] = Field(
         default={}, description="Names of databases, and where their connection URLs are found."

@@ -291,7 +291,7 @@ class Agent:
             if ended is not None:
                 result = ToolResult(ok=False, text="Not run: the task was ended before.")
             elif call.name in ENDING_TOOLS:
-                ended, result = _ending(call)
+                ended, result = ending(call)
                 finished = ended is not None and ended.reason == "finish"
                 refusal = self._refusal(ended) if ended is not None and finished else ""
                 self._refused = self._refused + 1 if refusal else 0
@@ -320,7 +320,8 @@ class Agent:
         return not any(each.role == "tool" and each.text.startswith(CHECK) for each in messages)
 
 
-def _ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
+def ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
+    """Return the end that a call of an ending tool asks for, None if it is malformed, and its answer."""
     try:
         if call.name == "ask":
             question = Ask.model_validate_json(call.arguments).question

@@ -51,6 +51,11 @@ class Caller:
         self._meter = meter
 
     @property
+    def context(self) -> ToolContext:
+        """Return what the tools work on."""
+        return self._context
+
+    @property
     def audit_head(self) -> str:
         """Return the hash of the newest entry of the trail."""
         return self._trail.last

@@ -49,7 +49,7 @@ def conversation_from_log(head: Sequence[Message], events: Sequence[RunnerEvent]
     for event in events:
         if isinstance(event, ModelReplied) and event.phase == "implement":
             messages.append(as_message(event.reply))
-        elif isinstance(event, ToolCalled):
+        elif isinstance(event, ToolCalled) and not event.node:
             messages.append(Message(role="tool", text=event.text, tool_call_id=event.call.id))
         elif isinstance(event, PromptSent):
             messages.append(Message(role="user", text=event.text))

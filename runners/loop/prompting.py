@@ -204,6 +204,36 @@ def review_prompt(
     return [Message(role="system", text=system), task, Message(role="user", text=shown)]
 
 
+def critique_prompt(
+    run_id: str, order: WorkOrder, background: RepositoryFacts, *, diff: str, feature: str
+) -> list[Message]:
+    """Return the conversation that asks for the scores of a change."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("critique.md.j2").render(fence=mark)
+    task = _task(env, mark, order, background, "the scenarios", feature, rules=True)
+    shown = f"## The change\n{_block(mark, diff, _MAX_REVIEWED)}"
+    return [Message(role="system", text=system), task, Message(role="user", text=shown)]
+
+
+def node_prompt(
+    run_id: str,
+    order: WorkOrder,
+    background: RepositoryFacts,
+    *,
+    instructions: str,
+    diff: str,
+    feature: str,
+) -> list[Message]:
+    """Return the conversation with an operator's agent; `instructions` are the operator's own."""
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("node.md.j2").render(fence=mark, instructions=instructions.strip())
+    task = _task(env, mark, order, background, "the scenarios", feature, rules=True)
+    shown = f"## The change\n{_block(mark, diff or '(nothing)', _MAX_REVIEWED)}"
+    return [Message(role="system", text=system), task, Message(role="user", text=shown)]
+
+
 def navigate_prompt(
     run_id: str,
     order: WorkOrder,
@@ -225,6 +255,34 @@ def navigate_prompt(
     shown = (
         f"## The change so far\n{_block(mark, diff or '(nothing)', _MAX_DIFF)}\n"
         f"## What the driver did last\n{_block(mark, record, _MAX_RECORD)}"
+    )
+    return [Message(role="system", text=system), task, Message(role="user", text=shown)]
+
+
+def pair_prompt(
+    run_id: str,
+    order: WorkOrder,
+    background: RepositoryFacts,
+    *,
+    feature: str,
+    diff: str,
+    results: str,
+    steps: Sequence[str],
+) -> list[Message]:
+    """Return the conversation that asks a navigator for the pair's next step.
+
+    `diff` is the driver's change so far, `results` what the scenarios gave when they were run on it, and
+    `steps` are the pair's steps so far.
+    """
+    mark = fence(run_id)
+    env = _environment(mark)
+    system = env.get_template("pair.md.j2").render(fence=mark)
+    task = _task(env, mark, order, background, "the scenarios", feature)
+    taken = "\n".join(steps) or "(none)"
+    shown = (
+        f"## The change so far\n{_block(mark, diff or '(nothing)', _MAX_DIFF)}\n"
+        f"## What was run\n{_block(mark, results, _MAX_DIFF)}\n"
+        f"## The steps so far\n{_block(mark, taken, _MAX_DIFF)}"
     )
     return [Message(role="system", text=system), task, Message(role="user", text=shown)]
 

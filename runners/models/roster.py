@@ -1,6 +1,6 @@
 """The models of this machine. Each client is made when it is first needed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,6 +102,23 @@ class Roster:
         others = agent.candidates or agent.escalate or (agent.runtime,)
         return (others[(number - 2) % len(others)],)
 
+    def differ(self, one: str, other: str) -> bool:
+        """Return whether `one` and `other` are runtimes of different models; an empty name is no runtime."""
+        runtimes = self._config.runtimes
+        return bool(one and other) and _model_of(runtimes[one]) != _model_of(runtimes[other])
+
+    def peer(self, authors: Collection[str]) -> str | None:
+        """Return a runtime whose model has none of the runtimes `authors`; None if there is none.
+
+        The reviewer's comes first, then the navigator's, then those that may do the driver's work.
+        """
+        runtimes = self._config.runtimes
+        known = {_model_of(runtimes[name]) for name in authors if name in runtimes}
+        roles: tuple[ModelRole, ...] = ("reviewer", "navigator", "driver", "analyst")
+        agents = [self.agent(role) for role in roles if self.has(role)]
+        names = [name for each in agents for name in (each.runtime, *each.candidates, *each.escalate)]
+        return next((name for name in names if _model_of(runtimes[name]) not in known), None)
+
     def engine(self, role: ModelRole, level: int = 0) -> Engine:
         """Return the model of `role` after `level` escalations. Raises the errors of `of`."""
         levels = self.levels(role)
@@ -157,6 +174,11 @@ class Roster:
             model = XmlTools(model)
         context = spec.context_length or served.context_length
         return Engine(runtime, model, spec.prices, context, _within(spec.max_tokens, context), profile)
+
+
+def _model_of(spec: RuntimeSpec) -> tuple[str, str, str]:
+    """What makes two runtimes the same model; a replay is one model for each recording."""
+    return spec.provider, spec.url or str(spec.recording or ""), spec.model
 
 
 def _within(max_tokens: int, context_length: int) -> int:

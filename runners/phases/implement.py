@@ -1,6 +1,7 @@
 """The phase in which a model works until it says that it is done."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -30,18 +31,19 @@ from runners.loop.single_requests.navigator import advise
 from runners.loop.written_files import without_written
 from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
-from runners.phases.candidates import concluded, has_proven, number_of, of_candidate
 from runners.phases.given.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
 from runners.phases.given.rules_ahead import RulesAhead
 from runners.phases.given.toolkit import tools_of
 from runners.phases.rebase import carried_over, resolved, unresolved
+from runners.phases.team.candidates import concluded, has_proven, number_of, of_candidate
+from runners.phases.team.pairing import Pairing, disagreed, is_paired, roles_of
 from runners.phases.threads import incomplete
 from runners.repository.house_rules import answered
 
 _MAX_ASKED = 10
 _MAX_DIFF = 500_000  # characters
 # Why work comes back from the verifier.
-_BACK = ("verdict", "review", "survivors")
+_BACK = ("verdict", "review", "survivors", "critique", "node")
 
 
 def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
@@ -75,18 +77,21 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         rules = RulesAhead(job, services, tree)
         before = kept.runs if kept is not None else None
         with tools_of(job, services, tree, make, before, rules.said_of) as tools:
-            ended = _work(job, services, tree, tools, head, background, work, rules)
+            ended, logged = _work(job, services, tree, tools, head, background, work, rules)
+            job = replace(job, events=(*job.events, *logged))
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         asked = [event.reason for event in events if isinstance(event, PromptSent) and event.reason in _BACK]
-        if asked[-1:] == ["survivors"] and (ended.reason != "finish" or not tree.diff(work)):
-            # What is proven stays as it is, where nothing came of a request for more tests.
+        wanted_more = asked[-1:] in (["survivors"], ["critique"], ["node"])
+        if wanted_more and (ended.reason != "finish" or not tree.diff(work)):
+            # What is proven stays as it is, where nothing came of a request to improve it.
             return PhaseResult("done")
         if ended.reason != "finish":
             outcome: Literal["needs_info", "gave_up"] = "needs_info" if ended.reason == "ask" else "gave_up"
             left_behind = _kept(job, tree, *_committed(job, tree, ended.text))
             result = PhaseResult[RunnerEvent](outcome, ended.text, artifacts=left_behind)
-            # A model that asks or declines ends the run, unless another candidate was proven.
-            if ended.reason in ("ask", "give_up") and not has_proven(job.events):
+            # A model that asks or declines ends the run, unless there is another candidate, or will be one.
+            other = has_proven(job.events) or disagreed(of_candidate(job.events))
+            if ended.reason in ("ask", "give_up") and not other:
                 return result
             return concluded(job, services, mirror, result)
         if left := unresolved(tree, job.conflicts):
@@ -117,13 +122,14 @@ def _work(
     background: RepositoryFacts,
     work: str,
     rules: RulesAhead,
-) -> Ended:
-    """The loop, with one model after the other as far as the driver's escalation goes.
+) -> tuple[Ended, Sequence[RunnerEvent]]:
+    """The loop, with one model after the other as far as the driver's escalation goes, or with a pair.
 
-    `work` is the last commit of it.
+    `work` is the last commit of it. Returns its end, and the events that it logged.
     """
     log = _checkpointing(job, services, tree, tools.toolbox.writing)
     events: list[RunnerEvent] = list(of_candidate(job.events))
+    known = len(events)
 
     def logged(new: Sequence[RunnerEvent]) -> None:
         log(new)
@@ -137,17 +143,9 @@ def _work(
     def navigated(why: Literal["stuck", "red"], messages: Sequence[Message]) -> list[RunnerEvent]:
         return advise(job, services, background, why, messages, tree.diff(job.spec.commit), events)
 
-    spent = job.spent
-    reason = too_many_reds(events, services.models.agent("driver").after_red)
-    number = number_of(job.events)
-    while True:
-        level = level_of(events)
-        levels = services.models.candidate(number)
-        if reason and level + 1 < len(levels):
-            level += 1
-            logged([ModelSwitched(role="driver", to=levels[level], reason=reason)])
-        agent = Agent(
-            services.models.of(levels[min(level, len(levels) - 1)]),
+    def agent_of(runtime: str, unmet: Callable[[], str] = str) -> Agent:
+        return Agent(
+            services.models.of(runtime),
             tools,
             logged,
             _budget(job, services),
@@ -164,18 +162,45 @@ def _work(
             partial(navigated, "stuck"),
             lambda ended: (
                 tools.put_back()
+                or unmet()
                 or _still_red(events, changed=bool(tree.diff(work)))
                 or incomplete(job.order, ended, events)
                 or unresolved(tree, job.conflicts)
             ),
         )
+
+    number = number_of(job.events)
+    roles = roles_of(services.models, number, events) if is_paired(job, services.operator) else None
+    if roles is not None and not any(isinstance(event, Committed) for event in events):
+        pairing = Pairing(
+            job,
+            services,
+            tree,
+            tools,
+            background,
+            number=number,
+            head=head,
+            events=events,
+            log=logged,
+            make_agent=agent_of,
+        )
+        return pairing.work(job.spent), events[known:]
+    spent = job.spent
+    reason = too_many_reds(events, services.models.agent("driver").after_red)
+    levels = (roles.driver,) if roles is not None else services.models.candidate(number)
+    while True:
+        level = level_of(events)
+        if reason and level + 1 < len(levels):
+            level += 1
+            logged([ModelSwitched(role="driver", to=levels[level], reason=reason)])
+        agent = agent_of(levels[min(level, len(levels) - 1)])
         conversation = conversation_from_log(head, events)
         agent.spent = spent
         if _sent_back(events):
             agent.advised(navigated("red", conversation), conversation)
         ended = agent.run(conversation, agent.spent)
         if ended.reason != "stuck" or level + 1 >= len(levels):
-            return ended
+            return ended, events[known:]
         reason, spent = ended.text, agent.spent
         logged([PromptSent(reason="switch", text=TAKEN_OVER)])
 

@@ -7,16 +7,16 @@ from gherkin.feature.model import parse
 from runners.contract.events import (
     PromptSent,
     Reviewed,
+    RevisionJudged,
     RunnerEvent,
     VerdictReached,
 )
-from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult, log_name
+from runners.contract.job import EXAMPLES, FEATURE, FIRST_WORK, WORK, Job, PhaseResult, log_name
 from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
 from runners.loop.services import Services
 from runners.loop.single_requests.review import as_feedback, review
 from runners.phases.baseline import baseline_of
-from runners.phases.candidates import concluded, number_of, of_candidate, verdicts_of
 from runners.phases.examples import failed_examples, replaced
 from runners.phases.given.checkout import (
     background_of,
@@ -29,6 +29,8 @@ from runners.phases.given.checkout import (
     unbundled,
 )
 from runners.phases.given.claims import claim_on
+from runners.phases.team.candidates import concluded, number_of, of_candidate, verdicts_of
+from runners.phases.team.critique import is_due, judge, put_back, revised, scored
 from runners.verify.claim import Claim
 from runners.verify.gate.feedback import about_survivors, feedback
 from runners.verify.gate.gate import Gate
@@ -75,13 +77,23 @@ def _verified(job: Job, services: Services, mirror: Mirror) -> PhaseResult[Runne
     rounds = 1 + (job.spent.rounds if number == 1 else len(earlier))
     # The model gets one try at conflicts; then people decide.
     last = rounds >= job.settings.budget.rounds or bool(job.conflicts)
+    first = revised(job.events)
     if earlier and earlier[-1].green and earlier[-1].head_sha == head:
-        # The model was asked for more tests and changed nothing.
-        return _reviewed(job, services, mirror, claim, [], last=True)
+        # The model was asked for more tests, or for a revision, and changed nothing.
+        unchanged = [RevisionJudged(taken="first", reason="its author changed nothing")] if first else []
+        return _passed(job, services, mirror, head, unchanged, last=True)
     gate = Gate(services.workspaces, mirror, suites, job.run_id, known, services.redactor)
     verdict = gate.verify(claim)
     reached = VerdictReached(verdict=verdict)
     artifacts = {log_name(sha256): text.encode(errors="replace") for sha256, text in gate.logs.items()}
+    if first is not None:
+        judged = judge(first, verdict)
+        if judged.taken == "first":
+            artifacts |= put_back(services)
+            unbundled(job, services, mirror, FIRST_WORK)
+            head = first.head_sha
+        passed = _passed(job, services, mirror, head, [reached, judged], last=last)
+        return replace(passed, artifacts={**artifacts, **passed.artifacts})
     if _nothing_new(verdict) and not _respecified(job) and not job.order.rebase:
         sent = PromptSent(reason="respecify", text=_NOTHING_NEW)
         return PhaseResult("respecify", events=[reached, sent], artifacts=artifacts)
@@ -96,8 +108,28 @@ def _verified(job: Job, services: Services, mirror: Mirror) -> PhaseResult[Runne
     if verdict.bite and verdict.bite.survivors and not last and not _told(job, "survivors"):
         sent = PromptSent(reason="survivors", text=about_survivors(verdict.bite))
         return PhaseResult("red", events=[reached, sent], artifacts=artifacts)
-    passed = _reviewed(job, services, mirror, claim, [reached], last=last)
+    passed = _passed(job, services, mirror, head, [reached], last=last)
     return replace(passed, artifacts={**passed.artifacts, **artifacts})
+
+
+def _passed(
+    job: Job,
+    services: Services,
+    mirror: Mirror,
+    head: str,
+    events: Sequence[RunnerEvent],
+    *,
+    last: bool,
+) -> PhaseResult[RunnerEvent]:
+    """The end of a green verdict on `head`: another model may score the change, and the reviewer reads it."""
+    if is_due(job):
+        result = scored(job, services, mirror, head, events)
+        if result.outcome == "critique":
+            return result
+        events = result.events
+    if not services.models.has("reviewer"):
+        return PhaseResult("done", events=events)
+    return _reviewed(job, services, mirror, head, events, last=last)
 
 
 def _fresh_examples(job: Job, services: Services, verdict: Verdict, claim: Claim) -> dict[str, bytes]:
@@ -149,19 +181,13 @@ def _reviewed(
     job: Job,
     services: Services,
     mirror: Mirror,
-    claim: Claim,
+    head: str,
     events: Sequence[RunnerEvent],
     *,
     last: bool,
 ) -> PhaseResult[RunnerEvent]:
-    """The end of a green verdict.
-
-    Where the operator named a second model, it reads the change first. What it finds serious goes back to the
-    driver once.
-    """
-    if not services.models.has("reviewer"):
-        return PhaseResult("done", events=events)
-    said = review(job, services, mirror, claim, background_of(job, mirror))
+    """A green verdict with what a second model says; what that finds serious goes back once."""
+    said = review(job, services, mirror, background_of(job, mirror), head)
     serious = [each for each in said.remarks if each.serious]
     before = any(
         isinstance(event, Reviewed) and any(r.serious for r in event.remarks)

@@ -121,6 +121,11 @@ class Testing:
             runs.append(("pytest", self._suites.pytest(self._root, tests)))
         return self._noted(runs)
 
+    def suite_run(self, path: str) -> SuiteRun:
+        """Run the feature file or the Python test at `path`, and return its outcomes."""
+        run = self._suites.behave if path.endswith(".feature") else self._suites.pytest
+        return run(self._root, [path])
+
     def _noted(self, runs: Sequence[tuple[str, SuiteRun]]) -> ToolResult:
         for name, run in runs:
             fresh, _ = _apart(run, self._before.get(name))

@@ -64,6 +64,10 @@ class ChatServer(LoopbackServer):
         self.examples: Turn = Reply(text='{"examples": []}')
         # What a request for the new behaviour in a review is answered.
         self.remarks: Turn = Reply(text='{"remarks": []}')
+        # What a request for scores by a rubric is answered.
+        self.critique: Turn = Reply(text="no scores")
+        # What a navigator of a pair is answered with.
+        self.pair: Turn = Reply(text="no step")
         self.always = implement if callable(implement) else None
         self.implement = [] if callable(implement) else list(implement)
         self.requests: list[dict[str, Any]] = []
@@ -95,6 +99,10 @@ class ChatServer(LoopbackServer):
             return self.examples(request) if callable(self.examples) else self.examples
         if '"remarks"' in json.dumps(request.get("response_format", {})):
             return self.remarks(request) if callable(self.remarks) else self.remarks
+        if '"simplicity"' in json.dumps(request.get("response_format", {})):
+            return self.critique(request) if callable(self.critique) else self.critique
+        if '"approve"' in json.dumps(request.get("response_format", {})):
+            return self.pair(request) if callable(self.pair) else self.pair
         turns = self.specify if "response_format" in request else self.implement
         roles = [message["role"] for message in request["messages"]]
         # A model that is asked to look over its work, or for answers, says once more that it is done.

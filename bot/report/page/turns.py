@@ -29,11 +29,17 @@ from runners.contract.events import (
     CandidateEnded,
     Committed,
     Condensed,
+    Critiqued,
     Instructed,
     ModelReplied,
     ModelSwitched,
+    NodeReported,
+    PairEnded,
+    PairTurn,
+    PairTurnEnded,
     PromptSent,
     Reviewed,
+    RevisionJudged,
     SpecWritten,
     Surveyed,
     ToolCalled,
@@ -79,7 +85,8 @@ def item(entry: Entry, *, full: bool = False) -> Item | None:
 def _described(event: Event) -> dict[str, Any] | None:
     match event:
         case PhaseStarted():
-            return {"kind": "phase", "title": DOING[event.phase].capitalize()}
+            title = f"{DOING[event.phase]} {event.node}".rstrip()
+            return {"kind": "phase", "title": title.capitalize()}
         case ModelReplied():
             return _reply(event)
         case ToolCalled():
@@ -108,6 +115,30 @@ def _described(event: Event) -> dict[str, Any] | None:
         case Reviewed():
             said = event.problem or plural(len(event.remarks), "remark")
             return _note(f"{event.model or 'A second model'} read the change", said)
+        case NodeReported():
+            said = event.text or " ".join(each.text for each in event.findings)
+            return _note(
+                f"{event.node}: {'nothing to fix' if event.outcome == 'done' else 'something to fix'}", said
+            )
+        case PairTurn():
+            what = {"test": f"the test {event.path}", "scenario": f"“{event.scenario}”"}.get(
+                event.step, event.step
+            )
+            return _note(
+                f"Step {event.number} of the pair: {what}, {event.driver} drives",
+                event.reason or event.problem,
+            )
+        case PairTurnEnded():
+            return _note(f"Step {event.number} of the pair: {event.outcome}")
+        case PairEnded():
+            who = f"{event.by}: {event.outcome}" if event.by else event.outcome
+            return _note(f"The pair ended ({who})", f"Because {event.reason}.")
+        case Critiqued():
+            scored = ", ".join(f"{each.criterion} {each.score}" for each in event.scores)
+            return _note(f"{event.model or 'A second model'} scored the change", event.problem or scored)
+        case RevisionJudged():
+            kept = "The revision is taken" if event.taken == "revision" else "The change before it stands"
+            return _note(kept, f"Because {event.reason}.")
         case _:
             return _milestone(event)
 
@@ -178,6 +209,9 @@ _PROMPTS = {
     "comment": "The model was told what somebody wrote",
     "review": "The reviewer's remarks went to the model",
     "respecify": "The model was asked for new scenarios",
+    "critique": "The critique went to the model",
+    "pair": "The driver was told the next step",
+    "node": "What an operator's node found went to the model",
     "survivors": "The model was shown faults that no test noticed",
 }
 
@@ -197,7 +231,7 @@ def _reply(event: ModelReplied) -> dict[str, Any]:
         facts.append(f"calls found in its text ({event.rescued})")
     calls = [each.name for each in event.reply.tool_calls]
     text = _clean(event.reply.text)
-    long = event.phase not in ("implement", "review", "navigate")
+    long = event.phase not in ("implement", "review", "critique", "navigate", "pair", "node")
     return {
         "kind": "reply",
         "title": f"{event.reply.model or event.runtime or 'The model'} · {event.phase}",

@@ -110,8 +110,11 @@ class Controls:
 
     def _approve(self, viewer: Viewer, run_id: str, text: str) -> None:
         """Approve the scenarios that wait; with `text` send them back to be written as it says."""
-        if not self._state(run_id).waits_for_approval:
+        state = self._state(run_id)
+        if not state.waits_for_approval:
             raise ControlRefused("No scenarios wait for an approval.")
+        if text and state.waits_at_node:
+            raise ControlRefused("This run waits for an approval alone: leave the text empty, or cancel it.")
         if text:
             self._tell(viewer, run_id, text)
         control = "respecify" if text else "resume"

@@ -15,7 +15,6 @@ from runners.loop.prompting import RepositoryFacts, review_prompt
 from runners.loop.services import Services
 from runners.models.json_answers import read_json
 from runners.policy.plaintext import one_line
-from runners.verify.claim import Claim
 
 _MOST = 8
 _MAX_TEXT = 1000
@@ -44,42 +43,45 @@ REVIEW_SCHEMA: dict[str, Any] = {
 }
 
 
-def review(
-    job: Job, services: Services, mirror: Mirror, claim: Claim, background: RepositoryFacts
-) -> Reviewed:
-    """Have the reviewer read the change.
+def review(job: Job, services: Services, mirror: Mirror, background: RepositoryFacts, head: str) -> Reviewed:
+    """Have the reviewer read the change from the base to `head`.
 
     A failure to do so is recorded as its `problem` and stops nothing.
     """
-    diff = git("diff", *PLAIN, claim.base, claim.head, git_dir=mirror.path)
+    diff = git("diff", *PLAIN, job.base, head, git_dir=mirror.path)
     feature = (services.artifact(FEATURE) or b"").decode(errors="replace")
     try:
         messages = review_prompt(job.run_id, job.order, background, diff=diff, feature=feature, most=_MOST)
         replied = services.ask("reviewer", "review", messages, schema=REVIEW_SCHEMA)
     except ScenaristError as error:
-        return Reviewed(head=claim.head, problem=error.message)
+        return Reviewed(head=head, problem=error.message)
     services.log([replied])
     reply = replied.reply
     try:
         given = read_json(reply)["remarks"]
-        remarks = tuple(_remark(each, mirror, claim.head) for each in given[:_MOST])
+        remarks = tuple(_remark(each, mirror, head) for each in given[:_MOST])
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Reviewed(head=claim.head, model=reply.model, problem="Its answer could not be read.")
-    return Reviewed(head=claim.head, model=reply.model, remarks=remarks)
+        return Reviewed(head=head, model=reply.model, problem="Its answer could not be read.")
+    return Reviewed(head=head, model=reply.model, remarks=remarks)
 
 
 def _remark(given: Any, mirror: Mirror, head: str) -> Remark:
     """Return the remark, without its place if that does not exist."""
-    path, line = str(given["path"]), int(given["line"])
-    text = read_blob(mirror.path, head, path) if path and not path.startswith("-") else None
-    if text is None or not 0 < line <= text.count(b"\n") + 1:
-        line = 0
+    path, line = place_of(mirror, head, str(given["path"]), int(given["line"]))
     return Remark(
-        path=path if text is not None else "",
+        path=path,
         line=line,
         text=one_line(str(given["text"]))[:_MAX_TEXT],
         serious=bool(given["serious"]),
     )
+
+
+def place_of(mirror: Mirror, head: str, path: str, line: int) -> tuple[str, int]:
+    """Return (`path`, `line`) as far as they exist at the commit `head`; else an empty path or 0."""
+    text = read_blob(mirror.path, head, path) if path and not path.startswith("-") else None
+    if text is None:
+        return "", 0
+    return path, line if 0 < line <= text.count(b"\n") + 1 else 0
 
 
 def as_feedback(remarks: Sequence[Remark]) -> str:

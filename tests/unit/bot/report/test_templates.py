@@ -163,7 +163,7 @@ def test_a_question_is_asked_in_a_comment_that_says_how_to_answer() -> None:
 
 def test_nothing_is_asked_of_anybody_else() -> None:
     asking = {name for name, events in logs.STATES.items() if REPORTER.question(RUN, state_of(events))}
-    assert asking == {"waits for approval", "asks", "too large"}
+    assert asking == {"waits for approval", "asks", "too large", "waits for a person"}
 
 
 def test_where_nobody_hears_comments_nobody_is_asked_for_one() -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from bot.log.state import RunState, fold
 from bot.runs.beside import Beside
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.driver import Driver, PhaseHandler
-from bot.runs.workflow import EDGES, GraphUnsound, check
+from bot.runs.workflow import GraphUnsound, Link, built_in, check
 from bot.storage.leases import LeaseLost
 from bot.storage.store import Store
 from gherkin.errors import Cancelled
@@ -195,10 +196,11 @@ def test_a_lost_lease_ends_both(store: Store, make: Make, clock: Clock) -> None:
 
 
 def test_a_companion_has_no_way_of_its_own() -> None:
-    check()
+    graph = built_in()
+    check(graph)
     with pytest.raises(GraphUnsound, match="baseline"):
-        check({**EDGES, ("baseline", "done"): "implement"})
+        graph.extended({**graph.edges, ("baseline", "done"): Link(to="implement")})
     with pytest.raises(GraphUnsound, match="cannot be reached: baseline"):
-        check(beside={})
+        check(replace(graph, beside={}))
     with pytest.raises(GraphUnsound, match="another queue"):
-        check(beside={**BESIDE, "prepare": "baseline"})
+        check(replace(graph, beside={**BESIDE, "prepare": "baseline"}))

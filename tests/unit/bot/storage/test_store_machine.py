@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from bot.intake.deliveries import Deliveries, Delivery
 from bot.log.events import Controlled, Phase, PhaseFinished, PhaseStarted, RunEnded, RunRequested
 from bot.log.state import fold
-from bot.runs.workflow import EDGES, QUEUES, end_status, next_phase
+from bot.runs.workflow import EDGES, FAILED, QUEUES, end_status
 from bot.storage.database import connect, migrate
 from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.store import Store, new_id
@@ -131,7 +131,8 @@ class Machine(RuleBasedStateMachine):
             return
         outcomes = [outcome for phase, outcome in EDGES if phase == claim.phase and outcome != "approval"]
         outcome = data.draw(st.sampled_from([*outcomes, "failed"]))
-        following = next_phase(claim.phase, outcome)
+        failed = None if claim.phase == "conclude" else "conclude"
+        following = failed if outcome == FAILED else EDGES[claim.phase, outcome]
         done = PhaseFinished(phase=claim.phase, outcome=outcome)
         run = self.model[claim.run_id]
         if following is None:

@@ -21,18 +21,22 @@ from runners.loop.asking import with_form
 from runners.loop.prompting import (
     RepositoryFacts,
     checklist,
+    critique_prompt,
     domain_prompt,
     fence,
     implement_prompt,
     instruction,
     navigate_prompt,
+    pair_prompt,
     remarks_prompt,
     review_prompt,
     specify_prompt,
     split_prompt,
     summary_prompt,
 )
+from runners.loop.single_requests.critique import CRITIQUE_SCHEMA
 from runners.models.chat import Message
+from runners.phases.team.pairing import PAIR_SCHEMA
 
 SNAPSHOTS = Path(__file__).parent / "prompts"
 RUN = "01J00000000000000000000000"
@@ -162,6 +166,21 @@ PROMPTS = {
     ),
     "specify_bug": specify_prompt(RUN, ORDER, BACKGROUND, max_scenarios=8, kind="bug"),
     "specify_refactoring": specify_prompt(RUN, ORDER, BACKGROUND, max_scenarios=8, kind="refactoring"),
+    "critique": with_form(
+        critique_prompt(RUN, ORDER, BACKGROUND, diff="+one\n-two\n", feature=FEATURE), CRITIQUE_SCHEMA
+    ),
+    "pair": with_form(
+        pair_prompt(
+            RUN,
+            ORDER,
+            BACKGROUND,
+            feature=FEATURE,
+            diff="+one\n",
+            results="- Free: fails",
+            steps=["1. test test_x.py: green."],
+        ),
+        PAIR_SCHEMA,
+    ),
     "review": review_prompt(RUN, ORDER, BACKGROUND, diff="+one\n-two\n", feature=FEATURE, most=8),
     "navigate": navigate_prompt(
         RUN, ORDER, BACKGROUND, why="It is red.", diff="+one", feature=FEATURE, record="assistant:\nHm."

@@ -12,16 +12,30 @@ from runners.contract.events import (
     CandidateBegun,
     CandidateChosen,
     CandidateEnded,
+    Critiqued,
     ModelReplied,
+    RevisionJudged,
     RunnerEvent,
     SpecWritten,
     VerdictReached,
 )
-from runners.contract.job import CANDIDATE_DIFF, CANDIDATE_WORK, CHECKPOINT, DIFF, WORK, Job, PhaseResult
+from runners.contract.job import (
+    CANDIDATE_DIFF,
+    CANDIDATE_WORK,
+    CHECKPOINT,
+    DIFF,
+    WORK,
+    CandidateSettings,
+    Job,
+    PhaseResult,
+    RunSettings,
+)
+from runners.contract.operator_limits import OperatorLimits
 from runners.git.command import git
 from runners.git.workspaces import Mirror, work_ref
 from runners.loop.services import Services
 from runners.phases.given.checkout import environment_of, sandboxes_of, suites_of, unbundled
+from runners.phases.team.pairing import disagreed, is_paired, roles_of
 from runners.verify.findings import Crossed
 from runners.verify.gate.crossing import CandidateCommits, Crossing, changed_lines
 from runners.verify.verdict import Verdict
@@ -48,6 +62,23 @@ def number_of(events: Sequence[RunnerEvent]) -> int:
     return 1 + sum(isinstance(event, CandidateBegun) for event in since_spec(events))
 
 
+def standing_verdict(events: Sequence[RunnerEvent]) -> Verdict | None:
+    """Return the verdict on the work of the candidate that is being worked on, None before the first one.
+
+    It is the newest one, or the one before a revision that was not taken.
+    """
+    standing: Verdict | None = None
+    first: Verdict | None = None
+    for event in of_candidate(events):
+        if isinstance(event, VerdictReached):
+            standing = event.verdict
+        elif isinstance(event, Critiqued):
+            first = standing
+        elif isinstance(event, RevisionJudged) and event.taken == "first":
+            standing = first
+    return standing
+
+
 def verdicts_of(events: Sequence[RunnerEvent]) -> list[Verdict]:
     """Return the verdicts of the candidate that is being worked on."""
     return [event.verdict for event in of_candidate(events) if isinstance(event, VerdictReached)]
@@ -66,11 +97,13 @@ def concluded(
     `result` is the end where a run has one candidate. Otherwise another candidate begins, or one of them is
     chosen. Raises `EnvironmentBroken` and `WorkLost`.
     """
-    settings = job.settings.candidates
-    count = min(settings.count, services.operator.candidates)
-    if count == 1 or job.conflicts or job.order.rebase:
-        return result
     events = [*job.events, *result.events]
+    disagreement = (
+        is_paired(job, services.operator) and number_of(events) == 1 and disagreed(of_candidate(events))
+    )
+    settings = wanted(job.settings, services.operator, disagreement=disagreement or number_of(events) > 1)
+    if settings.count == 1 or job.conflicts or job.order.rebase:
+        return result
     ended = _ended(job, services, mirror, events, result)
     before = [event for event in since_spec(job.events) if isinstance(event, CandidateEnded)]
     number = ended.number
@@ -83,12 +116,23 @@ def concluded(
             CANDIDATE_DIFF.format(number): _artifact(services, result, DIFF),
         },
     )
-    enough = settings.when == "red" and ended.status in _PROVEN
-    if not enough and number < count and not job.spent.over(job.settings.budget):
+    enough = settings.when == "red" and ended.status in _PROVEN and not disagreement
+    if not enough and number < settings.count and not job.spent.over(job.settings.budget):
         return _next(job, services, mirror, result, number + 1, ended)
     if not before:
         return result
     return _chosen(job, services, mirror, result, [*before, ended])
+
+
+def wanted(settings: RunSettings, operator: OperatorLimits, *, disagreement: bool) -> CandidateSettings:
+    """Return how many candidates a run may have, and when, within the operator's limits.
+
+    A council has at least two, and makes all of them; so has a run whose pair disagreed at least two.
+    """
+    given = settings.candidates
+    council = settings.mode == "council" and "council" in operator.modes
+    count = max(given.count, 2) if council or disagreement else given.count
+    return CandidateSettings(count=min(count, operator.candidates), when="always" if council else given.when)
 
 
 def _next(
@@ -102,7 +146,13 @@ def _next(
     """The end of a phase after which the candidate `number` begins from the locked scenarios."""
     proven = ended.status in _PROVEN
     reason = "another proven one is wanted" if proven else "the one before could not be proven"
-    begun = CandidateBegun(number=number, runtime=services.models.candidate(number)[0], reason=reason)
+    runtime = services.models.candidate(number)[0]
+    if is_paired(job, services.operator):
+        roles = roles_of(services.models, number, [])
+        runtime = roles.driver if roles is not None else runtime
+        if disagreed(of_candidate([*job.events, *result.events])):
+            reason = "the pair disagreed"
+    begun = CandidateBegun(number=number, runtime=runtime, reason=reason)
     start = mirror.bundle_commit(job.spec.commit, work_ref(job.run_id), base=job.base)
     return replace(
         result,
@@ -192,8 +242,9 @@ def _ended(
 ) -> CandidateEnded:
     """Sum up the candidate that is finished."""
     own = of_candidate(events)
-    replies = [event for event in own if isinstance(event, ModelReplied) and event.phase == "implement"]
-    verdict = next(iter(reversed(verdicts_of(events))), None)
+    made = ("implement", "pair")
+    replies = [event for event in own if isinstance(event, ModelReplied) and event.phase in made]
+    verdict = standing_verdict(events)
     work = mirror.unbundle(_artifact(services, result, WORK), work_ref(job.run_id))
     beside = job.spec.shadow or not job.spec.path
     head = git("rev-parse", f"{work}^1", git_dir=mirror.path) if beside else work

@@ -1,0 +1,3 @@
+"""More than one model on the same scenarios: candidates, and the critique of a proven change.
+
+What was run decides between their results."""
