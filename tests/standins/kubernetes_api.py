@@ -6,11 +6,19 @@ that deliver, end and break off. What no call of ours may use is answered with a
 
 import json
 import socket
+import ssl
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.standins.kubernetes_cluster import Cluster, Invalid, check_job, labelled
 from tests.standins.serving import LoopbackServer, QuietHandler
@@ -31,7 +39,7 @@ class KubernetesApi(LoopbackServer):
     `forbidden` all of them. `rights` are what the account may do.
     """
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, *, tls: bool = False) -> None:
         self.cluster = cluster
         self.violations: list[str] = []
         self.rights = RIGHTS
@@ -41,11 +49,22 @@ class KubernetesApi(LoopbackServer):
         self.token_file = folder / "token"
         self.token_file.write_text(TOKEN)
         super().__init__(_handler(self))
+        self.ca_file = folder / "ca.crt"
+        self._scheme = "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*_certificate(self.ca_file))
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+
+    @property
+    def root(self) -> str:
+        """``http://127.0.0.1:PORT``, or https."""
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def values(self) -> dict[str, Any]:
         return {
-            "api": {"url": self.root, "token_file": str(self.token_file)},
+            "api": {"url": self.root, "token_file": str(self.token_file), "ca_file": str(self.ca_file)},
             "namespace": "default",
             "image": "registry.example.com/scenarist-runner:1",
         }
@@ -59,6 +78,31 @@ class KubernetesApi(LoopbackServer):
     @property
     def cuts(self) -> int:
         return self._cuts
+
+
+def _certificate(file: Path) -> tuple[Path, Path]:
+    """Write a certificate of this server's own, and its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    file.write_bytes(made.public_bytes(pem))
+    key_file = file.with_suffix(".key")
+    plain = serialization.NoEncryption()
+    key_file.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    return file, key_file
 
 
 def _handler(api: KubernetesApi) -> type[BaseHTTPRequestHandler]:

@@ -212,9 +212,9 @@ class _JobWatch:
             if answer.is_error:
                 return ""
             self._socket = answer.extensions["network_stream"].get_extra_info("socket")
+            if self._stopping.is_set():  # `stop` may have missed this socket
+                return ""
             for line in answer.iter_lines():
-                if self._stopping.is_set():
-                    return ""
                 event = json.loads(line)
                 if event["type"] == "ERROR":  # 410: the version is too old
                     return ""
@@ -251,4 +251,5 @@ def _context(ca_file: Path) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(ca_file))
     except OSError as error:
-        raise ValuesInvalid(f"`api.ca_file`: {ca_file} cannot be used: {error}.") from None
+        said = error.strerror or type(error).__name__
+        raise ValuesInvalid(f"`api.ca_file`: {ca_file} cannot be used: {said}.") from None

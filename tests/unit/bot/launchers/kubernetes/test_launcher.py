@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from bot.launchers.kubernetes.launcher import KubernetesLauncher
@@ -122,3 +123,19 @@ def test_outside_of_a_cluster_the_address_must_be_given(
         KubernetesLauncher(JobValues(image="x", namespace="default"))
     with pytest.raises(ValuesInvalid, match="namespace"):
         KubernetesLauncher(JobValues.model_validate({**api.values, "namespace": ""}))
+
+
+def test_only_the_authority_of_the_cluster_is_believed(tmp_path: Path) -> None:
+    with Cluster() as cluster, KubernetesApi(cluster, tmp_path, tls=True) as api:
+        changed = threading.Event()
+        known = KubernetesLauncher(JobValues.model_validate(api.values))
+        with known.watching(changed.set):
+            assert known.launched() == []
+            wait_until(lambda: api.watches, "a watch, which is ended while it waits")
+        others = {**api.values["api"], "ca_file": certifi.where()}
+        stranger = KubernetesLauncher(JobValues.model_validate({**api.values, "api": others}))
+        with pytest.raises(LauncherUnavailable, match="does not answer"):
+            stranger.launched()
+        broken = {**api.values["api"], "ca_file": str(api.token_file)}
+        with pytest.raises(ValuesInvalid, match=r"api\.ca_file"):
+            KubernetesLauncher(JobValues.model_validate({**api.values, "api": broken}))

@@ -8,7 +8,7 @@ import pytest
 from bot.launchers.dispatcher import Dispatcher
 from bot.launchers.kubernetes.launcher import KubernetesLauncher
 from bot.launchers.kubernetes.values import JobValues
-from bot.log.events import PhaseDelayed, PhaseFinished
+from bot.log.events import Controlled, PhaseDelayed, PhaseFinished
 from bot.runs.driver import Driver
 from bot.storage.store import Store
 from tests.standins.kubernetes_api import KubernetesApi
@@ -112,3 +112,13 @@ def test_a_pod_that_no_node_takes_is_given_up_in_time(
     job["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
     subject.once()
     assert codes(sqlite_store, run_id) == ["SCN-6208"] and api.cluster.jobs == {}
+
+
+def test_a_cancelled_run_has_its_job_deleted(sqlite_store: Store, clock: Clock, api: KubernetesApi) -> None:
+    run_id = prepared(sqlite_store)
+    subject = dispatcher(sqlite_store, api)
+    subject.once()
+    assert len(api.cluster.jobs) == len(api.cluster.pods) == 1
+    sqlite_store.control(run_id, Controlled(control="cancel", by="ada"))
+    subject.once()
+    assert api.cluster.jobs == api.cluster.pods == {}
