@@ -39,6 +39,7 @@ from bot.report.status import (
     why_ended,
     work_text,
 )
+from runners.contract.memory import MAX_LESSON
 from runners.contract.workorder import ReviewDemand, WorkOrder
 from runners.git.messages import habitual, shortened
 from runners.verify.verdict import Problem, Verdict
@@ -237,6 +238,8 @@ class Reporter:
                 "reports": state.reports,
                 "signed": state.signed,
                 "pair": state.pair if state.pair and state.pair.turns else None,
+                "lessons": _lessons(state),
+                "remembered": state.committed is not None and state.committed.remembered,
                 "candidates": candidate_rows(state),
                 "chosen": state.chosen,
                 "approved_by": state.approved_by or _approved_earlier(order),
@@ -384,6 +387,14 @@ def _account(state: RunState) -> list[tuple[str, str]]:
         for kind, by, summary in (*runs, (order.kind, order.requested_by, own))
     ]
     return [(heading, summary) for heading, summary in told if summary]
+
+
+def _lessons(state: RunState) -> list[str]:
+    """What the work adds to the repository's memory and removes from it, as lines of a diff."""
+    if state.committed is None:
+        return []
+    removed = [f"-- {' '.join(each.split())[: 2 * MAX_LESSON]}" for each in state.committed.outdated]
+    return [*removed, *(f"+{line}" for line in state.committed.learned)]
 
 
 def _demands(state: RunState) -> list[ReviewDemand]:

@@ -224,7 +224,8 @@ class Committed(Frozen):
 
     `audit` is the hash of the audit trail's newest entry. `answers` are by the ids of review threads, 0 being
     the review's own text; what the `declined` ones ask was not done. `form` is what the model wrote for the
-    sections of the project's template for pull requests, by heading.
+    sections of the project's template for pull requests, by heading. `learned` are lines for the repository's
+    memory and `outdated` those that a review contradicts; with `remembered` the commit changes it so.
     """
 
     type: Literal["Committed"] = "Committed"
@@ -234,6 +235,9 @@ class Committed(Frozen):
     answers: dict[int, str] = {}
     declined: tuple[int, ...] = ()
     form: dict[str, str] = {}
+    learned: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    remembered: bool = False
 
 
 class VerdictReached(Frozen):

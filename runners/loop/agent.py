@@ -10,6 +10,7 @@ from gherkin.validation import first_problem
 from gherkin.values import Frozen
 from runners.contract.budget import Budget, Spent
 from runners.contract.events import Advised, Condensed, ModelReplied, PromptSent, RunnerEvent, ToolCalled
+from runners.contract.memory import MAX_LESSON, Learned
 from runners.loop.asking import ask
 from runners.loop.calls import Caller
 from runners.loop.conversation import (
@@ -58,12 +59,27 @@ class ThreadAnswer(Frozen):
     done: bool = Field(
         default=True, description="False if you did not do what the thread asks; the answer then says why."
     )
+    lesson: str = Field(
+        default="",
+        max_length=MAX_LESSON,
+        description="If the thread states a rule for later work here too: the rule in one sentence.",
+    )
+    outdated: str = Field(
+        default="",
+        max_length=2 * MAX_LESSON,
+        description="If the thread contradicts a line of the repository's memory: that line, word for word.",
+    )
 
 
 class Finish(Frozen):
     summary: str = Field(description="Two to five sentences for the reviewer.", max_length=8000)
     answers: tuple[ThreadAnswer, ...] = Field(
         default=(), description="An answer to each review thread and to the review, if there are any."
+    )
+    learned: tuple[Learned, ...] = Field(
+        default=(),
+        max_length=10,
+        description="What later work here needs to know and no document says. Usually nothing.",
     )
 
 
@@ -102,12 +118,16 @@ ENDINGS = (
 class Ended(Frozen):
     """Why a loop ended: the model finished, gave up, asked, used up its budget, or was stuck. `answers`
     maps ids of review threads to answers; `declined` are the threads whose requests were not carried out.
+    `learned` is what later work should know, `outdated` are lines of the repository's memory that a review
+    contradicts.
     """
 
     reason: Literal["finish", "give_up", "ask", "budget", "stuck"]
     text: str
     answers: dict[int, str] = {}
     declined: tuple[int, ...] = ()
+    learned: tuple[Learned, ...] = ()
+    outdated: tuple[str, ...] = ()
 
 
 class Navigator(Protocol):
@@ -335,8 +355,18 @@ def ending(call: ToolCall) -> tuple[Ended | None, ToolResult]:
         return None, ToolResult(ok=False, text=f"{call.name}: {wrong}. Call it again.")
     answers = {answer.thread: answer.answer for answer in done.answers}
     declined = tuple(answer.thread for answer in done.answers if not answer.done)
+    # A remark that led to no change teaches nothing.
+    heeded = [answer for answer in done.answers if answer.done]
+    lessons = [Learned(text=answer.lesson) for answer in heeded if answer.lesson.strip()]
     return (
-        Ended(reason="finish", text=done.summary, answers=answers, declined=declined),
+        Ended(
+            reason="finish",
+            text=done.summary,
+            answers=answers,
+            declined=declined,
+            learned=(*lessons, *done.learned),
+            outdated=tuple(answer.outdated for answer in heeded if answer.outdated.strip()),
+        ),
         ToolResult(ok=True, text="Passed on to the verifier."),
     )
 

@@ -32,7 +32,8 @@ class RepositoryFacts(Frozen):
     `failing` are the tests that fail without any change. `places` are where the names in the issue stand in
     the code, `documents` where documents mention them. `contributing` is what the guide for contributors asks
     for, `changelog` how the changelog is kept, and `template` the headings of the template for pull requests.
-    `library` is whether those who use the repository call its functions, and the issue names some.
+    `library` is whether those who use the repository call its functions, and the issue names some. `memory`
+    is what earlier work taught.
     """
 
     files: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class RepositoryFacts(Frozen):
     changelog: str = ""
     template: tuple[str, ...] = ()
     library: bool = False
+    memory: str = ""
 
 
 def fence(run_id: str) -> str:
@@ -185,6 +187,7 @@ def implement_prompt(
         shadow=shadow,
         changelog=bool(background.changelog),
         template=bool(background.template),
+        memory=bool(background.memory),
     )
     return [
         Message(role="system", text=system),
@@ -360,6 +363,7 @@ def _task(
         steps=background.steps,
         domain=background.domain,
         instructions=background.instructions,
+        memory=background.memory,
         failing=background.failing,
         conflicts="\n".join(conflicts),
         places=background.places,

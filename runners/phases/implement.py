@@ -35,6 +35,7 @@ from runners.phases.given.checkout import background_of, environment_of, mirror_
 from runners.phases.given.rules_ahead import RulesAhead
 from runners.phases.given.toolkit import tools_of
 from runners.phases.rebase import carried_over, resolved, unresolved
+from runners.phases.remembering import Lessons
 from runners.phases.team.candidates import concluded, has_proven, number_of, of_candidate
 from runners.phases.team.pairing import Pairing, disagreed, is_paired, roles_of
 from runners.phases.threads import incomplete
@@ -101,6 +102,8 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         summary, form = answered(ended.text, background.template)
         commit_work = resolved if job.conflicts else _committed
         commit, bundle = commit_work(job, tree, summary)
+        lessons = Lessons(job, mirror, ended)
+        commit, bundle = lessons.commit_on_top(commit, bundle)
         kept_work = _kept(job, tree, commit, bundle)
         done = Committed(
             commit=commit,
@@ -109,6 +112,9 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             audit=tools.audit_head,
             answers=ended.answers,
             declined=ended.declined,
+            learned=tuple(line for _, line in lessons.added),
+            outdated=tuple(each.text for each in lessons.removed),
+            remembered=lessons.committed,
         )
     return PhaseResult("done", events=[done], artifacts=kept_work)
 

@@ -15,6 +15,7 @@ from gherkin.feature.steps import StepDefinition, catalogue
 from gherkin.feature.steps import describe as describe_steps
 from runners.contract.events import BaselineReached, Instructed, PromptSent
 from runners.contract.job import BASE, OUTSIDE, Job
+from runners.contract.memory import MEMORY, relevant
 from runners.environment.prepare import Environment
 from runners.git.command import list_files, read_blob
 from runners.git.outside import lacks_outside, unpack_outside
@@ -79,6 +80,7 @@ def background_of(job: Job, mirror: Mirror) -> RepositoryFacts:
         documents="\n".join(map(str, mentions)),
         template=house_rules.headings_of(house_rules.pull_template(snapshot)),
         library=bool(own) and house_rules.is_package(snapshot),
+        memory=relevant(snapshot.text(MEMORY), asked),
     )
 
 

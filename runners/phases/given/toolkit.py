@@ -9,6 +9,7 @@ from typing import Protocol
 
 from runners.contract.events import ToolCalled
 from runners.contract.job import Job, RunSettings, scenarios_folder
+from runners.contract.memory import MEMORY
 from runners.git.command import read_blob
 from runners.git.model_git import TreeGit
 from runners.git.workspaces import Worktree
@@ -61,13 +62,14 @@ def policy_of(job: Job, services: Services) -> Policy:
         repository=job.settings.tools,
         operator=services.operator.grants,
         protected=(*PROTECTED, *job.settings.protected),
-        locked=(*filter(None, [job.spec.path]), *services.operator.protected),
+        locked=(*filter(None, [job.spec.path]), MEMORY, *services.operator.protected),
     )
 
 
 def closed_paths(job: Job, services: Services) -> tuple[str, ...]:
-    """The globs of paths that nothing opens, but for the feature, which is judged by its hash."""
-    return tuple(glob for glob in policy_of(job, services).closed if glob != job.spec.path)
+    """The globs of paths that nothing opens, but for two that no tool writes: the feature, which is judged by
+    its hash, and the memory, which the phase itself changes."""
+    return tuple(glob for glob in policy_of(job, services).closed if glob not in (job.spec.path, MEMORY))
 
 
 def wanted_paths(settings: RunSettings) -> list[str]:

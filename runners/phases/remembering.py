@@ -1,0 +1,58 @@
+"""What work teaches for later: added to the repository's memory in the same pull request."""
+
+from runners.contract.job import Job
+from runners.contract.memory import MEMORY, contradicted, new_lines, rewritten
+from runners.contract.workorder import REFS_TRAILER, RUN_TRAILER
+from runners.git.command import TreeEntry, commit_on, read_blob, store_blob, tree_entries
+from runners.git.messages import message
+from runners.git.workspaces import Mirror, work_ref
+from runners.loop.agent import Ended
+from runners.policy.plaintext import one_line
+
+
+class Lessons:
+    """What one round of work taught: the lines to add to the memory, and the entries to remove from it.
+
+    `committed` is whether `commit_on_top` has put them into the work.
+    """
+
+    def __init__(self, job: Job, mirror: Mirror, ended: Ended) -> None:
+        self._job = job
+        self._mirror = mirror
+        self._has_file = read_blob(mirror.path, job.base, MEMORY) is not None
+        # An earlier revision may have changed it on the branch.
+        self._memory = (read_blob(mirror.path, job.spec.commit, MEMORY) or b"").decode(errors="replace")
+        self.added = new_lines(self._memory, ended.learned, _source(job))
+        self.removed = contradicted(self._memory, ended.outdated)
+        self.committed = False
+
+    def commit_on_top(self, commit: str, bundle: bytes) -> tuple[str, bytes]:
+        """Return the work with a further commit that changes the memory.
+
+        It stays as it is where nothing was learned, where the repository has no memory on its base, and where
+        scenarios lie beside the change: then the pull request shows the lines alone.
+        """
+        job, path = self._job, self._mirror.path
+        if not (self.added or self.removed) or not self._has_file or job.spec.shadow or not job.spec.path:
+            return commit, bundle
+        entry = next(iter(tree_entries(path, commit, MEMORY)), None)
+        if entry is None or entry.mode != "100644":
+            return commit, bundle
+        text = rewritten(self._memory, self.added, self.removed)
+        trailers = {REFS_TRAILER: f"#{_number(job)}", RUN_TRAILER: job.run_id}
+        said = message("Remember what this work taught", "Delete what should not be remembered.", trailers)
+        changed = TreeEntry("100644", store_blob(path, text.encode()), MEMORY)
+        made = commit_on(path, commit, said, added=[changed])
+        self.committed = True
+        return made, self._mirror.bundle_commit(made, work_ref(job.run_id), base=job.base)
+
+
+def _number(job: Job) -> int:
+    return (job.order.pull if job.order.kind == "revise" else job.order.number) or 0
+
+
+def _source(job: Job) -> str:
+    """Where a lesson comes from, as it stands in the file: the number, and who reviewed."""
+    if job.order.kind == "revise":
+        return f"#{_number(job)}, review of {one_line(job.order.requested_by, 40)}"
+    return f"#{_number(job)}"
