@@ -10,8 +10,11 @@ import yaml
 
 from bot.cli.options import queue_names
 from bot.config.settings import OTHER_VARIABLES, Settings
+from bot.launchers.kubernetes.manifest import selector as job_labels
+from bot.launchers.kubernetes.values import JobValues, ValuesInvalid
 from bot.storage.database import connect, migrate
 from bot.storage.tables import runs
+from gherkin.yamlfile import read_yaml
 from tests.support.manifests import CHART, FOREIGN, VERSIONS, Manifest, helm, pods, problems, rendered
 
 EVERYTHING: dict[str, Any] = {
@@ -34,7 +37,18 @@ EVERYTHING: dict[str, Any] = {
     },
     "networkPolicy": {"model": {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "port": 8000}},
 }
-VARIANTS = {"defaults": {}, "everything": EVERYTHING, "open": {"networkPolicy": {"enabled": False}}}
+JOBS: dict[str, Any] = {**EVERYTHING, "runner": {**EVERYTHING["runner"], "kind": "kubernetes"}}
+ACTIONS: dict[str, Any] = {
+    "runner": {"kind": "actions"},
+    "dispatcher": {"secrets": {"SCENARIST_RUNNER_SECRET": {"name": "web", "key": "runner"}}},
+}
+VARIANTS = {
+    "defaults": {},
+    "everything": EVERYTHING,
+    "open": {"networkPolicy": {"enabled": False}},
+    "kubernetes": JOBS,
+    "actions": ACTIONS,
+}
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -98,8 +112,9 @@ def test_the_schema_refuses(values: dict[str, Any], said: str) -> None:
 
 
 def test_the_processes_have_no_more_rights_than_they_need(manifests: list[Manifest]) -> None:
-    for _, pod in pods(manifests).values():
-        assert pod["automountServiceAccountToken"] is False
+    for name, (_, pod) in pods(manifests).items():
+        makes_jobs = name == "dispatcher" and "serviceAccountName" in pod
+        assert pod["automountServiceAccountToken"] is makes_jobs
         assert pod["securityContext"]["runAsNonRoot"] is True
         for container in pod["containers"]:
             held = container["securityContext"]
@@ -156,7 +171,7 @@ def test_selectors_match_the_pods_that_they_are_for(manifests: list[Manifest]) -
     labels = {name: each for name, (each, _) in pods(manifests).items()}
     for each in manifests:
         component = each["metadata"]["labels"].get("app.kubernetes.io/component")
-        spec = each["spec"]
+        spec = each.get("spec", {})
         if each["kind"] == "Service":
             selector = spec["selector"]
         elif each["kind"] == "NetworkPolicy":
@@ -164,6 +179,9 @@ def test_selectors_match_the_pods_that_they_are_for(manifests: list[Manifest]) -
         elif each["kind"] in ("Deployment", "PodDisruptionBudget"):
             selector = spec["selector"]["matchLabels"]
         else:
+            continue
+        if component == "run":
+            assert selector == job_labels(values_of_jobs(manifests)), "the dispatcher makes these pods"
             continue
         assert selector.items() <= labels[component].items()
         assert [name for name, its in labels.items() if selector.items() <= its.items()] == [component]
@@ -182,6 +200,42 @@ def test_a_runner_reaches_neither_forges_nor_the_web(defaults: list[Manifest]) -
     assert values["forge"]["port"] in [port["port"] for rule in trusted["egress"] for port in rule["ports"]]
 
 
+def values_of_jobs(manifests: list[Manifest]) -> JobValues:
+    """The values file of Jobs as the dispatcher reads it."""
+    text = one(manifests, "ConfigMap", "dispatcher")["data"]["kubernetes.yaml"]
+    return read_yaml(text, "kubernetes.yaml", JobValues, ValuesInvalid)
+
+
+def test_jobs_get_what_runners_would_get() -> None:
+    manifests = rendered({**JOBS, "dispatcher": {"jobs": {"deadline_seconds": 99, "state_size": "9Gi"}}})
+    jobs = values_of_jobs(manifests)
+    assert (jobs.deadline_seconds, jobs.state_size) == (99, "9Gi"), "the operator's own keys win"
+    assert (jobs.image, jobs.runtime_class, jobs.deployment) == (
+        "scenarist-runner:0.1.0",
+        "gvisor",
+        "scenarist",
+    )
+    assert jobs.env["SCENARIST_MODEL_URL"] == "http://vllm:8000/v1"
+    assert jobs.env["HTTPS_PROXY"] == "http://registries:3128"
+    secrets = {"SCENARIST_DATABASE_URL", "SCENARIST_BROKER_URL", "SCENARIST_MODEL_API_KEY"}
+    assert jobs.secrets.keys() == secrets
+    assert "runner" not in pods(manifests)
+    role = one(manifests, "Role", "dispatcher")
+    allowed = {(name, verb) for rule in role["rules"] for name in rule["resources"] for verb in rule["verbs"]}
+    assert allowed == {
+        *(("jobs", verb) for verb in ("create", "get", "list", "watch", "delete")),
+        *(("pods", verb) for verb in ("get", "list")),
+    }
+
+
+def test_a_place_for_runs_is_known_to_the_phases_that_choose_it() -> None:
+    for values, kind in ((JOBS, "kubernetes"), (ACTIONS, "actions")):
+        found = pods(rendered(values))
+        for name in ("trusted", "dispatcher"):
+            env = {each["name"]: each.get("value") for each in found[name][1]["containers"][0]["env"]}
+            assert env["SCENARIST_RUNNER"] == kind
+
+
 def test_nothing_fixes_the_number_of_pods_that_something_else_scales() -> None:
     scaled = rendered(EVERYTHING)
     assert "replicas" not in one(scaled, "Deployment", "runner")["spec"]
@@ -197,7 +251,7 @@ def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(postgres_server:
     engine = connect(f"{postgres_server}/keda")
     migrate(engine)
     now = time.time()
-    rows = [
+    rows: list[tuple[str, str, float, float | None]] = [
         ("implement", "active", now - 5, None),  # waits
         ("verify", "active", now - 5, now + 60),  # is worked on
         ("implement", "active", now + 600, now + 60),  # is worked on
@@ -205,6 +259,7 @@ def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(postgres_server:
         ("publish", "active", now - 5, None),  # waits for another worker
         ("implement", "paused", now - 5, None),
         ("implement", "done", now - 5, None),
+        ("implement", "elsewhere", now - 5, None),
     ]
     with engine.begin() as db:
         for number, (phase, status, due, lease) in enumerate(rows):
@@ -215,7 +270,7 @@ def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(postgres_server:
                     target=f"t{number}",
                     forge="local",
                     repo="octo/r",
-                    status=status,
+                    status="active" if status == "elsewhere" else status,
                     phase=phase,
                     seq=0,
                     fence=0,
@@ -224,6 +279,7 @@ def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(postgres_server:
                     attempts=0,
                     reported_seq=0,
                     created_at=now,
+                    runner="kubernetes" if status == "elsewhere" else "celery",
                 )
             )
     engine.dispose()

@@ -38,6 +38,10 @@ labels:
   {{- end }}
 - name: SCENARIST_METRICS_ADDRESS
   value: 0.0.0.0:9464
+{{- if ne $root.Values.runner.kind "celery" }}
+- name: SCENARIST_RUNNER
+  value: {{ $root.Values.runner.kind }}
+{{- end }}
 {{- with $root.Values.publicUrl }}
 - name: SCENARIST_PUBLIC_URL
   value: {{ quote . }}
