@@ -40,10 +40,12 @@ class Commands(LazyGroup):
         ),
         "up": Lazy("bot.cli.operate.up:up", "Run everything on one machine until Ctrl-C."),
         "serve": Lazy("bot.cli.operate.serve:serve", "Run the web app: webhooks, health and run pages."),
-        "worker": Lazy("bot.cli.operate.worker:worker", "Run a Celery worker."),
+        "worker": Lazy(
+            "bot.cli.operate.worker:worker", "Run a Celery worker, or do one run's phases and leave."
+        ),
         "dispatch": Lazy(
             "bot.cli.operate.dispatch:dispatch",
-            "Launch runs in Kubernetes Jobs or in jobs of GitHub Actions.",
+            "Launch runs in Kubernetes Jobs or jobs of GitHub Actions, and record what becomes of them.",
         ),
         "migrate": Lazy("bot.cli.operate.migrate:migrate", "Bring the database to the newest schema."),
         "doctor": Lazy("bot.cli.operate.doctor:doctor", "Check that this machine has all it needs."),

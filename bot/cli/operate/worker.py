@@ -1,5 +1,6 @@
 """`scenarist worker`."""
 
+import atexit
 import os
 import shutil
 from collections.abc import Sequence
@@ -71,10 +72,9 @@ def _once(settings: Settings, run_id: str, fence: int | None) -> None:
 
     require_sandbox(settings)
     scratch = use_private_tmp(settings.state_dir)
-    try:
-        work_once(settings, run_id, fence, Draining(scratch / "stopping", settings.stop_seconds))
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    # Not earlier: temporary files of this process are in there to its end.
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    work_once(settings, run_id, fence, Draining(scratch / "stopping", settings.stop_seconds))
 
 
 def _serve_metrics(settings: Settings, queues: Sequence[str], scratch: Path) -> None:

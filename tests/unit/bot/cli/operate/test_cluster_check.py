@@ -90,4 +90,4 @@ def test_a_dispatcher_that_is_told_to_stop_leaves_in_order(api: KubernetesApi, t
 def test_a_deployment_without_launchers_needs_no_dispatcher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCENARIST_RUNNER", "celery")
     refused = CliRunner().invoke(app, ["dispatch"]).exception
-    assert isinstance(refused, NothingToDispatch) and "SCENARIST_RUNNER=kubernetes" in refused.next_step
+    assert isinstance(refused, NothingToDispatch) and "SCENARIST_RUNNER" in refused.next_step
