@@ -93,6 +93,17 @@ def test_a_run_that_was_taken_away_has_no_current_launch(store: Store, clock: Cl
     assert store.runs_to_launch("kubernetes", 9)[0].launch.fence == held.fence + 1
 
 
+def test_a_resumed_run_does_not_wait_for_its_old_launch(store: Store, clock: Clock) -> None:
+    run_id = prepared(store)
+    launch = store.runs_to_launch("kubernetes", 9)[0].launch
+    assert store.claim(run_id, ["specify"], 30, launch.name, fence=launch.fence) is not None
+    store.control(run_id, Controlled(control="pause", by="ada"))
+    assert store.standing([launch]) == {} and store.runs_to_launch("kubernetes", 9) == []
+    store.control(run_id, Controlled(control="resume", by="ada"))
+    assert store.standing([launch]) == {}
+    assert store.runs_to_launch("kubernetes", 9)[0].launch.fence == launch.fence + 3
+
+
 def test_one_of_two_dispatchers_takes_a_failed_run(store: Store, clock: Clock) -> None:
     run_id = prepared(store)
     launch = store.runs_to_launch("kubernetes", 9)[0].launch
