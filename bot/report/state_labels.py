@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.forges.forge import Label
 from bot.log.state import RunState
 
-WORKING = Label(name="agent:working", color="1d76db", description="Scenarist is at work on this.")
+WORKING = Label(name="agent:working", color="1d76db", description="Scenarist is working on this.")
 WAITING = Label(name="agent:waiting", color="fbca04", description="Scenarist waits for an answer.")
 FAILED = Label(name="agent:failed", color="d93f0b", description="Scenarist ended without a result.")
 READY = Label(name="agent:ready", color="0e8a16", description="A proven change is ready for review.")

@@ -39,7 +39,7 @@ class WorkLost(ScenaristError):
     """The artifact store lacks the commits of the run."""
 
     code = "SCN-3102"
-    next_step = "Set the label again: the run starts anew from the default branch."
+    next_step = "Set the label again: the run starts again from the default branch."
 
 
 def branch_slug(title: str, limit: int = 40) -> str:

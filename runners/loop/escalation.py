@@ -4,11 +4,7 @@ from collections.abc import Sequence
 
 from runners.contract.events import ModelSwitched, RunnerEvent, VerdictReached
 
-TAKEN_OVER = (
-    "The engineer before you got stuck, and you take over. Look at the work with fresh eyes: what has been "
-    "tried is above, "
-    "and need not be right."
-)
+TAKEN_OVER = "The previous engineer got stuck, and you take over. What was tried is above; it may be wrong."
 
 
 def level_of(events: Sequence[RunnerEvent]) -> int:

@@ -201,7 +201,7 @@ def test_a_cancelled_job_ends_its_comment(github: GitHubServer, tmp_path: Path) 
     (comment,) = github.comments.values()
     assert "**Scenarist** was cancelled." in comment["body"]
     assert "The CI job that did this was stopped" in comment["body"]
-    assert "Nothing is asked of you" not in comment["body"]
+    assert "You do not have to do anything" not in comment["body"]
     assert github.issues[number]["labels"] == [], "nothing is at work on it"
     assert "outcome=cancelled" in (tmp_path / "outputs").read_text()
     assert github.pulls == {}

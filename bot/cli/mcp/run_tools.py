@@ -113,7 +113,7 @@ class RunTools:
         request = with_history(decision.request, self._store)
         run = self._store.request_run(request, target=decision.target, exclusive=decision.exclusive)
         if run is None:
-            raise NotStarted(f"A run for {repo}#{issue} is under way already.")
+            raise NotStarted(f"A run for {repo}#{issue} is active already.")
         return {"run": run}
 
     def _state(self, run: str) -> RunState:

@@ -128,7 +128,7 @@ class Controls:
         # No comment of the forge has a negative number; the same text is told once.
         number = -int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
         if not self._store.instruct(run_id, Instructed(comment=number, by=viewer.name, text=text)):
-            raise ControlRefused("The run has ended: nobody would hear it.")
+            raise ControlRefused("The run has ended, so nobody would read it.")
 
     async def _comment(self, viewer: Viewer, where: tuple[str, str], state: RunState, text: str) -> None:
         """Answer on the forge in the viewer's name: the bot hears it there and begins a new run."""

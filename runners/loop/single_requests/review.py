@@ -86,7 +86,10 @@ def place_of(mirror: Mirror, head: str, path: str, line: int) -> tuple[str, int]
 
 def as_feedback(remarks: Sequence[Remark]) -> str:
     """Return the serious remarks, for the model that made the change."""
-    lines = ["The verification passed. A reviewer says that this must be mended first, where it is right:"]
+    lines = [
+        "The verification passed. A reviewer says that the following must be corrected first. "
+        "Correct what is justified:"
+    ]
     for each in remarks:
         place = f"{each.path}:{each.line}: " if each.line else f"{each.path}: " if each.path else ""
         lines.append(f"- {place}{each.text}")

@@ -153,7 +153,7 @@ class Containers:
 
     def _image(self, image: str) -> str:
         if not _IMAGE.fullmatch(image):
-            raise Refused("This is no image's name. Give one such as `python:3.12` or `built/NAME`.")
+            raise Refused("This is not the name of an image. Give one such as `python:3.12` or `built/NAME`.")
         return (
             f"localhost/scenarist-{self._run}:{image.removeprefix(BUILT)}"
             if image.startswith(BUILT)

@@ -78,13 +78,13 @@ def host_of(url: str) -> str:
 def _split(url: str) -> tuple[SplitResult, str, int]:
     # A browser, a library and a policy may read anything else differently.
     if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url) or len(url) > 4000:
-        raise Refused("The address holds characters that do not belong into one. Encode them with %.")
+        raise Refused("The address has characters that are not allowed in one. Encode them with %.")
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host = (parts.hostname or "").rstrip(".").lower()
     except ValueError as error:
-        raise Refused(f"This is no valid address: {error}.") from None
+        raise Refused(f"This is not a valid address: {error}.") from None
     if parts.scheme not in ("http", "https") or not host:
         raise Refused("Give an address that begins with http:// or https:// and names a host.")
     if "@" in parts.netloc:
@@ -177,7 +177,9 @@ class HttpAccess:
         except (OSError, http.client.HTTPException, ValueError) as error:
             if time.monotonic() >= deadline:
                 raise Refused(f"{host} did not answer within {self.seconds:g} s.") from None
-            raise Refused(f"{host} could not be asked: {type(error).__name__}: {str(error)[:200]}.") from None
+            raise Refused(
+                f"{host} could not be reached: {type(error).__name__}: {str(error)[:200]}."
+            ) from None
 
     def _address(self, host: str, port: int, deadline: float) -> str:
         """The one address that will be connected to; every one of the host's must be allowed."""
@@ -205,7 +207,7 @@ class HttpAccess:
                 f"The answer is {kind} ({names.get('content-length', 'unknown')} bytes), which is not shown."
             )
         if names.get("content-encoding", "identity") != "identity":
-            raise Refused("The answer is compressed although that was not asked for, and is not shown.")
+            raise Refused("The answer is compressed, which was not requested, and is not shown.")
         data = b""
         while len(data) <= self.max_bytes and (part := answer.read1(_CHUNK)):
             data += part

@@ -61,7 +61,7 @@ def _planned(ctx: ToolContext, patch: FilePatch) -> _FileChange:
         before = None
     if patch.old is None:
         if before:
-            raise Refused(f"The patch makes `{path}` anew, but it is there already.")
+            raise Refused(f"The patch creates `{path}`, but this file exists already.")
         text = apply_hunks("", patch.hunks, path)
         return _FileChange(path, before, encode(text), text)
     if before is None:
@@ -71,7 +71,7 @@ def _planned(ctx: ToolContext, patch: FilePatch) -> _FileChange:
     text = apply_hunks(plain, patch.hunks, path)
     if patch.new is None:
         if text:
-            raise Refused(f"The patch deletes `{path}`, but does not take all of its lines away.")
+            raise Refused(f"The patch deletes `{path}`, but does not remove all of its lines.")
         return _FileChange(path, before, None)
     text = text.replace("\n", "\r\n") if found.crlf else text
     return _FileChange(path, before, found.encode(text), text)

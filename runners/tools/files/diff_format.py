@@ -79,12 +79,14 @@ def parse_patch(text: str) -> list[FilePatch]:
             patches[-1].hunks.append(hunk)
         elif line.startswith("@@"):
             raise Refused(
-                f"Line {at + 1} of the patch: {line[:60]!r} is no hunk header like `@@ -3,4 +3,5 @@`."
+                f"Line {at + 1} of the patch: {line[:60]!r} is not a hunk header like `@@ -3,4 +3,5 @@`."
             )
         else:
             at += 1
     if not patches or not any(patch.hunks for patch in patches):
-        raise Refused("This is no unified diff: it needs `--- path`, `+++ path` and `@@ -3,4 +3,5 @@` lines.")
+        raise Refused(
+            "This is not a unified diff: it needs `--- path`, `+++ path` and `@@ -3,4 +3,5 @@` lines."
+        )
     for patch in patches:
         if patch.old is None and patch.new is None:
             raise Refused("A file of the patch is /dev/null on both sides.")

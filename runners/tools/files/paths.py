@@ -153,7 +153,7 @@ def move(root: Path, source: str, target: str, check: PathCheck) -> list[str]:
             for each in new:
                 check(each)
             if _exists(to_fd, to_name):
-                raise Refused(f"`{target}` is there already. Delete it first, or choose another path.")
+                raise Refused(f"`{target}` exists already. Delete it first, or choose another path.")
             try:
                 os.rename(name, to_name, src_dir_fd=fd, dst_dir_fd=to_fd)
             except OSError as error:

@@ -74,7 +74,10 @@ def _loosely(text: str, old: str, new: str) -> Replaced | None:
     at = places[0]
     indented = _indented(news, olds, lines[at : at + size])
     if indented is None:
-        raise Refused(f"`old` is indented otherwise than the file, and not evenly. {_shown(lines, at, size)}")
+        raise Refused(
+            f"`old` is indented differently from the file, and not by the same amount on each line. "
+            f"{_shown(lines, at, size)}"
+        )
     return Replaced("\n".join([*lines[:at], *indented, *lines[at + size :]]), at + 1, loosely=True)
 
 

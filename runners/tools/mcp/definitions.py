@@ -29,7 +29,7 @@ class AcceptedInvalid(ScenaristError):
     """The file with the accepted tools of MCP servers cannot be used."""
 
     code = "SCN-7050"
-    next_step = "Remove the file and accept the tools anew with `scenarist mcp accept`."
+    next_step = "Remove the file and accept the tools again with `scenarist mcp accept`."
 
 
 class ToolDefinition(Frozen):

@@ -153,8 +153,8 @@ class EditedTests:
             Problem(
                 code="test-weakened",
                 message=(
-                    f"{test} passes now also when the code gives something else back; as it was, it did "
-                    "not. Restore what it demands."
+                    f"{test} still passes when the code returns something else; its old version did not. "
+                    "Restore what it demands."
                 ),
             )
             for test in lost

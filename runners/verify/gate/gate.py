@@ -238,8 +238,8 @@ class Gate:
             Problem(
                 code="scenario-flaky",
                 message=(
-                    f"“{test.partition('::')[2]}” passed, and did not when it was run again. Make it "
-                    "independent of time, order and leftovers."
+                    f"“{test.partition('::')[2]}” passed, but not when it was run again. Make it "
+                    "independent of time, order and earlier runs."
                 ),
             )
             for test in sorted(unsteady)

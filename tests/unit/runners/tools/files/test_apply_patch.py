@@ -134,12 +134,12 @@ def test_several_files_at_once(ctx: ToolContext) -> None:
         ("--- a/b.py\n+++ b/b.py\n@@ -1 +1 @@\n-nothing\n+y\n", "Hunk 1 of `b.py` does not fit"),
         ("--- a/none\n+++ b/none\n@@ -1 +1 @@\n-x\n+y\n", "There is no `none`"),
         ("--- a/locked\n+++ b/locked\n@@ -1 +1 @@\n-x\n+y\n", "is protected"),
-        ("--- /dev/null\n+++ b/b.py\n@@ -0,0 +1 @@\n+y\n", "is there already"),
+        ("--- /dev/null\n+++ b/b.py\n@@ -0,0 +1 @@\n+y\n", "exists already"),
         ("--- a/../b\n+++ b/../b\n@@ -1 +1 @@\n-x\n+y\n", "outside the workspace"),
         ("--- a/a.py\n+++ b/a.py\n@@ -4 +4 @@\n-four\n+4\n", "occurs twice in the patch"),
         ("--- a/b.py\n+++ b/c.py\n@@ -1 +1 @@\n-x\n+y\n", "Use move_path"),
-        ("--- a/b.py\n+++ /dev/null\n@@ -1 +1 @@\n-x\n+y\n", "does not take all of its lines away"),
-        ("--- a/b.py\n+++ b/b.py\n@@ @@\n-x\n+y\n", "is no hunk header"),
+        ("--- a/b.py\n+++ /dev/null\n@@ -1 +1 @@\n-x\n+y\n", "does not remove all of its lines away"),
+        ("--- a/b.py\n+++ b/b.py\n@@ @@\n-x\n+y\n", "is not a hunk header"),
     ],
 )
 def test_all_or_nothing(ctx: ToolContext, second: str, says: str) -> None:
@@ -162,7 +162,7 @@ def test_what_models_get_wrong(ctx: ToolContext) -> None:
         # Wrong counts and a wrong line number, but one place only; a blank line without its space.
         ("--- a.py\n+++ a.py\n@@ -40,9 +41,9 @@ def f\n two\n-three\n+3\n four\n\n", "Changed"),
         ("--- a.py\n+++ a.py\n@@ -1,2 +1,2 @@\n 9\n-four\n+4\n", "does not fit"),
-        ("just text", "no unified diff"),
+        ("just text", "not a unified diff"),
         ("@@ -1 +1 @@\n-one\n+1\n", "without `--- path`"),
     ]:
         assert says in call(ctx, "apply_patch", patch=patch).text

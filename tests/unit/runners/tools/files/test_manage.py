@@ -36,7 +36,7 @@ def test_moving(ctx: ToolContext) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "says"),
     [
-        ("a.txt", "src/b.py", "is there already"),
+        ("a.txt", "src/b.py", "exists already"),
         ("src", "src/deep/x", "into itself"),
         ("nothing", "x", "There is no"),
         ("a.txt", "../x", "outside the workspace"),
