@@ -45,13 +45,17 @@ class Allowance(Frozen):
     """What runs may use together; what is not set is not bounded. A day is the last 24 hours."""
 
     runs_at_once: int | None = Field(
-        default=None, ge=1, description="Runs that are worked on at the same time."
+        default=None, ge=1, description="The most runs that are worked on at the same time."
     )
-    runs_a_day: int | None = Field(default=None, ge=0, description="Runs begun in a day.")
-    tokens_a_day: int | None = Field(default=None, ge=0, description="Tokens, prompts and replies together.")
-    cost_a_day: float | None = Field(default=None, ge=0, description="What models cost, in US dollars.")
+    runs_a_day: int | None = Field(default=None, ge=0, description="The most runs that begin in a day.")
+    tokens_a_day: int | None = Field(
+        default=None, ge=0, description="The most tokens in a day, prompts and replies together."
+    )
+    cost_a_day: float | None = Field(
+        default=None, ge=0, description="The highest cost of models in a day, in US dollars."
+    )
     minutes_a_day: float | None = Field(
-        default=None, ge=0, description="Minutes of model requests and tool calls."
+        default=None, ge=0, description="The most minutes of model requests and tool calls in a day."
     )
 
     def reached(self, used: Consumed) -> str | None:
@@ -93,7 +97,7 @@ class OperatorLimits(Frozen):
     quotas: ScopedQuotas = Field(
         default=ScopedQuotas(), description="Bounds that a repository's own cannot exceed."
     )
-    candidates: int = Field(default=3, ge=1, le=5, description="How many candidates a run may have at most.")
+    candidates: int = Field(default=3, ge=1, le=5, description="The most candidates that a run may have.")
     runners: tuple[Runner, ...] = Field(
         default=(),
         description="Where a repository may have its runs done (`runner` in `.scenarist.yml`), besides the "

@@ -19,9 +19,13 @@ _PER_MILLION = 1_000_000
 class Prices(Frozen):
     """Prices of tokens, in US dollars for a million."""
 
-    input: float = Field(default=0.0, ge=0, description="Prompt tokens that no cache served.")
-    cached: float = Field(default=0.0, ge=0, description="Prompt tokens that a cache served.")
-    output: float = Field(default=0.0, ge=0, description="Completion tokens.")
+    input: float = Field(
+        default=0.0, ge=0, description="US dollars per million prompt tokens that no cache served."
+    )
+    cached: float = Field(
+        default=0.0, ge=0, description="US dollars per million prompt tokens that a cache served."
+    )
+    output: float = Field(default=0.0, ge=0, description="US dollars per million completion tokens.")
 
     def cost(self, usage: TokenUsage) -> float:
         """Return the price of one reply in US dollars."""
@@ -33,19 +37,25 @@ class Prices(Frozen):
 class RuntimeSpec(Frozen):
     """One model and its server."""
 
-    provider: Literal["vllm", "anthropic", "replay"] = Field(description="What its server speaks.")
+    provider: Literal["vllm", "anthropic", "replay"] = Field(description="The protocol of its server.")
     url: str = Field(default="", description="The server's API; for vllm it ends in /v1.")
-    model: str = Field(default="", description="Empty: the server's first model, or Claude Sonnet.")
+    model: str = Field(
+        default="", description="The model's name. Empty: the server's first model, or Claude Sonnet."
+    )
     key: Source | None = Field(default=None, description="Where the server's key is found.")
     recording: Path | None = Field(default=None, description="The run log that `replay` plays.")
-    context_length: int = Field(default=0, ge=0, description="In tokens; 0: what the server says.")
-    max_tokens: int = Field(default=8192, ge=16, description="Longest reply, in tokens.")
-    temperature: float = Field(default=0.2, ge=0, le=2, description="For vllm.")
-    idle_seconds: float = Field(default=120, gt=0, description="Silence after which a request is given up.")
-    tools: Literal["auto", "native", "xml"] = Field(
-        default="auto", description="How tools are called; auto: what a probe of the server finds."
+    context_length: int = Field(
+        default=0, ge=0, description="The longest context, in tokens; 0: what the server says."
     )
-    prices: Prices = Field(default=Prices(), description="What its tokens cost.")
+    max_tokens: int = Field(default=8192, ge=16, description="The longest reply, in tokens.")
+    temperature: float = Field(default=0.2, ge=0, le=2, description="The sampling temperature, for vllm.")
+    idle_seconds: float = Field(
+        default=120, gt=0, description="The seconds without data after which a request is given up."
+    )
+    tools: Literal["auto", "native", "xml"] = Field(
+        default="auto", description="How tools are called; auto: as a probe of the server found."
+    )
+    prices: Prices = Field(default=Prices(), description="The prices of its tokens.")
 
 
 class AgentSpec(Frozen):
@@ -53,24 +63,30 @@ class AgentSpec(Frozen):
 
     runtime: str = Field(description="Name of one of the `runtimes`.")
     tools: Literal["edit", "full"] | None = Field(
-        default=None, description="The driver's set of tools at most; not set: what the repository chooses."
+        default=None,
+        description="The largest set of tools of the driver; not set: what the repository chooses.",
     )
     turns: int | None = Field(
         default=None,
         ge=1,
         description=(
-            "The driver's turns in a run at most, within the repository's budget; or how often the "
-            "navigator is asked (4)."
+            "The most turns of the driver in a run, within the repository's budget; or the most times that "
+            "the navigator is asked (4 unless set)."
         ),
     )
-    escalate: tuple[str, ...] = Field(default=(), description="Runtimes that take over, one after the other.")
+    escalate: tuple[str, ...] = Field(
+        default=(), description="Runtimes that take over from the first one, in this order."
+    )
     candidates: tuple[str, ...] = Field(
         default=(),
-        description="The runtimes of the driver's second candidate and the following, in turn; empty: those "
-        "of `escalate`, and the driver's own where there are none.",
+        description="The runtimes of the driver's second candidate and the following, in turn; empty: "
+        "those of `escalate`, and the driver's own where there are none.",
     )
     after_red: int = Field(
-        default=2, ge=1, description="Red verdicts after which the next one takes over; being stuck does too."
+        default=2,
+        ge=1,
+        description="Red verdicts after which the next runtime takes over, as it does "
+        "when the model is stuck.",
     )
     mcp: tuple[str, ...] = Field(
         default=(),
@@ -84,8 +100,8 @@ class ModelsConfig(Frozen):
     runtimes: dict[str, RuntimeSpec] = Field(min_length=1, description="Models by name.")
     agents: dict[ModelRole, AgentSpec] = Field(
         default={},
-        description="Roles: `analyst` writes the scenarios, `driver` the code; `navigator`, if there is one, "
-        "advises a driver that gets nowhere; `reviewer`, if there is one, reads the proven change.",
+        description="Roles: `analyst` writes the scenarios, `driver` the code; `navigator`, if there is "
+        "one, advises a driver that gets nowhere; `reviewer`, if there is one, reads the proven change.",
     )
     mcp: dict[ServerName, McpServer] = Field(default={}, description="MCP servers by name ([MCP](mcp.md)).")
 

@@ -17,12 +17,20 @@ class Quotas(Frozen):
     A model is warned at four fifths of one; reaching one ends the work.
     """
 
-    tool_calls: int = Field(default=500, ge=1, description="Tool calls.")
-    tool_seconds: float = Field(default=3600, gt=0, description="Wall time of tool calls, in seconds.")
-    cpu_seconds: float = Field(default=7200, gt=0, description="Processor time of commands, in seconds.")
-    output_mb: float = Field(default=1000, gt=0, description="Output of commands, in MiB.")
-    disk_mb: float = Field(default=4096, gt=0, description="What commands add to the workspace, in MiB.")
-    memory_mb: float = Field(default=16384, gt=0, description="Largest process of a command, in MiB.")
+    tool_calls: int = Field(default=500, ge=1, description="The most tool calls.")
+    tool_seconds: float = Field(
+        default=3600, gt=0, description="The most wall time of tool calls, in seconds."
+    )
+    cpu_seconds: float = Field(
+        default=7200, gt=0, description="The most processor time of commands, in seconds."
+    )
+    output_mb: float = Field(default=1000, gt=0, description="The most output of commands, in MiB.")
+    disk_mb: float = Field(
+        default=4096, gt=0, description="The most that commands add to the workspace, in MiB."
+    )
+    memory_mb: float = Field(
+        default=16384, gt=0, description="The largest size of one process of a command, in MiB."
+    )
 
     def within(self, other: "Quotas") -> "Quotas":
         """Return the smaller value of both for each bound."""

@@ -46,8 +46,10 @@ _MAX_SECRETS = 5
 class DiffLimits(Frozen):
     """How large a change may be."""
 
-    files: int = Field(default=60, ge=1, description="Files a change may touch.")
-    lines: int = Field(default=3000, ge=1, description="Lines a change may add and remove together.")
+    files: int = Field(default=60, ge=1, description="The most files that a change may touch.")
+    lines: int = Field(
+        default=3000, ge=1, description="The most lines that a change may add and remove, together."
+    )
     binaries: bool = Field(default=False, description="Whether a change may add binary files.")
 
 
