@@ -11,7 +11,7 @@ import pytest
 
 from runners.git.command import git
 from runners.git.model_git import GitRefused, TreeGit
-from runners.git.workspaces import Mirror, Workspaces, Worktree
+from runners.git.workspaces import Mirror, Worktree
 from runners.policy.capabilities import Policy
 from runners.sandbox.bubblewrap import Sandbox, SandboxFailed
 from runners.tools.base import ToolContext
@@ -159,19 +159,9 @@ class Repo:
 
 
 @pytest.fixture
-def repo(tmp_path: Path) -> Repo:
-    origin = tmp_path / "origin"
-    for words in (
-        ["init", "-q", "-b", "main", str(origin)],
-        ["-C", str(origin), "commit", "-q", "--allow-empty", "-m", "x"],
-    ):
-        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True)
-    spaces = Workspaces(tmp_path / "state")
-    mirror = spaces.mirror("local", "a/b")
-    commit = mirror.fetch(f"file://{origin}", "", ["main"])["main"]
-    with spaces.worktree(mirror, commit, "run", "work") as tree:
-        (tree.root / "file").write_text("x\n")
-        yield Repo(tree, tmp_path / "proof")  # type: ignore[misc]
+def repo(tree: Worktree, tmp_path: Path) -> Repo:
+    (tree.root / "file").write_text("x\n")
+    return Repo(tree, tmp_path / "proof")
 
 
 def shell(repo: Repo, script: str) -> None:

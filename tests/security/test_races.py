@@ -16,7 +16,7 @@ import pytest
 from runners.git.command import GitFailed, git
 from runners.git.model_git import GitRefused, TreeGit
 from runners.git.tree import prepare_for_git
-from runners.git.workspaces import Workspaces, Worktree
+from runners.git.workspaces import Worktree
 from runners.sandbox.beneath import copy_in, folders, put_file, read_file
 from runners.sandbox.removal import remove_tree
 from runners.sandbox.watch import size_of
@@ -32,22 +32,6 @@ print("swapping", flush=True)
 while True:  # RENAME_EXCHANGE, in one step
     libc.renameat2(-100, place, -100, evil, 2)
 """
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Iterator[Worktree]:
-    """A worktree as a phase has it."""
-    origin = tmp_path / "origin"
-    for words in (
-        ["init", "-q", "-b", "main", str(origin)],
-        ["-C", str(origin), "commit", "-q", "--allow-empty", "-m", "x"],
-    ):
-        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True)
-    spaces = Workspaces(tmp_path / "state")
-    mirror = spaces.mirror("local", "a/b")
-    commit = mirror.fetch(f"file://{origin}", "", ["main"])["main"]
-    with spaces.worktree(mirror, commit, "run", "work") as worktree:
-        yield worktree
 
 
 @pytest.fixture

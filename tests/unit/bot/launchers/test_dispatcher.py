@@ -59,13 +59,6 @@ class OutOfMemory(ScenaristError):
 
 
 @pytest.fixture
-def clock(store: Store) -> Clock:
-    clock = Clock()
-    store.clock = clock
-    return clock
-
-
-@pytest.fixture
 def launcher() -> Noting:
     return Noting()
 

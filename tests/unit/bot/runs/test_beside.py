@@ -25,13 +25,6 @@ Result = PhaseResult[Event]
 _LONG = 60.0  # only ends a hang
 
 
-@pytest.fixture
-def clock(store: Store) -> Clock:
-    clock = Clock()
-    store.clock = clock
-    return clock
-
-
 Make = Callable[..., Driver]
 
 

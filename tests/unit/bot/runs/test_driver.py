@@ -25,14 +25,6 @@ from runners.git.command import GitFailed
 from tests.support.stores import PHASES, Clock, claim, drive, start
 from tests.support.waiting import wait_until
 
-
-@pytest.fixture
-def clock(store: Store) -> Clock:
-    clock = Clock()
-    store.clock = clock
-    return clock
-
-
 Make = Callable[..., Driver]
 
 

@@ -1,7 +1,5 @@
 """Which runs are launched elsewhere, and which launch may still work on its run."""
 
-import pytest
-
 from bot.log.events import RUNNER_PHASES, Controlled, Prepared
 from bot.runs.workflow import QUEUES
 from bot.storage.launches import Launch
@@ -9,13 +7,6 @@ from bot.storage.store import Store
 from runners.contract.job import RunSettings
 from runners.contract.operator_limits import Allowance, Allowances, Runner
 from tests.support.stores import Clock, claim, start
-
-
-@pytest.fixture
-def clock(store: Store) -> Clock:
-    clock = Clock()
-    store.clock = clock
-    return clock
 
 
 def prepared(store: Store, key: str = "k", runner: Runner = "kubernetes", target: str = "") -> str:

@@ -20,13 +20,6 @@ from tests.support.stores import Clock, claim, request, start
 
 
 @pytest.fixture
-def clock(store: Store) -> Clock:
-    clock = Clock()
-    store.clock = clock
-    return clock
-
-
-@pytest.fixture
 def inbox(store: Store, clock: Clock) -> Deliveries:
     return Deliveries(store.engine, clock)
 

@@ -18,13 +18,6 @@ from tests.support.stores import Clock
 ORDER = WorkOrder(kind="implement", number=1, title="t", body="", requested_by="ada", requested_at="")
 
 
-@pytest.fixture
-def clock(store: Store) -> Clock:
-    clock = Clock()
-    store.clock = clock
-    return clock
-
-
 def _request(key: str, repo: str = "o/r", installation: int = 0) -> RunRequested:
     return RunRequested(
         forge="github", repo=repo, installation=installation, order=ORDER, order_sha256="", key=key

@@ -99,7 +99,7 @@ def test_nobody_there(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     got = call(web_context(tmp_path, access()), "http_get", url=f"http://x.test:{port}/")
-    assert not got.ok and "x.test could not be asked: ConnectionRefusedError" in got.text
+    assert not got.ok and "x.test could not be reached: ConnectionRefusedError" in got.text
 
 
 def certificate(folder: Path, name: str) -> Path:

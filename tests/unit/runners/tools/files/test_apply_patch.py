@@ -138,7 +138,7 @@ def test_several_files_at_once(ctx: ToolContext) -> None:
         ("--- a/../b\n+++ b/../b\n@@ -1 +1 @@\n-x\n+y\n", "outside the workspace"),
         ("--- a/a.py\n+++ b/a.py\n@@ -4 +4 @@\n-four\n+4\n", "occurs twice in the patch"),
         ("--- a/b.py\n+++ b/c.py\n@@ -1 +1 @@\n-x\n+y\n", "Use move_path"),
-        ("--- a/b.py\n+++ /dev/null\n@@ -1 +1 @@\n-x\n+y\n", "does not remove all of its lines away"),
+        ("--- a/b.py\n+++ /dev/null\n@@ -1 +1 @@\n-x\n+y\n", "does not remove all of its lines"),
         ("--- a/b.py\n+++ b/b.py\n@@ @@\n-x\n+y\n", "is not a hunk header"),
     ],
 )

@@ -200,7 +200,7 @@ def test_an_exact_match_is_preferred() -> None:
 
 
 def test_uneven_indentation_is_refused() -> None:
-    with pytest.raises(Refused, match="not evenly"):
+    with pytest.raises(Refused, match="by the same amount"):
         replace_once("  a\n    b\n", "a\nb", "a\nc")
 
 
