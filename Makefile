@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # With it in the environment each process would compile the whole bot anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test conversation gate test-vllm corpus real fuzz chaos lint bench install-check site docs clean
+.PHONY: help setup demo test conversation gate test-vllm corpus real fuzz chaos eval-smoke lint bench install-check site docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ fuzz: setup ## Coverage-guided fuzzing of what finds calls in a model's text; SE
 chaos: setup ## Kill every process at every logged moment and at 100 random ones, on both databases, on the local forge, the stand-ins of GitHub and GitLab and the GitHub emulator (hours); ARGS="--moments 20 --forge github", or "--runner kubernetes" for runs in Jobs
 	@sh scripts/bootstrap.sh tests
 	@$(PYTHON) -m tests.chaos.long $(ARGS)
+
+eval-smoke: setup ## `scenarist eval` on the shipped set smoke with scripted models; needs a package registry; ARGS=FOLDER keeps the results
+	@$(PYTHON) -m tests.evaluation $(ARGS)
 
 lint: setup ## Linter, formatter, types, folders, names, generated documents
 	@.venv/bin/ruff check .

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import deliveries, fleet, loop, many, prefix, queue, sandbox, tools, turns, verdict
+from bench import candidates, deliveries, fleet, loop, many, prefix, queue, sandbox, tools, turns, verdict
 
 BENCHES: dict[str, Callable[[Console], None]] = {
     "deliveries": deliveries.run,
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[Console], None]] = {
     "prefix": prefix.run,
     "many": many.run,
     "verdict": verdict.run,
+    "candidates": candidates.run,
     "queue": queue.run,
     "fleet": fleet.run,
 }

@@ -27,12 +27,13 @@ class Judge:
         self._unsafe = unsafe
 
     def judge(
-        self, repository: Path, mirror: Mirror, patch: str, hidden: Files, tests: Sequence[str]
+        self, repository: Path, mirror: Mirror, change: str | Files, hidden: Files, tests: Sequence[str]
     ) -> HiddenResult:
-        """Return what the hidden tests say of the base of `repository` with `patch` on it.
+        """Return what the hidden tests say of the base of `repository` with a change on it.
 
-        `mirror` is that of the repository's runs. Tests and fixtures that the patch changes are put back
-        first, so that only its product code is judged. Raises `EnvironmentBroken` and `GitFailed`.
+        `change` is a patch, or the files that it replaces; `mirror` is that of the repository's runs. Tests
+        and fixtures that the change edits are put back first, so that only its product code is judged.
+        Raises `EnvironmentBroken` and `GitFailed`.
         """
         git_dir = git_dir_of(repository)
         base = git("rev-parse", "HEAD", git_dir=git_dir)
@@ -45,7 +46,11 @@ class Judge:
             lambda root, ro, rw: environment.sandbox(root, ro, rw, limits=self._limits, unsafe=self._unsafe),
             features=settings.features_folder,
         )
-        commit = _laid(mirror.path, base, patched(mirror.path, base, patch), hidden, suites.features)
+        if isinstance(change, str):
+            head = patched(mirror.path, base, change)
+        else:
+            head = commit_on(mirror.path, base, "The change", added=_entries(mirror.path, change))
+        commit = _laid(mirror.path, base, head, hidden, suites.features)
         paths = tests or [path for path in hidden if _is_test(path)]
         with self._workspaces.worktree(mirror, commit, new_id(), "hidden") as tree:
             run = suites.pytest(tree.root, paths)
@@ -69,11 +74,16 @@ def _laid(git_dir: Path, base: str, head: str, hidden: Files, features: str) -> 
     """Return `head` with all tests, fixtures and steps of `base`, and the hidden files over them."""
     judging = [path for _, path in changed_files(git_dir, base, head) if is_judge(path, features)]
     laid = {each.path: each for each in tree_entries(git_dir, base, *judging)} if judging else {}
-    for path, file in hidden.items():
-        mode = "100755" if file.executable else "100644"
-        laid[path] = TreeEntry(mode, store_blob(git_dir, file.data), path)
+    laid |= {each.path: each for each in _entries(git_dir, hidden)}
     gone = sorted(set(judging) - set(laid))
     return commit_on(git_dir, head, "The hidden tests", added=list(laid.values()), removed=gone)
+
+
+def _entries(git_dir: Path, files: Files) -> list[TreeEntry]:
+    return [
+        TreeEntry("100755" if file.executable else "100644", store_blob(git_dir, file.data), path)
+        for path, file in files.items()
+    ]
 
 
 def _is_test(path: str) -> bool:

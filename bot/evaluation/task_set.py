@@ -58,6 +58,7 @@ class Tree(Frozen):
     row: RowTree | None = None
     keep: tuple[str, ...] = Field(default=(), description="Globs of the paths that are taken; empty: all.")
     remove: tuple[str, ...] = Field(default=(), description="Globs of the paths that are left out.")
+    move: dict[str, str] = Field(default={}, description="New paths of files, by their path.")
 
     @model_validator(mode="after")
     def _one(self) -> "Tree":
@@ -118,6 +119,7 @@ class EvalSet(Frozen):
 
     name: str = Field(pattern=_NAME)
     about: str = Field(default="", description="What the set measures.")
+    include: tuple[str, ...] = Field(default=(), description="Shipped sets whose tasks come first.")
     tasks: tuple[Task, ...] = Field(min_length=1)
     version: Literal[1] = 1
     place: Path = Field(default=Path(), exclude=True)
@@ -148,4 +150,13 @@ def read_set(given: str) -> EvalSet:
         known = ", ".join(shipped_sets())
         raise EvalSetInvalid(f"{given[:200]} is neither a readable file nor one of {known}.") from None
     found = read_yaml(text, path.name, EvalSet, EvalSetInvalid)
-    return found.model_copy(update={"place": path.parent.resolve()})
+    unknown = next((each for each in found.include if each not in shipped_sets()), None)
+    if unknown is not None:
+        raise EvalSetInvalid(f"{path.name} includes {unknown}, which is none of {', '.join(shipped_sets())}.")
+    tasks = [*(task for each in found.include for task in read_set(each).tasks), *found.tasks]
+    twice = next(
+        (each.id for at, each in enumerate(tasks) if each.id in {one.id for one in tasks[:at]}), None
+    )
+    if twice is not None:
+        raise EvalSetInvalid(f"{path.name} and what it includes have two tasks {twice}.")
+    return found.model_copy(update={"tasks": tuple(tasks), "place": path.parent.resolve()})

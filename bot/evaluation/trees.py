@@ -70,11 +70,12 @@ class Trees:
             found = self._of_package(tree.package)
         elif tree.row is not None:
             found = self._of_row(tree.row)
-        for path in found:
+        for path in (*found, *tree.move.values()):
             _check(path)
         if tree.keep:
             found = {path: file for path, file in found.items() if _any(path, tree.keep)}
         found = {path: file for path, file in found.items() if not _any(path, tree.remove)}
+        found = {tree.move.get(path, path): file for path, file in found.items()}
         if not found:
             raise SourceUnavailable(f"None of the files that a set wants is in {_named(tree)}.")
         return found

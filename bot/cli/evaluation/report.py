@@ -1,5 +1,8 @@
 """`scenarist eval report`."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -7,6 +10,7 @@ from rich.table import Table
 from bot.cli.evaluation.options import ResultsFolder
 from bot.cli.options import AsJson
 from bot.evaluation.attempts import EvalResults
+from bot.evaluation.export import as_text, predictions, swebench_report
 from bot.evaluation.report import Report
 from bot.evaluation.report import report as report_on
 from runners.policy.plaintext import for_terminal, one_line
@@ -17,10 +21,25 @@ _SHOWN = 200
 def report(
     folder: ResultsFolder,
     as_json: AsJson = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="A folder for preds.json and report.json of each seed, as SWE-bench has them."),
+    ] = None,
 ) -> None:
     """Print what came of an evaluation."""
     stored = EvalResults(folder)
-    found = report_on(stored.about, stored.attempts())
+    attempts = stored.attempts()
+    found = report_on(stored.about, attempts)
+    if export is not None:
+        export.mkdir(parents=True, exist_ok=True)
+        for seed in sorted({each.seed for each in attempts}):
+            part = "" if seed == 1 else f"-{seed}"
+            written = {
+                f"preds{part}.json": predictions(stored.about, attempts, seed),
+                f"report{part}.json": swebench_report(stored.about, attempts, seed),
+            }
+            for name, data in written.items():
+                (export / name).write_text(as_text(data), encoding="utf-8")
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return

@@ -1,0 +1,1 @@
+"""The shipped set `smoke` with scripted models: `make eval-smoke`."""
