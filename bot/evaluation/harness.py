@@ -75,6 +75,7 @@ class Harness:
         )
         self._runner = RunProcesses(self._state, options.env, options.seconds)
         self._adding = threading.Lock()
+        self._failed: set[tuple[str, int]] = set()
 
     def run(self, ended: Callable[[TaskAttempt], None]) -> list[TaskAttempt]:
         """Make all attempts that are missing; `ended` is called with each one. Returns all that there are.
@@ -109,11 +110,10 @@ class Harness:
         )
 
     def _due(self) -> list[tuple[Task, int]]:
-        there = {
-            (each.task, each.seed)
-            for each in self.results.attempts()
-            if not (self._options.again and each.infra)
-        }
+        before = self.results.attempts()
+        if self._options.again:
+            self._failed = {(each.task, each.seed) for each in before if each.infra}
+        there = {(each.task, each.seed) for each in before} - self._failed
         # All tasks once before the second seed of any: an early look at the results says more.
         every = [(task, seed) for seed in range(1, self._options.seeds + 1) for task in self._set.tasks]
         return [(task, seed) for task, seed in every if (task.id, seed) not in there]
@@ -139,7 +139,9 @@ class Harness:
             repository = repository_of(task, self.results.folder / "repositories", files)
             issue = self.results.folder / "repositories" / f"{task.id}.md"
             issue.write_text(task.issue, encoding="utf-8")
-            ended = self._runner.run(repository, issue, seed, self._models(task, seed))
+            # A run that the infrastructure ended has no more to continue.
+            resume = (task.id, seed) not in self._failed
+            ended = self._runner.run(repository, issue, seed, self._models(task, seed), resume=resume)
             took = time.monotonic() - started
             entries = self._store.entries(ended.run)
             attempt = self._read(empty, ended, entries, repository)

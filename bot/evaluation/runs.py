@@ -68,11 +68,17 @@ class RunProcesses:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, repository: Path, issue: Path, number: int, env: Mapping[str, str]) -> RunEnd:
-        """Run the issue `number`, or continue its run; `env` are more variables. Raises `RunFailed`."""
+    def run(
+        self, repository: Path, issue: Path, number: int, env: Mapping[str, str], *, resume: bool
+    ) -> RunEnd:
+        """Run the issue `number`; with `resume`, continue its run if there is one.
+
+        `env` are more variables. Raises `RunFailed`.
+        """
         words = ["run", "--repo", str(repository), "--issue", str(issue), "--number", str(number)]
         own = {name: value for name, value in os.environ.items() if name != "SCENARIST_DATABASE_URL"}
-        command = [sys.executable, "-m", "bot", *words, "--resume", "--approve", "--json"]
+        more = ["--resume"] if resume else []
+        command = [sys.executable, "-m", "bot", *words, *more, "--approve", "--json"]
         with self._lock:
             if self._stopped:
                 raise KeyboardInterrupt

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from bot.evaluation.task_set import GitTree, PackageTree, RowTree, Tree
 from gherkin.errors import ScenaristError
 from runners.environment.registries import operator_settings
-from runners.git.command import GitFailed, git
+from runners.git.command import GitFailed, git, tree_entries
 from runners.policy.globs import matches
 from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.limits import CommandLimits
@@ -99,20 +99,30 @@ class Trees:
 
     def _of_git(self, source: GitTree, keep: Sequence[str]) -> Files:
         with self._repository(source) as (git_dir, commit):
-            listed = git("ls-tree", "-r", "-z", commit, git_dir=git_dir).split("\0")
-            found: Files = {}
-            for line in filter(None, listed):
-                kind, _, path = line.partition("\t")
-                mode, _, blob = kind.split(" ")
-                if not mode.startswith("100") or (keep and not _any(path, keep)):
-                    continue
-                text = git("cat-file", "blob", blob, git_dir=git_dir, strip=False)
-                found[path] = File(text.encode(errors="surrogateescape"), mode == "100755")
-            return found
+            wanted = [
+                entry
+                for entry in tree_entries(git_dir, commit)
+                if entry.mode.startswith("100") and (not keep or _any(entry.path, keep))
+            ]
+            try:
+                contents = _blobs(git_dir, [entry.blob for entry in wanted])
+            except GitFailed as error:
+                raise SourceUnavailable(f"{source.url} at {source.commit}: {error.message}") from None
+            return {
+                entry.path: File(data, entry.mode == "100755")
+                for entry, data in zip(wanted, contents, strict=True)
+            }
 
     @contextmanager
     def _repository(self, source: GitTree) -> Iterator[tuple[Path, str]]:
-        """Yield the git directory of a bare repository that has the commit, and the commit's id."""
+        """Yield the git directory of a repository that has the commit, and the commit's id."""
+        clone = self._clone_of(source.url)
+        if clone is not None:
+            known = git("rev-parse", "--verify", f"{source.commit}^{{commit}}", git_dir=clone, check=False)
+            if not known:
+                raise SourceUnavailable(f"{clone} has no commit {source.commit}.")
+            yield clone, known
+            return
         digest = hashlib.sha256(source.url.encode()).hexdigest()[:16]
         git_dir = self._cache / "git" / f"{digest}.git"
         git_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -126,14 +136,6 @@ class Trees:
             yield git_dir, git("rev-parse", f"{ref}^{{commit}}", git_dir=git_dir)
 
     def _fetch(self, git_dir: Path, source: GitTree, ref: str) -> None:
-        clone = self._clone_of(source.url)
-        if clone is not None:
-            # Git serves a commit that no branch ends at only where this is set, and not over a path.
-            named = git("rev-parse", "--verify", f"{source.commit}^{{commit}}", git_dir=clone, check=False)
-            if not named:
-                raise SourceUnavailable(f"{clone} has no commit {source.commit}.")
-            git("fetch", "--quiet", "--no-tags", str(clone), f"{named}:{ref}", git_dir=git_dir)
-            return
         if not source.url.startswith("https://"):
             raise SourceUnavailable(f"{source.url} is neither an https address nor a folder beside the set.")
         try:
@@ -216,6 +218,22 @@ class Trees:
             for path, template in source.texts.items()
         }
         return {path: File(content.encode()) for path, content in filled.items()}
+
+
+def _blobs(git_dir: Path, ids: Sequence[str]) -> list[bytes]:
+    """Return the contents of blobs. Raises `GitFailed` where one is missing."""
+    asked = "".join(f"{each}\n" for each in ids).encode()
+    out = git("cat-file", "--batch", git_dir=git_dir, strip=False, stdin=asked)
+    data, at, found = out.encode(errors="surrogateescape"), 0, []
+    for _ in ids:
+        end = data.index(b"\n", at)
+        head = data[at:end].split()
+        if len(head) != 3:
+            raise GitFailed(f"the object {head[0].decode()} is missing.")
+        begin, size = end + 1, int(head[2])
+        found.append(data[begin : begin + size])
+        at = begin + size + 1
+    return found
 
 
 def _any(path: str, globs: Sequence[str]) -> bool:
