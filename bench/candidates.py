@@ -19,7 +19,7 @@ from rich.table import Table
 
 from runners.contract.events import CandidateEnded
 from runners.git.command import TreeEntry, commit_on, store_blob
-from runners.phases.candidates import rank
+from runners.phases.team.candidates import rank
 from runners.verify.claim import Claim, MutationSettings
 from runners.verify.findings import Crossed
 from runners.verify.gate.crossing import CandidateCommits, Crossing, changed_lines
@@ -123,24 +123,24 @@ def simulate(facts: Facts, rate: float, when: When, draws: int = _DRAWS) -> Row:
     return Row(right / draws, false / draws, attempts / draws)
 
 
-def mistaken(facts: Facts) -> list[tuple[str, ...]]:
+def mistaken(facts: Facts) -> tuple[list[tuple[str, ...]], int]:
     """Return the draws in which a wrong change is taken although what was run tells it from a right one.
 
-    For each wrong change that is taken: every right one in the draw, whether the gate tells the two apart and
-    no other wrong change agrees with the wrong one, since its tests would count against the right one.
+    The tests of other wrong changes can count against a right one. So only draws where no other wrong one was
+    proven are returned, and how many others there are.
     """
-    found = []
+    found: list[tuple[str, ...]] = []
+    outvoted = 0
     for drawn in itertools.product({**RIGHT, **WRONG}, repeat=_COUNT):
         taken = facts.chosen(drawn)
         others = [name for name in drawn if name in RIGHT]
-        proven_wrong = [name for name in drawn if name in WRONG and facts.ended[name].status in _PROVEN]
-        if (
-            taken in WRONG
-            and len(proven_wrong) <= 1
-            and any(facts.told_apart(each, taken) for each in others)
-        ):
-            found.append(drawn)
-    return found
+        if taken in WRONG and any(facts.told_apart(each, taken) for each in others):
+            wrong = [name for name in drawn if name in WRONG and facts.ended[name].status in _PROVEN]
+            if len(wrong) <= 1:
+                found.append(drawn)
+            else:
+                outvoted += 1
+    return found, outvoted
 
 
 def measured(folder: Path) -> Facts:

@@ -201,7 +201,10 @@ class Harness:
 
 
 def mode_of(config: Mapping[str, Any]) -> str:
-    """Return how a run with these keys of `.scenarist.yml` uses its models, in a word or two."""
-    candidates = config.get("candidates")
+    """Return how runs with these keys of `.scenarist.yml` use models: `solo`, `pair`, `3 candidates`…"""
+    mode, candidates = config.get("mode"), config.get("candidates")
     count = candidates.get("count", 1) if isinstance(candidates, Mapping) else 1
-    return f"{count} candidates" if count > 1 else "solo"
+    parts = [str(mode)] if mode else []
+    if count > 1:
+        parts.append(f"{count} candidates")
+    return ", ".join(parts) or "solo"

@@ -16,14 +16,14 @@ from bot.log.events import Entry
 from bot.log.state import RunState
 from bot.worker.processes import guarded
 from gherkin.errors import ScenaristError
-from runners.contract.events import ModelReplied, ToolCalled
+from runners.contract.events import ModelPhase, ModelReplied, ToolCalled
 from runners.policy.plaintext import one_line
 from runners.verify.findings import Tally
 from runners.verify.verdict import Verdict
 
 # Codes of errors that say something about the machine, a server or a registry, and nothing about the models.
 _INFRA = ("SCN-1", "SCN-3", "SCN-4", "SCN-6", "SCN-7")
-_ROLES = {
+_ROLES: Mapping[ModelPhase, str] = {
     "specify": "analyst",
     "examples": "analyst",
     "remarks": "analyst",
@@ -34,6 +34,9 @@ _ROLES = {
     "navigate": "navigator",
     "review": "reviewer",
     "setup": "setup",
+    "critique": "critic",
+    "pair": "navigator",
+    "node": "node",
 }
 _SAID = 300
 

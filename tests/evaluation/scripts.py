@@ -100,13 +100,13 @@ LRUCache.__repr__ = _shown
         "resolved",
         _draft(
             "The cache is emptied",
-            ("Given", "a cached function was called with 3"),
-            ("When", "its cache is cleared"),
-            ("Then", "a call with 3 computes again, for the 2nd time"),
+            ("Given", "the double of 3 was worked out and kept"),
+            ("When", "what is kept is cleared"),
+            ("Then", "the double of 3 is worked out 2 times"),
         ),
         _work(
             """\
-@given("a cached function was called with {n:d}")
+@given("the double of {n:d} was worked out and kept")
 def called(context, n):
     context.calls = []
 
@@ -119,12 +119,12 @@ def called(context, n):
     double(n)
 
 
-@when("its cache is cleared")
+@when("what is kept is cleared")
 def cleared(context):
     context.double.cache_clear()
 
 
-@then("a call with {n:d} computes again, for the {count:d}nd time")
+@then("the double of {n:d} is worked out {count:d} times")
 def computed(context, n, count):
     context.double(n)
     assert len(context.calls) == count, context.calls
