@@ -10,7 +10,17 @@ from runners.models.runtimes import ModelRole
 
 # What a node comes to: nothing stands against going on, or it found something to fix.
 NodeOutcome = Literal["done", "red"]
-ReadingTool = Literal["read_file", "list_files", "glob", "search", "git_log", "git_diff", "git_status"]
+ReadingTool = Literal[
+    "read_file",
+    "list_files",
+    "glob",
+    "search",
+    "git_log",
+    "git_diff",
+    "git_status",
+    "search_docs",
+    "check_claim",
+]
 
 
 class CommandNode(Frozen):

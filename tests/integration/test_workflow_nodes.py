@@ -23,7 +23,7 @@ WORKFLOW = """
 nodes:
   checks: {kind: parallel, branches: [licence, security_review], before: publish}
   licence: {kind: command, run: "grep -q Licence calc.py || { echo 'calc.py names no licence'; exit 3; }"}
-  security_review: {kind: agent, prompt: security.md, output: {severity: {type: string}}}
+  security_review: {kind: agent, prompt: security.md, tools: [read_file, search_docs], output: {severity: {type: string}}}
   large:
     kind: conditional
     before: publish
@@ -72,7 +72,7 @@ def test_a_change_passes_the_operators_nodes_before_it_is_published(checked: Che
         asked.append(request)
         released.wait(HANG_S)
         if request["messages"][-1]["role"] == "user":
-            return says(call("read_file", path="calc.py"))
+            return says(call("read_file", path="calc.py"), call("search_docs", query="doubling"))
         found = {"path": "calc.py", "line": 1, "text": "Fine."}
         return Reply(text=json.dumps({"outcome": "done", "findings": [found], "severity": "none"}))
 
@@ -84,7 +84,7 @@ def test_a_change_passes_the_operators_nodes_before_it_is_published(checked: Che
         says(call("finish", summary="Licensed.")),
     ]
     bot.script([draft()], [*doubling(), *mended])
-    repo = bot.make_repo()
+    repo = bot.make_repo(files={**CALC, "docs/guide.md": "# Doubling\n\nDoubling gives 2 * n.\n"})
     number = bot.forge.open_issue(REPO, "ada", "Double", "Doubling 4 should give 8.").number
     bot.forge.add_label(REPO, number, "agent:implement", "ada")
 
@@ -109,6 +109,8 @@ def test_a_change_passes_the_operators_nodes_before_it_is_published(checked: Che
     assert "+def double(n):" in asked[0]["messages"][-1]["content"]
     paid = [event for event in events if isinstance(event, ModelReplied) and event.phase == "node"]
     assert {each.runtime for each in paid} == {"reader"}
+    searched = [each for each in events if each.type == "ToolCalled" and each.call.name == "search_docs"]
+    assert searched and searched[0].ok and searched[0].text.startswith("docs/guide.md:3 (Doubling)")
     assert verify([event for event in events if event.type == "ToolCalled"]) is None
     ended = [event.node for event in events if isinstance(event, PhaseFinished) and event.phase == "node"]
     assert ended == ["checks", "checks", "sign_off"]

@@ -22,8 +22,9 @@ from runners.models.json_answers import read_json
 from runners.phases.given.checkout import background_of
 from runners.phases.given.toolkit import policy_of
 from runners.policy.plaintext import one_line
+from runners.repository.passages import Documents
 from runners.sandbox.bubblewrap import Sandbox
-from runners.tools import READ_TOOLS
+from runners.tools import DOCUMENT_TOOLS, READ_TOOLS
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 
 _MOST = 12
@@ -101,8 +102,9 @@ def asked(
         policy=policy_of(job, services),
         cancel=services.cancel,
         redactor=services.redactor,
+        resources=(Documents(tree.mirror.path, job.base),),
     )
-    toolbox = Toolbox([tool for tool in READ_TOOLS if tool.name in node.tools])
+    toolbox = Toolbox([tool for tool in (*READ_TOOLS, *DOCUMENT_TOOLS) if tool.name in node.tools])
     schema = schema_of(node)
     messages = with_form(
         node_prompt(
