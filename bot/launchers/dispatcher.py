@@ -60,6 +60,8 @@ class Dispatcher:
                     self.once()
                 except (OperationalError, InterfaceError) as error:
                     log.warning("the database cannot be reached: %s", described(error))
+                except Exception:  # runs of other repositories must not wait for a defect
+                    log.exception("the dispatcher for %s failed and tries again", self._launcher.runner)
                 changed.wait(poll_seconds)
 
     def once(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from types import TracebackType
 
 import yaml
@@ -22,7 +22,7 @@ class BotOnKubernetes(BotUnderTest):
         self, settings: Mapping[str, object] | None = None, port: int | None = None, dispatchers: int = 1
     ) -> None:
         self._outer = ExitStack()
-        self._folder = Path(mkdtemp(prefix="scn-values-"))
+        self._folder = Path(self._outer.enter_context(TemporaryDirectory(prefix="scn-values-")))
         self._dispatchers = dispatchers
         self.cluster = Cluster()
         self.api = KubernetesApi(self.cluster, self._folder)

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -15,6 +16,7 @@ from bot.storage.store import Store, new_id
 from gherkin.errors import ScenaristError
 from runners.contract.operator_limits import Runner
 from tests.support.stores import Clock
+from tests.support.waiting import wait_until
 from tests.unit.bot.storage.test_launches import prepared
 
 
@@ -197,3 +199,22 @@ def test_a_launch_of_another_database_is_left_alone(
         subject.once()
         subject.once()
     assert launcher.stopped == [] and len(caplog.records) == 1
+
+
+def test_a_defect_does_not_end_the_dispatcher(store: Store, clock: Clock, launcher: Noting) -> None:
+    prepared(store)
+    broken, stopping = [RuntimeError("a defect")], threading.Event()
+    listed = launcher.launched
+
+    def launched() -> Sequence[Launched]:
+        if broken:
+            raise broken.pop()
+        return listed()
+
+    launcher.launched = launched  # type: ignore[method-assign]
+    thread = threading.Thread(target=dispatcher(store, launcher).run, args=(stopping, 0.01))
+    thread.start()
+    wait_until(lambda: launcher.asked, "a launch")
+    stopping.set()
+    thread.join()
+    assert broken == [] and len(launcher.asked) == 1
