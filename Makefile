@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # With it in the environment each process would compile the whole bot anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test conversation gate test-vllm corpus real fuzz chaos eval-smoke lint bench install-check site docs clean
+.PHONY: help setup demo test conversation gate test-vllm corpus real fuzz chaos eval-smoke lint bench install-check site docs clean real-example
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ corpus: setup ## Read, print and read again every feature file of behave's own s
 
 real: setup ## Try well-known projects of the package registries as they are; writes docs/compatibility.md (hours); ARGS="NAME --jobs 2"
 	@$(PYTHON) -m tests.real $(ARGS)
+
+real-example: setup ## One issue on a real project with a scripted model; writes docs/examples/real
+	@$(PYTHON) -m tests.real.example
 
 fuzz: setup ## Coverage-guided fuzzing of what finds calls in a model's text; SECONDS=60
 	@PYTHONPATH=$(CURDIR):$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \

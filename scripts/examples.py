@@ -157,4 +157,6 @@ These are the texts of the run that `make demo` shows, as they are sent to a for
 The pull request is called *{title}*, its check run *{check}*.
 
 The demo's run succeeds. For the other texts, a part of its log gets another ending.
+
+[One run on a real project](real/README.md) shows issue, scenarios, comment and pull request.
 """

@@ -14,7 +14,7 @@ EXAMPLES = examples()
 
 
 def test_each_example_is_what_the_demo_gives_and_there_are_no_others() -> None:
-    found = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "examples").iterdir()}
+    found = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "examples").glob("*.md")}
     assert found == {name: text.rstrip() + "\n" for name, text in EXAMPLES.items()}
 
 
