@@ -57,7 +57,8 @@ class Flip:
     earlier step too, so that it may name what the step looks at. `more` are files with still other values,
     for a step that compares with a tolerance. `sides` are groups of further values for a step that names one
     exact value: it must notice at least one of each group. `row` is that of a table, counted from 0; `word`
-    is a word in the step's text, in whose place others can be put that its definition knows.
+    is a word in the step's text, in whose place others can be put that its definition knows. `counts`: the
+    cell is in a last column of numbers, which says what is expected of the rest of the row.
     """
 
     step: int
@@ -70,6 +71,7 @@ class Flip:
     sides: tuple["Side", ...] = ()
     row: int | None = None
     word: str = ""
+    counts: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,8 @@ def _of_step(single: Single, number: int, step: Step, known: Sequence[str]) -> I
         # Some columns are only there to be read: another one of the row may be what counts.
         other_row = _with_other_row(step, row, known)
         found_flip = flip(cell, others, partial(_with_cell, step, row, column), other_row)
-        yield replace(found_flip, row=None if other_row == step else row)
+        counts = column > 0 and cell not in known and _is_of_numbers(step.table, column)
+        yield replace(found_flip, row=None if other_row == step else row, counts=counts)
     if step.doc_string and (changed := _other_text(step.doc_string)) != step.doc_string:
         found = True
         yield Flip(
@@ -232,6 +235,13 @@ def _cells(table: Table | None) -> list[tuple[int, int]]:
     last = len(table.headings) - 1
     places = dict.fromkeys([(0, last), (len(table.rows) - 1, last), (0, 0)])
     return [(row, column) for row, column in places if table.rows[row][column]]
+
+
+def _is_of_numbers(table: Table | None, column: int) -> bool:
+    """Whether a column is the last one of a table, and holds nothing but numbers."""
+    if table is None or column != len(table.headings) - 1:
+        return False
+    return all(_WHOLE_NUMBER.fullmatch(row[column]) for row in table.rows)
 
 
 def _with_cell(step: Step, row: int, column: int, value: str) -> Step:

@@ -16,6 +16,8 @@ RAISES, NOTHING, OTHER, INVERTED = "raise", "nothing", "other", "invert"
 STRANGE, TURNED = "strange", "turned"
 # Results hold what a step says is not there: the words follow, as JSON.
 HAVING = "having"
+# Results of the same kind that have nothing in common with their own.
+UNLIKE = "unlike"
 EVERYTHING = "all"
 _ON, _RESULT = "_scenarist_on", "_scenarist_result"
 
@@ -41,10 +43,14 @@ def {_RESULT}(value):
     except OSError:
         return value
     what, _, words = state.partition(" ")
-    if what not in ("{OTHER}", "{STRANGE}", "{TURNED}", "{HAVING}"):
+    if what not in ("{OTHER}", "{STRANGE}", "{TURNED}", "{HAVING}", "{UNLIKE}"):
         return value
     kind = type(value)
-    if what == "{HAVING}":
+    if what == "{UNLIKE}":
+        others = {{bool: not value, int: -98765, float: -98765.5, str: "zqa", bytes: b"zqa"}}
+        more = {{list: ["zqa"], tuple: ("zqa",), set: {{"zqa"}}, dict: {{"zqa": "zqa"}}}}
+        other = {{**others, **more}}.get(kind, value)
+    elif what == "{HAVING}":
         import json
         words = json.loads(words)
         other = value

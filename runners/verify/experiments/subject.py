@@ -38,11 +38,15 @@ class TriedScenario:
     control: bool = False
     # Then steps, by number, whose code compares by order, by a distance or by a remainder.
     ranges: frozenset[int] = frozenset()
+    # The files that its Then steps create.
+    created: tuple[str, ...] = ()
     noticed: dict[int, bool] = field(default_factory=dict)
     broken: dict[str, bool] = field(default_factory=dict)
     untried: list[str] = field(default_factory=list)
     # What a flip in one direction was, where no value in that direction was noticed.
     lopsided: dict[int, str] = field(default_factory=dict)
+    # Flips of numbers in the last column of a table that no change of the number alone was noticed of.
+    unread: set[int] = field(default_factory=set)
     blind: Flip | None = None
     # Then steps, by number, that do not depend on the outcome; whose assertions ran over nothing; and whose
     # failing assertions do not make them fail.
@@ -139,12 +143,15 @@ class TriedScenario:
         self.blind = self.blind or replace(flip, what=what)
 
     def _judge_rows(self, places: Sequence[int], *, strict: bool) -> None:
-        """Decide whether a step leaves a row of its table out."""
+        """Decide whether a step leaves a row of its table out, or the numbers in its last column."""
         rows: dict[int, list[int]] = {}
         for place in places:
             row = self.flips[place].row
             if row is not None:
                 rows.setdefault(row, []).append(place)
+        counts = [place for place in places if self.flips[place].counts]
+        if strict and counts and self.unread.issuperset(counts):
+            self._note_blind(counts)
         for own in rows.values():
             if strict and not any(self.noticed[place] for place in own):
                 self.blind = self.blind or self.flips[own[0]]
@@ -153,9 +160,14 @@ class TriedScenario:
         """Whether the scenario stays green although the code gives something else back.
 
         `tried` holds for each name of a group what came of it returning nothing, under ``other`` of all of
-        them returning another value, and under ``having`` of their results holding what should not be there.
+        them returning another value, under ``having`` of their results holding what should not be there, and
+        under ``unlike`` of results that have nothing in common with their own.
         """
         other = tried.get("other")
+        if self.created and all(_is_missed(tried.get(how)) for how in ("other", "unlike")):
+            # It compares with a file that it has made from the very same results.
+            self.careless = True
+            return
         self.looks = self.looks or any(each.red and each.kind == "then" for each in tried.values())
         if self.looks or other is None or other.red is not False:
             return
@@ -178,6 +190,11 @@ class TriedScenario:
         if not all(negated(step) and not _SAMENESS.search(step.text) for step in steps):
             return []
         return [word for step in steps for word in words(step)]
+
+
+def _is_missed(tried: Tried | None) -> bool:
+    """Whether code returned something else and nobody noticed."""
+    return tried is not None and tried.red is False and tried.altered
 
 
 def subjects(found: Sequence[Single], proofs: Sequence[ScenarioProof]) -> list[TriedScenario]:

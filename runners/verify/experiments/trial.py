@@ -10,7 +10,8 @@ class Trial:
     `seconds` is the most that it may take. With `argument`, the harness gives that argument (from 0) of the
     scenario's own step number `step` another value. With `step` alone, the switch is set for that step only;
     with `context` too, that step sees other values on behave's context (`change_of` in the harness). With
-    `value`, that word in the step's text becomes the word number `constant` of those in its definition.
+    `value`, that word in the step's text becomes the word number `constant` of those in its definition. The
+    files `without` are removed before it runs.
     """
 
     id: str
@@ -22,3 +23,4 @@ class Trial:
     context: str = ""
     value: str = ""
     constant: int = 0
+    without: tuple[str, ...] = ()

@@ -150,6 +150,7 @@ class Trials:
             lost = sorted(self._coroutines.intersection(control.unawaited if control else ()))
             subject.unawaited = lost[0] if lost else ""
             subject.ranges = frozenset(control.ranges if control else ())
+            subject.created = control.created if control else ()
             for place in range(len(subject.flips)):
                 red = _red(tried.get(f"f{subject.number}.{place}"))
                 if red is not None:
@@ -189,12 +190,15 @@ class Trials:
                         id_ = f"s{subject.number}.{number}.{what}"
                         yield Trial(id_, text, sabotage.state(what, group))
             elif subject.broken and not subject.looks:
-                yield Trial(f"w{subject.number}.other", text, sabotage.OTHER)
+                without = subject.created
+                yield Trial(f"w{subject.number}.other", text, sabotage.OTHER, without=without)
+                if without:
+                    yield Trial(f"w{subject.number}.unlike", text, sabotage.UNLIKE, without=without)
                 if absent := subject.absent():
                     yield Trial(f"w{subject.number}.having", text, sabotage.having(absent))
                 for name in _noticed(subject):
                     switch = sabotage.state(sabotage.NOTHING, groups[int(name)])
-                    yield Trial(f"w{subject.number}.{name}", text, switch)
+                    yield Trial(f"w{subject.number}.{name}", text, switch, without=without)
 
     def _note_second(self, tried: _Outcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
         for subject in self._subjects:
@@ -212,7 +216,7 @@ class Trials:
                 subject.unrelated = bool(subject.broken) and not any(subject.broken.values())
             elif subject.broken and not subject.looks:
                 names = _noticed(subject)
-                ids_ = {name: f"w{subject.number}.{name}" for name in ("other", "having", *names)}
+                ids_ = {name: f"w{subject.number}.{name}" for name in ("other", "having", "unlike", *names)}
                 subject.note_wrong({name: tried[id_] for name, id_ in ids_.items() if id_ in tried}, names)
             if subject.related and subject.control and not subject.broken:
                 subject.untried.append(
@@ -228,6 +232,9 @@ class Trials:
                 [_red(tried.get(f"d{own}.{side}.{number}")) for number in range(len(each.texts))]
                 for side, each in enumerate(flip.sides)
             ]
+            if not red and flip.counts and not any(again[: len(flip.more)]) and not any(map(any, sides)):
+                # Only with the rest of its row changed as well: the number itself is not looked at.
+                subject.unread.add(place)
             if not red and (any(again) or any(map(any, sides))):
                 subject.noticed[place] = True
             elif not red and again[0] is None:
@@ -262,7 +269,8 @@ class Trials:
                     yield Trial(f"x{subject.number}.{number}.{how}", text, step=number, context=how)
             for number in subject.outcome_steps() if subject.careless else ():
                 for what in (sabotage.state(sabotage.RAISES), sabotage.INVERTED):
-                    yield Trial(f"t{subject.number}.{number}.{what.split()[0]}", text, what, step=number)
+                    id_ = f"t{subject.number}.{number}.{what.split()[0]}"
+                    yield Trial(id_, text, what, step=number, without=subject.created)
 
     def _note_third(self, tried: _Outcomes) -> None:
         for subject in self._subjects:

@@ -7,6 +7,7 @@ by the value may rightly hold for others as well.
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
 import re
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ _REMAINDER = re.compile(r"MODULO|FLOOR_DIVIDE")
 _DEPTH = 3
 
 
+@functools.cache
 def by_order(function: Any) -> bool:
     """Whether a function, or one of its own module or of a module beside it that it calls, compares so."""
     if function is None:

@@ -26,6 +26,7 @@ import behave.runner  # noqa: E402
 import scenarist_behave as reports  # noqa: E402
 import scenarist_compares  # noqa: E402
 import scenarist_context  # noqa: E402
+import scenarist_files  # noqa: E402
 import scenarist_processes  # noqa: E402
 import scenarist_steps  # noqa: E402
 from behave.formatter.base import Formatter  # noqa: E402
@@ -63,6 +64,7 @@ class TrialFormatter(Formatter):  # type: ignore[misc]
             record["counted"] = getattr(self.current, "counted", {})
             record["unawaited"] = getattr(self.current, "unawaited", [])
             record["ranges"] = getattr(self.current, "ranges", [])
+            record["created"] = getattr(self.current, "created", [])
             reports.write(record)
 
 
@@ -91,7 +93,7 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
     alone = step is not None and trial.get("argument") is None and not trial.get("value")
     run = feature.run
     if not step and not trial["switch"]:
-        feature.unawaited, feature.ranges = [], []
+        feature.unawaited, feature.ranges, feature.created = [], [], []
         for number, each in enumerate(next(iter(feature.walk_scenarios())).steps):
             if each.step_type == "then":
                 each.run = awaiting(feature, each.run)
@@ -100,6 +102,9 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
 
     def timed(runner: Any) -> Any:
         marks()
+        for path in trial.get("without") or ():
+            with contextlib.suppress(OSError):
+                os.unlink(path)
         signal.setitimer(signal.ITIMER_REAL, trial["seconds"])
         turn("" if alone else trial["switch"])
         try:
@@ -133,12 +138,14 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
 
 
 def awaiting(feature: Any, run: Any) -> Any:
-    """The function `run` of a step, which notes the coroutines that the step makes and does not await."""
+    """The function `run` of a step, which notes the coroutines that the step makes and never awaits, and the
+    files that it creates."""
 
     def noted(*args: Any, **more: Any) -> Any:
-        with scenarist_steps.unawaited() as names:
+        with scenarist_steps.unawaited() as names, scenarist_files.created() as paths:
             done = run(*args, **more)
         feature.unawaited += names
+        feature.created += paths
         return done
 
     return noted

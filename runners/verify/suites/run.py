@@ -61,7 +61,7 @@ class Tried(NamedTuple):
     behave's context; `ran`: it started a process or tests. `asserted` and `idle` are how often it asserted,
     and how often it ran over nothing; `judged`: it may fail in other ways. `unawaited` are the names of
     coroutines that Then steps made and did not await. `ranges` are the numbers of the Then steps whose code
-    compares by order, by a distance or by a remainder.
+    compares by order, by a distance or by a remainder; `created` are the files that Then steps created.
     """
 
     outcome: Outcome
@@ -76,6 +76,7 @@ class Tried(NamedTuple):
     judged: bool = False
     unawaited: tuple[str, ...] = ()
     ranges: tuple[int, ...] = ()
+    created: tuple[str, ...] = ()
 
     @property
     def red(self) -> bool | None:

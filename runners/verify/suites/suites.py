@@ -393,6 +393,7 @@ def _tried(entry: dict[str, Any]) -> Tried:
         idle=int(counted.get("idle") or 0),
         judged=bool(counted.get("judged")),
         unawaited=tuple(map(str, entry.get("unawaited") or ())),
+        created=tuple(map(str, entry.get("created") or ())),
         ranges=tuple(each for each in entry.get("ranges") or () if isinstance(each, int)),
     )
 

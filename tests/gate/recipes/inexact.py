@@ -198,3 +198,53 @@ for _name, _body, _add in (
         steps(_WRITING, then("the checker accepts the file", _body)),
         calc=_WRITER,
     )
+
+_STORED = spec("When I write the double of 4", "Then the file is the stored one")
+for _name, _body, _add in (
+    ("made by the step", "golden.write_text(text)\nassert golden.read_text() == text", lazy),
+    (
+        "made where it is missing",
+        "if not golden.exists():\n    golden.write_text(text)\nassert golden.read_text() == text",
+        lazy,
+    ),
+    ("made of what is expected", "golden.write_text('8')\nassert golden.read_text() == text", honest),
+):
+    _add(
+        f"a stored file: {_name}",
+        _STORED,
+        steps(
+            "@when('I write the double of {n:d}')\ndef writing(context, n):\n"
+            "    context.written = calc.written(n)\n\n\n",
+            then(
+                "the file is the stored one",
+                "from pathlib import Path\ngolden = Path('golden.txt')\ntext = context.written\n" + _body,
+            ),
+        ),
+        calc=DOUBLE + "\n\ndef written(n):\n    return str(double(n))\n",
+    )
+
+_COUNTED = spec(
+    "When I count the letters of abca", "Then I see", "  | letter | n |", "  | a | 2 |", "  | b | 1 |"
+)
+_REMARKED = spec(
+    *("When I count the letters of abca", "Then I see", "  | letter | n | remark |"),
+    *("  | a | 2 | a vowel |", "  | b | 1 | none |"),
+)
+_KEYS = "assert {row['letter'] for row in context.table} <= set(context.counts)"
+_COUNTS = "for row in context.table:\n    assert context.counts[row['letter']] == int(row['n'])"
+for _name, _scenario, _body, _add in (
+    ("without its numbers", _COUNTED, _KEYS, lazy),
+    ("with its numbers", _COUNTED, _COUNTS, honest),
+    ("with a remark", _REMARKED, _COUNTS, honest),
+):
+    _add(
+        f"a table of counts: {_name}",
+        _scenario,
+        steps(
+            "@when('I count the letters of {text}')\ndef counting(context, text):\n"
+            "    context.counts = calc.letters(text)\n\n\n",
+            then("I see", _body),
+        ),
+        calc=BASE["calc.py"]
+        + "\n\ndef letters(text):\n    return {each: text.count(each) for each in text}\n",
+    )
