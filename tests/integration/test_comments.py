@@ -160,7 +160,24 @@ def test_a_pull_request_is_revised_as_a_comment_says(bot: BotUnderTest) -> None:
     bot.forge.add_comment(repo.full_name, pull, "wim", "/agent revise Please add the number to itself.")
     wait_until(lambda: bot.runs_on(repo, "pull", pull), "a revision")
     assert bot.finished(repo, "pull", pull).status == "done"
-    assert bot.forge.pull(repo, pull).head_sha != before
+    revised = bot.forge.pull(repo, pull).head_sha
+    assert revised != before
+
+    # A revision that gives up leaves the branch alone; its work is a patch in the pull request's comment.
+    wrong = says(call("edit_file", path="calc.py", old="n + n", new="n - n"))
+    bot.script([], [wrong, says(call("give_up", reason="I cannot."))])
+    bot.forge.add_comment(repo.full_name, pull, "wim", "/agent revise Please subtract.")
+    wait_until(lambda: len(bot.runs_on(repo, "pull", pull)) == 2, "a second revision")
+    assert bot.finished(repo, "pull", pull).status == "gave_up"
+    bot.idle()
+    assert bot.forge.pull(repo, pull).head_sha == revised
+    said = "\n".join(comment.body for comment in bot.forge.comments(repo, pull))
+    for text in (
+        "```diff",
+        "+    return n - n",
+        "the branch of a pull request gets no work that is not proven",
+    ):
+        assert text in said, said
 
 
 def test_the_same_comment_is_told_once(bot: BotUnderTest) -> None:

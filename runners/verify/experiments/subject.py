@@ -17,6 +17,12 @@ _SAMENESS = re.compile(
     r"empty|zero|gleich\w*|dassel\w*|derselbe|wieder|leer\w*|mismo|misma|même|vide|vac[ií]o)\b",
     re.IGNORECASE,
 )
+# What a Then step without a value sees in the place of what earlier steps left on the context.
+CONTEXTS = ("own", "alike", "unlike", "foreign", "nothing")
+# Those among them that leave each value its kind.
+_SAME_KIND = ("own", "alike", "unlike")
+# What it sees of the processes and tests that it starts; the names are those of the harness.
+PROCESSES = ("processes fail", "processes pass")
 
 
 @dataclass
@@ -190,6 +196,25 @@ class TriedScenario:
         if not all(negated(step) and not _SAMENESS.search(step.text) for step in steps):
             return []
         return [word for step in steps for word in words(step)]
+
+
+def is_empty(found: Mapping[str, Tried], contexts: Sequence[str]) -> bool:
+    """Whether a step cannot depend on the outcome: it uses nothing but the context, and no assertion of it
+    fails whatever stands there. With values of another kind it may raise other errors."""
+    if not all(how in found and not found[how].used and not found[how].denied for how in contexts):
+        return False
+    green = [how for how in contexts if found[how].red is False]
+    asserts = bool(found["own"].asserted)
+    return len(green) == len(contexts) or (asserts and set(_SAME_KIND) <= set(green))
+
+
+def is_deaf(found: Mapping[str, Tried]) -> bool:
+    """Whether a step asserts nothing, and passes whether what it starts fails or not."""
+    tried = [found[how] for how in PROCESSES if how in found]
+    own = found.get("own")
+    if own is None or own.asserted or own.judged or len(tried) < len(PROCESSES):
+        return False
+    return all(each.ran and each.red is False for each in tried)
 
 
 def _is_missed(tried: Tried | None) -> bool:

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,13 @@ from runners.verify.experiments.flip import Flip, negated
 from runners.verify.experiments.held_out import Example
 from runners.verify.experiments.product import ProductFiles
 from runners.verify.experiments.sabotage import FaultSite, Instrumented
-from runners.verify.experiments.subject import TriedScenario
+from runners.verify.experiments.subject import (
+    CONTEXTS,
+    PROCESSES,
+    TriedScenario,
+    is_deaf,
+    is_empty,
+)
 from runners.verify.experiments.trial import Trial
 from runners.verify.findings import HeldOut
 from runners.verify.rules.purposes import is_judge, is_product
@@ -25,13 +31,7 @@ from runners.verify.suites.suites import Suites
 
 # Places that are broken one at a time; more are broken in so many groups.
 _GROUPS = 4
-_MAX_TRIALS = 150
-# What a Then step without a value sees in the place of what earlier steps left on the context.
-_CONTEXTS = ("own", "alike", "unlike", "foreign", "nothing")
-# Those among them that leave each value its kind.
-_SAME_KIND = ("own", "alike", "unlike")
-# What it sees of the processes and tests that it starts; the names are those of the harness.
-_PROCESSES = ("processes fail", "processes pass")
+_MAX_TRIALS = 300
 # What a step that says what is not so sees besides: that it is so, for some values that it may mean.
 _HAVING = tuple(f"having {number}" for number in range(4))
 # So many words of a step's definition take the place of a word in its text.
@@ -94,6 +94,7 @@ class Trials:
             first = self._run(root, list(self._first(groups)))
             self._note_first(first, groups)
             second = self._run(root, list(self._second(groups)))
+            second |= self._run(root, list(self._more_sides(second)))
             self._note_second(second, groups)
             self._note_third(self._run(root, list(self._third())))
         if any(subject.unrelated for subject in self._subjects):
@@ -179,8 +180,7 @@ class Trials:
                             constant=number,
                         )
                 for side, each in enumerate(flip.sides):
-                    for number, text in enumerate(each.texts):
-                        yield _flipped(f"d{subject.number}.{place}.{side}.{number}", flip, text)
+                    yield _flipped(f"d{subject.number}.{place}.{side}.0", flip, each.texts[0])
             for number, other in enumerate(subject.inputs):
                 yield Trial(f"i{subject.number}.{number}", other.text)
             text = render(subject.single.feature)
@@ -199,6 +199,17 @@ class Trials:
                 for name in _noticed(subject):
                     switch = sabotage.state(sabotage.NOTHING, groups[int(name)])
                     yield Trial(f"w{subject.number}.{name}", text, switch, without=without)
+
+    def _more_sides(self, tried: _Outcomes) -> Iterator[Trial]:
+        """The other values of each side whose first value was not noticed."""
+        for subject in self._subjects:
+            for place in subject.noticed:
+                flip = subject.flips[place]
+                for side, each in enumerate(flip.sides):
+                    id_ = f"d{subject.number}.{place}.{side}"
+                    if _red(tried.get(f"{id_}.0")) is False:
+                        for number, text in enumerate(each.texts[1:], 1):
+                            yield _flipped(f"{id_}.{number}", flip, text)
 
     def _note_second(self, tried: _Outcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
         for subject in self._subjects:
@@ -265,7 +276,7 @@ class Trials:
         for subject in self._subjects:
             text = render(subject.single.feature)
             for number in subject.vague_steps() if subject.control else ():
-                for how in (*_contexts(subject, number), *_PROCESSES):
+                for how in (*_contexts(subject, number), *PROCESSES):
                     yield Trial(f"x{subject.number}.{number}.{how}", text, step=number, context=how)
             for number in subject.outcome_steps() if subject.careless else ():
                 for what in (sabotage.state(sabotage.RAISES), sabotage.INVERTED):
@@ -277,12 +288,12 @@ class Trials:
             for number in subject.vague_steps():
                 found = {
                     how: each
-                    for how in (*_contexts(subject, number), *_PROCESSES)
+                    for how in (*_contexts(subject, number), *PROCESSES)
                     if (each := tried.get(f"x{subject.number}.{number}.{how}")) is not None
                 }
-                if subject.empty is None and _is_empty(found, _contexts(subject, number)):
+                if subject.empty is None and is_empty(found, _contexts(subject, number)):
                     subject.empty = number
-                if subject.deaf is None and _is_deaf(found):
+                if subject.deaf is None and is_deaf(found):
                     subject.deaf = number
             for number in subject.outcome_steps():
                 calls = _red(tried.get(f"t{subject.number}.{number}.{sabotage.RAISES}"))
@@ -357,26 +368,7 @@ class Trials:
 
 def _contexts(subject: TriedScenario, number: int) -> tuple[str, ...]:
     """The changes of the context to try on a Then step."""
-    return _CONTEXTS + (_HAVING if negated(subject.single.scenario.steps[number]) else ())
-
-
-def _is_empty(found: Mapping[str, Tried], contexts: Sequence[str]) -> bool:
-    """Whether a step cannot depend on the outcome: it uses nothing but the context, and no assertion of it
-    fails whatever stands there. With values of another kind it may raise other errors."""
-    if not all(how in found and not found[how].used and not found[how].denied for how in contexts):
-        return False
-    green = [how for how in contexts if found[how].red is False]
-    asserts = bool(found["own"].asserted)
-    return len(green) == len(contexts) or (asserts and set(_SAME_KIND) <= set(green))
-
-
-def _is_deaf(found: Mapping[str, Tried]) -> bool:
-    """Whether a step asserts nothing, and passes whether what it starts fails or not."""
-    tried = [found[how] for how in _PROCESSES if how in found]
-    own = found.get("own")
-    if own is None or own.asserted or own.judged or len(tried) < len(_PROCESSES):
-        return False
-    return all(each.ran and each.red is False for each in tried)
+    return CONTEXTS + (_HAVING if negated(subject.single.scenario.steps[number]) else ())
 
 
 def _all_green(found: Sequence[bool | None]) -> bool:
