@@ -118,14 +118,16 @@ class TaskAttempt(Frozen):
 
 
 class About(Frozen):
-    """What a folder of results is about: the set, the models and the settings that all attempts share."""
+    """What a folder of results is about: the set, the models and the settings that all attempts share.
+
+    `tasks` maps the id of each task to a hash of what the set says of it.
+    """
 
     set_name: str
-    set_digest: str
     models: str
     seeds: int
     mode: str
-    tasks: tuple[str, ...]
+    tasks: dict[str, str]
 
 
 class EvalResults:
@@ -143,20 +145,22 @@ class EvalResults:
             raise ResultInvalid(f"{self.folder} holds no results of an evaluation.") from None
 
     def begin(self, about: About) -> None:
-        """Make the folder, or go on with what is there. Raises `ResultInvalid` where that is another set."""
+        """Make the folder, or go on with what is there; more tasks of a set may come.
+
+        Raises `ResultInvalid` where that is of other models, another mode, or tasks that were changed.
+        """
         place = self.folder / _ABOUT
         if place.exists():
             before = self.about
-            same = (before.set_digest, before.models, before.mode) == (
-                about.set_digest,
-                about.models,
-                about.mode,
-            )
-            if not same:
+            changed = [
+                name for name, digest in about.tasks.items() if before.tasks.get(name, digest) != digest
+            ]
+            if changed or (before.models, before.mode) != (about.models, about.mode):
+                what = f"the task {changed[0]} as it was" if changed else f"{before.models}, {before.mode}"
                 raise ResultInvalid(
-                    f"{self.folder} holds results of the set {before.set_name} with the models "
-                    f"{before.models}, and one of the three (set, models, settings) is another one now."
+                    f"{self.folder} holds results of {what}, and something else is tried now."
                 )
+            about = about.model_copy(update={"tasks": {**before.tasks, **about.tasks}})
         self.folder.mkdir(parents=True, exist_ok=True)
         part = place.with_suffix(".part")
         part.write_text(about.model_dump_json(indent=2) + "\n", encoding="utf-8")

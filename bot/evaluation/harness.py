@@ -1,7 +1,6 @@
 """Try the tasks of a set: the attempts that are not there yet, several at a time."""
 
 import hashlib
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -99,14 +98,12 @@ class Harness:
         return [each for each in self.results.attempts() if each.task in wanted]
 
     def _about(self) -> About:
-        described = json.dumps([task.model_dump(mode="json") for task in self._set.tasks], sort_keys=True)
         return About(
             set_name=self._set.name,
-            set_digest=hashlib.sha256(described.encode()).hexdigest()[:16],
             models=self._options.models,
             seeds=self._options.seeds,
             mode=mode_of(self._options.config),
-            tasks=tuple(task.id for task in self._set.tasks),
+            tasks={task.id: _digest(task) for task in self._set.tasks},
         )
 
     def _due(self) -> list[tuple[Task, int]]:
@@ -198,6 +195,10 @@ class Harness:
                 "patch": patch.encode(errors="replace").decode(),
             }
         )
+
+
+def _digest(task: Task) -> str:
+    return hashlib.sha256(task.model_dump_json().encode()).hexdigest()[:16]
 
 
 def mode_of(config: Mapping[str, Any]) -> str:

@@ -63,13 +63,16 @@ def test_a_line_that_a_killed_process_left_is_passed_over(tmp_path: Path) -> Non
 
 
 def test_a_folder_holds_the_results_of_one_set_with_one_kind_of_models(tmp_path: Path) -> None:
-    about = About(set_name="s", set_digest="1", models="m", seeds=1, mode="solo", tasks=("one",))
+    about = About(set_name="s", models="m", seeds=1, mode="solo", tasks={"one": "1"})
     results = EvalResults(tmp_path)
     with pytest.raises(ResultInvalid, match="holds no results"):
         _ = results.about
     results.begin(about)
     results.begin(about.model_copy(update={"seeds": 3}))
+    results.begin(about.model_copy(update={"tasks": {"two": "1"}}))
+    assert results.about.tasks == {"one": "1", "two": "1"}
+    results.begin(about.model_copy(update={"seeds": 3}))
     assert results.about.seeds == 3
-    for change in ({"set_digest": "2"}, {"models": "n"}, {"mode": "2 candidates"}):
-        with pytest.raises(ResultInvalid, match="another one now"):
+    for change in ({"tasks": {"one": "2"}}, {"models": "n"}, {"mode": "2 candidates"}):
+        with pytest.raises(ResultInvalid, match="something else is tried now"):
             results.begin(about.model_copy(update=change))

@@ -10,7 +10,11 @@ from bot.evaluation.report import report
 from tests.unit.bot.evaluation.test_attempts import FAILS, PASSES, PROVEN, RED, attempt
 
 ABOUT = About(
-    set_name="s", set_digest="1", models="<qwen>", seeds=2, mode="solo", tasks=("one", "two", "left", "gone")
+    set_name="s",
+    models="<qwen>",
+    seeds=2,
+    mode="solo",
+    tasks=dict.fromkeys(("one", "two", "left", "gone"), "1"),
 )
 USE = RoleUse(role="driver", model="<b>", turns=2, tokens=1234)
 ATTEMPTS = [

@@ -6,7 +6,7 @@ from bot.evaluation.attempts import About, RoleUse
 from bot.evaluation.report import passes, report
 from tests.unit.bot.evaluation.test_attempts import FAILS, PASSES, PROVEN, RED, attempt
 
-ABOUT = About(set_name="s", set_digest="1", models="m", seeds=1, mode="solo", tasks=("one",))
+ABOUT = About(set_name="s", models="m", seeds=1, mode="solo", tasks={"one": "1"})
 
 
 def test_pass_k_is_the_chance_that_k_attempts_are_all_right() -> None:
