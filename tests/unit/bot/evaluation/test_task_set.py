@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.evaluation.task_set import EvalSetInvalid, read_set
+from bot.evaluation.task_set import EvalSetInvalid, read_set, shipped_sets
 
 TASK = "  - id: one\n    issue: Add it\n    base: {texts: {a.py: x}}\n"
 HIDDEN = "    hidden: {files: [{texts: {test_a.py: y}}]}\n"
@@ -40,3 +40,16 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, said: str) -> None:
 def test_an_unknown_set_is_named() -> None:
     with pytest.raises(EvalSetInvalid, match="nowhere is neither a readable file"):
         read_set("nowhere")
+
+
+def test_the_shipped_sets_are_pinned_and_hold_tasks_that_cannot_be_done() -> None:
+    for name in shipped_sets():
+        found = read_set(name)
+        assert any(task.impossible for task in found.tasks), name
+        for task in found.tasks:
+            assert task.licence, task.id
+            trees = [task.base, *task.fix, *(task.hidden.files if task.hidden else ())]
+            sources = [tree.row.git if tree.row else tree.git for tree in trees]
+            assert all(len(source.commit) == 40 for source in sources if source is not None), task.id
+            assert all(source.url.startswith("https://") for source in sources if source is not None)
+    assert {task.id for task in read_set("smoke").tasks} < {task.id for task in read_set("public").tasks}
