@@ -3,6 +3,7 @@
 Against the stand-in, over real sockets: REST, signed webhooks, git over HTTP.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from bot.config.repository import parse_config
 from bot.log.state import RunState
 from bot.worker.processes import free_port
 from runners.git.command import git
+from runners.models.chat import Reply
 from tests.standins.github_server import GitHubServer
 from tests.support.harness import CALC, BotUnderTest
 from tests.support.on_github import SECRET, Both
@@ -82,3 +84,21 @@ def test_an_installation_leads_to_one_pull_request_with_a_configuration_that_wor
     state = ended(bot, 2)
     assert state.status == "gave_up" and "is closed" in state.reason
     assert len(github.pulls) == 1, "what was closed is not opened again"
+
+
+def test_the_pull_request_proposes_the_set_up_that_a_model_found() -> None:
+    commands = ["pip install cowsay"]
+    with BotUnderTest() as bot:
+        repo = bot.make_repo("octo/said", {"test_a.py": "import cowsay\n\n\ndef test_a():\n    pass\n"})
+        bot.script([Reply(text=json.dumps({"commands": commands}))], [])
+        request, target = onboarding("local", repo.full_name, 0, "ada")
+        run = bot.store.request_run(request, target=target, exclusive=True)
+        assert run is not None
+        wait_until(lambda: bot.state(run).status != "active", "its end")
+        state = bot.state(run)
+        assert state.status == "done" and state.survey is not None, state.reason
+        assert state.published is not None
+        pull = bot.forge.pull(repo, state.published.pull)
+        text = git("show", f"{pull.head}:.scenarist.yml", git_dir=bot.forge.path(repo.full_name))
+    assert list(parse_config(text).setup) == commands
+    assert "are from a model" in pull.body
