@@ -5,7 +5,7 @@ the bot's own adapters.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -285,11 +285,13 @@ class OnGitLab(Conversation):
 
 
 @contextmanager
-def conversation(forge: str, files: Mapping[str, str] = CALC) -> Iterator[Conversation]:
-    """Start a bot on one of `FORGES`, with one repository that holds `files`."""
+def conversation(
+    forge: str, files: Mapping[str, str] = CALC, made: Callable[..., BotUnderTest] = BotUnderTest
+) -> Iterator[Conversation]:
+    """Start a bot, which `made` returns, on one of `FORGES`, with one repository that holds `files`."""
     with ExitStack() as stack:
         if forge == "local":
-            yield OnLocal(stack.enter_context(BotUnderTest()))
+            yield OnLocal(stack.enter_context(made()))
             return
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="scn-talk-")))
         folder.chmod(0o755)
@@ -297,9 +299,9 @@ def conversation(forge: str, files: Mapping[str, str] = CALC) -> Iterator[Conver
         hook = f"http://127.0.0.1:{port}/webhooks/{forge}"
         if forge == "github":
             github = stack.enter_context(GitHubServer(folder, files, hook, SECRET))
-            bot = stack.enter_context(BotUnderTest(github.settings(), port))
+            bot = stack.enter_context(made(github.settings(), port))
             yield OnGitHub(bot, github)
             assert github.violations == [], github.violations
             return
         gitlab = stack.enter_context(GitLabServer(folder, files, hook, SECRET))
-        yield OnGitLab(stack.enter_context(BotUnderTest(gitlab.settings(), port)), gitlab)
+        yield OnGitLab(stack.enter_context(made(gitlab.settings(), port)), gitlab)

@@ -8,7 +8,7 @@ from types import TracebackType
 
 import yaml
 
-from bot.worker.machine import environment
+from bot.worker.machine import CREDENTIALS, environment
 from bot.worker.processes import scenarist
 from tests.standins.kubernetes_api import KubernetesApi
 from tests.standins.kubernetes_cluster import Cluster
@@ -36,7 +36,7 @@ class BotOnKubernetes(BotUnderTest):
         super().__enter__()
         # What a values file refers to in a cluster; the model's key is a secret there.
         env = environment(self.settings, f"redis+socket://{self.state_dir / 'redis' / 'redis.sock'}")
-        env = {name: value for name, value in env.items() if name != "SCENARIST_LOCAL_WEBHOOK_SECRET"}
+        env = {name: value for name, value in env.items() if name not in CREDENTIALS}
         self.cluster.secrets["scenarist-database"] = {"url": env.pop("SCENARIST_DATABASE_URL")}
         self.cluster.config_maps["scenarist-runner"] = env
         self.values = {
