@@ -2,7 +2,7 @@
 PostgreSQL.
 
     python -m tests.chaos.long [--moments N] [--seed N] [--database sqlite|postgresql] [--forge
-    local|github|gitlab|emulator] [--runner celery|kubernetes]
+    local|candidates|github|gitlab|emulator] [--runner celery|kubernetes]
 
 With `--runner kubernetes` runs are done in Jobs of the stand-in, by two dispatchers, and what happens there to
 pods, nodes, the API and its watches counts as a kill.
@@ -27,14 +27,14 @@ from rich.table import Table
 
 from bot.log.events import Entry
 from bot.log.state import RunState, fold
-from tests.chaos.moments import LONG, moment
+from tests.chaos.moments import CANDIDATES, LONG, moment
 from tests.chaos.places import Place, Task, place
 from tests.support.harness import BotUnderTest
 from tests.support.on_kubernetes import BotOnKubernetes
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import dawdle, wait_until
 
-FORGES = ("local", "github", "gitlab", "emulator")
+FORGES = ("local", "candidates", "github", "gitlab", "emulator")
 VICTIMS = ("runs", "publish", "intake", "web", "redis")
 # What is killed where runs are done in Jobs, besides the bot's processes.
 IN_CLUSTER = ("pod", "node", "eviction", "memory", "api", "watch")
@@ -186,10 +186,11 @@ def run(database: str, forge: str, runner: str, moments: int, seed: int, only: s
         usual_victims = VICTIMS_THERE if runner == "kubernetes" else VICTIMS
         victims = (*usual_victims, "postgresql") if chaos.server else usual_victims
         chosen = [each for each in victims if only in ("", each)]
-        for kind, phase, victim in ((*each, victim) for each in LONG for victim in chosen):
+        moments_of, after = (CANDIDATES, "CandidateBegun") if forge == "candidates" else (LONG, "")
+        for kind, phase, victim in ((*each, victim) for each in moments_of for victim in chosen):
 
             def arrived(task: Task, kind: str = kind, phase: str = phase) -> None:
-                wait_until(lambda: moment(chaos.entries(task), kind, phase), f"{kind} {phase}")
+                wait_until(lambda: moment(chaos.entries(task), kind, phase, after=after), f"{kind} {phase}")
 
             chaos.once(victim, arrived)
         for _ in range(moments):

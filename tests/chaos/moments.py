@@ -32,12 +32,33 @@ LONG = [
 ]
 
 
-def moment(entries: list[Entry], kind: str, phase: str) -> bool:
-    """Whether the log holds an event of that type, and of that phase if one is named."""
+# The same in a run of two candidates, after the second one has begun.
+CANDIDATES = [
+    ("CandidateBegun", ""),
+    ("PhaseStarted", "implement"),
+    ("ModelReplied", ""),
+    ("ToolCalled", ""),
+    ("Committed", ""),
+    ("PhaseStarted", "verify"),
+    ("VerdictReached", ""),
+    ("CandidateChosen", ""),
+    ("PhaseStarted", "publish"),
+    ("Published", ""),
+]
+# In `.scenarist.yml`: both candidates are made, by the same model.
+TWO_CANDIDATES = "candidates: {count: 2, when: always}\n"
+
+
+def moment(entries: list[Entry], kind: str, phase: str, *, after: str = "") -> bool:
+    """Whether the log holds an event of that type, and of that phase if one is named.
+
+    `after` names a type of event; only that event and what comes later counts.
+    """
+    first = next((at for at, entry in enumerate(entries) if entry.event.type == after), len(entries))
     return any(
         entry.event.type == kind
         and (not phase or (isinstance(entry.event, PhaseStarted) and entry.event.phase == phase))
-        for entry in entries
+        for entry in (entries[first:] if after else entries)
     )
 
 

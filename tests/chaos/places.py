@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bot.forges.forge import Repo
 from bot.storage.tables import deliveries
 from bot.worker.processes import free_port
-from tests.chaos.moments import assert_exactly_one
+from tests.chaos.moments import TWO_CANDIDATES, assert_exactly_one
 from tests.standins.emulator import OWNER, REPO, Emulator
 from tests.standins.github_server import GitHubServer
 from tests.standins.github_state import SLUG
@@ -43,14 +43,15 @@ class Place(Protocol):
 
 
 class OnLocal:
-    """Each issue in a repository of its own, on the local forge."""
+    """Each issue in a repository of its own, on the local forge; `more` are lines of `.scenarist.yml`."""
 
-    def __init__(self, bot: BotUnderTest) -> None:
+    def __init__(self, bot: BotUnderTest, more: str = "") -> None:
         self.bot, self._number = bot, 0
+        self._files = {**CALC, ".scenarist.yml": CALC[".scenarist.yml"] + more}
 
     def begin(self) -> Task:
         self._number += 1
-        repo: Repo = self.bot.make_repo(f"octo/r{self._number}")
+        repo: Repo = self.bot.make_repo(f"octo/r{self._number}", self._files)
         self.bot.script([draft()], doubling())
         number = self.bot.forge.open_issue(
             repo.full_name, "ada", "Double numbers", "4 becomes 8, please."
@@ -165,10 +166,14 @@ def _nothing_left(bot: BotUnderTest) -> None:
 def place(
     forge: str, settings: Mapping[str, object], folder: Path, made: Callable[..., BotUnderTest] = BotUnderTest
 ) -> Iterator[Place]:
-    """A bot, `made` with these settings, on ``local``, ``github``, ``gitlab`` or ``emulator``."""
+    """A bot, `made` with these settings, on ``local``, ``github``, ``gitlab`` or ``emulator``.
+
+    ``candidates`` is the local forge with two candidates in each run.
+    """
     with contextlib.ExitStack() as stack:
-        if forge == "local":
-            yield OnLocal(stack.enter_context(made(settings)))
+        if forge in ("local", "candidates"):
+            more = TWO_CANDIDATES if forge == "candidates" else ""
+            yield OnLocal(stack.enter_context(made(settings)), more)
             return
         port = free_port()
         if forge == "gitlab":
