@@ -131,7 +131,7 @@ def test_a_driver_who_declines_a_test_gets_a_rival_with_swapped_roles(pairs: Pai
     begun = [event for event in events if isinstance(event, CandidateBegun)]
     assert [(each.runtime, each.reason) for each in begun] == [("second", "the pair disagreed")]
     assert state.chosen is not None and state.chosen.number == 2
-    assert "first approved: It doubles." in body and "number 2 was taken" in body
+    assert "first approved: It doubles." in body and "number 2 was chosen" in body
     assert state.published is not None
     tree = pairs.bot.forge.path("octo/declined")
     assert read_blob(tree, state.published.commit, "test_double.py") is None
