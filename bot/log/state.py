@@ -33,6 +33,7 @@ from runners.contract.events import (
     CandidateBegun,
     CandidateChosen,
     CandidateEnded,
+    CandidateWork,
     Committed,
     Critiqued,
     ModelReplied,
@@ -114,6 +115,8 @@ class RunState(Frozen):
     # The candidate that is being worked on, and the one that was chosen.
     candidate: CandidateBegun | None = None
     chosen: CandidateChosen | None = None
+    # The state of each candidate that is made side by side with others, by its number.
+    lanes: dict[int, "RunState"] = {}
     # The operator's node that is next or at work, and the newest report of each that ran.
     node: str = ""
     reports: tuple[NodeReported, ...] = ()
@@ -203,6 +206,28 @@ def _timed(
 
 
 def _apply(state: RunState, event: Event) -> dict[str, object]:
+    if isinstance(event, CandidateWork) and event.candidate:
+        return _in_lane(state, event, event.candidate)
+    return _applied(state, event)
+
+
+def _in_lane(state: RunState, event: CandidateWork, number: int) -> dict[str, object]:
+    """What an event of a candidate made side by side changes: its own state, and what the run has used."""
+    lane = state.lanes.get(number, RunState())
+    alone = event.model_copy(update={"candidate": 0})
+    lane = lane.model_copy(update=_applied(lane, alone))  # type: ignore[arg-type]
+    used = {
+        name: value
+        for name, value in _applied(state, alone).items()  # type: ignore[arg-type]
+        if name in ("spent", "models", "tool_calls", "attempts")
+    }
+    if isinstance(event, CandidateEnded):
+        used["candidates"] = (*state.candidates, *lane.candidates)
+        lane = RunState()
+    return {**used, "lanes": {**state.lanes, number: lane}}
+
+
+def _applied(state: RunState, event: Event) -> dict[str, object]:
     match event:
         case RunRequested():
             return {"requested": event}

@@ -22,7 +22,8 @@ def candidate_rows(state: RunState) -> list[CandidateRow]:
     """Return a row for each candidate, in the order they were made; none where there was only one."""
     if state.chosen is None:
         return []
-    return [_row(state, number) for number in range(len(state.candidates))]
+    order = sorted(range(len(state.candidates)), key=lambda at: state.candidates[at].ended.number)
+    return [_row(state, at) for at in order]
 
 
 def _row(state: RunState, at: int) -> CandidateRow:

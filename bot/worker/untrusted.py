@@ -22,9 +22,9 @@ from runners.git.workspaces import Workspaces
 from runners.loop.services import Services
 from runners.models.roster import Roster
 from runners.phases.baseline import baseline
-from runners.phases.implement import implement
 from runners.phases.nodes.run import run_node
 from runners.phases.onboarding.survey import survey
+from runners.phases.side_by_side import implement_all
 from runners.phases.specify import specify
 from runners.phases.verify import verify
 from runners.policy.redact import redactor
@@ -108,7 +108,7 @@ def untrusted_handlers(
     return {
         "specify": handler(specify),
         "baseline": handler(baseline),
-        "implement": handler(implement),
+        "implement": handler(implement_all),
         "verify": handler(verify),
         "survey": handler(survey),
         "node": handler(partial(run_node, nodes=nodes)),

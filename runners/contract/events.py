@@ -32,6 +32,15 @@ PairOutcome = Literal["approved", "objected", "declined", "bounded"]
 Criterion = Literal["correctness", "scope", "simplicity", "style", "security"]
 
 
+class CandidateWork(Frozen):
+    """What belongs to the work on a change.
+
+    `candidate` is the number of the candidate whose work it is where several are made side by side; else 0.
+    """
+
+    candidate: int = 0
+
+
 class SpecWritten(Frozen):
     """The feature file is committed and from now on locked by `sha256` (of its bytes, hex).
 
@@ -109,7 +118,7 @@ class SplitProposed(Frozen):
     stories: tuple[Slice, ...]
 
 
-class PromptSent(Frozen):
+class PromptSent(CandidateWork):
     """A message that was put to the model outside of replies and tool results."""
 
     type: Literal["PromptSent"] = "PromptSent"
@@ -141,7 +150,7 @@ class Instructed(Frozen):
     corrects: bool = False
 
 
-class ModelReplied(Frozen):
+class ModelReplied(CandidateWork):
     """One turn: the model's answer. `seconds` is the wall time of the request.
 
     `runtime` is the name of the model's runtime and `cost` what the reply cost, in US dollars. Where calls
@@ -159,7 +168,7 @@ class ModelReplied(Frozen):
     said: str = ""
 
 
-class ModelSwitched(Frozen):
+class ModelSwitched(CandidateWork):
     """From now on the runtime `to` does the work of `role`."""
 
     type: Literal["ModelSwitched"] = "ModelSwitched"
@@ -168,7 +177,7 @@ class ModelSwitched(Frozen):
     reason: str
 
 
-class Condensed(Frozen):
+class Condensed(CandidateWork):
     """Everything older than the newest `kept` messages was shortened, in the way that `step` names, because
     the context was full.
 
@@ -184,7 +193,7 @@ class Condensed(Frozen):
     problem: str = ""
 
 
-class Advised(Frozen):
+class Advised(CandidateWork):
     """What the navigator told the driver, or the `problem` that prevented it."""
 
     type: Literal["Advised"] = "Advised"
@@ -194,7 +203,7 @@ class Advised(Frozen):
     problem: str = ""
 
 
-class ToolCalled(Frozen):
+class ToolCalled(CandidateWork):
     """One tool call and its result: an entry of the audit trail (`runners/loop/audit.py`).
 
     The arguments of `call` are without secrets. `text` is what the model was told, `data` the structured
@@ -219,7 +228,7 @@ class ToolCalled(Frozen):
     node: str = ""
 
 
-class Committed(Frozen):
+class Committed(CandidateWork):
     """The work in hand was committed on the run's branch.
 
     `audit` is the hash of the audit trail's newest entry. `answers` are by the ids of review threads, 0 being
@@ -240,12 +249,12 @@ class Committed(Frozen):
     remembered: bool = False
 
 
-class VerdictReached(Frozen):
+class VerdictReached(CandidateWork):
     type: Literal["VerdictReached"] = "VerdictReached"
     verdict: Verdict
 
 
-class CandidateBegun(Frozen):
+class CandidateBegun(CandidateWork):
     """The scenarios are implemented once more from the start, as candidate `number` (from 2), by `runtime`.
 
     `reason` says why.
@@ -257,7 +266,7 @@ class CandidateBegun(Frozen):
     reason: str
 
 
-class CandidateEnded(Frozen):
+class CandidateEnded(CandidateWork):
     """The candidate `number` (from 1) is finished; its work is an artifact.
 
     `runtimes` are those that answered, and `status` is that of its last verdict (``none``: there is none).
@@ -278,6 +287,22 @@ class CandidateEnded(Frozen):
     turns: int = 0
     tokens: int = 0
     cost: float = 0.0
+
+
+class CandidateStep(CandidateWork):
+    """A candidate that is made side by side with others has implemented or verified; the fields are those of
+    a phase's end."""
+
+    type: Literal["CandidateStep"] = "CandidateStep"
+    phase: Literal["implement", "verify"]
+    outcome: str
+    reason: str = ""
+
+    @property
+    def goes_on(self) -> bool:
+        """Return whether the candidate is not finished."""
+        outcomes = {"implement": ("done",), "verify": ("red", "critique")}
+        return self.outcome in outcomes[self.phase]
 
 
 class CandidateChosen(Frozen):
@@ -318,7 +343,7 @@ class Remark(Frozen):
     serious: bool
 
 
-class Reviewed(Frozen):
+class Reviewed(CandidateWork):
     """A second model has read a proven change, or `problem` says why it has not."""
 
     type: Literal["Reviewed"] = "Reviewed"
@@ -341,7 +366,7 @@ class Score(Frozen):
     line: int = 0
 
 
-class Critiqued(Frozen):
+class Critiqued(CandidateWork):
     """A model that had no part in the proven change at `head` has scored it, or `problem` says why not."""
 
     type: Literal["Critiqued"] = "Critiqued"
@@ -352,7 +377,7 @@ class Critiqued(Frozen):
     problem: str = ""
 
 
-class RevisionJudged(Frozen):
+class RevisionJudged(CandidateWork):
     """The gate compared a critiqued change with its revision: `taken` is the one that stands.
 
     `reason` is the end of a sentence that begins with "because". `revision` is the commit of the revision,
@@ -365,7 +390,7 @@ class RevisionJudged(Frozen):
     revision: str = ""
 
 
-class PairTurn(Frozen):
+class PairTurn(CandidateWork):
     """The pair's step `number` (from 1 in each candidate): what the runtime `driver` is to do next.
 
     The runtime `navigator` chose it: a `test` (the file `path` with its `content`, which was run and failed),
@@ -385,7 +410,7 @@ class PairTurn(Frozen):
     problem: str = ""
 
 
-class PairTurnEnded(Frozen):
+class PairTurnEnded(CandidateWork):
     """The pair's step `number` was run again and is green, or the driver declined the navigator's test."""
 
     type: Literal["PairTurnEnded"] = "PairTurnEnded"
@@ -393,7 +418,7 @@ class PairTurnEnded(Frozen):
     outcome: Literal["green", "declined"]
 
 
-class PairEnded(Frozen):
+class PairEnded(CandidateWork):
     """The pair's work on a candidate ended; `by` is the runtime that ended it, with its `reason`.
 
     ``objected`` and ``declined`` are disagreements: another candidate is made with the roles swapped.
@@ -422,6 +447,7 @@ RunnerEvent = (
     | VerdictReached
     | CandidateBegun
     | CandidateEnded
+    | CandidateStep
     | CandidateChosen
     | Reviewed
     | Critiqued

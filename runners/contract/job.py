@@ -279,6 +279,13 @@ class Job:
     before: str = ""
     # The operator's node that is to be done.
     node: str = ""
+    # Names the worktrees and references of a candidate that is made side by side with others.
+    place: str = ""
+
+    @property
+    def work_id(self) -> str:
+        """Return what names the worktrees and references of this work: unique among all that is done now."""
+        return self.place or self.run_id
 
     @property
     def spec(self) -> SpecWritten:

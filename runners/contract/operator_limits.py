@@ -103,6 +103,13 @@ class OperatorLimits(Frozen):
         description="Where a repository may have its runs done (`runner` in `.scenarist.yml`), besides the "
         "place that SCENARIST_RUNNER names.",
     )
+    parallel: int = Field(
+        default=1,
+        ge=1,
+        le=5,
+        description="How many candidates of a run are made at the same time on one runner, where all of "
+        "them are made; a good number is that of its processor cores.",
+    )
     modes: tuple[TeamMode, ...] = Field(
         default=("solo", "pair", "council"),
         description="Which modes a repository may choose; with another one its runs are `solo`.",

@@ -51,7 +51,7 @@ class Trail:
 
 def digest(entry: ToolCalled) -> str:
     """Return the SHA-256 of an entry, in hex, without its own hash and without fields that are not set."""
-    content = entry.model_dump(mode="json", exclude={"hash"}, exclude_defaults=True)
+    content = entry.model_dump(mode="json", exclude={"hash", "candidate"}, exclude_defaults=True)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -65,17 +65,18 @@ def verify(entries: Sequence[ToolCalled], anchor: str | None = None) -> Broken |
 
     `anchor` is a hash noted elsewhere, which must be among the entries' own.
     """
-    prev = GENESIS
+    # Candidates that are made side by side have a chain each, which goes on from the run's own.
+    newest = {0: GENESIS}
     for number, entry in enumerate(entries, 1):
         if not entry.hash:
             return Broken(entry=number, reason="It is not sealed.")
         if entry.hash != digest(entry):
             return Broken(entry=number, reason="It was altered: its content is not what its hash says.")
-        if entry.prev != prev:
+        if entry.prev != newest.get(entry.candidate, newest[0]):
             return Broken(
                 entry=number, reason="It does not follow the entry before it: one was removed or added."
             )
-        prev = entry.hash
+        newest[entry.candidate] = entry.hash
     if anchor is not None and anchor != GENESIS and anchor not in {entry.hash for entry in entries}:
         return Broken(
             entry=len(entries) + 1, reason="The trail is shorter than what was noted of it elsewhere."

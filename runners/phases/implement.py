@@ -56,7 +56,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     events = of_candidate(job.events)
     if services.artifact(CHECKPOINT) is not None and any(isinstance(each, ToolCalled) for each in events):
         tip = unbundled(job, services, mirror, CHECKPOINT)
-    with services.workspaces.worktree(mirror, tip, job.run_id, "implement") as tree:
+    with services.workspaces.worktree(mirror, tip, job.work_id, "implement") as tree:
         tree.git("reset", "--quiet", "--soft", job.spec.commit)
         feature = (services.artifact(FEATURE) or b"").decode()
         background = background_of(job, mirror)
@@ -288,4 +288,4 @@ def _committed(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
     proof = commit_on(
         git_dir, change, "The scenarios beside the change", tree=everything, also=[job.spec.commit]
     )
-    return change, tree.mirror.bundle_commit(proof, work_ref(job.run_id), base=job.base)
+    return change, tree.mirror.bundle_commit(proof, work_ref(job.work_id), base=job.base)

@@ -82,7 +82,7 @@ def _verified(job: Job, services: Services, mirror: Mirror) -> PhaseResult[Runne
         # The model was asked for more tests, or for a revision, and changed nothing.
         unchanged = [RevisionJudged(taken="first", reason="its author changed nothing")] if first else []
         return _passed(job, services, mirror, head, unchanged, last=True)
-    gate = Gate(services.workspaces, mirror, suites, job.run_id, known, services.redactor)
+    gate = Gate(services.workspaces, mirror, suites, job.work_id, known, services.redactor)
     verdict = gate.verify(claim)
     reached = VerdictReached(verdict=verdict)
     artifacts = {log_name(sha256): text.encode(errors="replace") for sha256, text in gate.logs.items()}

@@ -27,6 +27,8 @@ from runners.contract.events import (
     CandidateBegun,
     CandidateChosen,
     CandidateEnded,
+    CandidateStep,
+    CandidateWork,
     Committed,
     Condensed,
     Critiqued,
@@ -76,6 +78,8 @@ def item(entry: Entry, *, full: bool = False) -> Item | None:
     found = _described(entry.event)
     if found is None:
         return None
+    if isinstance(entry.event, CandidateWork) and entry.event.candidate:
+        found["title"] = f"Candidate {entry.event.candidate}: {found['title']}"
     lines = found.pop("lines", None)
     if lines:
         found["output"] = whole(lines) if full else cut(lines)
@@ -156,6 +160,8 @@ def _milestone(event: Event) -> dict[str, Any] | None:
             return _note(f"The verdict is {event.verdict.status}")
         case CandidateBegun():
             return _note(f"Candidate {event.number} begins, by {event.runtime}", f"Because {event.reason}.")
+        case CandidateStep():
+            return _note(f"{event.phase} ended: {event.outcome.replace('_', ' ')}", event.reason)
         case CandidateEnded():
             return _note(f"Candidate {event.number} ended: {event.status}")
         case CandidateChosen():

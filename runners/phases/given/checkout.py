@@ -54,7 +54,7 @@ def unbundled(job: Job, services: Services, mirror: Mirror, name: str) -> str:
     if bundle is None:
         raise WorkLost(f"The artifact {name} of this run is missing.")
     # The base is the forge's history; everything else was made by a runner.
-    return mirror.unbundle(bundle, work_ref(job.run_id), fsck=name != BASE)
+    return mirror.unbundle(bundle, work_ref(job.work_id), fsck=name != BASE)
 
 
 def background_of(job: Job, mirror: Mirror) -> RepositoryFacts:

@@ -126,7 +126,7 @@ def tools_of(
         background = stack.enter_context(BackgroundCommands(sandbox, services.limits.wall_s))
         more = services.resources
         if engine and not all(policy.refusal(each) for each in ("docker.run", "docker.build")):
-            containers = Containers(engine, job.run_id, sandbox, services.limits, covered)
+            containers = Containers(engine, job.work_id, sandbox, services.limits, covered)
             more = (*more, stack.enter_context(containers))
         catalog = next((each for each in services.resources if isinstance(each, McpCatalog)), McpCatalog())
         mcp = stack.enter_context(

@@ -62,7 +62,7 @@ class Recorder:
     """Logs what agents do; those of a parallel node share one, because the audit trail is one chain."""
 
     def __init__(self, job: Job, services: Services) -> None:
-        called = [event for event in job.events if isinstance(event, ToolCalled)]
+        called = [event for event in job.events if isinstance(event, ToolCalled) and not event.candidate]
         policy = policy_of(job, services)
         self._trail = Trail(policy.role, services.redactor, called[-1].hash or GENESIS if called else GENESIS)
         self._log = services.log

@@ -1,8 +1,8 @@
 """Candidates: the same scenarios implemented more than once, and the choice of one by what was run.
 
 A candidate begins from the locked scenarios with a driver of its own and knows nothing of the others. They
-work one after the other, so that a run has one worktree and one log. The gate decides first; between proven
-candidates each one's steps and new tests are run on the others' code.
+work one after the other, or side by side (`runners/phases/side_by_side.py`). The gate decides first; between
+proven candidates each one's steps and new tests are run on the others' code.
 """
 
 from collections.abc import Sequence
@@ -104,7 +104,7 @@ def concluded(
     settings = wanted(job.settings, services.operator, disagreement=disagreement or number_of(events) > 1)
     if settings.count == 1 or job.conflicts or job.order.rebase:
         return result
-    ended = _ended(job, services, mirror, events, result)
+    ended = ended_candidate(job, services, mirror, events, result)
     before = [event for event in since_spec(job.events) if isinstance(event, CandidateEnded)]
     number = ended.number
     result = replace(
@@ -121,7 +121,7 @@ def concluded(
         return _next(job, services, mirror, result, number + 1, ended)
     if not before:
         return result
-    return _chosen(job, services, mirror, result, [*before, ended])
+    return chosen(job, services, mirror, result, [*before, ended])
 
 
 def wanted(settings: RunSettings, operator: OperatorLimits, *, disagreement: bool) -> CandidateSettings:
@@ -164,7 +164,7 @@ def _next(
     )
 
 
-def _chosen(
+def chosen(
     job: Job,
     services: Services,
     mirror: Mirror,
@@ -176,14 +176,14 @@ def _chosen(
     crossed = _crossed(job, services, mirror, rivals) if len(rivals) > 1 else ()
     ranked = rank(rivals or ended, crossed)
     best = ranked[0]
-    chosen = CandidateChosen(
+    taken = CandidateChosen(
         number=best.number, reason=reason_for(ranked, len(ended), crossed), crossed=crossed
     )
     artifacts = dict(result.artifacts)
     if best.number != ended[-1].number:
         artifacts[WORK] = services.artifact(CANDIDATE_WORK.format(best.number)) or b""
         artifacts[DIFF] = services.artifact(CANDIDATE_DIFF.format(best.number)) or b""
-    events = [*result.events, chosen]
+    events = [*result.events, taken]
     if not rivals:
         reason = f"None of {len(ended)} candidates could be proven. {result.reason}".strip()
         return replace(result, reason=reason, events=events, artifacts=artifacts)
@@ -225,27 +225,29 @@ def _crossed(
     job: Job, services: Services, mirror: Mirror, rivals: Sequence[CandidateEnded]
 ) -> tuple[Crossed, ...]:
     """Run each candidate's code under the steps and new tests of each other one."""
-    for each in rivals[:-1]:
-        unbundled(job, services, mirror, CANDIDATE_WORK.format(each.number))
+    for each in rivals:
+        # The newest one need not be stored yet; then it is in the mirror.
+        if services.artifact(CANDIDATE_WORK.format(each.number)) is not None:
+            unbundled(job, services, mirror, CANDIDATE_WORK.format(each.number))
     suites = suites_of(job, services, sandboxes_of(job, services, environment_of(job, services)))
     crossing = Crossing(services.workspaces, mirror, suites, job.run_id, base=job.base, feature=job.spec.path)
     known = [CandidateCommits(each.number, each.head, each.proof) for each in rivals]
     return tuple(crossing.run(own, other) for own in known for other in known if own != other)
 
 
-def _ended(
+def ended_candidate(
     job: Job,
     services: Services,
     mirror: Mirror,
     events: Sequence[RunnerEvent],
     result: PhaseResult[RunnerEvent],
 ) -> CandidateEnded:
-    """Sum up the candidate that is finished."""
+    """Sum up the candidate that is finished; `events` and `result` are all there is of it."""
     own = of_candidate(events)
     made = ("implement", "pair")
     replies = [event for event in own if isinstance(event, ModelReplied) and event.phase in made]
     verdict = standing_verdict(events)
-    work = mirror.unbundle(_artifact(services, result, WORK), work_ref(job.run_id))
+    work = mirror.unbundle(_artifact(services, result, WORK), work_ref(job.work_id))
     beside = job.spec.shadow or not job.spec.path
     head = git("rev-parse", f"{work}^1", git_dir=mirror.path) if beside else work
     bite = verdict.bite if verdict is not None else None
