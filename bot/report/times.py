@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.log.events import Entry
 from bot.log.state import fold
 from bot.report.timeline import PhaseSpan, critical_path, spans
-from runners.contract.events import BaselineReached, VerdictReached
+from runners.contract.events import BaselineReached, ModelReplied, ToolCalled, VerdictReached
 from runners.verify.verdict import Evidence
 
 _SHOWN = 90  # characters of a command
@@ -26,6 +26,7 @@ def times(entries: Sequence[Entry]) -> list[str]:
     if found:
         path = " > ".join(each.phase for each in found if each.critical)
         lines.append(f"  {'':8} {critical_path(found):8.1f} s  critical path: {path}")
+        lines.append(f"  {'':8} {_shares(entries, found)}")
     for event in (entry.event for entry in entries):
         if isinstance(event, BaselineReached):
             lines += ["", "Baseline", f"  {event.environment_s:8.1f} s  the environment"]
@@ -37,6 +38,28 @@ def times(entries: Sequence[Entry]) -> list[str]:
         lines += ["", f"Verdict {number}: {verdict.status}, {len(verdict.evidence)} commands"]
         lines += [_command(each) for each in sorted(verdict.evidence, key=lambda each: -each.seconds)]
     return lines
+
+
+def _shares(entries: Sequence[Entry], found: Sequence[PhaseSpan]) -> str:
+    """Say whose the seconds of the critical path were: the model's, tools' and tests', or Scenarist's own.
+
+    Commands of a verdict that ran at the same time count together, so its own share is rather too small.
+    """
+    waited = {each.phase for each in found if each.critical}
+    model = commands = 0.0
+    for event in (entry.event for entry in entries):
+        if isinstance(event, ModelReplied) and event.phase in waited:
+            model += event.seconds
+        elif isinstance(event, ToolCalled):
+            commands += event.seconds
+        elif isinstance(event, BaselineReached) and "baseline" in waited:
+            commands += event.environment_s + sum(each.seconds for each in event.suites)
+        elif isinstance(event, VerdictReached) and "verify" in waited:
+            commands += sum(each.seconds for each in event.verdict.evidence if not each.known)
+    whole = critical_path(found)
+    own = max(0.0, whole - model - commands)
+    share = own / whole if whole else 0.0
+    return f"model {model:.1f} s, tools and tests {commands:.1f} s, the rest {own:.1f} s ({share:.0%})"
 
 
 def _phase(each: PhaseSpan, whole: float) -> str:

@@ -38,12 +38,14 @@ def test_phases_that_others_wait_for_and_the_longest_commands_are_marked() -> No
         "* 10:00:09     11.0 s  verify    |                  ######################",
         "               20.0 s  critical path: specify > verify",
     ]
-    assert said[5:8] == [
+    # The baseline was not waited for, and a known result took no time.
+    assert said[4] == "           model 0.0 s, tools and tests 3.0 s, the rest 17.0 s (85%)"
+    assert said[6:9] == [
         "Baseline",
         "       2.5 s  the environment",
         "       1.0 s  pytest  (all tests on the old code)",
     ]
-    assert said[9:] == [
+    assert said[10:] == [
         "Verdict 1: green, 2 commands",
         "     known s  bbbbbbbb pytest",
         "       3.0 s  aaaaaaaa behave  (all scenarios)",
@@ -63,4 +65,5 @@ def test_a_baseline_that_ends_last_is_what_the_run_waited_for() -> None:
         "  10:00:00      4.0 s  specify   |--------------------",
         "* 10:00:00      8.0 s  baseline  |########################################",
         "                8.0 s  critical path: baseline",
+        "           model 0.0 s, tools and tests 0.0 s, the rest 8.0 s (100%)",
     ]
