@@ -5,16 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.evaluation.attempts import About, EvalResults, HiddenResult, ResultInvalid, TaskAttempt
-
-PASSES = HiddenResult(passed=("t.py::test",))
-FAILS = HiddenResult(passed=("t.py::test",), failed=("t.py::other",))
-PROVEN = {"status": "done", "gate": "green"}
-RED = {"status": "gave_up", "gate": "red"}
-
-
-def attempt(task: str = "one", seed: int = 1, **more: Any) -> TaskAttempt:
-    return TaskAttempt.model_validate({"task": task, "seed": seed, "kind": "bug", **more})
+from bot.evaluation.attempts import About, EvalResults, HiddenResult, ResultInvalid
+from tests.support.evaluation import FAILS, PASSES, PROVEN, RED, attempt
 
 
 @pytest.mark.parametrize(

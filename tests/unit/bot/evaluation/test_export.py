@@ -7,7 +7,7 @@ from bot.evaluation.attempts import About, RoleUse
 from bot.evaluation.comparison import comparison_page
 from bot.evaluation.export import as_text, predictions, swebench_report
 from bot.evaluation.report import report
-from tests.unit.bot.evaluation.test_attempts import FAILS, PASSES, PROVEN, RED, attempt
+from tests.support.evaluation import FAILS, PASSES, PROVEN, RED, attempt
 
 ABOUT = About(
     set_name="s",

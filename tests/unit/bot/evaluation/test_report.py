@@ -4,7 +4,7 @@ import pytest
 
 from bot.evaluation.attempts import About, RoleUse
 from bot.evaluation.report import passes, report
-from tests.unit.bot.evaluation.test_attempts import FAILS, PASSES, PROVEN, RED, attempt
+from tests.support.evaluation import FAILS, PASSES, PROVEN, RED, attempt
 
 ABOUT = About(set_name="s", models="m", seeds=1, mode="solo", tasks={"one": "1"})
 

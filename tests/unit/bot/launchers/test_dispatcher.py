@@ -15,9 +15,9 @@ from bot.storage.launches import Launch, WaitingRun
 from bot.storage.store import Store, new_id
 from gherkin.errors import ScenaristError
 from runners.contract.operator_limits import Runner
+from tests.support.launches import prepared
 from tests.support.stores import Clock
 from tests.support.waiting import wait_until
-from tests.unit.bot.storage.test_launches import prepared
 
 
 class Noting:

@@ -23,8 +23,8 @@ from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.store import Store
 from runners.contract.events import Instructed, PromptSent
 from runners.contract.job import PhaseResult
+from tests.support.launches import prepared
 from tests.support.web_app import Running
-from tests.unit.bot.storage.test_launches import prepared
 
 SECRET = "a-secret-of-thirty-two-characters"
 

@@ -1,27 +1,12 @@
 """Which runs are launched elsewhere, and which launch may still work on its run."""
 
-from bot.log.events import RUNNER_PHASES, Controlled, Prepared
+from bot.log.events import RUNNER_PHASES, Controlled
 from bot.runs.workflow import QUEUES
 from bot.storage.launches import Launch
 from bot.storage.store import Store
-from runners.contract.job import RunSettings
-from runners.contract.operator_limits import Allowance, Allowances, Runner
-from tests.support.stores import Clock, claim, start
-
-
-def prepared(store: Store, key: str = "k", runner: Runner = "kubernetes", target: str = "") -> str:
-    """Return a run whose next phase is specify, to be done at `runner`."""
-    run_id = start(store, key, target=target or key) or ""
-    finish_prepare(store, run_id, runner)
-    return run_id
-
-
-def finish_prepare(store: Store, run_id: str, runner: Runner) -> None:
-    """End the preparation of a new run that is to be done at `runner`."""
-    done = Prepared(
-        base="1" * 40, base_branch="main", branch="b", head=None, settings=RunSettings(), runner=runner
-    )
-    store.finish_phase(claim(store, run_id), [done], {}, phase="specify")
+from runners.contract.operator_limits import Allowance, Allowances
+from tests.support.launches import prepared
+from tests.support.stores import Clock, start
 
 
 def test_the_phases_that_run_repository_code_are_those_of_the_runs_queue() -> None:

@@ -13,7 +13,7 @@ from bot.runs.draining import Draining
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from bot.worker.once import work_once
-from tests.unit.bot.storage.test_launches import prepared
+from tests.support.launches import prepared
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from bot.log.events import Controlled, Phase
 from bot.storage.store import Store
 from bot.worker.celery_app import WakeUps
 from bot.worker.waking import Waking
+from tests.support.launches import prepared
 from tests.support.stores import claim, start
-from tests.unit.bot.storage.test_launches import prepared
 
 
 class Noted:

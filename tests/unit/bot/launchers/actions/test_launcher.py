@@ -14,8 +14,8 @@ from bot.storage.launches import Launch, WaitingRun, launch_named
 from bot.storage.store import Store
 from tests.standins.github_server import GitHubServer
 from tests.standins.github_state import INSTALLATION
+from tests.support.launches import finish_prepare
 from tests.support.stores import request
-from tests.unit.bot.storage.test_launches import finish_prepare
 
 SECRET = "a-secret-of-thirty-two-characters"
 TEMPLATE = (Path(__file__).parents[5] / "ci" / "scenarist.github-actions.yml").read_text()

@@ -13,8 +13,8 @@ from bot.runs.driver import Driver
 from bot.storage.store import Store
 from tests.standins.kubernetes_api import KubernetesApi
 from tests.standins.kubernetes_cluster import Cluster
+from tests.support.launches import prepared
 from tests.support.stores import Clock
-from tests.unit.bot.storage.test_launches import prepared
 
 
 @pytest.fixture
