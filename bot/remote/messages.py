@@ -4,13 +4,17 @@ Each is the body of a POST to `/runner/NAME` with the token as bearer; artifacts
 """
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from bot.log.events import Entry, Event, Phase, Status
 from bot.storage.leases import RunClaim
 from gherkin.values import Frozen
 from runners.contract.events import Instructed
+
+# More would keep a run from ever being due again, and a database sorts NaN after every number.
+Seconds = Annotated[float, Field(ge=0, le=7 * 24 * 3600, allow_inf_nan=False)]
 
 
 class RemoteMessage(Frozen):
@@ -23,7 +27,7 @@ class ClaimRequest(RemoteMessage):
     """Ask for the next of `phases` of the run, for `seconds`."""
 
     phases: tuple[Phase, ...]
-    seconds: float
+    seconds: Seconds
 
 
 class ClaimAnswer(RemoteMessage):
@@ -37,13 +41,13 @@ class ClaimAnswer(RemoteMessage):
 class ExtendRequest(RemoteMessage):
     """Keep the lease for `seconds` from now."""
 
-    seconds: float
+    seconds: Seconds
 
 
 class ReleaseRequest(RemoteMessage):
     """Release the claim; with `seconds` because the phase failed, to be done again after these."""
 
-    seconds: float | None = None
+    seconds: Seconds | None = None
 
 
 class LogRequest(RemoteMessage):
@@ -60,7 +64,7 @@ class FinishRequest(RemoteMessage):
     artifacts: Mapping[str, bytes] = {}
     phase: Phase
     status: Status
-    delay: float
+    delay: Seconds
 
 
 class EntriesRequest(RemoteMessage):

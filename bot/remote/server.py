@@ -25,6 +25,7 @@ from bot.log.events import (
     PhaseDelayed,
     PhaseFinished,
     PhaseStarted,
+    event_adapter,
 )
 from bot.remote import messages
 from bot.remote.messages import RemoteMessage
@@ -33,6 +34,7 @@ from bot.runs.workflow import EDGES, FAILED, next_phase
 from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.run_log import MAX_ARTIFACT_BYTES, ArtifactTooLarge
 from bot.storage.store import Store
+from bot.storage.usage import used_by
 from gherkin.errors import ScenaristError, described
 from runners.contract.events import Instructed, RunnerEvent
 
@@ -158,12 +160,15 @@ class RemoteServer:
         return messages.StoredAnswer(seq=self._store.seq(claim.run_id))
 
     def _entries(self, token: RunToken, asked: messages.EntriesRequest) -> RemoteMessage:
+        self._check_reader(token)
         return messages.EntriesAnswer(entries=tuple(self._store.entries(token.launch.run_id, asked.after)))
 
     def _instructions(self, token: RunToken, _asked: messages.EmptyMessage) -> RemoteMessage:
+        self._check_reader(token)
         return messages.InstructionsAnswer(instructions=tuple(self._store.instructions(token.launch.run_id)))
 
     def _artifact(self, token: RunToken, asked: messages.ArtifactRequest) -> RemoteMessage:
+        self._check_reader(token)
         run_id = token.launch.run_id
         if asked.run_id in ("", run_id):
             return messages.ArtifactAnswer(data=self._store.artifact(run_id, asked.name))
@@ -172,6 +177,11 @@ class RemoteServer:
             return messages.ArtifactAnswer(data=None)
         found = self._store.artifact_of(request.forge, request.repo, asked.run_id, asked.name)
         return messages.ArtifactAnswer(data=found)
+
+    def _check_reader(self, token: RunToken) -> None:
+        """Raise `LeaseLost` if somebody else has claimed or controlled the run since the token was made."""
+        if not self._store.is_current(_held(token)):
+            raise LeaseLost(f"Run {token.launch.run_id} was taken over by another worker.")
 
 
 def _held(token: RunToken) -> RunClaim:
@@ -185,6 +195,13 @@ def _check_events(new: Sequence[Event]) -> None:
             raise RemoteWriteRefused(f"A runner does not write {each.type}.")
         if isinstance(each, _OWN) and each.phase not in RUNNER_PHASES:
             raise RemoteWriteRefused(f"A runner does not do the phase {each.phase}.")
+        if min(used_by([each])) < 0:
+            raise RemoteWriteRefused(f"What {each.type} says was used is less than nothing.")
+        try:
+            event_adapter.validate_json(each.model_dump_json())
+        except ValidationError:
+            # A number that JSON does not have: nobody could read the run's log any more.
+            raise RemoteWriteRefused(f"{each.type} cannot be stored.") from None
 
 
 def _may_follow(claimed: Phase, asked: messages.FinishRequest) -> bool:

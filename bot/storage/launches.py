@@ -100,6 +100,12 @@ class Launches:
         with reading(self.engine) as db:
             return [(row.repo, row.installation) for row in db.execute(query)]
 
+    def repos_of(self, run_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Return (forge, full name) of the repository of each run that there is."""
+        query = sa.select(runs.c.id, runs.c.forge, runs.c.repo).where(runs.c.id.in_(list(run_ids)))
+        with reading(self.engine) as db:
+            return {row.id: (row.forge, row.repo) for row in db.execute(query)}
+
     def standing(self, launches: Iterable[Launch]) -> dict[Launch, LaunchStanding]:
         """Return where each of `launches` stands that is current."""
         now = self.clock()

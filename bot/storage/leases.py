@@ -226,10 +226,13 @@ class Leases:
             return db.execute(query).scalar() == claim.fence
 
     def _write(self, db: sa.Connection, claim: RunClaim, **values: Any) -> None:
-        """Set `values` on the claim's run in one statement. Raises `LeaseLost` if the claim is not valid."""
+        """Set `values` on the claim's run in one statement. Raises `LeaseLost` if the claim is not valid.
+
+        The claim ends with its phase: the fence is still the same then, but there is no lease any more.
+        """
         statement = (
             sa.update(runs)
-            .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence)
+            .where(runs.c.id == claim.run_id, runs.c.fence == claim.fence, runs.c.lease_until.is_not(None))
             .values(fence=claim.fence, **values)
         )
         if not db.execute(statement).rowcount:

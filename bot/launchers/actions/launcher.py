@@ -88,14 +88,18 @@ class ActionsLauncher:
         self._asked[run.launch] = time.monotonic()
 
     def launched(self) -> Sequence[Launched]:
-        """Return the newest job of each launch, and what was asked for and is not listed yet."""
+        """Return the newest job of each launch, and what was asked for and is not listed yet.
+
+        Whoever can start workflows chooses their names, so a job counts in the repository of its run alone.
+        """
         newest: dict[Launch, Mapping[str, Any]] = {}
         self._jobs = {}
         for full_name, installation in self._store.repos_at("github", self.runner):
             repo = Repo(full_name=full_name, installation=installation)
-            for job in self._listed(repo):
-                launch = launch_named(str(job["display_title"]))
-                if launch is None:
+            named = [(launch_named(str(job["display_title"])), job) for job in self._listed(repo)]
+            own = self._store.repos_of(launch.run_id for launch, _ in named if launch is not None)
+            for launch, job in named:
+                if launch is None or own.get(launch.run_id) != ("github", full_name):
                     continue
                 newest.setdefault(launch, job)
                 if job["status"] != "completed":

@@ -54,9 +54,10 @@ class McpCatalog:
 
     @property
     def secrets(self) -> list[str]:
-        """All values that the operator's file takes from elsewhere."""
-        kinds = (self.env, self.headers)
-        return [value for kind in kinds for found in kind.values() for value in found.values()]
+        """All values that the operator's file takes from elsewhere; of a header also its token alone."""
+        env = [value for found in self.env.values() for value in found.values()]
+        headers = [value for found in self.headers.values() for value in found.values()]
+        return [*env, *headers, *(value.rpartition(" ")[2] for value in headers)]
 
     def offered(self, server: str) -> tuple[ToolDefinition, ...]:
         """Return the tools of a server that a model may be shown."""

@@ -187,8 +187,13 @@ def test_selectors_match_the_pods_that_they_are_for(manifests: list[Manifest]) -
         assert [name for name, its in labels.items() if selector.items() <= its.items()] == [component]
 
 
-def test_a_runner_reaches_neither_forges_nor_the_web(defaults: list[Manifest]) -> None:
-    policy = one(defaults, "NetworkPolicy", "runner")["spec"]
+@pytest.mark.parametrize(("variant", "component"), [("defaults", "runner"), ("kubernetes", "run")])
+def test_a_runner_reaches_neither_forges_nor_the_web(
+    variant: str, component: str, defaults: list[Manifest]
+) -> None:
+    # The broker of this chart, so that both have the same ports.
+    found = rendered({**VARIANTS[variant], "broker": {"embedded": True}})
+    policy = one(found, "NetworkPolicy", component)["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     ports = sorted(port["port"] for rule in policy["egress"] for port in rule["ports"])
     values = yaml.safe_load((CHART / "values.yaml").read_text())["networkPolicy"]
@@ -255,6 +260,7 @@ def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(postgres_server:
         ("implement", "active", now - 5, None),  # waits
         ("verify", "active", now - 5, now + 60),  # is worked on
         ("implement", "active", now + 600, now + 60),  # is worked on
+        ("node", "active", now - 5, None),  # waits before an operator's node
         ("implement", "active", now + 600, None),  # is delayed
         ("publish", "active", now - 5, None),  # waits for another worker
         ("implement", "paused", now - 5, None),
@@ -284,4 +290,4 @@ def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(postgres_server:
             )
     engine.dispose()
     with psycopg.connect(f"{postgres_server}/keda") as db:
-        assert db.execute(trigger["metadata"]["query"]).fetchone() == (3,)
+        assert db.execute(trigger["metadata"]["query"]).fetchone() == (4,)

@@ -248,3 +248,67 @@ def test_a_web_app_that_is_away_is_like_a_database_that_is_away(
 def test_without_a_secret_nothing_is_answered(store: Store) -> None:
     with Running(store, lambda _ids: None) as web:
         assert httpx.post(f"{web.url}/runner/claim", content="{}").status_code == 404
+
+
+def test_a_phase_that_has_ended_ends_what_its_token_may_write(
+    store: Store, web: Running, remote: RemoteStore, run_id: str
+) -> None:
+    claim = claimed(remote, run_id)
+    end = PhaseFinished(phase="specify", outcome="approval", reason="Look at them.")
+    waits = Controlled(control="pause", by="", reason="Look at them.")
+    remote.finish_phase(claim, [end, waits], {}, phase="implement", status="paused")
+    before = types(store, run_id)
+    assert len(remote.entries(run_id)) == len(before), "a finish whose answer was lost is looked for"
+    with pytest.raises(LeaseLost):
+        remote.log(claim, [PromptSent(reason="nudge", text="Go on.")])
+    with pytest.raises(LeaseLost):
+        remote.finish_phase(claim, [PhaseFinished(phase="implement", outcome="done")], {}, phase="verify")
+    with pytest.raises(LeaseLost):
+        remote.extend(claim, 30)
+    assert (store.status(run_id), types(store, run_id)) == (("paused", "implement"), before)
+
+
+def test_a_run_that_somebody_else_has_is_not_read_any_more(
+    store: Store, remote: RemoteStore, run_id: str
+) -> None:
+    claim = claimed(remote, run_id)
+    remote.log(claim, [], {"work": b"1"})
+    assert remote.artifact(run_id, "work") == b"1"
+    assert store.control(run_id, Controlled(control="cancel", by="ada"))
+    for read in (
+        lambda: remote.entries(run_id),
+        lambda: remote.instructions(run_id),
+        lambda: remote.artifact(run_id, "work"),
+        lambda: remote.artifact_of("local", "o/r", run_id, "work"),
+    ):
+        with pytest.raises(LeaseLost):
+            read()
+
+
+@pytest.mark.parametrize("seconds", ["-1", "NaN", "Infinity", "1e300"])
+def test_a_time_that_no_run_may_wait_is_refused(
+    store: Store, web: Running, remote: RemoteStore, run_id: str, seconds: str
+) -> None:
+    claimed(remote, run_id)
+    headers = {"authorization": f"Bearer {remote._token}"}
+    delayed = '{"type": "PhaseDelayed", "phase": "specify", "code": "", "reason": "", "seconds": 0}'
+    ends = f'{{"events": [{delayed}], "phase": "specify", "status": "active", "delay": %s}}'
+    for call, body in (("extend", '{"seconds": %s}'), ("finish", ends), ("give-back", '{"seconds": %s}')):
+        refused = httpx.post(f"{web.url}/runner/{call}", content=body % seconds, headers=headers)
+        assert refused.status_code == 422, call
+        good = httpx.post(f"{web.url}/runner/{call}", content=body % "1", headers=headers)
+        assert good.status_code == 200 or call == "give-back", "finish has given it back"
+
+
+@pytest.mark.parametrize("cost", ["-5", "NaN", "Infinity"])
+def test_use_that_cannot_be_is_refused(
+    store: Store, web: Running, remote: RemoteStore, run_id: str, cost: str
+) -> None:
+    """It would change the sums of other runs, or leave a log that nobody can read."""
+    claimed(remote, run_id)
+    headers = {"authorization": f"Bearer {remote._token}"}
+    body = '{"events": [{"type": "ModelReplied", "phase": "specify", "reply": {}, "seconds": 1, "cost": %s}]}'
+    refused = httpx.post(f"{web.url}/runner/log", content=body % cost, headers=headers)
+    assert refused.status_code == 422
+    good = httpx.post(f"{web.url}/runner/log", content=body % "5", headers=headers)
+    assert (good.status_code, types(store, run_id)[-1]) == (200, "ModelReplied")

@@ -99,6 +99,22 @@ def test_how_a_job_ended_is_told(github: GitHubServer, launcher: ActionsLauncher
     assert (known.ended, known.failure) == (True, None)
 
 
+def test_a_job_with_the_name_of_a_run_elsewhere_says_nothing_of_it(
+    github: GitHubServer, launcher: ActionsLauncher, run: WaitingRun, sqlite_store: Store
+) -> None:
+    elsewhere = request("other").model_copy(update={"forge": "github", "repo": "octo/elsewhere"})
+    other_id = sqlite_store.request_run(elsewhere, target="other", exclusive=False) or ""
+    finish_prepare(sqlite_store, other_id, "kubernetes")
+    [other] = sqlite_store.runs_to_launch("kubernetes", 9)
+    launcher.launch(run)
+    launcher.launch(run.model_copy(update={"launch": other.launch}))
+    for job in (github.take_job(), github.take_job()):
+        assert job is not None
+        github.end_workflow(job, "failure")
+    fresh = actions_launcher(settings(github), sqlite_store)
+    assert [each.launch for each in fresh.launched()] == [run.launch]
+
+
 def test_a_job_is_cancelled_and_one_that_ended_is_left_alone(
     github: GitHubServer, launcher: ActionsLauncher, run: WaitingRun
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from runners.models.mcp_servers import McpServer
 from runners.policy.capabilities import Grants, Policy
+from runners.policy.redact import redactor
 from runners.tools.base import ToolContext
 from runners.tools.mcp.definitions import AcceptedTools
 from runners.tools.mcp.servers import McpCatalog
@@ -170,3 +171,11 @@ def test_no_prompt_holds_what_is_not_accepted(ctx: ToolContext) -> None:
         assert [(each.name, each.description) for each in found.tools(Policy())] == [
             ("mcp_s_add", "Adds two numbers.")
         ]
+
+
+def test_the_token_in_a_header_is_a_secret_of_its_own() -> None:
+    catalog = McpCatalog(env={"a": {"KEY": "two words"}}, headers={"b": {"Authorization": "Bearer sk-12345"}})
+    redact = redactor(catalog.secrets)
+    said = redact.text("It was sk-12345, sent as Bearer sk-12345, with two words of words.")
+    assert "sk-12345" not in said and "two words" not in said
+    assert said.endswith("of words."), "no part of another value is one"
