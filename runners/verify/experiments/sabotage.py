@@ -19,7 +19,7 @@ HAVING = "having"
 # Results of the same kind that have nothing in common with their own.
 UNLIKE = "unlike"
 EVERYTHING = "all"
-_ON, _RESULT = "_scenarist_on", "_scenarist_result"
+_ON, _RESULT, _DROPPED = "_scenarist_on", "_scenarist_result", "_scenarist_dropped"
 
 _HELPER = f"""
 def {_ON}(place):
@@ -34,6 +34,36 @@ def {_ON}(place):
     if what == "{RAISES}":
         raise RuntimeError("broken on purpose")
     return what == "{NOTHING}"
+
+
+def {_DROPPED}(frame):
+    import ast
+    import linecache
+    codes, names = set(), set()
+    while frame is not None:
+        codes.add(frame.f_code)
+        names.add(frame.f_code.co_name)
+        frame = frame.f_back
+        if frame is None:
+            return False
+        text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        try:
+            statement = ast.parse(text).body[0]
+        except (SyntaxError, ValueError, IndexError, RecursionError):
+            return False
+        call = getattr(statement, "value", None)
+        if not isinstance(statement, (ast.Expr, ast.Return)) or not isinstance(call, ast.Call):
+            return False
+        called = getattr(call.func, "attr", getattr(call.func, "id", None))
+        held = frame.f_locals.get(called, frame.f_globals.get(called))
+        if called not in names and getattr(held, "__code__", None) not in codes:
+            return False
+        others = [each.func for each in ast.walk(call) if isinstance(each, ast.Call) and each is not call]
+        if any(getattr(each, "attr", getattr(each, "id", None)) == called for each in others):
+            return False
+        if isinstance(statement, ast.Expr):
+            return True
+    return False
 
 
 def {_RESULT}(value):
@@ -82,7 +112,11 @@ def {_RESULT}(value):
         other = 1 if value is None else value
     try:
         if value is not None:
-            os.symlink("-", @ + ("-altered" if other is not value else "-kept"))
+            import sys
+            mark = "-altered" if other is not value else "-kept"
+            if other is not value and {_DROPPED}(sys._getframe(1)):
+                mark = "-dropped"
+            os.symlink("-", @ + mark)
     except OSError:
         pass
     return other

@@ -68,6 +68,8 @@ class TriedScenario:
     # Whether a Then step noticed that the code came out otherwise, and whether it did and none noticed.
     looks: bool = False
     careless: bool = False
+    # Whether callers drop what the code returns, so that only its effects can be looked at.
+    dropped: bool = False
 
     def findings(self) -> Findings:
         return Findings(
@@ -181,9 +183,15 @@ class TriedScenario:
         if self._compares_alike():
             having = tried.get("having")
             # The results hold what should not be there, or are not there at all, and nobody looks at them.
-            self.careless = having is not None and having.red is False and having.altered and all(green)
+            self.careless = (
+                having is not None
+                and having.red is False
+                and (having.altered or having.dropped)
+                and all(green)
+            )
         else:
-            self.careless = other.altered or (other.kept and any(green))
+            self.careless = other.altered or ((other.kept or other.dropped) and any(green))
+        self.dropped = other.dropped and not self.careless
 
     def _compares_alike(self) -> bool:
         """Whether each Then step says that something is not so, or that things are the same."""

@@ -275,7 +275,7 @@ class Trials:
         context."""
         for subject in self._subjects:
             text = render(subject.single.feature)
-            for number in subject.vague_steps() if subject.control else ():
+            for number in _to_watch(subject) if subject.control else ():
                 for how in (*_contexts(subject, number), *PROCESSES):
                     yield Trial(f"x{subject.number}.{number}.{how}", text, step=number, context=how)
             for number in subject.outcome_steps() if subject.careless else ():
@@ -285,16 +285,22 @@ class Trials:
 
     def _note_third(self, tried: _Outcomes) -> None:
         for subject in self._subjects:
-            for number in subject.vague_steps():
+            empty: list[int] = []
+            for number in _to_watch(subject):
                 found = {
                     how: each
                     for how in (*_contexts(subject, number), *PROCESSES)
                     if (each := tried.get(f"x{subject.number}.{number}.{how}")) is not None
                 }
-                if subject.empty is None and is_empty(found, _contexts(subject, number)):
-                    subject.empty = number
-                if subject.deaf is None and is_deaf(found):
-                    subject.deaf = number
+                if is_empty(found, _contexts(subject, number)):
+                    empty.append(number)
+                if number in subject.vague_steps():
+                    if subject.empty is None and number in empty:
+                        subject.empty = number
+                    if subject.deaf is None and is_deaf(found):
+                        subject.deaf = number
+            if subject.dropped and empty == subject.outcome_steps():
+                subject.careless = True
             for number in subject.outcome_steps():
                 calls = _red(tried.get(f"t{subject.number}.{number}.{sabotage.RAISES}"))
                 asserts = _red(tried.get(f"t{subject.number}.{number}.{sabotage.INVERTED}"))
@@ -364,6 +370,11 @@ class Trials:
             subject.held = subject.related and not uses_none
             if uses_none:
                 subject.broken = {"all": False}
+
+
+def _to_watch(subject: TriedScenario) -> list[int]:
+    """The numbers of the Then steps to run with other values on the context."""
+    return subject.outcome_steps() if subject.dropped else subject.vague_steps()
 
 
 def _contexts(subject: TriedScenario, number: int) -> tuple[str, ...]:

@@ -28,7 +28,9 @@ from typing import Any
 import scenarist_path
 from scenarist_watch import parts, replaced
 
-scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.formatter.base")
+scenarist_path.load(
+    *("behave", "behave.__main__", "behave.runner", "behave.formatter.base"), later=scenarist_path.BEHAVE
+)
 
 import behave.model as behave_model  # noqa: E402
 from behave.formatter.base import Formatter  # noqa: E402

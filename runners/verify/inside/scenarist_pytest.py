@@ -24,7 +24,7 @@ import scenarist_path
 from scenarist_watch import parts, replaced
 
 scenarist_path.load(
-    "pytest", "_pytest.config", "_pytest.main", "_pytest.runner", "_pytest.unittest", "pluggy"
+    *("pytest", "_pytest.config", "_pytest.main", "_pytest.runner", "_pytest.unittest"), later=("pluggy",)
 )
 
 import pytest  # noqa: E402

@@ -20,7 +20,9 @@ import signal
 import sys
 from typing import Any
 
-scenarist_path.load("behave", "behave.__main__", "behave.runner", "behave.formatter.base")
+scenarist_path.load(
+    *("behave", "behave.__main__", "behave.runner", "behave.formatter.base"), later=scenarist_path.BEHAVE
+)
 
 import behave.runner  # noqa: E402
 import scenarist_behave as reports  # noqa: E402
@@ -221,7 +223,7 @@ def mark(name: str) -> None:
 def marks() -> "list[str]":
     """Remove the marker files beside the switch, and return their names."""
     found = []
-    for name in ("altered", "kept", "used", "ran"):
+    for name in ("altered", "kept", "dropped", "used", "ran"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{_switch}-{name}")
             found.append(name)

@@ -6,6 +6,8 @@ import sys
 from types import FunctionType
 from typing import Any
 
+import scenarist_path
+
 
 def parts(*packages: str) -> dict[str, tuple[Any, ...]]:
     """Return the functions in the loaded modules of `packages` and in their classes, by name.
@@ -13,7 +15,7 @@ def parts(*packages: str) -> dict[str, tuple[Any, ...]]:
     Of `builtins` all values are returned, not only functions.
     """
     found = {}
-    for name, module in list(sys.modules.items()):
+    for name, module in list({**sys.modules, **scenarist_path.kept}.items()):
         if name.partition(".")[0] in packages:
             for key, value in list(vars(module).items()):
                 # All built-in names count except `_`, which holds the last result of an interactive session.

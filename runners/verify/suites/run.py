@@ -54,8 +54,8 @@ class Tried(NamedTuple):
     """What came of one variant of a scenario.
 
     `kind` is that of the step that failed (``given``, ``when``, ``then``; empty: none); `denied`: an
-    assertion failed there. `altered` and `kept`: instrumented code returned another value than its own, or a
-    value for which it knows no other one.
+    assertion failed there. `altered`, `kept` and `dropped`: instrumented code returned another value than
+    its own, a value for which it knows no other one, or another value that its caller does not use.
 
     The rest is about a step that was watched. `used`: it used anything but its own files and what is on
     behave's context; `ran`: it started a process or tests. `asserted` and `idle` are how often it asserted,
@@ -68,6 +68,7 @@ class Tried(NamedTuple):
     kind: str = ""
     altered: bool = False
     kept: bool = False
+    dropped: bool = False
     used: bool = False
     ran: bool = False
     denied: bool = False

@@ -386,6 +386,7 @@ def _tried(entry: dict[str, Any]) -> Tried:
         str(entry.get("kind") or ""),
         altered="altered" in marks,
         kept="kept" in marks,
+        dropped="dropped" in marks,
         used="used" in marks,
         ran="ran" in marks,
         denied=bool(entry.get("denied")),
