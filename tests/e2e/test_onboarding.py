@@ -66,7 +66,7 @@ def test_an_installation_leads_to_one_pull_request_with_a_configuration_that_wor
     counts = {suite.name: suite.counts for suite in state.survey.suites}
     assert counts["pytest"].passed > 0 and not counts["pytest"].failed
     assert f"| `pytest` | {counts['pytest'].total} |" in pull["body"]
-    assert "agent:implement" in pull["body"] and "not opened again" in pull["body"]
+    assert "agent:implement" in pull["body"] and "not be opened again" in pull["body"]
     changed = git("show", "--name-only", "--format=", pull["sha"], git_dir=github.bare).split()
     assert changed == [".scenarist.yml"]
     text = git("show", f"{pull['sha']}:.scenarist.yml", git_dir=github.bare)

@@ -249,7 +249,7 @@ def test_a_killed_worker_carries_out_and_answers_each_command_once(
     assert {run: talk.steered(run) for run in logs} == logs and len(runs) == len(talk.store.list_runs(9))
     (reply,) = talk.replies()
     assert first in ([], [reply])
-    assert "no run" not in reply.lower() and "at work here already" not in reply
+    assert "no run" not in reply.lower() and "already active" not in reply
     assert all(" ".join(each.split()[:2]) in reply for each in text.splitlines())
     # What comes in another comment is carried out again.
     talk.say("wim", "/agent budget 41")
