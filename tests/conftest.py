@@ -4,6 +4,7 @@ import gc
 import os
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_collection_finish() -> None:
     """Keep what stays until the end, thousands of tests among it, out of each round of the collector."""
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def temporary_folder() -> Iterator[None]:
+    """Give each test this process's own folder for temporary files back: commands choose one for theirs."""
+    before = os.environ.get("TMPDIR"), tempfile.tempdir
+    yield
+    if before[0] is None:
+        os.environ.pop("TMPDIR", None)
+    else:
+        os.environ["TMPDIR"] = before[0]
+    tempfile.tempdir = before[1]
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ def test_label_pull_request_review_revision(both: Both) -> None:
         opened[:] = sorted(github.review_comments)
         assert "It should double numbers: 4 becomes 8." in task and "Zero stays zero." in task
         assert "What the model said it did: Adds `double` to calc.py." in task
-        assert f"Review thread {opened[0]}" in task and task.count("applied already") == 1
+        assert f"Review thread {opened[0]}" in task and task.count("already applied") == 1
         return says(call("read_file", path="calc.py"))
 
     def write(request: dict[str, list[dict[str, str]]]) -> object:

@@ -92,7 +92,7 @@ def test_label_merge_request_thread_revision(both: Both) -> None:
     def answer(sent: dict[str, list[dict[str, str]]]) -> object:
         (thread,) = (each["notes"][0]["id"] for each in gitlab.discussions[iid])
         task = sent["messages"][1]["content"]
-        assert f"Review thread {thread}" in task and "4 becomes 8" in task and "applied already" in task
+        assert f"Review thread {thread}" in task and "4 becomes 8" in task and "already applied" in task
         answers = [{"thread": thread, "answer": "It is `value` now."}]
         return says(call("finish", summary="Renamed.", answers=answers))
 

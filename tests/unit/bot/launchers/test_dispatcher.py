@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from bot.launchers.dispatcher import Dispatcher
+from bot.launchers.kubernetes.ends import PodOutOfMemory
 from bot.launchers.launcher import Launched, LauncherUnavailable, LaunchFailure, LaunchRefused
 from bot.log.events import Controlled, PhaseDelayed, PhaseFinished
 from bot.runs.driver import Driver
 from bot.storage.launches import Launch, WaitingRun
 from bot.storage.store import Store, new_id
-from gherkin.errors import ScenaristError
 from runners.contract.operator_limits import Runner
 from tests.support.launches import prepared
 from tests.support.stores import Clock
@@ -51,13 +51,6 @@ class Noting:
     @contextlib.contextmanager
     def watching(self, changed: Callable[[], None]) -> Iterator[None]:
         yield
-
-
-class OutOfMemory(ScenaristError):
-    """A pod was killed."""
-
-    code = "SCN-0001"
-    next_step = "Give it more."
 
 
 @pytest.fixture
@@ -123,11 +116,11 @@ def test_a_failure_delays_the_phase_and_the_next_one_ends_the_run(
     subject.once()
     first = Launch(run_id=run_id, fence=1)
     assert store.claim(run_id, ["specify"], 30, first.name, fence=1) is not None
-    failure = LaunchFailure(OutOfMemory("It used too much."), repeats=1)
+    failure = LaunchFailure(PodOutOfMemory("It used too much."), repeats=1)
     launcher.known = {first.name: Launched(first, ended=True, failure=failure)}
     subject.once()
     subject.once()
-    assert codes(store, run_id) == ["SCN-0001"], "it is recorded once"
+    assert codes(store, run_id) == ["SCN-6204"], "it is recorded once"
     clock.now += 60
     subject.once()
     (second,) = (each.launch for each in launcher.known.values() if not each.ended)
@@ -135,7 +128,7 @@ def test_a_failure_delays_the_phase_and_the_next_one_ends_the_run(
     launcher.known = {second.name: Launched(second, failure=failure)}
     subject.once()
     assert launcher.stopped == [second.name], "one that has not ended is stopped"
-    assert codes(store, run_id) == ["SCN-0001", "SCN-0001"]
+    assert codes(store, run_id) == ["SCN-6204", "SCN-6204"]
     assert store.status(run_id) == ("active", "conclude")
 
 
