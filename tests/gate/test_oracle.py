@@ -202,6 +202,14 @@ def test_a_change_without_a_test_of_its_own_is_refused(bench: Workbench, test: s
     assert codes(verdict) == {"no-new-test"}
 
 
+def test_a_test_that_sees_the_effect_alone_is_proof(bench: Workbench) -> None:
+    # It drops a result, like the lazy one above, whose code does nothing else.
+    code = BASE["calc.py"] + "\n\nSEEN = []\n\n\ndef double(n):\n    SEEN.append(n)\n    return 2 * n\n"
+    test = "import calc\n\n\ndef test_double():\n    calc.double(4)\n    assert calc.SEEN == [4]\n"
+    verdict = bench.verdict({"calc.py": code, "test_double.py": test}, base=PLAIN, spec={}, shadow=BESIDE)
+    assert verdict.green, verdict.problems
+
+
 @pytest.mark.parametrize(
     "test",
     [

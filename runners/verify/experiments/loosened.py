@@ -88,8 +88,8 @@ class Loosened:
         ):
             switch = self._suites.switch_path(Path(folder))
             for path in python:
-                _instrument(root, path, switch, broken=state.startswith(sabotage.RAISES))
-            run, altered = self._suites.other_results(root, paths, Path(folder), state)
+                _instrument(root, path, switch, broken=state.startswith((sabotage.RAISES, sabotage.NOTHING)))
+            run, altered, dropped = self._suites.other_results(root, paths, Path(folder), state)
         self.runs.append((commit, run))
         if run.broken:
             return _LoosenedTests()
@@ -97,6 +97,11 @@ class Loosened:
         ran = {test for test in run.outcomes if test in passed}
         notices = {_stem(test) for test in ran if run.outcomes[test] in ("failed", "error")}
         blind = {_stem(test) for test in ran & altered if run.outcomes[test] == "passed"} - notices
+        if vain := {_stem(test) for test in ran & dropped} - notices - blind:
+            # Where nobody uses a result, only what the code does can be noticed.
+            idle = self._tried(commit, paths, sabotage.state(sabotage.NOTHING), plain)
+            blind |= vain & idle.untouched
+            notices |= vain & idle.notices
         return _LoosenedTests(notices, blind, {_stem(test) for test in ran} - notices - blind)
 
     def _unordered(self, commit: str, path: str) -> int:

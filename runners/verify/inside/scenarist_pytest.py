@@ -5,7 +5,8 @@ It runs inside the sandbox, beside the repository's code, and imports nothing of
     python /opt/scenarist/scenarist_pytest.py REPORT [--switch SWITCH STATE] ARGUMENTS…
 
 With `--switch`, instrumented code gives other results back while a test runs: the symbolic link SWITCH
-says STATE then. The test's record says whether some result was `altered`.
+says STATE then. The test's record says whether some result was `altered`, or
+`dropped`: its caller does not use it.
 
 The repository's own configuration and plugins are used, except for options that stop pytest early or make two
 runs differ: see `pytest_cmdline_main`.
@@ -46,9 +47,10 @@ _WHOLE = {
 _SEEDS = {"randomly_seed": 1, "random_order_seed": "1"}
 
 
-# The switch of instrumented code and what it says during a test; tests during which results were altered.
+# The switch of instrumented code and what it says during a test; the tests during which results were altered
+# or dropped.
 _switch: tuple[str, str] | None = None
-_altered: set[str] = set()
+_marked: dict[str, set[str]] = {"altered": set(), "dropped": set()}
 
 
 def _note(test: str, outcome: str, path: str = "", line: int | None = None, message: str = "") -> None:
@@ -78,13 +80,15 @@ def pytest_runtest_protocol(item: Any) -> Iterator[None]:
         yield
         return
     place, state = _switch
-    _removed(f"{place}-altered")
+    for mark in _marked:
+        _removed(f"{place}-{mark}")
     with contextlib.suppress(FileExistsError):
         os.symlink(state, place)
     yield
     _removed(place)
-    if _removed(f"{place}-altered"):
-        _altered.add(item.nodeid)
+    for mark, tests in _marked.items():
+        if _removed(f"{place}-{mark}"):
+            tests.add(item.nodeid)
 
 
 def _removed(path: str) -> bool:
@@ -120,8 +124,9 @@ def pytest_collectreport(report: Any) -> None:
 
 def pytest_sessionfinish(session: Any) -> None:
     replaced_now = [*_look(), *plugins(session.config.pluginmanager)]
-    for test in _altered & _seen.keys():
-        _seen[test]["altered"] = True
+    for mark, tests in _marked.items():
+        for test in tests & _seen.keys():
+            _seen[test][mark] = True
     for entry in (*_seen.values(), {"end": len(_seen), "replaced": replaced_now}):
         _report.write(json.dumps(entry) + "\n")
     _report.flush()

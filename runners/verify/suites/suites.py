@@ -255,11 +255,11 @@ class Suites:
 
     def other_results(
         self, root: Path, paths: Sequence[str], switch: Path, state: str
-    ) -> tuple[SuiteRun, set[str]]:
+    ) -> tuple[SuiteRun, set[str], set[str]]:
         """Run tests of pytest on a checkout whose instrumented code gives other results back.
 
         `switch` is the folder of the switch, `state` what it says while a test is called. Returns the run,
-        and the tests during which a result was altered.
+        the tests during which a result was altered, and those during which one was that nobody uses.
         """
         command = ["python", "-m", "pytest", "-q", "-o", f"cache_dir={_PYTEST_CACHE}", *paths]
         result, entries, problem, _ = self._run(
@@ -272,7 +272,10 @@ class Suites:
             writable={_SWITCH: switch},
         )
         run = test_run("pytest", [*command, f"(results: {state})"], result, entries, problem)
-        return run, {entry["test"] for entry in entries if entry.get("altered")}
+        altered, dropped = (
+            {entry["test"] for entry in entries if entry.get(mark)} for mark in ("altered", "dropped")
+        )
+        return run, altered, dropped
 
     def command(self, root: Path, line: str) -> SuiteRun:
         """Run one of the repository's own commands with bash; the run's `broken` is set if it fails."""
