@@ -58,7 +58,7 @@ class LazyCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """A group of the commands in `table`, by name; subclasses set it."""
+    """A group of the commands in `table`, by name; subclasses set it, see `lazy_group`."""
 
     table: ClassVar[Mapping[str, Lazy]] = {}
 
@@ -69,3 +69,17 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> LazyCommand | None:
         """Return the command called `cmd_name`, not loaded yet."""
         return LazyCommand(cmd_name, self.table[cmd_name]) if cmd_name in self.table else None
+
+
+def lazy_group(name: str, purpose: str, commands: Mapping[str, Lazy]) -> typer.Typer:
+    """Return the group `name` of `commands`, by the names that users type; `purpose` is its help."""
+
+    class Listed(LazyGroup):
+        table = commands
+
+    group = typer.Typer(
+        name=name, cls=Listed, help=purpose, no_args_is_help=True, pretty_exceptions_enable=False
+    )
+    # With a callback, typer treats a group of one command as a group, too.
+    group.callback()(lambda: None)
+    return group

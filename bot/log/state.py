@@ -211,14 +211,14 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
     return _applied(state, event)
 
 
-def _in_lane(state: RunState, event: CandidateWork, number: int) -> dict[str, object]:
+def _in_lane(state: RunState, event: Event, number: int) -> dict[str, object]:
     """What an event of a candidate made side by side changes: its own state, and what the run has used."""
     lane = state.lanes.get(number, RunState())
     alone = event.model_copy(update={"candidate": 0})
-    lane = lane.model_copy(update=_applied(lane, alone))  # type: ignore[arg-type]
+    lane = lane.model_copy(update=_applied(lane, alone))
     used = {
         name: value
-        for name, value in _applied(state, alone).items()  # type: ignore[arg-type]
+        for name, value in _applied(state, alone).items()
         if name in ("spent", "models", "tool_calls", "attempts")
     }
     if isinstance(event, CandidateEnded):

@@ -5,7 +5,7 @@ the log before it is sent again, so that nothing is stored twice.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import httpx
@@ -123,24 +123,24 @@ class RemoteStore:
 
     def _write(self, name: str, message: RemoteMessage, new: Sequence[Event]) -> None:
         """Send a write; if its answer is lost, look whether it was stored before it is sent again."""
-        until = time.monotonic() + _PATIENCE_S
-        while True:
-            try:
-                self._seen = self._once(name, message, StoredAnswer).seq
-                return
-            except httpx.HTTPError as error:
-                if time.monotonic() > until:
-                    raise _away(name, error) from error
-                time.sleep(_PAUSE_S)
-                if new and self._is_stored(new):
-                    return
+
+        def stored() -> StoredAnswer | None:
+            return StoredAnswer(seq=self._seen) if new and self._is_stored(new) else None
+
+        self._seen = self._ask(name, message, StoredAnswer, stored).seq
 
     def _is_stored(self, new: Sequence[Event]) -> bool:
         stored = [entry.event for entry in self.entries("", self._seen)]
         return any(stored[at : at + len(new)] == list(new) for at in range(len(stored) - len(new) + 1))
 
-    def _ask(self, name: str, message: RemoteMessage, kind: type[Answer]) -> Answer:
-        """Send what may be sent twice."""
+    def _ask(
+        self,
+        name: str,
+        message: RemoteMessage,
+        kind: type[Answer],
+        found: Callable[[], Answer | None] = lambda: None,
+    ) -> Answer:
+        """Send until it is answered, or until an answer is `found` in another way."""
         until = time.monotonic() + _PATIENCE_S
         while True:
             try:
@@ -149,6 +149,8 @@ class RemoteStore:
                 if time.monotonic() > until:
                     raise _away(name, error) from error
                 time.sleep(_PAUSE_S)
+                if (answer := found()) is not None:
+                    return answer
 
     def _once(self, name: str, message: RemoteMessage, kind: type[Answer]) -> Answer:
         answer = self._client.post(

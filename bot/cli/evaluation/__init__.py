@@ -2,15 +2,12 @@
 
 One file for each command."""
 
-import typer
+from bot.cli.lazy import Lazy, lazy_group
 
-from bot.cli.lazy import Lazy, LazyGroup
-
-
-class EvalCommands(LazyGroup):
-    """The commands of `scenarist eval`."""
-
-    table = {
+evaluation = lazy_group(
+    "eval",
+    "Try models on tasks with hidden tests, and report.",
+    {
         "run": Lazy(
             "bot.cli.evaluation.run:run", "Try the tasks of a set with your models, and judge the results."
         ),
@@ -26,18 +23,5 @@ class EvalCommands(LazyGroup):
             "bot.cli.evaluation.from_history:from_history",
             "Write a set from a repository's history: changes that came with tests.",
         ),
-    }
-
-
-evaluation = typer.Typer(
-    name="eval",
-    cls=EvalCommands,
-    help="Try models on tasks with hidden tests, and report.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    },
 )
-
-
-@evaluation.callback()
-def _evaluation() -> None:
-    """Try models on tasks with hidden tests, and report."""

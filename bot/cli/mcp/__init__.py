@@ -2,15 +2,12 @@
 
 One file for each command."""
 
-import typer
+from bot.cli.lazy import Lazy, lazy_group
 
-from bot.cli.lazy import Lazy, LazyGroup
-
-
-class McpCommands(LazyGroup):
-    """The commands of `scenarist mcp`."""
-
-    table = {
+mcp = lazy_group(
+    "mcp",
+    "List and accept tools of MCP servers, or serve runs by MCP.",
+    {
         "list": Lazy(
             "bot.cli.mcp.list_tools:list_tools",
             "Ask each MCP server for its tools, and show which of them are accepted.",
@@ -19,18 +16,5 @@ class McpCommands(LazyGroup):
             "bot.cli.mcp.accept:accept", "Accept the tools of an MCP server as they are now defined."
         ),
         "serve": Lazy("bot.cli.mcp.serve:serve", "Serve runs to people's own assistants, by MCP over stdio."),
-    }
-
-
-mcp = typer.Typer(
-    name="mcp",
-    cls=McpCommands,
-    help="List and accept tools of MCP servers, or serve runs by MCP.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    },
 )
-
-
-@mcp.callback()
-def _mcp() -> None:
-    """List and accept tools of MCP servers, or serve runs by MCP."""

@@ -2,15 +2,12 @@
 
 One file for each forge."""
 
-import typer
+from bot.cli.lazy import Lazy, lazy_group
 
-from bot.cli.lazy import Lazy, LazyGroup
-
-
-class SetupCommands(LazyGroup):
-    """The commands of `scenarist setup`."""
-
-    table = {
+setup = lazy_group(
+    "setup",
+    "Prepare projects on a forge.",
+    {
         "github": Lazy(
             "bot.cli.setup.github:github",
             "Make a GitHub App for this bot: key, secrets and settings, an install link, a test delivery.",
@@ -19,18 +16,5 @@ class SetupCommands(LazyGroup):
             "bot.cli.setup.gitlab:gitlab",
             "Check the token, and make the labels and the webhook of GitLab projects.",
         ),
-    }
-
-
-setup = typer.Typer(
-    name="setup",
-    cls=SetupCommands,
-    help="Prepare projects on a forge.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    },
 )
-
-
-@setup.callback()
-def _setup() -> None:
-    """Prepare projects on a forge."""

@@ -4,18 +4,31 @@ import gc
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from bot import __version__
 from bot.cli.app import Commands, app
-from bot.cli.evaluation import EvalCommands
 from bot.cli.lazy import Lazy, LazyGroup
-from bot.cli.models import ModelCommands
 
-WORDS: dict[type[LazyGroup], list[str]] = {Commands: [], ModelCommands: ["models"], EvalCommands: ["eval"]}
+
+def groups() -> Iterator[tuple[type[LazyGroup], list[str]]]:
+    """Every group of commands, and the words that call it."""
+    yield Commands, []
+    for name, lazy in Commands.table.items():
+        module, _, attribute = lazy.target.partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            group = typer.main.get_command(found)
+            if isinstance(group, LazyGroup):
+                yield type(group), [name]
+
+
+WORDS = dict(groups())
 EVERY = [(group, name) for group in WORDS for name in group.table]
 
 
