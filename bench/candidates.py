@@ -17,7 +17,7 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from runners.contract.events import CandidateEnded
+from runners.contract.team_events import CandidateEnded
 from runners.git.command import TreeEntry, commit_on, store_blob
 from runners.phases.team.candidates import rank
 from runners.verify.claim import Claim, MutationSettings

@@ -8,7 +8,8 @@ from bot.log.state import RunState, fold
 from bot.report.escape import inline, sentence
 from bot.report.reporter import spent_text
 from bot.report.status import headline, next_text, plural
-from runners.contract.events import Advised, CandidateBegun, CandidateChosen, ModelSwitched, VerdictReached
+from runners.contract.events import Advised, ModelSwitched, VerdictReached
+from runners.contract.team_events import CandidateBegun, CandidateChosen
 
 _MAX_STEPS = 40
 _MAX_PROBLEMS = 5

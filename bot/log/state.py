@@ -30,25 +30,27 @@ from gherkin.values import Frozen
 from runners.contract.budget import Spent
 from runners.contract.events import (
     BaselineReached,
-    CandidateBegun,
-    CandidateChosen,
-    CandidateEnded,
-    CandidateWork,
     Committed,
-    Critiqued,
     ModelReplied,
     NodeReported,
-    PairEnded,
-    PairTurn,
-    PairTurnEnded,
     Reviewed,
-    RevisionJudged,
     SpecWritten,
     Surveyed,
     ToolCalled,
     VerdictReached,
 )
 from runners.contract.job import RunSettings
+from runners.contract.team_events import (
+    CandidateBegun,
+    CandidateChosen,
+    CandidateEnded,
+    CandidateWork,
+    Critiqued,
+    PairEnded,
+    PairTurn,
+    PairTurnEnded,
+    RevisionJudged,
+)
 from runners.policy.attempts import attempt
 from runners.verify.verdict import Verdict
 

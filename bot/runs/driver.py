@@ -1,8 +1,6 @@
 """Drive a run: take its lease, do one phase, store the phase's end, choose the next phase."""
 
-import errno
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -29,6 +27,7 @@ from bot.runs.beside import Beside, ended
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
 from bot.runs.heartbeat import beating
+from bot.runs.host_trouble import HostTrouble, host_trouble
 from bot.runs.run_store import RunStore
 from bot.runs.workflow import FAILED, NODE, Graph, built_in, end_status, ends_well_known, goes_on
 from bot.storage.leases import LeaseLost, RunClaim
@@ -37,7 +36,7 @@ from gherkin.errors import Cancelled, ScenaristError, described
 from runners.contract.job import PhaseResult
 from runners.contract.operator_limits import Runner
 from runners.counted import count
-from runners.git.command import GitFailed, GitUnavailable
+from runners.git.command import GitUnavailable
 from runners.models.chat import ModelUnavailable
 
 log = logging.getLogger(__name__)
@@ -69,38 +68,6 @@ class TooManySteps(ScenaristError):
 
     code = "SCN-6006"
     next_step = "Read the run's log for what it repeats; `most_steps` of the workflow file is the limit."
-
-
-class HostTrouble(ScenaristError):
-    """The machine lacks something temporarily: free or writable disk, memory, open files."""
-
-    code = "SCN-6005"
-    next_step = (
-        "Free disk space (`scenarist gc`), or check the disk and the worker's limits. The phase is "
-        "repeated automatically."
-    )
-
-
-_LACKING = {
-    errno.ENOSPC: "no space is left on the disk",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the disk is read-only",
-    errno.ENOMEM: "no memory is left",
-    errno.EMFILE: "too many files are open",
-    errno.ENFILE: "too many files are open",
-}
-
-
-def host_trouble(error: Exception) -> HostTrouble | None:
-    """Return `error` as a `HostTrouble`, or None if its cause is not this machine."""
-    said = _LACKING.get(error.errno or 0) if isinstance(error, OSError) else None
-    if isinstance(error, MemoryError):
-        said = _LACKING[errno.ENOMEM]
-    if said is None and isinstance(error, GitFailed):
-        said = next(
-            (words for number, words in _LACKING.items() if os.strerror(number) in error.message), None
-        )
-    return HostTrouble(f"On this worker's machine {said}.") if said else None
 
 
 # Temporary errors, after which the phase is repeated.

@@ -10,17 +10,7 @@ from contextvars import copy_context
 from dataclasses import replace
 
 from runners.contract.budget import Budget, Spent
-from runners.contract.events import (
-    CandidateBegun,
-    CandidateChosen,
-    CandidateEnded,
-    CandidateStep,
-    CandidateWork,
-    ModelReplied,
-    RunnerEvent,
-    ToolCalled,
-    VerdictReached,
-)
+from runners.contract.events import ModelReplied, RunnerEvent, ToolCalled, VerdictReached
 from runners.contract.job import (
     CANDIDATE_DIFF,
     CANDIDATE_WORK,
@@ -33,6 +23,13 @@ from runners.contract.job import (
     CandidateSettings,
     Job,
     PhaseResult,
+)
+from runners.contract.team_events import (
+    CandidateBegun,
+    CandidateChosen,
+    CandidateEnded,
+    CandidateStep,
+    CandidateWork,
 )
 from runners.git.workspaces import Mirror, work_ref
 from runners.loop.services import Services

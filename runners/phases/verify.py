@@ -4,14 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gherkin.feature.model import parse
-from runners.contract.events import (
-    PromptSent,
-    Reviewed,
-    RevisionJudged,
-    RunnerEvent,
-    VerdictReached,
-)
+from runners.contract.events import PromptSent, Reviewed, RunnerEvent, VerdictReached
 from runners.contract.job import EXAMPLES, FEATURE, FIRST_WORK, WORK, Job, PhaseResult, log_name
+from runners.contract.team_events import RevisionJudged
 from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
 from runners.loop.services import Services

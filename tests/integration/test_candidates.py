@@ -8,8 +8,9 @@ import pytest
 
 from bot.forges.forge import Repo
 from bot.log.state import RunState
-from runners.contract.events import CandidateBegun, ModelReplied
+from runners.contract.events import ModelReplied
 from runners.contract.job import CHECKPOINT
+from runners.contract.team_events import CandidateBegun
 from runners.git.command import git
 from tests.standins.chat_server import ChatServer, Turn, call
 from tests.support.harness import CALC, DOUBLE_STEPS, BotUnderTest, doubling, draft, says

@@ -11,7 +11,8 @@ import pytest
 from bot.forges.forge import Repo
 from bot.log.events import Event
 from bot.log.state import RunState
-from runners.contract.events import CandidateBegun, ModelReplied, PairTurn, PromptSent
+from runners.contract.events import ModelReplied, PromptSent
+from runners.contract.team_events import CandidateBegun, PairTurn
 from runners.git.command import read_blob
 from runners.models.chat import Reply, TokenUsage
 from tests.standins.chat_server import ChatServer, Turn, call

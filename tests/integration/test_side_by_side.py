@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bot.log.events import Event
-from runners.contract.events import CandidateStep, ModelReplied, ToolCalled
+from runners.contract.events import ModelReplied, ToolCalled
+from runners.contract.team_events import CandidateStep
 from runners.loop.audit import verify
 from runners.models.chat import Reply
 from tests.chaos.moments import assert_exactly_one

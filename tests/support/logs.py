@@ -26,25 +26,15 @@ from runners.contract.events import (
     Advised,
     BaselineReached,
     BaseSuite,
-    CandidateBegun,
-    CandidateChosen,
-    CandidateEnded,
-    CandidateStep,
     Committed,
     Condensed,
-    Critiqued,
     Instructed,
     ModelReplied,
     ModelSwitched,
     NodeReported,
-    PairEnded,
-    PairTurn,
-    PairTurnEnded,
     PromptSent,
     Remark,
     Reviewed,
-    RevisionJudged,
-    Score,
     SpecWritten,
     SplitProposed,
     Surveyed,
@@ -52,6 +42,18 @@ from runners.contract.events import (
     VerdictReached,
 )
 from runners.contract.job import RunSettings
+from runners.contract.team_events import (
+    CandidateBegun,
+    CandidateChosen,
+    CandidateEnded,
+    CandidateStep,
+    Critiqued,
+    PairEnded,
+    PairTurn,
+    PairTurnEnded,
+    RevisionJudged,
+    Score,
+)
 from runners.contract.workorder import WorkOrder
 from runners.models.chat import Reply, TokenUsage, ToolCall
 from runners.verify.findings import Bite

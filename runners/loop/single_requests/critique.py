@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
 from gherkin.errors import ScenaristError
-from runners.contract.events import Criterion, Critiqued, Score
 from runners.contract.job import FEATURE, Job
+from runners.contract.team_events import Criterion, Critiqued, Score
 from runners.git.command import PLAIN, git
 from runners.git.workspaces import Mirror
 from runners.loop.asking import ask

@@ -8,17 +8,7 @@ proven candidates each one's steps and new tests are run on the others' code.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from runners.contract.events import (
-    CandidateBegun,
-    CandidateChosen,
-    CandidateEnded,
-    Critiqued,
-    ModelReplied,
-    RevisionJudged,
-    RunnerEvent,
-    SpecWritten,
-    VerdictReached,
-)
+from runners.contract.events import ModelReplied, RunnerEvent, SpecWritten, VerdictReached
 from runners.contract.job import (
     CANDIDATE_DIFF,
     CANDIDATE_WORK,
@@ -31,6 +21,13 @@ from runners.contract.job import (
     RunSettings,
 )
 from runners.contract.operator_limits import OperatorLimits
+from runners.contract.team_events import (
+    CandidateBegun,
+    CandidateChosen,
+    CandidateEnded,
+    Critiqued,
+    RevisionJudged,
+)
 from runners.git.command import git
 from runners.git.workspaces import Mirror, work_ref
 from runners.loop.services import Services

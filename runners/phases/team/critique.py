@@ -3,8 +3,9 @@ whether the revision is taken."""
 
 from collections.abc import Sequence
 
-from runners.contract.events import Critiqued, ModelReplied, PromptSent, RevisionJudged, RunnerEvent
+from runners.contract.events import ModelReplied, PromptSent, RunnerEvent
 from runners.contract.job import CHECKPOINT, DIFF, FIRST_DIFF, FIRST_WORK, WORK, Job, PhaseResult
+from runners.contract.team_events import Critiqued, RevisionJudged
 from runners.git.workspaces import Mirror
 from runners.loop.services import Services
 from runners.loop.single_requests.critique import as_feedback, critique, low

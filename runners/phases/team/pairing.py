@@ -15,18 +15,10 @@ from gherkin.errors import ScenaristError
 from gherkin.validation import first_problem
 from gherkin.values import Frozen
 from runners.contract.budget import Spent
-from runners.contract.events import (
-    ModelReplied,
-    PairEnded,
-    PairOutcome,
-    PairTurn,
-    PairTurnEnded,
-    PromptSent,
-    RunnerEvent,
-    ToolCalled,
-)
+from runners.contract.events import ModelReplied, PromptSent, RunnerEvent, ToolCalled
 from runners.contract.job import FEATURE, Job, scenarios_folder
 from runners.contract.operator_limits import OperatorLimits
+from runners.contract.team_events import PairEnded, PairOutcome, PairTurn, PairTurnEnded
 from runners.git.workspaces import Worktree
 from runners.loop.agent import Agent, Ended, ending
 from runners.loop.asking import ask

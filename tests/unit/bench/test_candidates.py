@@ -1,7 +1,7 @@
 """The simulation of candidates, on verdicts and cross-tests that are given."""
 
 from bench.candidates import RIGHT, WRONG, Facts, mistaken, simulate
-from runners.contract.events import CandidateEnded
+from runners.contract.team_events import CandidateEnded
 from runners.verify.findings import Crossed
 
 EVERY = [*RIGHT, *WRONG]

@@ -1,6 +1,7 @@
 """Which candidate is being worked on, and which of several is the best."""
 
-from runners.contract.events import CandidateBegun, CandidateEnded, RunnerEvent, SpecWritten, VerdictReached
+from runners.contract.events import RunnerEvent, SpecWritten, VerdictReached
+from runners.contract.team_events import CandidateBegun, CandidateEnded
 from runners.phases.team.candidates import has_proven, number_of, of_candidate, rank, reason_for, verdicts_of
 from runners.verify.findings import Crossed
 from runners.verify.verdict import Verdict

@@ -2,15 +2,8 @@
 
 import pytest
 
-from runners.contract.events import (
-    CandidateBegun,
-    Critiqued,
-    PromptSent,
-    RevisionJudged,
-    RunnerEvent,
-    SpecWritten,
-    VerdictReached,
-)
+from runners.contract.events import PromptSent, RunnerEvent, SpecWritten, VerdictReached
+from runners.contract.team_events import CandidateBegun, Critiqued, RevisionJudged
 from runners.phases.team.candidates import standing_verdict
 from runners.phases.team.critique import judge, revised
 from runners.verify.findings import Bite, HeldOut

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from runners.contract.events import PairEnded, PairTurnEnded, RunnerEvent
+from runners.contract.events import RunnerEvent
 from runners.contract.job import RunSettings
 from runners.contract.operator_limits import OperatorLimits
+from runners.contract.team_events import PairEnded, PairTurnEnded
 from runners.models.roster import Roster
 from runners.models.runtimes import AgentSpec, ModelsConfig, RuntimeSpec
 from runners.phases.team.candidates import wanted
