@@ -165,6 +165,22 @@ def test_only_the_changed_test_modules_are_run_for_what_is_new(bench: Workbench)
     assert all(ran[f"new tests on the {side} code"].endswith("test_double.py") for side in ("old", "new"))
 
 
+@pytest.mark.parametrize(("name", "proven"), [("test_double", False), ("it_doubles", True)])
+def test_a_test_that_the_repository_names_otherwise_is_pointed_out(
+    bench: Workbench, name: str, proven: bool
+) -> None:
+    base = {
+        **PLAIN,
+        "pytest.ini": "[pytest]\npython_functions = it_*\n",
+        "test_calc.py": PLAIN["test_calc.py"].replace("def test_", "def it_"),
+    }
+    tests = {"test_double.py": OWN_TEST.replace("test_double", name)}
+    verdict = bench.verdict({**CODE, **tests}, base=base, spec={}, shadow=BESIDE)
+    assert codes(verdict) == (set() if proven else {"no-new-test"})
+    said = " ".join(problem.message for problem in verdict.problems)
+    assert ("pytest finds no test in test_double.py" in said and "`python_functions`" in said) is not proven
+
+
 def test_a_test_that_passes_after_others_alone_proves_nothing(bench: Workbench) -> None:
     after_others = "import sys\n\n\ndef test_double():\n    assert 'test_calc' in sys.modules\n"
     verdict = bench.verdict({**CODE, "test_double.py": after_others}, base=PLAIN, spec={}, shadow=BESIDE)

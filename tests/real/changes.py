@@ -38,7 +38,7 @@ _TEST = """
 from {module} import scenarist_probe
 
 
-def test_scenarist_probe():
+def {named}():
     assert scenarist_probe(4) == 8
 """
 _TEST_CASE = """
@@ -91,7 +91,9 @@ def right(project: Project, folder: Path) -> None:
     text = (
         _TEST_NODE.format(module=project.module)
         if _is_node(project)
-        else (_TEST_CASE if project.unittest else _TEST).format(module=import_name(project))
+        else (_TEST_CASE if project.unittest else _TEST).format(
+            module=import_name(project), named=project.named
+        )
     )
     test.write_text((test.read_text() if test.exists() else "") + text)
 
@@ -103,7 +105,7 @@ def steps(project: Project) -> str:
     """
     if _is_node(project):
         return _STEPS_NODE.format(module=project.module)
-    return _STEPS.format(module=import_name(project))
+    return _STEPS.format(module=import_name(project), named=project.named)
 
 
 def _is_node(project: Project) -> bool:

@@ -47,6 +47,7 @@ class Project(Frozen):
     )
     test: str = Field(description="Where the test of the right change goes.")
     unittest: bool = Field(default=False, description="Whether that is a `TestCase`; else a function.")
+    named: str = Field(default="test_scenarist_probe", description="What that function is called.")
 
 
 def load() -> list[Project]:

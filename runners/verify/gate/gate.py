@@ -26,6 +26,7 @@ from runners.verify.gate.judging import (
     floor,
     judge,
     new_tests,
+    no_new_test,
     none_red,
     since_revision,
     tampered,
@@ -302,11 +303,7 @@ class Gate:
             )
             return tuple(proofs), [Problem(code="no-new-test", message=message)]
         if not proofs and any(run.outcomes for name, run in before.items() if name != "behave"):
-            message = (
-                "The repository has tests, and the change brings none that fails without it. Add one "
-                "in their style."
-            )
-            return (), [Problem(code="no-new-test", message=message)]
+            return (), [no_new_test(paths, after.get("pytest"), self._suites.features)]
         return tuple(proofs), []
 
     def _silent(

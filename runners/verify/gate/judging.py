@@ -7,6 +7,7 @@ from gherkin.issue.kinds import Kind
 from runners.verify.claim import Claim
 from runners.verify.findings import Bite
 from runners.verify.rules.asked import asked_for
+from runners.verify.rules.purposes import purpose_of
 from runners.verify.suites.run import Fault, SuiteRun
 from runners.verify.verdict import RED, Failure, Outcome, Problem, ScenarioProof
 
@@ -105,6 +106,28 @@ def new_tests(
             )
         )
     return found
+
+
+def no_new_test(changed: Collection[str], pytest: SuiteRun | None, features: str) -> Problem:
+    """The problem of a change without a test that fails without it.
+
+    It names the test files among those `changed` in which `pytest` finds no test.
+    """
+    message = (
+        "The repository has tests, and the change brings none that fails without it. Add one in their style."
+    )
+    found = {test.partition("::")[0] for test in pytest.outcomes} if pytest else set()
+    empty = [
+        path
+        for path in sorted(changed)
+        if found and path.endswith(".py") and purpose_of(path, features) == "test" and path not in found
+    ]
+    if empty:
+        message += (
+            f" pytest finds no test in {', '.join(empty[:3])}: see which names its configuration gives "
+            "to tests (`python_files`, `python_classes`, `python_functions`)."
+        )
+    return Problem(code="no-new-test", message=message)
 
 
 def _file_of(test: str, changed: Collection[str]) -> str:
