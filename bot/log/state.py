@@ -40,6 +40,7 @@ from runners.contract.events import (
     VerdictReached,
 )
 from runners.contract.job import RunSettings
+from runners.contract.spending import after_event
 from runners.contract.team_events import (
     CandidateBegun,
     CandidateChosen,
@@ -271,12 +272,14 @@ def _applied(state: RunState, event: Event) -> dict[str, object]:
         case ModelReplied():
             known = event.reply.model in state.models or not event.reply.model
             return {
-                "spent": state.spent.after(event.reply.usage, event.seconds, event.cost),
+                "spent": after_event(state.spent, event),
                 "models": state.models if known else (*state.models, event.reply.model),
             }
         case ToolCalled():
-            spent = state.spent.model_copy(update={"seconds": state.spent.seconds + event.seconds})
-            changes: dict[str, object] = {"spent": spent, "tool_calls": state.tool_calls + 1}
+            changes: dict[str, object] = {
+                "spent": after_event(state.spent, event),
+                "tool_calls": state.tool_calls + 1,
+            }
             call = event.call
             tried = attempt(event.capability, call.arguments, event.text, denied=event.denied)
             if tried:
@@ -287,8 +290,7 @@ def _applied(state: RunState, event: Event) -> dict[str, object]:
         case Committed():
             return {"committed": event}
         case VerdictReached():
-            spent = state.spent.model_copy(update={"rounds": state.spent.rounds + 1})
-            return {"verdict": event.verdict, "spent": spent}
+            return {"verdict": event.verdict, "spent": after_event(state.spent, event)}
         case Reviewed():
             return {"review": event}
         case PairTurn() | PairTurnEnded() | PairEnded():

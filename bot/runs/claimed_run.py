@@ -3,20 +3,25 @@
 import threading
 from collections.abc import Mapping, Sequence
 
-from bot.log.events import Event
+from bot.log.events import Entry, Event
 from bot.runs.draining import Draining
 from bot.runs.run_store import RunStore
 from bot.storage.leases import LeaseLost, RunClaim
 
 
 class ClaimedRun:
-    """A claim with its run. `cancel` is set when the claim is lost, which ends what the phase started."""
+    """A claim with its run.
+
+    `entries` is the run's log as it was when the phase started, including that start. `cancel` is set when
+    the claim is lost, which ends what the phase started.
+    """
 
     def __init__(self, store: RunStore, claim: RunClaim, draining: Draining | None = None) -> None:
         self._store = store
         self._claim = claim
         self._draining = draining
         self._companions: list[Companion] = []
+        self.entries: tuple[Entry, ...] = ()
         self.cancel = threading.Event()
 
     def log(self, events: Sequence[Event], artifacts: Mapping[str, bytes] | None = None) -> None:
@@ -35,6 +40,7 @@ class ClaimedRun:
     def companion(self) -> "Companion":
         """Return the same claim for the companion, a phase that is done at the same time."""
         companion = Companion(self._store, self._claim, self._draining)
+        companion.entries = self.entries
         self._companions.append(companion)
         return companion
 

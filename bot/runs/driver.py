@@ -196,18 +196,20 @@ class Driver:
                 time.sleep(_RECONNECT_S)
 
     def _do(self, claim: RunClaim, claimed: ClaimedRun) -> Phase | None:
+        run_id = claim.run_id
         if claim.attempts > _MAX_ATTEMPTS:
             begun = f"The {claim.phase} phase was begun {claim.attempts - 1} times and never ended."
             return self._fail(claim, PhaseNeverEnded(begun))
-        if claim.phase == "publish" and (first := self._graph.first.get("publish")):
-            before = fold(self._store.entries(claim.run_id))
-            if before.finished and before.finished[-1].phase == "conclude":
-                return self._checked_first(claim, first, before)
-        node = fold(self._store.entries(claim.run_id)).node if claim.phase == NODE else ""
-        claimed.log([self._started(claim.phase, node)])
-        self._changed(claim.run_id, None)
-        entries = self._store.entries(claim.run_id)
+        entries = self._store.entries(run_id)
         state = fold(entries)
+        first = self._graph.first.get("publish") if claim.phase == "publish" else None
+        if first and state.finished and state.finished[-1].phase == "conclude":
+            return self._checked_first(claim, first, state)
+        claimed.log([self._started(claim.phase, state.node if claim.phase == NODE else "")])
+        self._changed(run_id, None)
+        new = self._store.entries(run_id, after=state.seq)
+        claimed.entries = (*entries, *new)
+        state = fold(new, state)
         if len(state.finished) >= self._graph.most_steps and claim.phase != "conclude":
             taken = f"The run has taken {len(state.finished)} steps, as many as its workflow allows."
             return self._fail(claim, TooManySteps(taken))
@@ -223,7 +225,7 @@ class Driver:
             failing = beside.phase if beside is not None and beside.error is raised else claim.phase
             if not isinstance(error, ScenaristError):
                 return self._broke(claim, failing)
-            delays = _delays(entries)
+            delays = _delays(claimed.entries)
             if isinstance(error, _TEMPORARY) and delays < _MAX_DELAYS:
                 return self._delay(claim, error, delays)
             return self._fail(claim, error, failing)
@@ -332,7 +334,8 @@ class Driver:
         if following is not None:
             self._store.finish_phase(claim, new, result.artifacts, phase=following)
             return following
-        last = fold(self._store.entries(claim.run_id))
+        known = state or RunState()
+        last = fold(self._store.entries(claim.run_id, after=known.seq), known)
         before = [step for step in last.finished if step.phase != "conclude"]
         concluding = claim.phase == "conclude" and before
         ended = RunEnded(status=end_status(before[-1].outcome if concluding else outcome))

@@ -71,7 +71,7 @@ def untrusted_handlers(
                 base=state.prepared.base,
                 settings=state.settings,
                 events=tuple(
-                    entry.event for entry in store.entries(run_id) if isinstance(entry.event, RunnerEvent)
+                    entry.event for entry in claimed.entries if isinstance(entry.event, RunnerEvent)
                 ),
                 spent=state.spent,
                 conflicts=state.prepared.conflicts,

@@ -10,7 +10,7 @@ from contextvars import copy_context
 from dataclasses import replace
 
 from runners.contract.budget import Budget, Spent
-from runners.contract.events import ModelReplied, RunnerEvent, ToolCalled, VerdictReached
+from runners.contract.events import RunnerEvent
 from runners.contract.job import (
     CANDIDATE_DIFF,
     CANDIDATE_WORK,
@@ -24,6 +24,7 @@ from runners.contract.job import (
     Job,
     PhaseResult,
 )
+from runners.contract.spending import spent_in
 from runners.contract.team_events import (
     CandidateBegun,
     CandidateChosen,
@@ -151,19 +152,6 @@ class _Lane:
 def number_in(event: RunnerEvent) -> int:
     """Return the number of the candidate that an event belongs to; 0: none, or they are not side by side."""
     return event.candidate if isinstance(event, CandidateWork) else 0
-
-
-def spent_in(events: Sequence[RunnerEvent]) -> Spent:
-    """Return what these events have used."""
-    spent = Spent()
-    for event in events:
-        if isinstance(event, ModelReplied):
-            spent = spent.after(event.reply.usage, event.seconds, event.cost)
-        elif isinstance(event, ToolCalled):
-            spent = spent.model_copy(update={"seconds": spent.seconds + event.seconds})
-        elif isinstance(event, VerdictReached):
-            spent = spent.model_copy(update={"rounds": spent.rounds + 1})
-    return spent
 
 
 def _share(budget: Budget, before: Spent, count: int) -> Budget:

@@ -5,9 +5,13 @@ from dataclasses import replace
 import pytest
 
 from runners.policy.protected import PROTECTED
+from runners.sandbox.bubblewrap import Sandbox
 from runners.verify.claim import Claim
+from runners.verify.gate.gate import Gate
+from runners.verify.suites.suites import Suites
+from runners.verify.verdict import Verdict
 from tests.gate.deciding import CHEATS, HONEST, Change
-from tests.support.workbench import BASE, WORK, Workbench
+from tests.support.workbench import BASE, WORK, Link, Workbench, codes
 
 CI = ".github/workflows/ci.yml"
 
@@ -26,6 +30,23 @@ def test_nothing_opens_what_is_locked(bench: Workbench) -> None:
     claim = {"base": base, "head": head, "feature": "", "feature_sha256": "", "protected": PROTECTED}
     assert bench.codes_of(Claim(granted=(CI,), **claim)) == set()
     assert bench.codes_of(Claim(granted=(CI,), locked=(".github/**",), **claim)) == {"protected-changed"}
+
+
+def test_rules_are_checked_before_any_suite_runs(bench: Workbench) -> None:
+    class SuiteStarted(Exception):
+        """A suite would run now."""
+
+    def starts(*_: object) -> Sandbox:
+        raise SuiteStarted
+
+    def verdict(claim: Claim) -> Verdict:
+        suites = Suites(starts, features="features")
+        return Gate(bench.workspaces, bench.mirror, suites, "run").verify(claim)
+
+    with pytest.raises(SuiteStarted):
+        verdict(bench.claim(WORK))
+    refused = verdict(bench.claim({**WORK, CI: "on: push\n", "data": Link("/etc")}))
+    assert codes(refused) == {"protected-changed", "unsafe-link"} and refused.evidence == ()
 
 
 @pytest.mark.parametrize("change", CHEATS.values(), ids=list(CHEATS))

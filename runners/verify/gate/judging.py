@@ -85,19 +85,18 @@ def new_tests(
         if was is None and (then.broken or then.failures) and (file or not existed):
             place = file or test.rpartition("::")[0]
             unloaded[place] = unloaded.get(place, 0) + (not existed)
-        elif was in RED and (file or not existed):
+        elif was is not None and (file or not existed):
             path, _, name = test.rpartition("::")
-            found.append(
-                ScenarioProof(
-                    name=name or test,
-                    path=path,
-                    line=0,
-                    base=was,
-                    head=outcome,
-                    base_message=reasons.get(test, ""),
-                    existed=existed,
-                )
+            proof = ScenarioProof(
+                name=name or test,
+                path=path,
+                line=0,
+                base=was,
+                head=outcome,
+                base_message=reasons.get(test, ""),
+                existed=existed,
             )
+            found += [proof] if proof.proven else []
     for file, tests in unloaded.items():
         reason = reasons.get(file) or then.broken or next(iter(reasons.values()), "")
         found.append(

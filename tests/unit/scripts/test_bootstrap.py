@@ -65,9 +65,15 @@ class Machine:
         kept.touch()
         return kept
 
-    def set_up(self, *prefix: str) -> "subprocess.CompletedProcess[str]":
+    def script(self, program: str, text: str) -> None:
+        """Put a shell script in the place of a program."""
+        self.without(program)
+        (self.bin / program).write_text(f"#!/bin/sh\n{text}\n")
+        (self.bin / program).chmod(0o755)
+
+    def set_up(self, *prefix: str, what: str = "") -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [*prefix, "sh", "scripts/bootstrap.sh"],
+            [*prefix, "sh", "scripts/bootstrap.sh", *filter(None, [what])],
             cwd=self.checkout,
             env=self.environ,
             capture_output=True,
@@ -158,6 +164,25 @@ def test_without_rights_to_install_one_sentence_says_what_to_install(
     machine.without(program)
     failed = machine.set_up()
     assert (failed.returncode, failed.stderr) == (1, f"set-up: {sentence}\n")
+
+
+def test_what_a_target_needs_is_installed_and_fetched_by_the_set_up_once(machine: Machine) -> None:
+    machine.make_venv()
+    machine.without("wrk")
+    machine.script("id", "echo 0")
+    machine.script("apt-get", f'echo "$@" >>{machine.folder}/installed; ln -s /bin/true {machine.bin}/wrk')
+    standins = machine.checkout / "tests" / "standins"
+    standins.mkdir(parents=True)
+    (standins / "npm.py").write_text("import sys\nprint('npm packages for', *sys.argv[1:])\n")
+    first = machine.set_up(what="bench")
+    assert first.returncode == 0, first.stderr
+    assert "Installing Debian's wrk …" in first.stdout and "npm packages for bench" in first.stdout
+    machine.set_up(what="bench")
+    assert (machine.folder / "installed").read_text() == "install -y -qq --no-install-recommends wrk\n"
+    (standins / "npm.py").write_text("import sys\nsys.exit('npm cannot be had.')\n")
+    away = machine.set_up(what="bench")
+    assert away.returncode == 0
+    assert away.stderr == "npm cannot be had.\nset-up: going on without it.\n"
 
 
 def test_the_redis_of_the_wheel_is_enough(machine: Machine) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.forges.forge import ForgeDenied, ForgeUnavailable
-from bot.log.events import Controlled, Event, Phase, PhaseDelayed
+from bot.log.events import Controlled, Entry, Event, Phase, PhaseDelayed
 from bot.log.state import RunState, fold
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
@@ -62,6 +62,33 @@ def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: 
     assert done == [first] * 6, "up to the phase that is not this worker's"
     driver.work(second)
     assert done == [first] * 6 + [second] * 4
+
+
+def test_the_log_is_read_whole_once_a_phase(
+    store: Store, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: list[str] = []
+    given: list[list[str]] = []
+    read = store.entries
+
+    def counted(run_id: str, after: int = 0, *more: int) -> list[Entry]:
+        whole.extend([run_id] if not after else [])
+        return read(run_id, after, *more)
+
+    def handler(run_id: str, _state: RunState, claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+        given.append([entry.event.type for entry in claimed.entries])
+        return PhaseResult("done")
+
+    run_id = start(store)
+    assert run_id is not None
+    driver = make(**dict.fromkeys(PHASES, handler))
+    monkeypatch.setattr(store, "entries", counted)
+    phases = 0
+    while driver.advance(run_id):
+        phases += 1
+    assert phases == 5 and len(whole) == phases
+    assert given[0] == ["RunRequested", "PhaseStarted"], "the phase is given what was read"
+    assert all("PhaseStarted" in each for each in given)
 
 
 def raising(error: Exception, times: int = 10**9) -> PhaseHandler:
