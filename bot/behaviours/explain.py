@@ -1,9 +1,9 @@
 """What a run's log says of it, for people who ask: where it is, what was tried, why it failed, its cost."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from bot.log.events import COMPANIONS, Controlled, Entry, PhaseDelayed, PhaseFinished, PhaseStarted
+from bot.log.events import APPROVAL, COMPANIONS, Controlled, Entry, PhaseDelayed, PhaseFinished, PhaseStarted
 from bot.log.state import RunState, fold
 from bot.report.escape import inline, sentence
 from bot.report.reporter import spent_text
@@ -14,21 +14,39 @@ from runners.contract.team_events import CandidateBegun, CandidateChosen
 _MAX_STEPS = 40
 _MAX_PROBLEMS = 5
 _WIDTH = 300
+# Outcomes of a phase whose names say too little.
+_OUTCOMES: Mapping[str, str] = {
+    APPROVAL: "asked for an approval",
+    "needs_info": "asked a question",
+    "red": "sent the change back",
+    "respecify": "sent the scenarios back",
+    "critique": "sent the change back after a critique",
+    "candidate": "had another candidate begin",
+}
 
 
-def status(run_id: str, state: RunState) -> str:
-    """Where a run is and what comes next, in a sentence or two (Markdown)."""
-    where = " ".join(filter(None, [f"The run {headline(state)}", next_text(state)]))
+def status(run_id: str, state: RunState, pull_sign: str = "#") -> str:
+    """Where a run is and what comes next, in a sentence or two (Markdown).
+
+    `pull_sign` stands before the number of a pull request.
+    """
+    where = " ".join(filter(None, [f"The run {headline(state, pull_sign)}", next_text(state)]))
     return f"{where}\n\n<sub>Run {run_id} · {spent_text(state)}</sub>"
 
 
-def explanation(run_id: str, entries: Sequence[Entry]) -> str:
+def explanation(run_id: str, entries: Sequence[Entry], pull_sign: str = "#") -> str:
     """What a run tried, step by step, why it ended and what it cost (Markdown)."""
     state = fold(entries)
     steps = list(_steps(entries))
     left = len(steps) - _MAX_STEPS
     shown = [f"- … {plural(left, 'earlier step')} left out", *steps[left:]] if left > 0 else steps
-    lines = [f"The run {headline(state)}", "", "**What was tried:**", "", *(shown or ["- Nothing yet."])]
+    lines = [
+        f"The run {headline(state, pull_sign)}",
+        "",
+        "**What was tried:**",
+        "",
+        *(shown or ["- Nothing yet."]),
+    ]
     if state.status in ("gave_up", "failed", "cancelled", "needs_info") and state.reason:
         code = f"{state.code}: " if state.code else ""
         lines += ["", f"**Why it ended:** {code}{sentence(state.reason, 600)}"]
@@ -55,7 +73,8 @@ def _steps(entries: Iterable[Entry]) -> Iterable[str]:
                 took = _took(began.get(event.phase, ""), entry.at)
                 why = f": {sentence(event.reason, _WIDTH)}" if event.reason else ""
                 beside = " (beside)" if event.phase in COMPANIONS else ""
-                yield f"- {event.phase}{beside}: {event.outcome.replace('_', ' ')}{took}{why}"
+                outcome = _OUTCOMES.get(event.outcome, event.outcome.replace("_", " "))
+                yield f"- {event.phase}{beside}: {outcome}{took}{why}"
             case PhaseDelayed():
                 yield f"- {event.phase}: put off for {event.seconds:.0f} s: {sentence(event.reason, _WIDTH)}"
             case VerdictReached():

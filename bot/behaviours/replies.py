@@ -8,12 +8,13 @@ from bot.comment_commands.rights import Rules, needed
 from bot.log.events import PHASES_TO_RETRY, Control
 from bot.report.escape import code, inline
 from gherkin.values import Frozen
+from runners.contract.budget import MAX_TURNS
 
 _WHERE = {"issue": "issues", "pull": "pull requests"}
 _HELP = f"`{PREFIX} help` lists all commands."
 BEGUN = "A run begins. Its status comment says how far it is."
 AT_WORK = f"A run is already active here; `{PREFIX} status` says how far it is."
-APPROVED = "Approved. The code is written next."
+APPROVED = "Approved. Next, the code is written."
 KIND = "The run treats the issue as that kind."
 NO_RUN = "There is no run here that this command could apply to."
 NO_SPLIT = "I have not proposed to split this issue."
@@ -92,7 +93,7 @@ def unknown_phase(phase: str) -> str:
 
 
 def wrong_budget() -> str:
-    return f"Please say how many turns the run may take in all, from 1 to 1000: `{PREFIX} budget 100`."
+    return f"Please say how many turns the run may take in all, from 1 to {MAX_TURNS}: `{PREFIX} budget 100`."
 
 
 def wrong_model() -> str:

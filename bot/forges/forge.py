@@ -157,11 +157,13 @@ SMALLEST_BODY = 65_536
 class Capabilities(Frozen):
     """What a forge can do and others cannot.
 
-    `max_body` is the most characters of a comment, a pull request's text or a check's summary. What an
-    adapter may lack altogether are protocols of their own: `Backlog`, `Ci`.
+    `max_body` is the most characters of a comment, a pull request's text or a check's summary. `pull_sign`
+    is what stands before the number of a pull request in a reference to it. What an adapter may lack
+    altogether are protocols of their own: `Backlog`, `Ci`.
     """
 
     max_body: int = SMALLEST_BODY
+    pull_sign: str = "#"
 
 
 class Forge(Protocol):

@@ -176,9 +176,10 @@ class CommandHandler:
             return replies.NO_RUN
         entries = self._store.entries(run_id)
         state = fold(entries)
-        return (
-            explain.status(run_id, state) if then.what == "status" else explain.explanation(run_id, entries)
-        )
+        sign = forge.capabilities.pull_sign
+        if then.what == "status":
+            return explain.status(run_id, state, sign)
+        return explain.explanation(run_id, entries, sign)
 
 
 def acknowledge(forge: Forge, event: Commented) -> None:

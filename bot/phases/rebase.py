@@ -30,7 +30,7 @@ def prepare_rebase(
         return PhaseResult("gave_up", f"The branch has everything of `{pull.base}` already.")
     updated = rebased(mirror.path, head, target) if settings.rebase_by == "rebase" else None
     if updated is None:
-        trailers = {REFS_TRAILER: f"#{pull.number}", ORDER_TRAILER: order.digest, RUN_TRAILER: run_id}
+        trailers = {REFS_TRAILER: order.reference, ORDER_TRAILER: order.digest, RUN_TRAILER: run_id}
         text = message(f"Merge {target[:12]} into the branch", "", trailers)
         updated = merged(mirror.path, head, target, text)
     fetch_outside(mirror, target, access.url, access.header)

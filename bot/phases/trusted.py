@@ -152,9 +152,7 @@ class Trusted:
             run_id, repo, forge, self.workspaces, prepared, target, verdict, bundle, requested.order
         )
         feature = (claimed.artifact(FEATURE) or b"").decode(errors="replace")
-        title, body = self.reporter.within(forge.capabilities.max_body).pull_text(
-            run_id, state, feature, around
-        )
+        title, body = self.reporter.on(forge.capabilities).pull_text(run_id, state, feature, around)
         pull = forge.ensure_pull(
             repo,
             head=prepared.branch,
@@ -251,9 +249,7 @@ class Trusted:
             bundle = mirror.bundle_commit(commit, work_ref(run_id), base=prepared.base)
             commit = self._push(run_id, repo, forge, state, bundle, commit)
             log = newest_subjects(mirror.path, prepared.base)
-            title, body = self.reporter.within(forge.capabilities.max_body).unfinished_text(
-                run_id, state, commit, log
-            )
+            title, body = self.reporter.on(forge.capabilities).unfinished_text(run_id, state, commit, log)
             pull = forge.ensure_pull(
                 repo,
                 head=prepared.branch,
@@ -332,7 +328,7 @@ class Trusted:
     def _check(
         self, run_id: str, forge: Forge, verdict: Verdict, conclusion: CheckState, head: str | None = None
     ) -> Check:
-        title, summary = self.reporter.within(forge.capabilities.max_body).check_text(run_id, verdict)
+        title, summary = self.reporter.on(forge.capabilities).check_text(run_id, verdict)
         return Check(
             name=CHECK_NAME,
             head_sha=head or verdict.head_sha,

@@ -53,7 +53,7 @@ def unfinished_commit(mirror: Mirror, run_id: str, state: RunState, claimed: Cla
         parent = git("rev-parse", f"{spec.commit}^1", git_dir=git_dir) if beside else spec.commit
         log = newest_subjects(git_dir, prepared.base)
         trailers = {
-            REFS_TRAILER: f"#{order.number}",
+            REFS_TRAILER: order.reference,
             ORDER_TRAILER: order.digest,
             RUN_TRAILER: run_id,
             **({KIND_TRAILER: spec.kind} if beside else {}),

@@ -98,6 +98,21 @@ def block(text: str, language: str = "text", limit: int = MAX_BLOCK) -> str:
     return f"{fence}{language}\n{clean.rstrip()}\n{fence}"
 
 
+def single_spaced(text: str) -> str:
+    """Markdown whose code blocks come from `block`, with at most one blank line in a row outside of them."""
+    out: list[str] = []
+    fence = ""
+    for line in text.strip("\n").split("\n"):
+        if fence:
+            fence = "" if line == fence else fence
+        elif line.startswith("```"):
+            fence = line[: len(line) - len(line.lstrip("`"))]
+        elif not line.strip() and not out[-1].strip():
+            continue
+        out.append(line)
+    return "\n".join(out)
+
+
 def _without_closing(text: str) -> str:
     """`text` that reads the same, whose words close no issue."""
     return _CLOSING.sub(rf"\1{_JOINER}", text)

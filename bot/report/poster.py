@@ -143,7 +143,7 @@ class StatusPoster:
         feature, patch = (
             (self._store.artifact(run_id, name) or b"").decode(errors="replace") for name in (FEATURE, PATCH)
         )
-        reporter = self._reporter.within(forge.capabilities.max_body)
+        reporter = self._reporter.on(forge.capabilities)
         comment = forge.upsert_comment(
             repo,
             number,

@@ -187,8 +187,13 @@ def attempts_text(state: RunState) -> list[str]:
     ]
 
 
-def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: Detail) -> list[str]:
-    """What a reviewer has to look at, most important first: sentences in Markdown."""
+def warnings(
+    state: RunState, verdict: Verdict, around: Surroundings, detail: Detail, pull_sign: str = "#"
+) -> list[str]:
+    """What a reviewer has to look at, most important first: sentences in Markdown.
+
+    `pull_sign` stands before the numbers of pull requests.
+    """
     found: list[str] = []
     if state.only_pod:
         found.append(
@@ -200,7 +205,7 @@ def warnings(state: RunState, verdict: Verdict, around: Surroundings, detail: De
     elif not state.sandboxed:
         found.append("**The commands of this run were not sandboxed** (`--unsafe-no-sandbox`).")
     if around.rivals:
-        numbers = ", ".join(f"#{number}" for number in around.rivals)
+        numbers = ", ".join(f"{pull_sign}{number}" for number in around.rivals)
         found.append(
             f"**Another pull request for the same issue is open: {numbers}.** Merge one of them and close "
             "the rest."

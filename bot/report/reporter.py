@@ -7,10 +7,10 @@ from typing import Any
 
 import jinja2
 
-from bot.forges.forge import SMALLEST_BODY
+from bot.forges.forge import Capabilities
 from bot.log.state import RunState
 from bot.report.candidates import candidate_rows
-from bot.report.escape import block, code, html_text, inline, prose, sentence
+from bot.report.escape import block, code, html_text, inline, prose, sentence, single_spaced
 from bot.report.form import filled_form
 from bot.report.proof import (
     Detail,
@@ -87,7 +87,7 @@ class Reporter:
         self._page = page
         self._label = label
         self._comments = comments
-        self._max_body = SMALLEST_BODY
+        self._takes = Capabilities()
         self._env = jinja2.Environment(
             loader=jinja2.PackageLoader("bot.report", "templates"),
             autoescape=False,  # noqa: S701 - Markdown, not HTML; strangers' text goes through the filters
@@ -100,10 +100,11 @@ class Reporter:
         )
         self._env.globals.update(place=remark_place)
 
-    def within(self, max_body: int) -> "Reporter":
-        """Return a reporter whose texts have at most `max_body` characters: what a forge takes."""
+    def on(self, forge: Capabilities) -> "Reporter":
+        """Return a reporter whose texts are as large as a forge takes, and refer to pull requests as it
+        does."""
         other = copy(self)
-        other._max_body = max_body
+        other._takes = forge
         return other
 
     def run_url(self, run_id: str) -> str:
@@ -121,15 +122,16 @@ class Reporter:
         requested = state.requested
         if requested is None:
             raise ValueError("a run's log begins with RunRequested")
-        ended = ending(state, comments=self._comments, label=self._label)
+        ended = ending(state, comments=self._comments, label=self._label, pull_sign=self._takes.pull_sign)
         failing = ended is not None and state.verdict is not None
+        sign = self._takes.pull_sign
         return self._fitted(
             "status.md.j2",
             lambda _detail: {
                 "marker": self.status_marker(run_id),
-                "headline": headline(state),
+                "headline": headline(state, sign),
                 "next": next_text(state),
-                "steps": steps(state),
+                "steps": steps(state, sign),
                 "active": state.status == "active" and not is_stopping(state),
                 "paused": state.status == "paused" and not state.waits_for_approval,
                 "cancelled": state.status == "cancelled" or is_stopping(state),
@@ -141,7 +143,7 @@ class Reporter:
                 "reason": state.reason,
                 "problems": _distinct(state.verdict.problems) if failing and state.verdict else [],
                 "summary": state.committed.summary if ended and state.committed else "",
-                "work": work_text(run_id, state),
+                "work": work_text(run_id, state, sign),
                 "patch": patch if ended and not (state.left and state.left.pull) else "",
                 "attempts": attempts_text(state),
                 "hidden": requested.order.hidden,
@@ -214,7 +216,7 @@ class Reporter:
                 "untried": untried_text(verdict, detail),
                 "held_out": verdict.held_out,
                 "beside": around.steps,
-                "warnings": warnings(state, verdict, around, detail),
+                "warnings": warnings(state, verdict, around, detail, self._takes.pull_sign),
                 "notes": state.baseline.notes[:_MAX_NOTES] if state.baseline is not None else (),
                 "setup": setup_text(state.baseline) if state.baseline is not None else "",
                 "baseline": baseline_text(state.baseline) if state.baseline is not None else "",
@@ -305,7 +307,7 @@ class Reporter:
     def check_text(self, run_id: str, verdict: Verdict) -> tuple[str, str]:
         """(title, summary) of the check run."""
         proven = sum(proof.proven for proof in verdict.scenarios)
-        title = f"{proven} of {len(verdict.scenarios)} scenarios proven"
+        title = f"{proven} of {plural(len(verdict.scenarios), 'scenario')} proven"
         if verdict.kind in ("chore", "refactoring"):
             title = f"{verdict.kind}: {'verified' if verdict.green else 'not verified'}"
         return title, self._fitted(
@@ -354,8 +356,8 @@ class Reporter:
         """The template with as much detail as fits into a body."""
         text = ""
         for detail in _DETAILS:
-            text = self._env.get_template(template).render(detail=detail, **values(detail))
-            if len(text) <= self._max_body:
+            text = single_spaced(self._env.get_template(template).render(detail=detail, **values(detail)))
+            if len(text) <= self._takes.max_body:
                 break
         return text
 

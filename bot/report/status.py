@@ -14,6 +14,7 @@ from bot.log.state import PhaseTime, RunState
 from bot.report.escape import inline, sentence
 from bot.report.proof import proven_text
 from gherkin.errors import ScenaristError, all_errors
+from runners.contract.budget import MAX_TURNS
 from runners.contract.events import BaselineReached, BaseSuite
 
 DOING: Mapping[Phase, str] = {
@@ -80,14 +81,19 @@ class Ending:
     next: str
 
 
-def headline(state: RunState) -> str:
-    """The first sentence, without its subject, the bot's name (Markdown)."""
+def headline(state: RunState, pull_sign: str = "#") -> str:
+    """The first sentence, without its subject, the bot's name (Markdown).
+
+    `pull_sign` stands before the number of a pull request.
+    """
     if state.published is not None and state.status == "done":
         revised = state.requested is not None and state.requested.order.kind == "revise"
         proven = f": {proven_text(state.verdict)}" if state.verdict else ""
         draft = " as a draft" if state.opens_draft and not revised else ""
         became = f" {became_text(state)}" if state.ended_pull else ""
-        return f"{'revised' if revised else 'opened'} #{state.published.pull}{draft}{proven}.{became}"
+        return (
+            f"{'revised' if revised else 'opened'} {pull_sign}{state.published.pull}{draft}{proven}.{became}"
+        )
     if state.waits_for_approval:
         what = "the run needs" if state.waits_at_node else "the scenarios need"
         return f"is waiting for an answer: {what} an approval."
@@ -107,7 +113,12 @@ def _round(state: RunState) -> str:
     if state.candidate is not None:
         begun = state.candidate
         return f" (candidate {begun.number}, by {inline(begun.runtime, 100)})"
-    return f", round {state.spent.rounds + 1} of at most {_rounds(state)}" if state.spent.rounds else ""
+    if not state.spent.rounds:
+        return ""
+    number = state.spent.rounds + 1
+    # After a retry there may be more than that.
+    most = f" of at most {_rounds(state)}" if number <= _rounds(state) else ""
+    return f", round {number}{most}"
 
 
 def became_text(state: RunState) -> str:
@@ -149,15 +160,17 @@ def _at(state: RunState) -> PhaseTime:
     )
 
 
-def steps(state: RunState) -> list[StatusRow]:
+def steps(state: RunState, pull_sign: str = "#") -> list[StatusRow]:
     """The steps of the run, with the results of those that have ended."""
     onboards = state.requested is not None and state.requested.order.kind == "onboard"
     left_out = set(_STEPS) - ONBOARDING - {"prepare"} if onboards else ONBOARDING
     names = [name for name in get_args(Phase) if name not in ("conclude", "node") and name not in left_out]
-    return [StatusRow(_STEPS[name], *_standing(state, name)) for name in names]
+    return [StatusRow(_STEPS[name], *_standing(state, name, pull_sign)) for name in names]
 
 
-def ending(state: RunState, *, comments: bool, label: str, on_page: bool = False) -> Ending | None:
+def ending(
+    state: RunState, *, comments: bool, label: str, on_page: bool = False, pull_sign: str = "#"
+) -> Ending | None:
     """What people need of a run that ended without a pull request; None for any other.
 
     `on_page` says that it stands on the page of the run and not in a comment.
@@ -165,7 +178,7 @@ def ending(state: RunState, *, comments: bool, label: str, on_page: bool = False
     if state.status not in ("needs_info", "gave_up", "failed"):
         return None
     found, advice = _found(state)
-    todo = _todo(state, advice, comments=comments, label=label)
+    todo = _todo(state, advice, comments=comments, label=label, pull_sign=pull_sign)
     if on_page:
         kind = "pull request" if state.requested and state.requested.order.kind == "revise" else "issue"
         todo = todo.replace("Answer here:", f"Answer on the {kind}:").replace("patch below", "change below")
@@ -197,14 +210,14 @@ def unfinished_next(state: RunState, *, comments: bool, label: str) -> str:
     )
 
 
-def work_text(run_id: str, state: RunState) -> str:
+def work_text(run_id: str, state: RunState, pull_sign: str = "#") -> str:
     """Where the work of a run that ended without a result is, in sentences (Markdown)."""
     left = state.left
     if left is None:
         kept = state.committed is not None
         return "in the database of this Scenarist, under the run's id." if kept else "nothing was changed."
     if left.pull is not None:
-        return f"in the draft #{left.pull}, which says what is missing. It is not proven."
+        return f"in the draft {pull_sign}{left.pull}, which says what is missing. It is not proven."
     return (
         f"in the patch below instead of a draft pull request, because {sentence(left.reason).rstrip('.')}. "
         f"`scenarist patch {run_id}` prints all of it."
@@ -237,7 +250,7 @@ def _rounds(state: RunState) -> int:
     return state.prepared.settings.budget.rounds if state.prepared else 0
 
 
-def _standing(state: RunState, name: Phase) -> tuple[str, str]:
+def _standing(state: RunState, name: Phase, pull_sign: str) -> tuple[str, str]:
     """(mark, note) of a phase."""
     times = [each for each in state.times if each.phase == name]
     ended = [each for each in state.finished if each.phase == name]
@@ -267,7 +280,7 @@ def _standing(state: RunState, name: Phase) -> tuple[str, str]:
         return "⏹️", "cancelled here"
     if outcome in ("gave_up", "failed", "needs_info"):
         return "❌", "ended here"
-    return "✅", "; ".join(part for part in (_result(state, name), _took(times[-1])) if part)
+    return "✅", "; ".join(part for part in (_result(state, name, pull_sign), _took(times[-1])) if part)
 
 
 def _is_last(state: RunState, name: Phase) -> bool:
@@ -275,7 +288,7 @@ def _is_last(state: RunState, name: Phase) -> bool:
     return bool(before) and before[-1].phase == name
 
 
-def _result(state: RunState, name: Phase) -> str:
+def _result(state: RunState, name: Phase, pull_sign: str) -> str:
     if name == "specify" and state.spec is not None:
         note = (
             f"{plural(len(state.spec.scenarios), 'scenario')}"
@@ -289,7 +302,7 @@ def _result(state: RunState, name: Phase) -> str:
         proven = sum(proof.proven for proof in state.verdict.scenarios)
         return f"{proven} of {plural(len(state.verdict.scenarios), 'scenario')} proven"
     if name == "publish" and state.published is not None:
-        return f"#{state.published.pull}"
+        return f"{pull_sign}{state.published.pull}"
     return ""
 
 
@@ -354,18 +367,14 @@ _ASK_AGAIN = "ask for the change in a new review"
 _SET_LABEL = re.compile(r"\bset the label again\b", re.IGNORECASE)
 
 
-def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
+def _todo(state: RunState, advice: str, *, comments: bool, label: str, pull_sign: str) -> str:
     if state.status == "needs_info":
         return how_to_answer(state, comments=comments, label=label)
     revises = state.requested is not None and state.requested.order.kind == "revise"
     again = _ASK_AGAIN if revises else f"remove the label `{label}` and set it again"
     if state.status == "failed":
-        broken = [
-            next((host for host, other in BESIDE.items() if other == each.phase), each.phase)
-            for each in state.finished
-            if each.phase != "conclude"
-        ]
-        retry = f"comment `/agent retry {broken[-1]}`" if comments and broken else again
+        broken = _ended_in(state)
+        retry = f"comment `/agent retry {broken}`" if comments and broken else again
         who = "The operator of this Scenarist has to act: " if _OPERATORS.match(state.code) else ""
         if not advice:
             return f"{who}{retry[0].upper()}{retry[1:]}."
@@ -373,11 +382,31 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str) -> str:
             advice = _SET_LABEL.sub(_ASK_AGAIN, advice)
         asks = "label" in advice or "/agent " in advice or _ASK_AGAIN in advice
         return f"{who}{sentence(advice, 500)}{'' if asks else f' Then {retry}.'}"
+    used_up = state.spent.over(state.settings.budget)
+    if used_up is not None:
+        return _with_more(state, again, comments=comments)
     if revises:
         return "Say in a new review, or in a comment that begins with `/agent revise`, what to do instead."
-    if comments and state.committed is not None:
-        place = (
-            f"in the draft #{state.left.pull}" if state.left and state.left.pull else "with the patch below"
-        )
+    if comments and (state.committed is not None or state.left is not None):
+        pull = state.left.pull if state.left else None
+        place = f"in the draft {pull_sign}{pull}" if pull else "with the patch below"
         return f"Comment `/agent retry implement` to continue from this work, or finish it by hand {place}."
     return f"Say more in the issue, then {again}."
+
+
+def _ended_in(state: RunState) -> str:
+    """The phase in which a run ended, as a retry names it; empty if it has ended in none."""
+    phase = next((each.phase for each in reversed(state.finished) if each.phase != "conclude"), "")
+    return next((host for host, other in BESIDE.items() if other == phase), phase)
+
+
+def _with_more(state: RunState, again: str, *, comments: bool) -> str:
+    """What people can do when a bound of the run's budget is reached, in sentences (Markdown)."""
+    budget, phase = state.settings.budget, _ended_in(state)
+    if comments and state.spent.turns >= budget.turns and 2 * budget.turns <= MAX_TURNS:
+        retry = "implement" if phase in ("", "verify") else phase
+        return (
+            "To let this run continue with more turns, write a comment with these two lines: "
+            f"`/agent budget {2 * budget.turns}` and `/agent retry {retry}`."
+        )
+    return f"Raise the limit under `budget` in `.scenarist.yml` on the default branch, then {again}."

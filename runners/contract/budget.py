@@ -5,12 +5,15 @@ from pydantic import Field
 from gherkin.values import Frozen
 from runners.models.chat import TokenUsage
 
+# The most turns that a budget may have.
+MAX_TURNS = 1000
+
 
 class Budget(Frozen):
     """Bounds of one run; reaching one is a result, not a crash."""
 
     turns: int = Field(
-        default=60, ge=1, le=1000, description="The most replies of models, in all phases together."
+        default=60, ge=1, le=MAX_TURNS, description="The most replies of models, in all phases together."
     )
     tokens: int = Field(
         default=2_000_000, ge=1000, description="The most tokens, prompts and completions together."

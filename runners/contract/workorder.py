@@ -154,6 +154,14 @@ class WorkOrder(Frozen):
         return tuple(piece for text in texts for piece in visible(text)[1])
 
     @property
+    def reference(self) -> str:
+        """The issue, as commit messages name it; where it is unknown, the pull request.
+
+        All forges write issues in this way, but not all of them pull requests.
+        """
+        return f"#{self.number or self.pull or 0}"
+
+    @property
     def digest(self) -> str:
         """``sha256:`` and the hex digest of the canonical JSON form."""
         return "sha256:" + hashlib.sha256(self.model_dump_json().encode()).hexdigest()

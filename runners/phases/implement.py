@@ -271,11 +271,10 @@ def _committed(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
     verb = "Revise" if job.order.kind == "revise" else "Implement"
     if job.order.failed_jobs:
         verb = "Repair"
-    number = job.order.pull if job.order.kind == "revise" else job.order.number
     git_dir = tree.mirror.path
     log = newest_subjects(git_dir, job.base)
-    subject = commit_subject(verb, job.order.title, job.spec.kind, number or 0, log)
-    trailers = {REFS_TRAILER: f"#{number}", ORDER_TRAILER: job.order.digest, RUN_TRAILER: job.run_id}
+    subject = commit_subject(verb, job.order.title, job.spec.kind, job.order.number, log)
+    trailers = {REFS_TRAILER: job.order.reference, ORDER_TRAILER: job.order.digest, RUN_TRAILER: job.run_id}
     if job.spec.path and not job.spec.shadow:
         tree.commit(message(subject, summary, trailers))
         return tree.head, tree.bundle(job.base)

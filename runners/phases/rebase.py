@@ -53,7 +53,7 @@ def resolved(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
     begun = f"{job.spec.commit}^1" if beside else job.spec.commit
     parents = git("rev-parse", f"{begun}^1", f"{begun}^2", git_dir=git_dir).split()
     trailers = {
-        REFS_TRAILER: f"#{job.order.pull}",
+        REFS_TRAILER: job.order.reference,
         ORDER_TRAILER: job.order.digest,
         RUN_TRAILER: job.run_id,
     }

@@ -39,7 +39,7 @@ class Lessons:
         if entry is None or entry.mode != "100644":
             return commit, bundle
         text = rewritten(self._memory, self.added, self.removed)
-        trailers = {REFS_TRAILER: f"#{_number(job)}", RUN_TRAILER: job.run_id}
+        trailers = {REFS_TRAILER: job.order.reference, RUN_TRAILER: job.run_id}
         said = message("Remember what this work taught", "Delete what should not be remembered.", trailers)
         changed = TreeEntry("100644", store_blob(path, text.encode()), MEMORY)
         made = commit_on(path, commit, said, added=[changed])

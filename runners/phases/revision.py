@@ -147,7 +147,7 @@ def _with_feature(
         parent = git("rev-parse", f"{commit}^1", git_dir=mirror.path)
         return commit_on(mirror.path, parent, "The scenarios beside the change", tree=commit, added=[entry])
     trailers = {
-        REFS_TRAILER: f"#{job.order.pull}",
+        REFS_TRAILER: job.order.reference,
         FEATURE_TRAILER: path,
         KIND_TRAILER: kind,
         ORDER_TRAILER: job.order.digest,
@@ -182,7 +182,7 @@ def _with_suggestions(
             threads += [each.thread for each in fresh]
     if not entries:
         return head, ()
-    trailers = {REFS_TRAILER: f"#{job.order.pull}", ORDER_TRAILER: job.order.digest}
+    trailers = {REFS_TRAILER: job.order.reference, ORDER_TRAILER: job.order.digest}
     text = message("Apply the suggestions of a review", "", trailers)
     return commit_on(mirror.path, head, text, added=entries), tuple(sorted(threads))
 

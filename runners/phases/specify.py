@@ -327,7 +327,7 @@ def _commit_spec(
         return PhaseResult("gave_up", f"{path} is already in the repository, word for word.")
     log = newest_subjects(mirror.path, job.base)
     trailers = {
-        REFS_TRAILER: f"#{job.order.number}",
+        REFS_TRAILER: job.order.reference,
         FEATURE_TRAILER: path,
         KIND_TRAILER: kind,
         ORDER_TRAILER: job.order.digest,

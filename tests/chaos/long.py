@@ -2,10 +2,11 @@
 PostgreSQL.
 
     python -m tests.chaos.long [--moments N] [--seed N] [--database sqlite|postgresql] [--forge
-    local|candidates|github|gitlab|emulator] [--runner celery|kubernetes]
+    local|candidates|github|gitlab|emulator] [--runner celery|kubernetes] [--only VICTIM] [--seconds N]
 
 With `--runner kubernetes` runs are done in Jobs of the stand-in, by two dispatchers, and what happens there to
-pods, nodes, the API and its watches counts as a kill.
+pods, nodes, the API and its watches counts as a kill. With `--seconds` no kill begins after that time, and the
+table's title says how many of the moments were tried.
 
 After each kill the run has to end in exactly one pull request, one status comment and one check run, with
 nothing left behind.
@@ -13,6 +14,7 @@ nothing left behind.
 
 import argparse
 import contextlib
+import math
 import random
 import statistics
 import tempfile
@@ -175,10 +177,20 @@ def started(database: str, forge: str, runner: str, console: Console) -> Iterato
         yield Chaos(stack.enter_context(place(forge, settings, folder / forge, made)), server, {}, console)
 
 
-def run(database: str, forge: str, runner: str, moments: int, seed: int, only: str, console: Console) -> bool:
+def run(
+    database: str,
+    forge: str,
+    runner: str,
+    moments: int,
+    seed: int,
+    only: str,
+    seconds: float,
+    console: Console,
+) -> bool:
     """All kills on one kind of database, or those of `only`; prints the table, and says whether nothing was
-    lost or doubled."""
+    lost or doubled. No kill begins more than `seconds` after the start."""
     choose = random.Random(seed)
+    until = time.monotonic() + seconds
     with started(database, forge, runner, console) as chaos:
         begun = time.monotonic()
         assert chaos.finished(chaos.begin(), 90).status == "done"
@@ -187,19 +199,27 @@ def run(database: str, forge: str, runner: str, moments: int, seed: int, only: s
         victims = (*usual_victims, "postgresql") if chaos.server else usual_victims
         chosen = [each for each in victims if only in ("", each)]
         moments_of, after = (CANDIDATES, "CandidateBegun") if forge == "candidates" else (LONG, "")
+        kills: list[tuple[str, Callable[[Task], None]]] = []
         for kind, phase, victim in ((*each, victim) for each in moments_of for victim in chosen):
 
             def arrived(task: Task, kind: str = kind, phase: str = phase) -> None:
                 wait_until(lambda: moment(chaos.entries(task), kind, phase, after=after), f"{kind} {phase}")
 
-            chaos.once(victim, arrived)
+            kills.append((victim, arrived))
         for _ in range(moments):
             delay = choose.uniform(0, usual)
-            chaos.once(choose.choice(chosen), lambda _task, delay=delay: dawdle(delay))  # type: ignore[misc]
+            kills.append((choose.choice(chosen), lambda _task, delay=delay: dawdle(delay)))  # type: ignore[misc]
+        tried = 0
+        for victim, when in kills:
+            if time.monotonic() > until:
+                break
+            chaos.once(victim, when)
+            tried += 1
         return _print(
             console,
             chaos.rows,
-            f"{forge}, {runner}, {database}, seed {seed}, {usual:.1f} s a run undisturbed",
+            f"{forge}, {runner}, {database}, seed {seed}: {tried} of {len(kills)} moments, "
+            f"{usual:.1f} s a run undisturbed",
         )
 
 
@@ -227,12 +247,13 @@ def main() -> int:
     parser.add_argument("--runner", choices=["celery", "kubernetes"], default="celery")
     every = sorted({*VICTIMS, *VICTIMS_THERE, "postgresql"})
     parser.add_argument("--only", default="", choices=every, help="kill nothing else")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no kill after this time")
     given = parser.parse_args()
     console = Console(width=120)
     databases = [given.database] if given.database else ["sqlite", "postgresql"]
     forges = [given.forge] if given.forge else list(FORGES)
     good = [
-        run(database, forge, given.runner, given.moments, given.seed, given.only, console)
+        run(database, forge, given.runner, given.moments, given.seed, given.only, given.seconds, console)
         for forge in forges
         for database in databases
     ]

@@ -25,7 +25,7 @@ class GitLabForge(Issues, MergeRequests, Statuses, CiResults, Reactions):
 
     kind = "gitlab"
     # https://docs.gitlab.com/administration/instance_limits/#size-of-comments-and-descriptions-of-issues-merge-requests-and-epics
-    capabilities = Capabilities(max_body=1_000_000)
+    capabilities = Capabilities(max_body=1_000_000, pull_sign="!")
 
     def default_branch(self, repo: Repo) -> str:
         with forge_errors():

@@ -28,11 +28,11 @@ from bot.intake.decisions.work_orders import (
 from bot.log.events import PHASES_TO_RETRY
 from gherkin.issue.kinds import told_kind
 from gherkin.values import Frozen
+from runners.contract.budget import MAX_TURNS
 from runners.contract.events import Instructed
 
 _MODEL = re.compile(r"[\w./:@-]{1,100}")
 _TURNS = re.compile(r"(\d{1,4})(?:\s+turns?)?")
-_MAX_TURNS = 1000
 
 
 class CommandRefused(Frozen):
@@ -207,7 +207,7 @@ def _commanded(
             return SteerRuns(target=target, control="retry", phase=phase, by=by)
         case "budget":
             turns = _TURNS.fullmatch(argument)
-            if turns is None or not 1 <= int(turns[1]) <= _MAX_TURNS:
+            if turns is None or not 1 <= int(turns[1]) <= MAX_TURNS:
                 return CommandRefused(
                     reason="a budget that is no number of turns", text=replies.wrong_budget()
                 )

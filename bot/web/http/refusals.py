@@ -6,11 +6,11 @@ import json
 REFUSALS = {
     "SCN-1200": (
         "No webhook secret is configured for this forge.",
-        "Set SCENARIST_GITHUB_WEBHOOK_SECRET on the web app.",
+        "Set the forge's webhook secret on the web app; docs/settings.md names the variable.",
     ),
     "SCN-1201": (
         "The signature of a delivery does not match the webhook secret.",
-        "Give the forge and SCENARIST_GITHUB_WEBHOOK_SECRET the same secret.",
+        "Give the forge and the web app the same secret; docs/settings.md names the variable.",
     ),
     "SCN-1202": (
         "The payload of a delivery cannot be read.",
@@ -19,11 +19,12 @@ REFUSALS = {
     "SCN-1203": ("The body of a delivery is too large.", "Raise SCENARIST_MAX_BODY_BYTES."),
     "SCN-1204": (
         "A delivery lacks its event name or GUID.",
-        "Let the forge send it: its headers are X-GitHub-Event and X-GitHub-Delivery.",
+        "Let the forge itself send it: the answer names the headers that are needed.",
     ),
     "SCN-1205": (
         "A delivery could not be stored.",
-        "Check the database, then redeliver it. Scenarist also asks GitHub for it again by itself.",
+        "Check the database, then have the forge send it again. Where the forge keeps a list of deliveries, "
+        "Scenarist also asks for it by itself.",
     ),
     "SCN-1206": ("Deliveries are POST requests.", "Enter this address as a webhook's URL."),
     "SCN-1207": (

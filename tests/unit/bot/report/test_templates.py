@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bot.forges.forge import SMALLEST_BODY
+from bot.forges.forge import SMALLEST_BODY, Capabilities
 from bot.log.events import Event, RunRequested, WorkLeft
 from bot.log.state import RunState, fold
 from bot.report.escape import inline
@@ -328,7 +328,7 @@ def test_a_draft_says_that_it_is_not_proven_and_what_is_missing() -> None:
 
 def test_a_check_shows_the_same_table_and_the_findings_as_a_list() -> None:
     title, text = REPORTER.check_text(RUN, logs.RED)
-    assert title == "0 of 1 scenarios proven" and len(gfm.items(text)) == 2
+    assert title == "0 of 1 scenario proven" and len(gfm.items(text)) == 2
     assert ["scenario", "Free from 50 eurosred → red", "🔴 failed", "🔴 failed"] in gfm.table_rows(text)
 
 
@@ -456,8 +456,59 @@ def test_no_text_is_larger_than_a_forge_takes(text: str, number: int) -> None:
 def test_a_forge_that_takes_more_is_shown_more() -> None:
     state, long = full("word " * 400, 60), "word " * 20_000
     small = REPORTER.pull_text(RUN, state, long)[1]
-    large = REPORTER.within(1_000_000).pull_text(RUN, state, long)[1]
+    large = REPORTER.on(Capabilities(max_body=1_000_000)).pull_text(RUN, state, long)[1]
     assert len(small) <= SMALLEST_BODY < len(large) <= 1_000_000
+
+
+def spare_lines(text: str) -> list[str]:
+    """The places outside of code blocks where more than one line in a row is blank, or where a text ends so."""
+    outside = re.sub(r"^(`{3,})\w*\n.*?^\1$", "(code)", text, flags=re.DOTALL | re.MULTILINE)
+    return re.findall(r".*\n\s*\n\s*\n.*|\A\n|\n\Z", outside)
+
+
+@pytest.mark.parametrize("name", logs.STATES)
+def test_no_text_has_spare_blank_lines(name: str) -> None:
+    state, code = state_of(logs.STATES[name]), "def a():\n    pass\n\n\ndef b():\n    pass"
+    shown = [REPORTER.status_text(RUN, state, logs.FEATURE_TEXT, PATCH)]
+    if state.verdict is not None:
+        shown += [
+            REPORTER.check_text(RUN, state.verdict)[1],
+            REPORTER.unfinished_text(RUN, state, logs.HEAD)[1],
+        ]
+        around = Surroundings(steps=[("steps/a.py", code)])
+        pull_text = REPORTER.pull_text(RUN, state, logs.FEATURE_TEXT, around)[1]
+        assert code in pull_text or not state.verdict.shadow
+        shown.append(pull_text)
+    question = REPORTER.question(RUN, state, logs.FEATURE_TEXT)
+    shown += [question.text] if question else []
+    for text in shown:
+        assert spare_lines(text) == []
+
+
+def test_a_forge_refers_to_pull_requests_by_its_own_sign() -> None:
+    elsewhere = REPORTER.on(Capabilities(pull_sign="!"))
+    published = state_of(logs.STATES["published"])
+    opened, kept = (
+        elsewhere.status_text(RUN, state_of(logs.STATES[name])) for name in ("published", "work was kept")
+    )
+    assert "opened !13:" in opened and "| !13; 4 s |" in opened and "#13" not in opened
+    assert "in the draft !14" in kept and "#14" not in kept
+    rivals = elsewhere.pull_text(RUN, published, "", Surroundings(rivals=[15]))[1]
+    assert "is open: !15." in rivals and "Closes #12" in rivals
+    assert "opened #13:" in status("published")
+
+
+def test_a_run_that_has_used_its_turns_is_told_how_it_goes_on() -> None:
+    state = state_of(logs.STATES["gave up"])
+    limit = state.settings.budget.turns
+    used = state.model_copy(update={"spent": state.spent.model_copy(update={"turns": limit})})
+    shown = REPORTER.status_text(RUN, used)
+    assert f"these two lines: `/agent budget {2 * limit}` and `/agent retry implement`." in shown
+    dear = state.model_copy(update={"spent": state.spent.model_copy(update={"prompt_tokens": 10**9})})
+    assert "Raise the limit under `budget` in `.scenarist.yml`" in REPORTER.status_text(RUN, dear)
+    job = Reporter(comments=False).status_text(RUN, used)
+    assert "/agent" not in job and "Raise the limit" in job
+    assert "Say more in the issue" in REPORTER.status_text(RUN, state)
 
 
 def test_a_thread_is_answered_within_its_limit() -> None:
