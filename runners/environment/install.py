@@ -76,7 +76,8 @@ class Installer:
         self._offline = offline
         self._version = version
         self._modules = own_modules
-        self._own = {normal(package.name) for package in plan.packages if package.name}
+        own = [*plan.packages, *plan.later_packages]
+        self._own = {normal(package.name) for package in own if package.name}
         self.notes: list[str] = []
         self.variables: dict[str, str] = dict(plan.variables)
         self.passed: tuple[str, ...] = ("*",) if plan.nox else ()
@@ -242,6 +243,10 @@ class Installer:
                 missing = self.missing()
             else:
                 del self.notes[before:]  # it was an attempt and nothing that the tests are known to need
+        if missing.own and plan.later_packages:
+            for package in plan.later_packages:
+                self._package(package)
+            missing = self.missing()
         for step in plan.later_steps:
             if not missing.modules and not missing.own:
                 break

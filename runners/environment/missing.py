@@ -42,6 +42,33 @@ _OPTIONS = (
     (r"--disable-socket|--allow-hosts", "pytest-socket"),
     (r"--doctest-plus|--doctest-rst", "pytest-doctestplus"),
 )
+# Marks and settings by which tests and configurations need a well-known plugin.
+_MARK = re.compile(r"'(\w+)' not found in `markers` configuration option|Unknown pytest\.mark\.(\w+)")
+_MARKS = {
+    "asyncio": "pytest-asyncio",
+    "trio": "pytest-trio",
+    "django_db": "pytest-django",
+    "timeout": "pytest-timeout",
+    "flaky": "pytest-rerunfailures",
+    "benchmark": "pytest-benchmark",
+    "xdist_group": "pytest-xdist",
+    "httpx_mock": "pytest-httpx",
+    "order": "pytest-order",
+}
+_SETTING = re.compile(r"Unknown config option: (\w+)")
+_SETTINGS = {
+    "asyncio_mode": "pytest-asyncio",
+    "asyncio_default_fixture_loop_scope": "pytest-asyncio",
+    "trio_mode": "pytest-trio",
+    "DJANGO_SETTINGS_MODULE": "pytest-django",
+    "django_find_project": "pytest-django",
+    "timeout": "pytest-timeout",
+    "timeout_method": "pytest-timeout",
+    "env": "pytest-env",
+    "env_files": "pytest-dotenv",
+    "mock_use_standalone_module": "pytest-mock",
+    "doctest_plus": "pytest-doctestplus",
+}
 
 
 # Finds the signatures and definitions in test files that name one of these fixtures.
@@ -78,6 +105,8 @@ def missing_from(said: str, own: frozenset[str] = frozenset()) -> MissingModules
         plugins += [re.split(r"[<>=! ]", each.strip())[0] for each in match[1].split(",")]
     for match in _UNKNOWN.finditer(said):
         plugins += [plugin for option, plugin in _OPTIONS if re.search(rf"(?:^|\s)(?:{option})", match[1])]
+    plugins += [_MARKS.get(one or other, "") for one, other in _MARK.findall(said)]
+    plugins += [_SETTINGS.get(name, "") for name in _SETTING.findall(said)]
     return MissingModules(
         modules=tuple(name for name in names if name.split(".")[0] not in own),
         own=tuple(name for name in names if name.split(".")[0] in own),

@@ -94,8 +94,6 @@ class Environments:
         """
         sources = Sources.of_commit(mirror.path, base)
         of_sources = pytest_variables(sources)
-        if any(path.startswith("src/") for path in sources.paths):
-            of_sources["PYTHONPATH"] = "src"
         planned = plan(sources, interpreters(), setup, touched)
         own = {**(env or {})}
         found = found_services(sources) if services is None else ()
@@ -267,7 +265,6 @@ class Environments:
             read_only={**(python.mounts if python else {}), INSIDE: env},
             env={
                 **more,
-                **({"PYTHONPATH": "src"} if (tree.root / "src").is_dir() else {}),
                 **_variables(env, inside, python),
             },
             limits=self._limits,

@@ -36,7 +36,7 @@ def main() -> int:
                 flush=True,
             )
     trials = [Trial.model_validate_json(_known(each).read_text()) for each in load() if _known(each).exists()]
-    return write(trials)
+    return write(trials, load())
 
 
 def _known(project: Project) -> Path:

@@ -1,11 +1,15 @@
 """docs/compatibility.md, made from what came of the trials."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from runners.verify.verdict import Counts
+from tests.real.projects import Project
 from tests.real.trial import Trial
 
+# The last cell but one: the verdict on the wrong change.
+_WRONG_GREEN = re.compile(r"\| green[^|]*\|[^|]*\|$")
 PATH = Path(__file__).parents[2] / "docs" / "compatibility.md"
 _HEAD = """# Compatibility
 
@@ -21,20 +25,33 @@ commit of Scenarist that a project was tried with; those that are not in the tab
 """
 
 
-def write(trials: Sequence[Trial]) -> int:
-    """Write the table; returns 1 when a wrong change got a green verdict, else 0."""
-    good = sum(each.good for each in trials)
-    quiet = [each.name for each in trials if each.quiet]
+def write(trials: Sequence[Trial], projects: Sequence[Project]) -> int:
+    """Write the table; returns 1 when a wrong change got a green verdict, else 0.
+
+    Projects of the list without a trial keep the row of this version that the table has.
+    """
+    tried = {each.name: each for each in trials}
+    before = PATH.read_text().splitlines() if PATH.exists() else []
+    rows: list[str] = []
+    others: list[str] = []
+    for project in projects:
+        trial = tried.get(project.name)
+        if trial is not None:
+            rows.append(_row(trial))
+            others += [] if trial.good else [f"* **{trial.name}**: {_why(trial)}"]
+        elif kept := [line for line in before if line.startswith(f"| {project.name} {project.version} |")]:
+            rows += kept[:1]
+            others += [line for line in before if line.startswith(f"* **{project.name}**: ")]
+    quiet = [row.split()[1] for row in rows if _WRONG_GREEN.search(row)]
     sums = (
-        f"**{good} of {len(trials)}** have the right two verdicts; quietly wrong: "
+        f"**{len(rows) - len(others)} of {len(rows)}** have the right two verdicts; quietly wrong: "
         f"{', '.join(quiet) or 'none'}."
     )
     rows = [
         "| project | what it stands for | environment | tests on the base | right change | wrong change | by |",
         "|---|---|---|---|---|---|---|",
-        *(_row(each) for each in trials),
+        *rows,
     ]
-    others = [f"* **{each.name}**: {_why(each)}" for each in trials if not each.good]
     rest = ["", "## The others", "", *others] if others else []
     PATH.write_text(_HEAD + "\n".join([sums, "", *rows, *rest]) + "\n")
     print(sums.replace("**", ""))

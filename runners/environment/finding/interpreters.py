@@ -22,6 +22,14 @@ _OLDEST = (3, 8)
 _MAINTAINED = (3, 10)
 _TOX = re.compile(r"\bpy(?:thon)?3\.?(\d{1,2})\b|\bpy3?\{([^}]*)\}")
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: 3\.(\d+)")
+# What stands before the version of Python, by file.
+_NAMES_PYTHON = {
+    ".tool-versions": r"^python[ \t]+",
+    "runtime.txt": r"^python-",
+    "environment.yml": r"^\s*-\s*python\s*=+\s*",
+    "environment.yaml": r"^\s*-\s*python\s*=+\s*",
+    "Dockerfile": r"^FROM\s+(?:\S*/)?python:",
+}
 _ASKED = re.compile(r"python_requires\s*=\s*(.+)")
 
 
@@ -180,8 +188,13 @@ def from_caret(poetry: str) -> str:
 
 
 def _pinned(sources: Sources) -> list[str]:
-    """The versions in ``.python-version``, which pyenv and uv read."""
+    """The versions in files that name one Python: pyenv's and uv's, asdf's, Pipenv's, conda's, Docker's."""
     found = re.findall(r"^(?:cpython-)?(3\.\d+(?:\.\d+)?)", sources.text(".python-version"), re.M)
+    required = table(sources.toml("Pipfile"), "requires")
+    named = [required.get("python_full_version"), required.get("python_version")]
+    found += [each for each in named if isinstance(each, str) and re.fullmatch(r"3\.\d+(\.\d+)?", each)]
+    for path, pattern in _NAMES_PYTHON.items():
+        found += re.findall(rf"{pattern}(3\.\d+(?:\.\d+)?)", sources.glance(path), re.M)
     # A patch version that is not here is no reason to take another minor one.
     return [each for version in found for each in (version, ".".join(version.split(".")[:2]) + ".")]
 

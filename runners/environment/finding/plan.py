@@ -16,8 +16,9 @@ from runners.environment.finding.python_projects import (
     hatch_members,
     package_of,
     project_parts,
+    tool_variables,
 )
-from runners.environment.finding.requirement_files import included, requirement_parts
+from runners.environment.finding.requirement_files import conda_parts, included, requirement_parts
 from runners.environment.finding.sources import Sources, join, parent
 from runners.environment.finding.test_runners import has_tox, nox_parts, nox_variables
 
@@ -32,7 +33,8 @@ _MAX_DEPTH = 3
 class Plan(Frozen):
     """What is done to make an environment, in this order: `locks`, `parts`, `packages`, `commands`.
 
-    `later` are parts and commands that are only tried when tests miss modules. `tox`, `nox`: there is a
+    `later` are parts and commands that are only tried when tests miss modules, and packages in subfolders for
+    modules of the repository itself. `tox`, `nox`: there is a
     configuration of theirs; `variables` are set for the tests. `setup` are the repository's own commands,
     which replace all of that, and leave of `packages` those that are compiled. `python` is None where nothing
     of Python is installed.
@@ -48,6 +50,7 @@ class Plan(Frozen):
     nox: bool = False
     variables: dict[str, str] = {}
     later_parts: tuple[Part, ...] = ()
+    later_packages: tuple[Package, ...] = ()
     later_steps: tuple[SetupCommand, ...] = ()
 
     @property
@@ -98,13 +101,14 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
     agent_parts, agent_commands = agent_steps(sources)
     later = [*ci_parts, *agent_parts, *others]
     tox, nox = has_tox(sources), "noxfile.py" in sources
+    later_packages: list[Package] = []
     if not parts and not packages and not tox:
-        parts, packages, later = nested_parts, nested, [*later]
+        parts, packages = [*conda_parts(sources), *nested_parts], nested
         parts += [] if parts or packages else ci_parts
     elif "[tool.uv.workspace" in sources.text("pyproject.toml"):
         packages += nested
     else:
-        later = [*nested_parts, *later]
+        later_packages, later = nested, [*nested_parts, *later, *_together(conda_parts(sources))]
     return Plan(
         python=python if parts or packages or tox or nox or locks else None,
         locks=tuple(locks),
@@ -112,10 +116,17 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
         packages=tuple(packages),
         tox=tox,
         nox=nox,
-        variables=nox_variables(sources),
+        variables={**tool_variables(sources), **nox_variables(sources)},
         later_parts=tuple(later),
+        later_packages=tuple(later_packages),
         later_steps=(*ci_commands, *agent_commands),
     )
+
+
+def _together(parts: Sequence[Part]) -> list[Part]:
+    """The parts as one; none if there are none."""
+    words = tuple(word for part in parts for word in part.words)
+    return [Part(source=parts[0].source, words=words)] if parts else []
 
 
 def _nested(

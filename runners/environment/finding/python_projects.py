@@ -227,10 +227,9 @@ def _hatch(
     envs = {**table(pyproject, "tool", "hatch", "envs"), **table(sources.toml(path), "envs")}
     groups = table(pyproject, "dependency-groups")
     parts = []
-    for name, env in envs.items():
-        if not (name == "default" or "test" in name):
-            continue
+    for name, env in _hatch_tests(envs):
         listed = [*strings(table(env).get("dependencies")), *strings(table(env).get("extra-dependencies"))]
+        listed += _newest_of_matrix(env)
         lines = [line for line in listed if "{" not in line]
         for feature in strings(table(env).get("features")):
             lines += _extra(extras, feature, own)
@@ -238,6 +237,45 @@ def _hatch(
             lines += _unfolded(groups, group, extras, own)
         parts.append(_part(f"Hatch's environment `{name}`", lines))
     return parts
+
+
+def _hatch_tests(envs: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The environments in which Hatch runs tests: by their names, or by what their scripts run."""
+    return [
+        (name, env)
+        for name, env in envs.items()
+        if name == "default" or "test" in name or "pytest" in str(table(env).get("scripts", ""))
+    ]
+
+
+def _newest_of_matrix(env: Any) -> list[str]:
+    """What a matrix adds to an environment of Hatch for the last of its values.
+
+    https://hatch.pypa.io/latest/config/environment/advanced/#option-overrides
+    """
+    found = []
+    for by_value in table(env, "overrides", "matrix").values():
+        for key in ("dependencies", "extra-dependencies"):
+            listed = table(by_value).get(key)
+            entries = listed if isinstance(listed, list) else []
+            values = [
+                each for each in entries if isinstance(each, dict) and isinstance(each.get("value"), str)
+            ]
+            last = (strings(values[-1].get("if")) or [""])[-1] if values else ""
+            found += strings(entries)
+            found += [each["value"] for each in values if not each.get("if") or last in strings(each["if"])]
+    return found
+
+
+def tool_variables(sources: Sources) -> dict[str, str]:
+    """The variables that Hatch's environments for tests, and PDM's scripts for tests, set as literals."""
+    pyproject = sources.toml("pyproject.toml")
+    envs = {**table(pyproject, "tool", "hatch", "envs"), **table(sources.toml("hatch.toml"), "envs")}
+    said = [table(env, "env-vars") for _, env in _hatch_tests(envs)]
+    scripts = table(pyproject, "tool", "pdm", "scripts")
+    said += [table(script, "env") for name, script in scripts.items() if name == "_" or "test" in name]
+    pairs = [(name, value) for each in said for name, value in each.items()]
+    return {name: value for name, value in pairs if isinstance(value, str) and "{" not in value}
 
 
 def hatch_members(sources: Sources) -> list[str]:

@@ -1,8 +1,11 @@
-"""Requirement files: which of them belong to developing and testing, and what they include."""
+"""Requirement files: which of them belong to developing and testing, and what they include. The environment
+files of conda, too."""
 
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+
+import yaml
 
 from runners.environment.finding.parts import Part
 from runners.environment.finding.sources import Sources, join, parent
@@ -89,3 +92,44 @@ def included(sources: Sources, path: str) -> list[str]:
 
 def _names(lines: Iterable[str]) -> list[str]:
     return [match["path"].strip("\"'") for line in lines if (match := _OPTION.match(line))]
+
+
+_CONDA = re.compile(r"(environment|conda)[\w.-]*\.ya?ml")
+_CONDA_LINE = re.compile(r"(?:[\w./-]+::)?([A-Za-z][\w.-]*)\s*(.*)")
+_CONDA_OWN = re.compile(r"python|pip|conda|mamba|setuptools|wheel|lib\w+|\w*compilers?|gcc|make|nodejs|git")
+# Packages that have another name in the Python package index.
+_CONDA_NAMES = {"pytorch": "torch", "pytables": "tables", "psycopg2": "psycopg2-binary"}
+
+
+def conda_parts(sources: Sources) -> list[Part]:
+    """The packages in the root's environment files of conda, a part for each.
+
+    https://docs.conda.io/projects/conda/en/stable/user-guide/tasks/manage-environments.html
+    """
+    found: dict[str, Part] = {}
+    for path in sorted(filter(_CONDA.fullmatch, sources.below(""))):
+        try:
+            data = yaml.safe_load(sources.text(path))
+        except (yaml.YAMLError, RecursionError, ValueError):
+            continue
+        listed = data.get("dependencies") if isinstance(data, dict) else None
+        for each in listed if isinstance(listed, list) else ():
+            lines = each.get("pip") or () if isinstance(each, dict) else [_from_conda(str(each))]
+            for line in map(str, lines):
+                # The name alone is tried where conda's version is not in the index.
+                name = re.split(r"[<>=!~ \[;@]", line)[0]
+                if line and not line.startswith(("-", ".")):
+                    found.setdefault(line, Part(source=path, words=(line,), unlocked=(name,)))
+    return list(found.values())
+
+
+def _from_conda(line: str) -> str:
+    """A line of conda (``channel::name=1.2=build``) as a requirement; empty for what is no Python package."""
+    match = _CONDA_LINE.fullmatch(line.strip())
+    if match is None or _CONDA_OWN.fullmatch(match[1]):
+        return ""
+    name, said = _CONDA_NAMES.get(match[1], match[1]), match[2].strip()
+    if exact := re.fullmatch(r"=?\s*(\d[\w.]*)(?:=\S*)?", said):
+        return f"{name}=={exact[1].rstrip('.')}.*"
+    is_range = re.fullmatch(r"[<>=!~][\d\s.,<>=!~*]*", said)
+    return name + re.sub(r"\s+", "", said) if is_range else name

@@ -85,3 +85,13 @@ def test_plugins_are_known_by_the_fixtures_that_tests_take(tmp_path: Path) -> No
     ).stdout
     assert plugins_for_fixtures(said) == ["pytest-mock"]
     assert plugins_for_fixtures("") == []
+
+
+def test_marks_and_settings_name_their_plugins() -> None:
+    said = (
+        "'asyncio' not found in `markers` configuration option\n"
+        "PytestUnknownMarkWarning: Unknown pytest.mark.django_db - is this a typo?\n"
+        "ERROR: Unknown config option: timeout\nPytestUnknownMarkWarning: Unknown pytest.mark.slow\n"
+        "PytestConfigWarning: Unknown config option: our_own\n"
+    )
+    assert missing_from(said).plugins == ("pytest-asyncio", "pytest-django", "pytest-timeout")

@@ -56,6 +56,29 @@ def test_requirement_files_and_the_dependencies_of_the_project_are_both_installe
     ("files", "wanted"),
     [
         pytest.param(
+            {
+                "pyproject.toml": "[tool.hatch.envs.dev]\ndependencies = ['pytest']\nscripts.check = 'pytest'\n"
+                "[tool.hatch.envs.docs]\ndependencies = ['mkdocs']\n"
+                "[tool.hatch.envs.dev.overrides]\nmatrix.django.dependencies = ["
+                "{value = 'django<5', if = ['4']}, {value = 'django<6', if = ['5']}, 'roman']\n"
+            },
+            {"pytest", "django<6", "roman"},
+            id="Hatch's matrix",
+        ),
+        pytest.param(
+            {
+                "environment.yml": "dependencies: [python=3.10, conda-forge::roman, pytorch>=2, numpy=1.2=py_0,"
+                " {pip: [sqlparse, '-r more.txt']}]\n"
+            },
+            {"roman", "torch>=2", "numpy==1.2.*", "sqlparse"},
+            id="conda only",
+        ),
+        pytest.param(
+            {"environment.yml": "dependencies: [roman]\n", "requirements.txt": "x\n"},
+            {"requirements.txt"},
+            id="conda beside others",
+        ),
+        pytest.param(
             {"setup.cfg": "[options]\ninstall_requires =\n    roman\n"}, {"roman"}, id="setup.cfg only"
         ),
         pytest.param(
@@ -458,3 +481,54 @@ def test_a_lock_file_whose_versions_are_gone_has_its_project_to_fall_back_on() -
     assert any("iniconfig>=2" in line for line in said)
     assert all("exact versions cannot be installed" in note for note in installer.notes)
     assert len(installer.notes) == 2
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {".tool-versions": "nodejs 20.1\npython 3.10.4\n"},
+        {"Pipfile": '[requires]\npython_version = "3.10"\n'},
+        {"runtime.txt": "python-3.10.9\n"},
+        {"environment.yml": "dependencies:\n  - python=3.10\n"},
+        {"Dockerfile": "FROM docker.io/library/python:3.10-slim AS base\n"},
+    ],
+)
+def test_files_that_name_one_python_choose_it(files: dict[str, str]) -> None:
+    assert choose(Sources.of_files(files), MACHINE).version[:2] == (3, 10)
+    assert choose(Sources.of_files(dict.fromkeys(files, "3.7")), MACHINE).version[:2] == (3, 11)
+
+
+def test_tools_that_run_tests_set_their_variables() -> None:
+    files = {
+        "pyproject.toml": "[tool.hatch.envs.test.env-vars]\nMODE = 'test'\nROOT = '{root}'\n"
+        "[tool.hatch.envs.docs.env-vars]\nMODE = 'docs'\n[tool.pdm.scripts]\n"
+        "test = {cmd = 'pytest', env = {LEVEL = '1'}}\n",
+    }
+    assert planned(files).variables == {"MODE": "test", "LEVEL": "1"}
+
+
+def test_packages_in_folders_are_kept_for_tests_that_miss_them() -> None:
+    project = "[build-system]\nrequires = []\n[project]\nname = '{}'\ndependencies = [{}]\n"
+    files = {
+        "requirements-dev.txt": "pytest\n",
+        "packages/a/pyproject.toml": project.format("a", ""),
+        "packages/b/pyproject.toml": project.format("b", "'a', 'roman'"),
+    }
+    found = planned(files)
+    assert [each.folder for each in found.later_packages] == ["packages/a", "packages/b"]
+    assert not found.packages
+    lines: list[str] = []
+
+    def run(line: str) -> CommandResult:
+        lines.append(line)
+        return CommandResult(exit_code=0, output="")
+
+    def offline(line: str) -> CommandResult:
+        installed = any("--editable ./packages/a" in each for each in lines)
+        said = "" if installed else "ModuleNotFoundError: No module named 'a'"
+        return CommandResult(exit_code=0, output=said)
+
+    Installer(found, run, offline, "", frozenset({"a", "b"})).install()
+    assert any("--editable ./packages/b" in line for line in lines)
+    words = [word for line in lines if "uv pip install" in line for word in line.split()]
+    assert "a" not in words, "a package of the repository is not taken from a registry"

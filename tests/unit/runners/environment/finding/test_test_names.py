@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runners.environment.finding.sources import Sources
-from runners.environment.finding.test_names import other_test_modules
+from runners.environment.finding.test_names import other_test_modules, pytest_variables
 from runners.environment.prepare import Environments
 from runners.sandbox.limits import CommandLimits
 from runners.verify.suites.suites import Suites
@@ -19,6 +19,9 @@ CASE = "import unittest\n\n\nclass PkgTestCase(unittest.TestCase):\n    def test
     ("files", "wanted"),
     [
         ({"pkg/tests.py": CASE}, ["pkg/tests.py"]),
+        ({"tests/pkg_tests.py": CASE}, ["tests/pkg_tests.py"]),
+        ({"tests/TestPkg.py": CASE, "tests/testMore.py": CASE}, ["tests/TestPkg.py", "tests/testMore.py"]),
+        ({"tests/PkgTest.py": CASE, "pkg/Latest.py": CASE}, ["tests/PkgTest.py"]),
         ({"test.py": "def test_it():\n    pass\n"}, ["test.py"]),
         ({"pkg/tests.py": CASE, "tests/test_a.py": ""}, []),
         ({"pkg/tests.py": CASE, "a_test.py": ""}, []),
@@ -28,6 +31,56 @@ CASE = "import unittest\n\n\nclass PkgTestCase(unittest.TestCase):\n    def test
 )
 def test_which_modules_are_meant(files: dict[str, str], wanted: list[str]) -> None:
     assert other_test_modules(Sources.of_files(files)) == wanted
+
+
+FULL_STACK = {"backend/app/main.py": "", "backend/tests/test_main.py": "", "frontend/index.js": ""}
+PACKAGES = {
+    "packages/a/pyproject.toml": "[project]\nname = 'a'\n",
+    "packages/b/pyproject.toml": "[project]\nname = 'b'\n",
+    "packages/a/tests/test_core.py": "",
+    "packages/b/tests/test_core.py": "",
+}
+PYTEST = "[tool.pytest.ini_options]\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        pytest.param({"src/pkg.py": "", "setup.py": ""}, {"PYTHONPATH": "src"}, id="src layout"),
+        pytest.param(
+            {**FULL_STACK, "backend/requirements.txt": ""},
+            {"PYTHONPATH": "backend"},
+            id="backend and frontend",
+        ),
+        pytest.param(
+            {**FULL_STACK, "backend/pyproject.toml": PYTEST},
+            {"PYTHONPATH": "backend", "PYTEST_ADDOPTS": "-c backend/pyproject.toml --rootdir=."},
+            id="with pytest's configuration there",
+        ),
+        pytest.param(
+            {**FULL_STACK, "pyproject.toml": "", "backend/setup.py": ""}, {}, id="a project at the root"
+        ),
+        pytest.param(
+            {**FULL_STACK, "shop/app.py": "", "backend/setup.py": ""}, {}, id="Python elsewhere, too"
+        ),
+        pytest.param(
+            PACKAGES, {"PYTEST_ADDOPTS": "--import-mode=importlib"}, id="equal names in two packages"
+        ),
+        pytest.param(
+            {**PACKAGES, "packages/a/tests/__init__.py": ""},
+            {},
+            id="the names differ by the package of the tests",
+        ),
+        pytest.param(
+            {**PACKAGES, "pytest.ini": "[pytest]\naddopts = --import-mode=append\n"},
+            {},
+            id="the repository says it",
+        ),
+        pytest.param({**PACKAGES, "setup.py": ""}, {}, id="data of the tests of one package"),
+    ],
+)
+def test_what_pytest_is_told(files: dict[str, str], wanted: dict[str, str]) -> None:
+    assert pytest_variables(Sources.of_files(files)) == wanted
 
 
 def test_they_are_run_and_so_is_what_a_change_adds(tmp_path: Path) -> None:
