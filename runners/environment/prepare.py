@@ -49,6 +49,8 @@ _SECONDS = 900.0
 _DISK_MB = 100_000.0
 # Written anew when environments are made in another way.
 _FORMAT = 3
+# There is no network when tests run. Without these variables, those that need one wait until it is tried again.
+_OFFLINE = {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0", "npm_config_fetch_retries": "0"}
 # How many missing submodules or files are named.
 _NAMED = 5
 
@@ -93,7 +95,7 @@ class Environments:
         for repositories of several packages. Raises `EnvironmentBroken` and `NoFittingPython`.
         """
         sources = Sources.of_commit(mirror.path, base)
-        of_sources = pytest_variables(sources)
+        of_sources = {**({} if self._unsafe else _OFFLINE), **pytest_variables(sources)}
         planned = plan(sources, interpreters(), setup, touched)
         own = {**(env or {})}
         found = found_services(sources) if services is None else ()

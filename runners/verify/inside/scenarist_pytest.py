@@ -9,7 +9,7 @@ says STATE then. The test's record says whether some result was `altered`, or
 `dropped`: its caller does not use it.
 
 The repository's own configuration and plugins are used, except for options that stop pytest early or make two
-runs differ: see `pytest_cmdline_main`.
+runs differ, and for measuring coverage: see `pytest_cmdline_main` and `pytest_load_initial_conftests`.
 """
 
 from __future__ import annotations
@@ -71,6 +71,17 @@ def pytest_cmdline_main(config: Any) -> None:
     for name, value in {**_WHOLE, **_SEEDS}.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: Any) -> Iterator[None]:
+    """Switch pytest-cov off before it starts.
+
+    It makes tests several times slower, and fails a run without a failing test when too few lines are covered.
+    """
+    if hasattr(early_config.known_args_namespace, "no_cov"):
+        early_config.known_args_namespace.no_cov = True
+    yield
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
