@@ -49,7 +49,7 @@ _SECONDS = 900.0
 _DISK_MB = 100_000.0
 # Written anew when environments are made in another way.
 _FORMAT = 3
-# There is no network when tests run. Without these variables, those that need one wait until it is tried again.
+# Tests run without a network. Those that need one would wait until a package manager has tried several times.
 _OFFLINE = {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0", "npm_config_fetch_retries": "0"}
 # How many missing submodules or files are named.
 _NAMED = 5

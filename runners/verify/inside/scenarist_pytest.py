@@ -77,7 +77,8 @@ def pytest_cmdline_main(config: Any) -> None:
 def pytest_load_initial_conftests(early_config: Any) -> Iterator[None]:
     """Switch pytest-cov off before it starts.
 
-    It makes tests several times slower, and fails a run without a failing test when too few lines are covered.
+    It makes tests several times slower, and when too few lines are covered, a run without a failing test
+    fails.
     """
     if hasattr(early_config.known_args_namespace, "no_cov"):
         early_config.known_args_namespace.no_cov = True
