@@ -1,12 +1,13 @@
 """The messages between a process elsewhere and the web app, as JSON.
 
-Each is the body of a POST to `/runner/NAME` with the token as bearer; artifacts are in base64.
+Each is the body of a POST to `/runner/NAME` with the token as bearer. The bytes of artifacts follow the line
+of JSON, in the order of `sizes`; an artifact that was asked for is the whole answer.
 """
 
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from bot.log.events import Entry, Event, Phase, Status
 from bot.storage.leases import RunClaim
@@ -18,9 +19,7 @@ Seconds = Annotated[float, Field(ge=0, le=7 * 24 * 3600, allow_inf_nan=False)]
 
 
 class RemoteMessage(Frozen):
-    """A message; bytes in it are base64 in JSON."""
-
-    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+    """A message."""
 
 
 class ClaimRequest(RemoteMessage):
@@ -50,18 +49,20 @@ class ReleaseRequest(RemoteMessage):
     seconds: Seconds | None = None
 
 
-class LogRequest(RemoteMessage):
+class WriteRequest(RemoteMessage):
+    """Store events, and the artifacts that follow the message: `sizes` are theirs in bytes, by name."""
+
+    events: tuple[Event, ...]
+    sizes: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+
+
+class LogRequest(WriteRequest):
     """Store events and artifacts."""
 
-    events: tuple[Event, ...]
-    artifacts: Mapping[str, bytes] = {}
 
-
-class FinishRequest(RemoteMessage):
+class FinishRequest(WriteRequest):
     """Store the end of the claimed phase; `phase` is next, after `delay` seconds."""
 
-    events: tuple[Event, ...]
-    artifacts: Mapping[str, bytes] = {}
     phase: Phase
     status: Status
     delay: Seconds
@@ -84,12 +85,6 @@ class EntriesAnswer(RemoteMessage):
     """The entries of a log."""
 
     entries: tuple[Entry, ...]
-
-
-class ArtifactAnswer(RemoteMessage):
-    """An artifact, or None."""
-
-    data: bytes | None
 
 
 class InstructionsAnswer(RemoteMessage):

@@ -6,7 +6,7 @@ phases say, and the phase that follows must be the one that the workflow names.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,11 +28,18 @@ from bot.log.events import (
     event_adapter,
 )
 from bot.remote import messages
+from bot.remote.bodies import (
+    Bodies,
+    BodyUnreadable,
+    TooManyBodies,
+    artifacts_of,
+    message_line,
+)
 from bot.remote.messages import RemoteMessage
 from bot.remote.tokens import RunToken, Signer, TokenRefused
 from bot.runs.workflow import EDGES, FAILED, next_phase
 from bot.storage.leases import LeaseLost, RunClaim
-from bot.storage.run_log import MAX_ARTIFACT_BYTES, ArtifactTooLarge
+from bot.storage.run_log import ArtifactTooLarge
 from bot.storage.store import Store
 from bot.storage.usage import used_by
 from gherkin.errors import ScenaristError, described
@@ -42,10 +49,12 @@ log = logging.getLogger(__name__)
 
 _CLAIM_S = 7 * 24 * 3600.0
 _LONGEST_LEASE_S = 3600.0
-# Artifacts in base64, and the events beside them.
-_MAX_BODY = 2 * MAX_ARTIFACT_BYTES
 _OWN = (PhaseStarted, PhaseFinished, PhaseDelayed)
 _OF_RUNNERS = tuple(each for each in get_args(RunnerEvent) if each is not Instructed)
+
+
+# A request's kind of message, and what is done about it with the rest of its body.
+Call = tuple[type[RemoteMessage], Callable[[RunToken, Any, BinaryIO], RemoteMessage | Response]]
 
 
 class RemoteWriteRefused(ScenaristError):
@@ -62,7 +71,8 @@ class RemoteServer:
         self._store = store
         self._signer = signer
         self._changed = changed
-        self._calls: Mapping[str, tuple[type[RemoteMessage], Callable[[RunToken, Any], RemoteMessage]]] = {
+        self._bodies = Bodies()
+        self._calls: Mapping[str, Call] = {
             "claim": (messages.ClaimRequest, self._claim),
             "extend": (messages.ExtendRequest, self._extend),
             "give-back": (messages.ReleaseRequest, self._give_back),
@@ -82,27 +92,30 @@ class RemoteServer:
         found = self._calls.get(request.path_params["call"])
         if found is None:
             return _refused(404, RemoteWriteRefused("There is no such request."))
-        parts, size = [], 0
         try:
             token = self._token(request)
-            async for part in request.stream():
-                size += len(part)
-                if size > _MAX_BODY:
-                    raise ArtifactTooLarge(f"The request has more than {_MAX_BODY:,} bytes.")
-                parts.append(part)
-            message = found[0].model_validate_json(b"".join(parts))
-            answer = await run_in_threadpool(found[1], token, message)
+            async with self._bodies.received(request) as body:
+                return await run_in_threadpool(self._do, found, token, body)
         except TokenRefused as error:
             return _refused(401, error)
         except LeaseLost as error:
             return _refused(409, error)
-        except (ArtifactTooLarge, RemoteWriteRefused) as error:
+        except (ArtifactTooLarge, RemoteWriteRefused, BodyUnreadable) as error:
             return _refused(422, error)
         except ValidationError:
             return _refused(422, RemoteWriteRefused("The request cannot be read."))
+        except TooManyBodies:
+            return Response(status_code=503)
         except SQLAlchemyError as error:
             log.warning("a launch could not be answered: %s", described(error))
             return Response(status_code=503)
+
+    def _do(self, call: Call, token: RunToken, body: BinaryIO) -> Response:
+        kind, work = call
+        message = kind.model_validate_json(message_line(body))
+        answer = work(token, message, body)
+        if isinstance(answer, Response):
+            return answer
         return Response(answer.model_dump_json(), media_type="application/json")
 
     def _token(self, request: Request) -> RunToken:
@@ -114,7 +127,7 @@ class RemoteServer:
             raise TokenRefused("This token is for claiming the run alone.")
         return token
 
-    def _claim(self, token: RunToken, asked: messages.ClaimRequest) -> RemoteMessage:
+    def _claim(self, token: RunToken, asked: messages.ClaimRequest, _body: BinaryIO) -> RemoteMessage:
         phases = RUNNER_PHASES.intersection(asked.phases)
         seconds = min(asked.seconds, _LONGEST_LEASE_S)
         launch = token.launch
@@ -127,11 +140,11 @@ class RemoteServer:
         text = self._signer.sign(RunToken(kind="claim", launch=launch, fence=claim.fence, until=until))
         return messages.ClaimAnswer(claim=claim, token=text, seq=self._store.seq(launch.run_id))
 
-    def _extend(self, token: RunToken, asked: messages.ExtendRequest) -> RemoteMessage:
+    def _extend(self, token: RunToken, asked: messages.ExtendRequest, _body: BinaryIO) -> RemoteMessage:
         self._store.extend(_held(token), min(asked.seconds, _LONGEST_LEASE_S))
         return messages.EmptyMessage()
 
-    def _give_back(self, token: RunToken, asked: messages.ReleaseRequest) -> RemoteMessage:
+    def _give_back(self, token: RunToken, asked: messages.ReleaseRequest, _body: BinaryIO) -> RemoteMessage:
         claim = _held(token)
         if asked.seconds is None:
             done = self._store.release(claim)
@@ -140,43 +153,49 @@ class RemoteServer:
         self._changed(claim.run_id)
         return messages.ValidAnswer(ok=done)
 
-    def _is_current(self, token: RunToken, _asked: messages.EmptyMessage) -> RemoteMessage:
+    def _is_current(self, token: RunToken, _asked: messages.EmptyMessage, _body: BinaryIO) -> RemoteMessage:
         return messages.ValidAnswer(ok=self._store.is_current(_held(token)))
 
-    def _append(self, token: RunToken, asked: messages.LogRequest) -> RemoteMessage:
+    def _append(self, token: RunToken, asked: messages.LogRequest, body: BinaryIO) -> RemoteMessage:
         _check_events(asked.events)
-        self._store.log(_held(token), asked.events, asked.artifacts)
+        self._store.log(_held(token), asked.events, artifacts_of(body, asked.sizes))
         return messages.StoredAnswer(seq=self._store.seq(token.launch.run_id))
 
-    def _finish(self, token: RunToken, asked: messages.FinishRequest) -> RemoteMessage:
+    def _finish(self, token: RunToken, asked: messages.FinishRequest, body: BinaryIO) -> RemoteMessage:
         claim = _held(token)
         found = self._store.status(claim.run_id)
         if found is None or not _may_follow(found[1], asked):
             raise RemoteWriteRefused("A phase does not end like this.")
         self._store.finish_phase(
-            claim, asked.events, asked.artifacts, phase=asked.phase, status=asked.status, delay=asked.delay
+            claim,
+            asked.events,
+            artifacts_of(body, asked.sizes),
+            phase=asked.phase,
+            status=asked.status,
+            delay=asked.delay,
         )
         self._changed(claim.run_id)
         return messages.StoredAnswer(seq=self._store.seq(claim.run_id))
 
-    def _entries(self, token: RunToken, asked: messages.EntriesRequest) -> RemoteMessage:
+    def _entries(self, token: RunToken, asked: messages.EntriesRequest, _body: BinaryIO) -> RemoteMessage:
         self._check_reader(token)
         return messages.EntriesAnswer(entries=tuple(self._store.entries(token.launch.run_id, asked.after)))
 
-    def _instructions(self, token: RunToken, _asked: messages.EmptyMessage) -> RemoteMessage:
+    def _instructions(self, token: RunToken, _asked: messages.EmptyMessage, _body: BinaryIO) -> RemoteMessage:
         self._check_reader(token)
         return messages.InstructionsAnswer(instructions=tuple(self._store.instructions(token.launch.run_id)))
 
-    def _artifact(self, token: RunToken, asked: messages.ArtifactRequest) -> RemoteMessage:
+    def _artifact(self, token: RunToken, asked: messages.ArtifactRequest, _body: BinaryIO) -> Response:
         self._check_reader(token)
         run_id = token.launch.run_id
+        data = None
         if asked.run_id in ("", run_id):
-            return messages.ArtifactAnswer(data=self._store.artifact(run_id, asked.name))
-        request = self._store.requested(run_id)
-        if request is None:
-            return messages.ArtifactAnswer(data=None)
-        found = self._store.artifact_of(request.forge, request.repo, asked.run_id, asked.name)
-        return messages.ArtifactAnswer(data=found)
+            data = self._store.artifact(run_id, asked.name)
+        elif (request := self._store.requested(run_id)) is not None:
+            data = self._store.artifact_of(request.forge, request.repo, asked.run_id, asked.name)
+        if data is None:
+            return Response(status_code=204)
+        return Response(data, media_type="application/octet-stream")
 
     def _check_reader(self, token: RunToken) -> None:
         """Raise `LeaseLost` if somebody else has claimed or controlled the run since the token was made."""

@@ -6,14 +6,15 @@ the log before it is sent again, so that nothing is stored twice.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from http import HTTPStatus
+from typing import TypeVar, overload
 
 import httpx
 from sqlalchemy.exc import OperationalError
 
 from bot.log.events import Entry, Event, Phase, Status
+from bot.remote.bodies import body_of
 from bot.remote.messages import (
-    ArtifactAnswer,
     ArtifactRequest,
     ClaimAnswer,
     ClaimRequest,
@@ -28,6 +29,7 @@ from bot.remote.messages import (
     RemoteMessage,
     StoredAnswer,
     ValidAnswer,
+    WriteRequest,
 )
 from bot.remote.tokens import TokenRefused
 from bot.storage.leases import LeaseLost, RunClaim
@@ -94,7 +96,8 @@ class RemoteStore:
         return self._ask("is-current", EmptyMessage(), ValidAnswer).ok
 
     def log(self, claim: RunClaim, new: Sequence[Event], blobs: Mapping[str, bytes] | None = None) -> None:
-        self._write("log", LogRequest(events=tuple(new), artifacts=blobs or {}), new)
+        blobs = blobs or {}
+        self._write("log", LogRequest(events=tuple(new), sizes=_sizes(blobs)), blobs)
 
     def finish_phase(
         self,
@@ -106,8 +109,10 @@ class RemoteStore:
         status: Status = "active",
         delay: float = 0.0,
     ) -> None:
-        message = FinishRequest(events=tuple(new), artifacts=blobs, phase=phase, status=status, delay=delay)
-        self._write("finish", message, new)
+        message = FinishRequest(
+            events=tuple(new), sizes=_sizes(blobs), phase=phase, status=status, delay=delay
+        )
+        self._write("finish", message, blobs)
 
     def entries(self, run_id: str, after: int = 0) -> list[Entry]:
         return list(self._ask("entries", EntriesRequest(after=after), EntriesAnswer).entries)
@@ -116,53 +121,64 @@ class RemoteStore:
         return list(self._ask("instructions", EmptyMessage(), InstructionsAnswer).instructions)
 
     def artifact(self, run_id: str, name: str) -> bytes | None:
-        return self._ask("artifact", ArtifactRequest(name=name), ArtifactAnswer).data
+        return self._artifact(ArtifactRequest(name=name))
 
     def artifact_of(self, forge: str, repo: str, run_id: str, name: str) -> bytes | None:
-        return self._ask("artifact", ArtifactRequest(name=name, run_id=run_id), ArtifactAnswer).data
+        return self._artifact(ArtifactRequest(name=name, run_id=run_id))
 
-    def _write(self, name: str, message: RemoteMessage, new: Sequence[Event]) -> None:
+    def _artifact(self, asked: ArtifactRequest) -> bytes | None:
+        answer = self._send("artifact", asked.model_dump_json().encode())
+        return None if answer.status_code == HTTPStatus.NO_CONTENT else answer.content
+
+    def _write(self, name: str, message: WriteRequest, blobs: Mapping[str, bytes]) -> None:
         """Send a write; if its answer is lost, look whether it was stored before it is sent again."""
-
-        def stored() -> StoredAnswer | None:
-            return StoredAnswer(seq=self._seen) if new and self._is_stored(new) else None
-
-        self._seen = self._ask(name, message, StoredAnswer, stored).seq
+        new, body = message.events, body_of(message.model_dump_json(), blobs)
+        answer = self._send(name, body, lambda: bool(new) and self._is_stored(new))
+        self._seen = StoredAnswer.model_validate_json(answer.content).seq if answer else self._seen
 
     def _is_stored(self, new: Sequence[Event]) -> bool:
         stored = [entry.event for entry in self.entries("", self._seen)]
         return any(stored[at : at + len(new)] == list(new) for at in range(len(stored) - len(new) + 1))
 
-    def _ask(
-        self,
-        name: str,
-        message: RemoteMessage,
-        kind: type[Answer],
-        found: Callable[[], Answer | None] = lambda: None,
-    ) -> Answer:
-        """Send until it is answered, or until an answer is `found` in another way."""
+    def _ask(self, name: str, message: RemoteMessage, kind: type[Answer]) -> Answer:
+        return kind.model_validate_json(self._send(name, message.model_dump_json().encode()).content)
+
+    @overload
+    def _send(self, name: str, body: bytes) -> httpx.Response: ...
+
+    @overload
+    def _send(self, name: str, body: bytes, is_done: Callable[[], bool]) -> httpx.Response | None: ...
+
+    def _send(
+        self, name: str, body: bytes, is_done: Callable[[], bool] = lambda: False
+    ) -> httpx.Response | None:
+        """Send until it is answered. Returns None if the answer was lost, and the request `is_done`."""
         until = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                return self._once(name, message, kind)
+                return self._once(name, body)
             except httpx.HTTPError as error:
                 if time.monotonic() > until:
                     raise _away(name, error) from error
                 time.sleep(_PAUSE_S)
-                if (answer := found()) is not None:
-                    return answer
+                if is_done():
+                    return None
 
-    def _once(self, name: str, message: RemoteMessage, kind: type[Answer]) -> Answer:
+    def _once(self, name: str, body: bytes) -> httpx.Response:
         answer = self._client.post(
             f"{PREFIX}{name}",
-            content=message.model_dump_json(),
+            content=body,
             headers={"authorization": f"Bearer {self._token}", "content-type": "application/json"},
         )
-        if answer.status_code >= 500:
+        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             answer.raise_for_status()
-        if answer.status_code != 200:
+        if answer.status_code not in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
             raise _refusal(answer)
-        return kind.model_validate_json(answer.content)
+        return answer
+
+
+def _sizes(blobs: Mapping[str, bytes]) -> dict[str, int]:
+    return {name: len(content) for name, content in blobs.items()}
 
 
 def _refusal(answer: httpx.Response) -> ScenaristError:

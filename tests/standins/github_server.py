@@ -513,6 +513,7 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, Workflows, LoopbackServer):
             ("POST", "/app/hook/deliveries/{delivery}/attempts", "app", self._redeliver),
             ("POST", "/app/installations/{installation}/access_tokens", "app", self._access_token),
             ("GET", R + "/installation", "app", self._get_installation),
+            ("GET", "/app/installations", "app", self._list_installations),
             ("GET", "/users/{login}", "metadata:read", self._get_user),
             ("GET", R, "metadata:read", self._get_repo),
             ("GET", R + "/collaborators/{login}/permission", "metadata:read", self._get_permission),
@@ -592,6 +593,13 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, Workflows, LoopbackServer):
 
     def _get_installation(self, _call: Call) -> tuple[int, Any]:
         return 200, {**self._template("get", R + "/installation"), "id": INSTALLATION, "app_id": APP_ID}
+
+    def _list_installations(self, _call: Call) -> tuple[int, Any]:
+        """The only installation, whose owner has granted what `granted` says."""
+        [template, *_] = self._template("get", "/app/installations")
+        account = {**template["account"], "login": self.repo.split("/")[0]}
+        own = {"id": INSTALLATION, "app_id": APP_ID, "account": account, "permissions": dict(self.granted)}
+        return 200, [{**template, **own}]
 
     def _access_token(self, call: Call, installation: str) -> tuple[int, Any]:
         asked = call.body.get("permissions") or self.granted

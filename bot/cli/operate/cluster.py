@@ -1,12 +1,10 @@
 """What `scenarist doctor` checks of the Kubernetes cluster that runs are done in."""
 
-from bot.config.limits import LimitsInvalid
 from bot.config.settings import Settings
-from bot.launchers.kubernetes.api import Api
+from bot.launchers.kubernetes.api import Api, own_namespace
 from bot.launchers.kubernetes.manifest import job_manifest, selector
 from bot.launchers.kubernetes.values import JobValues, load_values
 from bot.launchers.launcher import LaunchRefused
-from bot.launchers.registry.launchers import launched_runners
 from bot.storage.launches import Launch, WaitingRun
 from bot.telemetry.health import CheckResult
 
@@ -17,14 +15,6 @@ _RIGHTS = (
 )
 # A run that cannot be: its Job is only tried, not made.
 _NO_RUN = WaitingRun(launch=Launch(run_id="0" * 26, fence=0), forge="local", repo="-", phase="specify")
-
-
-def uses_cluster(settings: Settings) -> bool:
-    """Return whether runs of this deployment may be done in Kubernetes."""
-    try:
-        return "kubernetes" in launched_runners(settings)
-    except LimitsInvalid:  # another check says so
-        return settings.runner == "kubernetes"
 
 
 def check_cluster(settings: Settings) -> CheckResult:
@@ -57,6 +47,14 @@ def check_cluster(settings: Settings) -> CheckResult:
 
 def _accepted(values: JobValues, api: Api) -> CheckResult:
     said = f"{api.url} accepts Jobs in the namespace {api.namespace}."
+    if api.namespace == own_namespace():
+        todo = "Set `namespace` in the values file to one that holds the runner's Secrets alone."
+        return CheckResult(
+            NAME,
+            "warning",
+            f"{said} It is the dispatcher's own, and a Job can mount each Secret there.",
+            todo,
+        )
     if values.sandbox == "pod":
         todo = "Set `sandbox: bubblewrap` where the nodes have user namespaces."
         return CheckResult(

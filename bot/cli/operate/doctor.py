@@ -14,12 +14,15 @@ import typer
 
 from bot import __version__
 from bot.cli.operate.cluster import NAME as CLUSTER
-from bot.cli.operate.cluster import check_cluster, uses_cluster
+from bot.cli.operate.cluster import check_cluster
+from bot.cli.operate.workflow_starts import NAME as WORKFLOW_STARTS
+from bot.cli.operate.workflow_starts import check_workflow_starts
 from bot.cli.options import ALL_QUEUES, QUEUE_NAMES, AsJson, Queues, queue_names
 from bot.config.limits import database_urls, load_limits
 from bot.config.models import load_models
 from bot.config.settings import Settings, load_settings
 from bot.installation import CODE, NEXT_STEP, SAID, overwritten
+from bot.launchers.registry.launchers import launches_at
 from bot.storage.database import connect, is_current
 from bot.telemetry.health import (
     CheckResult,
@@ -85,7 +88,8 @@ def examine(settings: Settings, queues: Sequence[str] = QUEUE_NAMES) -> Iterator
         ("sandbox", runs, _sandbox),
         ("limits file", runs, _limits),
         ("models", runs, _models),
-        (CLUSTER, uses_cluster(settings), check_cluster),
+        (CLUSTER, launches_at(settings, "kubernetes"), check_cluster),
+        (WORKFLOW_STARTS, launches_at(settings, "actions"), check_workflow_starts),
         ("GitHub", forge, _github),
         ("GitLab", forge, _gitlab),
         ("public URL", forge, _public_url),

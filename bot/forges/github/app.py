@@ -37,6 +37,13 @@ class DeliveryAttempt(Frozen):
         return self.status != _DELIVERED
 
 
+class AppInstallation(Frozen):
+    """The App on one account: the account's login, and what its owner has granted."""
+
+    account: str
+    permissions: dict[str, str]
+
+
 def app_of(settings: Settings) -> "AppTokens":
     path, key = settings.github_private_key_file, settings.github_private_key.get_secret_value()
     if not settings.github_app_id or (path is None and not key):
@@ -117,6 +124,18 @@ class AppTokens:
         with forge_errors():
             app: Any = self._github.rest.apps.get_authenticated().json()
         return dict(app)
+
+    def installations(self) -> list[AppInstallation]:
+        """Where the App is installed."""
+        with forge_errors():
+            found = list(self._github.rest.paginate(self._github.rest.apps.list_installations, per_page=100))
+        return [
+            AppInstallation(
+                account=str(getattr(each.account, "login", None) or each.id),
+                permissions=each.permissions.model_dump(exclude_unset=True),
+            )
+            for each in found
+        ]
 
     def hook(self) -> dict[str, Any]:
         """The URL and the content type of the App's webhook, as GitHub has them."""

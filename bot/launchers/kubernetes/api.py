@@ -37,7 +37,9 @@ class Api:
         self._access = values.api
         self._selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
         self.url = values.api.url or _own_cluster()
-        self.namespace = values.namespace or _own_namespace()
+        self.namespace = values.namespace or own_namespace()
+        if not self.namespace:
+            raise ValuesInvalid("`namespace` is not set, and this process does not run in a cluster.")
         self._client = httpx.Client(
             base_url=self.url,
             timeout=_TIMEOUT_S,
@@ -240,11 +242,12 @@ def _own_cluster() -> str:
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
-def _own_namespace() -> str:
+def own_namespace() -> str:
+    """Return the namespace of the pod that this process runs in, or an empty text outside of a cluster."""
     try:
         return (ACCOUNT / "namespace").read_text(encoding="ascii").strip()
     except OSError:
-        raise ValuesInvalid("`namespace` is not set, and this process does not run in a cluster.") from None
+        return ""
 
 
 def _context(ca_file: Path) -> ssl.SSLContext:

@@ -67,7 +67,10 @@ class JobValues(Frozen):
     )
     image_pull_secrets: tuple[str, ...] = Field(default=(), description="Names of Secrets.")
     api: ApiAccess = ApiAccess()
-    namespace: str = Field(default="", description="Where Jobs are made. Empty: the dispatcher's own.")
+    namespace: str = Field(
+        default="",
+        description="Where Jobs are made. Empty: the dispatcher's own, whose Secrets Jobs could then mount.",
+    )
     deployment: str = Field(
         default="scenarist",
         pattern=r"^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from bot.config.limits import load_limits
+from bot.config.limits import LimitsInvalid, load_limits
 from bot.config.settings import Settings
 from bot.launchers.launcher import Launcher
 from bot.storage.store import Store
@@ -43,6 +43,14 @@ def launched_runners(settings: Settings) -> list[Runner]:
     """Return the places of this deployment that need a dispatcher. Raises `LimitsInvalid`."""
     offered = {settings.runner, *load_limits(settings.limits_file).runners}
     return [runner for runner in _LAUNCHERS if runner in offered]
+
+
+def launches_at(settings: Settings, runner: Runner) -> bool:
+    """Return whether runs of this deployment may be done at `runner`; a wrong limits file offers nothing."""
+    try:
+        return runner in launched_runners(settings)
+    except LimitsInvalid:
+        return settings.runner == runner
 
 
 def launchers(settings: Settings, store: Store) -> list[Launcher]:

@@ -175,13 +175,13 @@ def test_selectors_match_the_pods_that_they_are_for(manifests: list[Manifest]) -
         if each["kind"] == "Service":
             selector = spec["selector"]
         elif each["kind"] == "NetworkPolicy":
-            selector = spec["podSelector"]["matchLabels"]
+            selector = spec["podSelector"].get("matchLabels", {})
         elif each["kind"] in ("Deployment", "PodDisruptionBudget"):
             selector = spec["selector"]["matchLabels"]
         else:
             continue
         if component == "run":
-            assert selector == job_labels(values_of_jobs(manifests)), "the dispatcher makes these pods"
+            assert selector == {}, "all pods of the namespace of the runs"
             continue
         assert selector.items() <= labels[component].items()
         assert [name for name, its in labels.items() if selector.items() <= its.items()] == [component]
@@ -228,9 +228,58 @@ def test_jobs_get_what_runners_would_get() -> None:
     role = one(manifests, "Role", "dispatcher")
     allowed = {(name, verb) for rule in role["rules"] for name in rule["resources"] for verb in rule["verbs"]}
     assert allowed == {
-        *(("jobs", verb) for verb in ("create", "get", "list", "watch", "delete")),
-        *(("pods", verb) for verb in ("get", "list")),
+        *(("jobs", verb) for verb in ("create", "list", "watch", "delete")),
+        ("pods", "list"),
     }
+
+
+def in_namespace(manifests: list[Manifest], namespace: str) -> set[tuple[str, str]]:
+    """Kind and component of all that is made in another namespace than the release's."""
+    return {
+        (each["kind"], each["metadata"]["labels"]["app.kubernetes.io/component"])
+        for each in manifests
+        if each["metadata"].get("namespace") == namespace
+    }
+
+
+def test_the_right_to_make_jobs_reaches_only_the_secrets_that_runners_need() -> None:
+    found = rendered(JOBS, "--namespace", "bot")
+    assert values_of_jobs(found).namespace == "bot-runs"
+    of_dispatcher = {("Role", "dispatcher"), ("RoleBinding", "dispatcher")}
+    assert in_namespace(found, "bot-runs") == {*of_dispatcher, ("NetworkPolicy", "run")}
+    rest = [each for each in found if "namespace" not in each["metadata"]]
+    assert not [each for each in rest if each["kind"] in ("Role", "RoleBinding", "ClusterRoleBinding")]
+    [subject] = one(found, "RoleBinding", "dispatcher")["subjects"]
+    assert (subject["kind"], subject["namespace"]) == ("ServiceAccount", "bot")
+    # The secrets of the other processes are used where no account may make pods.
+    forge = {source.name for source in values_of_jobs(found).secrets.values()}
+    assert forge == {"scenarist-database", "redis", "model"}
+    assert one(found, "Namespace", "run")["metadata"]["name"] == "bot-runs"
+
+
+def test_the_namespace_of_runs_has_the_name_that_the_operator_gives() -> None:
+    own = {**JOBS, "dispatcher": {"runsNamespace": {"name": "work", "create": False}}}
+    found = rendered(own, "--namespace", "bot")
+    assert values_of_jobs(found).namespace == "work"
+    assert one(found, "Role", "dispatcher")["metadata"]["namespace"] == "work"
+    assert not [each for each in found if each["kind"] == "Namespace"]
+    refused = helm("template", "scenarist", str(CHART), "--namespace", "work", values=own)
+    assert refused.returncode != 0 and "another namespace than the release's" in refused.stderr
+    jobs = {**JOBS, "dispatcher": {"jobs": {"namespace": "bot"}}}
+    refused = helm("template", "scenarist", str(CHART), values=jobs)
+    assert refused.returncode != 0 and "/dispatcher/jobs" in refused.stderr
+
+
+def test_runs_reach_the_broker_from_their_own_namespace() -> None:
+    found = rendered({"runner": {"kind": "kubernetes"}}, "--namespace", "bot")
+    assert values_of_jobs(found).env["SCENARIST_BROKER_URL"] == "redis://scenarist-broker.bot.svc:6379/0"
+    run = one(found, "NetworkPolicy", "run")["spec"]
+    [leads] = [peer for rule in run["egress"] for peer in rule["to"] if "broker" in str(peer)]
+    assert leads["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "bot"}}
+    broker = one(found, "NetworkPolicy", "broker")["spec"]
+    [comes] = [peer for peer in broker["ingress"][0]["from"] if "namespaceSelector" in peer]
+    assert comes["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "bot-runs"}}
+    assert comes["podSelector"]["matchLabels"] == job_labels(values_of_jobs(found))
 
 
 def test_a_place_for_runs_is_known_to_the_phases_that_choose_it() -> None:

@@ -3,6 +3,15 @@
 {{- else -}}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}{{ end -}}
 {{- end }}
 
+{{/* The namespace of the Jobs of runs: never the release's own, whose Secrets a Job could mount. */}}
+{{- define "scenarist.runsNamespace" -}}
+{{- $name := .Values.dispatcher.runsNamespace.name | default (printf "%s-runs" .Release.Namespace) -}}
+{{- if eq $name .Release.Namespace -}}
+{{- fail "dispatcher.runsNamespace.name must be another namespace than the release's" -}}
+{{- end -}}
+{{ $name }}
+{{- end }}
+
 {{/* What selects the pods of a component: (list $ "web"). */}}
 {{- define "scenarist.selector" -}}
 app.kubernetes.io/name: scenarist

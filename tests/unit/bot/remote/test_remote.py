@@ -156,6 +156,20 @@ def test_a_launch_reads_its_own_run_and_its_repository_alone(
     assert remote.artifact_of("local", "o/elsewhere", "0" * 26, "work") is None
 
 
+def test_a_large_artifact_travels_both_ways(
+    store: Store, web: Running, remote: RemoteStore, run_id: str
+) -> None:
+    claim = claimed(remote, run_id)
+    large = bytes(range(256)) * 20_000
+    remote.log(claim, [], {"large": large, "small": b"1"})
+    assert store.artifact(run_id, "large") == remote.artifact(run_id, "large") == large
+    headers = {"authorization": f"Bearer {remote._token}"}
+    for body in (b'{"events": [], "sizes": {"other": 3}}\n12', b'{"events": []}\n12'):
+        refused = httpx.post(f"{web.url}/runner/log", content=body, headers=headers)
+        assert (refused.status_code, "SCN-1214" in refused.text) == (422, True)
+    assert store.artifact(run_id, "other") is None
+
+
 @pytest.mark.parametrize(
     "event",
     [

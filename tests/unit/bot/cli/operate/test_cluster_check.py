@@ -57,6 +57,20 @@ def test_a_job_that_the_server_refuses_is_found_before_a_run_needs_it(
     assert check_cluster(settings(api, tmp_path, labels={"team": "a-label"})).state == "ok"
 
 
+def test_jobs_beside_the_dispatchers_own_secrets_are_a_warning(
+    api: KubernetesApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = tmp_path / "account"
+    account.mkdir()
+    monkeypatch.setattr("bot.launchers.kubernetes.api.ACCOUNT", account)
+    (account / "namespace").write_text("default")
+    for values in ({}, {"namespace": ""}):
+        found = check_cluster(settings(api, tmp_path, **values))
+        assert found.state == "warning" and "dispatcher's own" in found.said
+    (account / "namespace").write_text("bot")
+    assert check_cluster(settings(api, tmp_path)).state == "ok"
+
+
 def test_a_bare_pod_is_a_warning(api: KubernetesApi, tmp_path: Path) -> None:
     assert check_cluster(settings(api, tmp_path, sandbox="pod")).state == "warning"
 

@@ -166,3 +166,28 @@ def test_a_delivery_that_github_could_not_bring_is_named(tmp_path: Path) -> None
         github.deliver("ping", "g-1", b"{}")
         found = findings(settings(tmp_path, **given))["GitHub"]
         assert found.state == "warning" and "The newest delivery failed" in found.said
+
+
+def test_the_permission_to_start_workflows_is_looked_at_where_runs_need_it(tmp_path: Path) -> None:
+    with GitHubServer(tmp_path, {"a.txt": "a\n"}, "http://127.0.0.1:9/", "s") as github:
+
+        def actions(**changes: object) -> CheckResult:
+            given = {**github.settings(), "runner": "actions", "runner_secret": "x" * 32}
+            return findings(settings(tmp_path, **{**given, "public_url": "http://a.b", **changes}))[
+                "GitHub Actions"
+            ]
+
+        github.card = {"permissions": {**github.granted, "actions": "read"}, "events": sorted(EVENTS)}
+        assert actions().said == "The App may not start workflows."
+        github.card["permissions"]["actions"] = "write"
+        github.granted["actions"] = "read"  # the owner has not accepted the change yet
+        assert (actions().state, actions().said) == ("failed", "The App may not start workflows of: octo.")
+        github.granted["actions"] = "write"
+        assert actions().state == "ok"
+        assert "SCN-7088" in actions(runner_secret="short").said
+        assert actions(public_url="").said == "SCENARIST_PUBLIC_URL is not set."
+        assert "GitHub Actions" not in findings(settings(tmp_path, **github.settings()))
+        limits = tmp_path / "limits.yml"
+        limits.write_text("runners: [actions]\n")
+        assert actions(runner="celery", limits_file=limits).state == "ok"
+    assert github.violations == []
