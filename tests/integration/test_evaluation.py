@@ -77,7 +77,7 @@ def test_a_killed_evaluation_goes_on_and_repeats_nothing(place: Path) -> None:
     line = first.stdout.readline()
     first.send_signal(signal.SIGKILL)
     first.wait(HANG_S)
-    assert line.startswith("contradiction (1): refused") or "(1): " in line, line
+    assert "(1): " in line, line
     before = EvalResults(place / "out").attempts()
     assert 0 < len(before) < 3
     second = evaluate(place, "--jobs", "2")

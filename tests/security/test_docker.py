@@ -59,9 +59,8 @@ def plain(words: tuple[str, ...], ctx: ToolContext, *options: str, script: str) 
 def test_attack_an_option_as_an_image(ctx: ToolContext) -> None:
     for image in ("--privileged", "-v/:/host", "--volume=/:/host", "built/--privileged", "a b", "-", ""):
         said = call(ctx, "docker_run", image=image, command=["built/one", "/bin/busybox", "id"])
-        assert not said.ok and ("not the name of an image" in said.text or "Exit code 125" in said.text), (
-            image
-        )
+        why = "invalid reference format" if image == "built/--privileged" else "not the name of an image"
+        assert not said.ok and why in said.text, image
     assert call(ctx, "docker_run", image="built/one", command=["/bin/busybox", "id"]).ok  # the control
 
 
@@ -112,7 +111,7 @@ def test_attack_fill_the_image(ctx: ToolContext, words: tuple[str, ...]) -> None
 
 def test_attack_fork_in_a_container(ctx: ToolContext) -> None:
     said = run(ctx, "n=0; while [ $n -lt 200 ]; do /bin/busybox sleep 5 & n=$((n+1)); done; echo all of them")
-    assert "all of them" not in said or "can't fork" in said
+    assert "can't fork" in said and "all of them" not in said
 
 
 def test_attack_write_a_protected_file_in_a_container(ctx: ToolContext) -> None:
@@ -172,7 +171,8 @@ def test_attack_have_the_engine_fetch_something(ctx: ToolContext) -> None:
             f"{line}\n{DOCKERFILE}" if line.startswith("#") else f"{DOCKERFILE}{line}\n"
         )
         said = call(ctx, "docker_build", name="two")
-        assert not said.ok and ("ADD is not allowed" in said.text or "Directives" in said.text), line
+        why = "Directives" if line.startswith("#") else "ADD is not allowed"
+        assert not said.ok and why in said.text, line
 
 
 def test_attack_build_on_an_image_from_somewhere(ctx: ToolContext) -> None:

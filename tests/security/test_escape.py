@@ -399,7 +399,8 @@ def test_attack_change_a_locked_file_with_a_command(workspace: Path, script: str
     assert (workspace / path).read_text() == "a\n"
     Sandbox(workspace).run(line)  # the control
     left = workspace / path
-    assert not left.exists() or left.is_symlink() or left.read_text() != "a\n"
+    is_as_it_was = left.is_file() and not left.is_symlink() and left.read_text() == "a\n"
+    assert not is_as_it_was
 
 
 def test_attack_lead_a_mount_astray(workspace: Path, outside: Path) -> None:
@@ -422,10 +423,9 @@ def test_attack_write_a_protected_file_with_every_tool(tmp_path: Path) -> None:
     for tool, arguments in WRITERS.items():
         if tool != "make_folder":
             result = call(ctx, tool, **arguments(".github/workflows/ci.yml"))
-            assert result.denied or "already" in result.text or "nothing to undo" in result.text, (
-                tool,
-                result.text,
-            )
+            why = {"apply_patch": "this file exists already", "git_restore": "There is nothing to undo"}
+            assert why.get(tool, "is protected and must not be changed") in result.text, (tool, result.text)
+            assert result.denied == (tool not in why), tool
     assert call(ctx, "delete_path", path=".github", recursive=True).denied
     assert call(ctx, "move_path", source=".github", target="x").denied
     assert place.read_text() == "kept"

@@ -85,7 +85,7 @@ def test_attack_an_address_written_otherwise(tmp_path: Path, host: str) -> None:
     with serving({"/": page("inside")}) as (port, seen):
         url = f"http://{host}:{port}/"
         got = call(web_context(tmp_path, access(guarded=True, resolver=resolve)), "http_get", url=url)
-        assert not got.ok and ("open internet" in got.text or "cannot be resolved" in got.text), got.text
+        assert not got.ok and "open internet" in got.text, got.text
         assert seen == []
         (tmp_path / "b").mkdir()
         control = call(web_context(tmp_path / "b", access(resolver=resolve)), "http_get", url=url)
@@ -236,15 +236,18 @@ def test_attack_answer_slowly(tmp_path: Path, answer: object) -> None:
     with serving({"/": answer, "/good": page("x")}) as (port, _):  # type: ignore[dict-item]
         ctx = web_context(tmp_path, access(seconds=1.0))
         got = call(ctx, "http_get", url=f"http://x.test:{port}/")
-        assert "did not answer within 1 s" in got.text or (answer is drip_body and "xxxx" in got.text)
+        assert ("xxxx" if answer is drip_body else "did not answer within 1 s") in got.text
         assert call(ctx, "http_get", url=f"http://x.test:{port}/good").ok
 
 
-@pytest.mark.parametrize("answer", [endless, headers_without_end])
-def test_attack_answer_without_end(tmp_path: Path, answer: object) -> None:
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [(endless, "the answer is cut here"), (headers_without_end, "could not be reached")],
+)
+def test_attack_answer_without_end(tmp_path: Path, answer: object, says: str) -> None:
     with serving({"/": answer}) as (port, _):  # type: ignore[dict-item]
         got = call(web_context(tmp_path, access()), "http_get", url=f"http://x.test:{port}/")
-        assert "the answer is cut here" in got.text or "could not be reached" in got.text
+        assert says in got.text
         assert len(got.text) < 17_000
 
 

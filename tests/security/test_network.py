@@ -77,7 +77,6 @@ def test_attack_send_by_udp(workspace: Path) -> None:
 
 def test_attack_ask_a_name_server(workspace: Path) -> None:
     """A question to a name server carries data out."""
-    assert "nameserver" in Path("/etc/resolv.conf").read_text() or True
     asked = python(workspace, "print(socket.getaddrinfo('secret.example.com', 80))", guarded=True)
     assert "gaierror" in asked
     assert Sandbox(workspace).run(["cat", "/etc/resolv.conf"]).exit_code != 0
@@ -121,8 +120,8 @@ def test_attack_leave_by_another_kind_of_socket(
     assert python(workspace, program, guarded=True) == "False 97\n"
     monkeypatch.setattr("runners.sandbox.seccomp.program", lambda **_limits: None)
     bare = python(workspace, program, guarded=True)
-    if family in (40, 38):
-        assert bare != "False 97\n" or not Path("/proc/net").joinpath("vsock").exists()
+    if name == "AF_PACKET":  # every Linux has it; without the filter it only lacks the right
+        assert bare != "False 97\n"
 
 
 def test_attack_change_the_network(workspace: Path) -> None:

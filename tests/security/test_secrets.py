@@ -171,7 +171,7 @@ def test_attack_read_a_key_of_the_kernels_keyring(workspace: Path) -> None:
 def test_attack_have_a_tool_read_outside(ctx: ToolContext, path: str, tmp_path: Path) -> None:
     (tmp_path / "app-key.pem").write_text("canary")
     # The control: the same path leads to something for whoever just opens it.
-    assert (ctx.root / path).exists() or path == "/etc/shadow"
+    assert (ctx.root / path).exists()
     for name in ("read_file", "list_files", "search", "file_info", "diff_files", "git_show", "git_blame"):
         arguments = {"path": path, **({"pattern": "."} if name == "search" else {})}
         arguments |= {"end_line": 1} if name == "git_blame" else {}
@@ -188,9 +188,9 @@ def test_attack_have_a_tool_read_through_a_link(ctx: ToolContext, secret: Path) 
         == secret.read_text()
     )
     for path in ("link", f"folder/{secret.name}"):
-        for name in ("read_file", "diff_files"):
-            assert "leads through a link" in call(ctx, name, path=path).text or name == "diff_files"
-            assert secret.read_text() not in call(ctx, name, path=path).text
+        read = call(ctx, "read_file", path=path).text
+        assert "leads through a link" in read and secret.read_text() not in read
+        assert secret.read_text() not in call(ctx, "diff_files", path=path).text
     assert secret.read_text() not in call(ctx, "search", pattern="canary").text
     assert secret.name not in call(ctx, "list_files", depth=5).text
     assert secret.read_text() not in call(ctx, "git_diff").text

@@ -65,6 +65,25 @@ def timed_assertions(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
 
 
+def alternatives(tree: ast.AST) -> Iterator[int]:
+    """Assertions that a text says this or that, or that hold whatever happens: `x in text or y in text`."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Assert):
+            continue
+        parts = node.test.values if isinstance(node.test, ast.BoolOp) else []
+        for part in (node.test, *parts):
+            if not isinstance(part, ast.BoolOp) or not isinstance(part.op, ast.Or):
+                continue
+            texts = [
+                ast.unparse(each.comparators[-1])
+                for each in part.values
+                if isinstance(each, ast.Compare) and isinstance(each.ops[-1], ast.In)
+            ]
+            always = any(isinstance(each, ast.Constant) and each.value for each in part.values)
+            if always or len(set(texts)) < len(texts):
+                yield node.lineno
+
+
 def tight_bounds(tree: ast.AST) -> Iterator[int]:
     """Bounds below a minute: they end more than a hang."""
     for node in ast.walk(tree):
@@ -122,6 +141,7 @@ RULES: dict[Rule, tuple[str, tuple[str, ...]]] = {
         "import time\ndef test():\n    began = time.monotonic()\n    assert time.monotonic() - began < 5\n",
         ("bench/",),
     ),
+    alternatives: ("assert 'denied' in text or 'refused' in text\nassert done or True\n", ()),
     tight_bounds: ("done.wait(5)\n", ("bench/",)),
     skips: ("import pytest\npytest.skip('not today')\n", (MACHINE,)),
     imports_of_tests: ("from tests.unit.test_store import start\n", ()),
@@ -152,6 +172,7 @@ def test_the_rule_holds(rule: Rule) -> None:
             tight_bounds,
             "done.wait(60)\nprocess.wait()\n', '.join(3)\nrun(timeout=None)\nwait_until(ready, 'x')\n",
         ),
+        (alternatives, "assert 'x' in (text or '')\nassert not slow or 'y' in text\n"),
         (skips, "reason = 'pytest.skip'\n"),
         (imports_of_tests, "from tests.support.harness import BotUnderTest\n"),
     ],
