@@ -11,7 +11,7 @@ from bot.cli.lazy import LazyCommand
 _HEAD = """# The `scenarist` command
 
 {note}
-`scenarist COMMAND --help` says the same. Commands that print data or results have `--json`; notes go to standard error then.
+`scenarist COMMAND --help` says the same. Commands that print data or results have `--json`; with it, notes go to standard error.
 
 | exit status | means |
 |---|---|
@@ -34,7 +34,7 @@ language server read:
 
     # yaml-language-server: $schema=.scenarist/schema.json
 
-`scenarist config schema > .scenarist/schema.json` writes it without `init`. `scenarist config check` tells the same mistakes in CI.
+`scenarist config schema > .scenarist/schema.json` writes it without `init`. `scenarist config check` finds the same mistakes in CI.
 """
 
 

@@ -173,9 +173,9 @@ def commands() -> str:
         "# Commands in comments",
         "",
         _NOTE,
-        "Scenarist hears comments on issues and on its own pull (merge) requests, on GitHub and GitLab alike. "
-        "A plain comment by somebody with write access goes to the active run, or answers its question: "
-        "a plain comment is enough. A command begins a line with `/agent`, or with a mention of the bot:",
+        "Scenarist reads comments on issues and on its own pull (merge) requests, on GitHub and GitLab alike. "
+        "A plain comment by somebody with write access reaches the active run, or answers its question. "
+        "A command begins a line with `/agent`, or with a mention of the bot:",
         "",
         "    /agent retry implement",
         "    @scenarist status",

@@ -41,11 +41,11 @@ class Commands(LazyGroup):
         "up": Lazy("bot.cli.operate.up:up", "Run everything on one machine until Ctrl-C."),
         "serve": Lazy("bot.cli.operate.serve:serve", "Run the web app: webhooks, health and run pages."),
         "worker": Lazy(
-            "bot.cli.operate.worker:worker", "Run a Celery worker, or do one run's phases and leave."
+            "bot.cli.operate.worker:worker", "Run a Celery worker, or do the next phases of one run and exit."
         ),
         "dispatch": Lazy(
             "bot.cli.operate.dispatch:dispatch",
-            "Launch runs in Kubernetes Jobs or jobs of GitHub Actions, and record what becomes of them.",
+            "Launch runs as Kubernetes Jobs or GitHub Actions jobs, and record how they end.",
         ),
         "migrate": Lazy("bot.cli.operate.migrate:migrate", "Bring the database to the newest schema."),
         "doctor": Lazy("bot.cli.operate.doctor:doctor", "Check that this machine has all it needs."),
@@ -70,7 +70,7 @@ class Commands(LazyGroup):
             "Hand a run over to you: its work as a worktree, its conversation and its scenarios.",
         ),
         "audit": Lazy(
-            "bot.cli.runs.audit:audit", "Print every tool call of a run: who, what, and its result."
+            "bot.cli.runs.audit:audit", "Print every tool call of a run with its role, arguments and result."
         ),
         "costs": Lazy("bot.cli.runs.costs:costs", "Print what runs have used, by repository."),
         "pause": Lazy("bot.cli.runs.control:pause", "Pause a run within two seconds."),

@@ -42,7 +42,7 @@ _SAID = 300
 
 
 class RunFailed(ScenaristError):
-    """A run of `scenarist eval` did not come to an end of its own."""
+    """A run of `scenarist eval` did not end by itself."""
 
     code = "SCN-7063"
     next_step = "Read `run.log` in the `state` folder of the results, then run the evaluation again."

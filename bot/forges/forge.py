@@ -299,12 +299,12 @@ class ForgeDenied(ScenaristError):
     code = "SCN-1002"
     next_step = (
         "Check that the App is installed on the repository, or that the token has its scopes and role, and "
-        "that it may read and write contents, issues, pull requests and checks. `scenarist doctor` looks."
+        "that it may read and write contents, issues, pull requests and checks. `scenarist doctor` checks it."
     )
 
 
 class ForgeMissing(ScenaristError):
-    """The forge knows no such repository, issue, pull request or comment."""
+    """The forge has no such repository, issue, pull request or comment."""
 
     code = "SCN-1003"
     next_step = "Check that it was not deleted, moved or renamed, and that the App can see it."

@@ -67,7 +67,7 @@ class TooManySteps(ScenaristError):
     """A run has taken as many phases and nodes as its workflow allows."""
 
     code = "SCN-6006"
-    next_step = "Read the run's log for what it repeats; `most_steps` of the workflow file is the limit."
+    next_step = "See in the run's log what it repeats; `most_steps` of the workflow file is the limit."
 
 
 # Temporary errors, after which the phase is repeated.

@@ -82,7 +82,7 @@ class Webhooks:
         if receiver is None:
             return 404, error_body("SCN-1200", "No webhook secret is configured for this forge.")
         if scope["method"] != "POST":
-            return 405, error_body("SCN-1206", "Deliveries are POST requests.")
+            return 405, error_body("SCN-1206", "A delivery was not a POST request.")
         headers: dict[bytes, bytes] = dict(scope["headers"])
         body = await self._receive(headers, receive)
         if body is None:

@@ -51,8 +51,9 @@ AUTHOR = ("Scenarist", "scenarist@users.noreply.scenarist.dev")
 
 
 class GitFailed(ScenaristError):
-    """A git command failed. If it ran, `status` is its exit status and `output` what it printed."""
+    """A git command failed."""
 
+    # The exit status of the command and what it printed, if it ran.
     status = 0
     output = ""
 

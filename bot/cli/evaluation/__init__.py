@@ -15,9 +15,9 @@ evaluation = lazy_group(
             "bot.cli.evaluation.check:check",
             "Check a set without a model: hidden tests fail on the base and pass with the fix.",
         ),
-        "report": Lazy("bot.cli.evaluation.report:report", "Print what came of an evaluation."),
+        "report": Lazy("bot.cli.evaluation.report:report", "Print the results of an evaluation."),
         "compare": Lazy(
-            "bot.cli.evaluation.compare:compare", "Write a page of HTML that compares several evaluations."
+            "bot.cli.evaluation.compare:compare", "Write an HTML page that compares several evaluations."
         ),
         "from-history": Lazy(
             "bot.cli.evaluation.from_history:from_history",

@@ -27,7 +27,7 @@ def check(
 ) -> None:
     """Check a set without a model: hidden tests fail on the base and pass with the fix.
 
-    Exit status 1 when a task is not right or cannot be fetched.
+    Exit status 1 when a task is wrong or cannot be fetched.
     """
     settings = load_settings()
     require_sandbox(settings)

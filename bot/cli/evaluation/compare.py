@@ -17,7 +17,7 @@ def compare(
     ],
     page: Annotated[Path, typer.Option(help="The file of the page.")] = Path("evaluation.html"),
 ) -> None:
-    """Write a page of HTML that compares several evaluations."""
+    """Write an HTML page that compares several evaluations."""
     stored = [EvalResults(folder) for folder in folders]
     reports = [report(each.about, each.attempts()) for each in stored]
     css = static_files()["scenarist.css"][0].decode()

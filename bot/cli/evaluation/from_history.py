@@ -38,8 +38,8 @@ def from_history(
     """Write a set from a repository's history: changes that came with tests.
 
     A merged pull request, or a commit, that edits product and tests becomes a task: its message is the issue,
-    its tests are hidden. Edit the issues before you use the set: a message written after the work may give
-    it away. Add tasks that cannot be done by hand.
+    its tests are hidden. Edit the issues before you use the set, because a message that was written after
+    the work may give the solution away. A history has no tasks that cannot be done: add some yourself.
     """
     settings = load_settings()
     git_dir = git_dir_of(repo)

@@ -23,10 +23,10 @@ def report(
     as_json: AsJson = False,
     export: Annotated[
         Path | None,
-        typer.Option(help="A folder for preds.json and report.json of each seed, as SWE-bench has them."),
+        typer.Option(help="A folder for preds.json and report.json of each seed, in SWE-bench's format."),
     ] = None,
 ) -> None:
-    """Print what came of an evaluation."""
+    """Print the results of an evaluation."""
     stored = EvalResults(folder)
     attempts = stored.attempts()
     found = report_on(stored.about, attempts)

@@ -52,9 +52,9 @@ def run(
 ) -> None:
     """Try the tasks of a set with your models, and judge the results.
 
-    Each attempt is a `scenarist run`; hidden tests judge its result. What has ended is not repeated: after an
-    interruption give the same command again. Exit status 0 when all attempts were made, 1 when the
-    infrastructure failed some.
+    Each attempt is a `scenarist run`; hidden tests judge its result. Finished attempts are not repeated:
+    after an interruption, run the same command again. Exit status 0 when all attempts were made, 1 when some
+    failed because of the infrastructure.
     """
     settings = load_settings()
     require_sandbox(settings)

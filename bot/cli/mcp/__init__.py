@@ -15,6 +15,8 @@ mcp = lazy_group(
         "accept": Lazy(
             "bot.cli.mcp.accept:accept", "Accept the tools of an MCP server as they are now defined."
         ),
-        "serve": Lazy("bot.cli.mcp.serve:serve", "Serve runs to people's own assistants, by MCP over stdio."),
+        "serve": Lazy(
+            "bot.cli.mcp.serve:serve", "Let an assistant list, read and start runs (MCP over stdio)."
+        ),
     },
 )

@@ -10,14 +10,14 @@ from gherkin.errors import ScenaristError
 
 
 class McpMissing(ScenaristError):
-    """The official SDK of MCP is not installed, which the server is made with."""
+    """The official MCP SDK, which the server needs, is not installed."""
 
     code = "SCN-7053"
     next_step = "Install Scenarist with its extra `mcp`: `pipx install 'scenarist[mcp]'`."
 
 
 def serve() -> None:
-    """Serve runs to people's own assistants, by MCP over stdio.
+    """Let an assistant list, read and start runs (MCP over stdio).
 
     An assistant that starts this command can list runs, read their state and verdicts, and start a run for an
     issue. It has the rights of the account that it runs under: the database, and the forge's credentials.

@@ -53,7 +53,7 @@ def serve_model(
 ) -> None:
     """Start `vllm serve` with the flags that the model's family needs.
 
-    Further flags are passed on.
+    Further flags are passed on to vLLM.
     """
     made = serving(model, python=python, host=host, port=port, context=context_length, more=context.args)
     for line in (made.why, *made.notes):

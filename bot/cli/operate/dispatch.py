@@ -24,10 +24,10 @@ from bot.worker.waking import Waking
 
 
 def dispatch() -> None:
-    """Launch runs in Kubernetes Jobs or jobs of GitHub Actions, and record what becomes of them.
+    """Launch runs as Kubernetes Jobs or GitHub Actions jobs, and record how they end.
 
-    It holds no key of a model, and only for GitHub Actions the App's. Several may work side by side, and each
-    may be stopped at any moment.
+    It needs no key of a model, and needs the App's key only for GitHub Actions. Several dispatchers can run
+    side by side, and each can be stopped at any time.
     """
     settings = load_settings()
     start_logging(settings)

@@ -28,13 +28,13 @@ def worker(
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
     once: Annotated[
         str,
-        typer.Option(metavar="RUN", help="Do the next `runs` phases of this run, and leave."),
+        typer.Option(metavar="RUN", help="Do the next `runs` phases of this run, and exit."),
     ] = "",
     fence: Annotated[
         int | None, typer.Option(min=0, help="With --once: only if the run still has this fence.")
     ] = None,
 ) -> None:
-    """Run a Celery worker, or do one run's phases and leave.
+    """Run a Celery worker, or do the next phases of one run and exit.
 
     The queues `intake` and `publish` need the forge's credentials; `runs` must not have them.
     """

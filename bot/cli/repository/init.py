@@ -35,7 +35,7 @@ _EDITORS = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 
 
 class AlreadyConfigured(ScenaristError):
-    """The repository has a configuration, which is not overwritten."""
+    """The repository already has a configuration, which is not overwritten."""
 
     code = "SCN-7017"
     next_step = "Use `--force` to replace it, or `--print` to see what would be written."

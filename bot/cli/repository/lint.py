@@ -27,7 +27,7 @@ class FeatureUnreadable(ScenaristError):
 def lint(
     paths: Annotated[list[Path], typer.Argument(help="Feature files, or folders with feature files.")],
     strict: Annotated[bool, typer.Option(help="Exit status 1 for warnings, too.")] = False,
-    max_scenarios: Annotated[int, typer.Option(min=1, help="Scenarios a file may have.")] = 20,
+    max_scenarios: Annotated[int, typer.Option(min=1, help="The most scenarios that a file may have.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Check the scenarios in feature files.

@@ -35,7 +35,7 @@ def audit(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Print every tool call of a run: who, what, and its result."""
+    """Print every tool call of a run with its role, arguments and result."""
     entries = entries_of(run)
     if verify:
         said = check_audit(entries)

@@ -25,10 +25,10 @@ CODE, CONVERSATION, SCENARIOS = "code", "conversation.md", "scenarios.feature"
 
 
 class NothingToCheckOut(ScenaristError):
-    """A run has no work that could be checked out, or there is no room for it."""
+    """A run has no work to check out, or the folder or branch for it exists already."""
 
     code = "SCN-7055"
-    next_step = "Look what the run did with `scenarist log`; `--into` and `--branch` choose other names."
+    next_step = "`scenarist log` shows what the run did; `--into` and `--branch` choose other names."
 
 
 def checkout(
@@ -42,7 +42,7 @@ def checkout(
     """Hand a run over to you: its work as a worktree, its conversation and its scenarios.
 
     Makes a folder with `code` (a worktree of your clone, on the run's branch), `conversation.md` and
-    `scenarios.feature`. Commit there and push the branch; the next run on its pull request begins with that.
+    `scenarios.feature`. Commit there and push the branch; the next run on its pull request starts from it.
     """
     entries = entries_of(run)
     state = fold(entries)

@@ -51,10 +51,10 @@ def github(
     url: Annotated[
         str, typer.Option(help="Where GitHub reaches the web app; SCENARIST_PUBLIC_URL if not given.")
     ] = "",
-    org: Annotated[str, typer.Option(help="The organisation that owns the App; else it is yours.")] = "",
-    name: Annotated[
-        str, typer.Option(help="The App's name; GitHub wants one that nobody has.")
-    ] = "Scenarist",
+    org: Annotated[
+        str, typer.Option(help="The organisation that owns the App; left out: your account.")
+    ] = "",
+    name: Annotated[str, typer.Option(help="The App's name, which must be unique on GitHub.")] = "Scenarist",
     port: Port = 8080,
     folder: Annotated[
         Path | None, typer.Option(help="Where key and settings are written; `github` in the state folder.")

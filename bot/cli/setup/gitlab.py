@@ -33,7 +33,7 @@ class TokenInsufficient(ScenaristError):
 
 
 class HookRefused(ScenaristError):
-    """The account may not make webhooks in the project."""
+    """The account is not allowed to create webhooks in the project."""
 
     code = "SCN-1006"
     next_step = (

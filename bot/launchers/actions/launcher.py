@@ -39,8 +39,8 @@ class JobFailed(ScenaristError):
 
     code = "SCN-6232"
     next_step = (
-        "Open the job, and look at its log and its machine. The run is launched again some times, and "
-        "`scenarist retry` does so later."
+        "Open the job, and look at its log and its machine. The run is launched again a few times; after "
+        "that, use `scenarist retry`."
     )
 
 

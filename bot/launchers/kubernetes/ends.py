@@ -52,7 +52,7 @@ class ImageMissing(ScenaristError):
     """The image of the runs' pods cannot be pulled."""
 
     code = "SCN-6206"
-    next_step = "Correct `image` or `image_pull_secrets` in the values file; the phase is repeated by itself."
+    next_step = "Correct `image` or `image_pull_secrets` in the values file; the phase is repeated then."
 
 
 class PodGone(ScenaristError):
@@ -76,7 +76,9 @@ class WorkerFailed(ScenaristError):
     """The worker in the pod of a run ended with an error of its own."""
 
     code = "SCN-6209"
-    next_step = "The dispatcher's log has its last words; correct the settings in the values file."
+    next_step = (
+        "See the worker's last lines in the dispatcher's log, and correct the settings in the values file."
+    )
 
 
 def failure_of(

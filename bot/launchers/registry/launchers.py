@@ -11,7 +11,7 @@ from runners.contract.operator_limits import Runner
 
 
 class NothingToDispatch(ScenaristError):
-    """No run of this deployment is done by a launcher."""
+    """No run of this deployment uses a launcher."""
 
     code = "SCN-6211"
     next_step = (

@@ -26,7 +26,7 @@ REFUSALS = {
         "Check the database, then have the forge send it again. Where the forge keeps a list of deliveries, "
         "Scenarist also asks for it by itself.",
     ),
-    "SCN-1206": ("Deliveries are POST requests.", "Enter this address as a webhook's URL."),
+    "SCN-1206": ("A delivery was not a POST request.", "Enter this address as a webhook's URL."),
     "SCN-1207": (
         "A control of a run came without the operator's token.",
         "Send the header `Authorization: Bearer` with the value of SCENARIST_CONTROL_TOKEN.",
@@ -44,7 +44,7 @@ REFUSALS = {
         "Send the header `Authorization: Bearer` with the value of SCENARIST_METRICS_TOKEN.",
     ),
     "SCN-1208": (
-        "The webhook sends forms and not JSON.",
+        "The webhook sends forms instead of JSON.",
         "Set the webhook's content type to application/json.",
     ),
 }
