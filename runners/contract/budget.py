@@ -52,7 +52,7 @@ class Spent(Frozen):
         return self.prompt_tokens + self.completion_tokens
 
     def over(self, budget: Budget) -> str | None:
-        """The bound that is reached, in words, or None."""
+        """Return the bound that is reached, in words, or None."""
         if self.turns >= budget.turns:
             return f"{budget.turns} turns"
         if self.tokens >= budget.tokens:
@@ -64,7 +64,7 @@ class Spent(Frozen):
         return None
 
     def after(self, usage: TokenUsage, seconds: float, cost: float) -> "Spent":
-        """What is spent after one more reply."""
+        """Return what is spent after one more reply."""
         return self.model_copy(
             update={
                 "turns": self.turns + 1,
@@ -76,5 +76,7 @@ class Spent(Frozen):
         )
 
     def is_last(self, budget: Budget, next_tokens: int) -> bool:
-        """Whether one more reply, of about `next_tokens` with its prompt, is all there is left."""
+        """Return whether only one more reply, of about `next_tokens` with its prompt, fits into the
+        budget.
+        """
         return self.turns + 1 >= budget.turns or self.tokens + 2 * next_tokens >= budget.tokens

@@ -42,13 +42,13 @@ ModelPhase = Literal[
 
 
 class SpecWritten(Frozen):
-    """The feature file is committed and from now on locked by `sha256` (of its bytes, hex).
+    """The feature file is committed, and locked by `sha256` (of its bytes, in hex) from now on.
 
     `kind` says how the change will be proven; a chore has no feature (`path` is empty). With `shadow` the
-    feature and its steps are not part of the change. `findings` is what the linter says of it, `questions`
-    what the model would ask the author, and `told` how many of the run's instructions are in it. `applied`
-    are the review threads whose suggestions are part of the commit, `demands` what a review asks for that the
-    scenarios did not say before.
+    feature and its steps are not part of the change. `findings` are the linter's remarks on it, `questions`
+    what the model would ask the author, and `told` how many of the run's instructions it takes into account.
+    `applied` are the review threads whose suggestions are part of the commit, and `demands` what a review
+    asks for that the scenarios did not say before.
     """
 
     type: Literal["SpecWritten"] = "SpecWritten"
@@ -69,7 +69,8 @@ class SpecWritten(Frozen):
 class BaseSuite(Frozen):
     """One suite on the base commit.
 
-    `failing` are the first of its failing tests; `problem` is why it says nothing, if so.
+    `failing` are the first of its failing tests. `problem` says why the suite could not be run, and is empty
+    otherwise.
     """
 
     name: str
@@ -80,11 +81,11 @@ class BaseSuite(Frozen):
 
 
 class BaselineReached(Frozen):
-    """The environment is ready and the suites were run on the commit `base`, before anything was changed.
+    """The environment is ready, and the suites were run on the commit `base` before anything was changed.
 
-    `environment_s` is how many seconds it took to have the environment; the outcomes of all tests are in an
-    artifact. `setup` are the commands of a model that made it, where the repository's own files did not.
-    `notes` say what could not be installed.
+    `environment_s` is how many seconds it took to get the environment. The outcomes of all tests are in an
+    artifact. `setup` are the commands of a model that made the environment, if the repository's own files
+    were not enough. `notes` say what could not be installed.
     """
 
     type: Literal["BaselineReached"] = "BaselineReached"
@@ -96,9 +97,9 @@ class BaselineReached(Frozen):
 
 
 class Surveyed(Frozen):
-    """A repository was looked at: its environment was made and its suites were run on the commit `base`.
+    """A repository was looked at: its environment was made, and its suites were run on the commit `base`.
 
-    `seen` says in sentences what was found. `problem` says why its tests cannot be run, if they cannot, and
+    `seen` says in sentences what was found. `problem` says why the tests cannot be run, if they cannot, and
     `code` is the code of that error. The `.scenarist.yml` that fits is in an artifact.
     """
 
@@ -112,14 +113,14 @@ class Surveyed(Frozen):
 
 
 class SplitProposed(Frozen):
-    """The issue is too large for one change; these could be done instead."""
+    """The issue is too large for one change; these smaller ones are proposed instead."""
 
     type: Literal["SplitProposed"] = "SplitProposed"
     stories: tuple[Slice, ...]
 
 
 class PromptSent(CandidateWork):
-    """A message that was put to the model outside of replies and tool results."""
+    """A message to the model that is neither a reply nor the result of a tool."""
 
     type: Literal["PromptSent"] = "PromptSent"
     reason: Literal[
@@ -169,7 +170,7 @@ class ModelReplied(CandidateWork):
 
 
 class ModelSwitched(CandidateWork):
-    """From now on the runtime `to` does the work of `role`."""
+    """The runtime `to` does the work of `role` from now on."""
 
     type: Literal["ModelSwitched"] = "ModelSwitched"
     role: Literal["driver"]
@@ -178,11 +179,11 @@ class ModelSwitched(CandidateWork):
 
 
 class Condensed(CandidateWork):
-    """Everything older than the newest `kept` messages was shortened, in the way that `step` names, because
-    the context was full.
+    """The conversation was shortened because the context was full: everything older than the newest `kept`
+    messages.
 
-    `tokens` is how long the conversation was taken to be. `summary` is the model's own summary of the
-    removed part; without one, `problem` says why a list of the calls replaces it.
+    `step` names the way, and `tokens` is the estimated length of the conversation before. `summary` is the
+    model's own summary of the removed part; without one, `problem` says why a list of the calls replaces it.
     """
 
     type: Literal["Condensed"] = "Condensed"
@@ -229,12 +230,13 @@ class ToolCalled(CandidateWork):
 
 
 class Committed(CandidateWork):
-    """The work in hand was committed on the run's branch.
+    """The present work was committed on the run's branch.
 
-    `audit` is the hash of the audit trail's newest entry. `answers` are by the ids of review threads, 0 being
-    the review's own text; what the `declined` ones ask was not done. `form` is what the model wrote for the
-    sections of the project's template for pull requests, by heading. `learned` are lines for the repository's
-    memory and `outdated` those that a review contradicts; with `remembered` the commit changes it so.
+    `audit` is the hash of the audit trail's newest entry. `answers` has an answer for each id of a review
+    thread (0: the review's own text); what the `declined` ones ask was not done. `form` has what the model
+    wrote for the sections of the project's template for pull requests, by heading. `learned` are lines for
+    the repository's memory, and `outdated` those that a review contradicts; with `remembered` the commit
+    changes the memory accordingly.
     """
 
     type: Literal["Committed"] = "Committed"
@@ -255,10 +257,11 @@ class VerdictReached(CandidateWork):
 
 
 class NodeReported(Frozen):
-    """An operator's node, or the branch `node` of the parallel node `within`, has run on `head`.
+    """An operator's node has run on the commit `head`.
 
-    ``red`` is something to fix: `text` says what, with the `findings` of an agent. `data` are the further
-    properties of its answer. `exit_code` is that of a command, None of an agent, and `seconds` is wall time.
+    `within` is the parallel node that it is a branch of, if it is one. ``red`` means that something has to be
+    fixed: `text` says what, with the `findings` of an agent. `data` are the further properties of the agent's
+    answer. `exit_code` is that of a command (None for an agent), and `seconds` is wall time.
     """
 
     type: Literal["NodeReported"] = "NodeReported"
@@ -275,7 +278,7 @@ class NodeReported(Frozen):
 
 
 class Remark(Frozen):
-    """What a reviewing model says of a place; `line` counts from 1 on the head, 0: none in particular."""
+    """A reviewing model's remark on a place; `line` counts from 1 on the head (0: no line in particular)."""
 
     path: str
     line: int

@@ -41,7 +41,9 @@ EXAMPLES = "examples"
 
 
 def log_name(sha256: str) -> str:
-    """The name of the artifact that holds a log of a verdict's command; `sha256` is its hash in hex."""
+    """Return the name of the artifact that holds the log of a verdict's command; `sha256` is its hash in
+    hex.
+    """
     return f"log-{sha256}"
 
 
@@ -263,7 +265,7 @@ def claim_of(
 
 @dataclass(frozen=True)
 class Job:
-    """One phase of one run. `events` is the run's log so far, as far as runners wrote it."""
+    """One phase of one run. `events` are those events of the run's log that runners wrote."""
 
     run_id: str
     forge: str
@@ -284,12 +286,12 @@ class Job:
 
     @property
     def work_id(self) -> str:
-        """Return what names the worktrees and references of this work: unique among all that is done now."""
+        """Return the name of this work's worktrees and references, unique among all present work."""
         return self.place or self.run_id
 
     @property
     def spec(self) -> SpecWritten:
-        """The locked specification. Only phases after `specify` may ask."""
+        """Return the locked specification; it exists only after `specify`."""
         return next(event for event in reversed(self.events) if isinstance(event, SpecWritten))
 
 

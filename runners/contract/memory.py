@@ -64,7 +64,8 @@ def remembered(memory: str) -> list[Remembered]:
 def relevant(memory: str, asked: str, budget: int = _BUDGET) -> str:
     """Return the entries that a prompt shows, in at most `budget` characters.
 
-    Where not all have room, those come first that share the most words with `asked`, the text of the task.
+    If there is no room for all, the entries that share most words with `asked`, the text of the task, are
+    taken first.
     """
     words = _words(asked)
     entries = remembered(memory)
@@ -86,9 +87,10 @@ def relevant(memory: str, asked: str, budget: int = _BUDGET) -> str:
 
 
 def new_lines(memory: str, learned: Sequence[Learned], source: str) -> list[tuple[LearnedKind, str]]:
-    """Return (kind, line) of what a run learned that the memory does not say yet, three at most.
+    """Return (kind, line) of what a run learned and the memory does not say yet, at most three.
 
-    `source` says where it comes from, such as ``#12``. The text can neither mention nor link anything.
+    `source` says where a line comes from, such as ``#12``. The text can neither mention people nor link
+    anything.
     """
     known = [_words(each.text) for each in remembered(memory)]
     found: list[tuple[LearnedKind, str]] = []
@@ -103,7 +105,7 @@ def new_lines(memory: str, learned: Sequence[Learned], source: str) -> list[tupl
 
 
 def contradicted(memory: str, outdated: Sequence[str]) -> list[Remembered]:
-    """Return the entries that `outdated` names word for word, whatever their source and spaces."""
+    """Return the entries that `outdated` names word for word; their sources and spaces do not matter."""
     named = {_plain(text) for text in outdated if _plain(text)}
     return [each for each in remembered(memory) if _plain(each.text) in named]
 
@@ -124,9 +126,9 @@ def rewritten(memory: str, added: Sequence[tuple[LearnedKind, str]], removed: Se
 
 
 def _end_of(lines: Sequence[str], heading: str) -> int | None:
-    """Where the next entry under `heading` goes: after the last one there, or after the blank line below it.
+    """Return where the next entry under `heading` goes; None if there is no such heading.
 
-    None where there is no such heading.
+    That is after the last entry there, or else after the blank line below the heading.
     """
     at = None
     inside = False

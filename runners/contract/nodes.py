@@ -1,5 +1,6 @@
-"""The nodes that an operator adds to the graph of phases; each runs on the change as it stands and alters
-nothing."""
+"""The nodes that an operator adds to the graph of phases; each reads the present change and alters
+nothing.
+"""
 
 from typing import Any, Literal
 
@@ -47,9 +48,9 @@ class AgentNode(Frozen):
 
 
 class ParallelNode(Frozen):
-    """Command and agent nodes that run at the same time; it is ``red`` if one of them is.
+    """Command and agent nodes that run at the same time; the node is ``red`` if one of them is.
 
-    What has ended is kept in the run's log, so a killed worker repeats only the others.
+    Results are stored in the run's log at once, so that after a killed worker only the others are repeated.
     """
 
     kind: Literal["parallel"]

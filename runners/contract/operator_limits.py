@@ -1,4 +1,4 @@
-"""What the operator of a machine lets runs do on it, whatever a repository asks for."""
+"""What the operator of a machine allows runs to do on it, whatever a repository asks for."""
 
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,13 +18,13 @@ TeamMode = Literal["solo", "pair", "council"]
 
 
 class ScopedQuotas(Frozen):
-    """Quotas of a run, and of each of its implementing phases."""
+    """Quotas of a run, and of each of its implement phases."""
 
     run: Quotas = Field(default=Quotas(), description="Bounds of a run.")
     phase: Quotas = Field(default=Quotas(), description="Bounds of one round of implementing.")
 
     def within(self, other: "ScopedQuotas") -> "ScopedQuotas":
-        """The smaller of both, bound by bound."""
+        """Return the smaller value of each bound."""
         return ScopedQuotas(run=self.run.within(other.run), phase=self.phase.within(other.phase))
 
 
@@ -42,7 +42,7 @@ class Consumed(Protocol):
 
 
 class Allowance(Frozen):
-    """What runs may use together; what is not set is not bounded. A day is the last 24 hours."""
+    """What runs may use together; what is not set is not limited. A day is the last 24 hours."""
 
     runs_at_once: int | None = Field(
         default=None, ge=1, description="The most runs that are worked on at the same time."
@@ -59,7 +59,7 @@ class Allowance(Frozen):
     )
 
     def reached(self, used: Consumed) -> str | None:
-        """The bound that `used` has reached, in words."""
+        """Return the bound that `used` has reached, in words."""
         for limit, value, what in (
             (self.runs_a_day, used.runs, "runs"),
             (self.tokens_a_day, used.tokens, "tokens"),
@@ -80,10 +80,7 @@ class Allowances(Frozen):
 
 
 class OperatorLimits(Frozen):
-    """The operator's limits file.
-
-    Without one a run may work in its workspace, and reach nothing beyond it.
-    """
+    """The operator's limits file. Without one, a run may work in its workspace and reach nothing else."""
 
     allow: tuple[Pattern, ...] = Field(
         default=("files.*", "git.*", "shell.*", "tests.*", "mcp.*"),

@@ -1,4 +1,4 @@
-"""What a runner reports where several models work on one change: candidates, critiques, pairs."""
+"""Events of runs in which several models work on one change: candidates, critiques, pairs."""
 
 from typing import Literal
 
@@ -12,18 +12,18 @@ Criterion = Literal["correctness", "scope", "simplicity", "style", "security"]
 
 
 class CandidateWork(Frozen):
-    """What belongs to the work on a change.
+    """Base class of events about the work on a change.
 
-    `candidate` is the number of the candidate whose work it is where several are made side by side; else 0.
+    `candidate` is the number of the candidate that the event belongs to if candidates are made side by side,
+    otherwise 0.
     """
 
     candidate: int = 0
 
 
 class CandidateBegun(CandidateWork):
-    """The scenarios are implemented once more from the start, as candidate `number` (from 2), by `runtime`.
-
-    `reason` says why.
+    """Candidate `number` (from 2) begins: `runtime` implements the scenarios from the start. `reason` says
+    why.
     """
 
     type: Literal["CandidateBegun"] = "CandidateBegun"
@@ -33,10 +33,10 @@ class CandidateBegun(CandidateWork):
 
 
 class CandidateEnded(CandidateWork):
-    """The candidate `number` (from 1) is finished; its work is an artifact.
+    """Candidate `number` (from 1) is finished; its work is an artifact.
 
-    `runtimes` are those that answered, and `status` is that of its last verdict (``none``: there is none).
-    `noticed` of `tried` faults in its lines were noticed, `lines` is how many lines it adds and removes, and
+    `runtimes` are those that answered, and `status` is that of its last verdict (``none`` if there is none).
+    Of `tried` faults in its lines, `noticed` were noticed. `lines` is how many lines it adds and removes, and
     `cost` is in US dollars.
     """
 
@@ -56,8 +56,10 @@ class CandidateEnded(CandidateWork):
 
 
 class CandidateStep(CandidateWork):
-    """A candidate that is made side by side with others has implemented or verified; the fields are those of
-    a phase's end."""
+    """A candidate that is made side by side with others has implemented or verified.
+
+    The fields are those of a phase's end.
+    """
 
     type: Literal["CandidateStep"] = "CandidateStep"
     phase: Literal["implement", "verify"]
@@ -72,7 +74,9 @@ class CandidateStep(CandidateWork):
 
 
 class CandidateChosen(Frozen):
-    """Candidate `number` is the run's result, for this `reason`; `crossed` are the cross-tests behind it."""
+    """Candidate `number` is the run's result, for this `reason`; `crossed` are the cross-tests that led to
+    it.
+    """
 
     type: Literal["CandidateChosen"] = "CandidateChosen"
     number: int
@@ -81,9 +85,9 @@ class CandidateChosen(Frozen):
 
 
 class Score(Frozen):
-    """What a critique gives a change for one criterion, from 0 (unacceptable) to 4 (nothing to improve).
+    """The score of a critique for one criterion, from 0 (unacceptable) to 4 (nothing to improve).
 
-    `path` and `line` say where the `reason` is seen; line 0: nowhere in particular.
+    `path` and `line` are the place that the `reason` is about; line 0 means no place in particular.
     """
 
     criterion: Criterion
@@ -105,7 +109,7 @@ class Critiqued(CandidateWork):
 
 
 class RevisionJudged(CandidateWork):
-    """The gate compared a critiqued change with its revision: `taken` is the one that stands.
+    """The gate compared a critiqued change with its revision; `taken` is the one that is kept.
 
     `reason` is the end of a sentence that begins with "because". `revision` is the commit of the revision,
     empty if there is none.
@@ -118,11 +122,12 @@ class RevisionJudged(CandidateWork):
 
 
 class PairTurn(CandidateWork):
-    """The pair's step `number` (from 1 in each candidate): what the runtime `driver` is to do next.
+    """Step `number` of a pair (from 1 in each candidate): what the runtime `driver` has to do next.
 
     The runtime `navigator` chose it: a `test` (the file `path` with its `content`, which was run and failed),
-    a failing `scenario`, or an objection to the change. With `problem` its answer was of no use, and the next
-    failing scenario was taken; ``rest`` stands for all that fail when the pair has taken its steps.
+    a failing `scenario`, or an objection to the change. If its answer could not be used, `problem` says why,
+    and the step is the next failing scenario. ``rest`` stands for all scenarios that still fail after the
+    pair's last step.
     """
 
     type: Literal["PairTurn"] = "PairTurn"
@@ -138,7 +143,9 @@ class PairTurn(CandidateWork):
 
 
 class PairTurnEnded(CandidateWork):
-    """The pair's step `number` was run again and is green, or the driver declined the navigator's test."""
+    """Step `number` of a pair ended: it was run again and is green, or the driver declined the navigator's
+    test.
+    """
 
     type: Literal["PairTurnEnded"] = "PairTurnEnded"
     number: int
@@ -148,8 +155,8 @@ class PairTurnEnded(CandidateWork):
 class PairEnded(CandidateWork):
     """The pair's work on a candidate ended; `by` is the runtime that ended it, with its `reason`.
 
-    ``objected`` and ``declined`` are disagreements: another candidate is made with the roles swapped.
-    ``bounded`` means that a limit ended it.
+    ``objected`` and ``declined`` are disagreements, after which another candidate is made with the roles
+    swapped. ``bounded`` means that a limit was reached.
     """
 
     type: Literal["PairEnded"] = "PairEnded"

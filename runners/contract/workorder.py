@@ -31,8 +31,8 @@ def _seen(comment: OrderComment) -> OrderComment:
 class OrderThread(Frozen):
     """A review thread that asks for a change. `id` is the forge's id of its first comment.
 
-    It stands on the lines from `start` (None: the same one) to `line` of `path` in `commit`; without a commit
-    these lines are not in the file any more.
+    It is about the lines from `start` (None: the same one) to `line` of `path` in `commit`; without a commit,
+    these lines are no longer in the file.
     """
 
     id: int
@@ -44,10 +44,10 @@ class OrderThread(Frozen):
 
 
 class ReviewDemand(Frozen):
-    """Other behaviour that a review asks for, and the `scenarios` that say so now.
+    """Different behaviour that a review asks for, and the `scenarios` that now describe it.
 
-    `thread` is the review thread, 0 the review's own text or a comment; `by` wrote it, and `text` is its
-    beginning. `replaced` are the scenarios that said something else before.
+    `thread` is the review thread (0: the review's own text, or a comment), `by` is its author, and `text` its
+    beginning. `replaced` are the scenarios that described something else before.
     """
 
     thread: int
@@ -60,10 +60,10 @@ class ReviewDemand(Frozen):
 class EarlierRun(Frozen):
     """An earlier run for the same issue or pull request: what was asked, said and found in it.
 
-    `by` asked for it, a revision with the text `request`. `told` is what people wrote while it was on, and
-    `question` what it ended with, if it asked something. `scenarios` is the feature file it had (empty where
-    that is on the branch anyway), `source` who wrote it, `approved_by` who approved it. `found` are the
-    problems of its last verdict or the reason of its end, `summary` is the model's own account of the change.
+    `by` asked for it; a revision has the text `request`. `told` is what people wrote during the run, and
+    `question` the question that ended it, if there was one. `scenarios` is its feature file (empty if that is
+    on the branch anyway), `source` who wrote it, `approved_by` who approved it. `found` are the problems of
+    its last verdict or the reason of its end, and `summary` is the model's own account of the change.
     `demands` is what its review asked for beyond the scenarios before it.
     """
 
@@ -83,7 +83,8 @@ class EarlierRun(Frozen):
 
 
 class FailedJob(Frozen):
-    """A failed job of the repository's CI; `log` is the part of its log that says why, without secrets.
+    """A failed job of the repository's CI; `log` is the part of its log that shows the cause, without
+    secrets.
 
     Anybody whose code the job ran may have written the log.
     """
@@ -95,14 +96,13 @@ class FailedJob(Frozen):
 class WorkOrder(Frozen):
     """The input of a run.
 
-    `number` is the issue (also for a revision: the issue the pull request closes, 0 if unknown);
-    `answers` says that an answer to the bot's own question began it.
-    `pull`, `threads` and `failed_jobs` are there for a revision only, whose `body` and `comments` are those
-    of the order that the pull request was made for. With `failed_jobs` it is a repair that nobody asked for,
-    in the name of the one who asked for the change. `earlier` are the runs before this one, oldest first.
-    With `rebase` the branch is brought up to date with its target, and nothing else.
-    Nothing that is written after `requested_at` enters the run.
-    `onboard` looks at a repository that has just become the bot's, and belongs to no issue (`number` is 0).
+    `number` is the issue (for a revision the issue that the pull request closes, 0 if unknown). `answers`
+    says that the run was started by an answer to the bot's own question. Only a revision has `pull`,
+    `threads` and `failed_jobs`; its `body` and `comments` are those of the order that the pull request was
+    made for. With `failed_jobs` it is a repair that the bot started itself, in the name of the person who
+    asked for the change. `earlier` are the runs before this one, oldest first. With `rebase` the branch is
+    only brought up to date with its target. Nothing that is written after `requested_at` enters the run.
+    `onboard` looks at a repository that is new to the bot, and belongs to no issue (`number` is 0).
     """
 
     kind: Literal["implement", "revise", "onboard"]
@@ -123,7 +123,7 @@ class WorkOrder(Frozen):
 
     @property
     def seen(self) -> "WorkOrder":
-        """The order as people see it on the forge: without hidden text."""
+        """Return the order as people see it on the forge: without hidden text."""
         return self.model_copy(
             update={
                 "title": visible(self.title)[0],
@@ -148,7 +148,7 @@ class WorkOrder(Frozen):
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """The text of the order that people do not see on the forge, piece by piece."""
+        """Return the pieces of the order's text that people do not see on the forge."""
         comments = [*self.comments, *(each for thread in self.threads for each in thread.comments)]
         texts = [self.title, self.body, self.review_body, *(each.body for each in comments)]
         return tuple(piece for text in texts for piece in visible(text)[1])
@@ -163,5 +163,5 @@ class WorkOrder(Frozen):
 
     @property
     def digest(self) -> str:
-        """``sha256:`` and the hex digest of the canonical JSON form."""
+        """Return ``sha256:`` and the hex digest of the canonical JSON form."""
         return "sha256:" + hashlib.sha256(self.model_dump_json().encode()).hexdigest()

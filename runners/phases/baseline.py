@@ -1,5 +1,4 @@
-"""The phase that runs the suites before anything is changed: everything after it knows what failed without
-the change."""
+"""The phase that runs the suites before anything is changed, so that later phases know what failed before."""
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -15,7 +14,9 @@ _NAMED = 50
 
 
 class StoredBaseline(BaseModel):
-    """The artifact `BASELINE`: the runs of the suites on the base commit, and what they were run in."""
+    """The artifact `BASELINE`: the runs of the suites on the base commit, and the surroundings of these
+    runs.
+    """
 
     base: str
     surroundings: str
@@ -26,10 +27,10 @@ _KEPT: TypeAdapter[StoredBaseline] = TypeAdapter(StoredBaseline)
 
 
 def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
-    """Prepare the environment and run the suites on the base commit.
+    """Prepare the environment, and run the suites on the base commit.
 
-    Where suites miss modules, the model is asked for commands. Raises `NotReady` (an `EnvironmentBroken`)
-    when the suites cannot be run, `EnvironmentBroken` and `NoFittingPython`.
+    If suites lack modules, the model is asked for commands. Raises `NotReady` (an `EnvironmentBroken`) when
+    the suites cannot be run, `EnvironmentBroken` and `NoFittingPython`.
     """
     found = made_ready(job, services)
     found.demand()
@@ -46,7 +47,7 @@ def baseline(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
 
 
 def baseline_of(job: Job, services: Services) -> StoredBaseline | None:
-    """What the baseline phase of this run found; None where there was none for this base commit."""
+    """Return what the baseline phase of this run found; None if there was none for this base commit."""
     artifact = services.artifact(BASELINE)
     if artifact is None:
         return None
@@ -58,7 +59,7 @@ def baseline_of(job: Job, services: Services) -> StoredBaseline | None:
 
 
 def told(name: str, run: SuiteRun) -> BaseSuite:
-    """What the log keeps of a suite's run on the base."""
+    """Return what the log keeps of a suite's run on the base."""
     failing = tuple(failure.test for failure in run.failures[:_NAMED])
     return BaseSuite(
         name=name,

@@ -1,5 +1,6 @@
-"""Held-out examples: written by the analyst beside the scenarios, and never shown to the model that
-implements."""
+"""Held-out examples: the analyst writes them beside the scenarios, and the implementing model never sees
+them.
+"""
 
 from collections.abc import Sequence
 
@@ -19,7 +20,7 @@ _TRIES = 2
 
 
 def written(job: Job, services: Services, feature: Feature) -> bytes:
-    """Further examples of the scenarios of `feature`, as a feature file; empty when there are none of use."""
+    """Return further examples of the scenarios of `feature` as a feature file; empty if none can be used."""
     most = job.settings.held_out
     if not most or not services.models.has("analyst"):
         return b""
@@ -34,14 +35,16 @@ def written(job: Job, services: Services, feature: Feature) -> bytes:
 
 
 def extended(job: Job, services: Services, feature: Feature, content: bytes, added: Sequence[str]) -> bytes:
-    """The examples in `content` with some of the scenarios `added`, of which it had others or none."""
+    """Return the examples in `content` with examples of the `added` scenarios, of which it may have others
+    or none.
+    """
     kept = _joined(content.decode(errors="replace"), "", _only(feature, added, wanted=False))
     fresh = written(job, services, _only(feature, added, wanted=True)).decode()
     return _joined(kept, fresh, feature).encode()
 
 
 def _only(feature: Feature, names: Sequence[str], *, wanted: bool) -> Feature:
-    """The feature with the scenarios called `names` alone, or with all others."""
+    """Return the feature with only the scenarios called `names`, or with all others."""
 
     def left(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
         return tuple(each for each in scenarios if (each.name in names) is wanted)
@@ -56,7 +59,7 @@ def _only(feature: Feature, names: Sequence[str], *, wanted: bool) -> Feature:
 
 
 def replaced(job: Job, services: Services, feature: Feature, content: str, shown: Sequence[str]) -> bytes:
-    """The examples in `content` without those that the model was shown, and with others in their place."""
+    """Return the examples in `content`, with others in the place of those that the model was shown."""
     left = without(content, shown)
     fresh = _asked(job, services, feature, 1, known=content).decode()
     fresh = without(fresh, shown) if fresh else ""
@@ -64,7 +67,7 @@ def replaced(job: Job, services: Services, feature: Feature, content: str, shown
 
 
 def failed_examples(events: Sequence[RunnerEvent]) -> list[HeldOut]:
-    """The held-out examples that failed in the newest verdict."""
+    """Return the held-out examples that failed in the newest verdict."""
     verdicts = [event.verdict for event in events if isinstance(event, VerdictReached)]
     return [each for each in verdicts[-1].held_out if each.outcome == "failed"] if verdicts else []
 
@@ -72,9 +75,11 @@ def failed_examples(events: Sequence[RunnerEvent]) -> list[HeldOut]:
 def _asked(
     job: Job, services: Services, feature: Feature, most: int, known: str = "", paid: Sequence[Reply] = ()
 ) -> bytes:
-    """Ask the analyst for at most `most` examples of each scenario; once more where the answer is of no use.
+    """Ask the analyst for at most `most` examples of each scenario, and once more if the answer cannot be
+    used.
 
-    `paid` are replies that an interrupted run has got already. Return a feature file, empty without examples.
+    `paid` are replies that an interrupted run has got already. Returns a feature file, empty without
+    examples.
     """
     messages = examples_prompt(job.run_id, job.order, feature=render(feature), most=most, known=known)
     for attempt in range(_TRIES):
@@ -96,7 +101,7 @@ def _asked(
 
 
 def _read(reply: Reply, feature: Feature, most: int) -> tuple[bytes, str]:
-    """(the examples of a reply that fit the scenarios, at most `most` of each; why there are none of use).
+    """Return the examples of a reply that fit the scenarios, at most `most` of each, or why none can be used.
 
     Having no example is an answer, too.
     """
@@ -116,8 +121,10 @@ def _read(reply: Reply, feature: Feature, most: int) -> tuple[bytes, str]:
 
 
 def _joined(first: str, second: str, feature: Feature, most: int = 0) -> str:
-    """One feature file of the examples in two that fit the scenarios of `feature`; at most `most` of each (0:
-    all)."""
+    """Return one feature file with the examples of two that fit the scenarios of `feature`.
+
+    It has at most `most` of each scenario (0: all).
+    """
     kept = [
         example for content in (first, second) if content for example in read_examples(content, feature)[0]
     ]

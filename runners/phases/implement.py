@@ -48,7 +48,7 @@ _BACK = ("verdict", "review", "survivors", "critique", "node")
 
 
 def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
-    """Let the model work until it says that it is done; commit what it made on top of the specification."""
+    """Let the model work until it says that it is done, and commit its work on top of the specification."""
     mirror = mirror_of(job, services)
     work = tip = unbundled(job, services, mirror, WORK)
     if carried := carried_over(job, mirror, work):
@@ -212,7 +212,9 @@ def _work(
 
 
 def _still_red(events: Sequence[RunnerEvent], *, changed: bool) -> str:
-    """Why work that has not `changed` since a red verdict is not verified again; empty if it may be."""
+    """Return why work that has not `changed` since a red verdict is not verified again; empty if it may
+    be.
+    """
     verdicts = [event.verdict for event in events if isinstance(event, VerdictReached)]
     if changed or not verdicts or verdicts[-1].green:
         return ""
@@ -224,8 +226,9 @@ def _still_red(events: Sequence[RunnerEvent], *, changed: bool) -> str:
 
 
 def _sent_back(events: Sequence[RunnerEvent]) -> bool:
-    """Whether a verdict or a review is the newest that the driver was told, and nobody has said anything to
-    it yet."""
+    """Return whether a verdict or a review was the last message to the driver, and nobody has commented on
+    it.
+    """
     for event in reversed(events):
         if isinstance(event, PromptSent):
             return event.reason in ("verdict", "review")
@@ -235,7 +238,7 @@ def _sent_back(events: Sequence[RunnerEvent]) -> bool:
 
 
 def _budget(job: Job, services: Services) -> Budget:
-    """The repository's budget, within the operator's turns for the driver."""
+    """Return the repository's budget, within the operator's turns for the driver."""
     turns = services.models.agent("driver").turns
     budget = job.settings.budget
     return budget.model_copy(update={"turns": min(turns, budget.turns)}) if turns else budget
@@ -244,7 +247,7 @@ def _budget(job: Job, services: Services) -> Budget:
 def _checkpointing(
     job: Job, services: Services, tree: Worktree, writing: frozenset[str]
 ) -> Callable[[Sequence[RunnerEvent]], None]:
-    """Logs a turn's events; when tools that write were called, the tree goes with them as a checkpoint."""
+    """Log a turn's events, with a checkpoint of the tree if tools that write were called."""
 
     def log(events: Sequence[RunnerEvent]) -> None:
         artifacts: dict[str, bytes] = {}
@@ -257,16 +260,16 @@ def _checkpointing(
 
 
 def _kept(job: Job, tree: Worktree, commit: str, bundle: bytes) -> dict[str, bytes]:
-    """The artifacts of committed work: the bundle, and its diff for people who look at the run."""
+    """Return the artifacts of committed work: the bundle, and its diff for people who look at the run."""
     diff = git("diff", *PLAIN, "--no-color", job.base, commit, git_dir=tree.mirror.path)
     return {WORK: bundle, DIFF: diff[:_MAX_DIFF].encode()}
 
 
 def _committed(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
-    """Commit the work: (the commit that is the change, a bundle of it).
+    """Commit the work; returns the commit that is the change, and a bundle of it.
 
-    Where scenarios lie beside the change, the bundle carries a second commit on top of it that has them, and
-    is never pushed.
+    If the scenarios are not part of the change, the bundle has them in a second commit on top, which is never
+    pushed.
     """
     verb = "Revise" if job.order.kind == "revise" else "Implement"
     if job.order.failed_jobs:

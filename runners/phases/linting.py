@@ -1,4 +1,4 @@
-"""The linter on what strangers wrote, in a process of its own: a regular expression may take for ever."""
+"""Run the linter on strangers' text in a process of its own, because a regular expression may never end."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ _FINDINGS = TypeAdapter(list[Finding])
 
 
 class Known(Frozen):
-    """What the linter is told besides the feature's text; see `gherkin.lint.linter.lint`."""
+    """The linter's input besides the feature's text; see `gherkin.lint.linter.lint`."""
 
     definitions: tuple[StepDefinition, ...] = ()
     domain: Domain = Domain()
@@ -29,7 +29,10 @@ class Known(Frozen):
 
 
 def lint_within(text: str, known: Known, seconds: float = _SECONDS) -> list[Finding]:
-    """The linter's findings. If it takes longer than `seconds`, those that need no step definitions."""
+    """Return the linter's findings.
+
+    If it takes longer than `seconds`, only those that need no step definitions are returned.
+    """
     if not known.definitions:
         return _lint(text, known)
     request = json.dumps({"text": text, "known": known.model_dump(mode="json")})

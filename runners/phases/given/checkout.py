@@ -42,7 +42,10 @@ _MAX_SOURCES = 60
 
 
 def mirror_of(job: Job, services: Services) -> Mirror:
-    """The mirror with the base commit in it, taken from the artifact store on a machine that lacks it."""
+    """Return the mirror with the base commit in it.
+
+    On a machine that lacks the commit, it is taken from the artifact store.
+    """
     mirror = services.workspaces.mirror(job.forge, job.repo)
     if not mirror.has(job.base):
         unbundled(job, services, mirror, BASE)
@@ -58,7 +61,7 @@ def unbundled(job: Job, services: Services, mirror: Mirror, name: str) -> str:
 
 
 def background_of(job: Job, mirror: Mirror) -> RepositoryFacts:
-    """Facts about the repository and about the names in the task, read from the base commit."""
+    """Return facts about the repository and about the names in the task, read from the base commit."""
     snapshot = Snapshot(mirror.path, job.base)
     asked = asked_of(job)
     names = names_in(asked)
@@ -85,7 +88,7 @@ def background_of(job: Job, mirror: Mirror) -> RepositoryFacts:
 
 
 def _described(job: Job, mirror: Mirror, near: Sequence[str], asked: str) -> str:
-    """The domain language as a prompt shows it; of a draft only the terms that the task speaks of."""
+    """Return the domain language as a prompt shows it; of a draft, only the terms that occur in the task."""
     try:
         domain = domain_of(job, mirror, near)
     except DomainInvalid as error:
@@ -97,7 +100,7 @@ def _described(job: Job, mirror: Mirror, near: Sequence[str], asked: str) -> str
 
 
 def _failing(job: Job) -> str:
-    """What fails on the base commit, a line a suite and a line a test."""
+    """Return what fails on the base commit, with a line for each suite and each test."""
     reached = next((e for e in reversed(job.events) if isinstance(e, BaselineReached)), None)
     lines: list[str] = []
     for suite in reached.suites if reached is not None and reached.base == job.base else ():
@@ -110,10 +113,10 @@ def _failing(job: Job) -> str:
 
 
 def domain_of(job: Job, mirror: Mirror, near: Sequence[str] = ()) -> Domain:
-    """The repository's domain language, or a first draft from its code and features.
+    """Return the repository's domain language, or a first draft from its code and features.
 
-    Very large repositories are read in part: the files in `near` and features first, no tests or examples.
-    Raises `DomainInvalid`.
+    Of a very large repository only a part is read: the files in `near` and features first, no tests or
+    examples. Raises `DomainInvalid`.
     """
     text = read_blob(mirror.path, job.base, DOMAIN_FILE)
     if text is not None:
@@ -130,7 +133,7 @@ def domain_of(job: Job, mirror: Mirror, near: Sequence[str] = ()) -> Domain:
 
 
 def definitions_of(job: Job, mirror: Mirror) -> list[StepDefinition]:
-    """The step definitions of the base commit."""
+    """Return the step definitions of the base commit."""
     steps = f"{job.settings.features_folder}/steps/"
     paths = [
         path for path in list_files(mirror.path, job.base) if path.startswith(steps) and path.endswith(".py")
@@ -141,7 +144,7 @@ def definitions_of(job: Job, mirror: Mirror) -> list[StepDefinition]:
 
 
 def fact_of(job: Job) -> str:
-    """What the verifier found out about the scenarios that were drafted before.
+    """Return what the verifier found out about the scenarios that were drafted before.
 
     Empty if it has not sent them back.
     """
@@ -152,10 +155,10 @@ def fact_of(job: Job) -> str:
 
 
 def environment_of(job: Job, services: Services, setup: Sequence[str] = ()) -> Environment:
-    """The environment of the base commit.
+    """Return the environment of the base commit.
 
-    Its commands are the repository's own, else `setup`, else those that the baseline phase of this run found.
-    Raises `EnvironmentBroken` and `NoFittingPython`.
+    It is made with the repository's own commands, else with `setup`, else with those that the baseline phase
+    of this run found. Raises `EnvironmentBroken` and `NoFittingPython`.
     """
     mirror = mirror_of(job, services)
     if lacks_outside(mirror, job.base) and (packed := services.artifact(OUTSIDE)) is not None:
@@ -176,7 +179,7 @@ def environment_of(job: Job, services: Services, setup: Sequence[str] = ()) -> E
 
 
 def sandboxes_of(job: Job, services: Services, environment: Environment) -> MakeSandbox:
-    """Makes sandboxes with the repository's own environment in them, read-only."""
+    """Return a function that makes sandboxes with the repository's environment in them, read-only."""
 
     def make(
         root: Path,
@@ -197,7 +200,7 @@ def sandboxes_of(job: Job, services: Services, environment: Environment) -> Make
 
 
 def suites_of(job: Job, services: Services, make: MakeSandbox) -> Suites:
-    """The repository's suites, run in the sandboxes that `make` gives."""
+    """Return the repository's suites, which run in the sandboxes that `make` makes."""
     return Suites(
         make,
         features=job.settings.features_folder,
@@ -208,7 +211,7 @@ def suites_of(job: Job, services: Services, make: MakeSandbox) -> Suites:
 
 
 def surroundings_of(job: Job, services: Services, environment: Environment) -> str:
-    """All that the results of a suite depend on besides the files of the commit, as one text."""
+    """Return, as one text, all that a suite's results depend on besides the files of the commit."""
     surroundings = [
         sys.version,
         *(version(name) for name in ("behave", "pytest")),
@@ -225,13 +228,13 @@ def surroundings_of(job: Job, services: Services, environment: Environment) -> s
 
 
 def known_of(job: Job, services: Services, environment: Environment) -> KnownRuns:
-    """What this machine knows of the suites' results."""
+    """Return the results of suites that this machine has kept."""
     folder = services.workspaces.state_dir / "known"
     return KnownRuns(folder, surroundings_of(job, services, environment))
 
 
 def asked_of(job: Job) -> str:
-    """All that people wrote about the task, as one text."""
+    """Return all that people wrote about the task, as one text."""
     order = job.order.seen
     told = [event.text for event in job.events if isinstance(event, Instructed)]
     comments = [comment.body for comment in order.comments]

@@ -1,4 +1,4 @@
-"""What a verdict is asked about, from a run's log and settings."""
+"""Make the claim that a verdict judges, from a run's log and settings."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from runners.verify.claim import Claim
 
 
 def claim_on(job: Job, services: Services, *, head: str, proof: str, **more: Any) -> Claim:
-    """The claim that the commit `head` does what the run's scenarios say.
+    """Return the claim that the commit `head` does what the run's scenarios say.
 
-    `proof` is the commit that has the scenarios where they lie beside the change; `more` are further fields.
+    `proof` is the commit with the scenarios, if they are not part of the change; `more` are further fields.
     """
     return claim_of(
         job.settings,

@@ -1,7 +1,7 @@
 """The files of a workspace that must stay as they were, whatever writes them: a tool, a command or a test.
 
-Those that exist are mounted read-only for commands. What a command made or changed all the same is undone
-right after it, so that the verdict never has to refuse what nothing could take back.
+Existing ones are mounted read-only for commands. If a command still made or changed one, that is undone right
+after the command, so that the verdict does not refuse the work for it.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -20,7 +20,7 @@ _MAX_MOUNTS = 200
 
 
 class ProtectedFiles:
-    """What `policy` keeps in the worktree `tree`; `commit` holds the files as they have to be."""
+    """The files that `policy` protects in the worktree `tree`; `commit` holds their right contents."""
 
     def __init__(self, tree: Worktree, policy: Policy, commit: str) -> None:
         self._tree = tree
@@ -32,14 +32,14 @@ class ProtectedFiles:
         self._others = [each.path for each in entries if not policy.keeps(each.path)]
 
     def has(self, path: str) -> bool:
-        """Whether a file was at `path` when the work began."""
+        """Return whether there was a file at `path` when the work began."""
         return path in self._known
 
     def mounts(self, copies: Path) -> dict[str, Path]:
-        """The read-only mounts (path inside -> path on the host) that keep commands from writing.
+        """Return the read-only mounts (path inside -> path on the host) that keep commands from writing.
 
-        A folder is mounted whole where all in it is protected: nothing can be made in it then. What is
-        mounted are copies in the folder `copies`, which no command can reach.
+        A folder in which everything is protected is mounted as a whole, so that nothing can be made in it.
+        The mounted files are copies in the folder `copies`, which no command can reach.
         """
         found: dict[str, Path] = {}
         for number, (place, entries) in enumerate(self._places()):
@@ -50,9 +50,9 @@ class ProtectedFiles:
         return found
 
     def put_back(self) -> list[str]:
-        """Undo what was changed of the protected files; returns the paths.
+        """Undo changes of the protected files; returns their paths. Raises `GitFailed`.
 
-        What git ignores is left alone: it is no part of the change. Raises `GitFailed`.
+        Files that git ignores are left alone, because they are not part of the change.
         """
         self._tree.stage()
         changed = changes_in(
@@ -95,7 +95,7 @@ class ProtectedFiles:
         return changes_attributes(path, before, read_file(self._tree.root, path))
 
     def _places(self) -> Iterator[tuple[str, list[TreeEntry]]]:
-        """The folders and files to be mounted, with the files that each stands for."""
+        """Return the folders and files to mount, with the files that each stands for."""
         folders: dict[str, list[TreeEntry]] = {}
         alone: list[TreeEntry] = []
         whole = self._whole_folders()
@@ -110,7 +110,7 @@ class ProtectedFiles:
         yield from ((entry.path, [entry]) for entry in alone)
 
     def _whole_folders(self) -> Collection[str]:
-        """The folders in which everything is protected: what is there, and any file that might be made."""
+        """Return the folders in which every existing and every new file is protected."""
         folders = {str(each) for entry in self._kept for each in PurePosixPath(entry.path).parents[:-1]}
         with_others = {str(each) for path in self._others for each in PurePosixPath(path).parents[:-1]}
         plain = {entry.path for entry in self._kept if entry.mode in (LINK, SUBMODULE)}
@@ -118,7 +118,7 @@ class ProtectedFiles:
         return {each for each in folders - with_others if self._policy.keeps_all_below(each)}
 
     def _copied(self, entries: Sequence[TreeEntry], place: Path) -> bool:
-        """Copy files to their own paths below the folder `place`; whether there were any."""
+        """Copy files to their own paths below the folder `place`; returns whether there were any."""
         found = False
         for entry in entries:
             content = read_file(self._tree.root, entry.path)

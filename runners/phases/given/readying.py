@@ -1,5 +1,7 @@
-"""Making the environment of the base commit until its suites can be run: first by what the repository's files
-say, then with commands that a model gives."""
+"""Make the environment of the base commit until its suites can be run.
+
+First the repository's files decide; if that is not enough, a model is asked for commands.
+"""
 
 import os
 import time
@@ -24,11 +26,11 @@ from runners.verify.suites.run import SuiteRun
 
 @dataclass(frozen=True)
 class Found:
-    """What came of making an environment and running the base's suites in it.
+    """The result of making an environment and running the base's suites in it.
 
-    `environment_s` is how long the first environment took, in seconds. `setup` are the commands of a model
-    that made the tests run, `replies` its answers. `asked` says in a sentence what came of asking a model
-    that did not help. `error` is why there is no environment at all.
+    `environment_s` is how many seconds the first environment took. `setup` are the commands of a model that
+    made the tests run, `replies` its answers. `asked` says in a sentence how a model answered that did not
+    help. `error` says why there is no environment at all.
     """
 
     environment: Environment = field(default_factory=Environment)
@@ -41,7 +43,7 @@ class Found:
     error: EnvironmentBroken | None = None
 
     def demand(self) -> None:
-        """Raises `NotReady` or another `EnvironmentBroken`, unless the suites can be run."""
+        """Raise `NotReady` or another `EnvironmentBroken` unless the suites can be run."""
         if self.error is not None:
             raise self.error
         self.readiness.demand()
@@ -50,8 +52,8 @@ class Found:
 def made_ready(job: Job, services: Services, *, may_ask: bool = True) -> Found:
     """Make the environment of the base commit, and run its suites in it.
 
-    Where that does not lead to tests that can be run, and the repository names no `setup:` itself, the model
-    of the role `driver` is asked for commands (if `may_ask`). Raises `NoFittingPython`.
+    If the tests cannot be run then, and the repository sets no `setup:` itself, the model of the role
+    `driver` is asked for commands (if `may_ask`). Raises `NoFittingPython`.
     """
     sources = Sources.of_commit(mirror_of(job, services).path, job.base)
     found = _tried(job, services, sources)
@@ -89,9 +91,9 @@ def _tried(job: Job, services: Services, sources: Sources, commands: tuple[str, 
 
 
 def base_runs(job: Job, services: Services, environment: Environment) -> dict[str, SuiteRun]:
-    """Run the suites on the base commit, or take what is known of them.
+    """Run the suites on the base commit, or take their known results.
 
-    They run side by side on the machine's cores, each in a checkout of its own.
+    They run in parallel on the machine's cores, each in a checkout of its own.
     """
     mirror = mirror_of(job, services)
     suites = suites_of(job, services, sandboxes_of(job, services, environment)).all()

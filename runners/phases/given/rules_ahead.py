@@ -1,4 +1,4 @@
-"""What the verdict's rules say of work that is not finished: the model hears of it when it can still act."""
+"""Apply the verdict's rules to unfinished work, so that the model hears of problems when it can still act."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -19,7 +19,7 @@ from runners.verify.suites.foreign import TestSuite
 
 
 class RulesAhead:
-    """The rules on the work in the worktree `tree`."""
+    """The verdict's rules, applied to the work in the worktree `tree`."""
 
     def __init__(self, job: Job, services: Services, tree: Worktree) -> None:
         self._job = job
@@ -38,7 +38,7 @@ class RulesAhead:
         )
 
     def said_of(self, paths: Sequence[str]) -> str:
-        """What there is to say of files that were just changed, because they decide how tests are run."""
+        """Return a note on files that were just changed and that configure how tests are run, or nothing."""
         return "\n".join(
             f"`{path}` configures how tests or checks are run. The verification refuses this change, because "
             "no sentence of the issue asks for it. Restore it; put what new tests need into their own files."
@@ -56,7 +56,7 @@ class RulesAhead:
         return before != after and self._settings.changed_by(path, before, after)
 
     def broken(self) -> list[str]:
-        """Which rules the work breaks as it is, a sentence each. Nothing is run for it."""
+        """Return a sentence for each rule that the present work breaks. Nothing is run for this."""
         job, git_dir = self._job, self._tree.mirror.path
         everything = head = self._tree.snapshot(job.spec.commit)
         if job.spec.shadow or not job.spec.path:

@@ -1,5 +1,4 @@
-"""What the model that implements gets to work with: its tools, policy, quotas and audit trail, on one
-worktree."""
+"""What the implementing model works with: its tools, policy, quotas and audit trail, on one worktree."""
 
 import contextlib
 import tempfile
@@ -40,7 +39,7 @@ _FEW_DOCUMENTS = 3
 class MakeSandbox(Protocol):
     """Makes a sandbox of a checkout with mounts (path inside -> path on the host).
 
-    `ended` is told of commands.
+    `ended` is called with the result of each command.
     """
 
     def __call__(
@@ -53,7 +52,7 @@ class MakeSandbox(Protocol):
 
 
 def policy_of(job: Job, services: Services) -> Policy:
-    """What the model may do: the repository's grants within the operator's limits."""
+    """Return what the model may do: the repository's grants within the operator's limits."""
     role = job.settings.tools.role
     if services.models.agent("driver").tools == "edit":
         role = "edit"
@@ -67,19 +66,24 @@ def policy_of(job: Job, services: Services) -> Policy:
 
 
 def closed_paths(job: Job, services: Services) -> tuple[str, ...]:
-    """The globs of paths that nothing opens, but for two that no tool writes: the feature, which is judged by
-    its hash, and the memory, which the phase itself changes."""
+    """Return the globs of paths that no grant opens.
+
+    Two further files are not among them, because no tool writes them: the feature, which is judged by its
+    hash, and the memory, which only the phase itself changes.
+    """
     return tuple(glob for glob in policy_of(job, services).closed if glob not in (job.spec.path, MEMORY))
 
 
 def wanted_paths(settings: RunSettings) -> list[str]:
-    """The globs of protected paths that the repository opens to a run, whether or not the operator does."""
+    """Return the globs of protected paths that the repository opens to a run, allowed by the operator or
+    not.
+    """
     allowed = (each.partition(":") for each in settings.tools.allow)
     return [glob for capability, _, glob in allowed if capability == "files.write" and glob]
 
 
 def opened_paths(job: Job, services: Services) -> tuple[str, ...]:
-    """The globs of protected paths that the repository opens to a run and the operator lets it open."""
+    """Return the globs of protected paths that both the repository and the operator open to a run."""
     policy = policy_of(job, services)
     return tuple(glob for glob in wanted_paths(job.settings) if policy.refusal("files.write", glob) is None)
 
@@ -93,10 +97,11 @@ def tools_of(
     before: Mapping[str, SuiteRun] | None = None,
     said_of: Callable[[Sequence[str]], str] = lambda _paths: "",
 ) -> Iterator[Caller]:
-    """The tools for one round of implementing; on leaving, what they started is stopped.
+    """Give the tools for one round of implementing; when the block ends, everything that they started is
+    stopped.
 
-    `before` is what the suites gave on the base commit, and `said_of` gives what there is to say of files
-    that were just changed.
+    `before` are the suites' results on the base commit. `said_of` returns a note on files that were just
+    changed.
     """
     policy = policy_of(job, services)
     called = [event for event in job.events if isinstance(event, ToolCalled)]

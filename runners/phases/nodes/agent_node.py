@@ -1,4 +1,6 @@
-"""An operator's agent: a model with own instructions that reads the change and answers in a form."""
+"""An operator's agent: a model with the operator's instructions that reads the change and answers in a
+form.
+"""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The phase that does an operator's node on the change as it stands."""
+"""The phase that does an operator's node on the present change."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +28,7 @@ class NodeUnknown(ScenaristError):
 
 
 def run_node(job: Job, services: Services, nodes: Mapping[str, RunnerNode]) -> PhaseResult[RunnerEvent]:
-    """Do the node `job.node`; what it finds goes back to the driver.
+    """Do the node `job.node`; its findings go back to the driver.
 
     Raises `NodeUnknown`, `EnvironmentBroken`, `WorkLost`, and what `ChatModel.reply` raises.
     """
@@ -53,7 +53,7 @@ def run_node(job: Job, services: Services, nodes: Mapping[str, RunnerNode]) -> P
 
 
 def _head(job: Job, services: Services, mirror: Mirror) -> str:
-    """The commit of the change as it stands, or the base before there is one."""
+    """Return the commit of the present change, or the base if there is none yet."""
     if services.artifact(WORK) is None:
         return job.base
     work = unbundled(job, services, mirror, WORK)
@@ -70,7 +70,7 @@ def _parallel(
     nodes: Mapping[str, RunnerNode],
     recorder: Recorder,
 ) -> Sequence[NodeReported]:
-    """Do all branches at the same time. Each report is logged when it is there, and not made again."""
+    """Do all branches at the same time. Each report is logged at once, and never made again."""
     known = {
         event.node: event
         for event in job.events

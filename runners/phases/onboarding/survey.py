@@ -1,7 +1,7 @@
-"""The phase that looks at a repository that is new to the bot: what its tests need, and how they come out.
+"""The phase that looks at a repository that is new to the bot: what its tests need, and their results.
 
-A model is asked for set-up commands where the repository's files do not lead to tests that can be run. It is
-asked for nothing else, since nobody has asked for anything yet.
+A model is asked for set-up commands if the repository's files are not enough to run its tests. It is asked
+for nothing else, because nobody has requested anything yet.
 """
 
 import time
@@ -25,7 +25,7 @@ _SHOWN_FAILURES = 5
 def survey(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Make the environment of the base commit, run its suites, and write a `.scenarist.yml` that fits.
 
-    A repository whose tests cannot be run is a result too: the configuration says what is missing.
+    It is a result, too, that the tests cannot be run: the configuration then says what is missing.
     """
     began = time.monotonic()
     found = Found()
@@ -52,12 +52,12 @@ def survey(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
 
 
 def with_setup(settings: RunSettings, setup: Sequence[str]) -> RunSettings:
-    """Return the settings with the commands that a model gave, if it gave some."""
+    """Return the settings with the commands that a model gave, if there are any."""
     return settings.model_copy(update={"setup": tuple(setup)}) if setup else settings
 
 
 def seen(found: Found, suites: Sequence[BaseSuite]) -> list[str]:
-    """What was seen of a repository, for people: one sentence a line."""
+    """Return what was found in a repository, for people: one sentence for each line."""
     lines = []
     environment = found.environment
     if environment.python is not None:
@@ -78,10 +78,9 @@ def seen(found: Found, suites: Sequence[BaseSuite]) -> list[str]:
 
 
 def configuration(settings: RunSettings, environment: Environment, said: Sequence[str]) -> str:
-    """The text of a `.scenarist.yml` that works, with what was seen (`said`, a line each) as
-    comments.
+    """Return the text of a `.scenarist.yml` that works, with the findings (`said`, a line each) as comments.
 
-    Keys that nothing was found for stand there as comments, with an example.
+    Keys for which nothing was found are comments, with an example.
     """
     lines = [
         "# How Scenarist works on this repository. Every key has a default: docs/config.md of Scenarist.",
@@ -118,12 +117,12 @@ def configuration(settings: RunSettings, environment: Environment, said: Sequenc
 
 
 def _one_line(text: str) -> str:
-    """A text that cannot end the comment it stands in."""
+    """Return a text that cannot end the comment that it is in."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:300]
 
 
 def _key(name: str, value: object, about: str, example: object) -> list[str]:
-    """A key with its value, or as a comment with an example."""
+    """Return a key with its value, or as a comment with an example."""
     shown = value or example
     # A mapping of one plain value would be written in braces.
     style = False if isinstance(shown, str) else None
