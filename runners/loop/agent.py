@@ -46,7 +46,7 @@ _LAST = (
     "Your budget allows one more reply. If the task is done, call `finish`. If not, call `give_up` and say "
     "what is done and what is missing."
 )
-CHECK = "Not submitted yet. First check your changes:\n"
+CHECK = "Not submitted yet. This is your change:\n"
 _MAX_WORDS = 1500
 # What is done when a server says that the conversation is too long, once, twice and three times.
 _REFUSED: tuple[CondenseStep, ...] = ("results", "digest", "digest")

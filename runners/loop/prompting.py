@@ -110,7 +110,7 @@ def remarks_prompt(
     system = env.get_template("remarks.md.j2").render(fence=mark, most=most)
     messages = [
         Message(role="system", text=system),
-        _task(env, mark, order, background, "of the pull request", feature),
+        _task(env, mark, order, background, "", feature),
     ]
     if drafted or told:
         again = env.get_template("respecify.md.j2").render(fence=mark, drafted=drafted, told=told, fact=fact)
@@ -202,7 +202,7 @@ def review_prompt(
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("review.md.j2").render(fence=mark, most=most)
-    task = _task(env, mark, order, background, "the scenarios", feature, rules=True)
+    task = _task(env, mark, order, background, "", feature, rules=True)
     shown = f"## The change\n{_block(mark, diff, _MAX_REVIEWED)}"
     return [Message(role="system", text=system), task, Message(role="user", text=shown)]
 
@@ -214,7 +214,7 @@ def critique_prompt(
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("critique.md.j2").render(fence=mark)
-    task = _task(env, mark, order, background, "the scenarios", feature, rules=True)
+    task = _task(env, mark, order, background, "", feature, rules=True)
     shown = f"## The change\n{_block(mark, diff, _MAX_REVIEWED)}"
     return [Message(role="system", text=system), task, Message(role="user", text=shown)]
 
@@ -232,7 +232,7 @@ def node_prompt(
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("node.md.j2").render(fence=mark, instructions=instructions.strip())
-    task = _task(env, mark, order, background, "the scenarios", feature, rules=True)
+    task = _task(env, mark, order, background, "", feature, rules=True)
     shown = f"## The change\n{_block(mark, diff or '(nothing)', _MAX_REVIEWED)}"
     return [Message(role="system", text=system), task, Message(role="user", text=shown)]
 
@@ -254,7 +254,7 @@ def navigate_prompt(
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("navigate.md.j2").render(fence=mark, why=why)
-    task = _task(env, mark, order, background, "the scenarios", feature)
+    task = _task(env, mark, order, background, "", feature)
     shown = (
         f"## The change so far\n{_block(mark, diff or '(nothing)', _MAX_DIFF)}\n"
         f"## What the driver did last\n{_block(mark, record, _MAX_RECORD)}"
@@ -280,7 +280,7 @@ def pair_prompt(
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("pair.md.j2").render(fence=mark)
-    task = _task(env, mark, order, background, "the scenarios", feature)
+    task = _task(env, mark, order, background, "", feature)
     taken = "\n".join(steps) or "(none)"
     shown = (
         f"## The change so far\n{_block(mark, diff or '(nothing)', _MAX_DIFF)}\n"

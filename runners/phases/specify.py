@@ -262,9 +262,9 @@ def _sent_back(feature: Feature, found: Sequence[Finding]) -> str:
     """What a model is told of the linter's findings: errors each time, remarks once."""
     lines = [f"- {each}" for each in findings_in_words(render(feature), found)]
     return (
-        "The linter says of these scenarios:\n"
+        "The linter found this in the scenarios:\n"
         + "\n".join(lines)
-        + "\nMend this where it is right, leave the rest as it is, and answer again with everything."
+        + "\nCorrect what it is right about, change nothing else, and answer with the whole JSON object again."
     )
 
 

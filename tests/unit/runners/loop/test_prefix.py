@@ -58,21 +58,28 @@ def recorded() -> tuple[RunRequested, list[RunnerEvent]]:
     return request, turns
 
 
-def share(request: RunRequested, events: Sequence[RunnerEvent], *, with_reply: bool) -> float:
-    """The part of all prompts but the first that stood at the beginning of the prompt before.
-
-    With `with_reply` what the model answered counts as known: a server keeps what it generated, too.
-    """
+def sent(
+    request: RunRequested, events: Sequence[RunnerEvent], *, with_reply: bool = False
+) -> list[tuple[str, str]]:
+    """Return each prompt of a run, and what a server then has of it: with `with_reply` also the reply."""
     head = implement_prompt(
         "run", request.order, FACTS, feature_path="f.feature", feature=scenarios(), steps_folder="steps"
     )
     tools = [each.model_dump() for each in [*Toolbox(EDIT_TOOLS).schemas(), *ENDINGS]]
     asked = [at for at, event in enumerate(events) if isinstance(event, ModelReplied)]
-    prompts = [
+    return [
         (as_sent(head, events[:at], tools), as_sent(head, events[: at + with_reply], tools)) for at in asked
     ]
+
+
+def share(request: RunRequested, events: Sequence[RunnerEvent], *, with_reply: bool) -> float:
+    """The part of all prompts but the first that stood at the beginning of the prompt before.
+
+    With `with_reply` what the model answered counts as known: a server keeps what it generated, too.
+    """
+    prompts = sent(request, events, with_reply=with_reply)
     known = sum(common(kept, after) for (_, kept), (after, _) in pairwise(prompts))
-    return known / sum(len(sent) for sent, _ in prompts[1:])
+    return known / sum(len(prompt) for prompt, _ in prompts[1:])
 
 
 def common(one: str, other: str) -> int:
@@ -84,6 +91,14 @@ def common(one: str, other: str) -> int:
 def as_sent(head: Sequence[Message], events: Sequence[RunnerEvent], tools: Sequence[object]) -> str:
     """Tools and messages as the text of a request."""
     return json.dumps([tools, [each.model_dump() for each in conversation_from_log(head, events)]])
+
+
+def test_each_prompt_begins_with_the_whole_prompt_before() -> None:
+    request, events = recorded()
+    prompts = sent(request, events)
+    for (before, _), (after, _) in pairwise(prompts):
+        assert after.startswith(before.removesuffix("]]"))
+    assert len(prompts) > 5
 
 
 def test_the_demos_prompts_repeat_nearly_all_of_the_one_before() -> None:
