@@ -63,4 +63,4 @@ def _summary(output: str) -> str:
         if "scenario" in line and "passed" in line:
             return line.strip()
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1] if lines else "no output"
+    return lines[-1].strip("= ") if lines else "no output"

@@ -6,13 +6,18 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bot.evaluation.attempts import About, RoleUse
+from bot.evaluation.comparison import comparison_page
+from bot.evaluation.report import report
 from bot.log.events import PullEnded, RunEnded
 from bot.log.state import fold
 from bot.storage.store import Store
+from bot.web.pages.render import static_files
 from bot.web.pages.run_pages import MOST_ITEMS
 from runners.contract.events import VerdictReached
 from tests.support import logs
 from tests.support.browser import CONTRAST, SHOTS, browser, page_of
+from tests.support.evaluation import FAILS, PASSES, PROVEN, attempt
 from tests.support.run_logs import DIFF_TEXT, FEATURE_TEXT, append, recorded, stored_run
 from tests.support.web_app import Running
 
@@ -78,6 +83,27 @@ def test_every_page_fits_and_can_be_read(
             wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert wide <= 0, f"{name} is {wide} pixels too wide"
             assert page.evaluate(CONTRAST) == [], name
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_comparison_of_evaluations_fits_and_can_be_read(chrome: Browser, look: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    use = RoleUse(role="driver", model="qwen", turns=12, tokens=120_345, cost=0.5)
+    attempts = [
+        attempt("a-task-with-a-rather-long-name", seed, **PROVEN, hidden=hidden, uses=(use,))
+        for seed, hidden in enumerate((PASSES, FAILS, PASSES), 1)
+    ]
+    compared = [
+        report(About(set_name="public", models=models, seeds=3, mode="solo", tasks={}), attempts)
+        for models in ("qwen3-coder-30b", "claude", "qwen3-coder-30b + claude")
+    ]
+    style, _ = static_files()["scenarist.css"]
+    with page_of(chrome, "http://localhost", **LOOKS[look]) as page:
+        page.set_content(comparison_page(compared, style.decode()))
+        page.screenshot(path=SHOTS / f"evaluation-{look}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+        assert page.evaluate(CONTRAST) == []
+        expect(page.locator("tbody").nth(1)).to_contain_text("resolved × 2")
 
 
 def test_a_page_follows_its_run_and_keeps_what_is_open(

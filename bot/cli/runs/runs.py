@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from bot.cli.options import AsJson
@@ -19,6 +19,7 @@ from runners.policy.plaintext import for_terminal, one_line
 StateFilter = Literal["open", "active", "paused", "done", "needs_info", "gave_up", "failed", "cancelled"]
 KindFilter = Literal["implement", "revise", "onboard"]
 _MAX_TITLE = 60
+_ID_LENGTH = 26  # of a ULID
 
 
 def runs(
@@ -42,21 +43,23 @@ def runs(
 
 
 def _table(found: Sequence[RunLine], now: float) -> Table:
-    head = ("id", "repository", "number", "state", "standing", "age", "US dollars", "pull request", "title")
-    table = Table(*head, box=None, pad_edge=False)
+    # An id that is cut short cannot be copied. In a narrow terminal the title is cut first.
+    table = Table(Column("id", no_wrap=True, min_width=_ID_LENGTH), box=None, pad_edge=False)
+    for name in ("target", "state", "age", "dollars", "pull"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("title")
     for each in found:
+        waits = each.standing if each.status == "active" else ""
         cells = (
             each.id,
-            each.repo,
-            f"#{each.number}" if each.number else "",
-            each.status,
-            each.standing,
+            f"{each.repo}#{each.number}" if each.number else each.repo,
+            f"{each.status}: {waits}" if waits else each.status,
             age(now - each.created_at),
             f"{each.cost:.2f}",
             f"#{each.pull}" if each.pull else "",
-            one_line(for_terminal(each.title), _MAX_TITLE),
         )
-        table.add_row(*map(Text, cells))
+        title = one_line(for_terminal(each.title), _MAX_TITLE)
+        table.add_row(*map(Text, cells), Text(title, no_wrap=True, overflow="ellipsis"))
     return table
 
 

@@ -46,6 +46,13 @@ def test_runs_are_listed_and_filtered() -> None:
     assert said("runs", "--repo", "a/b") == "There is no such run.\n"
 
 
+@pytest.mark.usefixtures("state")
+def test_the_id_of_a_run_is_whole_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    (row,) = json.loads(said("runs", "--json"))
+    assert row["id"] in said("runs")
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(-1, "0 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (200_000, "2 d")]
 )

@@ -57,4 +57,5 @@ def test_a_page_compares_results_and_escapes_names() -> None:
     assert "3 candidates" in page and "1,234" in page and ">false green</span>" in page
     assert "src=" not in page and 'href="http' not in page, "it loads nothing"
     row = re.search(r"<th scope=\"row\">two</th>(.*?)</tr>", page, re.S)
-    assert row is not None and row[1].count("<td>") == 2 and "–" in row[1]
+    assert row is not None and row[1].count("<td ") == 2 and "–" in row[1]
+    assert re.search(r'scope="row">Resolved</th><td[^>]*>1 of 5</td><td[^>]*>1 of 1</td>', page)
