@@ -66,8 +66,8 @@ bench: setup ## Measure, beside peers, in one run
 	@sh scripts/bootstrap.sh bench
 	@$(PYTHON) -m bench $(ARGS)
 
-install-check: setup ## Install the wheel with pipx and uv in clean roots of Debian and run the demo there, as root and as a user (minutes); ARGS=checkout tries `make demo` in a clone, too
-	@sh scripts/install_check.sh $(ARGS)
+install-check: setup ## Install the wheel with pipx and uv in clean roots and do the tutorial there, as root and as a user (minutes); ARGS=checkout tries `make demo` in a clone, too; SUITES="bookworm noble" and TESTS="tests/unit" say where and what else
+	@SUITES="$(SUITES)" TESTS="$(TESTS)" sh scripts/install_check.sh $(ARGS)
 
 site: setup ## Build the documents as a site into .cache/site; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict

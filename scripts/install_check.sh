@@ -1,8 +1,10 @@
 #!/bin/sh
 # Builds wheel and source distribution, checks that they hold every file of the packages, and installs them as users do:
-# with pipx as root and with `uv tool` as an ordinary user, into an empty folder, in clean minimal roots of Debian, where
-# `scenarist demo` has to show its run. With the argument `checkout` the README's `make demo` is tried in clones as well.
-# ROOTS names a folder with such roots (SUITE/, as debootstrap makes them); SUITES says which. Needs root and debootstrap.
+# with pipx as root and with `uv tool` as an ordinary user, in clean minimal roots. There the commands of the tutorial, which
+# begin with `scenarist demo`, are run in an empty folder. With the argument `checkout` the README's `make demo` is run in clones
+# as well, as root and as an ordinary user. TESTS="tests/unit" also runs `make test` on these tests in a clone, as root.
+# SUITES says which roots: Debian's suites, or noble for Ubuntu 24.04. ROOTS names a folder for them (SUITE/, made once with
+# debootstrap). Needs root and debootstrap; noble also needs the keyring of Ubuntu's archive (UBUNTU_KEYRING).
 set -eu
 
 cd -P "$(dirname "$0")/.."
@@ -10,6 +12,8 @@ here=$PWD
 ROOTS=${ROOTS:-$here/.cache/roots}
 SUITES=${SUITES:-bookworm trixie forky}
 ARCHIVE=${ARCHIVE:-http://deb.debian.org/debian}
+UBUNTU_ARCHIVE=${UBUNTU_ARCHIVE:-http://archive.ubuntu.com/ubuntu}
+UBUNTU_KEYRING=${UBUNTU_KEYRING:-/usr/share/keyrings/ubuntu-archive-keyring.gpg}
 dist=$here/.cache/dist
 failed=0
 
@@ -20,14 +24,27 @@ build() {
     .venv/bin/uv build --quiet --out-dir "$dist"
     .venv/bin/python -m scripts.package_files "$dist"
     git bundle create --quiet "$dist/checkout.bundle" HEAD
+    tutorial >"$dist/tutorial.sh"
+}
+
+# The commands of the tutorial: all its blocks but the last, which needs a model.
+tutorial() {
+    awk '/^```sh$/ { inside = 1; blocks++; next } /^```$/ { inside = 0 } inside { text[blocks] = text[blocks] $0 "\n" }
+        END { for (each = 1; each < blocks; each++) printf "%s", text[each] }' docs/tutorial.md
 }
 
 # make_root SUITE: a minimal root with what the README names (Python, git, make), once.
 make_root() {
     [ -x "$ROOTS/$1/usr/bin/python3" ] && return
     mkdir -p "$ROOTS"
-    debootstrap --variant=minbase --include=python3,git,make,ca-certificates "$1" "$ROOTS/$1" "$ARCHIVE" \
-        /usr/share/debootstrap/scripts/sid >"$ROOTS/$1.log" 2>&1
+    case $1 in
+    noble) set -- "$1" "$UBUNTU_ARCHIVE" gutsy --keyring="$UBUNTU_KEYRING" --components=main,universe ;;
+    *) set -- "$1" "$ARCHIVE" sid ;;
+    esac
+    suite=$1 archive=$2 script=/usr/share/debootstrap/scripts/$3
+    shift 3
+    debootstrap --variant=minbase --include=python3,git,make,ca-certificates "$@" "$suite" "$ROOTS/$suite" "$archive" \
+        "$script" >"$ROOTS/$suite.log" 2>&1
 }
 
 # inside SUITE SCRIPT: run a script as root in the suite's root, of which all changes are lost afterwards. It is a mount
@@ -50,28 +67,35 @@ PREPARE='
     apt update
     export DEBIAN_FRONTEND=noninteractive
     as_user() { chroot --userspec=somebody:somebody --skip-chdir / env HOME=/home/somebody "$@"; }
-    result() { grep -E "All of it holds|proven|SCN-|rror" "$1" | tail -n 2 || true; tail -n 1 "$1"; }
 '
+# The tutorial ends with this sentence of `scenarist config check`.
 PIPX='
     apt install --no-install-recommends -y pipx redis-server bubblewrap
     mkdir /root/empty && cd /root/empty
     pipx install /opt/dist/*.whl >/tmp/pipx.log 2>&1 || { cat /tmp/pipx.log; exit 1; }
-    /root/.local/bin/scenarist demo >/tmp/demo.log 2>&1 || { cat /tmp/demo.log; exit 1; }
-    tail -n 1 /tmp/demo.log
-    [ "$(ls -A /root/empty | grep -v "^\.scenarist-state$")" = "" ]
+    env PATH=/root/.local/bin:$PATH bash -eu -o pipefail /opt/dist/tutorial.sh >/tmp/tutorial.log 2>&1 || { tail -n 60 /tmp/tutorial.log; exit 1; }
+    grep "All of it holds" /tmp/tutorial.log
+    tail -n 1 /tmp/tutorial.log | grep "It can be used."
+    [ "$(ls -A /root/empty | tr "\n" " ")" = "bookshop shop " ]
 '
 UV='
     apt install --no-install-recommends -y python3-venv redis-server bubblewrap
     as_user sh -eu -c "
         mkdir ~/empty && cd ~/empty && python3 -m venv ~/uv && ~/uv/bin/pip install --quiet --disable-pip-version-check uv
         UV_PYTHON_DOWNLOADS=never ~/uv/bin/uv tool install --quiet --python python3 /opt/dist/*.whl
-        ~/.local/bin/scenarist demo >~/demo.log 2>&1 || { cat ~/demo.log; exit 1; }
-        tail -n 1 ~/demo.log"
+        PATH=~/.local/bin:\$PATH bash -eu -o pipefail /opt/dist/tutorial.sh >~/tutorial.log 2>&1 || { tail -n 60 ~/tutorial.log; exit 1; }
+        grep \"All of it holds\" ~/tutorial.log
+        tail -n 1 ~/tutorial.log | grep \"It can be used.\""
 '
 CHECKOUT_ROOT='
     git clone --quiet /opt/dist/checkout.bundle /root/scenarist && cd /root/scenarist
     make demo >/tmp/demo.log 2>&1 || { tail -n 20 /tmp/demo.log; exit 1; }
     tail -n 1 /tmp/demo.log
+'
+TESTS_ROOT='
+    git clone --quiet /opt/dist/checkout.bundle /root/scenarist && cd /root/scenarist
+    make test ARGS="$(cat /opt/dist/tests)" >/tmp/test.log 2>&1 || { tail -n 60 /tmp/test.log; exit 1; }
+    tail -n 1 /tmp/test.log
 '
 # An ordinary user cannot install packages: what `make demo` asks for is installed as it says, and then it has to go on.
 CHECKOUT_USER='
@@ -106,6 +130,10 @@ for suite in $SUITES; do
     if [ "${1:-}" = checkout ]; then
         check "$suite" "make demo in a clone, as root" "$CHECKOUT_ROOT"
         check "$suite" "make demo in a clone, as an ordinary user" "$CHECKOUT_USER"
+    fi
+    if [ -n "${TESTS:-}" ]; then
+        printf '%s' "$TESTS" >"$dist/tests"
+        check "$suite" "make test in a clone, as root" "$TESTS_ROOT"
     fi
 done
 exit $failed
