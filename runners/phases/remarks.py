@@ -195,7 +195,7 @@ def _asked(
             if not wrong or attempt > 0:
                 return best
             lines = "\n".join(f"- {each}" for each in words)
-            said = f"The linter found this in the scenarios:\n{lines}\nAnswer with the whole JSON object again."
+            said = f"The linter found this in the scenarios:\n{lines}\nAnswer with all of them again."
         messages = [*messages, as_message(reply), Message(role="user", text=said)]
     problem = "The model's scenarios for what the review asks could not be used, so it has none of its own."
     return best or Demanded(feature, findings=(problem,))

@@ -264,7 +264,7 @@ def _sent_back(feature: Feature, found: Sequence[Finding]) -> str:
     return (
         "The linter found this in the scenarios:\n"
         + "\n".join(lines)
-        + "\nCorrect what it is right about, change nothing else, and answer with the whole JSON object again."
+        + "\nCorrect what it is right about, change nothing else, and answer with the whole object again."
     )
 
 
