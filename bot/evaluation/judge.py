@@ -19,10 +19,15 @@ from runners.verify.verdict import Outcome
 
 
 class Judge:
-    """Judges trees in sandboxes without a network; environments are those of the runs in `workspaces`."""
+    """Judges trees in sandboxes without a network; environments are those of the runs in `workspaces`.
+
+    Hidden tests are kept in mirrors of the judge's own, below ``hidden`` in the state folder. The runs'
+    mirrors, whose objects later runs on the same task could read, never hold them.
+    """
 
     def __init__(self, workspaces: Workspaces, limits: CommandLimits, *, unsafe: bool) -> None:
         self._workspaces = workspaces
+        self._hidden = Workspaces(workspaces.state_dir / "hidden")
         self._limits = limits
         self._unsafe = unsafe
 
@@ -38,6 +43,8 @@ class Judge:
         git_dir = git_dir_of(repository)
         base = git("rev-parse", "HEAD", git_dir=git_dir)
         bring(mirror, git_dir, [base])
+        own = self._hidden.mirror("local", mirror.path.stem)
+        bring(own, git_dir, [base])
         settings = settings_of(mirror.path, base)
         environment = Environments(self._workspaces, self._limits, unsafe=self._unsafe).prepare(
             mirror, base, settings.setup, env=settings.env, services=settings.services
@@ -47,12 +54,12 @@ class Judge:
             features=settings.features_folder,
         )
         if isinstance(change, str):
-            head = patched(mirror.path, base, change)
+            head = patched(own.path, base, change)
         else:
-            head = commit_on(mirror.path, base, "The change", added=_entries(mirror.path, change))
-        commit = _laid(mirror.path, base, head, hidden, suites.features)
+            head = commit_on(own.path, base, "The change", added=_entries(own.path, change))
+        commit = _laid(own.path, base, head, hidden, suites.features)
         paths = tests or [path for path in hidden if _is_test(path)]
-        with self._workspaces.worktree(mirror, commit, new_id(), "hidden") as tree:
+        with self._hidden.worktree(own, commit, new_id(), "hidden") as tree:
             run = suites.pytest(tree.root, paths)
         return _judged(run.outcomes, tests, run.broken or "")
 

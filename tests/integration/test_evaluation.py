@@ -1,6 +1,7 @@
 """`scenarist eval` on a set of its own, with recorded replies: ends of every kind, and a harness that is
 killed."""
 
+import hashlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import yaml
 from bot.evaluation.attempts import EvalResults
 from bot.storage.database import connect
 from bot.storage.store import Store
+from runners.git.command import git
 from runners.models.chat import Reply
 from tests.standins.chat_server import call
 from tests.support.harness import CALC, doubling, draft, says
@@ -58,6 +60,13 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def holds(mirror: Path, blob: str) -> bool:
+    """Whether the mirror has this object, referenced or not."""
+    return git("cat-file", "--batch-check", git_dir=mirror, stdin=f"{blob}\n".encode()).startswith(
+        f"{blob} blob"
+    )
+
+
 def evaluate(place: Path, *more: str) -> "subprocess.Popen[str]":
     words = ["eval", "run", "set.yml", "--recordings", "recordings", "--out", "out", *more]
     env = {name: value for name, value in os.environ.items() if not name.startswith("SCENARIST_")}
@@ -94,4 +103,9 @@ def test_a_killed_evaluation_goes_on_and_repeats_nothing(place: Path) -> None:
     assert "test_hidden" not in "".join(
         entry.model_dump_json() for run in store.list_runs() for entry in store.entries(run.id)
     )
+    hidden = hashlib.sha1(f"blob {len(HIDDEN)}\0{HIDDEN}".encode(), usedforsecurity=False).hexdigest()
+    state = place / "out" / "state"
+    runs, judged = ([*folder.glob("mirrors/*.git")] for folder in (state, state / "hidden"))
+    assert len(runs) == 3 and not any(holds(each, hidden) for each in runs), "no later run can read them"
+    assert len(judged) == 2 and all(holds(each, hidden) for each in judged)
     assert "lazy: false green" in said and "1 of 2" in said

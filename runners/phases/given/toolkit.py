@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from runners.contract.events import ToolCalled
+from runners.contract.events import Committed, ToolCalled
 from runners.contract.job import Job, RunSettings, scenarios_folder
 from runners.contract.memory import MEMORY
 from runners.git.command import read_blob
@@ -66,12 +66,14 @@ def policy_of(job: Job, services: Services) -> Policy:
 
 
 def closed_paths(job: Job, services: Services) -> tuple[str, ...]:
-    """Return the globs of paths that no grant opens.
+    """Return the globs of paths that nothing opens.
 
-    Two further files are not among them, because no tool writes them: the feature, which is judged by its
-    hash, and the memory, which only the phase itself changes.
+    The feature is not among them, because it is judged by its hash, and neither is the memory where the
+    newest commit of the work is the phase's own change of it.
     """
-    return tuple(glob for glob in policy_of(job, services).closed if glob not in (job.spec.path, MEMORY))
+    commits = [event for event in job.events if isinstance(event, Committed)]
+    own = (job.spec.path, MEMORY) if commits and commits[-1].remembered else (job.spec.path,)
+    return tuple(glob for glob in policy_of(job, services).closed if glob not in own)
 
 
 def wanted_paths(settings: RunSettings) -> list[str]:
