@@ -37,6 +37,7 @@ _ROLES: Mapping[ModelPhase, str] = {
     "critique": "critic",
     "pair": "navigator",
     "node": "node",
+    "lookup": "lookup",
 }
 _SAID = 300
 

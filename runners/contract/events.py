@@ -38,6 +38,7 @@ ModelPhase = Literal[
     "critique",
     "pair",
     "node",
+    "lookup",
 ]
 
 
@@ -225,7 +226,7 @@ class ToolCalled(CandidateWork):
     usage: Usage = Usage()
     prev: str = ""
     hash: str = ""
-    # The operator's node whose agent made the call; empty: the driver made it.
+    # The operator's node whose agent made the call, or the role that looked something up; empty: the driver.
     node: str = ""
 
 

@@ -15,6 +15,7 @@ from runners.loop.audit import Trail
 from runners.models.chat import ToolCall
 from runners.policy.protected import ATTRIBUTES, taken_back
 from runners.policy.quota import Meter, Usage
+from runners.sandbox.process import CommandResult
 from runners.tools.base import Toolbox, ToolContext, ToolResult
 
 _SIDE_BY_SIDE = 4
@@ -32,6 +33,7 @@ class Caller:
 
     `edited` is asked what there is to say of changed files; that is part of the answer. `kept` are the files
     that have to stay as they were: after a call that could have changed them all the same they are put back.
+    `by` is the role that makes the calls, if it is not the driver.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class Caller:
         meter: Meter,
         edited: Callable[[Sequence[str]], str] = lambda _paths: "",
         kept: Restorable | None = None,
+        by: str = "",
     ) -> None:
         self.toolbox = toolbox
+        self._by = by
         self._edited = edited
         self._kept = kept
         self._context = context
@@ -64,6 +68,14 @@ class Caller:
     def over(self) -> str | None:
         """Return the quota that is used up, in words, or None."""
         return self._meter.over()
+
+    def lent(self, toolbox: Toolbox, by: str) -> "Caller":
+        """Return a caller for the role `by` with its own tools, and with these quotas and this trail."""
+        return Caller(toolbox, self._context, self._trail, self._meter, by=by)
+
+    def count(self, result: CommandResult) -> None:
+        """Count a command that ran outside of calls against the quotas."""
+        self._meter.command(result)
 
     def run(self, calls: Sequence[ToolCall], cancel: threading.Event | None) -> list[ToolCalled]:
         """Run `calls` and return their entries in the same order. Raises `Cancelled` between two calls."""
@@ -100,6 +112,7 @@ class Caller:
                 denied=result.denied,
                 data=result.data,
                 usage=usage,
+                node=self._by,
             )
         )
 

@@ -21,6 +21,7 @@ _MAX_DIFF = 12_000
 _MAX_REVIEWED = 60_000
 _MAX_BROKEN = 20
 _MAX_RECORD = 30_000
+_MAX_LOOKED_UP = 30_000
 _MAX_DRAFT = 16_000
 _MAX_SHOWN = 48_000
 _MAX_HEADINGS = 12
@@ -235,6 +236,12 @@ def node_prompt(
     task = _task(env, mark, order, background, "", feature, rules=True)
     shown = f"## The change\n{_block(mark, diff or '(nothing)', _MAX_REVIEWED)}"
     return [Message(role="system", text=system), task, Message(role="user", text=shown)]
+
+
+def lookups_prompt(run_id: str, found: Sequence[str]) -> Message:
+    """Return the message with what a role looked up: calls of MCP tools and their results, as data."""
+    shown = _block(fence(run_id), "\n\n".join(found), _MAX_LOOKED_UP)
+    return Message(role="user", text=f"## What you looked up\n{shown}\nNow give your answer.")
 
 
 def navigate_prompt(

@@ -88,6 +88,10 @@ class Roster:
         """Return whether a model has `role`."""
         return self._config.has(role, self._mode)
 
+    def runtime_of(self, role: ModelRole) -> str:
+        """Return the runtime that has `role` at first; empty if none has it."""
+        return self.agent(role).runtime if self.has(role) else ""
+
     def levels(self, role: ModelRole) -> tuple[str, ...]:
         """Return the runtimes of `role`: the first, then those that take over, in this order."""
         agent = self.agent(role)

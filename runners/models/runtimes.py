@@ -90,7 +90,7 @@ class AgentSpec(Frozen):
     )
     mcp: tuple[str, ...] = Field(
         default=(),
-        description="The MCP servers of `mcp` whose tools the driver may call; no other role can.",
+        description="The MCP servers of `mcp` whose tools this role may call.",
     )
 
 
@@ -113,8 +113,6 @@ class ModelsConfig(Frozen):
                     raise ValueError(
                         f"agents.{role} names the runtime {name}, which is none of {', '.join(self.runtimes)}"
                     )
-            if agent.mcp and role != "driver":
-                raise ValueError(f"agents.{role} has `mcp`, but only the driver can call these tools")
             for name in agent.mcp:
                 if name not in self.mcp:
                     known = ", ".join(self.mcp) or "none"

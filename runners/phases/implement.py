@@ -1,6 +1,7 @@
 """The phase in which a model works until it says that it is done."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -32,6 +33,7 @@ from runners.loop.written_files import without_written
 from runners.models.chat import Message
 from runners.phases.baseline import baseline_of
 from runners.phases.given.checkout import background_of, environment_of, mirror_of, sandboxes_of, unbundled
+from runners.phases.given.lookups import looked_up
 from runners.phases.given.rules_ahead import RulesAhead
 from runners.phases.given.toolkit import tools_of
 from runners.phases.rebase import carried_over, resolved, unresolved
@@ -147,7 +149,13 @@ def _work(
         return [instruction(job.run_id, each.by, each.text) for each in fresh]
 
     def navigated(why: Literal["stuck", "red"], messages: Sequence[Message]) -> list[RunnerEvent]:
-        return advise(job, services, background, why, messages, tree.diff(job.spec.commit), events)
+        found: list[RunnerEvent] = []
+        look_up = partial(
+            looked_up, job, services, "navigator", lend=lambda: nullcontext(tools), log=found.extend
+        )
+        diff = tree.diff(job.spec.commit)
+        said = advise(job, services, background, why, messages, diff, events, look_up)
+        return [*found, *said]
 
     def agent_of(runtime: str, unmet: Callable[[], str] = str) -> Agent:
         return Agent(

@@ -54,6 +54,7 @@ from runners.phases.given.checkout import (
     fact_of,
     mirror_of,
 )
+from runners.phases.given.lookups import lending, looked_up
 from runners.phases.given.toolkit import wanted_paths
 from runners.phases.linting import Known, lint_within
 from runners.phases.revision import adopt
@@ -138,7 +139,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         findings = findings_in_words(render(story.scenarios), check(story.scenarios))
         drafted = _Attempt(story.scenarios, findings=findings)
     else:
-        drafted = _draft(job, services, kind, background, check)
+        drafted = _draft(job, services, mirror, kind, background, check)
     if drafted.feature is None:
         return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {drafted.problem}")
     source = "model" if story.scenarios is None else "issue"
@@ -184,6 +185,7 @@ def _lint(feature: Feature, known: Known) -> list[Finding]:
 def _draft(
     job: Job,
     services: Services,
+    mirror: Mirror,
     kind: Kind,
     background: RepositoryFacts,
     check: Callable[[Feature], list[Finding]],
@@ -222,6 +224,9 @@ def _draft(
         if attempt < len(known):
             reply = known[attempt].reply
         else:
+            if not attempt:
+                lend = lending(job, services, mirror, job.base)
+                messages = looked_up(job, services, "analyst", messages, lend=lend, log=services.log)
             replied = services.ask("analyst", "specify", messages, schema=FEATURE_SCHEMA)
             services.log([replied])
             reply = replied.reply

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from gherkin.feature.model import parse
 from runners.contract.events import PromptSent, Reviewed, RunnerEvent, VerdictReached
@@ -24,6 +25,7 @@ from runners.phases.given.checkout import (
     unbundled,
 )
 from runners.phases.given.claims import claim_on
+from runners.phases.given.lookups import lending, looked_up
 from runners.phases.team.candidates import concluded, number_of, of_candidate, verdicts_of
 from runners.phases.team.critique import is_due, judge, put_back, revised, scored
 from runners.verify.claim import Claim
@@ -182,7 +184,10 @@ def _reviewed(
     last: bool,
 ) -> PhaseResult[RunnerEvent]:
     """A green verdict with what a second model says; what that finds serious goes back once."""
-    said = review(job, services, mirror, background_of(job, mirror), head)
+    look_up = partial(
+        looked_up, job, services, "reviewer", lend=lending(job, services, mirror, head), log=services.log
+    )
+    said = review(job, services, mirror, background_of(job, mirror), head, look_up)
     serious = [each for each in said.remarks if each.serious]
     before = any(
         isinstance(event, Reviewed) and any(r.serious for r in event.remarks)

@@ -66,6 +66,8 @@ class ChatServer(LoopbackServer):
         self.remarks: Turn = Reply(text='{"remarks": []}')
         # What a request for scores by a rubric is answered.
         self.critique: Turn = Reply(text="no scores")
+        # What a role with MCP tools alone calls with them, before it answers.
+        self.lookups: list[Turn] = []
         # What a navigator of a pair is answered with.
         self.pair: Turn = Reply(text="no step")
         self.always = implement if callable(implement) else None
@@ -103,8 +105,13 @@ class ChatServer(LoopbackServer):
             return self.critique(request) if callable(self.critique) else self.critique
         if '"approve"' in json.dumps(request.get("response_format", {})):
             return self.pair(request) if callable(self.pair) else self.pair
-        turns = self.specify if "response_format" in request else self.implement
         roles = [message["role"] for message in request["messages"]]
+        names = [tool["function"]["name"] for tool in request.get("tools", ())]
+        if names and all(name.startswith("mcp_") for name in names):
+            due = self.lookups[roles.count("assistant") :]
+            turn = due[0] if due else Reply(text="Nothing more.")
+            return turn(request) if callable(turn) else turn
+        turns = self.specify if "response_format" in request else self.implement
         # A model that is asked to look over its work, or for answers, says once more that it is done.
         checked = sum(
             message["role"] == "tool" and message["content"].startswith((CHECK, UNANSWERED))

@@ -239,7 +239,7 @@ def _reply(event: ModelReplied) -> dict[str, Any]:
         facts.append(f"calls found in its text ({event.rescued})")
     calls = [each.name for each in event.reply.tool_calls]
     text = _clean(event.reply.text)
-    long = event.phase not in ("implement", "review", "critique", "navigate", "pair", "node")
+    long = event.phase not in ("implement", "review", "critique", "navigate", "pair", "node", "lookup")
     return {
         "kind": "reply",
         "title": f"{event.reply.model or event.runtime or 'The model'} · {event.phase}",

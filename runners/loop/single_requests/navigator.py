@@ -1,6 +1,6 @@
 """A second model that advises the driver when it makes no progress, and changes nothing itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from gherkin.errors import ScenaristError
@@ -32,12 +32,14 @@ def advise(
     work: Sequence[Message],
     diff: str,
     so_far: Sequence[RunnerEvent],
+    look_up: Callable[[Sequence[Message]], Sequence[Message]] = list,
 ) -> list[RunnerEvent]:
     """Ask the navigator about the driver's conversation `work` and its `diff`; events that are not logged
     yet.
 
     None, when there is no navigator or it has advised as often as it may (`so_far` is the run's log). A
-    navigator that cannot be asked is an event with its `problem`, and no reason to stop. Raises `Cancelled`.
+    navigator that cannot be asked is an event with its `problem`, and no reason to stop. `look_up` adds to a
+    prompt what the navigator looked up. Raises `Cancelled`.
     """
     if not services.models.has("navigator"):
         return []
@@ -50,7 +52,7 @@ def advise(
         job.run_id, job.order, background, why=_WHY[why], diff=diff, feature=feature, record=record
     )
     try:
-        replied = services.ask("navigator", "navigate", messages, max_tokens=_MAX_TOKENS)
+        replied = services.ask("navigator", "navigate", look_up(messages), max_tokens=_MAX_TOKENS)
     except ScenaristError as error:
         return [Advised(reason=why, problem=error.message)]
     return [replied, _advice(why, replied)]

@@ -3,7 +3,7 @@
 Its remarks are published with the proof; serious ones return it once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gherkin.errors import ScenaristError
@@ -13,6 +13,7 @@ from runners.git.command import PLAIN, git, read_blob
 from runners.git.workspaces import Mirror
 from runners.loop.prompting import RepositoryFacts, review_prompt
 from runners.loop.services import Services
+from runners.models.chat import Message
 from runners.models.json_answers import read_json
 from runners.policy.plaintext import one_line
 
@@ -43,16 +44,24 @@ REVIEW_SCHEMA: dict[str, Any] = {
 }
 
 
-def review(job: Job, services: Services, mirror: Mirror, background: RepositoryFacts, head: str) -> Reviewed:
+def review(
+    job: Job,
+    services: Services,
+    mirror: Mirror,
+    background: RepositoryFacts,
+    head: str,
+    look_up: Callable[[Sequence[Message]], Sequence[Message]] = list,
+) -> Reviewed:
     """Have the reviewer read the change from the base to `head`.
 
-    A failure to do so is recorded as its `problem` and stops nothing.
+    `look_up` adds to a prompt what the reviewer looked up. A failure is recorded as the `problem` and stops
+    nothing.
     """
     diff = git("diff", *PLAIN, job.base, head, git_dir=mirror.path)
     feature = (services.artifact(FEATURE) or b"").decode(errors="replace")
     try:
         messages = review_prompt(job.run_id, job.order, background, diff=diff, feature=feature, most=_MOST)
-        replied = services.ask("reviewer", "review", messages, schema=REVIEW_SCHEMA)
+        replied = services.ask("reviewer", "review", look_up(messages), schema=REVIEW_SCHEMA)
     except ScenaristError as error:
         return Reviewed(head=head, problem=error.message)
     services.log([replied])

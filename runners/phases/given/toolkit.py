@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from runners.contract.events import Committed, ToolCalled
+from runners.contract.events import Committed, SpecWritten, ToolCalled
 from runners.contract.job import Job, RunSettings, scenarios_folder
 from runners.contract.memory import MEMORY
 from runners.git.command import read_blob
@@ -56,12 +56,14 @@ def policy_of(job: Job, services: Services) -> Policy:
     role = job.settings.tools.role
     if services.models.agent("driver").tools == "edit":
         role = "edit"
+    # There is no feature yet while its scenarios are written.
+    features = [event.path for event in job.events if isinstance(event, SpecWritten) and event.path][-1:]
     return Policy(
         role=role,
         repository=job.settings.tools,
         operator=services.operator.grants,
         protected=(*PROTECTED, *job.settings.protected),
-        locked=(*filter(None, [job.spec.path]), MEMORY, *services.operator.protected),
+        locked=(*features, MEMORY, *services.operator.protected),
     )
 
 

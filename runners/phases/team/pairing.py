@@ -6,6 +6,7 @@ pair's state follows from the run's log, so a run that lost its worker goes on w
 
 import ast
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -29,6 +30,7 @@ from runners.loop.services import Services
 from runners.models.chat import Message
 from runners.models.json_answers import read_json
 from runners.models.roster import Roster
+from runners.phases.given.lookups import looked_up
 from runners.policy.plaintext import one_line
 from runners.sandbox.beneath import put_file, read_file
 from runners.tools.test_runs import Testing
@@ -277,7 +279,18 @@ class Pairing:
                 *(f"Your last answer was refused: {each}." for each in refused),
             ],
         )
+        # After a swap the driver's model navigates, and it has tools of its own while it drives.
+        navigates = roles.navigator == self._services.models.runtime_of("navigator")
         try:
+            if navigates:
+                messages = looked_up(
+                    self._job,
+                    self._services,
+                    "navigator",
+                    messages,
+                    lend=lambda: nullcontext(self._tools),
+                    log=self._log_looked_up,
+                )
             replied = ask(
                 self._services.models.of(roles.navigator),
                 "pair",
@@ -291,6 +304,12 @@ class Pairing:
         self._log([replied])
         self._spent = self._spent.after(replied.reply.usage, replied.seconds, replied.cost)
         return replied
+
+    def _log_looked_up(self, events: Sequence[RunnerEvent]) -> None:
+        self._log(events)
+        for event in events:
+            if isinstance(event, ModelReplied):
+                self._spent = self._spent.after(event.reply.usage, event.seconds, event.cost)
 
     def _refused_test(self, step: "_NavigatorStep") -> str:
         """Write the navigator's test and run it; why it is refused, or nothing if it is there and fails."""

@@ -96,7 +96,7 @@ def test_a_server_that_cannot_be_asked(models: Path) -> None:
         ("mcp: {s: {url: 'https://x', network: true}}", "a server with `url` has no `network`"),
         ("mcp: {s: {command: [x], private: true}}", "a server with `command` has no `private`"),
         ("agents: {driver: {runtime: here, mcp: [s]}}", "`mcp` lists none"),
-        ("mcp: {s: {command: [x]}}\nagents: {analyst: {runtime: here, mcp: [s]}}", "only the driver"),
+        ("mcp: {s: {command: [x]}}\nagents: {analyst: {runtime: here, mcp: [t]}}", "`mcp` lists s"),
         ("mcp: {s: {url: 'https://x', headers: {Authorization: {env: NOT_SET_1}}}}", "NOT_SET_1 is empty"),
     ],
 )
