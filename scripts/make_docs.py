@@ -195,6 +195,8 @@ def commands() -> str:
         "and answered in one comment. What follows a command up to the next one, code blocks included, belongs "
         "to it. Quotes, code blocks and HTML comments are no commands.",
         "* An edit of a comment counts as a command only if it adds one.",
+        "* A command in the text of a review or in a review thread is carried out, too, and answered where it "
+        "stands. It is no remark: what the review says besides begins a revision.",
         "* People with write access may give each of them; the bot asks the forge for their rights at that moment. The author of the issue may give `help` and `status`, too. `may` in [.scenarist.yml](config.md) says otherwise:",
         "",
         "```yaml",

@@ -42,10 +42,10 @@ class CommandReply(Frozen):
     text: str
 
 
-def reply(comment: int, answers: Sequence[tuple[CommentCommand, str]], *, stranger: int = 0) -> CommandReply:
+def reply(comment: str, answers: Sequence[tuple[CommentCommand, str]], *, stranger: int = 0) -> CommandReply:
     """Return the comment that answers the commands of a comment, once, each with its text.
 
-    All refusals of a `stranger` are one comment.
+    `comment` tells comments and reviews apart. All refusals of a `stranger` are one comment.
     """
     first = answers[0][0].name[:20]
     number = f"stranger:{stranger}" if stranger else f"{comment}:{first}"

@@ -89,8 +89,31 @@ def parse(comment: str, login: str = "") -> tuple[CommentCommand, ...]:
     command that exists. Quotes, code blocks and HTML comments are no commands. What follows up to the next
     one is the argument, code blocks included.
     """
-    text = comment.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
+    return tuple(command for _, command in _found(comment, login))
+
+
+def apart(review: str, login: str = "") -> tuple[str, tuple[CommentCommand, ...]]:
+    """Split what somebody wrote in a review into the remark and its commands, in their order.
+
+    The remark is what stands before the first command, and what `revise` is followed by: a review asks for a
+    revision in any case.
+    """
+    found = _found(review, login)
+    first = found[0][0] if found else len(review)
+    told = [command.argument for _, command in found if command.name == "revise"]
+    before = "\n".join(_lines(review)[:first])
+    remark = "\n".join(filter(None, [before, *told])).strip()
+    return remark, tuple(command for _, command in found if command.name != "revise")
+
+
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _found(comment: str, login: str) -> list[tuple[int, CommentCommand]]:
+    """The commands of a comment, each with the number of its line."""
+    lines = _lines(comment)
+    text = "\n".join(lines)
     mention = _mention(login)
     found: list[tuple[int, str, str]] = []
     for at, line in enumerate(split(text)[0].split("\n")):
@@ -104,10 +127,10 @@ def parse(comment: str, login: str = "") -> tuple[CommentCommand, ...]:
             # The prefix alone asks for help.
             found.append((at, (match["name"] or "help").lower(), (match["rest"] or "").strip()))
     ends = [*(at for at, _, _ in found[1:]), len(lines)]
-    return tuple(
-        CommentCommand(name=name, argument="\n".join([first, *lines[at + 1 : end]]).strip())
+    return [
+        (at, CommentCommand(name=name, argument="\n".join([first, *lines[at + 1 : end]]).strip()))
         for (at, name, first), end in zip(found, ends, strict=False)
-    )
+    ]
 
 
 def added(before: Sequence[CommentCommand], now: Sequence[CommentCommand]) -> tuple[CommentCommand, ...]:

@@ -36,7 +36,10 @@ class ReviewSubmitted(Frozen):
 
 
 class ReviewCommented(Frozen):
-    """A comment was made in a review thread; `review` is the review it belongs to, if the forge says so."""
+    """A comment, `body`, was made in a review thread.
+
+    `review` is the review it belongs to, if the forge says so.
+    """
 
     repo: Repo
     pull: int
@@ -46,13 +49,15 @@ class ReviewCommented(Frozen):
     review: int | None
     at: str
     sender: Account
+    body: str = ""
 
 
 class Commented(Frozen):
     """Somebody commented on an issue or pull request.
 
     `title` and `text` are the issue's as it is now, `label` is the trigger label. `before` is the comment's
-    former text, when its author has edited it.
+    former text, when its author has edited it. `place` says whether it is an ordinary comment, one in a
+    review thread, or the text of a review.
     """
 
     repo: Repo
@@ -66,6 +71,7 @@ class Commented(Frozen):
     title: str
     text: str
     before: str = ""
+    place: Literal["conversation", "thread", "review"] = "conversation"
 
 
 class PullEnd(Frozen):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from bot.behaviours import explain, replies
+from bot.behaviours.replies import CommandReply
 from bot.forges.events import Commented
 from bot.forges.forge import Forge, Repo
 from bot.intake.decisions.by_comment import AdjustRun, Commanded, CommandRefused, Tell
@@ -53,13 +54,16 @@ class CommandHandler:
         self._steering = steering
         self._start = start
 
-    def handle(self, commands: Sequence[Commanded], forge: Forge, delivery_id: str) -> Done:
+    def handle(
+        self, commands: Sequence[Commanded], forge: Forge, delivery_id: str, *, closes: bool = True
+    ) -> Done:
         """Do what the commands say, in their order. Raises the forge's errors.
 
         What begins a run is answered by the run's own comment, all else by one reply. This may be called
         again after a worker was killed: each command is carried out once, and answered in the same words.
+        With `closes` false the delivery asks for more, and stays open.
         """
-        alone = len(commands) == 1
+        alone = len(commands) == 1 and closes
         begun = self._begun(commands)
         effects = [
             self._do(each, forge, delivery_id if alone else None, f"{delivery_id}#{place}", begun)
@@ -73,8 +77,9 @@ class CommandHandler:
         if answers:
             event = commands[0].event
             refused = all(effect.stranger for effect in effects)
-            said = replies.reply(event.comment, answers, stranger=effects[0].stranger if refused else 0)
-            forge.upsert_comment(event.repo, event.number, said.marker, said.text, None, on=event.kind)
+            stranger = effects[0].stranger if refused else 0
+            name = f"{'review-' if event.place == 'review' else ''}{event.comment}"
+            _answer(event, replies.reply(name, answers, stranger=stranger), forge, apart=bool(stranger))
         return Done(
             outcome="; ".join(effect.outcome for effect in effects if effect.outcome),
             run_id=next((effect.run_id for effect in effects if effect.run_id), None),
@@ -182,10 +187,25 @@ class CommandHandler:
         return explain.explanation(run_id, entries, sign)
 
 
+def _answer(event: Commented, said: CommandReply, forge: Forge, *, apart: bool) -> None:
+    """Post a reply in the thread of the comment that it answers; with `apart`, or elsewhere, as a comment."""
+    if event.place == "thread" and not apart:
+        found = forge.review_comments(event.repo, event.number)
+        thread = next((each.thread for each in found if each.id == event.comment), None)
+        if thread is not None:
+            forge.reply_in_thread(event.repo, event.number, thread, said.marker, said.text)
+            return
+    forge.upsert_comment(event.repo, event.number, said.marker, said.text, None, on=event.kind)
+
+
 def acknowledge(forge: Forge, event: Commented) -> None:
-    """Show that a comment is heard; a forge without reactions does not hinder what it asks."""
+    """Show that a comment is heard; a forge without reactions does not hinder what it asks.
+
+    Forges have no reaction to the text of a review, so the pull request gets it.
+    """
+    comment = None if event.place == "review" else event.comment
     try:
-        forge.react(event.repo, event.number, event.comment, on=event.kind)
+        forge.react(event.repo, event.number, comment, on=event.kind, in_thread=event.place == "thread")
     except ScenaristError as error:
         log.info("a comment could not be acknowledged: %s", error.message)
 

@@ -8,7 +8,7 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 from bot.behaviours import replies
 from bot.behaviours.onboarding import MOST, onboarding
 from bot.behaviours.target import target_of
-from bot.comment_commands.parser import added, parse
+from bot.comment_commands.parser import added, apart, parse
 from bot.forges.events import (
     BaseMoved,
     CiFinished,
@@ -26,12 +26,13 @@ from bot.forges.forge import Forge, ForgeUnavailable, Repo
 from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.command_handler import CommandHandler, acknowledge, acknowledge_remarks
 from bot.intake.decisions.base_moved import decide_base_moved
-from bot.intake.decisions.by_comment import decide_comment
+from bot.intake.decisions.by_comment import as_comment, decide_comment
 from bot.intake.decisions.ci import CiPassed, LeaveAlone, decide_ci
 from bot.intake.decisions.work_orders import (
     AnswerScenarios,
     CancelAll,
     CancelRuns,
+    Decision,
     InstructRun,
     StartRun,
     decide,
@@ -127,6 +128,8 @@ class IntakeHandler:
                 if isinstance(event, Ignored)
                 else decide(event, self._forge(delivery.forge), delivery.id)
             )
+            if isinstance(event, ReviewSubmitted | ReviewCommented):
+                return self._review(event, decision, delivery)
             if isinstance(event, Withdrawn) and event.end is not None:
                 self._outcomes.ended(event, event.end, self._forge(delivery.forge))
         except PayloadInvalid as error:
@@ -154,11 +157,6 @@ class IntakeHandler:
         if isinstance(decision, AnswerScenarios):
             self._noted(self._steering.answer(decision), delivery_id)
             return None
-        if isinstance(event, ReviewCommented):
-            acknowledge_remarks(self._forge(delivery.forge), event.repo, event.pull, [event.comment])
-        elif isinstance(event, ReviewSubmitted):
-            remarks = [each.id for each in decision.request.order.threads]
-            acknowledge_remarks(self._forge(delivery.forge), event.repo, event.pull, remarks)
         return self._start(decision, delivery_id)
 
     def _onboard(self, event: Installed, forge: str) -> str:
@@ -202,6 +200,32 @@ class IntakeHandler:
         if not done.closed:
             self._deliveries.close(delivery.id, done.outcome)
         return done.run_id
+
+    def _review(
+        self, event: ReviewSubmitted | ReviewCommented, decision: Decision, delivery: Delivery
+    ) -> str | None:
+        """Begin the revision that a review asks for, then carry out the commands in the event's own text.
+
+        Raises the forge's errors.
+        """
+        forge = self._forge(delivery.forge)
+        _, commands = apart(event.body, forge.login(event.repo) if "@" in event.body else "")
+        run_id, outcome = None, decision.reason if isinstance(decision, Ignored) else ""
+        if isinstance(decision, StartRun):
+            threads = decision.request.order.threads
+            remarks = [event.comment] if isinstance(event, ReviewCommented) else [each.id for each in threads]
+            acknowledge_remarks(forge, event.repo, event.pull, remarks)
+            run_id = self._start(decision, None if commands else delivery.id)
+        if commands:
+            said = as_comment(event)
+            commanded = decide_comment(said, forge, delivery.id, commands)
+            if isinstance(commanded, tuple):
+                acknowledge(forge, said)
+                done = self._commands.handle(commanded, forge, delivery.id, closes=False)
+                run_id, outcome = run_id or done.run_id, done.outcome
+        if commands or not isinstance(decision, StartRun):
+            self._deliveries.close(delivery.id, outcome)
+        return run_id
 
     def _ci(self, event: CiFinished, delivery: Delivery) -> str | None:
         """Repair, leave alone or note what a CI job's end says. Raises the forge's errors."""

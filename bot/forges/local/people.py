@@ -166,7 +166,7 @@ class People(Things):
         head = self.pull(Repo(full_name=repo), pull).head_sha
         data = {"author": who, "body": body, "state": "CHANGES_REQUESTED", "submitted_at": at}
         review = self._put(repo, "review", None, pull, data)
-        for path, line, text in comments:
+        made = [
             self._put(
                 repo,
                 "review_comment",
@@ -183,6 +183,14 @@ class People(Things):
                     "review": review,
                 },
             )
+            for path, line, text in comments
+        ]
+        shown = self._pull_payload(repo, pull)
+        for number, (_path, _line, text) in zip(made, comments, strict=True):
+            comment = {"id": number, "body": text, "created_at": at, "pull_request_review_id": review}
+            self._deliver(
+                repo, "pull_request_review_comment", "created", author, comment=comment, pull_request=shown
+            )
         self._deliver(
             repo,
             "pull_request_review",
@@ -194,7 +202,7 @@ class People(Things):
                 "body": body,
                 "submitted_at": at,
             },
-            pull_request=self._pull_payload(repo, pull),
+            pull_request=shown,
         )
         return review
 

@@ -11,7 +11,7 @@ from bot.behaviours.target import target_of
 from bot.comment_commands.parser import CommandName, CommentCommand
 from bot.comment_commands.rights import Rules, is_allowed
 from bot.config.repository import FILE, ConfigInvalid, parse_config
-from bot.forges.events import Commented, Ignored
+from bot.forges.events import Commented, Ignored, ReviewCommented, ReviewSubmitted
 from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, Repo
 from bot.intake.decisions.work_orders import (
     MAY_TRIGGER,
@@ -88,6 +88,23 @@ class Commanded(Frozen):
     command: CommentCommand
     event: Commented
     then: Then
+
+
+def as_comment(event: ReviewSubmitted | ReviewCommented) -> Commented:
+    """Return the text of a review, or a comment in one of its threads, as a comment on the pull request."""
+    return Commented(
+        repo=event.repo,
+        kind="pull",
+        number=event.pull,
+        comment=event.comment if isinstance(event, ReviewCommented) else event.review,
+        body=event.body,
+        at=event.at,
+        sender=event.sender,
+        label="",
+        title=event.title,
+        text="",
+        place="thread" if isinstance(event, ReviewCommented) else "review",
+    )
 
 
 def decide_comment(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from bot.behaviours.target import target_of
+from bot.comment_commands.parser import apart
 from bot.forges.events import (
     AccessLost,
     Act,
@@ -242,10 +243,13 @@ def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun 
     comments = [
         comment for comment in forge.review_comments(event.repo, event.pull) if _stood_at(comment, at)
     ]
+    # What a review says as a command is no remark; commands are carried out for themselves.
+    body = remark(body, event.repo, forge)
     if isinstance(event, ReviewCommented) and review is None:
-        asked = {comment.thread for comment in comments if comment.id == event.comment}
+        those = [comment for comment in comments if comment.id == event.comment]
     else:
-        asked = {comment.thread for comment in comments if comment.review == review}
+        those = [comment for comment in comments if comment.review == review]
+    asked = {comment.thread for comment in those if remark(comment.body, event.repo, forge)}
     threads = _threads(comments, asked, _trusted(forge, event.repo), event.repo, forge)
     if not threads and not body.strip():
         return Ignored(reason="the review asks for nothing")
@@ -257,6 +261,12 @@ def _revise(event: ReviewSubmitted | ReviewCommented, forge: Forge) -> StartRun 
         target=target,
         exclusive=False,
     )
+
+
+def remark(text: str, repo: Repo, forge: Forge) -> str:
+    """Return what somebody wrote in a review without its commands."""
+    # The bot's own name is asked of the forge only where somebody is mentioned.
+    return apart(text, forge.login(repo) if "@" in text else "")[0]
 
 
 def _revision(

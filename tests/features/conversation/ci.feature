@@ -13,6 +13,15 @@ Feature: The repository's own CI fails
     When the CI job "types" passes
     Then nothing more is done
 
+  Scenario: A repair that gives up leaves its work
+    Given a model that changes the code and gives up with "Text cannot be doubled."
+    When the CI job "types" fails with "TypeError: double('a') is not supported"
+    Then no new commit is on the pull request
+    And the status comment of the pull request says "gave up"
+    And the status comment of the pull request says "Text cannot be doubled."
+    And the status comment of the pull request says "+    return n + n"
+    And the status comment of the pull request says "Say in a new review"
+
   Scenario: The job fails without the change too
     Given the CI job "nightly" fails on main
     When the CI job "nightly" fails with "AssertionError: old trouble"

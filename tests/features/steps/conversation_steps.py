@@ -142,9 +142,22 @@ def repairing_model(context: Any) -> None:
     context.bot.script([], [says(call("write_file", path="calc.py", content=code)), finish])
 
 
-@given('a model that names the number "{name}"')
-def renaming_model(context: Any, name: str) -> None:
-    context.bot.script([], _renaming(context, name))
+@given('a model that changes the code and gives up with "{reason}"')
+def model_that_gives_up(context: Any, reason: str) -> None:
+    code = DOUBLE.replace("2 * n", "n + n")
+    written = says(call("write_file", path="calc.py", content=code))
+    context.bot.script([], [written, says(call("give_up", reason=reason))])
+
+
+@given('a model that names the number "{name}", and answers only when it is asked again')
+def forgetful_model(context: Any, name: str) -> None:
+    renamed, finish = _renaming(context, name)
+
+    def forgetful(request: dict[str, Any]) -> Any:
+        asked = any("the review has no answer" in each["content"] for each in request["messages"])
+        return finish(request) if asked else says(call("finish", summary="Renamed."))
+
+    context.bot.script([], [renamed, forgetful])
 
 
 @given('a model that names the number "{name}", and somebody who pushes while it works')

@@ -276,4 +276,5 @@ def _comment(payload: Payload) -> ForgeEvent | Ignored:
         review=payload.comment.pull_request_review_id,
         at=payload.comment.created_at,
         sender=payload.sender.neutral(),
+        body=payload.comment.body or "",
     )

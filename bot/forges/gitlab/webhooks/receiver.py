@@ -210,6 +210,7 @@ def _review_comment(payload: Payload, request: MergeRequest, note: Attributes) -
         review=None,
         at=_iso(note.created_at),
         sender=payload.sender,
+        body=note.note or "",
     )
 
 

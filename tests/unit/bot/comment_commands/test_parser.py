@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.comment_commands.parser import COMMAND_NAMES, COMMANDS, CommentCommand, mentions, nearest, parse
+from bot.comment_commands.parser import (
+    COMMAND_NAMES,
+    COMMANDS,
+    CommentCommand,
+    apart,
+    mentions,
+    nearest,
+    parse,
+)
 from bot.comment_commands.rights import is_allowed, needed
 
 BOT = "scenarist[bot]"
@@ -65,6 +73,25 @@ def test_whatever_is_quoted_or_in_code_is_no_command(text: str) -> None:
     assert all(each.argument != "" or each.name for each in parse(indented, BOT))
     for command in parse(text, BOT):
         assert command.name in text.lower() or command.name == "help"
+
+
+@pytest.mark.parametrize(
+    ("text", "remark", "commands"),
+    [
+        ("Call it value.", "Call it value.", []),
+        ("/agent cancel", "", ["cancel"]),
+        ("Call it value.\n\n/agent budget 90\n@scenarist status", "Call it value.", ["budget", "status"]),
+        ("/agent revise Call it value.", "Call it value.", []),
+        ("Nearly.\r\n/agent pause\r\n/agent revise Call it\r\nvalue.", "Nearly.\nCall it\nvalue.", ["pause"]),
+        ("> /agent cancel\n\nWhy?", "> /agent cancel\n\nWhy?", []),
+        ("", "", []),
+    ],
+)
+def test_what_a_review_says_is_told_apart_from_its_commands(
+    text: str, remark: str, commands: list[str]
+) -> None:
+    said, found = apart(text, "scenarist[bot]")
+    assert (said, [each.name for each in found]) == (remark, commands)
 
 
 @pytest.mark.parametrize(("name", "near"), [("canel", "cancel"), ("retyr", "retry"), ("xyz", None)])

@@ -9,6 +9,7 @@ from bot.forges.forge import Account, Repo
 from bot.intake.deliveries import Deliveries
 from bot.log.events import Adjusted, Controlled, PhaseFinished, RunEnded
 from bot.log.state import RunState, fold
+from runners.contract.workorder import WorkOrder
 from runners.git.command import git
 from tests.support.inbox import REPO, Inbox
 
@@ -366,3 +367,67 @@ def test_a_pull_request_is_not_revised_without_end(talk: Talk) -> None:
     assert sum("too often" in each for each in said) == 1
     talk.clock.now += 3700
     assert reviewed(talk, pull, "Once more.") is not None
+
+
+def hear_all(talk: Talk, known: int) -> list[str]:
+    """Handle all deliveries after the first `known` ones; the runs that they begin."""
+    return [run for each in talk.ids[known:] if (run := talk.handler().handle(each))]
+
+
+def order_of(talk: Talk, run: str) -> WorkOrder:
+    requested = talk.state(run).requested
+    assert requested is not None
+    return requested.order
+
+
+def test_commands_in_a_review_are_carried_out_and_are_no_remarks(talk: Talk) -> None:
+    pull, known = own_pull(talk), len(talk.ids)
+    remarks = [
+        ("calc.py", 1, "Call it value."),
+        ("calc.py", 2, "@scenarist status"),
+        ("calc.py", 3, "/agent help"),
+    ]
+    talk.forge.submit_review("octo/talk", pull, "wim", "Nearly.\n/agent budget 90", remarks)
+    (run,) = hear_all(talk, known)
+    order = order_of(talk, run)
+    assert order.review_body == "Nearly."
+    assert [each.comments[0].body for each in order.threads] == ["Call it value."]
+    (said,) = talk.replies(pull)
+    assert "may take 90 turns in all" in said and talk.state(run).turns == 90
+    answers = {
+        each.thread: each.body
+        for each in talk.forge.review_comments(talk.repo, pull)
+        if talk.forge.is_ours(talk.repo, each.author)
+    }
+    assert len(answers) == 2 and any("These commands apply to" in each for each in answers.values())
+    assert len(talk.forge._all("octo/talk", "reaction to review_comment")) == 3
+
+
+def test_a_review_of_commands_alone_begins_no_revision(talk: Talk) -> None:
+    pull = own_pull(talk)
+    run = reviewed(talk, pull, "Call it value.")
+    assert run is not None
+    known = len(talk.ids)
+    talk.forge.submit_review("octo/talk", pull, "wim", "/agent pause", [("calc.py", 4, "/agent cancel")])
+    assert hear_all(talk, known) == []
+    assert talk.state(run).finished[-1].outcome == "cancelled" and len(talk.store.list_runs(9)) == 1
+
+
+def test_a_command_to_revise_in_a_thread_is_a_remark_of_the_thread(talk: Talk) -> None:
+    pull, known = own_pull(talk), len(talk.ids)
+    talk.forge.submit_review("octo/talk", pull, "wim", "", [("calc.py", 1, "/agent revise Call it value.")])
+    (run,) = hear_all(talk, known)
+    (thread,) = order_of(talk, run).threads
+    assert "Call it value." in thread.comments[0].body and talk.replies(pull) == []
+
+
+def test_a_strangers_command_in_a_review_is_refused(talk: Talk) -> None:
+    pull = own_pull(talk)
+    run = reviewed(talk, pull, "Call it value.")
+    assert run is not None
+    known = len(talk.ids)
+    remarks = [("calc.py", 1, "/agent cancel"), ("calc.py", 2, "/agent pause")]
+    talk.forge.submit_review("octo/talk", pull, "tri", "/agent cancel", remarks)
+    assert hear_all(talk, known) == [] and talk.state(run).status == "active"
+    (refusal,) = talk.replies(pull)
+    assert refusal.startswith("Sorry, tri") and talk.state(run).finished == ()
