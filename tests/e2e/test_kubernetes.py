@@ -9,7 +9,8 @@ from bot.log.events import PhaseDelayed, PhaseStarted
 from tests.chaos.moments import assert_exactly_one
 from tests.support.harness import doubling, draft
 from tests.support.on_kubernetes import BotOnKubernetes
-from tests.support.waiting import wait_until
+from tests.support.talking import InterruptedModel
+from tests.support.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
 
@@ -84,4 +85,51 @@ def test_what_happens_to_pods_api_watches_and_dispatchers_loses_and_doubles_noth
     assert [each.code for each in events if isinstance(each, PhaseDelayed)] == ["SCN-6207"]
     made = [name for name in bot.cluster.made if run.lower() in name]
     assert len(made) == len(set(made)) >= 3, made
+    assert bot.api.violations == []
+
+
+@pytest.mark.slow
+def test_approval_comments_and_a_pause_reach_a_run_that_is_done_in_jobs(bot: BotOnKubernetes) -> None:
+    repo = bot.make_repo("octo/talk")
+    model = InterruptedModel(bot)
+    number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
+
+    def say(text: str) -> None:
+        bot.forge.add_comment(repo.full_name, number, "ada", text)
+
+    bot.forge.add_label(repo.full_name, number, "agent:spec", "ada")
+    assert bot.finished(repo, "issue", number).status == "paused"
+    (run,) = bot.runs_on(repo, "issue", number)
+    say("/agent approve")
+    assert model.began.wait(HANG_S)
+    say("Mind the negative numbers.")
+    say("/agent pause")
+    made = [name for name in bot.cluster.made if run.lower() in name]
+    wait_until(lambda: bot.cluster.has_ended(made[-1]), "the end of the second Job")
+    assert bot.state(run).status == "paused"
+    model.go_on.set()
+    say("/agent resume")
+    wait_until(lambda: bot.state(run).status not in ("active", "paused"), "the end of the run")
+    state = bot.finished(repo, "issue", number)
+    assert state.status == "done", (state.code, state.reason)
+    assert len(bot.forge.pulls_by_head(repo, f"agent/{number}-double-numbers")) == 1
+    assert "Mind the negative numbers." not in str(model.requests[0])
+    assert "Mind the negative numbers." in str(model.requests[1])
+    assert len([name for name in bot.cluster.made if run.lower() in name]) == 3
+
+
+@pytest.mark.slow
+def test_a_cancelled_run_ends_its_job(bot: BotOnKubernetes) -> None:
+    repo = bot.make_repo("octo/cancelled")
+    model = InterruptedModel(bot)
+    number = bot.forge.open_issue(repo.full_name, "ada", "Double numbers", "4 becomes 8, please.").number
+    bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
+    assert model.began.wait(HANG_S)
+    (run,) = bot.runs_on(repo, "issue", number)
+    (job,) = [name for name in bot.cluster.made if run.lower() in name]
+    assert not bot.cluster.has_ended(job)
+    bot.forge.add_comment(repo.full_name, number, "ada", "/agent cancel")
+    wait_until(lambda: bot.cluster.has_ended(job), "the end of the Job")
+    model.go_on.set()
+    assert bot.finished(repo, "issue", number).status == "cancelled"
     assert bot.api.violations == []

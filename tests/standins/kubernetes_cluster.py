@@ -121,6 +121,12 @@ class Cluster:
             things = self.jobs if kind == "jobs" else self.pods
             return [copy.deepcopy(each) for each in things.values() if labelled(each, selector)]
 
+    def has_ended(self, job: str) -> bool:
+        """Return whether a Job that was made is finished or gone, and none of its pods runs any more."""
+        with self.changed:
+            done = job not in self.jobs or _finished(self.jobs[job])
+            return done and not any(pod["metadata"]["name"] in self._processes for pod in self._pods_of(job))
+
     # What happens to pods in a cluster.
 
     def evict(self, job: str, reason: str = "EvictionByEvictionAPI") -> None:
