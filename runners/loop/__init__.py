@@ -1,3 +1,4 @@
-"""The tool loop: asks a model, runs its calls, notices when it repeats itself.
+"""The tool loop: ask a model, run its calls, notice when it repeats itself. It knows no provider.
 
-It knows no provider, and providers know no tools. `single_requests/` asks models without tools."""
+`single_requests/` asks models without tools.
+"""

@@ -239,7 +239,7 @@ class Agent:
         messages.append(Message(role="user", text=hint))
 
     def _ask(self, messages: list[Message], choice: Choice) -> tuple[Reply, str]:
-        """The next reply, with the calls that are in it, and what to tell the model if a call is unclear."""
+        """Return the next reply with the calls in it, and what to tell the model if a call is unclear."""
         replied = self._fitting(messages, choice)
         reply = replied.reply
         writing = self._tools.toolbox.writing | set(ENDING_TOOLS)
@@ -334,7 +334,7 @@ class Agent:
         return ended
 
     def _unchecked(self, messages: Sequence[Message]) -> bool:
-        """Whether the model has yet to look over its work, and has a reply left to do so."""
+        """Return whether the model has not reviewed its work yet, and has a reply left to do so."""
         if self._checklist is None or self.spent.is_last(self._budget, self._room.tokens(messages)):
             return False
         return not any(each.role == "tool" and each.text.startswith(CHECK) for each in messages)

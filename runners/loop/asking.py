@@ -26,9 +26,9 @@ def ask(
 ) -> ModelReplied:
     """Ask the model and return its answer as an event that is not logged yet.
 
-    With `max_tokens` 0 the engine's own limit holds. With `schema` the model is told the form of the answer,
-    and the server is told to hold it to the schema, unless the probe found that this one does not. Raises
-    what `ChatModel.reply` raises.
+    With `max_tokens` 0 the engine's own limit applies. With `schema` the prompt describes the form of the
+    answer, and the server is asked to enforce it, unless the probe found that this server cannot. Raises what
+    `ChatModel.reply` raises.
     """
     started = time.monotonic()
     if schema is not None:

@@ -1,6 +1,6 @@
-"""Runs the calls of one reply: reading ones in parallel, writing ones in order.
+"""Run the calls of one reply: reading ones in parallel, writing ones in order.
 
-Each is metered and audited.
+Each call is metered and audited.
 """
 
 import threading
@@ -25,15 +25,15 @@ class Restorable(Protocol):
     """Files that have to stay as they were."""
 
     def put_back(self) -> Sequence[str]:
-        """Undo what was changed of them; returns their paths."""
+        """Undo changes of these files; returns their paths."""
 
 
 class Caller:
-    """The tools of one phase with what they work on; every call ends as an entry of the audit trail.
+    """The tools of one phase with what they work on; every call becomes an entry of the audit trail.
 
-    `edited` is asked what there is to say of changed files; that is part of the answer. `kept` are the files
-    that have to stay as they were: after a call that could have changed them all the same they are put back.
-    `by` is the role that makes the calls, if it is not the driver.
+    `edited` returns a note on changed files, which is added to the answer. `kept` are the files that must
+    stay as they were: they are restored after each call that could have changed them. `by` is the role that
+    makes the calls, if it is not the driver.
     """
 
     def __init__(
@@ -117,14 +117,14 @@ class Caller:
         )
 
     def put_back(self) -> str:
-        """Undo what was changed of the files that have to stay; returns what the model is told of that."""
+        """Undo changes of the files that must stay as they were; returns the note for the model."""
         paths = self._kept.put_back() if self._kept is not None else ()
         return taken_back(paths) if paths else ""
 
     def _can_write_anything(self, call: ToolCall, result: ToolResult) -> bool:
-        """Whether a call can have written where the tools for files would have refused it.
+        """Return whether a call may have written what the file tools would have refused.
 
-        Those see paths and not what a file says; of git's attributes that is what counts.
+        File tools check paths, not contents; but for `.gitattributes` the content decides.
         """
         if call.name not in self.toolbox.writing:
             return False
@@ -148,7 +148,7 @@ class Caller:
 
 
 def _groups(calls: Sequence[ToolCall], writing: frozenset[str]) -> Iterator[list[ToolCall]]:
-    """Runs of calls that only read; each writing one alone."""
+    """Yield groups of successive calls that only read; each writing call is a group of its own."""
     group: list[ToolCall] = []
     for call in calls:
         if call.name in writing:

@@ -1,4 +1,4 @@
-"""Assembles what a model is told: a fixed head of instructions, then the task with its data fenced."""
+"""Assemble prompts: a fixed head of instructions, then the task, with strangers' text between delimiters."""
 
 import hashlib
 from collections.abc import Sequence
@@ -30,11 +30,11 @@ _MAX_HEADINGS = 12
 class RepositoryFacts(Frozen):
     """What the prompts say about the repository; all of it is text from the repository itself.
 
-    `failing` are the tests that fail without any change. `places` are where the names in the issue stand in
-    the code, `documents` where documents mention them. `contributing` is what the guide for contributors asks
-    for, `changelog` how the changelog is kept, and `template` the headings of the template for pull requests.
-    `library` is whether those who use the repository call its functions, and the issue names some. `memory`
-    is what earlier work taught.
+    `failing` are the tests that fail without any change. `places` are the places in the code that have the
+    names in the issue, and `documents` are documents that mention them. `contributing` has the rules of the
+    guide for contributors, `changelog` how the changelog is kept, and `template` the headings of the template
+    for pull requests. `library` is whether users of the repository call its functions, and the issue names
+    some. `memory` is what earlier work taught.
     """
 
     files: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ def remarks_prompt(
 ) -> list[Message]:
     """Return the conversation that asks what a review wants beyond the scenarios of `feature`.
 
-    At most `most` scenarios may come of it. `drafted`, `told` and `fact` are as in `specify_prompt`.
+    The answer may have at most `most` scenarios. `drafted`, `told` and `fact` are as in `specify_prompt`.
     """
     mark = fence(run_id)
     env = _environment(mark)
@@ -124,9 +124,9 @@ def remarks_prompt(
 def examples_prompt(
     run_id: str, order: WorkOrder, *, feature: str, most: int, known: str = ""
 ) -> list[Message]:
-    """The conversation that asks for at most `most` further examples of each scenario of `feature`.
+    """Return the conversation that asks for at most `most` further examples of each scenario of `feature`.
 
-    `known` are examples that there are already, as a feature file.
+    `known` are the existing examples, as a feature file.
     """
     mark = fence(run_id)
     env = _environment(mark)
@@ -139,7 +139,7 @@ def examples_prompt(
 
 
 def split_prompt(run_id: str, order: WorkOrder, background: RepositoryFacts) -> list[Message]:
-    """The conversation that asks for a large issue to be cut into stories."""
+    """Return the conversation that asks for a large issue to be split into stories."""
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("split.md.j2").render(fence=mark)
@@ -147,7 +147,7 @@ def split_prompt(run_id: str, order: WorkOrder, background: RepositoryFacts) -> 
 
 
 def set_up_prompt(run_id: str, files: Sequence[tuple[str, str]], problem: str) -> list[Message]:
-    """The conversation that asks for the commands of the set-up; `files` are paths with their text."""
+    """Return the conversation that asks for the commands of the set-up; `files` are paths with their text."""
     mark = fence(run_id)
     system = _environment(mark).get_template("set_up.md.j2").render(fence=mark)
     shown = [f"## {path}\n\n{text}" for path, text in [("What went wrong", problem), *files]]
@@ -171,8 +171,8 @@ def implement_prompt(
 ) -> list[Message]:
     """Return the fixed head of the implementing conversation.
 
-    `applied` are the review threads whose suggestions are applied already, `conflicts` the files
-    with conflict markers, and `demands` what the review asks for that scenarios say now.
+    `applied` are the review threads whose suggestions are applied already, `conflicts` the files with
+    conflict markers, and `demands` what the review asks for and the scenarios now say.
     """
     mark = fence(run_id)
     env = _environment(mark)
@@ -199,7 +199,7 @@ def implement_prompt(
 def review_prompt(
     run_id: str, order: WorkOrder, background: RepositoryFacts, *, diff: str, feature: str, most: int
 ) -> list[Message]:
-    """The conversation that asks for at most `most` remarks on a change."""
+    """Return the conversation that asks for at most `most` remarks on a change."""
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("review.md.j2").render(fence=mark, most=most)
@@ -298,7 +298,9 @@ def pair_prompt(
 
 
 def summary_prompt(secret: str, record: str) -> list[Message]:
-    """The conversation that asks for a summary of `record`; its delimiter follows from `secret`."""
+    """Return the conversation that asks for a summary of `record`; its delimiter is computed from
+    `secret`.
+    """
     mark = fence(secret)
     system = _environment(mark).get_template("summary.md.j2").render(fence=mark)
     shown = f"## The record\n{_block(mark, record, len(record))}"
@@ -320,7 +322,7 @@ def domain_prompt(secret: str, draft: str, shown: str) -> list[Message]:
 
 
 def instruction(run_id: str, by: str, text: str) -> str:
-    """The message to a model about a comment that somebody with rights wrote during its work."""
+    """Return the message to a model about a comment that somebody with rights wrote during its work."""
     mark = fence(run_id)
     env = _environment(mark)
     return env.get_template("instruction.md.j2").render(fence=mark, by=by, text=visible(text)[0])
@@ -359,7 +361,7 @@ def _task(
     *,
     rules: bool = False,
 ) -> Message:
-    """What is asked for, and the repository; with `rules` also what changes to it have to keep to."""
+    """Return the task and the facts about the repository; with `rules` also the rules for changes to it."""
     text = env.get_template("task.md.j2").render(
         fence=mark,
         order=order.seen,

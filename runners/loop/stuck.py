@@ -1,4 +1,4 @@
-"""Notices from its calls and their results that a model repeats itself."""
+"""Notice that a model repeats itself, from its calls and their results."""
 
 import hashlib
 import json
@@ -85,7 +85,7 @@ def _oscillates(calls: Sequence[ToolCalled]) -> bool:
 
 
 def _edit(call: ToolCalled) -> tuple[str, frozenset[str], frozenset[str]]:
-    """The path of an edit, the lines it took away and those it put in."""
+    """Return the path of an edit, and the lines that it removed and added."""
     try:
         given = json.loads(call.call.arguments)
         path, old, new = str(given["path"]), str(given["old"]), str(given["new"])
@@ -105,7 +105,9 @@ def _takes_back(
 
 
 def _mark(call: ToolCalled) -> str:
-    """The same for calls that say the same, whatever the order and spacing of their arguments."""
+    """Return the same value for calls that say the same, whatever the order and spacing of their
+    arguments.
+    """
     try:
         arguments = json.dumps(json.loads(call.call.arguments or "{}"), sort_keys=True)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Asks a model to summarise the older part of its work before that part is removed from the conversation."""
+"""Ask a model to summarise the older part of its work before that part is removed from the conversation."""
 
 import secrets
 import threading

@@ -1,5 +1,6 @@
-"""The diff of the work without new files that the model has just written whole: their text is in the
-conversation already."""
+"""Return the diff of the work without new files that the model has just written: the conversation has
+their text.
+"""
 
 import json
 import re
@@ -12,16 +13,17 @@ _PATH = re.compile(r"^diff --git a/.* b/(?P<path>.*)$", re.MULTILINE)
 
 
 def without_written(diff: str, events: Iterable[RunnerEvent]) -> str:
-    """Return `diff` with a line in the place of each new file that is as the model wrote it.
+    """Return `diff` with one line in the place of each new file that is still as the model wrote it.
 
-    `events` are those of the conversation. What was written before the conversation was condensed is shown.
+    `events` are those of the conversation. Files that were written before the conversation was condensed are
+    shown.
     """
     written = _written(events)
     return "".join(_shown(section, written) for section in _SECTION.split(diff))
 
 
 def _written(events: Iterable[RunnerEvent]) -> dict[str, str]:
-    """Path -> the text that the model's last `write_file` gave it."""
+    """Return path -> the text that the model's last `write_file` gave it."""
     found: dict[str, str] = {}
     for event in events:
         if isinstance(event, Condensed):

@@ -51,18 +51,18 @@ class Demanded:
 
 
 def asks_for_behaviour(order: WorkOrder) -> bool:
-    """Whether a work order holds remarks of people, which may ask for other behaviour."""
+    """Return whether a work order has remarks of people, which may ask for different behaviour."""
     return order.kind == "revise" and not order.failed_jobs and not order.rebase
 
 
 def demanded(
     job: Job, services: Services, mirror: Mirror, feature: Feature, head: str, applied: Sequence[int]
 ) -> Demanded:
-    """Return the pull request's `feature` with what the review asks for beyond it.
+    """Return the pull request's `feature` with the scenarios that the review asks for.
 
-    Scenarios in a Gherkin block are taken as they are; of all other remarks a model says which ask for other
-    behaviour. `applied` are threads whose suggestion is applied, which say no more. Raises `ScenaristError`
-    where a block cannot be read.
+    Scenarios in a Gherkin block are taken as they are. A model decides which of the other remarks ask for
+    different behaviour. `applied` are threads whose suggestion is applied, which ask for nothing else. Raises
+    `ScenaristError` if a block cannot be read.
     """
     drafts = [event for event in job.events if isinstance(event, SpecWritten) and event.demands]
     told = [event for event in job.events if isinstance(event, Instructed)] if drafts else []
@@ -94,7 +94,7 @@ def demanded(
 
 
 def _remarks(order: WorkOrder, applied: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Thread -> (who said, what they said) of all that the review asks; its own text is `REVIEW`."""
+    """Return thread -> (author, text) of all that the review asks; its own text is `REVIEW`."""
     seen = order.seen
     found = {REVIEW: (order.requested_by, seen.review_body)} if seen.review_body.strip() else {}
     for thread in seen.threads:
@@ -105,7 +105,7 @@ def _remarks(order: WorkOrder, applied: Sequence[int]) -> dict[int, tuple[str, s
 
 
 def _written(text: str) -> Feature | None:
-    """The scenarios that somebody wrote in a Gherkin block of `text`."""
+    """Return the scenarios that somebody wrote in a Gherkin block of `text`."""
     return story_from_issue(0, "The review", "", [text]).scenarios
 
 
@@ -129,7 +129,9 @@ def _demands(added: Sequence[Addition], remarks: Mapping[int, tuple[str, str]]) 
 def _kept(
     added: Sequence[Addition], before: Sequence[ReviewDemand], told: Instructed
 ) -> tuple[ReviewDemand, ...]:
-    """The demands after somebody wrote the scenarios anew: those of known names keep their remarks."""
+    """Return the demands after somebody rewrote the scenarios: scenarios with known names keep their
+    remarks.
+    """
     names = {each.scenario.name: each.replaces for each in added}
     found = []
     for demand in before:
@@ -152,10 +154,10 @@ def _asked(
     threads: Sequence[int],
     told: Sequence[Instructed],
 ) -> Demanded:
-    """Ask the analyst which of `threads` ask for other behaviour, at most `_DRAFTS` times.
+    """Ask the analyst which of `threads` ask for different behaviour, at most `_DRAFTS` times.
 
-    A draft that the linter finds errors in goes back once. Where no draft can be used, the revision goes on
-    without one, and its readers are told.
+    A draft with errors of the linter goes back once. If no draft can be used, the revision continues without
+    one, and its readers are told.
     """
     on_branch = replace(job, base=head)
     known = Known(definitions=tuple(definitions_of(on_branch, mirror)), max_scenarios=_MOST)
@@ -211,7 +213,7 @@ def _ask(services: Services, messages: Sequence[Message]) -> Reply | None:
 
 
 def _paid(job: Job) -> list[Reply]:
-    """The replies that an interrupted run has got already since it was last told something."""
+    """Return the replies that an interrupted run has got already since its last message to the model."""
     latest = max(
         (at for at, event in enumerate(job.events) if isinstance(event, (SpecWritten, Instructed))),
         default=-1,

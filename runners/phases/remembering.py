@@ -1,4 +1,4 @@
-"""What work teaches for later: added to the repository's memory in the same pull request."""
+"""Add what the work taught to the repository's memory, in the same pull request."""
 
 from runners.contract.job import Job
 from runners.contract.memory import MEMORY, contradicted, new_lines, rewritten
@@ -11,7 +11,7 @@ from runners.policy.plaintext import one_line
 
 
 class Lessons:
-    """What one round of work taught: the lines to add to the memory, and the entries to remove from it.
+    """What one round of work taught: lines to add to the memory, and entries to remove from it.
 
     `committed` is whether `commit_on_top` has put them into the work.
     """
@@ -29,8 +29,8 @@ class Lessons:
     def commit_on_top(self, commit: str, bundle: bytes) -> tuple[str, bytes]:
         """Return the work with a further commit that changes the memory.
 
-        It stays as it is where nothing was learned, where the repository has no memory on its base, and where
-        scenarios lie beside the change: then the pull request shows the lines alone.
+        The work is returned unchanged if nothing was learned, if the repository has no memory on its base, or
+        if the scenarios are not part of the change. Then only the pull request shows the lines.
         """
         job, path = self._job, self._mirror.path
         if not (self.added or self.removed) or not self._has_file or job.spec.shadow or not job.spec.path:
@@ -52,7 +52,7 @@ def _number(job: Job) -> int:
 
 
 def _source(job: Job) -> str:
-    """Where a lesson comes from, as it stands in the file: the number, and who reviewed."""
+    """Return where a lesson comes from, as the file says it: the number, and who reviewed."""
     if job.order.kind == "revise":
         return f"#{_number(job)}, review of {one_line(job.order.requested_by, 40)}"
     return f"#{_number(job)}"

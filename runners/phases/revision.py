@@ -1,4 +1,4 @@
-"""What a revision begins with: the branch's own scenarios, and the suggestions of its review."""
+"""What a revision starts from: the branch's own scenarios, and the suggestions of its review."""
 
 import hashlib
 from collections.abc import Sequence
@@ -41,8 +41,8 @@ from runners.policy.protected import PROTECTED
 def adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEvent]:
     """Take over the specification of the branch that is to be revised, with the suggestions applied.
 
-    What the review asks for beyond it becomes scenarios too, which wait for an approval where the
-    repository's rule says so.
+    What the review asks for beyond it becomes scenarios, too. They wait for an approval if the repository's
+    rule says so.
     """
     present = unbundled(job, services, mirror, WORK)
     # What was made of scenarios that are written anew is dropped.
@@ -114,7 +114,7 @@ def adopt(job: Job, services: Services, mirror: Mirror) -> PhaseResult[RunnerEve
 
 
 def _rule(job: Job, asked: Demanded) -> tuple[Literal["done", "approval"], str]:
-    """Whether what a review asks for waits for an approval, and why."""
+    """Return whether the scenarios of a review wait for an approval, and why."""
     if not asked.added or asked.approved:
         return "done", ""
     added = asked.feature.model_copy(
@@ -130,7 +130,9 @@ def _rule(job: Job, asked: Demanded) -> tuple[Literal["done", "approval"], str]:
 
 
 def _named_language(content: bytes) -> str | None:
-    """The language that a feature file names in its first line, English included; None if it names none."""
+    """Return the language that a feature file names in its first line, also English; None if it names
+    none.
+    """
     first = content.decode(errors="replace").lstrip("\ufeff").splitlines()[:1]
     return "en" if first and first[0].strip().startswith("# language") else None
 
@@ -138,9 +140,9 @@ def _named_language(content: bytes) -> str | None:
 def _with_feature(
     job: Job, mirror: Mirror, commit: str, path: str, content: bytes, kind: Kind, *, shadow: bool
 ) -> str:
-    """`commit` with the feature file as a review wants it.
+    """Return `commit` with the feature file that the review asks for.
 
-    Where it lies beside the change, in the place of the commit that has it there.
+    If the feature is not part of the change, this replaces the commit that has it.
     """
     entry = TreeEntry("100644", store_blob(mirror.path, content), path)
     if shadow:
@@ -159,10 +161,10 @@ def _with_feature(
 def _with_suggestions(
     job: Job, mirror: Mirror, head: str, locked: Sequence[str]
 ) -> tuple[str, tuple[int, ...]]:
-    """(`head` with the suggestions of the review applied in a commit of its own, their threads).
+    """Return (`head` with the suggestions of the review applied in one commit, their threads).
 
-    A suggestion is left to the model where its lines have changed since, where two of them overlap, and where
-    a run must not write.
+    A suggestion is left to the model if its lines have changed since, if it overlaps with another one, or if
+    the run must not write the file.
     """
     globs = (*PROTECTED, *job.settings.protected, *locked)
     by_path: dict[str, list[Suggestion]] = {}
@@ -188,7 +190,7 @@ def _with_suggestions(
 
 
 def _is_current(mirror: Mirror, suggested: Suggestion, head: str) -> bool:
-    """Whether the file is as it was in the commit that the suggestion was made for."""
+    """Return whether the file is as it was in the commit that the suggestion was made for."""
     if not suggested.commit or not mirror.has(suggested.commit):
         return False
     before = read_blob(mirror.path, suggested.commit, suggested.path)
@@ -204,9 +206,8 @@ def _bundled(job: Job, mirror: Mirror, commit: str) -> bytes:
 
 
 def _with_shadow(job: Job, services: Services, mirror: Mirror, head: str, run: str) -> str:
-    """`head` with the scenarios and steps that the run that made it kept beside it.
-
-    `head` itself if they are gone.
+    """Return `head` with the scenarios and steps that its run kept beside it; `head` itself if they are
+    gone.
     """
     bundle = services.earlier(run, WORK) if run else None
     if bundle is None:
@@ -217,7 +218,7 @@ def _with_shadow(job: Job, services: Services, mirror: Mirror, head: str, run: s
 
 
 def _trailer(mirror: Mirror, job: Job, head: str, name: str) -> str:
-    """The newest value of a trailer in the commits from the base to `head`."""
+    """Return the newest value of a trailer in the commits from the base to `head`."""
     pretty = f"--format=%(trailers:key={name},valueonly)"
     lines = git("log", pretty, f"{job.base}..{head}", git_dir=mirror.path).splitlines()
     return next((line.strip() for line in lines if line.strip()), "")

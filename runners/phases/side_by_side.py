@@ -1,7 +1,7 @@
-"""Candidates side by side: each implements and verifies on a thread of its own, under one claim of the run.
+"""Candidates side by side: each implements and verifies in its own thread, under one claim of the run.
 
-Each has a worktree, artifacts and a chain of log entries of its own; every entry carries its number. So a run
-that lost its worker goes on with each candidate where its own entries end.
+Each has its own worktree, artifacts and chain of log entries; every entry has the candidate's number. So a
+run that lost its worker continues each candidate where its own entries end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ _OWN = (WORK, CHECKPOINT, DIFF, FIRST_WORK, FIRST_DIFF, EXAMPLES)
 
 
 def implement_all(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
-    """Implement with one driver, or with all candidates side by side where the operator lets them.
+    """Implement with one driver, or with all candidates side by side if the operator allows it.
 
     Raises what `implement` and `verify` raise.
     """
@@ -90,7 +90,9 @@ class _Lane:
         self._alone = replace(job, settings=settings, place=self._place)
 
     def work(self) -> CandidateEnded:
-        """Implement and verify until the candidate is finished. Raises what both raise."""
+        """Implement and verify until the candidate is finished. Raises what `implement` and `verify`
+        raise.
+        """
         ended = next((event for event in self._own if isinstance(event, CandidateEnded)), None)
         if ended is not None:
             return ended
@@ -114,12 +116,12 @@ class _Lane:
 
     @property
     def reason(self) -> str:
-        """Why the candidate's newest step ended as it did."""
+        """Return why the candidate's newest step ended as it did."""
         steps = [event.reason for event in self._own if isinstance(event, CandidateStep)]
         return steps[-1] if steps else ""
 
     def result(self) -> dict[str, bytes]:
-        """The work of the finished candidate and its diff, as the run's own artifacts."""
+        """Return the work of the finished candidate and its diff, as the run's own artifacts."""
         names = {WORK: CANDIDATE_WORK, DIFF: CANDIDATE_DIFF}
         return {
             name: self._services.artifact(stored.format(self._number)) or b""
@@ -150,12 +152,17 @@ class _Lane:
 
 
 def number_in(event: RunnerEvent) -> int:
-    """Return the number of the candidate that an event belongs to; 0: none, or they are not side by side."""
+    """Return the number of the candidate that an event belongs to; 0 if it belongs to none, or none run
+    side by side.
+    """
     return event.candidate if isinstance(event, CandidateWork) else 0
 
 
 def _share(budget: Budget, before: Spent, count: int) -> Budget:
-    """The budget of one of `count` candidates: an equal share of what is left; seconds pass for all."""
+    """Return the budget of one of `count` candidates: an equal share of what is left.
+
+    The seconds are not shared, because they pass for all candidates at once.
+    """
     left = budget.cost - before.cost if budget.cost is not None else None
     return budget.model_copy(
         update={

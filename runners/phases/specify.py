@@ -72,7 +72,7 @@ _FOR_PEOPLE: frozenset[LintCode] = frozenset(["criterion-without-scenario", "sce
 
 
 def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
-    """Write, check and commit the feature file; a revision takes over the one its branch has."""
+    """Write, check and commit the feature file; a revision takes over that of its branch."""
     mirror = mirror_of(job, services)
     seen = job.order.seen
     if job.order.kind == "revise":
@@ -155,7 +155,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
 
 
 def _asking(advice: Advice) -> str:
-    """What the author of an issue is asked before anything is begun."""
+    """Return what the author of an issue is asked before the work begins."""
     reasons = " ".join(part.why for part in advice.parts if part.points < part.most)
     questions = "\n".join(f"- {question}" for question in advice.questions)
     return (
@@ -168,7 +168,7 @@ def _asking(advice: Advice) -> str:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """What came of asking for scenarios: a feature, or the problem of the last attempt."""
+    """The result of asking for scenarios: a feature, or the problem of the last attempt."""
 
     feature: Feature | None
     problem: str = ""
@@ -178,7 +178,7 @@ class _Attempt:
 
 
 def _lint(feature: Feature, known: Known) -> list[Finding]:
-    """What the linter says of a feature as it will be written."""
+    """Return the linter's findings on a feature, in the form in which it will be written."""
     return lint_within(render(feature), known)
 
 
@@ -192,8 +192,8 @@ def _draft(
 ) -> _Attempt:
     """Ask the model for scenarios until they parse and the linter finds no error, at most `_DRAFTS` times.
 
-    The linter's remarks go back to the model once. The last draft that parses is taken with its errors, which
-    its readers are told.
+    The linter's remarks go back to the model once. The last draft that parses is used with its errors, and
+    its readers are told of them.
     """
     told = [event for event in job.events if isinstance(event, Instructed)]
     drafted = any(isinstance(event, SpecWritten) for event in job.events)
@@ -253,7 +253,7 @@ def _draft(
 
 
 def _drafted(given: Mapping[str, Any], feature: Feature, found: Sequence[Finding]) -> _Attempt:
-    """A draft that can be used, with those of the linter's findings that a person has to decide."""
+    """Return a draft that can be used, with those of the linter's findings that a person has to decide."""
     questions = tuple(one_line(str(each)) for each in given.get("questions", ())[:_QUESTIONS])
     terms = tuple(
         Term(term=one_line(each["term"]), meaning=one_line(each["meaning"]))
@@ -264,7 +264,7 @@ def _drafted(given: Mapping[str, Any], feature: Feature, found: Sequence[Finding
 
 
 def _sent_back(feature: Feature, found: Sequence[Finding]) -> str:
-    """What a model is told of the linter's findings: errors each time, remarks once."""
+    """Return the linter's findings that go back to the model: errors each time, remarks once."""
     lines = [f"- {each}" for each in findings_in_words(render(feature), found)]
     return (
         "The linter found this in the scenarios:\n"
@@ -274,7 +274,7 @@ def _sent_back(feature: Feature, found: Sequence[Finding]) -> str:
 
 
 def _language(job: Job, mirror: Mirror) -> Domain:
-    """The language the linter holds scenarios to; a file that cannot be read says nothing."""
+    """Return the domain language for the linter; an unreadable file counts as none."""
     try:
         return domain_of(job, mirror)
     except DomainInvalid:
@@ -282,14 +282,14 @@ def _language(job: Job, mirror: Mirror) -> Domain:
 
 
 def _configured_language(job: Job, mirror: Mirror) -> str | None:
-    """The language that behave reads features in where these name none; None for English."""
+    """Return the language in which behave reads features that name none; None means English."""
     blobs = {name: read_blob(mirror.path, job.base, name) for name in CONFIG_FILES}
     texts = {name: blob.decode(errors="replace") for name, blob in blobs.items() if blob is not None}
     return configured_language(texts)
 
 
 def _grown(job: Job, mirror: Mirror, terms: Sequence[Term]) -> list[TreeEntry]:
-    """The repository's own domain file with the new words of the draft, where it keeps one."""
+    """Return the repository's own domain file, if it has one, with the new words of the draft."""
     text = read_blob(mirror.path, job.base, DOMAIN_FILE)
     try:
         more = extended(text.decode(), terms) if text is not None else None
@@ -301,7 +301,9 @@ def _grown(job: Job, mirror: Mirror, terms: Sequence[Term]) -> list[TreeEntry]:
 
 
 def _chore(job: Job, mirror: Mirror) -> PhaseResult[RunnerEvent]:
-    """A chore has no scenarios: the verdict holds it to documentation."""
+    """Return the result for a chore, which has no scenarios: the verdict allows only documentation to
+    change.
+    """
     commit = commit_on(mirror.path, job.base, "A chore has no scenarios")
     written = SpecWritten(path="", sha256="", source="issue", scenarios=(), commit=commit, kind="chore")
     bundle = mirror.bundle_commit(commit, work_ref(job.run_id), base=job.base)
@@ -309,7 +311,7 @@ def _chore(job: Job, mirror: Mirror) -> PhaseResult[RunnerEvent]:
 
 
 def _beside(job: Job, mirror: Mirror) -> bool:
-    """Whether scenarios and steps stay out of the change."""
+    """Return whether scenarios and steps stay out of the change."""
     if job.settings.features != "auto":
         return job.settings.features == "shadow"
     folder = f"{job.settings.features_folder}/"

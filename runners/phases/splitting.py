@@ -1,5 +1,4 @@
-"""What becomes of an issue that is too large for one change: a proposal of several, which a reply can
-accept."""
+"""Propose several smaller changes for an issue that is too large for one; a comment can accept them."""
 
 from gherkin.issue.slicing import SLICES_SCHEMA, Slice, by_criteria, is_large, size, slices_from
 from gherkin.issue.story import Story
@@ -12,9 +11,9 @@ from runners.models.json_answers import read_json
 
 
 def too_large(job: Job, story: Story) -> str:
-    """Why the issue is to be cut first, in words.
+    """Return in words why the issue should be split first.
 
-    Empty when it is not, or somebody has answered that it should be done as it is.
+    Empty if it should not, or if somebody has answered that it should be done as it is.
     """
     words, criteria = size(story, f"{story.title}\n{story.text}")
     told = any(event.type == "Instructed" for event in job.events)
@@ -43,7 +42,7 @@ def propose(
 
 
 def _from_model(job: Job, services: Services, background: RepositoryFacts) -> list[Slice]:
-    """What the analyst proposes; none when its answer is of no use."""
+    """Return the analyst's proposal; empty if its answer cannot be used."""
     paid = [e.reply for e in job.events if isinstance(e, ModelReplied) and e.phase == "split"]
     reply = paid[-1] if paid else _asked(job, services, background)
     try:

@@ -1,4 +1,6 @@
-"""The remarks of a review: what the model has to answer, and the suggestions that are applied as they are."""
+"""The remarks of a review: those that the model has to answer, and suggestions that are applied as they
+are.
+"""
 
 import re
 from collections.abc import Sequence
@@ -36,7 +38,7 @@ class Suggestion:
 
 
 def suggestions(order: WorkOrder) -> list[Suggestion]:
-    """The newest suggestion of each thread of a review."""
+    """Return the newest suggestion of each thread of a review."""
     found = [_suggested(thread) for thread in order.seen.threads]
     return [each for each in found if each is not None]
 
@@ -54,7 +56,7 @@ def _suggested(thread: OrderThread) -> Suggestion | None:
 
 
 def replaced(content: str, suggested: Sequence[Suggestion]) -> str | None:
-    """The text of a file with the suggestions for it applied; None where two overlap or lines are missing."""
+    """Return the text of a file with its suggestions applied; None if two overlap or lines are missing."""
     lines = content.splitlines(keepends=True)
     ending = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     before = len(lines) + 1
@@ -67,12 +69,14 @@ def replaced(content: str, suggested: Sequence[Suggestion]) -> str | None:
 
 
 def asked(order: WorkOrder) -> list[int]:
-    """The ids of the threads that a review wants an answer to; `REVIEW` is its own text."""
+    """Return the ids of the threads that need an answer; `REVIEW` is the review's own text."""
     return [*([REVIEW] if order.review_body.strip() else []), *(thread.id for thread in order.threads)]
 
 
 def incomplete(order: WorkOrder, ended: Ended, events: Sequence[RunnerEvent]) -> str:
-    """What is wrong with the answers of a `finish`; empty if nothing is, or when that was said before."""
+    """Return what is wrong with the answers of a `finish`; empty if nothing is, or if that was said
+    before.
+    """
     if any(isinstance(each, ToolCalled) and each.text.startswith(UNANSWERED) for each in events):
         return ""
     known = asked(order)

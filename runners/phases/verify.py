@@ -41,7 +41,7 @@ _FAULTS = frozenset({"step-asserts-nothing", "scenario-blind", "scenario-unrelat
 def verify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Take the verdict on the committed work; a red one goes back to the model.
 
-    When this candidate is finished, another one may begin, or the best is taken.
+    When this candidate is finished, the next one may begin, or the best one is taken.
     """
     mirror = mirror_of(job, services)
     result = _verified(job, services, mirror)
@@ -118,7 +118,9 @@ def _passed(
     *,
     last: bool,
 ) -> PhaseResult[RunnerEvent]:
-    """The end of a green verdict on `head`: another model may score the change, and the reviewer reads it."""
+    """Return the end of a green verdict on `head`: another model may score the change, and the reviewer
+    reads it.
+    """
     if is_due(job):
         result = scored(job, services, mirror, head, events)
         if result.outcome == "critique":
@@ -130,9 +132,8 @@ def _passed(
 
 
 def _fresh_examples(job: Job, services: Services, verdict: Verdict, claim: Claim) -> dict[str, bytes]:
-    """The held-out examples with others in the place of those that the model is shown.
-
-    Nothing when none is.
+    """Return the held-out examples with others in the place of those that the model is shown, if there are
+    any.
     """
     shown = [
         each.text
@@ -146,9 +147,9 @@ def _fresh_examples(job: Job, services: Services, verdict: Verdict, claim: Claim
 
 
 def _nothing_new(verdict: Verdict) -> bool:
-    """Whether the scenarios hold without the change, which is no fault of whoever made it.
+    """Return whether the scenarios pass without the change, which nobody is to blame for.
 
-    In a revision whose review asked for further ones, these count.
+    In a revision whose review asked for further scenarios, only these count.
     """
     revised = [proof for proof in verdict.scenarios if proof.revised]
     return (
@@ -163,12 +164,12 @@ def _respecified(job: Job) -> bool:
 
 
 def _told(job: Job, reason: str) -> bool:
-    """Whether the candidate that is being worked on was sent a prompt for this `reason`."""
+    """Return whether the present candidate was sent a prompt for this `reason`."""
     return any(isinstance(event, PromptSent) and event.reason == reason for event in of_candidate(job.events))
 
 
 def _diff(mirror: Mirror, before: str, now: str) -> str:
-    """What changed between two heads of the work; nothing on a machine that has not seen both."""
+    """Return what changed between two heads of the work; nothing on a machine that lacks one of them."""
     if not mirror.has(before):
         return ""
     return git("diff", *PLAIN, before, now, git_dir=mirror.path)
@@ -183,7 +184,7 @@ def _reviewed(
     *,
     last: bool,
 ) -> PhaseResult[RunnerEvent]:
-    """A green verdict with what a second model says; what that finds serious goes back once."""
+    """Return a green verdict's end with the reviewer's remarks; serious ones go back once."""
     look_up = partial(
         looked_up, job, services, "reviewer", lend=lending(job, services, mirror, head), log=services.log
     )

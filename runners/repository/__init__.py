@@ -1,2 +1,4 @@
-"""What a repository says about itself, read from one commit: its rules for contributors, its changelog,
-and where the code and the documents speak of the names in an issue."""
+"""What a repository says about itself, read from one commit.
+
+This is its rules for contributors, its changelog, and where code and documents mention the names in an issue.
+"""

@@ -1,4 +1,4 @@
-"""Whether a repository says that it takes no changes made by unsupervised tools."""
+"""Find out whether a repository refuses changes made by unsupervised tools."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ _POLICY_ITSELF = re.compile(r"\b(?:AI|LLM)[-_ ](?:policy|guidelines|rules)\b", r
 
 
 class Forbidden(NamedTuple):
-    """The sentence that forbids it, with its place; `line` counts from 1."""
+    """The sentence that forbids such changes, with its place; `line` counts from 1."""
 
     path: str
     line: int
@@ -51,7 +51,9 @@ class Forbidden(NamedTuple):
 
 
 def forbidden(snapshot: Snapshot) -> Forbidden | None:
-    """The first sentence of a policy, of the guide or of the template for pull requests that forbids it."""
+    """Return the first sentence of a policy, guide or template for pull requests that forbids such
+    changes.
+    """
     for names in (_POLICIES, GUIDES, TEMPLATES):
         path = snapshot.first(names)
         for line, sentence in _sentences(snapshot.text(path)) if path else ():
@@ -68,7 +70,7 @@ def _forbids(sentence: str) -> bool:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, str]]:
-    """(line, sentence) of a document; a heading and an item of a list are sentences of their own."""
+    """Yield (line, sentence) of a document; each heading and each item of a list is a sentence."""
     plain = re.sub(r"<!--|-->", "    ", text)
     for found in re.finditer(r"(?:[^\n]+(?:\n(?![ \t]*(?:[-*+#]|\d+[.)]|\n))|$)?)+", plain):
         start = 0

@@ -1,4 +1,4 @@
-"""The list of a repository's files that a model is shown: near what the issue is about first."""
+"""Make the list of a repository's files that a model is shown: those near the issue's subject come first."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ _SHARE_NEAR = 0.5
 
 
 def file_map(files: Sequence[str], near: Sequence[str]) -> tuple[str, ...]:
-    """The paths of `files`, as lines of at most 6,000 characters together.
+    """Return the paths of `files`, as lines of at most 6,000 characters together.
 
-    Where they do not fit, those in the folders of `near` and those at the top come first; of the other
-    folders the number of their files is told.
+    If there is no room for all, files in the folders of `near` and at the top come first; for each other
+    folder only the number of its files is given.
     """
     if sum(len(path) + 1 for path in files) <= _MAX_CHARS:
         return tuple(files)
@@ -30,7 +30,7 @@ def file_map(files: Sequence[str], near: Sequence[str]) -> tuple[str, ...]:
 
 
 def _within(lines: Sequence[str], most: int) -> list[str]:
-    """The first of the lines, in at most `most` characters, each once."""
+    """Return the first of the lines, each once, in at most `most` characters."""
     kept: list[str] = []
     used = 0
     for line in dict.fromkeys(lines):
@@ -42,5 +42,5 @@ def _within(lines: Sequence[str], most: int) -> list[str]:
 
 
 def _folder(path: str, depth: int) -> str:
-    """The first `depth` folders of a path; the top for a file that lies there."""
+    """Return the first `depth` folders of a path; the top for a file at the top."""
     return "/".join(PurePosixPath(path).parts[:-1][:depth]) or "."

@@ -1,5 +1,8 @@
-"""What a repository asks of people who change it: instructions for agents, the guide for contributors, the
-changelog, and version marks in docstrings and documents."""
+"""What a repository asks of people who change it.
+
+This is its instructions for agents, guide for contributors, changelog, and version marks in docstrings and
+documents.
+"""
 
 import re
 import tomllib
@@ -77,12 +80,12 @@ _MAX_FRAGMENT = 300
 
 
 def instructions(snapshot: Snapshot) -> str:
-    """The repository's instructions for agents; empty if it has none."""
+    """Return the repository's instructions for agents; empty if it has none."""
     return next((snapshot.text(name) for name in INSTRUCTIONS if name in snapshot.files), "")
 
 
 def contributing(snapshot: Snapshot) -> str:
-    """The parts of the guide for contributors that say how code, tests and documents are written."""
+    """Return the parts of the guide for contributors that say how code, tests and documents are written."""
     path = snapshot.first(GUIDES)
     text = snapshot.text(path) if path else ""
     parts = [
@@ -94,9 +97,9 @@ def contributing(snapshot: Snapshot) -> str:
 
 
 def sections(text: str) -> list[tuple[str, str]]:
-    """(heading, text with its heading) of each section of a Markdown or reStructuredText document.
+    """Return (heading, text with its heading) of each section of a Markdown or reStructuredText document.
 
-    What stands before the first heading is left out, and headings inside of code blocks are none.
+    The text before the first heading is left out. Lines in code blocks are no headings.
     """
     plain = re.sub(
         r"^(```|~~~).*?^\1", lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=re.M | re.S
@@ -113,20 +116,20 @@ def sections(text: str) -> list[tuple[str, str]]:
 
 
 def pull_template(snapshot: Snapshot) -> str:
-    """The repository's template for the text of pull requests; empty if it has none."""
+    """Return the repository's template for the text of pull requests; empty if it has none."""
     path = snapshot.first(TEMPLATES)
     return snapshot.text(path) if path else ""
 
 
 def headings_of(template: str) -> tuple[str, ...]:
-    """The headings of a template for pull requests (Markdown), as they stand there."""
+    """Return the headings of a Markdown template for pull requests, as they are written."""
     return tuple(
         found.strip() for found in _MARKDOWN_HEADING.findall(re.sub(r"<!--.*?-->", "", template, flags=re.S))
     )
 
 
 def answered(text: str, headings: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """`text` up to the first of the `headings` in it, and what stands under each of them."""
+    """Return `text` up to the first of the `headings` in it, and the text below each of them."""
     by_word = {_plain(each): each for each in headings}
     parts = _MARKDOWN_HEADING.split(text)
     head, form, last = parts[0], {}, ""
@@ -147,7 +150,7 @@ def _plain(heading: str) -> str:
 
 
 def is_package(snapshot: Snapshot) -> bool:
-    """Whether other programs import the repository: it is packaged, and no site or service of its own."""
+    """Return whether other programs import the repository: it is packaged, and is no site or service."""
     if "manage.py" in snapshot.files:
         return False
     if "setup.py" in snapshot.files or "Cargo.toml" in snapshot.files:
@@ -163,18 +166,18 @@ def is_package(snapshot: Snapshot) -> bool:
 
 
 def changelog_path(snapshot: Snapshot) -> str:
-    """The file of the repository's changelog; empty if it keeps none."""
+    """Return the file of the repository's changelog; empty if it keeps none."""
     return snapshot.first(_CHANGELOGS)
 
 
 def changelog_like(path: str) -> bool:
-    """Whether a file is a changelog, or a fragment of one, by its path."""
+    """Return whether a file is a changelog, or a fragment of one, by its path."""
     known = {name.lower() for name in _CHANGELOGS}
     return path.lower() in known or any(_is_fragment(path, folder) for folder in _FRAGMENTS)
 
 
 def changelog(snapshot: Snapshot) -> str:
-    """How the repository keeps its changelog: a file for each change, or where the next entry goes.
+    """Return how the repository keeps its changelog: a file for each change, or where the next entry goes.
 
     Empty if it keeps none.
     """
@@ -223,7 +226,7 @@ def _newest_entries(snapshot: Snapshot) -> str:
 
 
 def version_marks(snapshot: Snapshot) -> str:
-    """The newest marks of versions in docstrings and documents (Sphinx), where there are several."""
+    """Return the newest version marks (Sphinx) in docstrings and documents, if there are several."""
     hits = snapshot.grep(_MARKS, "*.py", "*.rst", "*.md", "*.pyx", "*.txt")
     if len(hits) < _FEW:
         return ""

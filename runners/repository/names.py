@@ -1,4 +1,4 @@
-"""The names of code in an issue, and where the repository defines and mentions them."""
+"""Find the names of code in an issue, and where the repository defines and mentions them."""
 
 import builtins
 import keyword
@@ -55,9 +55,9 @@ _ORDER: Sequence[Purpose] = (
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """The names of code that an issue speaks of, in the order of the text: what is marked as code first.
+    """Return the names of code in an issue, those that are marked as code first, in the order of the text.
 
-    Functions, classes, options and dotted names; a language's own words are left out.
+    They are functions, classes, options and dotted names; a language's own words are left out.
     """
     plain = _ADDRESS.sub(" ", text)
     prose = _IN_CODE.sub(" ", plain)
@@ -72,17 +72,17 @@ def names_in(text: str) -> tuple[str, ...]:
 
 
 def _parts(marked: str) -> list[str]:
-    """The name in something marked as code: ``click.prompt(text)`` is about ``click.prompt``."""
+    """Return the name in a text that is marked as code: ``click.prompt(text)`` is about ``click.prompt``."""
     found = _NAME.match(marked.strip())
     rest = marked.strip()[found.end() :] if found else ""
     return [found[0]] if found and (not rest or rest[0] in "(=[: ,") else []
 
 
 def own_words(snapshot: Snapshot, issue: str) -> tuple[str, ...]:
-    """Words that scenarios of this repository may use though they sound like code.
+    """Return words that scenarios of this repository may use although they sound like code.
 
-    They are what it says of itself in pyproject.toml, and the names in `issue`, which is empty where those
-    who use the software call no code.
+    These are the repository's words about itself in pyproject.toml, and the names in `issue`. `issue` is
+    empty if the users of the software call no code.
     """
     try:
         project = tomllib.loads(snapshot.text("pyproject.toml")).get("project", {})
@@ -94,12 +94,12 @@ def own_words(snapshot: Snapshot, issue: str) -> tuple[str, ...]:
 
 
 def last_part(name: str) -> str:
-    """The name without what it belongs to: ``Session.get`` is ``get``."""
+    """Return the last part of a dotted name: ``Session.get`` is ``get``."""
     return name.rpartition(".")[2]
 
 
 def files_named(text: str, files: Sequence[str]) -> list[str]:
-    """The files that an issue names, by path or by a name that only one file has."""
+    """Return the files that an issue names, by path or by a name that only one file has."""
     found: list[str] = []
     for said in dict.fromkeys(_FILE.findall(_ADDRESS.sub(" ", text))):
         ends = [path for path in files if path == said or path.endswith(f"/{said}")]
@@ -108,10 +108,10 @@ def files_named(text: str, files: Sequence[str]) -> list[str]:
 
 
 def definitions(snapshot: Snapshot, names: Sequence[str]) -> list[Hit]:
-    """Where the repository defines the `names`, the product before tests and examples.
+    """Return where the repository defines the `names`, the product before tests and examples.
 
-    A name that nothing defines is shown where it is a parameter or a value, else where the product mentions
-    it.
+    For a name that nothing defines, it returns where it is a parameter or a value, or else where the product
+    mentions it.
     """
     words = sorted({last_part(name) for name in names})
     found: list[Hit] = []
@@ -127,7 +127,7 @@ def definitions(snapshot: Snapshot, names: Sequence[str]) -> list[Hit]:
 
 
 def documents(snapshot: Snapshot, names: Sequence[str], without: Iterable[str] = ()) -> list[Hit]:
-    """Lines of the repository's documents that speak of the `names` as of code.
+    """Return lines of the repository's documents that mention the `names` as code.
 
     The files in `without` are left out.
     """
@@ -146,7 +146,7 @@ def documents(snapshot: Snapshot, names: Sequence[str], without: Iterable[str] =
 
 
 def _best(hits: Sequence[Hit], words: Sequence[str]) -> list[Hit]:
-    """The best places of each word, at most three."""
+    """Return the best places of each word, at most three."""
     ranked = sorted(hits, key=lambda hit: _rank(hit.path))
     chosen: list[Hit] = []
     for word in words:
@@ -157,13 +157,13 @@ def _best(hits: Sequence[Hit], words: Sequence[str]) -> list[Hit]:
 
 
 def _rank(path: str) -> tuple[int, int]:
-    """Where a file stands among others: the product first, examples last."""
+    """Return a file's place in the order: the product first, examples last."""
     inside = _EXAMPLES.isdisjoint(part.lower() for part in PurePosixPath(path).parts[:-1])
     return (0 if inside else 1, _ORDER.index(purpose_of(path)))
 
 
 def is_own_code(path: str) -> bool:
-    """Whether a file is code of the product, and no test, document or example."""
+    """Return whether a file is code of the product, and no test, document or example."""
     return _rank(path) == (0, 0)
 
 

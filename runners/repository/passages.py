@@ -1,4 +1,4 @@
-"""Passages of a repository's documents, found by their words: an index in memory, by SQLite's FTS5.
+"""Find passages of a repository's documents by their words, with an index in memory (SQLite's FTS5).
 
 https://sqlite.org/fts5.html
 """
@@ -33,7 +33,7 @@ _SHARE = 2 / 3  # of a claim's other words
 
 
 class Passage(NamedTuple):
-    """A part of a document; `line` counts from 1, and `heading` is the one it stands under."""
+    """A part of a document; `line` counts from 1, and `heading` is the heading above it."""
 
     path: str
     line: int
@@ -46,9 +46,9 @@ class Passage(NamedTuple):
 
 
 class ClaimEvidence(NamedTuple):
-    """What documents hold on a claim: the nearest passage, and the words of the claim that it lacks.
+    """What documents say about a claim: the nearest passage, and the words of the claim that it lacks.
 
-    `found` is whether the passage holds every number and name of the claim and two thirds of its other words.
+    `found` is whether the passage has every number and name of the claim and two thirds of its other words.
     """
 
     passage: Passage | None
@@ -57,7 +57,7 @@ class ClaimEvidence(NamedTuple):
 
 
 class PassageIndex:
-    """The passages of `documents`, path -> text. It may be asked by several threads."""
+    """The index of the passages of `documents` (path -> text). Several threads can use it."""
 
     def __init__(self, documents: Mapping[str, str]) -> None:
         self._lock = threading.Lock()
@@ -72,12 +72,12 @@ class PassageIndex:
         )
 
     def search(self, query: str, most: int) -> list[Passage]:
-        """Return at most `most` passages that hold words of `query`, the best first."""
+        """Return at most `most` passages that contain words of `query`, the best first."""
         words = _words(query) or list(dict.fromkeys(_WORD.findall(query.lower())))
         return [self._found[number] for number in self._matching(words, most)]
 
     def check(self, claim: str) -> ClaimEvidence:
-        """Look for the passage that says what `claim` says, by its words."""
+        """Return the passage whose words match those of `claim` best."""
         exact = list(dict.fromkeys(each.strip("`") for each in _EXACT.findall(claim)))
         lowered = {each.lower() for each in exact}
         words = [word for word in _words(claim) if word not in lowered]
@@ -106,7 +106,9 @@ class PassageIndex:
 
 
 class Documents:
-    """The documents of the commit `commit` of the repository in `git_dir`; they are read when first asked."""
+    """The documents of the commit `commit` of the repository in `git_dir`; they are read when first
+    needed.
+    """
 
     def __init__(self, git_dir: Path, commit: str) -> None:
         self._git_dir = git_dir
@@ -115,7 +117,7 @@ class Documents:
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """The paths of all documents: Markdown anywhere, and other text in folders of documents."""
+        """Return the paths of all documents: Markdown anywhere, and other text in folders of documents."""
         found = [path for path in list_files(self._git_dir, self._commit) if _is_document(path)]
         return tuple(found[:_MAX_DOCUMENTS])
 
@@ -125,13 +127,13 @@ class Documents:
 
     @property
     def index(self) -> PassageIndex:
-        """The index of their passages."""
+        """Return the index of their passages."""
         with self._lock:
             return self._index
 
 
 def passages_in(path: str, text: str) -> list[Passage]:
-    """Cut a document into passages: paragraphs under one heading, together as far as they are short."""
+    """Divide a document into passages: short paragraphs under one heading are joined."""
     found: list[Passage] = []
     heading, start, lines, fenced = "", 0, list[str](), ""
     given = text.splitlines()
@@ -167,7 +169,7 @@ def passages_in(path: str, text: str) -> list[Passage]:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text that say what it is about, each once."""
+    """Return the words of a text that carry its meaning, each once."""
     return [word for word in dict.fromkeys(_WORD.findall(text.lower())) if not _COMMON.fullmatch(word)]
 
 
@@ -184,7 +186,7 @@ def _is_document(path: str) -> bool:
 
 
 def _texts(git_dir: Path, commit: str, paths: Iterable[str]) -> dict[str, str]:
-    """Read files of a commit by one process; those that are too large are left out."""
+    """Read files of a commit with one process; files that are too large are left out."""
     wanted = [path for path in paths if "\n" not in path]
     asked = "".join(f"{commit}:{path}\n" for path in wanted).encode(errors="surrogateescape")
     said = git("cat-file", "--batch", git_dir=git_dir, stdin=asked, strip=False)

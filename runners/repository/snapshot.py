@@ -1,4 +1,4 @@
-"""The files of one commit: their paths, their texts, and where a pattern stands in them."""
+"""The files of one commit: their paths, their texts, and the lines that match a pattern."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -25,7 +25,7 @@ class Hit(NamedTuple):
 
 
 class Snapshot:
-    """The commit `commit` of the repository in `git_dir`. Nothing of it is run."""
+    """The commit `commit` of the repository in `git_dir`. Nothing in it is run."""
 
     def __init__(self, git_dir: Path, commit: str) -> None:
         self._git_dir = git_dir
@@ -33,22 +33,22 @@ class Snapshot:
 
     @cached_property
     def files(self) -> tuple[str, ...]:
-        """The paths of all files, relative to the repository."""
+        """Return the paths of all files, relative to the repository."""
         return tuple(list_files(self._git_dir, self._commit))
 
     def text(self, path: str) -> str:
-        """The text of a file; empty where there is none."""
+        """Return the text of a file; empty if there is none."""
         return (read_blob(self._git_dir, self._commit, path) or b"").decode(errors="replace")
 
     def first(self, names: Sequence[str]) -> str:
-        """The first of `names` that is a file, whatever its case; empty if none is."""
+        """Return the first of `names` that is a file, in any case; empty if none is."""
         by_name = {path.lower(): path for path in reversed(self.files)}
         return next((by_name[name.lower()] for name in names if name.lower() in by_name), "")
 
     def grep(self, pattern: str, *paths: str) -> list[Hit]:
-        """The lines that match `pattern` (a POSIX extended regular expression), by path.
+        """Return the lines that match `pattern` (a POSIX extended regular expression), by path.
 
-        `paths` are git's pathspecs. Binary files are left out. Empty when it takes too long.
+        `paths` are git's pathspecs. Binary files are left out. Empty if it takes too long.
         """
         command = ("grep", "-n", "-I", "-z", "--full-name", "-E", "-e", pattern, self._commit, "--", *paths)
         try:

@@ -114,7 +114,7 @@ def test_a_repository_that_wants_no_unsupervised_tools_gets_one_comment(bot: Bot
     assert state.status == "gave_up" and state.spent.turns == 0
     (comment,) = bot.forge.comments(repo, number)
     assert "takes no changes made by unsupervised tools" in comment.body
-    assert "<code>AI\\_POLICY.md</code> line 3" in comment.body
+    assert "`AI_POLICY.md` line 3" in comment.body
     assert "@everyone" not in comment.body and "ai_policy: ignore" in comment.body
 
     bot.script([draft()], doubling())

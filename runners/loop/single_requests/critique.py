@@ -49,9 +49,10 @@ def critique(
     head: str,
     authors: Collection[str],
 ) -> Critiqued:
-    """Have a model that is none of the runtimes `authors` score the change from the base to `head`.
+    """Have a model other than the runtimes `authors` score the change from the base to `head`.
 
-    What goes wrong is recorded as its `problem` and stops nothing. The reply is logged. Raises `Cancelled`.
+    A failure is recorded as the `problem` of the result and does not stop the run. The reply is logged.
+    Raises `Cancelled`.
     """
     peer = services.models.peer(authors)
     if peer is None:

@@ -47,8 +47,8 @@ GLOSSARY_SCHEMA: dict[str, Any] = {
 def complete(drawn: Domain, files: Mapping[str, str], engine: Engine) -> Domain:
     """Return `drawn` with the model's additions; nothing in the draft is changed.
 
-    `files` (path -> text) is what the model is shown. A new term has to stand somewhere in them. Raises what
-    `ChatModel.reply` does, and `ValueError` when the answer is of no use.
+    `files` (path -> text) is what the model is shown; a new term must occur in them. Raises what
+    `ChatModel.reply` raises, and `ValueError` if the answer cannot be used.
     """
     shown = "\n\n".join(f"### {path}\n{text}" for path, text in files.items())
     messages = domain_prompt(secrets.token_hex(8), dump(drawn), shown)

@@ -1,6 +1,6 @@
 """A second model reviews a proven change.
 
-Its remarks are published with the proof; serious ones return it once.
+Its remarks are published with the proof. Serious ones send the change back once.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,8 +54,8 @@ def review(
 ) -> Reviewed:
     """Have the reviewer read the change from the base to `head`.
 
-    `look_up` adds to a prompt what the reviewer looked up. A failure is recorded as the `problem` and stops
-    nothing.
+    `look_up` adds to a prompt what the reviewer looked up. A failure is recorded as the `problem` of the
+    result and does not stop the run.
     """
     diff = git("diff", *PLAIN, job.base, head, git_dir=mirror.path)
     feature = (services.artifact(FEATURE) or b"").decode(errors="replace")
@@ -86,7 +86,7 @@ def _remark(given: Any, mirror: Mirror, head: str) -> Remark:
 
 
 def place_of(mirror: Mirror, head: str, path: str, line: int) -> tuple[str, int]:
-    """Return (`path`, `line`) as far as they exist at the commit `head`; else an empty path or 0."""
+    """Return (`path`, `line`) if they exist at the commit `head`; otherwise an empty path or 0."""
     text = read_blob(mirror.path, head, path) if path and not path.startswith("-") else None
     if text is None:
         return "", 0

@@ -1,5 +1,4 @@
-"""A model's commands for the set-up, where a repository's own files did not lead to an environment that is
-ready."""
+"""Ask a model for the commands of the set-up, if a repository's own files were not enough."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -41,8 +40,8 @@ def ask_for_setup(
     """Ask the model of the role `driver` for commands until the environment is ready, at most three times.
 
     `attempt` makes an environment with these commands in the set-up sandbox, runs the base's suites in it and
-    says whether it is ready; it may raise `EnvironmentBroken`. Returns the commands that worked (none:
-    nothing did), and the replies, for the run's log. Raises what `ChatModel.reply` does.
+    says whether it is ready; it may raise `EnvironmentBroken`. Returns the commands that worked (none if
+    nothing did), and the replies for the run's log. Raises what `ChatModel.reply` raises.
     """
     messages = set_up_prompt(run_id, _files(sources), readiness.cause)
     replies: list[ModelReplied] = []
@@ -69,7 +68,7 @@ def ask_for_setup(
 
 
 def _commands(reply: Reply) -> tuple[str, ...]:
-    """The commands in a reply; none if it cannot be read."""
+    """Return the commands in a reply; none if it cannot be read."""
     try:
         given = read_json(reply)["commands"]
     except (ValueError, KeyError, TypeError):
@@ -80,6 +79,6 @@ def _commands(reply: Reply) -> tuple[str, ...]:
 
 
 def _files(sources: Sources) -> list[tuple[str, str]]:
-    """What the model sees: the files that people read to set a project up."""
+    """Return the files that people read to set a project up, for the model."""
     paths = sorted((path for path in sources.paths if _SHOWN.fullmatch(path)), key=len)
     return [(path, sources.glance(path)[:_MAX_FILE]) for path in paths[:_MOST]]

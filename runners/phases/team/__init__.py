@@ -1,3 +1,4 @@
-"""More than one model on the same scenarios: candidates, and the critique of a proven change.
+"""More than one model on the same scenarios: candidates, pairs, and the critique of a proven change.
 
-What was run decides between their results."""
+What was run decides between their results.
+"""

@@ -1,8 +1,8 @@
-"""Candidates: the same scenarios implemented more than once, and the choice of one by what was run.
+"""Candidates: the same scenarios are implemented more than once, and what was run decides which one is taken.
 
-A candidate begins from the locked scenarios with a driver of its own and knows nothing of the others. They
-work one after the other, or side by side (`runners/phases/side_by_side.py`). The gate decides first; between
-proven candidates each one's steps and new tests are run on the others' code.
+A candidate starts from the locked scenarios with its own driver and knows nothing of the others. Candidates
+work one after the other, or side by side (`runners/phases/side_by_side.py`). The gate decides first; then the
+steps and new tests of each proven candidate are run on the code of the others.
 """
 
 from collections.abc import Sequence
@@ -48,21 +48,21 @@ def since_spec(events: Sequence[RunnerEvent]) -> Sequence[RunnerEvent]:
 
 
 def of_candidate(events: Sequence[RunnerEvent]) -> Sequence[RunnerEvent]:
-    """Return the events of the candidate that is being worked on."""
+    """Return the events of the present candidate."""
     own = since_spec(events)
     last = max((at for at, event in enumerate(own) if isinstance(event, CandidateBegun)), default=-1)
     return own[last + 1 :]
 
 
 def number_of(events: Sequence[RunnerEvent]) -> int:
-    """Return the number of the candidate that is being worked on, from 1."""
+    """Return the number of the present candidate, from 1."""
     return 1 + sum(isinstance(event, CandidateBegun) for event in since_spec(events))
 
 
 def standing_verdict(events: Sequence[RunnerEvent]) -> Verdict | None:
-    """Return the verdict on the work of the candidate that is being worked on, None before the first one.
+    """Return the verdict on the work of the present candidate, None before the first one.
 
-    It is the newest one, or the one before a revision that was not taken.
+    It is the newest verdict, or the one before a revision that was not taken.
     """
     standing: Verdict | None = None
     first: Verdict | None = None
@@ -77,7 +77,7 @@ def standing_verdict(events: Sequence[RunnerEvent]) -> Verdict | None:
 
 
 def verdicts_of(events: Sequence[RunnerEvent]) -> list[Verdict]:
-    """Return the verdicts of the candidate that is being worked on."""
+    """Return the verdicts of the present candidate."""
     return [event.verdict for event in of_candidate(events) if isinstance(event, VerdictReached)]
 
 
@@ -91,8 +91,8 @@ def concluded(
 ) -> PhaseResult[RunnerEvent]:
     """Return how the phase ends after the candidate of `result` is finished.
 
-    `result` is the end where a run has one candidate. Otherwise another candidate begins, or one of them is
-    chosen. Raises `EnvironmentBroken` and `WorkLost`.
+    If the run has only one candidate, that is `result`. Otherwise the next candidate begins, or one of them
+    is chosen. Raises `EnvironmentBroken` and `WorkLost`.
     """
     events = [*job.events, *result.events]
     disagreement = (
@@ -124,7 +124,7 @@ def concluded(
 def wanted(settings: RunSettings, operator: OperatorLimits, *, disagreement: bool) -> CandidateSettings:
     """Return how many candidates a run may have, and when, within the operator's limits.
 
-    A council has at least two, and makes all of them; so has a run whose pair disagreed at least two.
+    A council has at least two and makes all of them. A run whose pair disagreed also has at least two.
     """
     given = settings.candidates
     council = settings.mode == "council" and "council" in operator.modes
@@ -140,7 +140,7 @@ def _next(
     number: int,
     ended: CandidateEnded,
 ) -> PhaseResult[RunnerEvent]:
-    """The end of a phase after which the candidate `number` begins from the locked scenarios."""
+    """Return the end of a phase after which candidate `number` starts from the locked scenarios."""
     proven = ended.status in _PROVEN
     reason = "another proven one is wanted" if proven else "the one before could not be proven"
     runtime = services.models.candidate(number)[0]
@@ -168,7 +168,7 @@ def chosen(
     result: PhaseResult[RunnerEvent],
     ended: Sequence[CandidateEnded],
 ) -> PhaseResult[RunnerEvent]:
-    """The end of a phase in which the best of all candidates is taken."""
+    """Return the end of a phase in which the best of all candidates is taken."""
     rivals = [each for each in ended if each.status in _PROVEN]
     crossed = _crossed(job, services, mirror, rivals) if len(rivals) > 1 else ()
     ranked = rank(rivals or ended, crossed)
@@ -188,8 +188,11 @@ def chosen(
 
 
 def rank(candidates: Sequence[CandidateEnded], crossed: Sequence[Crossed]) -> list[CandidateEnded]:
-    """Return the candidates, best first: by the gate's verdict, then the number of its problems, failures in
-    the others' tests, faults in its lines that were noticed, and its size; an earlier one before a later."""
+    """Return the candidates, best first.
+
+    The criteria, in this order: the gate's verdict, the number of its problems, failures in the others'
+    tests, noticed faults in the candidate's lines, its size, and its number.
+    """
     return sorted(candidates, key=lambda each: [value for value, _ in _measures(each, crossed)])
 
 
@@ -205,7 +208,7 @@ def reason_for(ranked: Sequence[CandidateEnded], count: int, crossed: Sequence[C
 
 
 def _measures(each: CandidateEnded, crossed: Sequence[Crossed]) -> list[tuple[float, str]]:
-    """What decides between candidates, the lowest value first, each with the reason it gives."""
+    """Return what decides between candidates, lowest value first, each with the reason that it gives."""
     failed = sum(len(pair.failed) for pair in crossed if pair.number == each.number)
     missed = 1 - each.noticed / each.tried if each.tried else 0.0
     return [
@@ -221,7 +224,7 @@ def _measures(each: CandidateEnded, crossed: Sequence[Crossed]) -> list[tuple[fl
 def _crossed(
     job: Job, services: Services, mirror: Mirror, rivals: Sequence[CandidateEnded]
 ) -> tuple[Crossed, ...]:
-    """Run each candidate's code under the steps and new tests of each other one."""
+    """Run each candidate's code with the steps and new tests of each other candidate."""
     for each in rivals:
         # The newest one need not be stored yet; then it is in the mirror.
         if services.artifact(CANDIDATE_WORK.format(each.number)) is not None:
@@ -239,7 +242,7 @@ def ended_candidate(
     events: Sequence[RunnerEvent],
     result: PhaseResult[RunnerEvent],
 ) -> CandidateEnded:
-    """Sum up the candidate that is finished; `events` and `result` are all there is of it."""
+    """Return the summary of the finished candidate; `events` and `result` are all that it left."""
     own = of_candidate(events)
     made = ("implement", "pair")
     replies = [event for event in own if isinstance(event, ModelReplied) and event.phase in made]

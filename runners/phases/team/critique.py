@@ -17,7 +17,7 @@ _RANK = {"green": 0, "warning": 1, "red": 2}
 
 
 def is_due(job: Job) -> bool:
-    """Return whether the proven change of the candidate that is being worked on is still to be scored."""
+    """Return whether the proven change of the present candidate still has to be scored."""
     wanted = job.settings.critique and not job.conflicts and not job.order.rebase
     scored = any(isinstance(event, Critiqued) for event in of_candidate(job.events))
     return wanted and not scored and job.spent.over(job.settings.budget) is None
@@ -26,9 +26,10 @@ def is_due(job: Job) -> bool:
 def scored(
     job: Job, services: Services, mirror: Mirror, head: str, events: Sequence[RunnerEvent]
 ) -> PhaseResult[RunnerEvent]:
-    """Have another model score the proven change at `head`; `events` come before its scores in the log.
+    """Have another model score the proven change at `head`; `events` precede its scores in the log.
 
-    The outcome is ``critique`` where the author is to revise the change, which is kept, and else ``done``.
+    The outcome is ``critique`` if the author has to revise the change, which is kept meanwhile, otherwise
+    ``done``.
     """
     replies = [event for event in of_candidate(job.events) if isinstance(event, ModelReplied)]
     authors = {reply.runtime for reply in replies if reply.phase == "implement"}
@@ -41,7 +42,7 @@ def scored(
 
 
 def revised(events: Sequence[RunnerEvent]) -> Verdict | None:
-    """Return the verdict on the change before the revision that is to be judged, None if there is none."""
+    """Return the verdict on the change before the revision that has to be judged; None if there is none."""
     own = of_candidate(events)
     sent = [
         at for at, event in enumerate(own) if isinstance(event, PromptSent) and event.reason == "critique"
@@ -52,10 +53,10 @@ def revised(events: Sequence[RunnerEvent]) -> Verdict | None:
 
 
 def judge(first: Verdict, revision: Verdict) -> RevisionJudged:
-    """Return which of a proven change and its revision stands: the revision, unless the gate finds it worse.
+    """Return which of a proven change and its revision is kept: the revision, unless the gate finds it worse.
 
-    It is worse with a worse verdict, if more held-out examples fail, or if a smaller share of the faults in
-    its lines is noticed.
+    It is worse if its verdict is, if more held-out examples fail, or if a smaller share of the faults in its
+    lines is noticed.
     """
     pairs = zip(_measures(first), _measures(revision), strict=True)
     worse = next((why for (before, _), (now, why) in pairs if now > before), "")
@@ -66,7 +67,7 @@ def judge(first: Verdict, revision: Verdict) -> RevisionJudged:
 
 
 def _measures(verdict: Verdict) -> list[tuple[float, str]]:
-    """What the gate measured, lower is better, each with the reason why a higher value is refused."""
+    """Return what the gate measured, each with the reason why a higher value is refused; lower is better."""
     bite = verdict.bite
     return [
         (_RANK[verdict.status], f"the verdict on the revision is {verdict.status}"),
@@ -82,7 +83,7 @@ def _measures(verdict: Verdict) -> list[tuple[float, str]]:
 
 
 def put_back(services: Services) -> dict[str, bytes]:
-    """Return the artifacts that put the change before the revision in the place of the revision."""
+    """Return the artifacts that replace the revision by the change before it."""
     first = services.artifact(FIRST_WORK) or b""
     # The checkpoint too: a driver that goes on must not begin from the files of the revision.
     return {WORK: first, DIFF: services.artifact(FIRST_DIFF) or b"", CHECKPOINT: first}

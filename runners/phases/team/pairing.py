@@ -1,7 +1,7 @@
 """A pair: a navigator of another model says what comes next, and the driver does it.
 
-What was run decides: a step counts when its test or scenario failed before it and passes after it. All of a
-pair's state follows from the run's log, so a run that lost its worker goes on with the open step.
+What was run decides: a step counts if its test or scenario failed before it and passes after it. A pair's
+whole state follows from the run's log, so a run that lost its worker continues with the unfinished step.
 """
 
 import ast
@@ -62,7 +62,7 @@ PAIR_SCHEMA: dict[str, Any] = {
 
 
 class MakeAgent(Protocol):
-    """Makes the loop of the driver `runtime`; `unmet` says why a `finish` is not accepted, or nothing."""
+    """Makes the loop of the driver `runtime`; `unmet` returns why a `finish` is refused, or an empty text."""
 
     def __call__(self, runtime: str, unmet: Callable[[], str]) -> Agent: ...
 
@@ -77,8 +77,8 @@ class Roles(NamedTuple):
 def roles_of(roster: Roster, number: int, own: Sequence[RunnerEvent]) -> Roles | None:
     """Return who drives and who navigates now; None if no second model can navigate.
 
-    `own` are the events of the candidate `number`. The second candidate begins with the roles swapped; after
-    every two steps that turned green they swap again.
+    `own` are the events of the candidate `number`. The second candidate starts with the roles swapped; after
+    every two steps that turned green, they are swapped again.
     """
     driver = roster.agent("driver").runtime
     navigator = roster.agent("navigator").runtime if roster.has("navigator") else ""
@@ -135,7 +135,7 @@ class Pairing:
         self._testing = tools.context.resource(Testing)
 
     def work(self, spent: Spent) -> Ended:
-        """Take the pair's steps until one of both ends them; returns the end of the driver's newest loop.
+        """Take the pair's steps until one of the two ends them; returns the end of the driver's newest loop.
 
         `spent` is what the run has used before. Raises what `ChatModel.reply` raises, and `Cancelled`.
         """
@@ -162,7 +162,7 @@ class Pairing:
         return ended
 
     def _open(self) -> PairTurn | None:
-        """The step that the driver is to take or has begun, if there is one."""
+        """Return the step that the driver has to take or has begun, or None."""
         turns = self._turns()
         ended = {event.number for event in self._events if isinstance(event, PairTurnEnded)}
         return turns[-1] if turns and turns[-1].number not in ended else None
@@ -171,7 +171,7 @@ class Pairing:
         return [event for event in self._events if isinstance(event, PairTurn)]
 
     def _next(self) -> PairTurn | None:
-        """Begin the next step, or log how the pair's work ends (None)."""
+        """Begin the next step, or log how the pair's work ends and return None."""
         roles = roles_of(self._services.models, self._number, self._events)
         if roles is None:
             raise ValueError("a pair needs two models")
@@ -220,7 +220,7 @@ class Pairing:
         self._log([PairEnded(outcome=outcome, by=by, reason=reason)])
 
     def _decline(self, turn: PairTurn, reason: str) -> None:
-        """The driver does not accept the navigator's test, which goes; another candidate decides."""
+        """Remove the navigator's test, because the driver declined it; another candidate decides."""
         put_file(self._tree.root, turn.path, None)
         text = one_line(reason, _MAX_REASON)
         self._log(
@@ -231,7 +231,7 @@ class Pairing:
         )
 
     def _answer(self, roles: Roles, ran: SuiteRun, red: Sequence[str]) -> "_NavigatorStep | str":
-        """The navigator's step as far as it holds when it is run, or why it does not."""
+        """Return the navigator's step if it is valid when it is run, or why it is not."""
         refused: list[str] = []
         for reply in [*self._replies(), *[None] * _TRIES][:_TRIES]:
             replied = reply or self._asked(roles, ran, red, refused)
@@ -242,7 +242,7 @@ class Pairing:
         return refused[-1]
 
     def _read(self, replied: ModelReplied, red: Sequence[str]) -> "_NavigatorStep | str":
-        """The step in the navigator's answer, or why it does not hold."""
+        """Return the step in the navigator's answer, or why it is not valid."""
         try:
             step = _NavigatorStep.model_validate(read_json(replied.reply))
         except (ValidationError, ValueError) as error:
@@ -257,7 +257,7 @@ class Pairing:
         return f"{red[0]!r} fails, so there is nothing to approve" if step.step == "approve" and red else step
 
     def _replies(self) -> list[ModelReplied]:
-        """The navigator's answers since the last step, which a worker before this one has paid for."""
+        """Return the navigator's answers since the last step, which an earlier worker has paid for."""
         steps = [at for at, event in enumerate(self._events) if isinstance(event, (PairTurn, PairTurnEnded))]
         newest = self._events[steps[-1] + 1 :] if steps else self._events
         return [event for event in newest if isinstance(event, ModelReplied) and event.phase == "pair"]
@@ -265,7 +265,9 @@ class Pairing:
     def _asked(
         self, roles: Roles, ran: SuiteRun, red: Sequence[str], refused: Sequence[str]
     ) -> ModelReplied | str:
-        """The navigator's answer, or why there is none; `refused` is what was wrong with those before."""
+        """Return the navigator's answer, or why there is none; `refused` is what was wrong with earlier
+        ones.
+        """
         states = [f"- {name}: {'fails' if name in red else 'passes'}" for name in self._job.spec.scenarios]
         messages = pair_prompt(
             self._job.run_id,
@@ -312,7 +314,9 @@ class Pairing:
                 self._spent = self._spent.after(event.reply.usage, event.seconds, event.cost)
 
     def _refused_test(self, step: "_NavigatorStep") -> str:
-        """Write the navigator's test and run it; why it is refused, or nothing if it is there and fails."""
+        """Write the navigator's test and run it; returns why it is refused, or an empty text if it fails
+        as it should.
+        """
         path, root = step.path, self._tree.root
         features = scenarios_folder(self._job)
         if not path.endswith(".py") or purpose_of(path, features) != "test" or ".." in path.split("/"):
@@ -334,13 +338,13 @@ class Pairing:
         return ""
 
     def _lay(self) -> None:
-        """Put the navigators' tests back as they were written; a driver cannot change them."""
+        """Restore the navigators' tests, because a driver must not change them."""
         for turn in self._turns():
             if turn.step == "test":
                 put_file(self._tree.root, turn.path, turn.content.encode())
 
     def _unmet(self, turn: PairTurn) -> str:
-        """Why the driver's step is not done, from what was run; empty if it is."""
+        """Return from what was run why the driver's step is not done; empty if it is."""
         self._lay()
         if turn.step == "test":
             ran = self._testing.suite_run(turn.path)
@@ -366,7 +370,7 @@ class _NavigatorStep(Frozen):
 
 
 def failing(ran: SuiteRun, scenarios: Sequence[str]) -> list[str]:
-    """Return those of `scenarios` that did not pass in the run of their feature, with all of their rows."""
+    """Return those of `scenarios` of which some row did not pass in the run of their feature."""
 
     def passes(name: str) -> bool:
         names = {test: test.partition("::")[2] for test in ran.outcomes}
@@ -387,7 +391,7 @@ def finished_by(events: Sequence[RunnerEvent]) -> Ended:
 
 
 def _summed(turn: PairTurn, events: Sequence[RunnerEvent]) -> str:
-    """A step and what came of it, in a line for the navigator."""
+    """Return a step and its result in one line for the navigator."""
     ends = [each for each in events if isinstance(each, PairTurnEnded) and each.number == turn.number]
     outcome = ends[0].outcome if ends else ""
     what = {"test": f"test {turn.path}", "scenario": f"scenario “{turn.scenario}”"}.get(turn.step, turn.step)
@@ -395,7 +399,7 @@ def _summed(turn: PairTurn, events: Sequence[RunnerEvent]) -> str:
 
 
 def _told(turn: PairTurn) -> str:
-    """What the driver is told of a step."""
+    """Return what the driver is told about a step."""
     end = "Then call `finish`; the pair goes on from there."
     reason = f" {turn.reason}" if turn.reason else ""
     if turn.step == "test":
