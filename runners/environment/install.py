@@ -27,6 +27,8 @@ CACHE = "/cache"
 VENV = f"{INSIDE}/venv"
 BUILD = f"{INSIDE}/build"
 _PYTHON = f"{VENV}/bin/python"
+_SEED = f"{INSIDE}/seed.txt"
+_FREEZE = f"uv pip freeze --quiet --exclude-editable --python {_PYTHON}"
 _NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)")
 # setuptools finds several folders at the root that could be packages: nobody can install such a project.
 _NO_PACKAGE = re.compile(
@@ -87,7 +89,7 @@ class Installer:
         """Carry out the whole plan. Raises `EnvironmentBroken` if something that is needed fails."""
         plan = self._plan
         if plan.python is not None:
-            self._must("uv", self._venv(plan.python, VENV, "--seed"))
+            self._must("uv", f"{self._venv(plan.python, VENV, '--seed')} && {_FREEZE} > {_SEED}")
         for line in plan.setup:
             self._must("setup", line)
         if plan.python is not None and not plan.setup:
@@ -165,15 +167,23 @@ class Installer:
                 self._optional(part)
 
     def _optional(self, part: Part) -> bool:
-        """Install a part beside what is there already; whether that was possible. What was not is named."""
+        """Install a part beside what is there already; whether that was possible. What was not is named.
+
+        pip, setuptools and wheel may get other versions: nobody chose those of a new environment.
+        """
         held = f"{INSIDE}/held.txt"
-        self._run(f"uv pip freeze --quiet --exclude-editable --python {_PYTHON} > {held}")
+        self._run(f"{_FREEZE} | grep -vxFf {_SEED} > {held}")
         result = self._pip([*part.words, "-c", held])
         if result.exit_code != 0 and part.unlocked:
             loose = self._without_own(part.model_copy(update={"words": part.unlocked}))
             if self._pip([*loose.words, "-c", held]).exit_code == 0:
                 self._note_unlocked([part], result)
                 return True
+        # Files that pin all versions, each for its own use, seldom fit together.
+        pinned = result.exit_code != 0 and "-r" in part.words
+        if pinned and self._pip([*part.words, "--override", held]).exit_code == 0:
+            self._note_unlocked([part], result)
+            return True
         if result.exit_code != 0:
             self.notes.append(f"{part.source} was left out, because it cannot be installed: {cause(result)}.")
         return result.exit_code == 0

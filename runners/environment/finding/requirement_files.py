@@ -50,7 +50,16 @@ def requirement_parts(sources: Sources, version: tuple[int, int]) -> tuple[list[
         included(sources, path)
         part = Part(source=path, words=("-r", path), needed=path == "requirements.txt")
         (wanted if _is_for_tests(path, version) else others).append(part)
-    return wanted, others
+    # If the files do not fit together, the first ones are installed as they are.
+    return sorted(wanted, key=lambda part: (not part.needed, _rank(part.source))), others
+
+
+def _rank(path: str) -> int:
+    """The place of a file among those for development: first the ones for tests alone."""
+    words = set(re.split(r"[-_/.]", _stem(path).lower()))
+    return (
+        2 if not words & {"test", "tests", "testing", "dev", "develop"} else 1 if words & {"ci", "dev"} else 0
+    )
 
 
 def _candidates(sources: Sources) -> list[str]:

@@ -483,6 +483,27 @@ def test_a_lock_file_whose_versions_are_gone_has_its_project_to_fall_back_on() -
     assert len(installer.notes) == 2
 
 
+def test_files_that_pin_other_versions_of_the_same_are_installed_with_what_is_there() -> None:
+    names = ("ci-tests.txt", "dev.txt", "docs.txt", "tests.txt")
+    found = planned({f"requirements/{name}": "packaging==23\n" for name in names})
+    order = [part.source.rpartition("/")[2] for part in found.parts]
+    assert order == ["tests.txt", "ci-tests.txt", "dev.txt"]
+    said: list[str] = []
+
+    def run(line: str) -> CommandResult:
+        said.append(line)
+        conflict = line.count("-r ") > 1 or ("dev.txt" in line and "-c " in line)
+        return CommandResult(exit_code=int(conflict), output="unsatisfiable")
+
+    installer = Installer(found, run, lambda _line: CommandResult(exit_code=0, output=""), "")
+    installer.install()
+    (overridden,) = (line for line in said if "--override" in line)
+    assert "-r requirements/dev.txt" in overridden
+    (note,) = installer.notes
+    assert note.startswith("requirements/dev.txt: its exact versions cannot be installed, others were")
+    assert any("uv venv" in line and "/env/seed.txt" in line for line in said)
+
+
 @pytest.mark.parametrize(
     "files",
     [
