@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from runners.environment.finding.parts import Part, SetupCommand
-from runners.environment.finding.sources import Sources
+from runners.environment.finding.sources import Sources, table
 from runners.environment.finding.test_runners import pip_words
 
 _TESTS = re.compile(
@@ -26,6 +26,14 @@ _PREPARES = re.compile(
     r"(?:ci|install|run)|cp)\b|^\./"
 )
 _MAX_STEPS = 12
+# Variables that say something of the CI itself, or where its databases are: they are elsewhere here.
+_NOT_FOR_TESTS = re.compile(
+    r"(PIP|UV|TOX|NOX|POETRY|PDM|HATCH|GITHUB|GH|GIT|CODECOV|COVERAGE|CACHE|DOCKER|AWS|TWINE|CIBW|PRE_COMMIT|SKIP|"
+    r"POSTGRES|PG|MYSQL|REDIS|DB|DATABASE|MONGO|RABBITMQ|AMQP)_?.*|"
+    r"CI|HOME|PATH|SHELL|TERM|.*COLOR.*|PYTHONPATH|PYTHONHASHSEED|PYTEST_ADDOPTS|.*TOKEN.*|.*_VERSION",
+    re.I,
+)
+_ELSEWHERE = re.compile(r"\$|\w://(?!/)|localhost|127\.0\.0\.1|/home/|[A-Z]:\\")
 
 
 def ci_steps(sources: Sources) -> tuple[list[Part], list[SetupCommand]]:
@@ -40,6 +48,45 @@ def ci_steps(sources: Sources) -> tuple[list[Part], list[SetupCommand]]:
             ]
     lines += [(".gitlab-ci.yml", line) for line in _gitlab(_yaml(sources.glance(".gitlab-ci.yml")))]
     return _sorted(lines)
+
+
+def ci_variables(sources: Sources) -> dict[str, str]:
+    """The variables that the CI sets for its first job with tests, where they are literals.
+
+    Those for databases and for the CI's own tools are left out.
+    """
+    for path in sorted(sources.paths):
+        if re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", path):
+            workflow = _yaml(sources.glance(path))
+            for job in table(workflow, "jobs").values():
+                steps = table(job).get("steps")
+                listed = steps if isinstance(steps, list) else []
+                tests = [step for step in listed if _TESTS.search(str(table(step).get("run", "")))]
+                if tests:
+                    said = [table(part).get("env") for part in (workflow, job, tests[0])]
+                    return {name: value for each in said for name, value in _literals(each).items()}
+    pipeline = _yaml(sources.glance(".gitlab-ci.yml"))
+    for job in table(pipeline).values():
+        script = table(job).get("script")
+        lines = script if isinstance(script, list) else [script]
+        if any(_TESTS.search(str(line)) for line in lines):
+            said = [table(part).get("variables") for part in (pipeline, job)]
+            return {name: value for each in said for name, value in _literals(each).items()}
+    return {}
+
+
+def _literals(variables: Any) -> dict[str, str]:
+    said = table(variables).items()
+    texts = [
+        (str(name), str(value).lower() if isinstance(value, bool) else str(value))
+        for name, value in said
+        if isinstance(value, str | int | float)
+    ]
+    return {
+        name: value
+        for name, value in texts
+        if not _NOT_FOR_TESTS.fullmatch(name) and not _ELSEWHERE.search(value)
+    }
 
 
 def agent_steps(sources: Sources) -> tuple[list[Part], list[SetupCommand]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from gherkin.values import Frozen
-from runners.environment.finding.ci_steps import agent_steps, ci_steps
+from runners.environment.finding.ci_steps import agent_steps, ci_steps, ci_variables
 from runners.environment.finding.interpreters import Interpreter, choose
 from runners.environment.finding.lock_files import lock_steps
 from runners.environment.finding.other_languages import language_steps
@@ -116,7 +116,7 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
         packages=tuple(packages),
         tox=tox,
         nox=nox,
-        variables={**tool_variables(sources), **nox_variables(sources)},
+        variables={**ci_variables(sources), **tool_variables(sources), **nox_variables(sources)},
         later_parts=tuple(later),
         later_packages=tuple(later_packages),
         later_steps=(*ci_commands, *agent_commands),

@@ -528,6 +528,26 @@ def test_tools_that_run_tests_set_their_variables() -> None:
     assert planned(files).variables == {"MODE": "test", "LEVEL": "1"}
 
 
+def test_the_ci_sets_variables_for_tests() -> None:
+    workflow = """
+env: {FORCE_COLOR: 1, MODE: ci}
+jobs:
+  lint: {env: {LEVEL: 9}, steps: [{run: ruff check}]}
+  test:
+    env: {DATABASE_URL: "postgres://a@b/c", SECRET_KEY: "${{ secrets.KEY }}", CACHE_URL: "redis://h"}
+    steps:
+    - {run: pip install ., env: {LEVEL: 8}}
+    - {run: pytest, env: {MODE: test, DEBUG: false, DJANGO_SETTINGS_MODULE: shop.settings}}
+"""
+    found = planned({"requirements.txt": "x\n", ".github/workflows/ci.yml": workflow}).variables
+    assert found == {"MODE": "test", "DEBUG": "false", "DJANGO_SETTINGS_MODULE": "shop.settings"}
+    pipeline = (
+        "variables: {MODE: ci}\ntest: {script: [pytest], variables: {LEVEL: 1}}\ndocs: {script: [make]}\n"
+    )
+    found = planned({"requirements.txt": "x\n", ".gitlab-ci.yml": pipeline}).variables
+    assert found == {"MODE": "ci", "LEVEL": "1"}
+
+
 def test_packages_in_folders_are_kept_for_tests_that_miss_them() -> None:
     project = "[build-system]\nrequires = []\n[project]\nname = '{}'\ndependencies = [{}]\n"
     files = {
