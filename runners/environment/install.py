@@ -84,6 +84,7 @@ class Installer:
         self.variables: dict[str, str] = dict(plan.variables)
         self.passed: tuple[str, ...] = ("*",) if plan.nox else ()
         self._tox_name = ""
+        self._tox_extras: tuple[str, ...] = ()
 
     def install(self) -> None:
         """Carry out the whole plan. Raises `EnvironmentBroken` if something that is needed fails."""
@@ -116,7 +117,10 @@ class Installer:
         parts = [*plan.parts, *(self._tox(plan.python) if plan.tox and plan.python else ())]
         self._parts([self._without_own(part) for part in parts])
         for package in plan.packages:
-            self._package(package)
+            # Only the build knows which extras there are; tox may name some.
+            more = self._tox_extras if package.with_dependencies and not package.folder else ()
+            extras = tuple(dict.fromkeys([*package.extras, *more]))
+            self._package(package.model_copy(update={"extras": extras}))
 
     def _tox(self, python: Interpreter) -> list[Part]:
         """What tox installs for the tests. A configuration that tox cannot read is named."""
@@ -130,6 +134,7 @@ class Installer:
         self.variables |= found.variables
         self.passed = (*self.passed, *found.passed)
         self._tox_name = found.name
+        self._tox_extras = found.extras
         return list(found.parts)
 
     def _without_own(self, part: Part) -> Part:
@@ -238,9 +243,12 @@ class Installer:
         if fixtures:
             self._optional(Part(source="Plugins whose fixtures the tests take", words=tuple(fixtures)))
         missing = self.missing()
-        for plugin in missing.plugins:
-            self._optional(Part(source=f"{plugin}, whose options pytest is given,", words=(plugin,)))
-        if missing.plugins:
+        tried: set[str] = set()
+        # pytest stops at the first one that it misses.
+        while plugins := set(missing.plugins) - tried:
+            for plugin in sorted(plugins):
+                self._optional(Part(source=f"{plugin}, which pytest needs,", words=(plugin,)))
+            tried |= plugins
             missing = self.missing()
         if missing.modules and plan.python and (self._tox_name or plan.nox):
             self._from_runner(plan.python)

@@ -68,7 +68,7 @@ class LfsServer(LoopbackServer):
                     self._answer(404, b"", _MEDIA)
                 elif f"Authorization: {given}" != server.credential:
                     self._answer(401, b"", _MEDIA)
-                elif {self.headers["Accept"], self.headers["Content-Type"]} != {_MEDIA}:
+                elif {_media(self.headers["Accept"]), _media(self.headers["Content-Type"])} != {_MEDIA}:
                     self._answer(406, b"", _MEDIA)
                 else:
                     found = {"transfer": "basic", "objects": server._objects(json.loads(body))}
@@ -84,3 +84,8 @@ class LfsServer(LoopbackServer):
                     self._answer(200, content, "application/octet-stream")
 
         return Handler
+
+
+def _media(header: str) -> str:
+    """The media type without its parameters: the client of Git LFS adds a charset."""
+    return header.partition(";")[0]

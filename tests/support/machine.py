@@ -8,6 +8,7 @@ first test that needs it.
 import ctypes
 import functools
 import os
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -48,6 +49,11 @@ def _chromium() -> str | None:
     return None if browser.chromium() else "there is no Chromium; `sh scripts/bootstrap.sh tests` says why"
 
 
+def _git_lfs() -> str | None:
+    """The client of Git LFS is a package of its own, which Scenarist itself does not use."""
+    return None if shutil.which("git-lfs") else "there is no git-lfs on the PATH"
+
+
 _PROBES: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "containers": containers.problem,
@@ -55,6 +61,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "kernel keys": _kernel_keys,
     "x86_64": _x86_64,
     "chromium": _chromium,
+    "git-lfs": _git_lfs,
 }
 
 

@@ -1,6 +1,9 @@
 """Files of Git LFS come from the repository's own server, are in each checkout, and in no commit."""
 
 import hashlib
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -141,3 +144,50 @@ def test_another_machine_gets_the_content(bench: Workbench, base: str, tmp_path:
     assert pack_outside(bench.mirror, base, len(CONTENT)) == b"", "it does not fit"
     unpack_outside(other, base, pack_outside(bench.mirror, base, 1_000_000))
     assert not lacks_outside(other, base)
+
+
+@pytest.mark.needs("git-lfs")
+def test_the_real_client_writes_such_pointers_and_reads_from_such_a_server(tmp_path: Path) -> None:
+    def run(folder: Path, *words: str) -> str:
+        plain = {
+            "GIT_CONFIG_GLOBAL": str(tmp_path / "settings"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "HOME": str(tmp_path),
+        }
+        done = subprocess.run(
+            ["git", *words],
+            cwd=folder,
+            env={**os.environ, **plain},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, value in (("user.name", "A"), ("user.email", "a@example.org")):
+        run(tmp_path, "config", "--global", name, value)
+    run(source, "init", "--quiet", "--initial-branch", "main")
+    run(source, "lfs", "install", "--local")
+    run(source, "lfs", "track", "*.csv")
+    (source / "prices.csv").write_bytes(CONTENT)
+    run(source, "add", "--all")
+    run(source, "commit", "--quiet", "--message", "Prices")
+    base = run(source, "rev-parse", "HEAD")
+    mirror = Workspaces(tmp_path / "state").mirror("local", "shop")
+    bring(mirror, source / ".git", [base])
+    (found,) = pointers_of(mirror.path, base)
+    assert (found.path, found.size, found.oid) == (
+        "prices.csv",
+        len(CONTENT),
+        hashlib.sha256(CONTENT).hexdigest(),
+    )
+    assert kept(mirror.path, found), "a clone of the real client lends its files"
+    with LfsServer(CONTENT) as server:
+        shutil.rmtree(source / ".git" / "lfs" / "objects")
+        (source / "prices.csv").unlink()
+        run(source, "config", "lfs.url", f"{server.url}.git/info/lfs")
+        run(source, "config", "http.extraHeader", server.credential)
+        run(source, "lfs", "pull")
+    assert (source / "prices.csv").read_bytes() == CONTENT

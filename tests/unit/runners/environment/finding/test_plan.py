@@ -435,6 +435,20 @@ def test_what_tox_passes_and_nox_sets_is_read() -> None:
     assert nox_variables(Sources.of_files({"noxfile.py": nox})) == {"A": "b"}
 
 
+def test_extras_that_tox_names_are_installed_where_only_the_build_knows_them() -> None:
+    files = {"setup.py": "setup(name='x', extras_require=made())\n", "tox.ini": "[testenv]\nextras = fancy\n"}
+    lines: list[str] = []
+
+    def run(line: str) -> CommandResult:
+        lines.append(line)
+        said = "[testenv:py311]\nextras =\n  fancy\ncommands = pytest\n" if "tox config" in line else ""
+        return CommandResult(exit_code=0, output=said)
+
+    found = planned(files)
+    Installer(found, run, lambda _line: CommandResult(exit_code=0, output=""), "").install()
+    assert any("--editable '.[fancy]'" in line for line in lines)
+
+
 def test_compiled_packages_are_known_with_commands_of_ones_own_too() -> None:
     files = {
         "pyproject.toml": '[build-system]\nbuild-backend="maturin"\n[project]\nname="x"\n',
@@ -526,6 +540,26 @@ def test_tools_that_run_tests_set_their_variables() -> None:
         "test = {cmd = 'pytest', env = {LEVEL = '1'}}\n",
     }
     assert planned(files).variables == {"MODE": "test", "LEVEL": "1"}
+
+
+def test_plugins_that_pytest_misses_one_after_another_are_all_installed() -> None:
+    lines: list[str] = []
+
+    def run(line: str) -> CommandResult:
+        lines.append(line)
+        return CommandResult(exit_code=int("pytest-trio" in line), output="")
+
+    def offline(line: str) -> CommandResult:
+        said = "'trio' not found in `markers` configuration option\n"
+        if not any("pytest-asyncio" in each for each in lines):
+            said = "ERROR: Unknown config option: asyncio_mode\n"
+        return CommandResult(exit_code=4, output=said)
+
+    installer = Installer(planned({"requirements.txt": "x\n"}), run, offline, "")
+    installer.install()
+    assert any("pytest-asyncio" in line for line in lines)
+    (note,) = installer.notes
+    assert note.startswith("pytest-trio, which pytest needs, was left out"), "it is tried once"
 
 
 def test_the_ci_sets_variables_for_tests() -> None:
