@@ -1,4 +1,5 @@
-"""The gate: runs the committed tree in fresh sandboxes and says in a `Verdict` what is proven.
+"""The gate: run the committed tree in fresh sandboxes, and say in a `Verdict` what is proven.
 
-What is claimed and what was found is here; `rules`, `suites` and `experiments` look for it, `gate` decides.
+The claim and the findings are here. `rules`, `suites` and `experiments` examine the change, and `gate`
+decides.
 """

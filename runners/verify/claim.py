@@ -37,20 +37,23 @@ class MutationSettings(Frozen):
 
 @dataclass(frozen=True)
 class Claim:
-    """What is to be proven: `head` does what the locked feature says, and `base` did not.
+    """What has to be proven: `head` does what the locked feature says, and `base` does not.
 
-    `kind` says what proof that is. `feature_sha256` is the hex digest of the approved file's bytes; a chore
-    has no feature. Where the feature and its steps are not part of the change, `proof` is a commit of the
-    head with them, below `.scenarist/shadow`, and the change has to bring a test of its own. `commands` are
-    the repository's own checks; `protected` are globs of files the change must not touch, `granted` of those
-    among them that it may, and `locked` of files that nothing opens. A protected file that is as it was in
-    the commit `start`, where the work began, is not the change's own. With `changed_tests` ``fail`` an
-    existing test may not be edited so that it hides a failure; `diff` bounds the change's size.
-    `experiments`: whether scenarios are tried with other values and broken code; `examples` are held-out
-    examples, as a feature file, and `failed_examples` the steps of those that failed in the verdict before.
-    `asked` is what people wrote: tests and their configuration that it names may be changed. `installed` are
-    top-level modules of the repository's environment. `revised` are the scenarios that a review asked for:
-    the pull request as it was `before` this revision, and not `base`, must not do what they say.
+    `kind` decides how that is proven. `feature_sha256` is the hex digest of the approved file's bytes; a
+    chore has no feature. If the feature and its steps are not part of the change, `proof` is a commit of the
+    head with them, below `.scenarist/shadow`, and the change must have a test of its own.
+
+    `commands` are the repository's own checks. `protected` are globs of files that the change must not touch,
+    `granted` those of them that it may, and `locked` files that no grant opens. A protected file that is
+    unchanged since the commit `start`, where the work began, does not count as changed.
+
+    With `changed_tests` ``fail``, existing tests must not be edited so that they hide a failure. `diff`
+    limits the change's size. `experiments` says whether scenarios are tried with other values and broken
+    code. `examples` are held-out examples, as a feature file, and `failed_examples` the steps of those that
+    failed in the previous verdict. `asked` is what people wrote: tests and configuration that it names may be
+    changed. `installed` are the top-level modules of the repository's environment. `revised` are the
+    scenarios that a review asked for: they must fail on the pull request as it was `before` this revision,
+    instead of on `base`.
     """
 
     base: str

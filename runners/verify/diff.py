@@ -1,4 +1,4 @@
-"""What the diff of a change shows without running anything: its size, secrets, binaries, dependency files."""
+"""Check the diff of a change without running anything: its size, secrets, binaries, dependency files."""
 
 import re
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ class DiffLimits(Frozen):
 
 
 def diff_problems(git_dir: Path, base: str, head: str, limits: DiffLimits) -> list[Problem]:
-    """What is wrong with the diff from `base` to `head`."""
+    """Return what is wrong with the diff from `base` to `head`."""
     rows = list(_numstat(git_dir, base, head))
     lines = sum(added + removed for _, added, removed in rows if added is not None and removed is not None)
     problems = []
@@ -82,7 +82,7 @@ def diff_problems(git_dir: Path, base: str, head: str, limits: DiffLimits) -> li
 
 
 def dependency_files(git_dir: Path, base: str, head: str) -> tuple[str, ...]:
-    """The changed files that say which of other people's code is used."""
+    """Return the changed files that declare dependencies."""
     return tuple(path for path, _, _ in _numstat(git_dir, base, head) if _is_dependency_file(path))
 
 
@@ -95,7 +95,7 @@ def _is_dependency_file(path: str) -> bool:
 
 
 def _numstat(git_dir: Path, base: str, head: str) -> Iterator[tuple[str, int | None, int | None]]:
-    """(path, lines added, lines removed); None for both when it is binary."""
+    """Yield (path, lines added, lines removed); both numbers are None for a binary file."""
     out = git("diff", "--numstat", "--no-renames", "-z", base, head, git_dir=git_dir)
     for row in out.split("\0"):
         if row:
@@ -108,7 +108,7 @@ def _files(git_dir: Path, commit: str) -> set[str]:
 
 
 def _added(git_dir: Path, base: str, head: str) -> Iterator[tuple[str, str]]:
-    """(path, its new lines) of each text file."""
+    """Yield (path, its new lines) of each text file."""
     plain = (
         "--no-color",
         "--no-ext-diff",
@@ -133,7 +133,7 @@ def _added(git_dir: Path, base: str, head: str) -> Iterator[tuple[str, str]]:
 
 
 def added_lines(diff: str) -> dict[str, set[int]]:
-    """Path -> numbers of the lines a unified diff adds."""
+    """Return path -> numbers of the lines that a unified diff adds."""
     found: dict[str, set[int]] = {}
     path, number = "", 0
     for line in diff.splitlines():

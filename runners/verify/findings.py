@@ -4,7 +4,7 @@ from gherkin.values import Frozen
 
 
 class Tally(Frozen):
-    """How many of the variants that could be tried made the scenario come out as they should."""
+    """How many of the variants that could be tried had the outcome that they should have."""
 
     good: int = 0
     tried: int = 0
@@ -33,10 +33,10 @@ class Findings(Frozen):
 
 
 class HeldOut(Frozen):
-    """One further example of a scenario, and what came of it: ``passed``, ``failed`` or ``unmatched``.
+    """One further example of a scenario with its outcome: ``passed``, ``failed`` or ``unmatched``.
 
-    `scenario` is the name of the scenario it belongs to, `behaviour` the sentence that states what is to hold
-    (the rule's, or else the scenario's name), `text` the example's steps.
+    `scenario` is the name of the scenario that it belongs to. `behaviour` is the sentence that must hold (the
+    rule's, or else the scenario's name). `text` are the example's steps.
     """
 
     scenario: str
@@ -46,9 +46,9 @@ class HeldOut(Frozen):
 
 
 class Bite(Frozen):
-    """How many faults were tried and noticed; `survivors` are the others, in words.
+    """How many faults were tried and noticed; `survivors` describes the others.
 
-    `untried` is how many more were chosen, for which there was no time.
+    `untried` is how many more were chosen but not tried, because there was no time.
     """
 
     tried: int
@@ -62,9 +62,9 @@ class Bite(Frozen):
 
 
 class Crossed(Frozen):
-    """How the candidate `number` did in the scenarios' steps and the new tests of the candidate `of`.
+    """The result of candidate `number` with the scenarios' steps and the new tests of candidate `of`.
 
-    `failed` are names of failing scenarios and tests. With a `problem` the run says nothing.
+    `failed` are the names of failing scenarios and tests. If `problem` is set, the run has no meaning.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Checks of a change that need no run: whether it touches the files that decide the verdict."""
+"""Check a change without running it: whether it touches the files that decide the verdict."""
 
 import ast
 import hashlib
@@ -31,10 +31,10 @@ _RUNNERS = re.compile(r"\b(?:behave|pytest|unittest|nose)\b", re.I)
 
 @dataclass
 class Look:
-    """What was seen.
+    """The findings.
 
-    `problems` are the rules that the change breaks, `oracle` the changes of tests and their configuration
-    that were asked for. `edited` and `added` are the existing and new files of that kind, `moved` where
+    `problems` are the rules that the change breaks, and `oracle` the changes of tests and their configuration
+    that were asked for. `edited` and `added` are existing and new files of that kind, and `moved` says where
     existing ones went.
     """
 
@@ -46,23 +46,23 @@ class Look:
 
 
 def look(git_dir: Path, claim: Claim, features: str, test_commands: Sequence[str] = ()) -> Look:
-    """Look at a change.
+    """Check a change by the rules that need no run.
 
-    `features` is the folder of the repository's features, `test_commands` the lines by which its suites are
-    run.
+    `features` is the folder of the repository's features, and `test_commands` are the lines by which its
+    suites are run.
     """
     return _Looking(git_dir, claim, features, test_commands).look()
 
 
 def adds_modules(git_dir: Path, claim: Claim) -> bool:
-    """Whether the change brings Python modules, which could stand in the place of installed ones."""
+    """Return whether the change brings Python modules, which could take the place of installed ones."""
     changes = changes_between(git_dir, claim.base, claim.head)
     new = (each.path for each in changes if each.status == "A" and each.path.endswith(".py"))
     return any(purpose_of(path) not in ("step", "test") for path in new)
 
 
 class _Looking:
-    """One look at one change, and what its rules need to know of both trees."""
+    """One check of one change, with what its rules need to know of both trees."""
 
     def __init__(self, git_dir: Path, claim: Claim, features: str, test_commands: Sequence[str]) -> None:
         self._git_dir = git_dir
@@ -127,7 +127,7 @@ class _Looking:
         return self._own is None or path in self._own
 
     def _links(self) -> None:
-        """Links and submodules that the change brings."""
+        """Find links and submodules that the change brings and that are not safe."""
         if not any(LINK in (each.old_mode, each.new_mode) for each in self._changes) and not any(
             each.new_mode == SUBMODULE for each in self._changes
         ):
@@ -227,21 +227,23 @@ class _Looking:
             )
 
     def _asked(self, names: Sequence[str], change: OracleChange, problem: Problem) -> None:
-        """What people asked for by name is shown to reviewers; what nobody asked for is a problem."""
+        """Show reviewers what people asked for by name; anything else of this kind is a problem."""
         if asked_for(self._claim.asked, *names) or is_protected(change.path, self._claim.granted):
             self._seen.oracle.append(change)
         else:
             self._seen.problems.append(problem)
 
     def _agreeable(self, path: str, before: bytes, after: bytes) -> None:
-        """New classes of the product that say they equal everything: no assertion on them can fail."""
+        """Find new classes of the product that say they equal everything, so that no assertion on them can
+        fail.
+        """
         old, new = (equal_to_all(each.decode(errors="replace")) for each in (before, after))
         for name in sorted(new - old):
             message = f"{path}: {name} says that it equals everything. Compare what it stands for."
             self._problem("equals-everything", message)
 
     def _aware(self, path: str, after: bytes) -> None:
-        """Code of the product that behaves otherwise in tests, or that needs files of the tests."""
+        """Find code of the product that behaves differently in tests, or that needs files of the tests."""
         source = after.decode(errors="replace")
         asks, imports = asks_for_tests(source), imports_of(source, path, self._judging_modules())
         if not asks and not imports:
@@ -267,7 +269,9 @@ class _Looking:
         return [path for path in self._after if path.endswith(".py") and is_judge(path, self._features)]
 
     def _steps(self, commit: str, path: str) -> None:
-        """Steps of the change that cannot fail, or that read the program's source instead of running it."""
+        """Find steps of the change that cannot fail, or that read the program's source instead of running
+        it.
+        """
         source = self._source(commit, path)
         before = self._source(self._claim.base, path)
         if source is None:
@@ -321,7 +325,7 @@ def _reads(source: str, product: Collection[str]) -> list[tuple[int, str]]:
 
 
 def _is_documentation(path: str, before: bytes | None, after: bytes | None, features: str) -> bool:
-    """Whether the change of a file can change no behaviour: a document, or comments and docstrings of
+    """Return whether a change of a file cannot change behaviour: a document, or comments and docstrings of
     Python.
     """
     if purpose_of(path, features) == "documentation" or path == ".gitignore":
@@ -335,7 +339,7 @@ def _is_documentation(path: str, before: bytes | None, after: bytes | None, feat
 
 
 def _code_of(source: bytes) -> str:
-    """A Python source without its docstrings; comments are not in the tree anyway."""
+    """Return a Python source without its docstrings and comments."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):

@@ -25,9 +25,9 @@ class ScenarioProof(Frozen):
 
     For tests of the change itself, `tests` is how many of a file's tests the row stands for: a file that the
     base cannot load is one row. With `existed` the base has a test of this name too, and the change edits it.
-    `kept`: it is to be green on both sides. `loaded`: its steps could be loaded on the base. `held`: it is
-    red on the base only because they could not, and experiments show that it holds without the code of the
-    change. `findings` is what the experiments on it found. `revised`: a review asked for it, and its base is
+    `kept`: it must be green on both sides. `loaded`: its steps could be loaded on the base. `held`: it is red
+    on the base only because they could not, and experiments show that it passes without the code of the
+    change. `findings` are those of the experiments on it. `revised`: a review asked for it, and its base is
     the pull request as it was before the revision.
     """
 
@@ -49,15 +49,18 @@ class ScenarioProof(Frozen):
 
     @property
     def proven(self) -> bool:
-        """Green on the head, and red on the base; or, where it is to be `kept`, green there too."""
+        """Return whether it is green on the head and red on the base; if it must be `kept`, whether it is
+        green on both.
+        """
         return (
             not self.unchanged and self.head == "passed" and self.base in (("passed",) if self.kept else RED)
         )
 
     @property
     def unchanged(self) -> bool:
-        """Green on both sides although it is not to be `kept`: it proves nothing, and nobody did anything
-        wrong."""
+        """Return whether it is green on both sides without having to be: it proves nothing, and nobody is
+        to blame.
+        """
         return self.head == "passed" and (self.base == "passed" or self.held) and not self.kept
 
 
@@ -81,18 +84,19 @@ class Suite(Frozen):
 
 
 class OracleChange(Frozen):
-    """A change of what decides about the change, which the work order asks for by name: reviewers should look
-    at it."""
+    """A change of files that decide the verdict, which the work order asks for by name; reviewers should
+    look at it.
+    """
 
     path: str
     what: str
 
 
 class ChangedTests(Frozen):
-    """Existing tests that the change edits, and what comes of them as they were before.
+    """Existing tests that the change edits, and the results of their old form.
 
-    `paths` are the edited files, `added` new files that configure tests; `failing` the tests that passed on
-    the base and, as they were there, fail on the head.
+    `paths` are the edited files, `added` new files that configure tests. `failing` are tests that passed on
+    the base and whose old form fails on the head.
     """
 
     paths: tuple[str, ...]
@@ -101,10 +105,10 @@ class ChangedTests(Frozen):
 
 
 class Evidence(Frozen):
-    """One command the verifier ran: where, what for, what came of it, how long (seconds) it took.
+    """One command that the verifier ran, with its commit, purpose, exit code and duration in seconds.
 
-    `log_sha256` (hex) is the hash of its log as it is kept; empty where there was no room to keep it. With
-    `known` it was run for an earlier verdict, on the very same files.
+    `log_sha256` (hex) is the hash of its log as it is kept; empty if there was no room for the log. With
+    `known` the command was run for an earlier verdict, on exactly the same files.
     """
 
     commit: str
@@ -163,7 +167,9 @@ class Problem(Frozen):
 
 
 class Doubt(Frozen):
-    """Why the runs of one `suite` say less than they seem to: nobody's fault, and for reviewers to weigh."""
+    """Why the runs of one `suite` show less than they seem to; nobody is to blame, and reviewers have to
+    weigh it.
+    """
 
     code: Literal["suite-timed-out", "no-test-ran", "nothing-passes", "many-fail"]
     suite: str
@@ -171,16 +177,15 @@ class Doubt(Frozen):
 
 
 class Verdict(Frozen):
-    """The verifier's word on one head commit. Green means that `problems` is empty.
+    """The verifier's result for one head commit. It is green if `problems` is empty.
 
     `doubts` make a green verdict a warning: most of a suite could not run, on either side. `unrunnable` says
-    which tests could not run for want of something outside of the sandbox.
-
-    `dependency_files` are the changed files that name other people's code, `oracle` the changes of tests and
-    their configuration that the work order asks for by name. `held_out` are the further examples that were
-    tried. Where the scenarios are not part of the change (`shadow`), `tests` are those of its own that prove
-    it. `bite` is how many faults put into the change were noticed. `before_sha` is where a revised pull
-    request was, if its review asked for further scenarios.
+    which tests could not run because they need something outside of the sandbox. `dependency_files` are the
+    changed files that declare dependencies, and `oracle` the changes of tests and their configuration that
+    the work order asks for by name. `held_out` are the further examples that were tried. If the scenarios are
+    not part of the change (`shadow`), `tests` are its own tests that prove it. `bite` is how many faults in
+    the change were noticed. `before_sha` is the pull request before the revision, if its review asked for
+    further scenarios.
     """
 
     base_sha: str
@@ -208,7 +213,7 @@ class Verdict(Frozen):
 
     @property
     def status(self) -> Literal["green", "warning", "red"]:
-        """Red with problems; a warning where most of a suite could not run; else green."""
+        """Return red if there are problems, a warning if most of a suite could not run, else green."""
         if self.problems:
             return "red"
         return "warning" if self.doubts else "green"

@@ -20,8 +20,9 @@ from runners.verify.verdict import Problem, ScenarioProof
 
 @dataclass(frozen=True)
 class Experimented:
-    """The proofs with their findings, the held-out examples with what came of them, the problems that were
-    found, and the processes that were needed."""
+    """The results of the experiments: proofs with findings, held-out examples with outcomes, problems, and
+    runs.
+    """
 
     proofs: tuple[ScenarioProof, ...]
     held_out: tuple[HeldOut, ...] = ()
@@ -30,7 +31,7 @@ class Experimented:
 
 
 def experiment(lab: Lab, proofs: Sequence[ScenarioProof]) -> Experimented:
-    """Try the scenarios of `proofs` that pass on the head, and the claim's held-out examples there."""
+    """Try the scenarios of `proofs` that pass on the head, and the claim's held-out examples."""
     claim = lab.claim
     text = (read_blob(lab.git_dir, lab.commit, claim.feature) or b"").decode(errors="replace")
     found: list[Single] = []
@@ -93,7 +94,7 @@ def _shown(
 
 
 def _blind(subject: TriedScenario, name: str) -> str:
-    """Why the scenario `name` does not look at its outcome, and what to do; empty if it does."""
+    """Return why the scenario `name` does not check its outcome, and what to do; empty if it does."""
 
     def step(number: int) -> str:
         return f"“{subject.single.scenario.steps[number].text}”"

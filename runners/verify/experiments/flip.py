@@ -49,16 +49,16 @@ _ORDER = re.compile(
 
 @dataclass(frozen=True)
 class Flip:
-    """One change of what a Then step expects.
+    """One change of what a Then step expects. `step` counts the scenario's own steps from 0.
 
-    `step` counts the scenario's own steps from 0. The values are changed in `text`, a whole feature file; or,
-    where the step's text shows no value, the harness changes the `argument` (from 0) that its definition
-    takes, or inverts the assertions that the step reaches (`inverted`). `reference`: the value stands in an
-    earlier step too, so that it may name what the step looks at. `more` are files with still other values,
-    for a step that compares with a tolerance. `sides` are groups of further values for a step that names one
-    exact value: it must notice at least one of each group. `row` is that of a table, counted from 0; `word`
-    is a word in the step's text, in whose place others can be put that its definition knows. `counts`: the
-    cell is in a last column of numbers, which says what is expected of the rest of the row.
+    The values are changed in `text`, a whole feature file. If the step's text shows no value, the harness
+    changes the `argument` (from 0) that its definition takes, or inverts the assertions that the step reaches
+    (`inverted`). `reference`: an earlier step has the value, too, so it may only name what the step looks at.
+    `more` are files with further values, for a step that compares with a tolerance. `sides` are groups of
+    further values for a step that names one exact value: it must notice at least one of each group. `row` is
+    the row of a table, from 0; `word` is a word in the step's text that can be replaced by others that its
+    definition has. `counts`: the cell is in a last column of numbers, which says what is expected of the rest
+    of the row.
     """
 
     step: int
@@ -76,9 +76,9 @@ class Flip:
 
 @dataclass(frozen=True)
 class Side:
-    """Files with values that all differ from the expected one in the same way, and what that way is.
+    """Files with values that all differ from the expected one in the same way, and the name of that way.
 
-    `compared`: missing them shows something only where the step's code compares by order or distance.
+    `compared`: that they are not noticed is a finding only if the step's code compares by order or distance.
     """
 
     texts: tuple[str, ...]
@@ -88,7 +88,7 @@ class Side:
 
 @dataclass(frozen=True)
 class _Value:
-    """A value in the text of a step: where it stands, and what it is."""
+    """A value in the text of a step, with its position and kind."""
 
     start: int
     end: int
@@ -96,8 +96,7 @@ class _Value:
 
 
 def flips(single: Single) -> list[Flip]:
-    """The changes to try on a scenario, at most six: those of values that no earlier step names come
-    first."""
+    """Return the changes to try on a scenario, at most six; values that no earlier step names come first."""
     known = known_values(single)
     scenario = single.scenario
     steps: list[list[Flip]] = []
@@ -111,7 +110,7 @@ def flips(single: Single) -> list[Flip]:
 
 
 def input_flips(single: Single) -> list[Flip]:
-    """Changes of the numbers in the scenario's own steps before its first Then; at most six."""
+    """Return changes of the numbers in the scenario's own steps before its first Then, at most six."""
     scenario = single.scenario
     found: list[Flip] = []
     for number, step in enumerate(scenario.steps):
@@ -130,17 +129,17 @@ def input_flips(single: Single) -> list[Flip]:
 
 
 def words(step: Step) -> list[str]:
-    """The values that a step names in its text, in their order."""
+    """Return the values that a step names in its text, in order."""
     return [value.text for value in _values(step.text) if value.text]
 
 
 def negated(step: Step) -> bool:
-    """Whether a step says that something is not so."""
+    """Return whether a step says that something is not so."""
     return bool(_NEGATED.search(_QUOTED.sub("", step.text)))
 
 
 def tolerant(step: Step) -> bool:
-    """Whether it is correct that a step passes for more than the one value that it names."""
+    """Return whether a step may correctly pass for more values than the one that it names."""
     return bool(_TOLERANT.search(_QUOTED.sub("", step.text)))
 
 
@@ -205,7 +204,7 @@ def _with_value(step: Step, value: _Value, other: str) -> Step:
 
 
 def known_values(single: Single) -> list[str]:
-    """The values that the steps before the first Then name, in their order."""
+    """Return the values that the steps before the first Then name, in order."""
     found: list[str] = []
     for step in single.given():
         found += [value.text for value in _values(step.text)]
@@ -214,7 +213,7 @@ def known_values(single: Single) -> list[str]:
 
 
 def _values(text: str) -> list[_Value]:
-    """Quoted words and numbers, in the order of the text."""
+    """Return the quoted words and numbers in the order of the text."""
     found: list[_Value] = []
     taken: list[tuple[int, int]] = []
     for match in _QUOTED.finditer(text):
@@ -228,8 +227,9 @@ def _values(text: str) -> list[_Value]:
 
 
 def _cells(table: Table | None) -> list[tuple[int, int]]:
-    """The cells to change: the last one of the first and of the last row, and the first one of the first
-    row."""
+    """Return the cells to change: the last one of the first and the last row, and the first one of the
+    first row.
+    """
     if table is None or not table.rows:
         return []
     last = len(table.headings) - 1
@@ -238,7 +238,7 @@ def _cells(table: Table | None) -> list[tuple[int, int]]:
 
 
 def _is_of_numbers(table: Table | None, column: int) -> bool:
-    """Whether a column is the last one of a table, and holds nothing but numbers."""
+    """Return whether a column is the last one of a table and contains only numbers."""
     if table is None or column != len(table.headings) - 1:
         return False
     return all(_WHOLE_NUMBER.fullmatch(row[column]) for row in table.rows)
@@ -255,7 +255,7 @@ def _with_cell(step: Step, row: int, column: int, value: str) -> Step:
 
 
 def _with_other_row(step: Step, row: int, known: Sequence[str]) -> Step:
-    """The step with all cells of a row changed that no earlier step names."""
+    """Return the step with all cells of a row changed that no earlier step names."""
     cells = step.table.rows[row] if step.table else ()
     for column, cell in enumerate(cells):
         if cell and cell not in known:
@@ -264,9 +264,8 @@ def _with_other_row(step: Step, row: int, known: Sequence[str]) -> Step:
 
 
 def _others(value: str, known: Sequence[str], *, wide: bool = True) -> list[str]:
-    """Other values in the place of `value`, the likeliest to be noticed first.
-
-    `wide`: of numbers also such as are far off.
+    """Return other values for `value`, those most likely to be noticed first. `wide`: also numbers that
+    are far off.
     """
     if found := DATE.fullmatch(value):
         return [f"{found[1]}-{found[2]}-{_turned(found[3], 28)}"]
@@ -298,7 +297,7 @@ def _turned(digits: str, most: int) -> str:
 
 
 def _other_text(text: str) -> str:
-    """`text` with another number in its longest line, or, if that has none, other letters."""
+    """Return `text` with another number in its longest line, or with other letters if it has no number."""
     if not text:
         return "x"
     lines = text.split("\n")

@@ -1,6 +1,6 @@
-"""Held-out examples: further examples of a scenario that whoever makes the change never sees.
+"""Held-out examples: further examples of a scenario that the author of the change never sees.
 
-They are kept as a feature file. Each of its scenarios bears the name of the scenario it belongs to, and has
+They are kept as a feature file. Each of its scenarios has the name of the scenario that it belongs to, and
 the same step texts with other values.
 """
 
@@ -23,8 +23,8 @@ _VALUE = re.compile(
 class Example:
     """One example of the scenario named `scenario`.
 
-    `behaviour` is the sentence that it is an example of, `steps` what it says, `text` a feature file in the
-    place of the scenario's, and `found` the example as it was read.
+    `behaviour` is the sentence that it is an example of, and `steps` are its steps as text. `text` is a
+    feature file that replaces the scenario's, and `found` the example as it was read.
     """
 
     scenario: str
@@ -37,9 +37,9 @@ class Example:
 def read_examples(
     content: str, feature: Feature, path: str = "the held-out examples"
 ) -> tuple[list[Example], list[str]]:
-    """(the examples in the feature file `content`, sentences about those that cannot be used).
+    """Return (the examples in the feature file `content`, sentences about those that cannot be used).
 
-    Raises `FeatureInvalid` when `content` is no feature file.
+    Raises `FeatureInvalid` if `content` is no feature file.
     """
     known = singles(feature)
     found: list[Example] = []
@@ -63,16 +63,18 @@ def read_examples(
 
 
 def without(content: str, texts: Sequence[str]) -> str:
-    """The feature file `content` without the examples whose steps are in `texts`; empty when none is left."""
+    """Return the feature file `content` without the examples whose steps are in `texts`; empty if none is
+    left.
+    """
     whole = parse(content, "the held-out examples")
     left = [each.scenario for each in singles(whole) if _steps(each.scenario.steps) not in texts]
     return render(whole.model_copy(update={"scenarios": tuple(left), "rules": ()})) if left else ""
 
 
 def _of(example: Single, known: Sequence[Single]) -> Single | None:
-    """The scenario with the same step texts, one of the same name if there is one.
+    """Return the scenario with the same step texts, preferably one of the same name.
 
-    Values that are no numbers and not quoted cannot be told from the text around them: there the name
+    Values that are neither numbers nor quoted cannot be told from the text around them; then the name
     decides.
     """
     fitting = [each for each in known if _shape(each.scenario.steps) == _shape(example.scenario.steps)]
@@ -88,7 +90,9 @@ def _of(example: Single, known: Sequence[Single]) -> Single | None:
 
 
 def _shape(steps: Sequence[Step]) -> tuple[tuple[str, str, object], ...]:
-    """What two examples of one behaviour share: kinds and texts without their values, headings of tables."""
+    """Return what two examples of one behaviour have in common: kinds, texts without values, headings of
+    tables.
+    """
     return tuple(
         (step.kind, _VALUE.sub("…", " ".join(step.text.split())), step.table.headings if step.table else None)
         for step in steps

@@ -1,7 +1,7 @@
-"""Whether edited tests still notice what they noticed: they are run on code that gives other results back.
+"""Find out whether edited tests still notice what they noticed before, on code that returns other results.
 
-Each side is tried by itself: the tests as they were on the base's code, the tests as they are on the head's.
-What a test noticed there and does not notice here, it does not demand any more.
+Each side is tried by itself: the old tests on the base's code, and the new tests on the head's. What a test
+noticed there and does not notice here, it no longer checks.
 """
 
 import re
@@ -25,9 +25,10 @@ Checkout = Callable[[str, str], AbstractContextManager[Path]]
 
 
 class Loosened:
-    """Compares the tests of two commits. `checkout(commit, name)` gives a fresh worktree.
+    """Compares the tests of two commits.
 
-    `is_product(path)` says whether a file is code of the product. `runs` are the runs that were needed.
+    `checkout(commit, name)` makes a fresh worktree. `is_product(path)` says whether a file is code of the
+    product. `runs` are the runs that were made.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class Loosened:
     def tests(
         self, base: str, head: str, paths: Sequence[str], before: SuiteRun, after: SuiteRun
     ) -> list[str]:
-        """The tests of the files `paths` that notice less on `head` than they did on `base`.
+        """Return the tests of the files `paths` that notice less on `head` than on `base`, without their
+        parameters.
 
-        They are named without their parameters. `before` and `after` are the plain runs of pytest. Tests that
-        moved within their file count for the file: where new ones notice, none is named.
+        `before` and `after` are the plain runs of pytest. If tests were moved within a file, the file counts
+        as a whole: if new tests notice the results, none is returned.
         """
         states = [sabotage.STRANGE]
         if any(self._unordered(head, path) > self._unordered(base, path) for path in paths):
@@ -67,8 +69,12 @@ class Loosened:
     def silent(
         self, commit: str, paths: Sequence[str], tests: Sequence[str], plain: SuiteRun, *, functions: bool
     ) -> bool:
-        """Whether none of the `tests` in the files `paths` notices that the code gives other results back,
-        although it did so while they ran; or, where the change consists of `functions`, that all raise."""
+        """Return whether none of the `tests` in the files `paths` notices that the code returns other
+        results.
+
+        This counts only if results were altered while the tests ran. If the change consists of `functions`,
+        it also counts if no test notices that all of them raise.
+        """
         tried = self._tried(commit, paths, sabotage.STRANGE, plain)
         own = {_stem(test) for test in tests}
         if own & tried.notices:
@@ -111,8 +117,11 @@ class Loosened:
 
 @dataclass(frozen=True)
 class _LoosenedTests:
-    """Tests, without their parameters, on code that gives other results back: those that notice it, those
-    that pass although results were altered, and those that pass and had no result altered."""
+    """Tests, without their parameters, on code that returns other results.
+
+    They are divided into tests that notice it, tests that pass although results were altered, and tests that
+    pass with no result altered.
+    """
 
     notices: set[str] = field(default_factory=set)
     blind: set[str] = field(default_factory=set)

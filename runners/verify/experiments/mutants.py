@@ -1,6 +1,4 @@
-"""Do the tests bite?
-
-Small faults put into the changed lines, one at a time: how many of them do the tests notice?
+"""The mutation test: how many small faults in the changed lines, one at a time, do the tests notice?
 
 The faults are the usual operators of mutation testing (Offutt and others, "An experimental determination of
 sufficient mutant operators", 1996), as far as Python has them.
@@ -44,8 +42,7 @@ _ARITHMETIC: Mapping[type[ast.operator], type[ast.operator]] = {
 
 
 class Mutant(Frozen):
-    """One possible fault: where it is (`line` counts from 1), what it is, and the number of its place in the
-    file."""
+    """One possible fault: its line (from 1), its description, and the number of its place in the file."""
 
     path: str
     line: int
@@ -54,10 +51,7 @@ class Mutant(Frozen):
 
 
 def mutants(path: str, source: str, lines: set[int]) -> list[Mutant]:
-    """Every fault that one operator puts into one of `lines` of a Python source.
-
-    None for what is not Python.
-    """
+    """Return every fault that one operator puts into one of `lines` of a source; none if it is not Python."""
     try:
         sites = list(_sites(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -70,16 +64,16 @@ def mutants(path: str, source: str, lines: set[int]) -> list[Mutant]:
 
 
 def mutated(source: str, mutant: Mutant) -> str:
-    """The whole source with the fault in it; its comments are gone."""
+    """Return the whole source with the fault in it, without comments."""
     tree = ast.parse(source)
     list(_sites(tree))[mutant.number][2]()
     return ast.unparse(tree) + "\n"
 
 
 def _sites(tree: ast.Module) -> Iterator[tuple[int, str, Callable[[], None]]]:
-    """(line, what would be changed, a function that changes it).
+    """Yield (line, what would be changed, a function that changes it).
 
-    Decorators are left out: what their arguments declare is seldom to be seen from outside.
+    Decorators are left out, because their arguments seldom have an effect that tests can see.
     """
     declared = {
         id(part)
@@ -147,12 +141,11 @@ def try_mutants(
     seed: str,
     notices: Callable[[Path, float], bool | None],
 ) -> Bite | None:
-    """Put `settings.mutants` of the candidates into the checkouts `roots`, one in each at a time; None when
-    there is none.
+    """Put `settings.mutants` of the candidates into the checkouts `roots`, one in each at a time.
 
-    `notices(root, seconds)` runs the tests on a checkout within so many seconds and says whether they noticed
-    (None: there was no time to see). Which ones are tried follows from `seed`. The checkouts are as they were
-    when this returns. Nothing is begun after `settings.seconds`.
+    Returns None if there is none. `notices(root, seconds)` runs the tests on a checkout within this time and
+    says whether they noticed the fault (None: there was not enough time). `seed` decides which ones are
+    tried. The checkouts are restored before this returns. No fault is begun after `settings.seconds`.
     """
     chosen = list(candidates)
     random.Random(seed).shuffle(chosen)  # noqa: S311 - a choice that can be repeated
@@ -196,7 +189,9 @@ def _try_one(root: Path, mutant: Mutant, notices: Callable[[], bool | None]) -> 
 
 
 def try_source(root: Path, path: str, source: str, notices: Callable[[], bool | None]) -> bool | None:
-    """What `notices` says while a file of the checkout `root` has another `source`; None without the file."""
+    """Return what `notices` says while a file of the checkout `root` has another `source`; None without
+    the file.
+    """
     # What ran in the checkout may have left a link at that place.
     before = read_file(root, path)
     if before is None:

@@ -1,4 +1,4 @@
-"""Which files of a change are the product: neither tests, steps, fixtures nor configuration."""
+"""Find the files of a change that are product code: no tests, steps, fixtures or configuration."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -46,10 +46,11 @@ _CODE = frozenset(
 
 
 class ProductFiles:
-    """The files of the product that a change from `base` to `head` touches, and those of the whole head.
+    """The product's files that a change from `base` to `head` touches, and all of the product's files on the
+    head.
 
     `proof` is the head with its scenarios. `is_aside(path)` says whether a file judges the change and so is
-    left alone, `is_product(path)` whether it is code of the product; files that are neither are documents and
+    left alone, `is_product(path)` whether it is code of the product. Files that are neither are documents and
     configuration.
     """
 
@@ -75,18 +76,18 @@ class ProductFiles:
         return read_blob(self._git_dir, commit, path)
 
     def before(self, path: str) -> str:
-        """The text of a file on the base; empty where it is not there."""
+        """Return the text of a file on the base; empty if it is not there."""
         return (self._blob(self._base, path) or b"").decode(errors="replace")
 
     def after(self, path: str) -> str:
-        """The text of a file on the head; empty where it is not there."""
+        """Return the text of a file on the head; empty if it is not there."""
         return (self._blob(self._head, path) or b"").decode(errors="replace")
 
     def _is_source(self, path: str) -> bool:
         return path.endswith(".py") and self._is_product(path) and self._blob(self._head, path) is not None
 
     def instrumented(self, switch: str) -> dict[str, Instrumented]:
-        """The changed Python files of the product, with their sites."""
+        """Return the changed Python files of the product, with their sites."""
         found: dict[str, Instrumented] = {}
         first = 0
         for path in filter(self._is_source, self._changed):
@@ -99,13 +100,13 @@ class ProductFiles:
         return found
 
     def others(self) -> list[str]:
-        """The other changed files: data, templates, documents, configuration, and sources that are gone."""
+        """Return the other changed files: data, templates, documents, configuration, and deleted sources."""
         return [path for path in self._changed if not self._is_source(path)]
 
     def whole(self) -> list[str]:
-        """Every Python file of the product on the head.
+        """Return every Python file of the product on the head.
 
-        None where it has code in other languages, or too much of it.
+        None if the product has code in other languages, or too much of it.
         """
         own = [
             path
@@ -118,14 +119,15 @@ class ProductFiles:
         return python if len(python) <= _MAX_PRODUCT else []
 
     def step_files(self, *folders: str) -> list[str]:
-        """The Python files below `folders`, which hold step definitions."""
+        """Return the Python files below `folders`, which contain step definitions."""
         files = list_files(self._git_dir, self._proof)
         return [path for path in files if path.endswith(".py") and path.startswith(folders)]
 
 
 def only_functions(git_dir: Path, claim: Claim, features: str) -> bool:
-    """Whether what a change does to the product is in functions of Python alone, so that breaking these
-    breaks all of it."""
+    """Return whether a change touches only Python functions of the product, so that breaking these breaks
+    all of it.
+    """
     files = ProductFiles(
         git_dir,
         claim.base,

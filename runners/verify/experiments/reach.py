@@ -1,4 +1,6 @@
-"""Which test files can reach a module: by their imports, or because they may run code in other ways."""
+"""Find the test files that can reach a module, by their imports or because they may run code in other
+ways.
+"""
 
 import ast
 import re
@@ -20,11 +22,12 @@ _ELSEWHERE = re.compile(
 def reaching(
     root: Path, changed: Collection[str], tests: Iterable[str], python: Collection[str]
 ) -> list[str]:
-    """The files among `tests` that can reach a file of `changed`; paths are relative to the checkout `root`.
+    """Return the files among `tests` that can reach a file of `changed`; paths are relative to the checkout
+    `root`.
 
     `python` are all Python files of the checkout. Imports are followed from file to file, also from the
-    `conftest.py` above a test. A file counts as well when it, or something on its way, may run code that it
-    does not import by name. What imports two modules of one name counts for both.
+    `conftest.py` above a test. A file also counts if it, or a file on its way, may run code that it does not
+    import by name. An import of a name that two modules have counts for both.
     """
     texts = {path: (read_file(root, path, _MAX_FILE) or b"").decode(errors="replace") for path in python}
     graph = _graph(texts)
@@ -46,7 +49,7 @@ def reaching(
 
 
 def _graph(texts: Mapping[str, str]) -> dict[str, set[str]]:
-    """Each file with the files that it may import."""
+    """Return each file with the files that it may import."""
     named: dict[str, set[str]] = defaultdict(set)
     for path in texts:
         parts = PurePosixPath(path).with_suffix("").parts

@@ -1,8 +1,8 @@
-"""The sabotage experiment: with the code that the change added or altered broken, a scenario of it must fail.
+"""The sabotage experiment: if the code that the change added or altered is broken, a scenario must fail.
 
-Broken code raises, or returns nothing. It does so only while a switch says so, so that one process can run
-the scenarios with one place after the other broken. The switch is a symbolic link, which every process can
-read within a microsecond, including processes that the code under test starts.
+Broken code raises an error, or returns nothing. It does so only while a switch says so, so that one process
+can run the scenarios with one place after another broken. The switch is a symbolic link, which every process
+can read within a microsecond, also processes that the code under test starts.
 """
 
 import ast
@@ -128,7 +128,7 @@ _QUIET = frozenset(["__all__", "__version__", "__author__"])
 
 @dataclass(frozen=True)
 class FaultSite:
-    """A place that can be broken: `number` names it in the whole change, `line` counts from 1."""
+    """A place that can be broken: `number` identifies it in the whole change, `line` counts from 1."""
 
     number: str
     path: str
@@ -138,7 +138,7 @@ class FaultSite:
 
 @dataclass(frozen=True)
 class Instrumented:
-    """A source with its sites. `rest`: something else of it was changed too, which no site stands for."""
+    """A source with its sites. `rest`: the change also touches parts of it that have no site."""
 
     source: str
     sites: tuple[FaultSite, ...] = ()
@@ -146,21 +146,20 @@ class Instrumented:
 
 
 def having(words: Sequence[str]) -> str:
-    """What the switch says to have all results hold the `words`."""
+    """Return the state of the switch with which all results contain the `words`."""
     return f"{HAVING} {json.dumps(words)}"
 
 
 def state(what: str, sites: Sequence[FaultSite] = ()) -> str:
-    """What the switch says to break the `sites`, or everything."""
+    """Return the state of the switch that breaks the `sites`, or everything."""
     return f"{what} {','.join(site.number for site in sites) or EVERYTHING}"
 
 
 def instrumented(path: str, before: str, after: str, switch: str, first: int = 0) -> Instrumented:
-    """`after` with a site in each function and branch that is new or altered since `before` (empty: the file
-    is new).
+    """Return `after` with a site in each function and branch that is new or altered since `before`.
 
-    `switch` is the path of the switch, `first` the number of the first site. Raises `SyntaxError` for what
-    Python 3 of this process cannot read.
+    `before` is empty for a new file. `switch` is the path of the switch, `first` the number of the first
+    site. Raises `SyntaxError` if this process's Python cannot read the source.
     """
     tree, old = parsed(after), _functions(parsed(before))
     changed = _changed_lines(before, after)
@@ -178,8 +177,8 @@ def instrumented(path: str, before: str, after: str, switch: str, first: int = 0
 
 
 def blanked(before: str, after: str) -> str:
-    """`after` with what the change says outside of functions taken out: values are None, other statements
-    are gone.
+    """Return `after` without the effect of the change outside of functions: values are None, statements are
+    removed.
 
     Raises `SyntaxError`.
     """
@@ -196,9 +195,8 @@ def blanked(before: str, after: str) -> str:
 
 
 def all_broken(source: str, switch: str) -> str:
-    """`source` with a site at the beginning of every function, all of them of the number 0.
-
-    Raises `SyntaxError`.
+    """Return `source` with a site at the beginning of every function; all have the number 0. Raises
+    `SyntaxError`.
     """
     tree = parsed(source)
     placer = _Placer("", set(), 0)
@@ -209,9 +207,8 @@ def all_broken(source: str, switch: str) -> str:
 
 
 def other_results(source: str, switch: str) -> str:
-    """`source` in which every function gives another value back while the switch says so.
-
-    Raises `SyntaxError`.
+    """Return `source` in which every function returns another value while the switch says so. Raises
+    `SyntaxError`.
     """
     tree = parsed(source)
     placer = _Placer("", set(), 0)
@@ -232,14 +229,13 @@ class _Placer:
         self._wrapped: set[int] = set()
 
     def enter(self, function: _Function, name: str) -> None:
-        """A site at the beginning of a function, after its docstring."""
+        """Put a site at the beginning of a function, after its docstring."""
         self.results(function)
         self._put(function.body, 1 if ast.get_docstring(function, clean=False) is not None else 0, name)
 
     def alter(self, function: _Function, name: str) -> None:
-        """Sites before the changed statements of a function.
-
-        At its beginning where only something was taken away.
+        """Put sites before the changed statements of a function, or at its beginning if statements were
+        only removed.
         """
         known = len(self.sites)
         self.results(function)
@@ -250,7 +246,7 @@ class _Placer:
             self.enter(function, name)
 
     def results(self, function: _Function) -> None:
-        """Have what the function gives back pass through a helper that can put another value there."""
+        """Pass what the function returns through a helper that can replace it with another value."""
         nodes = [
             node for node in ast.walk(function) if isinstance(node, (ast.Return, ast.Yield, ast.YieldFrom))
         ]
@@ -308,9 +304,8 @@ def parsed(source: str) -> ast.Module:
 
 
 def _functions(tree: ast.Module) -> dict[str, _Function]:
-    """Qualified name -> function, without those inside of functions.
-
-    Of several with one name the last counts twice.
+    """Return qualified name -> function, without functions inside of functions. Of equal names the last
+    one counts.
     """
     found: dict[str, _Function] = {}
     pending: list[tuple[str, ast.AST]] = [("", tree)]
@@ -330,7 +325,7 @@ def _functions(tree: ast.Module) -> dict[str, _Function]:
 
 
 def _outside(node: ast.AST) -> Iterator[ast.stmt]:
-    """The simple statements of a module and its classes, outside of functions."""
+    """Yield the simple statements of a module and its classes, outside of functions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.expr)):
             continue
@@ -341,8 +336,9 @@ def _outside(node: ast.AST) -> Iterator[ast.stmt]:
 
 
 def _is_rest(statement: ast.stmt, changed: set[int]) -> bool:
-    """Whether a changed statement outside of functions does something: imports, docstrings and names of
-    modules do not."""
+    """Return whether a changed statement outside of functions has an effect, unlike imports, docstrings
+    and the names of modules.
+    """
     lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
     if not changed.intersection(lines) or isinstance(statement, (ast.Import, ast.ImportFrom, ast.Pass)):
         return False
@@ -353,7 +349,7 @@ def _is_rest(statement: ast.stmt, changed: set[int]) -> bool:
 
 
 def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """The bodies of a compound statement."""
+    """Return the bodies of a compound statement."""
     for name in ("body", "orelse", "finalbody"):
         block = getattr(statement, name, None)
         if block and isinstance(block, list):
@@ -363,7 +359,7 @@ def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 
 def _changed_lines(before: str, after: str) -> set[int]:
-    """The numbers (from 1) of the lines of `after` that `before` does not have."""
+    """Return the numbers (from 1) of the lines of `after` that `before` does not have."""
     matcher = difflib.SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False)
     return {
         line + 1
@@ -374,9 +370,9 @@ def _changed_lines(before: str, after: str) -> set[int]:
 
 
 def add_helper(tree: ast.Module, helper: str, switch: str) -> None:
-    """Put helper functions behind the module's docstring and its imports from ``__future__``.
+    """Insert helper functions after the module's docstring and its imports from ``__future__``.
 
-    `@` stands for the switch in their source.
+    In their source, `@` is replaced by the switch.
     """
     at = 0
     for statement in tree.body:

@@ -1,4 +1,4 @@
-"""The scenarios of a feature one by one: each row of an outline as a scenario of its own."""
+"""Split a feature into its scenarios; each row of an outline is one scenario."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _PLACEHOLDER = re.compile(r"<([^<>]+)>")
 class Single:
     """One scenario as it is run.
 
-    `feature` holds nothing else; `outline` counts the scenarios of the file from 0.
+    `feature` contains nothing else; `outline` counts the scenarios of the file from 0.
     """
 
     outline: int
@@ -27,11 +27,11 @@ class Single:
 
     @property
     def behaviour(self) -> str:
-        """The sentence that states the behaviour: the name of the rule, or else of the scenario."""
+        """Return the sentence that states the behaviour: the name of the rule, or else of the scenario."""
         return (self.feature.rules[0].name if self.feature.rules else "") or self.scenario.name
 
     def given(self) -> Iterator[Step]:
-        """Every step before the first Then, those of the backgrounds included."""
+        """Return every step before the first Then, including those of backgrounds."""
         rules = [rule.background for rule in self.feature.rules]
         for background in (self.feature.background, *rules):
             yield from background.steps if background else ()
@@ -41,7 +41,7 @@ class Single:
             yield step
 
     def having(self, scenario: Scenario) -> Feature:
-        """The feature with `scenario` in the place of this one."""
+        """Return the feature with `scenario` in the place of this one."""
         if not self.feature.rules:
             return self.feature.model_copy(update={"scenarios": (scenario,)})
         rule = self.feature.rules[0].model_copy(update={"scenarios": (scenario,)})
@@ -49,8 +49,7 @@ class Single:
 
 
 def singles(feature: Feature) -> list[Single]:
-    """The scenarios of `feature` in the order of the file, which is also the order in which behave reports
-    them."""
+    """Return the scenarios of `feature` in the order of the file, in which behave also reports them."""
     found: list[Single] = []
     places: list[tuple[Rule | None, Scenario]] = [(None, each) for each in feature.scenarios]
     places += [(rule, each) for rule in feature.rules for each in rule.scenarios]

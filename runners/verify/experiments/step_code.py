@@ -1,7 +1,7 @@
-"""Step files that say, while they run, whether they assert anything.
+"""Instrument step files so that they report, while they run, whether they assert anything.
 
-Assertions say the opposite while the switch says so. A loop that runs over nothing, a condition that is false
-and an assertion that is reached are counted by the harness `scenarist_steps`, in whose process the steps run.
+Assertions are inverted while the switch says so. The harness `scenarist_steps`, in whose process the steps
+run, counts loops that run over nothing, conditions that are false, and assertions that are reached.
 """
 
 import ast
@@ -80,7 +80,7 @@ _COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp)
 
 
 def watched(source: str, switch: str, own: Collection[str] = ()) -> str:
-    """A step file that counts what it asserts; `own` are the names of functions in all step files.
+    """Return a step file that counts its assertions; `own` are the names of functions in all step files.
 
     Raises `SyntaxError`.
     """
@@ -116,7 +116,7 @@ class _Loops(ast.NodeTransformer):
 
 
 def functions(source: str) -> set[str]:
-    """The names of the functions that a source defines; none where it is not Python."""
+    """Return the names of the functions that a source defines; none if it is not Python."""
     try:
         return {node.name for node in ast.walk(ast.parse(source)) if isinstance(node, _Function)}
     except (SyntaxError, ValueError):
@@ -124,7 +124,7 @@ def functions(source: str) -> set[str]:
 
 
 def asserting_coroutines(source: str) -> set[str]:
-    """The names of the coroutines in a source that assert something."""
+    """Return the names of the coroutines in a source that assert something."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError):
@@ -137,7 +137,7 @@ def asserting_coroutines(source: str) -> set[str]:
 
 
 def _watch(node: ast.For | ast.If) -> None:
-    """Count a loop that runs over nothing, and a condition without an alternative that is false."""
+    """Count a loop that runs over nothing, and a condition that is false and has no alternative."""
     if isinstance(node, ast.For):
         node.iter = _call(_LOOP, node.iter)
     elif not node.orelse and any(map(_asserts, ast.walk(ast.Module(node.body, [])))):
@@ -149,12 +149,12 @@ def _asserts(node: ast.AST) -> bool:
 
 
 def _is_failure(node: ast.AST) -> bool:
-    """``assert False``, which is reached only where something is wrong."""
+    """Return whether the statement is ``assert False``, which is reached only if something is wrong."""
     return isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant) and not node.test.value
 
 
 def _over(test: ast.expr) -> list[ast.comprehension]:
-    """What ``all(…)`` or ``any(…)`` runs over, where an assertion is nothing else."""
+    """Return what ``all(…)`` or ``any(…)`` runs over, if an assertion consists of nothing else."""
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test = test.operand
     if isinstance(test, ast.Call) and last_name(test.func) in ("all", "any") and len(test.args) == 1:
@@ -165,7 +165,9 @@ def _over(test: ast.expr) -> list[ast.comprehension]:
 
 
 def _may_fail_otherwise(function: _Function, own: Collection[str]) -> bool:
-    """Whether a function may fail other than by an assertion that is counted, outside of loops over them."""
+    """Return whether a function may fail in other ways than by counted assertions, outside of loops over
+    them.
+    """
     return any(_fails(node, own) for node in _outside_of_loops(function))
 
 
@@ -194,7 +196,7 @@ def _fails(node: ast.AST, own: Collection[str]) -> bool:
 
 
 def _ignores(node: ast.expr) -> bool:
-    """Whether a call starts a process or tests, and leaves it to others to look at what came of it."""
+    """Return whether a call starts a process or tests and does not check their result itself."""
     checks = isinstance(node, ast.Call) and any(each.arg == "check" for each in node.keywords)
     return _called(node) in _STARTING and not checks
 

@@ -29,8 +29,8 @@ PROCESSES = ("processes fail", "processes pass")
 class TriedScenario:
     """One scenario that is tried.
 
-    `number` is that of its proof, `proofs` are the numbers of all that it stands for. `related`: it is red on
-    the base; `loads`: its steps could be loaded there. The rest is what has come of the trials so far:
+    `number` is that of its proof, `proofs` are the numbers of all proofs that it stands for. `related`: it is
+    red on the base; `loads`: its steps could be loaded there. The rest are the results of the trials so far:
     `noticed` by the place of a flip, `broken` by the name of what was broken.
     """
 
@@ -79,16 +79,16 @@ class TriedScenario:
         )
 
     def outcome_steps(self) -> list[int]:
-        """The numbers of its Then steps."""
+        """Return the numbers of its Then steps."""
         return [number for number, step in enumerate(self.single.scenario.steps) if step.kind == "then"]
 
     def vague_steps(self) -> list[int]:
-        """The numbers of its Then steps of which no value could be changed."""
+        """Return the numbers of its Then steps of which no value could be changed."""
         valued = {self.flips[place].step for place in self.noticed if not self.flips[place].inverted}
         return [each for each in self.outcome_steps() if each not in valued]
 
     def note_inverted(self, number: int, tried: Tried | None) -> None:
-        """What a Then step asserted that stayed green with its assertions inverted."""
+        """Record what a Then step asserted that stayed green with its assertions inverted."""
         step = self.single.scenario.steps[number]
         if tried is None or tried.red is not False:
             return
@@ -98,7 +98,7 @@ class TriedScenario:
             self.idle = number if self.idle is None else self.idle
 
     def note_inputs(self, red: Sequence[bool | None]) -> None:
-        """Say so where the scenario passes with whatever numbers its Given and When steps name."""
+        """Record if the scenario passes with any numbers in its Given and When steps."""
         known = [each for each in red if each is not None]
         if known and not any(known) and any(self.noticed.values()):
             self.untried.append(
@@ -107,7 +107,7 @@ class TriedScenario:
             )
 
     def judge_flips(self) -> None:
-        """Decide which Then step, if any, does not look at what it expects."""
+        """Decide which Then step, if any, does not check what it expects."""
         noticed = any(self.noticed.values())
         for number in sorted({flip.step for flip in self.flips}):
             places = [place for place, flip in enumerate(self.flips) if flip.step == number]
@@ -151,7 +151,7 @@ class TriedScenario:
         self.blind = self.blind or replace(flip, what=what)
 
     def _judge_rows(self, places: Sequence[int], *, strict: bool) -> None:
-        """Decide whether a step leaves a row of its table out, or the numbers in its last column."""
+        """Decide whether a step ignores a row of its table, or the numbers in its last column."""
         rows: dict[int, list[int]] = {}
         for place in places:
             row = self.flips[place].row
@@ -165,11 +165,11 @@ class TriedScenario:
                 self.blind = self.blind or self.flips[own[0]]
 
     def note_wrong(self, tried: Mapping[str, Tried], groups: Sequence[str]) -> None:
-        """Whether the scenario stays green although the code gives something else back.
+        """Record if the scenario stays green although the code returns something else.
 
-        `tried` holds for each name of a group what came of it returning nothing, under ``other`` of all of
-        them returning another value, under ``having`` of their results holding what should not be there, and
-        under ``unlike`` of results that have nothing in common with their own.
+        `tried` has the outcomes of each name of a group returning nothing; under ``other`` of all of them
+        returning another value; under ``having`` of results that contain what should not be there; and under
+        ``unlike`` of results that have nothing in common with their own.
         """
         other = tried.get("other")
         if self.created and all(_is_missed(tried.get(how)) for how in ("other", "unlike")):
@@ -194,12 +194,12 @@ class TriedScenario:
         self.dropped = other.dropped and not self.careless
 
     def _compares_alike(self) -> bool:
-        """Whether each Then step says that something is not so, or that things are the same."""
+        """Return whether each Then step says that something is not so, or that two things are the same."""
         steps: list[Step] = [self.single.scenario.steps[number] for number in self.outcome_steps()]
         return all(negated(step) or bool(_SAMENESS.search(step.text)) for step in steps)
 
     def absent(self) -> list[str]:
-        """What the Then steps say is not there, where they say nothing else."""
+        """Return what the Then steps say is not there, if they say nothing else."""
         steps = [self.single.scenario.steps[number] for number in self.outcome_steps()]
         if not all(negated(step) and not _SAMENESS.search(step.text) for step in steps):
             return []
@@ -207,8 +207,11 @@ class TriedScenario:
 
 
 def is_empty(found: Mapping[str, Tried], contexts: Sequence[str]) -> bool:
-    """Whether a step cannot depend on the outcome: it uses nothing but the context, and no assertion of it
-    fails whatever stands there. With values of another kind it may raise other errors."""
+    """Return whether a step cannot depend on the outcome.
+
+    It uses nothing but the context, and none of its assertions fails for any value there. With values of
+    another kind it may raise other errors.
+    """
     if not all(how in found and not found[how].used and not found[how].denied for how in contexts):
         return False
     green = [how for how in contexts if found[how].red is False]
@@ -217,7 +220,7 @@ def is_empty(found: Mapping[str, Tried], contexts: Sequence[str]) -> bool:
 
 
 def is_deaf(found: Mapping[str, Tried]) -> bool:
-    """Whether a step asserts nothing, and passes whether what it starts fails or not."""
+    """Return whether a step asserts nothing, and passes whether the process that it starts fails or not."""
     tried = [found[how] for how in PROCESSES if how in found]
     own = found.get("own")
     if own is None or own.asserted or own.judged or len(tried) < len(PROCESSES):
@@ -226,12 +229,12 @@ def is_deaf(found: Mapping[str, Tried]) -> bool:
 
 
 def _is_missed(tried: Tried | None) -> bool:
-    """Whether code returned something else and nobody noticed."""
+    """Return whether code returned something else and the scenario did not notice."""
     return tried is not None and tried.red is False and tried.altered
 
 
 def subjects(found: Sequence[Single], proofs: Sequence[ScenarioProof]) -> list[TriedScenario]:
-    """The scenarios to try: of an outline the first and the last row that pass."""
+    """Return the scenarios to try; of an outline, the first and the last row that pass."""
     rows: dict[int, list[int]] = {}
     for number, (single, proof) in enumerate(zip(found, proofs, strict=True)):
         if proof.head == "passed":

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Trial:
-    """One variant: `text` is a feature file of one scenario, run while the switch is at `switch`.
+    """One variant: `text` is a feature file of one scenario, which is run while the switch is at `switch`.
 
-    `seconds` is the most that it may take. With `argument`, the harness gives that argument (from 0) of the
-    scenario's own step number `step` another value. With `step` alone, the switch is set for that step only;
-    with `context` too, that step sees other values on behave's context (`change_of` in the harness). With
-    `value`, that word in the step's text becomes the word number `constant` of those in its definition. The
-    files `without` are removed before it runs.
+    `seconds` is its time limit. With `argument`, the harness gives that argument (from 0) of the scenario's
+    own step number `step` another value. With `step` alone, the switch is set only for that step; with
+    `context` too, that step sees other values on behave's context (`change_of` in the harness). With `value`,
+    that word in the step's text is replaced by word number `constant` of those in its definition. The files
+    `without` are removed before it runs.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Runs the trials of scenarios, in few processes."""
+"""Run the trials of scenarios, in few processes."""
 
 import contextlib
 import json
@@ -42,9 +42,10 @@ _Outcomes = dict[str, Tried]
 
 @dataclass(frozen=True)
 class Lab:
-    """What experiments need. `checkout(commit, name)` gives a fresh worktree.
+    """What experiments need.
 
-    `commit` is the head with its scenarios, `features` the folder of the repository's features.
+    `checkout(commit, name)` makes a fresh worktree. `commit` is the head with its scenarios, `features` the
+    folder of the repository's features.
     """
 
     git_dir: Path
@@ -56,8 +57,9 @@ class Lab:
 
 
 class Trials:
-    """The trials of all subjects and examples. `runs` are the processes that were needed. `folder` holds
-    the switch of the instrumented code.
+    """The trials of all subjects and examples.
+
+    `runs` are the processes that were run. `folder` contains the switch of the instrumented code.
     """
 
     def __init__(
@@ -103,7 +105,7 @@ class Trials:
         return [_held_out(each, first.get(f"h{number}")) for number, each in enumerate(self._examples)]
 
     def _watch_steps(self, root: Path) -> None:
-        """Have the step files count what they assert."""
+        """Instrument the step files so that they count their assertions."""
         paths = self._files.step_files(*self._step_folders())
         sources = [(read_file(root, path) or b"").decode(errors="replace") for path in paths]
         own = {name for source in sources for name in step_code.functions(source)}
@@ -115,7 +117,9 @@ class Trials:
         return [f"{PurePosixPath(lab.claim.feature).parent}/steps/", f"{lab.features}/steps/"]
 
     def _run(self, root: Path, trials: Sequence[Trial]) -> _Outcomes:
-        """What came of the trials by their ids; those that were not run, or not in time, are missing."""
+        """Return the outcomes of the trials by their ids; those that were not run, or not in time, are
+        missing.
+        """
         if not trials:
             return {}
         lab = self._lab
@@ -125,7 +129,9 @@ class Trials:
         return tried
 
     def _first(self, groups: Sequence[Sequence[FaultSite]]) -> Iterator[Trial]:
-        """Each scenario as it is, each example, other values, and each group of sites broken."""
+        """Return the trials of each scenario as it is, each example, other values, and each group of sites
+        broken.
+        """
         for subject in self._subjects:
             yield Trial(f"c{subject.number}", render(subject.single.feature))
         for number, example in enumerate(self._examples):
@@ -163,8 +169,11 @@ class Trials:
                     subject.looks = subject.looks or (broken.red and broken.kind == "then")
 
     def _second(self, groups: Sequence[Sequence[FaultSite]]) -> Iterator[Trial]:
-        """Once more, in a process of its own: what was not noticed, with still other values and code that
-        returns nothing; and code that returns something else, where only its errors were noticed."""
+        """Return the trials of the second process.
+
+        They are: what was not noticed, with further values and with code that returns nothing; and code that
+        returns something else, if only its errors were noticed.
+        """
         for subject in self._subjects:
             for place, red in subject.noticed.items():
                 flip = subject.flips[place]
@@ -201,7 +210,7 @@ class Trials:
                     yield Trial(f"w{subject.number}.{name}", text, switch, without=without)
 
     def _more_sides(self, tried: _Outcomes) -> Iterator[Trial]:
-        """The other values of each side whose first value was not noticed."""
+        """Return the other values of each side whose first value was not noticed."""
         for subject in self._subjects:
             for place in subject.noticed:
                 flip = subject.flips[place]
@@ -270,9 +279,11 @@ class Trials:
         subject.note_inputs(known)
 
     def _third(self) -> Iterator[Trial]:
-        """Where no Then step notices what the code returns: whether one calls the code and only expects no
-        error of it. And each Then step of which no value could be changed, with other values on the
-        context."""
+        """Return the trials that find out why no Then step notices what the code returns.
+
+        They show whether a step only calls the code and expects no error. Each Then step of which no value
+        could be changed is run with other values on the context.
+        """
         for subject in self._subjects:
             text = render(subject.single.feature)
             for number in _to_watch(subject) if subject.control else ():
@@ -308,7 +319,7 @@ class Trials:
                     subject.careless = False
 
     def _rest(self, sources: dict[str, Instrumented]) -> None:
-        """Take away what no site stands for, too: data, templates, values outside of functions."""
+        """Remove also what has no site: data, templates, values outside of functions."""
         lab = self._lab
         others = self._files.others()
         partly = [path for path, each in sources.items() if each.rest]
@@ -342,7 +353,7 @@ class Trials:
                     )
 
     def _everything(self) -> None:
-        """Whether a scenario that does not need the change uses the product at all."""
+        """Find out whether a scenario that does not need the change uses the product at all."""
         lab = self._lab
         suspects = [
             subject

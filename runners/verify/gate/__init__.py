@@ -1,1 +1,1 @@
-"""The gate: takes the verdict on a change from rules, suites and experiments, and puts it into words."""
+"""The gate: take the verdict on a change from rules, suites and experiments, and put it into words."""

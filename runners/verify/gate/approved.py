@@ -1,4 +1,4 @@
-"""Whether the scenarios that ran are the approved ones: their places and the words of all their steps."""
+"""Check that the scenarios that ran are the approved ones, by their places and the words of their steps."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from runners.verify.verdict import Problem
 def unlike(
     content: bytes, path: str, lines: Mapping[str, int], texts: Mapping[str, tuple[str, ...]]
 ) -> list[Problem]:
-    """A problem for each approved scenario that did not run as it stands in the approved feature.
+    """Return a problem for each approved scenario that did not run as the approved feature states it.
 
-    `content` is the approved file, `lines` and `texts` are what a run of it reports: the line and the steps
-    of each scenario by its name.
+    `content` is the approved file. `lines` and `texts` are what a run reports: the line and the steps of each
+    scenario by its name.
     """
     try:
         feature = parse_feature(content.decode(), filename=path)
@@ -36,7 +36,7 @@ def unlike(
 
 
 def _text(step: Any) -> str:
-    """A step as `inside/scenarist_behave.py` reports it."""
+    """Return a step in the form in which `inside/scenarist_behave.py` reports it."""
     table = step.table
     rows = [list(table.headings), *(list(row.cells) for row in table.rows)] if table else []
     return "\n".join(

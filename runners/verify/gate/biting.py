@@ -1,4 +1,4 @@
-"""Small faults in the change: which tests are run on them, and for how long."""
+"""The mutation test of the change: which tests are run for a fault, and for how long."""
 
 import contextlib
 import os
@@ -36,10 +36,10 @@ _FOREIGN = frozenset(["jest", "vitest", "go", "cargo", "cucumber-js"])
 
 @dataclass(frozen=True)
 class Bench:
-    """What faults are tried with.
+    """What the faults are tried with.
 
-    `before` and `after` are the suites on base and head, by name; `scenarios_s` is what the scenarios took on
-    both sides, in seconds.
+    `before` and `after` are the suites on base and head, by name; `scenarios_s` is how many seconds the
+    scenarios took on both sides.
     """
 
     git_dir: Path
@@ -51,14 +51,14 @@ class Bench:
 
     @property
     def seconds(self) -> float:
-        """The most that all faults together may take."""
+        """Return how many seconds all faults together may take."""
         runs = [*self.before.values(), *self.after.values()]
         bare = self.scenarios_s + sum(run.seconds for run in runs)
         return min(self.claim.mutation.seconds, max(_LEAST_S, _SHARE * bare))
 
 
 def faults(git_dir: Path, claim: Claim, features: str) -> list[Mutant]:
-    """Every fault that can be put into the lines that the change brings to the product."""
+    """Return every fault that can be put into the product lines of the change."""
     lines = added_lines(git("diff", *PLAIN, "--unified=0", claim.base, claim.head, git_dir=git_dir))
     return [
         mutant
@@ -71,10 +71,10 @@ def faults(git_dir: Path, claim: Claim, features: str) -> list[Mutant]:
 
 
 def only_examples(bench: Bench, root: Path) -> list[Problem]:
-    """The functions of the change that only know the values of its scenarios, in the checkout `root`.
+    """Return the functions of the change that only know the values of its scenarios, in the checkout `root`.
 
-    They compare an argument with such a value, give back what a scenario expects, and neither scenarios nor
-    tests notice that they raise an error for every other value.
+    They compare an argument with such a value and return what a scenario expects, and neither scenarios nor
+    tests notice if they raise an error for every other value.
     """
     claim, git_dir = bench.claim, bench.git_dir
     given, expected = _values(bench)
@@ -98,7 +98,7 @@ def only_examples(bench: Bench, root: Path) -> list[Problem]:
 
 
 def _values(bench: Bench) -> tuple[set[str], set[str]]:
-    """The values that the scenarios name before and in their Then steps."""
+    """Return the values that the scenarios name before and in their Then steps."""
     claim = bench.claim
     content = read_blob(bench.git_dir, claim.proof or claim.head, claim.feature) if claim.feature else None
     given: set[str] = set()
@@ -116,13 +116,16 @@ def _values(bench: Bench) -> tuple[set[str], set[str]]:
 
 
 def at_once(claim: Claim) -> int:
-    """How many faults are tried at a time, each in a checkout of its own."""
+    """Return how many faults are tried at a time, each in a checkout of its own."""
     return max(1, min(len(os.sched_getaffinity(0)), claim.mutation.mutants, _MOST_AT_ONCE))
 
 
 def bite(bench: Bench, candidates: Sequence[Mutant], roots: Sequence[Path]) -> Bite | None:
-    """Put faults into the checkouts `roots` and see whether the change's scenarios, then the tests that can
-    reach the changed files, notice; None where there is nothing to try."""
+    """Put faults into the checkouts `roots`, and find out whether the scenarios or the tests notice them.
+
+    The change's scenarios run first, then the tests that can reach the changed files. None if there is
+    nothing to try.
+    """
     claim = bench.claim
     # With the scenarios outside of the change, their checkout is the one that has everything.
     seed = git("rev-parse", f"{claim.head}^{{tree}}", git_dir=bench.git_dir)
@@ -133,7 +136,7 @@ def bite(bench: Bench, candidates: Sequence[Mutant], roots: Sequence[Path]) -> B
 
 
 def _reaching(bench: Bench, root: Path, changed: set[str]) -> list[str]:
-    """The files of pytest's tests that can reach a changed file."""
+    """Return the files of pytest's tests that can reach a changed file."""
     run = bench.after.get("pytest")
     tests = sorted({test.partition("::")[0] for test in run.outcomes}) if run is not None else []
     python = [path for path in list_files(bench.git_dir, bench.claim.head) if path.endswith(".py")]
@@ -141,7 +144,7 @@ def _reaching(bench: Bench, root: Path, changed: set[str]) -> list[str]:
 
 
 def _notices(bench: Bench, tests: Sequence[str], root: Path, seconds: float) -> bool | None:
-    """Whether the tests notice what is in the checkout; None where there is not time enough to see."""
+    """Return whether the tests notice the fault in the checkout; None if there is not enough time."""
     end = time.monotonic() + seconds
     feature = bench.claim.feature
     if feature:
@@ -171,12 +174,12 @@ def _notices(bench: Bench, tests: Sequence[str], root: Path, seconds: float) -> 
 
 
 def _within(suites: Suites, end: float, usual: float) -> Suites:
-    """The suites, no run of which takes longer than there is time, or than three times what is usual."""
+    """Return the suites with a time limit: the time that is left, and at most three times the usual time."""
     return suites.within(max(0.1, min(end - time.monotonic(), 5 + 3 * usual)))
 
 
 def _worse(run: SuiteRun, usual: SuiteRun) -> bool:
-    """Whether a run fails where the same tests pass without the fault."""
+    """Return whether a run fails although the same tests pass without the fault."""
     if run.broken:
         return not usual.broken
     return any(

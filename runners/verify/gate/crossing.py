@@ -1,4 +1,4 @@
-"""Run one candidate's product code under another candidate's steps and new tests."""
+"""Run one candidate's product code with another candidate's steps and new tests."""
 
 import re
 from pathlib import Path
@@ -41,8 +41,8 @@ class Crossing:
         """Run the scenarios with the steps of `other`, and the Python tests that it adds, on the code of
         `own`.
 
-        Tests that need names which `own` does not have are not counted: the candidates are free to choose
-        these.
+        Tests that need names which `own` does not have are not counted, because candidates may choose names
+        freely.
         """
         commit, tests = self._laid(own, other)
         found: list[SuiteRun] = []
@@ -66,7 +66,9 @@ class Crossing:
         return Crossed(number=own.number, of=other.number, passed=passed, failed=failed)
 
     def _laid(self, own: CandidateCommits, other: CandidateCommits) -> tuple[str, list[str]]:
-        """(a commit of the product code of `own` with all that judges taken from `other`, its new tests)."""
+        """Return a commit with the product code of `own` and all tests and steps of `other`, and the new
+        tests.
+        """
         git_dir, features = self._mirror.path, self._suites.features
         mine = [path for _, path in changed_files(git_dir, self._base, own.head) if is_judge(path, features)]
         theirs = [

@@ -1,4 +1,4 @@
-"""Existing tests that a change edits: how they fare as they were, and what they do not demand any more."""
+"""Judge existing tests that a change edits: their old form on the new code, and what they no longer check."""
 
 import ast
 import re
@@ -33,9 +33,9 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class EditedTests:
-    """The tests that a claim's change edits; `changed` is what came of them as they were.
+    """The tests that a claim's change edits; `changed` is the result of their old form.
 
-    `opened(commit, name)` gives a checkout for `suites`; `note(commit, run, purpose)` keeps a run as
+    `opened(commit, name)` makes a checkout for `suites`; `note(commit, run, purpose)` keeps a run as
     evidence.
     """
 
@@ -58,7 +58,7 @@ class EditedTests:
     def judge(
         self, loosened: Loosened, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]
     ) -> list[Problem]:
-        """The problems of the edited tests; `before` and `after` are the suites on base and head."""
+        """Return the problems of the edited tests; `before` and `after` are the suites on base and head."""
         failing = self._changed.failing
         if self._claim.changed_tests == "fail":
             return [_fails(each.test, "") for each in failing]
@@ -72,9 +72,10 @@ class EditedTests:
         return tree_entries(self._git_dir, self._claim.base, *edited) if edited else []
 
     def _needless(self, failing: Sequence[Failure]) -> list[Problem]:
-        """Old tests that fail because of an altered function that no scenario needs, and nobody asked for.
+        """Return old tests that fail because of an altered function that no scenario needs, and that nobody
+        asked for.
 
-        With that function as it was, they pass, and so do all scenarios.
+        With the old version of that function, they pass, and so do all scenarios.
         """
         claim = self._claim
         edited = [each for each in failing if each.test.partition("::")[0] in self._changed.paths]
@@ -107,7 +108,9 @@ class EditedTests:
         return problems
 
     def _put_back(self) -> Iterator[tuple[str, str, str]]:
-        """(path, function, the file with this function as it was) of functions that the change alters."""
+        """Yield (path, function, the file with the old version of this function) of functions that the
+        change alters.
+        """
         claim, count = self._claim, 0
         for status, path in changed_files(self._git_dir, claim.base, claim.head):
             if status != "M" or not path.endswith(".py") or not is_product(path, self._suites.features):
@@ -123,7 +126,7 @@ class EditedTests:
                 yield path, name, text
 
     def _fewer_rows(self) -> list[Problem]:
-        """Data of tests that only lost rows, although nothing fails with them."""
+        """Return data files of tests that only lost rows, even if every test passes with them."""
         claim = self._claim
         paths = [each for each in self._changed.paths if PurePosixPath(each).suffix.lower() in _ROWS]
         paths = [each for each in paths if not asked_for(claim.asked, each, PurePosixPath(each).name)]
@@ -139,12 +142,12 @@ class EditedTests:
         return found
 
     def _lines_of(self, commit: str, path: str) -> list[str]:
-        """The lines of a file without the commas at their ends, which depend on the next line."""
+        """Return the lines of a file without commas at their ends, which depend on the next line."""
         text = (read_blob(self._git_dir, commit, path) or b"").decode(errors="replace")
         return [line.strip().rstrip(",") for line in text.splitlines() if line.strip()]
 
     def _notice_less(self, loosened: Loosened, before: SuiteRun, after: SuiteRun) -> list[Problem]:
-        """Tests that pass on code which gives something else back, and did not as they were."""
+        """Return tests that pass on code which returns something else, and whose old form did not."""
         claim = self._claim
         lost = loosened.tests(claim.base, claim.head, self._files(after), before, after)
         for commit, run in loosened.runs:
@@ -162,7 +165,7 @@ class EditedTests:
         ]
 
     def _files(self, after: SuiteRun) -> list[str]:
-        """The edited files with tests of pytest; for an edited helper, those that name it."""
+        """Return the edited files with tests of pytest; for an edited helper, the files that name it."""
         collected = sorted({test.partition("::")[0] for test in after.outcomes})
         python = [path for path in self._changed.paths if path.endswith(".py")]
         found = [path for path in collected if path in python]
@@ -178,7 +181,7 @@ class EditedTests:
 
 
 def put_back(before: str, after: str) -> Iterator[tuple[str, str]]:
-    """(name, `after` with this function as it is in `before`) of each function that differs."""
+    """Yield (name, `after` with the version of this function in `before`) of each function that differs."""
     try:
         old, new = (dict(_functions("", ast.parse(text))) for text in (before, after))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -199,7 +202,7 @@ def _functions(prefix: str, parent: ast.AST) -> Iterator[tuple[str, _Function]]:
 
 
 def _lines(function: _Function) -> tuple[int, int]:
-    """The lines of a function with its decorators, as a slice."""
+    """Return the lines of a function with its decorators, as a slice."""
     first = min([function.lineno, *(mark.lineno for mark in function.decorator_list)])
     return first - 1, function.end_lineno or function.lineno
 

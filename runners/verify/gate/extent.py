@@ -1,5 +1,4 @@
-"""How much of a suite is run: which tests come first, and what a suite leaves unsaid that could not run all
-of itself."""
+"""Decide how much of a suite is run, and what the results of a partly run suite leave open."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +16,7 @@ _LONG_S = 20.0
 
 
 def doubts(name: str, before: SuiteRun, after: SuiteRun, test_files: Sequence[str]) -> list[Doubt]:
-    """What reviewers must know before they rely on the suite `name`, whose runs on base and head are given.
+    """Return what reviewers must know before they rely on the suite `name`, given its runs on base and head.
 
     `test_files` are the files of the base whose names say that they are this suite's tests.
     """
@@ -49,10 +48,11 @@ def doubts(name: str, before: SuiteRun, after: SuiteRun, test_files: Sequence[st
 
 
 def renamed(before: SuiteRun, after: SuiteRun, again: SuiteRun) -> set[str]:
-    """Tests whose ids are others in each run, of which as many pass as did before.
+    """Return tests whose ids differ in each run, if as many of them pass as did before.
 
-    `after` and `again` are two runs of one tree: of a parametrised test some of whose ids are in one of them
-    only, the base has others still. Such ids come from the time, a random number, or an address in memory.
+    `after` and `again` are two runs of one tree. A parametrised test counts if some of its ids occur in only
+    one of them and the base has further ones. Such ids come from the time, a random number, or an address in
+    memory.
     """
     unstable = {_stem(test) for test in after.outcomes.keys() ^ again.outcomes.keys()}
     unstable = {stem for stem in unstable if _bad_of(stem, again) <= _bad_of(stem, before)}
@@ -63,10 +63,10 @@ def renamed(before: SuiteRun, after: SuiteRun, again: SuiteRun) -> set[str]:
 def moved_on(
     before: SuiteRun, after: SuiteRun, edited: Collection[str], moved: Mapping[str, str]
 ) -> set[str]:
-    """Tests of the base that the change has under other ids, all of which pass, and of which there are no
+    """Return tests of the base that the change has under other ids, if all of these pass and they are no
     fewer.
 
-    `edited` are the test files that the change edits, where a test may have got other parameters; `moved`
+    `edited` are the test files that the change edits, in which a test may have got other parameters. `moved`
     says where the tests of a file went.
     """
     found = set()
@@ -108,7 +108,9 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _cause(run: SuiteRun) -> str:
-    """The line of the first failure that says most: what pytest marks as the error, or else the last one."""
+    """Return the most telling line of the first failure: the one that pytest marks as the error, or the
+    last one.
+    """
     lines = [line.strip() for failure in run.failures[:1] for line in failure.message.splitlines()]
     marked = [line[1:].strip() for line in lines if line.startswith("E ")]
     said = next((line for line in [*marked[:1], *reversed(lines)] if line), "no test says why")
@@ -116,7 +118,7 @@ def _cause(run: SuiteRun) -> str:
 
 
 def near(root: Path, changed: Sequence[str], before: SuiteRun) -> list[str]:
-    """Files of pytest tests below `root` that name a changed module; none where that would save nothing.
+    """Return files of pytest tests below `root` that name a changed module; none if that would save nothing.
 
     `changed` are the paths of the change, `before` is the whole suite on the base.
     """
@@ -130,7 +132,7 @@ def near(root: Path, changed: Sequence[str], before: SuiteRun) -> list[str]:
 def near_among(files: Sequence[str], root: Path, changed: Sequence[str]) -> list[str]:
     """Return those of the test `files` below `root` that the change edits, or that name a changed module.
 
-    None where that is more than a few.
+    None if these are more than a few.
     """
     names = {_module(path) for path in changed if path.endswith(".py")} - {""}
     if not names:
@@ -145,7 +147,7 @@ def near_among(files: Sequence[str], root: Path, changed: Sequence[str]) -> list
 
 
 def _module(path: str) -> str:
-    """The word by which tests would name a module."""
+    """Return the word by which tests would name a module."""
     parts = PurePosixPath(path).with_suffix("").parts
     word = parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
     return word if len(word) > 3 else ""
@@ -158,7 +160,7 @@ def _text(path: Path) -> str:
 
 
 def part_of(before: SuiteRun, run: SuiteRun) -> SuiteRun:
-    """What the base gave for the tests of a run of some files."""
+    """Return the base's results for the tests of a run of some files."""
     files = {test.partition("::")[0] for test in run.outcomes}
     kept = {test: outcome for test, outcome in before.outcomes.items() if test.partition("::")[0] in files}
     return SuiteRun(command=before.command, outcomes=kept, failures=before.failures, lines=before.lines)

@@ -1,4 +1,4 @@
-"""A verdict that is not green, as the shortest text a model can act on."""
+"""Put a verdict that is not green into the shortest text that a model can act on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -48,7 +48,7 @@ def feedback(
 
 
 def about_survivors(bite: Bite) -> str:
-    """What a model is told once of small faults in a proven change that no test noticed."""
+    """Return the text on small faults in a proven change that no test noticed; a model is told once."""
     places = "\n".join(f"- {survivor}" for survivor in bite.survivors)
     return (
         "The verification passed. These small faults, put into your change one at a time, were noticed by "
@@ -59,8 +59,7 @@ def about_survivors(bite: Bite) -> str:
 
 
 def _problems(problems: Sequence[Problem]) -> tuple[list[str], int]:
-    """(the messages that there is room for, how many there is none for): first one of each kind, then the
-    others."""
+    """Return (the messages that fit, how many do not fit): one of each kind first, then the others."""
     messages = list(dict.fromkeys((problem.code, problem.message) for problem in problems))
     seen: dict[str, int] = {}
     ranked: list[tuple[int, int, str]] = []
@@ -78,7 +77,7 @@ def _problems(problems: Sequence[Problem]) -> tuple[list[str], int]:
 
 
 def _failing(verdict: Verdict) -> dict[str, Failure]:
-    """The name of each scenario and test that fails on the head -> its failure."""
+    """Return the name of each scenario and test that fails on the head -> its failure."""
     found: dict[str, Failure] = {}
     for proof in verdict.scenarios:
         if proof.head not in ("passed", "undefined"):
@@ -93,7 +92,7 @@ def _failing(verdict: Verdict) -> dict[str, Failure]:
 
 
 def _alike(failing: Mapping[str, Failure]) -> dict[str, list[str]]:
-    """The message of each failure -> the names of all the tests that fail with it."""
+    """Return the message of each failure -> the names of all tests that fail with it."""
     found: dict[str, list[str]] = {}
     for name, failure in failing.items():
         found.setdefault(failure.message.strip() or name, []).append(name)

@@ -1,4 +1,4 @@
-"""What the runs of suites show, one beside the other: problems, regressions, tests that were red."""
+"""Compare the runs of suites: problems, regressions, tests that were red."""
 
 from collections.abc import Collection, Sequence
 from typing import Literal
@@ -20,7 +20,7 @@ FAULT_CODES: dict[Fault, Literal["timed-out", "untrusted"]] = {
 
 
 def unasked(claim: Claim, worse: Sequence[Failure], after: SuiteRun) -> list[Failure]:
-    """Without the tests that `after` lacks because people asked for it by their name."""
+    """Return the failures without the tests that `after` lacks because people asked for that by name."""
     return [
         each
         for each in worse
@@ -29,7 +29,9 @@ def unasked(claim: Claim, worse: Sequence[Failure], after: SuiteRun) -> list[Fai
 
 
 def names_of_test(test: str) -> list[str]:
-    """What a test is asked for by: its whole id, its file, and its own name where that is no common word."""
+    """Return the names by which people can ask for a test: its id, its file, and its own name if that is
+    no common word.
+    """
     path, _, name = test.partition("[")[0].rpartition("::")
     file = path.partition("::")[0]
     distinct = [name] if name.startswith("test") or len(name.split()) > 2 else []
@@ -37,8 +39,10 @@ def names_of_test(test: str) -> list[str]:
 
 
 def tampered(replaced: Collection[str]) -> list[Problem]:
-    """`replaced` names what of the test runners and tests the change, and not the base, replaces while they
-    run."""
+    """Return the problem of a change that replaces functions of test runners while they run.
+
+    `replaced` names those that the change replaces and the base does not.
+    """
     if not replaced:
         return []
     named = ", ".join(sorted(replaced)[:3])
@@ -50,9 +54,8 @@ def tampered(replaced: Collection[str]) -> list[Problem]:
 
 
 def floor(claim: Claim, bite: Bite | None) -> list[Problem]:
-    """The problem of faults that nobody noticed, where fewer were than the repository demands.
-
-    Two say too little.
+    """Return a problem if fewer faults were noticed than the repository demands. Fewer than three tried
+    ones say too little.
     """
     few = bite is not None and bite.tried < _FEW_MUTANTS and claim.mutation.floor < 100
     if bite is None or few or bite.percent >= claim.mutation.floor:
@@ -108,7 +111,7 @@ def new_tests(
 
 
 def no_new_test(changed: Collection[str], pytest: SuiteRun | None, features: str) -> Problem:
-    """The problem of a change without a test that fails without it.
+    """Return the problem of a change without a test that fails without it.
 
     It names the test files among those `changed` in which `pytest` finds no test.
     """
@@ -130,13 +133,16 @@ def no_new_test(changed: Collection[str], pytest: SuiteRun | None, features: str
 
 
 def _file_of(test: str, changed: Collection[str]) -> str:
-    """The changed file that a test's id begins with; empty for ids that do not name their file."""
+    """Return the changed file with which a test's id begins; empty for ids that do not name their file."""
     path = test.partition("::")[0]
     return path if path in changed else ""
 
 
 def regressions(before: SuiteRun, after: SuiteRun, *, but: str) -> list[Failure]:
-    """Tests that passed before and fail or are gone now, and new ones that fail; `but` is a file left out."""
+    """Return tests that passed before and now fail or are missing, and new ones that fail.
+
+    `but` is a file that is left out.
+    """
     reasons = {failure.test: failure for failure in after.failures}
     worse = []
     for test, outcome in before.outcomes.items():
@@ -151,7 +157,7 @@ def regressions(before: SuiteRun, after: SuiteRun, *, but: str) -> list[Failure]
 
 
 def judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
-    """What is wrong with a scenario that was run without the change and with it."""
+    """Return what is wrong with a scenario that was run without the change and with it."""
     if proof.head == "undefined":
         return [Problem(code="step-undefined", message=f"“{proof.name}” has steps without a definition.")]
     problems = []
@@ -175,7 +181,7 @@ def judge(proof: ScenarioProof, kind: Kind) -> list[Problem]:
 def since_revision(
     claim: Claim, proofs: Sequence[ScenarioProof], before: SuiteRun
 ) -> tuple[ScenarioProof, ...]:
-    """The proofs, where those that a review asked for have what came of them `before` the revision."""
+    """Return the proofs; those that a review asked for get their outcome `before` the revision."""
     reasons = {failure.test: failure.message for failure in before.failures}
     missing: Outcome = "error" if before.broken else "missing"
     found: list[ScenarioProof] = []
@@ -196,9 +202,9 @@ def since_revision(
 
 
 def none_red(proofs: Sequence[ScenarioProof]) -> list[Problem]:
-    """The problem of scenarios that are all green on both sides.
+    """Return the problem of scenarios that are all green on both sides.
 
-    As long as one is red, the others are only unchanged.
+    If at least one is red, the others only count as unchanged.
     """
     if not proofs or not all(proof.unchanged for proof in proofs):
         return []

@@ -1,4 +1,4 @@
-"""The commits that a verdict is taken on besides base and head: scenarios laid on either of them."""
+"""Make the commits that a verdict needs besides base and head: scenarios laid on either of them."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from runners.verify.rules.purposes import is_judge
 
 
 def beside(git_dir: Path, claim: Claim) -> str:
-    """Return the head with the scenarios and steps that lie beside it, and nothing else from there."""
+    """Return the head with the scenarios and steps that are kept beside it, and nothing else from there."""
     added = tree_entries(git_dir, claim.proof, claim.feature, f"{SHADOW}/steps")
     return commit_on(git_dir, claim.head, "The head with the scenarios", added=added)
 
 
 def laid_on(git_dir: Path, claim: Claim, base: str, features: str) -> str:
-    """Return the commit `base` with the feature, its steps, and all that the change brings to help them.
+    """Return the commit `base` with the feature, its steps, and all helpers that the change brings for them.
 
-    An implementation that hides among helpers of steps and tests is then there on the base as well.
-    `features` is the folder of the repository's features.
+    So an implementation that hides among helpers of steps and tests is on the base as well. `features` is the
+    folder of the repository's features.
     """
     folder = SHADOW if claim.proof else features
     laid = tree_entries(git_dir, claim.proof or claim.head, claim.feature, f"{folder}/steps")

@@ -1,5 +1,7 @@
-"""Tests that fail on both sides because they need what no sandbox has: a service on another host, a
-submodule, a file of Git LFS."""
+"""Find tests that fail on both sides because they need what no sandbox has.
+
+This is a service on another host, a submodule, or a file of Git LFS.
+"""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ _NAMED = 3
 
 
 def out_of_reach(name: str, before: SuiteRun, after: SuiteRun, modules: Sequence[str]) -> list[str]:
-    """A sentence for each reason why tests of the suite `name` could not run on either side.
+    """Return a sentence for each reason why tests of the suite `name` could not run on either side.
 
     `modules` are the paths of the base's submodules.
     """

@@ -1,4 +1,4 @@
-"""Compares every suite on base and head, test by test, and runs edited tests as they were before."""
+"""Compare every suite on base and head, test by test, and run the old form of edited tests."""
 
 import contextlib
 import os
@@ -45,7 +45,7 @@ class Compared:
     stops: bool = False
 
     def with_more(self, other: "Compared") -> "Compared":
-        """Return both together, those of `other` last."""
+        """Return both together, the results of `other` last."""
         return Compared(
             (*self.suites, *other.suites),
             (*self.failures, *other.failures),
@@ -131,10 +131,7 @@ class Regression:
         return self._judged(name, base, before, after, partial(patient, head))
 
     def _part(self, name: str, base: Path, head: Path, whole: SuiteRun) -> Compared:
-        """Compare the tests near the change alone, since the `whole` suite does not end on the base.
-
-        What does not end without the change can say nothing about it.
-        """
+        """Compare only the tests near the change, because the `whole` suite does not end on the base."""
         doubt = doubts(name, whole, whole, [])
         nothing = Compared((), (), {name: whole}, {name: whole}, [], doubt, [])
         paths = self._near_files(base, head) if name == "pytest" else []

@@ -1,7 +1,7 @@
-"""Whether the code of a step compares by order, by a distance or by a remainder.
+"""Find out whether the code of a step compares by order, by a distance or by a remainder.
 
-Such a step may hold for other values than the one that it names, and be lazy. A step that looks something up
-by the value may rightly hold for others as well.
+Such a step may pass for other values than the one that it names because it is inexact. A step that looks
+something up by the value may rightly pass for others as well.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _DEPTH = 3
 
 @functools.cache
 def by_order(function: Any) -> bool:
-    """Whether a function, or one of its own module or of a module beside it that it calls, compares so."""
+    """Return whether a function, or one that it calls in its own module or a module beside it, compares
+    so.
+    """
     if function is None:
         return False
     plain = inspect.unwrap(function)
@@ -36,7 +38,7 @@ def by_order(function: Any) -> bool:
 
 
 def _codes(function: FunctionType, depth: int) -> Iterator[CodeType]:
-    """The code of a function and of the functions of the repository's steps that it names."""
+    """Return the code of a function, and of the functions of the repository's steps that it names."""
     inner = list(_nested(function.__code__))
     yield from inner
     if not depth:
@@ -60,7 +62,7 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
 
 
 def _is_beside(file: str | None, function: FunctionType) -> bool:
-    """Whether a file lies below the folder of the steps, or above it within the features."""
+    """Return whether a file is below the folder of the steps, or above it within the features."""
     here = function.__code__.co_filename.rpartition("/")[0].removesuffix("/steps")
     return bool(file) and str(file).startswith(here)
 

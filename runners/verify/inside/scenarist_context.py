@@ -1,4 +1,4 @@
-"""Runs one step with other values on behave's context, and watches whether it uses anything else.
+"""Run one step with other values on behave's context, and watch whether it uses anything else.
 
 A step that passes with any values there, and that uses nothing but its own files, cannot depend on what the
 code under test does.
@@ -120,9 +120,9 @@ class Watch:
 
 @contextlib.contextmanager
 def other_values(context: Any, change: Change) -> Iterator[list[str]]:
-    """Put `change(value, place)` for each value that steps have put on the context until the end.
+    """Replace each value that steps have put on the context by `change(value, place)` until the end.
 
-    Yields a list of the names that were asked for meanwhile and are not there.
+    Yields a list of the names that are asked for meanwhile and are not there.
     """
     missing: list[str] = []
     kind = type(context)
@@ -158,7 +158,7 @@ def other_values(context: Any, change: Change) -> Iterator[list[str]]:
 
 
 def alike(value: Any, place: int) -> Any:
-    """Another value of the same kind, where one is known."""
+    """Return another value of the same kind, if one is known."""
     kind = type(value)
     if kind is bool:
         return not value
@@ -174,7 +174,9 @@ def alike(value: Any, place: int) -> Any:
 
 
 def unlike(value: Any, place: int) -> Any:
-    """A value of the same kind that has nothing in common with it, and neither an order nor a symmetry."""
+    """Return a value of the same kind that has nothing in common with it, and has neither an order nor a
+    symmetry.
+    """
     kind = type(value)
     if kind is bool:
         return not value
@@ -193,12 +195,12 @@ def unlike(value: Any, place: int) -> Any:
 
 
 def foreign(_value: Any, place: int) -> Any:
-    """Something of which a step can know nothing."""
+    """Return an object that a step cannot know anything about."""
     return _SOMETHING.setdefault(place, object())
 
 
 def change_of(how: str, name: str, function: Any) -> Change:
-    """The change called `how`, for a step of this name and definition."""
+    """Return the change called `how`, for a step of this name and definition."""
     if not how.startswith(_HAVING):
         return CHANGES[how]
     wanted = scenarist_steps.candidates(name, function)

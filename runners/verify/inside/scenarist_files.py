@@ -1,4 +1,4 @@
-"""Which files a step creates in the checkout."""
+"""Find out which files a step creates in the checkout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def created() -> Iterator[list[str]]:
-    """Yields a list of the paths, relative to the working directory, of files that are created meanwhile."""
+    """Yield a list of the paths, relative to the working directory, of files that are created meanwhile."""
     found: list[str] = []
     opened = io.open
 

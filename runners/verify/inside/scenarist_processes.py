@@ -1,6 +1,6 @@
-"""Has every process and every test run that a step starts fail, or pass, without running it.
+"""Make every process and every test run that a step starts fail, or pass, without running it.
 
-A step that stays green both ways does not look at what came of them.
+A step that stays green both ways does not check their results.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _FAILING = f"import sys; print('broken on purpose'); print('broken', file=sys.st
 
 @contextlib.contextmanager
 def outcomes(how: str) -> Iterator[list[str]]:
-    """Replace what processes, unittest, doctest and pytest do by the outcome `how`, `FAILS` or `PASSES`.
+    """Replace what processes, unittest, doctest and pytest do with the outcome `how`, `FAILS` or `PASSES`.
 
-    Yields a list of what was started meanwhile.
+    Yields a list of what is started meanwhile.
     """
     import doctest
     import unittest

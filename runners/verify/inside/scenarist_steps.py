@@ -1,7 +1,7 @@
-"""What instrumented step files tell of one step, and what else shows that it asserts nothing.
+"""Count what instrumented step files report about one step, to see whether it asserts anything.
 
-`asserted` counts the assertions that were reached, `idle` the loops with assertions that ran over nothing and
-the conditions before assertions that were false, `judged` the functions that may fail in other ways.
+`asserted` counts the assertions that were reached. `idle` counts loops with assertions that ran over nothing,
+and false conditions before assertions. `judged` counts functions that may fail in other ways.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _MOST = 6
 
 
 def begin() -> None:
-    """Count from 0."""
+    """Start to count from 0."""
     global asserted, idle, judged
     asserted = idle = judged = 0
 
 
 def counted() -> dict[str, int]:
-    """What was counted since then."""
+    """Return what was counted since `begin`."""
     return {"asserted": asserted, "idle": idle, "judged": judged}
 
 
 @contextlib.contextmanager
 def unawaited() -> Iterator[list[str]]:
-    """Yields a list of the names of coroutines that are made meanwhile and never awaited."""
+    """Yield a list of the names of coroutines that are made meanwhile and never awaited."""
     found: list[str] = []
 
     def note(message: Any, *_args: Any, **_more: Any) -> None:
@@ -46,7 +46,9 @@ def unawaited() -> Iterator[list[str]]:
 
 
 def candidates(name: str, function: Any) -> list[Any]:
-    """The values that a step names in its text `name`, or in the code of its definition; at most six."""
+    """Return the values that a step names in its text `name`, or in the code of its definition; at most
+    six.
+    """
     found: list[Any] = []
     for word, number in _QUOTED.findall(name):
         found.append(word or (float(number) if "." in number else int(number)))
@@ -66,7 +68,7 @@ def _constants(code: CodeType | None) -> list[Any]:
 
 
 def having(value: Any, wanted: Any) -> Any:
-    """`value` as it would be if what a step says is not so were so: it is `wanted`, or holds it."""
+    """Return `value` as it would be if the step's denial were false: it is `wanted`, or contains it."""
     kind = type(value)
     if value is None or (kind is str and type(wanted) is str):
         return wanted

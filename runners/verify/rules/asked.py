@@ -1,4 +1,6 @@
-"""Whether people asked for a change of a test or of its configuration, in a sentence of their own."""
+"""Find out whether people asked for a change of a test or of its configuration, in a sentence of their
+own.
+"""
 
 import re
 from collections.abc import Iterator
@@ -26,9 +28,9 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|\n\s*\n|\n\s*(?=[-*+•]|\d+[.)])")
 
 
 def asked_for(text: str, *names: str) -> bool:
-    """Whether a sentence of `text` asks to change one of `names` (a path, a file, a test).
+    """Return whether a sentence of `text` asks to change one of `names` (a path, a file, a test).
 
-    Quotes, blocks of code and a program's output ask for nothing.
+    Quotes, blocks of code and a program's output do not count.
     """
     wanted = [re.compile(rf"(?<![\w./-]){re.escape(name)}(?![\w-])") for name in names if name]
     return any(

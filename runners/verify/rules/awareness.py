@@ -1,4 +1,6 @@
-"""Code of the product that knows its tests: it asks whether a test runs, or imports files of the tests."""
+"""Find code of the product that knows its tests: it asks whether a test runs, or imports files of the
+tests.
+"""
 
 import ast
 import re
@@ -23,10 +25,10 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def asks_for_tests(source: str) -> list[tuple[int, str]]:
-    """(line, what is asked) for each place of a Python source that asks whether a test runs.
+    """Return (line, what is asked) for each place of a Python source that asks whether a test runs.
 
-    That is: whether a test runner is imported or named on the command line, variables that a runner sets, and
-    a look at who calls, in a function that names tests. None where the source cannot be read.
+    Such places ask whether a test runner is imported or named on the command line, read variables that a
+    runner sets, or look at the callers in a function that names tests. None if the source cannot be read.
     """
     try:
         tree = ast.parse(source)
@@ -45,9 +47,9 @@ def asks_for_tests(source: str) -> list[tuple[int, str]]:
 
 
 def imports_of(source: str, path: str, judges: Collection[str]) -> list[tuple[int, str]]:
-    """(line, path) for each file among `judges` that the Python source at `path` imports.
+    """Return (line, path) for each file among `judges` that the Python source at `path` imports.
 
-    `judges` are the tests' files, relative to the repository. None where the source cannot be read.
+    `judges` are the tests' files, relative to the repository. None if the source cannot be read.
     """
     try:
         tree = ast.parse(source)
@@ -70,7 +72,7 @@ def imports_of(source: str, path: str, judges: Collection[str]) -> list[tuple[in
 
 
 def imported(node: ast.AST) -> Iterator[tuple[int, str]]:
-    """(level, dotted name) of each module that a node imports."""
+    """Yield (level, dotted name) of each module that a node imports."""
     match node:
         case ast.Import(names=names):
             yield from ((0, each.name) for each in names)
@@ -88,7 +90,7 @@ def _is_variable(value: object) -> bool:
 
 
 def _asks_runner(node: ast.Compare | ast.Call | ast.Subscript) -> bool:
-    """Whether a test runner is looked up in `sys.modules` or `sys.argv`."""
+    """Return whether a test runner is looked up in `sys.modules` or `sys.argv`."""
     match node:
         case ast.Compare(left=left, comparators=others):
             parts: list[ast.expr] = [left, *others]
@@ -111,7 +113,7 @@ def _asks_runner(node: ast.Compare | ast.Call | ast.Subscript) -> bool:
 
 
 def _asks_stack(function: _Function, words: Collection[int]) -> bool:
-    """Whether a function looks at its callers, and names tests."""
+    """Return whether a function looks at its callers and names tests."""
     nodes = list(ast.walk(function))
     looks = any(isinstance(each, ast.Call) and last_name(each.func) in _STACK for each in nodes)
     return looks and any(
@@ -124,5 +126,5 @@ def _asks_stack(function: _Function, words: Collection[int]) -> bool:
 
 
 def _documentation(tree: ast.Module) -> set[int]:
-    """The docstrings, and other text that stands alone."""
+    """Return the docstrings, and other text that is a statement by itself."""
     return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

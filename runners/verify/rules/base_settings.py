@@ -1,4 +1,4 @@
-"""Whether a change of a file changes how the tests and checks of a base commit are run."""
+"""Find out whether a change of a file changes how the tests and checks of a base commit are run."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -10,10 +10,10 @@ from runners.verify.rules.configuration import PYTEST_FILES, configures, configu
 
 
 class BaseSettings:
-    """How the commit `base` has its tests run, with its `paths`.
+    """How the commit `base`, with its `paths`, has its tests run.
 
-    `features` is the folder of its features, `commands` are the lines by which its own checks and tests are
-    run. What its CI runs counts as well.
+    `features` is the folder of its features, `commands` are the lines that run its own checks and tests. What
+    its CI runs counts as well.
     """
 
     def __init__(
@@ -28,7 +28,9 @@ class BaseSettings:
         self._folders = {str(PurePosixPath(path).parent) for path in paths}
 
     def changed_by(self, path: str, before: bytes | None, after: bytes | None) -> bool:
-        """Whether the change of the file `path` from `before` to `after` (None: not there) changes it."""
+        """Return whether the change of the file `path` from `before` to `after` (None: not there) changes
+        it.
+        """
         return configures(
             path,
             before,
@@ -41,13 +43,13 @@ class BaseSettings:
 
     @cached_property
     def _ci_lines(self) -> list[str]:
-        """What the base's CI runs."""
+        """Return the command lines that the base's CI runs."""
         blobs = (read_blob(self._git_dir, self._base, path) or b"" for path in self._ci)
         return [line for blob in blobs for line in ci_lines(blob)]
 
     @cached_property
     def _configured(self) -> bool:
-        """Whether the base has settings of pytest."""
+        """Return whether the base has settings of pytest."""
         return any(
             configures_pytest(path, read_blob(self._git_dir, self._base, path) or b"") for path in self._files
         )

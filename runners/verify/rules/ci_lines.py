@@ -29,13 +29,13 @@ _MOST_FILES = 20
 
 
 def ci_files(paths: Iterable[str]) -> list[str]:
-    """Those of `paths` that tell a CI service what to run."""
+    """Return those of `paths` that tell a CI service what to run."""
     found = [path for path in paths if any(fnmatch.fnmatchcase(path, each) for each in _FILES)]
     return sorted(found)[:_MOST_FILES]
 
 
 def ci_lines(content: bytes) -> list[str]:
-    """The command lines in one such file, each once; none where it cannot be read."""
+    """Return the command lines in one such file, each once; none if it cannot be read."""
     if len(content) > _MOST_BYTES:
         return []
     try:

@@ -1,7 +1,7 @@
-"""Whether the change of a file changes how a repository's tests and checks are run, or what counts as passed.
+"""Find out whether the change of a file changes how tests and checks are run, or what counts as passed.
 
-Files that configure other things too are compared by the tables, sections and keys that matter. What only
-adds and can hide nothing is no such change: a new marker, the fixtures of a new folder of tests.
+Files that also configure other things are compared by the tables, sections and keys that matter. Additions
+that cannot hide anything do not count: a new marker, the fixtures of a new folder of tests.
 """
 
 import ast
@@ -99,12 +99,12 @@ def configures(
     new_folder: bool = False,
     configured: bool = True,
 ) -> bool:
-    """Whether a file's change from `before` to `after` (None: not there) changes how tests and checks are
-    run.
+    """Return whether a file's change from `before` to `after` (None: not there) changes how tests and checks
+    are run.
 
-    `features` is the folder of the features, `commands` the lines by which the repository's own checks and
-    tests are run. `new_folder` is whether the base has no file in the folder of `path`, and `configured`
-    whether the base configures pytest anywhere.
+    `features` is the folder of the features, `commands` are the lines that run the repository's own checks
+    and tests. `new_folder` is whether the base has no file in the folder of `path`, and `configured` whether
+    the base configures pytest anywhere.
     """
     place = PurePosixPath(path)
     if path == f"{features}/environment.py" or any(like(part, _FOLDERS) for part in place.parts[:-1]):
@@ -124,14 +124,14 @@ def configures(
 
 
 def may_be_run(path: str) -> bool:
-    """Whether the file could be one that a command runs, or runs targets of."""
+    """Return whether a command may run the file, or targets in it."""
     place = PurePosixPath(path)
     scripts = place.suffix in (".sh", ".bash") or place.parts[0] in TOOL_FOLDERS
     return scripts or like(place.name, RUNNER_FILES)
 
 
 def configures_pytest(path: str, content: bytes) -> bool:
-    """Whether a file of the base holds settings of pytest."""
+    """Return whether a file of the base contains settings of pytest."""
     name = PurePosixPath(path).name
     if name in _PYTEST_OWN:
         return True
@@ -140,7 +140,7 @@ def configures_pytest(path: str, content: bytes) -> bool:
 
 
 def _only_fixtures(source: bytes) -> bool:
-    """Whether a new `conftest.py` holds only imports, constants, fixtures and helpers: no hook and no
+    """Return whether a new `conftest.py` has only imports, constants, fixtures and helpers: no hook and no
     plugin.
     """
     try:

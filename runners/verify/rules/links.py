@@ -1,4 +1,4 @@
-"""Symbolic links of a commit: where they lead, followed through the commit's own tree and nothing else."""
+"""Follow the symbolic links of a commit through the commit's own tree."""
 
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -10,7 +10,7 @@ _MOST_STEPS = 40
 
 
 def leaving_links(git_dir: Path, commit: str) -> set[str]:
-    """Paths of the links in `commit` that lead out of its tree, into `.git`, or round in a circle."""
+    """Return the paths of the links in `commit` that lead out of its tree, into `.git`, or in a circle."""
     links = {
         entry.path: (read_blob(git_dir, commit, entry.path) or b"").decode(errors="surrogateescape")
         for entry in tree_entries(git_dir, commit)
@@ -20,7 +20,10 @@ def leaving_links(git_dir: Path, commit: str) -> set[str]:
 
 
 def _leaves(path: str, links: dict[str, str]) -> bool:
-    """Follow `path` part by part, as the kernel does, with the links of the tree."""
+    """Return whether `path` leads out of the tree.
+
+    It is followed part by part, as the kernel does, with the links of the tree.
+    """
     here: list[str] = []
     left = list(reversed(PurePosixPath(path).parts))
     steps = 0
@@ -58,7 +61,7 @@ class Change(NamedTuple):
 
 
 def changes_between(git_dir: Path, base: str, head: str) -> list[Change]:
-    """Every file that differs between two commits; a rename counts as a deletion and an addition."""
+    """Return every file that differs between two commits; a rename counts as a deletion and an addition."""
     out = git(
         "diff",
         "--raw",
@@ -74,7 +77,7 @@ def changes_between(git_dir: Path, base: str, head: str) -> list[Change]:
 
 
 def changes_in(raw: str) -> list[Change]:
-    """What `git diff --raw -z` says, without renames (git-diff(1), "Raw output format")."""
+    """Read the output of `git diff --raw -z`, without renames (git-diff(1), "Raw output format")."""
     parts = raw.split("\0")
     found = []
     for meta, path in zip(parts[0::2], parts[1::2], strict=False):

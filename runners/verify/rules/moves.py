@@ -1,4 +1,4 @@
-"""Tests that moved to another file, with all they demand."""
+"""Find tests that moved to another file together with all their assertions."""
 
 from collections.abc import Mapping
 from difflib import SequenceMatcher
@@ -11,10 +11,10 @@ _MOST_BYTES = 200_000
 
 
 def moved_files(gone: Mapping[str, bytes], new: Mapping[str, bytes]) -> dict[str, str]:
-    """Old path -> new path of each test file that is gone and whose tests are all in one new file.
+    """Return old path -> new path of each deleted test file whose tests are all in one new file.
 
-    `gone` and `new` give the contents by path. A Python file has moved when each of its functions is in the
-    new one and demands no less; another file has when it is mostly the same text and asserts as often.
+    `gone` and `new` are the contents by path. A Python file has moved if each of its functions is in the new
+    one and checks no less. Another file has moved if it is mostly the same text and asserts as often.
     """
     found: dict[str, str] = {}
     left = dict(new)

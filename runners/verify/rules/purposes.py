@@ -198,10 +198,10 @@ _IS_CONFIGURATION = _any_of(_CONFIGURATION)
 
 @lru_cache(maxsize=65_536)
 def purpose_of(path: str, features: str = "features") -> Purpose:
-    """What the file at `path` (relative to the repository, with ``/``) is for, by its path alone.
+    """Return what the file at `path` (relative to the repository, with ``/``) is for, by its path alone.
 
     `features` is the folder of the repository's behave features. A *fixture* is a helper or data of tests and
-    steps; *product* is what nothing else claims.
+    steps; *product* is everything that no other row describes.
     """
     place = PurePosixPath(path)
     below_features = path.startswith((f"{features}/", f"{SHADOW}/"))
@@ -224,7 +224,7 @@ def purpose_of(path: str, features: str = "features") -> Purpose:
 
 
 def is_judge(path: str, features: str = "features") -> bool:
-    """Whether the file helps to judge a change: a feature, step or test, their helpers and data,
+    """Return whether the file helps to judge a change: a feature, step or test, a helper or data of them,
     `conftest.py`.
     """
     judging = purpose_of(path, features) in ("feature", "step", "test", "fixture")
@@ -232,12 +232,14 @@ def is_judge(path: str, features: str = "features") -> bool:
 
 
 def is_product(path: str, features: str = "features") -> bool:
-    """Whether users of the repository get the file: no test, step, fixture, configuration or document."""
+    """Return whether users of the repository get the file: no test, step, fixture, configuration or
+    document.
+    """
     return purpose_of(path, features) == "product"
 
 
 def is_code(path: str) -> bool:
-    """Whether the file is source code, by its suffix."""
+    """Return whether the file is source code, by its suffix."""
     return PurePosixPath(path).suffix in _CODE
 
 
@@ -249,7 +251,9 @@ def _is_below_tests(place: PurePosixPath) -> bool:
 
 
 def _is_documentation(place: PurePosixPath) -> bool:
-    """A document by its name, at the top, or in a folder of documents; data of a package is none."""
+    """Return whether a file is a document by its name, at the top, or in a folder of documents; data of a
+    package is none.
+    """
     if place.suffix in _CODE:
         return False
     if place.name.partition(".")[0].upper() in _DOC_NAMES:

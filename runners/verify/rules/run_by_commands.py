@@ -1,4 +1,4 @@
-"""Whether the repository's own commands run a file, or what was changed in it."""
+"""Find out whether the repository's own commands run a file, or what was changed in it."""
 
 import re
 import shlex
@@ -74,7 +74,8 @@ _RULE = re.compile(r"^([^\s#:=][^:=#]*?)\s*::?(?!=)\s*([^#\n]*)")
 
 
 def _recipes(text: bytes | None, goals: Sequence[str], known: bytes | None = None) -> object:
-    """What `make` reads for `goals` (without any, the first target): their rules, what these need, variables.
+    """Return what `make` reads for `goals` (by default the first target): their rules, what these need,
+    variables.
 
     A variable that the text `known` does not name changes nothing there.
     """
@@ -106,6 +107,6 @@ def _recipes(text: bytes | None, goals: Sequence[str], known: bytes | None = Non
 
 
 def _is_new(line: str, known: bytes) -> bool:
-    """Whether a line of a makefile sets a variable that its text before does not name."""
+    """Return whether a line of a makefile sets a variable that its earlier text does not name."""
     variable = _VARIABLE.match(line)
     return variable is not None and variable[1] not in _MEANINGFUL and variable[1].encode() not in known

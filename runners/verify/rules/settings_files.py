@@ -1,4 +1,4 @@
-"""Settings of tests and checks, read from files that configure other things too."""
+"""Read the settings of tests and checks from files that also configure other things."""
 
 import configparser
 import fnmatch
@@ -171,7 +171,9 @@ def _npm(text: bytes | None) -> SettingsTable:
 
 
 def _cargo(text: bytes | None) -> SettingsTable:
-    """What switches a package's tests off: https://doc.rust-lang.org/cargo/reference/cargo-targets.html."""
+    """Return what switches a package's tests off:
+    https://doc.rust-lang.org/cargo/reference/cargo-targets.html.
+    """
     try:
         data = tomllib.loads((text or b"").decode())
     except ValueError:

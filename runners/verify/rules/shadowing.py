@@ -1,6 +1,4 @@
-"""New modules that Python would import in the place of its own, of an installed package or of the
-product's.
-"""
+"""Find new modules that Python would import instead of its own, an installed package's or the product's."""
 
 import sys
 from collections.abc import Collection, Iterable, Mapping
@@ -17,12 +15,12 @@ _AT_START = frozenset(["sitecustomize", "usercustomize"])
 def shadowing(
     before: Collection[str], after: Collection[str], features: str, installed: Collection[str] = ()
 ) -> Mapping[str, str]:
-    """Path of each new top-level module -> what it shadows; `before` and `after` are all paths of base and
-    head.
+    """Return the path of each new top-level module -> what it shadows.
 
-    A top-level module lies in a folder that tests and programs put on their search path: the repository
-    itself, `src`, a folder with a `setup.py` or `pyproject.toml`, the features and their steps, a folder of
-    tests without `__init__.py`. `installed` are names of modules in the repository's environment.
+    `before` and `after` are all paths of base and head. A top-level module is in a folder that tests and
+    programs put on their search path: the repository itself, `src`, a folder with a `setup.py` or
+    `pyproject.toml`, the features and their steps, or a folder of tests without `__init__.py`. `installed`
+    are names of modules in the repository's environment.
     """
     roots = _roots(after, features)
     old = _modules(before, roots)
@@ -56,7 +54,9 @@ def _roots(paths: Iterable[str], features: str) -> set[str]:
 
 
 def _modules(paths: Iterable[str], roots: Collection[str]) -> dict[tuple[str, str], str]:
-    """(folder, name) of each top-level module -> its file; a package wins over a module, as in an import."""
+    """Return (folder, name) of each top-level module -> its file; a package precedes a module, as in an
+    import.
+    """
     found: dict[tuple[str, str], str] = {}
     for path in sorted(paths):
         place = PurePosixPath(path)

@@ -35,7 +35,8 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def weakened(path: str, before: str, after: str) -> list[tuple[str, str]]:
-    """(test, how) for what asserts less in a changed test file than it did; both texts are the whole file.
+    """Return (test, how) for each test of a changed file that asserts less than before; both texts are whole
+    files.
 
     Assertions that moved to another function of the file, or into the rows of a parametrised test, still
     count.
@@ -54,7 +55,7 @@ def weakened(path: str, before: str, after: str) -> list[tuple[str, str]]:
 
 
 def _gained(old: Mapping[str, "_Strength"], new: Mapping[str, "_Strength"]) -> Counter[str]:
-    """The assertions that functions have now and had not before."""
+    """Return the assertions that functions have now and did not have before."""
     found: Counter[str] = Counter()
     for name, strength in new.items():
         before = old[name].assertions if name in old else ()
@@ -63,9 +64,9 @@ def _gained(old: Mapping[str, "_Strength"], new: Mapping[str, "_Strength"]) -> C
 
 
 def asserted(source: str) -> int:
-    """How often the tests in a Python source assert, each row of a parametrised one counted.
+    """Return how many assertions the tests in a Python source make, with each row of a parametrised test.
 
-    0 where it cannot be read.
+    0 if the source cannot be read.
     """
     try:
         strengths = _TestModule(source).strengths
@@ -75,7 +76,7 @@ def asserted(source: str) -> int:
 
 
 def test_functions(source: str) -> set[str]:
-    """Qualified names of the functions in a Python source; none where it cannot be read."""
+    """Return the qualified names of the functions in a Python source; none if it cannot be read."""
     try:
         return set(_TestModule(source).strengths)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -181,7 +182,9 @@ class _TestModule:
         return self._strength([*marks, *_own_nodes(node)], self._rows(node), {node.name})
 
     def _rows(self, node: _Function) -> int:
-        """On how many rows of values `parametrize` runs a test; 1 where they are not written down."""
+        """Return on how many rows of values `parametrize` runs a test; 1 if they are not written as a
+        list.
+        """
         rows = 1
         for mark in node.decorator_list:
             if isinstance(mark, ast.Call) and _last_name(mark.func) == "parametrize" and len(mark.args) > 1:
@@ -189,13 +192,13 @@ class _TestModule:
         return min(rows, _MOST_ROWS)
 
     def _items(self, values: ast.expr) -> int:
-        """How many items a list has that is written down in the file; 1 for any other."""
+        """Return how many items a list has that is written in the file; 1 for any other."""
         if isinstance(values, ast.Name):
             values = self._lists.get(values.id, values)
         return max(1, len(values.elts)) if isinstance(values, (ast.List, ast.Tuple, ast.Set)) else 1
 
     def _more_by_loops(self, nodes: Sequence[ast.AST]) -> int:
-        """How often assertions run beyond once, in loops over lists that are written down."""
+        """Return how often assertions run beyond once, in loops over lists that are written in the file."""
         more = 0
         for loop in nodes:
             if isinstance(loop, ast.For):
@@ -234,7 +237,7 @@ class _TestModule:
         )
 
     def _assertion(self, node: ast.AST, entered: set[str]) -> str:
-        """What tells an assertion from others: its expression; empty for any other node."""
+        """Return what identifies an assertion, its expression; empty for any other node."""
         if isinstance(node, ast.Assert):
             return ast.dump(node.test)
         if isinstance(node, ast.Call):
@@ -244,7 +247,7 @@ class _TestModule:
         return ""
 
     def _asserts_of(self, name: str, entered: set[str]) -> int:
-        """How often a helper of the same file asserts, with the helpers that it calls."""
+        """Return how often a helper of the same file asserts, including the helpers that it calls."""
         helper = self._helpers.get(name)
         if helper is None or name in entered or len(entered) > _DEEPEST:
             return 0
@@ -252,7 +255,7 @@ class _TestModule:
 
 
 def _own_nodes(function: _Function) -> Iterator[ast.AST]:
-    """The nodes of a function's body: of a function inside it all but what that returns."""
+    """Yield the nodes of a function's body; of a function inside it, those that it returns are left out."""
     pending: list[tuple[ast.AST, bool]] = [(each, False) for each in function.body]
     while pending:
         node, inside = pending.pop()
@@ -272,7 +275,7 @@ def _module_level(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def _fails(handler: ast.ExceptHandler) -> bool:
-    """Whether a handler lets the test fail in its own way."""
+    """Return whether a handler makes the test fail in its own way."""
     return any(
         isinstance(each, (ast.Raise, ast.Assert))
         or (isinstance(each, ast.Call) and bool(_ASSERTING.match(_last_name(each.func))))

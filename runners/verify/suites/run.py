@@ -51,17 +51,17 @@ class SuiteRun:
 
 
 class Tried(NamedTuple):
-    """What came of one variant of a scenario.
+    """The outcome of one variant of a scenario.
 
     `kind` is that of the step that failed (``given``, ``when``, ``then``; empty: none); `denied`: an
-    assertion failed there. `altered`, `kept` and `dropped`: instrumented code returned another value than
-    its own, a value for which it knows no other one, or another value that its caller does not use.
+    assertion failed there. `altered`, `kept` and `dropped`: instrumented code returned another value than its
+    own, a value for which no other one is known, or another value that its caller does not use.
 
-    The rest is about a step that was watched. `used`: it used anything but its own files and what is on
-    behave's context; `ran`: it started a process or tests. `asserted` and `idle` are how often it asserted,
-    and how often it ran over nothing; `judged`: it may fail in other ways. `unawaited` are the names of
-    coroutines that Then steps made and did not await. `ranges` are the numbers of the Then steps whose code
-    compares by order, by a distance or by a remainder; `created` are the files that Then steps created.
+    The rest is about a step that was watched. `used`: it used anything but its own files and behave's
+    context; `ran`: it started a process or tests. `asserted` and `idle` are how often it asserted, and how
+    often it ran over nothing; `judged`: it may fail in other ways. `unawaited` are the names of coroutines
+    that Then steps made and did not await. `ranges` are the numbers of the Then steps whose code compares by
+    order, by a distance or by a remainder; `created` are the files that Then steps created.
     """
 
     outcome: Outcome
@@ -81,7 +81,7 @@ class Tried(NamedTuple):
 
     @property
     def red(self) -> bool | None:
-        """Whether the variant was noticed; None where it could not be tried."""
+        """Return whether the scenario noticed the variant; None if it could not be tried."""
         if self.outcome in ("undefined", "skipped", "missing"):
             return None
         return self.outcome != "passed"

@@ -113,7 +113,7 @@ class Suites:
 
     @property
     def command_lines(self) -> tuple[str, ...]:
-        """The command lines of the suites that the repository defines itself."""
+        """Return the command lines of the suites that the repository defines itself."""
         return tuple(each.command for each in self._tests if isinstance(each, TestSuite))
 
     def all(self) -> list[tuple[str, Callable[[Path], SuiteRun]]]:

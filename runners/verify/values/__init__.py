@@ -1,2 +1,1 @@
-"""Other values in the place of those that a step names: in which ways they differ, and how one of them is
-written."""
+"""Other values for those that a step names: in which ways they differ, and how each is written."""

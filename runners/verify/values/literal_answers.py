@@ -1,4 +1,4 @@
-"""Functions that give back, for the very values of a scenario, what it expects, and compute nothing."""
+"""Find functions that return what a scenario expects for its very values, and compute nothing."""
 
 import ast
 from collections.abc import Collection, Iterator
@@ -24,10 +24,11 @@ class LiteralAnswer:
 def literal_answers(
     source: str, lines: Collection[int], given: Collection[str], expected: Collection[str]
 ) -> list[LiteralAnswer]:
-    """The functions in a Python source that compare an argument with values in `given`, give values in
-    `expected` back, and for all others give nothing, the argument or an error.
+    """Return the functions in a Python source that only know examples.
 
-    Only functions with one of the `lines` (from 1) count. None for what is not Python.
+    They compare an argument with values in `given`, return values in `expected`, and for all other values
+    return nothing or the argument, or raise an error. Only functions with one of the `lines` (from 1) count.
+    None if the source is not Python.
     """
     try:
         tree = ast.parse(source)
@@ -53,8 +54,9 @@ def _within(function: _Function, lines: Collection[int]) -> bool:
 
 
 def _answers(body: list[ast.stmt], rest: list[ast.stmt]) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """The conditions and answers at the beginning of a function's `body`; `rest` gets what stands behind
-    them."""
+    """Return the conditions and answers at the beginning of a function's `body`; the statements after them
+    go to `rest`.
+    """
     if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         body = body[1:]
     for place, each in enumerate(body):
@@ -84,7 +86,7 @@ def _is_known(
 
 
 def _is_empty(statement: ast.stmt, names: Collection[str]) -> bool:
-    """Whether a statement computes nothing: it gives nothing or an argument back, or raises an error."""
+    """Return whether a statement computes nothing: it returns nothing or an argument, or raises an error."""
     match statement:
         case ast.Return(value=None) | ast.Pass() | ast.Raise():
             return True
@@ -98,7 +100,7 @@ def _is_empty(statement: ast.stmt, names: Collection[str]) -> bool:
 
 
 def _broken(source: str, line: int) -> str:
-    """The source, in which the function at `line` raises where none of its comparisons holds."""
+    """Return the source in which the function at `line` raises an error if none of its comparisons holds."""
     tree = ast.parse(source)
     raises = ast.parse("raise RuntimeError('broken on purpose')").body
     for node in ast.walk(tree):
@@ -110,7 +112,7 @@ def _broken(source: str, line: int) -> str:
 
 
 def _replace(body: list[ast.stmt], rest: list[ast.stmt], raises: list[ast.stmt]) -> None:
-    """Put `raises` behind the last comparison of `body`, and in the place of the statements `rest`."""
+    """Put `raises` after the last comparison of `body`, and in the place of the statements `rest`."""
     body[:] = [each for each in body if each not in rest]
     last = body[-1] if body else None
     if isinstance(last, ast.If) and last.orelse:

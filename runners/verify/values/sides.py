@@ -37,8 +37,8 @@ _HALVED = 2
 class Others:
     """Other values that differ in one way.
 
-    `compared`: missing them shows something only where the step's code compares by order, by a distance or by
-    a remainder. Where it looks something up by this number, its neighbours may be there as well.
+    `compared`: that they are not noticed is a finding only if the step's code compares by order, by a
+    distance or by a remainder. If it looks something up by this number, its neighbours may be there as well.
     """
 
     values: tuple[str, ...]
@@ -46,9 +46,9 @@ class Others:
 
 
 def sides(value: str, known: Sequence[str], *, ordered: bool) -> list[Others]:
-    """The groups of other values for `value`; none where no direction is known.
+    """Return the groups of other values for `value`; none if no direction is known.
 
-    `known` are the values that earlier steps name. With `ordered` a list is also turned round.
+    `known` are the values that earlier steps name. With `ordered`, a list is also reversed.
     """
     if any(value.lower() in pair for pair in OPPOSITES):
         return []
