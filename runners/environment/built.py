@@ -1,7 +1,7 @@
-"""What the set-up made inside the checkout: compiled extensions, version files, generated code.
+"""Files that the set-up made inside the checkout: compiled extensions, version files, generated code.
 
-It belongs to the environment: each checkout gets it, no commit does, and what was compiled is compiled again
-when its sources are others.
+They belong to the environment: each checkout gets them, and no commit does. Compiled files are compiled again
+when their sources have changed.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ _MAX_BYTES = 500_000_000
 
 
 def collect(tree: Worktree, into: Path) -> list[str]:
-    """Copy what is in a checkout and not in its commit to the folder `into`; returns the paths.
+    """Copy files that are in a checkout and not in its commit to the folder `into`; returns the paths.
 
     Caches, environments and folders of intermediate results are left out.
     """
@@ -63,8 +63,7 @@ def _files(root: Path, path: str) -> Iterable[str]:
 
 
 def lay(built: Path, paths: Iterable[str], root: Path) -> None:
-    """Put built files into the checkout `root` where it has none of that name, and keep them out of its
-    commits.
+    """Put built files into the checkout `root` if it has none of that name, and keep them out of its commits.
 
     A link in the checkout is never followed: its commit is from strangers, and commands may be changing it.
     """
@@ -75,12 +74,12 @@ def lay(built: Path, paths: Iterable[str], root: Path) -> None:
 
 
 def _escaped(path: str) -> str:
-    """A path as a pattern of gitignore(5) that fits it alone."""
+    """Return a path as a pattern of gitignore(5) that matches only this path."""
     return re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)
 
 
 def sources_digest(root: Path, packages: Iterable[Package]) -> str:
-    """What stands for all that the compiled packages below `root` are built from."""
+    """Return a digest of all files that the compiled packages below `root` are built from."""
     digest = hashlib.sha256()
     for package in packages:
         for path in sorted(_sources(root, package.folder or ".")):
@@ -103,7 +102,7 @@ def _sources(root: Path, below: str) -> Iterable[str]:
 
 
 def not_rebuilt(package: Package) -> str:
-    """A sentence for people: the compiled parts of `package` are those of the base commit."""
+    """Return a sentence for people: the compiled parts of `package` are those of the base commit."""
     return (
         f"{package.builder} builds the compiled parts of {package.name or 'this package'}: they are built "
         "once, and not again when their sources change."
@@ -113,7 +112,7 @@ def not_rebuilt(package: Package) -> str:
 def rebuild(
     packages: Iterable[Package], builder: str, run: Callable[[str], CommandResult]
 ) -> CommandResult | None:
-    """Compile packages anew in their checkout; returns how that failed, or None.
+    """Compile packages again in their checkout; returns how that failed, or None.
 
     `builder` is the Python of the environment that builds. `run` runs a bash command line without a network.
     """

@@ -1,4 +1,7 @@
-"""Makes an environment from a plan. What cannot be installed is an error, or a note if it is not needed."""
+"""Make an environment from a plan.
+
+If something that is needed cannot be installed, that is an error; otherwise it is only noted.
+"""
 
 import re
 import shlex
@@ -57,12 +60,13 @@ class EnvironmentBroken(ScenaristError):
 
 
 class Installer:
-    """Carries out one plan. `run` runs a bash command line in the set-up sandbox, at the root of the
-    checkout; `offline` runs one in a sandbox like that of the
-    tests. `version` is the version that packages get which take theirs from git,
-    `own_modules` are names of the repository's own modules. What could not be done is in `notes`, one
-    sentence each; `variables` are those that tox or nox sets for the tests, `passed` patterns for the names
-    of those that it lets through.
+    """Carries out one plan.
+
+    `run` runs a bash command line in the set-up sandbox, at the root of the checkout; `offline` runs one in a
+    sandbox like that of the tests. Packages that take their version from git get `version`. `own_modules` are
+    names of the repository's own modules. `notes` says what could not be done, one sentence each. `variables`
+    are those that tox or nox sets for the tests, and `passed` patterns for the names of variables that they
+    pass on.
     """
 
     def __init__(
@@ -123,7 +127,7 @@ class Installer:
             self._package(package.model_copy(update={"extras": extras}))
 
     def _tox(self, python: Interpreter) -> list[Part]:
-        """What tox installs for the tests. A configuration that tox cannot read is named."""
+        """Install what tox installs for the tests. A configuration that tox cannot read is named."""
         result = self._run(READ_TOX)
         if result.exit_code != 0:
             self.notes.append(f"tox's configuration could not be read: {cause(result)}.")
@@ -138,7 +142,9 @@ class Installer:
         return list(found.parts)
 
     def _without_own(self, part: Part) -> Part:
-        """A part without the packages of this repository: those on a registry are others."""
+        """Return a part without the packages of this repository, because a registry has other versions of
+        them.
+        """
         kept = [
             word
             for word in part.words
@@ -147,9 +153,8 @@ class Installer:
         return part.model_copy(update={"words": tuple(kept)})
 
     def _parts(self, parts: Sequence[Part]) -> None:
-        """Install all at once, so that versions fit each other.
-
-        Else what is needed, then each of the others.
+        """Install all parts at once, so that versions fit each other. If that fails, install the needed
+        ones, then each other one.
         """
         parts = [part for part in parts if part.words]
         if not parts or self._pip([word for part in parts for word in part.words]).exit_code == 0:
@@ -198,7 +203,7 @@ class Installer:
         self.notes.append(f"{named}: its exact versions cannot be installed, others were: {cause(result)}.")
 
     def _package(self, package: Package) -> None:
-        """Install a package of the repository, editable: it lies at the same place in every sandbox."""
+        """Install a package of the repository, editable: it has the same path in every sandbox."""
         place = f"./{package.folder}" if package.folder else "."
         flags = "" if package.with_dependencies else "--no-deps "
         extras = f"[{','.join(package.extras)}]" if package.extras else ""
@@ -224,7 +229,9 @@ class Installer:
         return self._run(f"env {version} {words}" if version else words)
 
     def _builder(self, python: Interpreter) -> None:
-        """A second virtual environment, with what builds the package: for changes of its sources."""
+        """Make a second virtual environment with the tools that build the package, for changes of its
+        sources.
+        """
         script = (
             "import tomllib, pathlib; p = pathlib.Path('pyproject.toml'); "
             "d = tomllib.loads(p.read_text()) if p.exists() else {}; "
@@ -238,7 +245,7 @@ class Installer:
             self.notes.append(f"What builds the compiled parts cannot be installed: {cause(result)}.")
 
     def _complete(self, plan: Plan) -> None:
-        """Where tests miss modules, try what else names dependencies, until none is missing."""
+        """If tests lack modules, try other files that name dependencies, until no module is missing."""
         fixtures = plugins_for_fixtures(self._offline(LOOK_FOR_FIXTURES).output)
         if fixtures:
             self._optional(Part(source="Plugins whose fixtures the tests take", words=tuple(fixtures)))
@@ -272,9 +279,10 @@ class Installer:
                 missing = self.missing()
 
     def _from_runner(self, python: Interpreter) -> None:
-        """Have tox or nox make its environment for the tests, and install what that holds.
+        """Have tox or nox make its environment for the tests, and install what it contains.
 
-        Tests do not run in it: it may hold a copy of the package, which no change of a checkout would reach.
+        Tests do not run in it, because it may contain a copy of the package that a change of a checkout would
+        not reach.
         """
         made = [make_tox(self._tox_name)] if self._tox_name else []
         if self._plan.nox:
@@ -288,7 +296,7 @@ class Installer:
                 self._optional(part)
 
     def missing(self) -> MissingModules:
-        """What the tests cannot import when they are collected."""
+        """Return what the tests cannot import when they are collected."""
         return missing_from(self._offline(COLLECT).output, self._modules)
 
     def _step(self, step: SetupCommand) -> None:
@@ -320,7 +328,7 @@ def _runners() -> str:
 
 
 def cause(result: CommandResult) -> str:
-    """Why a command failed, in one line: the first lines that name an error, and the last ones."""
+    """Return why a command failed, in one line: the first lines that name an error, and the last ones."""
     if result.timed_out:
         return f"it did not end within {result.duration_s:.0f} s"
     lines = [line.strip(" \t│├╰─▶×") for line in result.output.splitlines()]

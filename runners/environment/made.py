@@ -19,7 +19,7 @@ _MODULES = "node_modules"
 
 
 class Made(Frozen):
-    """What is kept of an environment beside its folder: see `Environment` for the fields.
+    """What is stored about an environment beside its folder; see `Environment` for the fields.
 
     `passed` are patterns for the names of the operator's variables that tox or nox passes on to tests.
     """
@@ -35,7 +35,7 @@ class Environment(Frozen):
     """What commands get besides the workspace: `folder` at ``/env`` (None: nothing), and variables.
 
     `notes` are sentences about what could not be installed. `built` are files that the set-up made in the
-    checkout, kept in `folder`. `packages` are compiled ones, from sources that `sources` stands for.
+    checkout, kept in `folder`. `packages` are compiled ones, and `sources` is the digest of their sources.
     `services` are started for suites.
     """
 
@@ -50,7 +50,7 @@ class Environment(Frozen):
 
     @property
     def mounts(self) -> dict[str, Path]:
-        """What sandboxes see read-only, by path inside."""
+        """Return what sandboxes see read-only, by path inside."""
         if self.folder is None:
             return {}
         modules = self.folder / "node" / _MODULES
@@ -67,10 +67,10 @@ class Environment(Frozen):
         unsafe: bool = False,
         ended: Callable[[CommandResult], None] | None = None,
     ) -> Sandbox:
-        """A sandbox of the checkout `root` with the environment in it, read-only.
+        """Return a sandbox of the checkout `root` with the environment in it, read-only.
 
-        Before each command, built files that are missing are put there, and compiled ones are compiled anew
-        when their sources have changed. If that fails, its output is the command's.
+        Before each command, missing built files are put there, and compiled ones are compiled again if their
+        sources have changed. If that fails, its output is the command's.
         """
         sandbox = Sandbox(
             root,

@@ -1,4 +1,4 @@
-"""What test runs say about modules and plugins that are not installed."""
+"""Find in the output of test runs the modules and plugins that are not installed."""
 
 import re
 
@@ -79,14 +79,16 @@ LOOK_FOR_FIXTURES = (
 
 
 def plugins_for_fixtures(said: str) -> list[str]:
-    """The plugins whose fixtures tests take and do not define, from the output of `LOOK_FOR_FIXTURES`."""
+    """Return the plugins of fixtures that tests use and do not define, from the output of
+    `LOOK_FOR_FIXTURES`.
+    """
     defined = set(re.findall(r"^def (\w+)\($", said, re.M))
     taken = {name for line in re.findall(r"^def \w+\((.+)$", said, re.M) for name in re.findall(r"\w+", line)}
     return sorted({plugin for name, plugin in _FIXTURES.items() if name in taken - defined})
 
 
 class MissingModules(Frozen):
-    """Modules that cannot be imported, by their whole names, and plugins of pytest that its options need."""
+    """Modules that cannot be imported, by their full names, and plugins of pytest that its options need."""
 
     modules: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
@@ -94,9 +96,8 @@ class MissingModules(Frozen):
 
 
 def missing_from(said: str, own: frozenset[str] = frozenset()) -> MissingModules:
-    """What the output of a test runner says is missing.
-
-    Names that begin with one of `own` are the repository's.
+    """Return what the output of a test runner says is missing. Names that begin with one of `own` are the
+    repository's.
     """
     names = list(dict.fromkeys([*_MODULE.findall(said), *_FILTER.findall(said)]))
     plugins = [_FIXTURES[name] for name in _FIXTURE.findall(said) if name in _FIXTURES]

@@ -59,8 +59,8 @@ class Environments:
     """Builds and keeps environments below the state folder, one for each repository and set of dependencies.
 
     `registries` are hosts that the set-up step may reach besides the public registries and those that this
-    machine's package managers are configured for. `variables` are the operator's own, which tests see where
-    the repository's tox or nox passes them.
+    machine's package managers are configured for. `variables` are the operator's own, which tests see if the
+    repository's tox or nox passes them.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class Environments:
         services: Sequence[str] | None = None,
         touched: Sequence[str] = (),
     ) -> Environment:
-        """The environment of the commit `base`, built if it is not there.
+        """Return the environment of the commit `base`; it is built if it does not exist.
 
-        `setup`, `env` and `services` are the keys of the repository's configuration; without `services` those
-        that its CI starts are taken, where this machine has them. `touched` are paths that the task is about,
-        for repositories of several packages. Raises `EnvironmentBroken` and `NoFittingPython`.
+        `setup`, `env` and `services` are the keys of the repository's configuration; without `services`,
+        those that its CI starts are taken if this machine has them. `touched` are paths that the task is
+        about, for repositories of several packages. Raises `EnvironmentBroken` and `NoFittingPython`.
         """
         sources = Sources.of_commit(mirror.path, base)
         of_sources = {**({} if self._unsafe else _OFFLINE), **pytest_variables(sources)}
@@ -295,7 +295,7 @@ def _variables(env: Path, inside: str, python: Interpreter | None) -> dict[str, 
 
 
 def own_modules(sources: Sources) -> frozenset[str]:
-    """The names under which modules of the repository itself may be imported."""
+    """Return the names under which modules of the repository itself may be imported."""
     found: set[str] = set()
     for path in sources.paths:
         if path.endswith((".py", ".pyx", ".pyi")):

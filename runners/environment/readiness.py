@@ -1,4 +1,4 @@
-"""Whether an environment is ready: judged by the suites of the base commit, run in it."""
+"""Judge whether an environment is ready, from runs of the base commit's suites in it."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,9 +44,8 @@ class _Ran(Protocol):
 
 
 class Readiness(Frozen):
-    """Whether the tests of the base can be run.
-
-    If not: the first cause, and files that may name what is missing.
+    """Whether the tests of the base can be run; if not, the first cause, and files that may name what is
+    missing.
     """
 
     ready: bool = True
@@ -55,7 +54,7 @@ class Readiness(Frozen):
     files: tuple[str, ...] = ()
 
     def demand(self) -> None:
-        """Raises `NotReady`, unless it is ready."""
+        """Raise `NotReady` unless it is ready."""
         if self.ready:
             return
         told = f"The tests of the default branch cannot be run: {self.cause}."
@@ -68,8 +67,8 @@ class Readiness(Frozen):
 def judge(runs: Mapping[str, _Ran], sources: Sources, notes: Sequence[str] = ()) -> Readiness:
     """Judge the runs of the base's suites (by name); `notes` are those of the environment.
 
-    It is not ready when a suite could not be run at all for want of something, or when at least half of its
-    files could not. Tests that fail for other reasons are the repository's own affair.
+    It is not ready if a suite, or at least half of its files, could not be run because something is missing.
+    Tests that fail for other reasons are the repository's own affair.
     """
     own = own_modules(sources)
     for name, run in runs.items():
@@ -90,7 +89,7 @@ def judge(runs: Mapping[str, _Ran], sources: Sources, notes: Sequence[str] = ())
 
 
 def _lacking(run: _Ran, own: frozenset[str]) -> list[str]:
-    """What a suite misses, if it is most of it that cannot be run for that."""
+    """Return what a suite lacks, if most of it cannot be run for that reason."""
     if run.broken:
         return _missing([run.broken, run.log], own)
     hit = {
@@ -117,7 +116,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _relevant(sources: Sources, lacking: Sequence[str]) -> list[str]:
-    """The files that look like dependencies, those first that name what is missing."""
+    """Return the files that look like dependencies; those that name what is missing come first."""
     patterns = [
         re.compile(rf"\b{re.escape(each.split('.')[0]).replace('_', '[-_]')}\b", re.I) for each in lacking
     ]

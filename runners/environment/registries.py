@@ -1,9 +1,8 @@
-"""A proxy that lets the set-up step reach package registries and nothing else.
+"""A proxy through which the set-up step can reach package registries and nothing else.
 
-The sandbox of the step has a network of its own, without any address but loopback. In it a small program
-(`inside/scenarist_setup.py`) hands connections on, through a socket file, to the proxy here. That speaks HTTP
-as a proxy does: CONNECT, https://www.rfc-editor.org/rfc/rfc9110#name-connect, and plain requests with a whole
-URL.
+The sandbox of the step has its own network with only a loopback address. In it, a small program
+(`inside/scenarist_setup.py`) passes connections through a socket file to this proxy, which speaks HTTP:
+CONNECT, https://www.rfc-editor.org/rfc/rfc9110#name-connect, and plain requests with a whole URL.
 """
 
 import base64
@@ -56,16 +55,16 @@ _CONNECT_S = 30.0
 
 
 def package_settings() -> dict[str, str]:
-    """The variables of this process that package managers read: indexes and configuration files."""
+    """Return the variables of this process that package managers read: indexes and configuration files."""
     names = (*_INDEXES, *_OTHERS, "PIP_CONFIG_FILE")
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
 def operator_settings() -> dict[str, str]:
-    """The variables for package managers: the operator's own, then those in their configuration files.
+    """Return the variables for package managers: the operator's own, then those in their configuration files.
 
-    Read are pip's, uv's and npm's files of the machine and of the account. pip's index is uv's too where
-    uv has none of its own.
+    The files of pip, uv and npm are read, of the machine and of the account. pip's index is used for uv, too,
+    if uv has none.
     """
     found = {name: os.environ[name] for name in (*_INDEXES, *_OTHERS) if os.environ.get(name)}
     pip = _pip_settings()
@@ -137,7 +136,9 @@ def _npm_registry() -> str:
 
 
 def hosts_of(settings: Mapping[str, str]) -> list[str]:
-    """The hosts (``name`` or ``name:port``) of the registries that package managers' variables name."""
+    """Return the hosts (``name`` or ``name:port``) of the registries that package managers' variables
+    name.
+    """
     found = []
     for name in _INDEXES:
         for url in re.split(r"[\s,|]+", settings.get(name, "")):
@@ -155,8 +156,8 @@ def hosts_of(settings: Mapping[str, str]) -> list[str]:
 class Proxy(ServedInThread):
     """A proxy on a socket file at `path`, as a context manager.
 
-    `operator` are more hosts (``name``, ``name:port`` or ``*.name``), which may lie in a private network or
-    on this machine. What was refused is in `refused`.
+    `operator` are further hosts (``name``, ``name:port`` or ``*.name``), which may be in a private network or
+    on this machine. `refused` has the hosts that were refused.
     """
 
     def __init__(self, path: Path, operator: Sequence[str] = ()) -> None:
@@ -194,20 +195,20 @@ class Proxy(ServedInThread):
 
 
 def _is_metadata(address: str) -> bool:
-    """Whether an address is one at which clouds give credentials to whoever asks."""
+    """Return whether clouds give credentials at an address to whoever asks."""
     found = ipaddress.ip_address(address.partition("%")[0])
     return found.is_link_local or address in ("100.100.100.200", "fd00:ec2::254")
 
 
 def _is_here(address: str) -> bool:
-    """Whether an address leads to this machine, or to no one machine."""
+    """Return whether an address leads to this machine, or to no particular machine."""
     found = ipaddress.ip_address(address.partition("%")[0])
     mapped = getattr(found, "ipv4_mapped", None) or found
     return mapped.is_loopback or mapped.is_unspecified or mapped.is_multicast or _is_metadata(str(mapped))
 
 
 def _upstream(host: str, port: int) -> str:
-    """The machine's own proxy for a host, from the usual variables; empty if there is none for it."""
+    """Return the machine's own proxy for a host, from the usual variables; empty if there is none for it."""
     scheme = "https" if port == 443 else "http"
     url = next(
         (os.environ[name] for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY") if os.environ.get(name)),
@@ -239,7 +240,7 @@ def _through(upstream: str, host: str, port: int) -> socket.socket:
 
 
 def _read_head(connection: socket.socket) -> bytes:
-    """The bytes up to the end of the header (and what came with them)."""
+    """Return the bytes up to the end of the header, and what came with them."""
     head = b""
     while b"\r\n\r\n" not in head and len(head) < _HEAD_BYTES:
         data = connection.recv(_HEAD_BYTES)
@@ -302,7 +303,7 @@ class _ProxyHandler(socketserver.BaseRequestHandler):
 
 
 def _relay(one: socket.socket, other: socket.socket) -> None:
-    """Carry bytes both ways until one side ends, or neither says anything for minutes."""
+    """Copy bytes both ways until one side ends, or neither sends anything for minutes."""
     pairs = {one: other, other: one}
     while True:
         ready, _, _ = select.select(list(pairs), [], [], _IDLE_S)

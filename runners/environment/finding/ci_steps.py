@@ -1,4 +1,4 @@
-"""What a repository's CI installs before its tests, and what it says to other agents about its set-up."""
+"""Find what a repository's CI installs before its tests, and what it tells other agents about its set-up."""
 
 import json
 import re
@@ -37,8 +37,9 @@ _ELSEWHERE = re.compile(r"\$|\w://(?!/)|localhost|127\.0\.0\.1|/home/|[A-Z]:\\")
 
 
 def ci_steps(sources: Sources) -> tuple[list[Part], list[SetupCommand]]:
-    """What the CI jobs that run tests install before them, and the other commands that they run before
-    them."""
+    """Return what the CI jobs that run tests install before them, and the other commands that they run
+    first.
+    """
     lines: list[tuple[str, str]] = []
     for path in sorted(sources.paths):
         if re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", path):
@@ -90,8 +91,7 @@ def _literals(variables: Any) -> dict[str, str]:
 
 
 def agent_steps(sources: Sources) -> tuple[list[Part], list[SetupCommand]]:
-    """What is written for other agents: development containers, Cursor, and the set-up section of
-    AGENTS.md."""
+    """Return the set-up that is written for other agents: development containers, Cursor, and AGENTS.md."""
     lines: list[tuple[str, str]] = []
     for path in (".devcontainer/devcontainer.json", ".devcontainer.json"):
         data = _json(sources.glance(path))
@@ -109,7 +109,7 @@ def agent_steps(sources: Sources) -> tuple[list[Part], list[SetupCommand]]:
 
 
 def _sorted(lines: Iterable[tuple[str, str]]) -> tuple[list[Part], list[SetupCommand]]:
-    """Lines of a shell (with the file that holds each) as parts, where they call pip, and as commands."""
+    """Return shell lines (with the file of each) as parts if they call pip, otherwise as commands."""
     parts: dict[tuple[str, ...], Part] = {}
     steps: dict[str, SetupCommand] = {}
     for source, line in lines:
@@ -158,14 +158,14 @@ def _gitlab(pipeline: Any) -> Iterator[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """The commands of a script, with continued lines joined and ``&&`` taken apart."""
+    """Return the commands of a script, with continued lines joined and ``&&`` split."""
     joined = text.replace("\\\n", " ")
     pieces = [piece.strip() for line in joined.splitlines() for piece in line.split("&&")]
     return [piece for piece in pieces if piece and not piece.startswith("#")]
 
 
 def _commands(value: Any) -> list[str]:
-    """The commands in a value of devcontainer.json: a line, a list of words, or a table of these."""
+    """Return the commands in a value of devcontainer.json: a line, a list of words, or a table of these."""
     if isinstance(value, str):
         return _lines(value)
     if isinstance(value, list):
@@ -181,7 +181,7 @@ _SHELL = re.compile(
 
 
 def _documented(text: str) -> list[str]:
-    """The commands in the sections of a document that are about the set-up."""
+    """Return the commands in the sections of a document that are about the set-up."""
     marks = [(match.start(), match[1] or match[2] or "") for match in _HEADING.finditer(text)]
     found = []
     for index, (start, title) in enumerate(marks):
@@ -199,7 +199,7 @@ def _yaml(text: str) -> Any:
 
 
 def _json(text: str) -> dict[str, Any]:
-    """What a JSON file with comments holds; nothing if it cannot be read."""
+    """Return the content of a JSON file with comments; nothing if it cannot be read."""
     plain = re.sub(r"(?:^|(?<=[\s,{\[]))//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])", "", text, flags=re.M | re.S)
     try:
         data = json.loads(plain)

@@ -1,4 +1,4 @@
-"""The Pythons of this machine, and which of them a repository needs."""
+"""Find the Pythons of this machine, and which of them a repository needs."""
 
 import ast
 import os
@@ -44,7 +44,7 @@ class NoFittingPython(ScenaristError):
 
 
 class Interpreter(Frozen):
-    """A Python: the program, its version, and the installation that it needs to run."""
+    """A Python: the program, its version, and the installation that it needs."""
 
     path: str
     version: tuple[int, int, int]
@@ -59,9 +59,9 @@ class Interpreter(Frozen):
 
 @cache
 def interpreters() -> tuple[Interpreter, ...]:
-    """The Pythons of this machine, the newest first: of the system, of pyenv and of uv.
+    """Return the Pythons of this machine, newest first: those of the system, of pyenv and of uv.
 
-    The one that runs this program is among them.
+    The Python that runs this program is one of them.
     """
     home = Path.home()
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"
@@ -82,7 +82,7 @@ _NAMED = re.compile(r"python3\.\d+")
 
 
 def _own() -> str:
-    """The program of the running Python itself, not of its virtual environment."""
+    """Return the program of the running Python itself, not of its virtual environment."""
     if sys.prefix == sys.base_prefix:
         return sys.executable
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -95,7 +95,7 @@ def _own() -> str:
 
 
 def _examine(program: str) -> Interpreter | None:
-    """What a Python says of itself; None if it does not run, or is too old to run tests with."""
+    """Return what a Python says about itself; None if it does not run, or is too old to run tests."""
     try:
         said = subprocess.run(
             [program, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=30, check=True, env={}
@@ -109,10 +109,10 @@ def _examine(program: str) -> Interpreter | None:
 
 
 def choose(sources: Sources, machine: Sequence[Interpreter]) -> Interpreter:
-    """The Python for a repository: one that its files demand, else one that it says it is tested with, else
-    ours.
+    """Return the Python for a repository.
 
-    Raises `NoFittingPython`, which names what is needed and what is there.
+    That is one that its files demand, else one that it says it is tested with, else the one that runs
+    Scenarist. Raises `NoFittingPython`, which names what is needed and what there is.
     """
     demand = demanded(sources)
     try:
@@ -136,7 +136,9 @@ def choose(sources: Sources, machine: Sequence[Interpreter]) -> Interpreter:
 
 
 def demanded(sources: Sources) -> str:
-    """The versions of Python that the package says it needs, as a specifier; empty if it does not say."""
+    """Return the versions of Python that the package says it needs, as a specifier; empty if it does not
+    say.
+    """
     pyproject = sources.toml("pyproject.toml")
     said = table(pyproject, "project").get("requires-python")
     if isinstance(said, str):
@@ -164,9 +166,9 @@ def _of_setup(source: str) -> str:
 
 
 def from_caret(poetry: str) -> str:
-    """A constraint in Poetry's notation as a PEP 440 specifier.
+    """Return a constraint in Poetry's notation as a PEP 440 specifier.
 
-    Alternatives (``||``) give the lowest bound.
+    Of alternatives (``||``), the lowest bound is taken.
     """
     first = poetry.split("||")[0].strip()
     parts = []
@@ -188,7 +190,9 @@ def from_caret(poetry: str) -> str:
 
 
 def _pinned(sources: Sources) -> list[str]:
-    """The versions in files that name one Python: pyenv's and uv's, asdf's, Pipenv's, conda's, Docker's."""
+    """Return the versions in files that name one Python: pyenv's and uv's, asdf's, Pipenv's, conda's,
+    Docker's.
+    """
     found = re.findall(r"^(?:cpython-)?(3\.\d+(?:\.\d+)?)", sources.text(".python-version"), re.M)
     required = table(sources.toml("Pipfile"), "requires")
     named = [required.get("python_full_version"), required.get("python_version")]
@@ -200,7 +204,7 @@ def _pinned(sources: Sources) -> list[str]:
 
 
 def _tested(sources: Sources) -> set[int]:
-    """The minor versions of Python 3 that tox's list names, else those of the classifiers."""
+    """Return the minor versions of Python 3 that tox's list names, else those of the classifiers."""
     pyproject = sources.toml("pyproject.toml")
     texts = [sources.text("tox.ini"), sources.text("tox.toml"), str(table(pyproject, "tool", "tox"))]
     texts.append(
@@ -226,7 +230,7 @@ def _tested(sources: Sources) -> set[int]:
 
 
 def _expanded(items: Iterable[str]) -> list[str]:
-    """The minor versions in the braces of ``py{39,310}``, ``py3{9,10}`` and ``py3{9-13}``."""
+    """Return the minor versions in the braces of ``py{39,310}``, ``py3{9,10}`` and ``py3{9-13}``."""
     found: list[str] = []
     for item in (item.strip().replace(".", "") for item in items):
         if span := re.fullmatch(r"3?(\d{1,2})-3?(\d{1,2})", item):

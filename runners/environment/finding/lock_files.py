@@ -1,4 +1,4 @@
-"""Lock files: what each pins, read by its own tool or, where the file says it all, from the file."""
+"""Read what lock files pin, with their own tools, or from the file itself if it says everything."""
 
 import re
 import shlex
@@ -47,7 +47,10 @@ def _locked(sources: Sources) -> tuple[list[SetupCommand], list[Part]]:
 
 
 def _pdm_lock(sources: Sources) -> list[Part]:
-    """What pdm.lock pins, a part for each of its groups: https://pdm-project.org/en/latest/usage/lockfile/"""
+    """Return what pdm.lock pins, a part for each of its groups.
+
+    https://pdm-project.org/en/latest/usage/lockfile/
+    """
     lock = sources.toml("pdm.lock")
     by_group: dict[str, list[str]] = {}
     listed = lock.get("package")
@@ -65,7 +68,7 @@ def _pdm_lock(sources: Sources) -> list[Part]:
 
 
 def _pinned(package: Mapping[str, Any]) -> str:
-    """A package of pdm.lock as a requirement; empty for one that lies in the repository itself."""
+    """Return a package of pdm.lock as a requirement; empty for one of the repository itself."""
     name, version = str(package.get("name", "")), str(package.get("version", ""))
     if not name or "path" in package:
         return ""

@@ -1,4 +1,4 @@
-"""The dependencies of repositories in other languages: npm, Go and Cargo."""
+"""Find the dependencies of repositories in other languages: npm, Go and Cargo."""
 
 import json
 import re
@@ -10,9 +10,9 @@ _NODE = ("package.json", "package-lock.json", "npm-shrinkwrap.json")
 
 
 def language_steps(sources: Sources) -> list[SetupCommand]:
-    """The commands that install what the root's files of other languages name.
+    """Return the commands that install what the root's files of other languages name.
 
-    A repository that brings its packages itself (node_modules, vendor) needs none.
+    A repository that contains its packages itself (node_modules, vendor) needs none.
     """
     return [*_node(sources), *_go(sources), *_cargo(sources)]
 
@@ -22,7 +22,7 @@ def _brings(sources: Sources, folder: str) -> bool:
 
 
 def _node(sources: Sources) -> list[SetupCommand]:
-    """npm's packages, in a folder of their own; none of their install scripts is run."""
+    """Return commands for npm's packages, in a folder of their own; none of their install scripts is run."""
     try:
         package = json.loads(sources.text("package.json") or "{}")
         wanted = any(package.get(kind) for kind in ("dependencies", "devDependencies"))
@@ -43,7 +43,7 @@ def _node(sources: Sources) -> list[SetupCommand]:
 
 
 def _go(sources: Sources) -> list[SetupCommand]:
-    """Go's modules, where go.mod requires any; not for a later version of Go than is there."""
+    """Return commands for Go's modules if go.mod requires any, unless it needs a later Go than there is."""
     if (
         not re.search(r"^\s*require\b", sources.text("go.mod"), re.MULTILINE)
         or "vendor/modules.txt" in sources
@@ -55,7 +55,7 @@ def _go(sources: Sources) -> list[SetupCommand]:
 
 
 def _cargo(sources: Sources) -> list[SetupCommand]:
-    """Cargo's packages, where a manifest names any; members of a workspace may."""
+    """Return commands for Cargo's packages if a manifest names any, also that of a workspace's member."""
     pattern = r"^\s*\[([^\]]*\bdependencies\b|(dev|build)-dependencies|workspace)"
     if not re.search(pattern, sources.text("Cargo.toml"), re.MULTILINE):
         return []

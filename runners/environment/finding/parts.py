@@ -1,4 +1,4 @@
-"""What a plan consists of."""
+"""The elements of a plan."""
 
 from gherkin.values import Frozen
 
@@ -7,8 +7,8 @@ class Part(Frozen):
     """Something to install into the virtual environment.
 
     `source` is the file (and group) that names it, for people. `words` are arguments of ``uv pip install``.
-    Without `needed`, a part that cannot be installed is left out and named. `unlocked` are the words for the
-    same without the exact versions of a lock file, where there is one.
+    If a part without `needed` cannot be installed, it is left out and named. `unlocked` are the words without
+    the exact versions of a lock file, if there is one.
     """
 
     source: str
@@ -18,7 +18,7 @@ class Part(Frozen):
 
 
 class SetupCommand(Frozen):
-    """A bash command line to run in the set-up sandbox; without `needed` its failure is only named."""
+    """A bash command line for the set-up sandbox; without `needed`, a failure is only named."""
 
     source: str
     line: str
@@ -26,12 +26,12 @@ class SetupCommand(Frozen):
 
 
 class Package(Frozen):
-    """A Python package of the repository, installed editable.
+    """A Python package of the repository, installed editable. `folder` is relative to the repository (empty:
+    its root).
 
-    `folder` is relative to the repository (empty: its root). `extras` are only given where the dependencies
-    are not in a file that can be read without running it: the package is then installed together with them
-    (`with_dependencies`). `compiled`: it has sources for a compiler; `builder` is then the tool that builds
-    them, if that is not setuptools.
+    `extras` are set only if no file that can be read without running it has the dependencies: then the
+    package is installed together with them (`with_dependencies`). `compiled`: it has sources for a compiler;
+    `builder` is then the tool that builds them, unless that is setuptools.
     """
 
     folder: str = ""

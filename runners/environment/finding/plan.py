@@ -33,11 +33,11 @@ _MAX_DEPTH = 3
 class Plan(Frozen):
     """What is done to make an environment, in this order: `locks`, `parts`, `packages`, `commands`.
 
-    `later` are parts and commands that are only tried when tests miss modules, and packages in subfolders for
-    modules of the repository itself. `tox`, `nox`: there is a
-    configuration of theirs; `variables` are set for the tests. `setup` are the repository's own commands,
-    which replace all of that, and leave of `packages` those that are compiled. `python` is None where nothing
-    of Python is installed.
+    `later` are parts and commands that are only tried when tests lack modules, and packages in subfolders for
+    modules of the repository itself. `tox` and `nox` say whether there is a configuration of theirs;
+    `variables` are set for the tests. `setup` are the repository's own commands: they replace all other
+    steps, and only the compiled ones of `packages` remain. `python` is None if nothing of Python is
+    installed.
     """
 
     python: Interpreter | None = None
@@ -55,17 +55,17 @@ class Plan(Frozen):
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Return whether there is nothing to do."""
         return not (self.setup or self.parts or self.packages or self.commands or self.tox or self.nox)
 
 
 def plan(
     sources: Sources, machine: Sequence[Interpreter], setup: Sequence[str] = (), touched: Sequence[str] = ()
 ) -> Plan:
-    """How the environment of a commit is made.
+    """Return how the environment of a commit is made.
 
     `setup` are the commands of the repository's own configuration. `touched` are paths that the task is
-    about: in a repository of very many packages those that hold them are taken. Raises `NoFittingPython`.
+    about: of very many packages, those that contain them are taken. Raises `NoFittingPython`.
     """
     if setup:
         _named_files(sources, setup)
@@ -124,7 +124,7 @@ def _python(sources: Sources, machine: Sequence[Interpreter], touched: Sequence[
 
 
 def _together(parts: Sequence[Part]) -> list[Part]:
-    """The parts as one; none if there are none."""
+    """Return the parts joined to one; none if there are none."""
     words = tuple(word for part in parts for word in part.words)
     return [Part(source=parts[0].source, words=words)] if parts else []
 
@@ -132,9 +132,9 @@ def _together(parts: Sequence[Part]) -> list[Part]:
 def _nested(
     sources: Sources, touched: Sequence[str], known: Sequence[str]
 ) -> tuple[list[Part], list[Package]]:
-    """The parts and packages of folders below the root.
+    """Return the parts and packages of folders below the root.
 
-    Of very many those that hold what is touched, then the others.
+    Of very many, those with touched paths come first.
     """
     manifests = (*_MANIFESTS, "requirements.txt", "requirements.in")
     holding = {parent(path) for path in sources.paths if PurePosixPath(path).name in manifests} - set(known)
@@ -157,7 +157,7 @@ def _nested(
 
 
 def _named_files(sources: Sources, setup: Sequence[str]) -> None:
-    """Read the files that commands name, so that another content makes another environment."""
+    """Read the files that commands name, so that the environment depends on their content."""
     for word in {word.strip("\"'") for line in setup for word in re.split(r"[\s=;&|]+", line)}:
         path = join("", re.sub(r"^-[rc]", "", word))
         if path in sources:
@@ -175,7 +175,7 @@ def _named_files(sources: Sources, setup: Sequence[str]) -> None:
 
 
 def looks_like_dependencies(sources: Sources) -> list[str]:
-    """The files that may name dependencies, wherever they lie: what a message tells a maintainer."""
+    """Return the files anywhere that may name dependencies, for a message to a maintainer."""
     pattern = re.compile(
         r"(^|/)([^/]*requirements?[^/]*\.(txt|in)|pyproject\.toml|setup\.(cfg|py)|Pipfile|environment\.ya?ml|[^/]*\.lock)$"
     )
@@ -183,5 +183,5 @@ def looks_like_dependencies(sources: Sources) -> list[str]:
 
 
 def as_seed(plan: Plan, sources: Sources) -> str:
-    """A text that is another one for another environment: the plan, and all files that it was made from."""
+    """Return a text that identifies an environment: the plan, and all files that it was made from."""
     return json.dumps([plan.model_dump(), sources.used], sort_keys=True, default=str)

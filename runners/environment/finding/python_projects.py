@@ -1,4 +1,4 @@
-"""What a Python project declares about itself: pyproject.toml, setup.cfg, setup.py and Pipfile."""
+"""Read what a Python project declares about itself: pyproject.toml, setup.cfg, setup.py and Pipfile."""
 
 import ast
 import re
@@ -26,12 +26,12 @@ _NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?")
 
 
 def normal(name: str) -> str:
-    """A package's name in its normal form."""
+    """Return a package's name in its normal form."""
     return _SEPARATORS.sub("-", name).lower()
 
 
 def package_of(sources: Sources, folder: str = "") -> Package | None:
-    """The package in `folder`; None if there is nothing that can be installed."""
+    """Return the package in `folder`; None if there is nothing to install."""
     pyproject = sources.toml(join(folder, "pyproject.toml"))
     project, poetry = table(pyproject, "project"), table(pyproject, "tool", "poetry")
     setup = join(folder, "setup.py") in sources
@@ -61,7 +61,7 @@ def package_of(sources: Sources, folder: str = "") -> Package | None:
 
 
 def project_parts(sources: Sources, folder: str = "") -> list[Part]:
-    """What the project in `folder` needs, read from its files without running them."""
+    """Return what the project in `folder` needs, read from its files without running them."""
     path = join(folder, "pyproject.toml")
     pyproject = sources.toml(path)
     project = table(pyproject, "project")
@@ -95,8 +95,10 @@ def project_parts(sources: Sources, folder: str = "") -> list[Part]:
 def _part(
     source: str, lines: Iterable[str], elsewhere: Mapping[str, str] | None = None, *, needed: bool = False
 ) -> Part:
-    """Requirements as a part; those that come from another place (`elsewhere`, by name) from there, or not at
-    all."""
+    """Return requirements as a part.
+
+    Those that come from another place (`elsewhere`, by name) are installed from there, or not at all.
+    """
     words = []
     for line in lines:
         line = line.split(" #")[0].strip()
@@ -109,9 +111,9 @@ def _part(
 
 
 def _elsewhere(pyproject: Mapping[str, Any]) -> dict[str, str]:
-    """What uv is told to take from git or a URL, by name.
+    """Return what uv is told to take from git or a URL, by name.
 
-    Empty for what is another package of the repository.
+    The value is empty for another package of the repository.
     """
     found = {}
     for name, place in table(pyproject, "tool", "uv", "sources").items():
@@ -129,7 +131,7 @@ def _elsewhere(pyproject: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _extra(extras: Mapping[str, list[str]], name: str, own: str, seen: tuple[str, ...] = ()) -> list[str]:
-    """The requirements of an extra; where it names others of the same project, theirs too."""
+    """Return the requirements of an extra, including those of other extras of the project that it names."""
     found = []
     for line in extras.get(name, ()):
         match = _NAME.match(line)
@@ -149,7 +151,7 @@ def _unfolded(
     own: str,
     seen: tuple[str, ...] = (),
 ) -> list[str]:
-    """The requirements of a dependency group with those it includes (PEP 735)."""
+    """Return the requirements of a dependency group, including the groups that it includes (PEP 735)."""
     found: list[str] = []
     listed = groups.get(name)
     for each in listed if isinstance(listed, list) else ():
@@ -172,8 +174,9 @@ def _unfolded(
 
 
 def compatible(pyproject: Mapping[str, Any], kind: str, names: list[str]) -> list[str]:
-    """The names, with one of each set that uv's configuration declares as conflicting: the first one that
-    looks like the one for tests.
+    """Return the names, but only one of each set that uv's configuration declares as conflicting.
+
+    That is the first one that looks like the one for tests.
     """
     dropped: set[str] = set()
     conflicts = table(pyproject, "tool", "uv").get("conflicts")
@@ -199,7 +202,10 @@ def _poetry(pyproject: Mapping[str, Any], path: str, *, needed: bool) -> list[Pa
 
 
 def _poetry_lines(dependencies: Mapping[str, Any]) -> list[str]:
-    """Poetry's dependencies as requirements: https://python-poetry.org/docs/dependency-specification/"""
+    """Return Poetry's dependencies as requirements.
+
+    https://python-poetry.org/docs/dependency-specification/
+    """
     lines = []
     for name, said in dependencies.items():
         if normal(name) == "python":
@@ -222,7 +228,7 @@ def _poetry_lines(dependencies: Mapping[str, Any]) -> list[str]:
 def _hatch(
     sources: Sources, folder: str, pyproject: Mapping[str, Any], extras: Mapping[str, list[str]], own: str
 ) -> list[Part]:
-    """What Hatch's environments for tests need besides the project."""
+    """Return what Hatch's environments for tests need besides the project."""
     path = join(folder, "hatch.toml")
     envs = {**table(pyproject, "tool", "hatch", "envs"), **table(sources.toml(path), "envs")}
     groups = table(pyproject, "dependency-groups")
@@ -240,7 +246,7 @@ def _hatch(
 
 
 def _hatch_tests(envs: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """The environments in which Hatch runs tests: by their names, or by what their scripts run."""
+    """Return the environments in which Hatch runs tests, found by their names or by their scripts."""
     return [
         (name, env)
         for name, env in envs.items()
@@ -268,7 +274,7 @@ def _newest_of_matrix(env: Any) -> list[str]:
 
 
 def tool_variables(sources: Sources) -> dict[str, str]:
-    """The variables that Hatch's environments for tests, and PDM's scripts for tests, set as literals."""
+    """Return the variables that Hatch's environments and PDM's scripts for tests set as literals."""
     pyproject = sources.toml("pyproject.toml")
     envs = {**table(pyproject, "tool", "hatch", "envs"), **table(sources.toml("hatch.toml"), "envs")}
     said = [table(env, "env-vars") for _, env in _hatch_tests(envs)]
@@ -279,8 +285,9 @@ def tool_variables(sources: Sources) -> dict[str, str]:
 
 
 def hatch_members(sources: Sources) -> list[str]:
-    """The folders of other packages that Hatch's environments for tests, or uv's workspace, take from this
-    repository."""
+    """Return the folders of this repository's packages that Hatch's test environments or uv's workspace
+    use.
+    """
     pyproject = sources.toml("pyproject.toml")
     envs = {**table(pyproject, "tool", "hatch", "envs"), **table(sources.toml("hatch.toml"), "envs")}
     found = []
@@ -292,8 +299,9 @@ def hatch_members(sources: Sources) -> list[str]:
 
 
 def _setup_cfg(sources: Sources, folder: str) -> list[Part]:
-    """What setup.cfg names, for projects that nothing can install: those without setup.py and
-    pyproject.toml."""
+    """Return what setup.cfg names, for projects that no tool can install: those without setup.py and
+    pyproject.toml.
+    """
     path = join(folder, "setup.cfg")
     if join(folder, "setup.py") in sources or "build-system" in sources.toml(join(folder, "pyproject.toml")):
         return []
@@ -311,7 +319,7 @@ def _setup_cfg(sources: Sources, folder: str) -> list[Part]:
 
 
 def _setup_extras(sources: Sources, folder: str, pyproject: Mapping[str, Any]) -> list[str]:
-    """The extras of a package whose dependencies are only known to its build."""
+    """Return the extras of a package whose dependencies only its build knows."""
     static = table(pyproject, "project", "optional-dependencies")
     dynamic = table(pyproject, "tool", "setuptools", "dynamic", "optional-dependencies")
     config = sources.ini(join(folder, "setup.cfg"))
@@ -336,8 +344,10 @@ def _setup_py(sources: Sources, folder: str) -> list[Part]:
 
 
 def _argument(source: str, name: str) -> Any:
-    """The value of the keyword `name` in setup.py, if it is written there as a literal or as one list or
-    dictionary of its own."""
+    """Return the value of the keyword `name` in setup.py.
+
+    It must be written as a literal, or be one list or dictionary with a name of its own.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
@@ -376,7 +386,7 @@ def _pipfile(sources: Sources, folder: str) -> list[Part]:
 
 
 def _pipenv_line(name: str, said: Any) -> str:
-    """A line of a Pipfile as a requirement; empty for a path in the repository."""
+    """Return a line of a Pipfile as a requirement; empty for a path in the repository."""
     said = {"version": said} if isinstance(said, str) else said
     if not isinstance(said, dict) or "path" in said or "file" in said:
         return ""

@@ -1,5 +1,4 @@
-"""Requirement files: which of them belong to developing and testing, and what they include. The environment
-files of conda, too."""
+"""Find the requirement files for development and tests, what they include, and conda's environment files."""
 
 import re
 from collections.abc import Iterable
@@ -39,10 +38,10 @@ _OPTION = re.compile(r"^\s*(?:-(?P<short>[rc])\s*|--(?:requirement|constraint)[=
 
 
 def requirement_parts(sources: Sources, version: tuple[int, int]) -> tuple[list[Part], list[Part]]:
-    """The requirement files for `version` of Python: those for development and tests, and those for other
-    uses.
+    """Return the requirement files for `version` of Python: those for development and tests, and those for
+    other uses.
 
-    What the files include with ``-r`` and ``-c`` is read too, so that it is among the sources used.
+    Files that they include with ``-r`` and ``-c`` are read too, so that they are among the sources used.
     """
     wanted: list[Part] = []
     others: list[Part] = []
@@ -87,7 +86,7 @@ def _is_for_tests(path: str, version: tuple[int, int]) -> bool:
 
 
 def included(sources: Sources, path: str) -> list[str]:
-    """`path` and all the files that it includes, in the order in which they are read."""
+    """Return `path` and all the files that it includes, in the order in which they are read."""
     seen: list[str] = []
     waiting = [path]
     while waiting:
@@ -133,7 +132,9 @@ def conda_parts(sources: Sources) -> list[Part]:
 
 
 def _from_conda(line: str) -> str:
-    """A line of conda (``channel::name=1.2=build``) as a requirement; empty for what is no Python package."""
+    """Return a line of conda (``channel::name=1.2=build``) as a requirement; empty if it is no Python
+    package.
+    """
     match = _CONDA_LINE.fullmatch(line.strip())
     if match is None or _CONDA_OWN.fullmatch(match[1]):
         return ""

@@ -1,4 +1,4 @@
-"""The files of one commit, and which of them a plan was made from."""
+"""The files of one commit, and those of them that a plan was made from."""
 
 import configparser
 import tomllib
@@ -22,19 +22,19 @@ class Sources:
 
     @classmethod
     def of_commit(cls, git_dir: Path, commit: str) -> "Sources":
-        """The files of `commit` in the repository at `git_dir`."""
+        """Return the files of `commit` in the repository at `git_dir`."""
         return cls(list_files(git_dir, commit), lambda path: read_blob(git_dir, commit, path))
 
     @classmethod
     def of_files(cls, files: Mapping[str, str]) -> "Sources":
-        """The given files (path -> text)."""
+        """Return the given files (path -> text)."""
         return cls(files, lambda path: files[path].encode() if path in files else None)
 
     def __contains__(self, path: object) -> bool:
         return path in self._present
 
     def text(self, path: str) -> str:
-        """The text of a file, at most 2 MB of it; empty if there is no such file."""
+        """Return the text of a file, at most 2 MB of it; empty if there is no such file."""
         if path not in self._present:
             return ""
         if path not in self.used:
@@ -42,7 +42,9 @@ class Sources:
         return self.used[path]
 
     def glance(self, path: str) -> str:
-        """The text of a file that is not noted as used: what is taken from it is part of the plan anyway."""
+        """Return the text of a file without recording it as used, because the plan contains what is taken
+        from it.
+        """
         known = path in self.used
         text = self.text(path)
         if not known:
@@ -50,14 +52,14 @@ class Sources:
         return text
 
     def toml(self, path: str) -> dict[str, Any]:
-        """What a TOML file holds; nothing if it is absent or cannot be read."""
+        """Return the content of a TOML file; nothing if it is missing or cannot be read."""
         try:
             return tomllib.loads(self.text(path))
         except tomllib.TOMLDecodeError:
             return {}
 
     def ini(self, path: str) -> configparser.ConfigParser:
-        """What an INI file holds; nothing if it is absent or cannot be read."""
+        """Return the content of an INI file; nothing if it is missing or cannot be read."""
         parser = configparser.ConfigParser(interpolation=None, strict=False)
         try:
             parser.read_string(self.text(path))
@@ -66,18 +68,18 @@ class Sources:
         return parser
 
     def below(self, folder: str) -> list[str]:
-        """The paths in `folder` (not in its subfolders); ``""`` is the root."""
+        """Return the paths in `folder` (not in its subfolders); ``""`` is the root."""
         return [path for path in self.paths if parent(path) == folder]
 
 
 def parent(path: str) -> str:
-    """The folder of a path; empty for the root."""
+    """Return the folder of a path; empty for the root."""
     folder = str(PurePosixPath(path).parent)
     return "" if folder == "." else folder
 
 
 def join(folder: str, name: str) -> str:
-    """`name` in `folder`, where the root is empty; ``..`` is resolved."""
+    """Return `name` in `folder` (empty: the root); ``..`` is resolved."""
     parts: list[str] = []
     for part in PurePosixPath(folder, name).parts:
         if part == ".." and parts:
@@ -88,12 +90,12 @@ def join(folder: str, name: str) -> str:
 
 
 def table(data: Any, *names: str) -> dict[str, Any]:
-    """The table at `names`; an empty one if there is none."""
+    """Return the table at `names`; an empty one if there is none."""
     for name in names:
         data = data.get(name) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
 
 
 def strings(data: Any) -> list[str]:
-    """The strings of a list; none if it is no list."""
+    """Return the strings of a list; none if it is no list."""
     return [each for each in data if isinstance(each, str)] if isinstance(data, list) else []

@@ -1,5 +1,7 @@
-"""The command by which a Python repository runs its tests, where pytest is not what it uses: Django's runner,
-or a script of its own."""
+"""Find the command that runs a Python repository's tests if that is not pytest.
+
+This is Django's runner, or a script of the repository's own.
+"""
 
 import re
 
@@ -26,7 +28,7 @@ _COMMAND = re.compile(
 
 
 def found_command(sources: Sources) -> TestSuite | None:
-    """The suite that a repository's own command runs; None where pytest is used, or nothing is said."""
+    """Return the suite that a repository's own command runs; None if it uses pytest, or says nothing."""
     if _uses_pytest(sources):
         return None
     for path in sorted(filter(_TOLD_IN.fullmatch, sources.paths), key=_rank):
@@ -45,7 +47,7 @@ def _rank(path: str) -> tuple[bool, str]:
 
 
 def _uses_pytest(sources: Sources) -> bool:
-    """Whether pytest is configured, or files of its own are there."""
+    """Return whether pytest is configured, or the repository has files of its own for pytest."""
     names = {path.rpartition("/")[2] for path in sources.paths}
     configured = (
         bool(table(sources.toml("pyproject.toml"), "tool", "pytest"))
@@ -69,13 +71,13 @@ def _suite(match: re.Match[str]) -> TestSuite:
 
 
 def _can_be_run(suite: TestSuite, sources: Sources) -> bool:
-    """Whether the script of a command is there, and does not hand the tests on to pytest."""
+    """Return whether the script of a command exists and does not start pytest."""
     script = re.search(r"\S+\.py", suite.command)
     return script is None or (script[0] in sources and not _PYTEST.search(sources.glance(script[0])))
 
 
 def _of_django(sources: Sources) -> TestSuite | None:
-    """``manage.py test`` of a Django project with tests, in the folder of its manage.py."""
+    """Return ``manage.py test`` of a Django project with tests, in the folder of its manage.py."""
     manage = sorted((path for path in sources.paths if path.rpartition("/")[2] == "manage.py"), key=len)
     if not manage or parent(manage[0]).count("/") > 1 or "django" not in sources.glance(manage[0]):
         return None

@@ -1,5 +1,7 @@
-"""What pytest is told where it would not find a repository's tests by itself: modules with other names, and
-tests in subfolders."""
+"""Configure pytest if it would not find a repository's tests by itself.
+
+This is so for modules with other names, and for tests in subfolders.
+"""
 
 import re
 from pathlib import PurePosixPath

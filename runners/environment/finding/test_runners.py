@@ -1,4 +1,4 @@
-"""What tox and nox install before they run a project's tests."""
+"""Find out what tox and nox install before they run a project's tests."""
 
 import ast
 import configparser
@@ -45,7 +45,7 @@ class ToxEnvironment(Frozen):
 
 
 def has_tox(sources: Sources) -> bool:
-    """Whether the root has a configuration of tox."""
+    """Return whether the root has a configuration of tox."""
     return (
         "tox.toml" in sources
         or sources.ini("tox.ini").has_section("tox")
@@ -56,8 +56,9 @@ def has_tox(sources: Sources) -> bool:
 
 
 def tox_environment(said: str, version: Sequence[int]) -> ToxEnvironment | None:
-    """The environment that runs the tests with Python `version`, from the output of `READ_TOX`; None if none
-    does."""
+    """Return the environment that runs the tests with Python `version`, from the output of `READ_TOX`, or
+    None.
+    """
     parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     start = said.find("[testenv:")
@@ -104,7 +105,7 @@ def tox_environment(said: str, version: Sequence[int]) -> ToxEnvironment | None:
 
 
 def _is_for(name: str, base: str, version: Sequence[int]) -> bool:
-    """Whether an environment is one for this Python: by its factor, else by its base."""
+    """Return whether an environment is for this Python, by its factor, else by its base."""
     factor = re.search(r"(?:^|-)py(?:thon)?3?\.?(\d{1,2})?(?=-|$)", name)
     if factor and factor[1]:
         return int(factor[1].removeprefix("3") or 3) == version[1]
@@ -113,7 +114,7 @@ def _is_for(name: str, base: str, version: Sequence[int]) -> bool:
 
 
 def _absolute(words: Sequence[str]) -> list[str]:
-    """The words of one line of `deps` for ``uv pip install``; none for the project itself."""
+    """Return the words of one line of `deps` for ``uv pip install``; none for the project itself."""
     if not words:
         return []
     first = words[0]
@@ -128,15 +129,16 @@ def _absolute(words: Sequence[str]) -> list[str]:
 
 
 def make_tox(name: str) -> str:
-    """The command line that has tox make its environment `name`, and prints what that holds."""
+    """Return the command line that makes tox's environment `name` and prints what it contains."""
     run = "uv tool run --quiet --from tox --with tox-uv tox run -q --notest --skip-pkg-install"
     place = shlex.quote(f"/env/tox/{name}/bin/python")
     return f"{run} --workdir /env/tox -e {shlex.quote(name)} && {_FREEZE} {place}"
 
 
 def nox_session(said: str, version: Sequence[int]) -> str:
-    """The session of nox that runs the tests with Python `version`, from the output of `LIST_NOX`; else
-    empty."""
+    """Return the session of nox that runs the tests with Python `version`, from the output of `LIST_NOX`,
+    or an empty text.
+    """
     try:
         listed = json.loads(said[said.find("[{") :])
         sessions = [(str(each["session"]), str(each["name"]), each.get("python")) for each in listed]
@@ -153,14 +155,14 @@ def nox_session(said: str, version: Sequence[int]) -> str:
 
 
 def make_nox(session: str) -> str:
-    """The command line that has nox make the environment of a session, and prints what that holds."""
+    """Return the command line that makes the environment of a nox session and prints what it contains."""
     folder = re.sub(r"[^\w-]+", "-", session).strip("-").lower()
     run = "uv tool run --quiet --from nox nox --install-only --envdir /env/nox"
     return f"{run} --sessions {shlex.quote(session)} >&2 && {_FREEZE} /env/nox/{folder}/bin/python"
 
 
 def _nox_tests(sources: Sources) -> tuple[list[ast.FunctionDef], dict[str, ast.AST]]:
-    """The sessions of noxfile.py that run tests, and the names that it gives to values at its top."""
+    """Return the sessions of noxfile.py that run tests, and the names that it gives to values at its top."""
     try:
         tree = ast.parse(sources.text("noxfile.py"))
     except (SyntaxError, ValueError, RecursionError):
@@ -177,7 +179,7 @@ def _nox_tests(sources: Sources) -> tuple[list[ast.FunctionDef], dict[str, ast.A
 
 
 def nox_variables(sources: Sources) -> dict[str, str]:
-    """The variables that nox's sessions for tests set, as far as they are written as literals."""
+    """Return the variables that nox's sessions for tests set as literals."""
     found: dict[str, str] = {}
     for node in (node for function in _nox_tests(sources)[0] for node in ast.walk(function)):
         if isinstance(node, ast.keyword) and node.arg == "env" and isinstance(node.value, ast.Dict):
@@ -191,7 +193,7 @@ def nox_variables(sources: Sources) -> dict[str, str]:
 
 
 def nox_parts(sources: Sources) -> list[Part]:
-    """What the sessions of noxfile.py that run tests install, as far as that is written as literals."""
+    """Return what the sessions of noxfile.py that run tests install, if it is written as literals."""
     functions, constants = _nox_tests(sources)
     parts = []
     for function in functions:
@@ -209,7 +211,7 @@ def nox_parts(sources: Sources) -> list[Part]:
 
 
 def _literals(node: ast.AST, constants: Mapping[str, ast.AST]) -> list[str]:
-    """The strings that an argument stands for."""
+    """Return the strings that an argument stands for."""
     if isinstance(node, ast.Starred):
         return _literals(node.value, constants)
     if isinstance(node, ast.Name) and node.id in constants:
@@ -242,9 +244,9 @@ _WITH_VALUE = (
 
 
 def pip_words(words: Iterable[str]) -> list[str]:
-    """The arguments of ``pip install`` that name packages and files; without options and the project itself.
+    """Return the arguments of ``pip install`` that name packages and files, without options.
 
-    Of the project itself (``.[test]``) the extras remain, as ``.[test]``.
+    Of the project itself (``.[test]``), only the extras remain, as ``.[test]``.
     """
     found: list[str] = []
     waiting = list(words)

@@ -1,5 +1,4 @@
-"""What a repository's files say for keys of its configuration that it has not set: suites, services, behave's
-command."""
+"""Find values for configuration keys that a repository has not set: suites, services, behave's command."""
 
 import json
 import re
@@ -16,7 +15,9 @@ _IMAGES = {"postgres": re.compile(r"(^|/)postgres(:|$)"), "redis": re.compile(r"
 
 
 def found_suites(sources: Sources) -> tuple[str | TestSuite, ...]:
-    """The tools that run the repository's tests; empty where pytest (which runs unittest's too) is all."""
+    """Return the tools that run the repository's tests; empty if pytest, which also runs unittest's, is
+    the only one.
+    """
     found: list[str | TestSuite] = []
     if any(path.endswith(".py") for path in sources.paths):
         found.append(found_command(sources) or "pytest")
@@ -34,7 +35,7 @@ def found_suites(sources: Sources) -> tuple[str | TestSuite, ...]:
 
 
 def found_services(sources: Sources) -> tuple[str, ...]:
-    """The services that the CI or a compose file starts and that can be started beside a suite."""
+    """Return the services that the CI or a compose file starts and that can be started beside a suite."""
     images: list[str] = []
     for path in sources.paths:
         if re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", path):
@@ -46,7 +47,7 @@ def found_services(sources: Sources) -> tuple[str, ...]:
 
 
 def found_behave(sources: Sources) -> str:
-    """The command for behave where Django's settings have to be loaded for it; empty: behave itself."""
+    """Return the command for behave if Django's settings must be loaded for it; empty: behave itself."""
     manage = sorted((path for path in sources.paths if path.rpartition("/")[2] == "manage.py"), key=len)
     named = [
         path
