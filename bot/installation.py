@@ -15,7 +15,9 @@ NEXT_STEP = (
 
 
 def overwritten(folder: Path | None = None) -> bool:
-    """Whether files of gherkin-official lie in the package `gherkin` (in `folder`), or have replaced ours."""
+    """Return whether files of gherkin-official lie in the package `gherkin` (in `folder`), or have
+    replaced ours.
+    """
     spec = find_spec("gherkin") if folder is None else None
     places = [folder] if folder else [Path(each) for each in (spec and spec.submodule_search_locations) or ()]
     return any((each / "token_scanner.py").exists() or not (each / "values.py").exists() for each in places)

@@ -45,10 +45,10 @@ _WITH_BOUND: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def in_words(error: Mapping[str, Any], whole: str) -> str:
-    """One of the errors of a `ValidationError`, without a full stop: ``names[0] should be text``.
+    """Return one of the errors of a `ValidationError`, without a full stop: ``names[0] should be text``.
 
-    List entries are counted from 0, as in JSON. `whole` names the value that was checked, where that
-    itself is wrong.
+    List entries are counted from 0, as in JSON. `whole` names the value that was checked, where that itself
+    is wrong.
     """
     kind, bounds = str(error["type"]), error.get("ctx", {})
     steps = [part for part in error["loc"] if part != "[key]"]
@@ -61,5 +61,5 @@ def in_words(error: Mapping[str, Any], whole: str) -> str:
 
 
 def first_problem(error: ValidationError, whole: str) -> str:
-    """The first of the errors in words; see `in_words`."""
+    """Return the first of the errors in words; see `in_words`."""
     return in_words(error.errors(include_url=False, include_input=False)[0], whole)

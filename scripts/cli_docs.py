@@ -39,14 +39,14 @@ language server read:
 
 
 def cli(note: str) -> str:
-    """The text of docs/cli.md; `note` says that it is generated."""
+    """Return the text of docs/cli.md; `note` says that it is generated."""
     root: Any = typer.main.get_command(app)
     parts = [_HEAD.format(note=note), *(_section(words, command) for words, command in _commands(root, ()))]
     return "\n".join(parts)
 
 
 def _commands(group: Any, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command that does something, with its words."""
+    """Yield every command that does something, with its words."""
     context = typer.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -88,7 +88,7 @@ def _default(parameter: Any) -> str:
 
 
 def _values(annotation: Any) -> Iterator[str]:
-    """The words that an annotation allows, if it lists them."""
+    """Yield the words that an annotation allows, if it lists them."""
     for each in get_args(annotation):
         if isinstance(each, str):
             yield each

@@ -14,7 +14,7 @@ PACKAGES = ("bot", "runners", "gherkin")
 
 
 def committed(*folders: str) -> set[str]:
-    """The files of the checkout that git knows below `folders` (all if none is given)."""
+    """Return the files of the checkout that git knows below `folders` (all if none is given)."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--", *folders], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -22,7 +22,9 @@ def committed(*folders: str) -> set[str]:
 
 
 def missing(folder: Path) -> list[str]:
-    """What the distributions in `folder` lack, a sentence each. Raises `StopIteration` where one is missing."""
+    """Return what the distributions in `folder` lack, a sentence each. Raises `StopIteration` where one is
+    missing.
+    """
     wheel = next(folder.glob("*.whl"))
     source = next(folder.glob("*.tar.gz"))
     with zipfile.ZipFile(wheel) as opened:

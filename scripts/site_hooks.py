@@ -44,20 +44,22 @@ def on_page_markdown(markdown: str, *, page: Any, **_more: Any) -> str:
 
 
 def _place(src_uri: str) -> str:
-    """Where in the repository a page's source lies."""
+    """Return where in the repository a page's source lies."""
     made = {page: source for source, page in PAGES.items()}
     return made.get(src_uri, f"docs/{src_uri}")
 
 
 def _links(text: str, source: str) -> list[tuple[str, str]]:
-    """(path in the repository, anchor) of each relative link in the page at `source`."""
+    """Return (path in the repository, anchor) of each relative link in the page at `source`."""
     folder = posixpath.dirname(source)
     found = _LINK.finditer(text)
     return [(posixpath.normpath(posixpath.join(folder, each[1])), each[2] or "") for each in found]
 
 
 def _in_site(found: "re.Match[str]", here: str) -> str:
-    """The same link as seen from a page of the site; one to a folder of the repository loses its target."""
+    """Return the same link as seen from a page of the site; one to a folder of the repository loses its
+    target.
+    """
     folder = posixpath.dirname(_place(here))
     path, anchor = posixpath.normpath(posixpath.join(folder, found[1])), found[2] or ""
     if path in PAGES:

@@ -1,4 +1,4 @@
-"""What a run's log says of it, for people who ask: where it is, what was tried, why it failed, its cost."""
+"""Explain a run from its log, for people who ask: where it is, what was tried, why it failed, its cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ _OUTCOMES: Mapping[str, str] = {
 
 
 def status(run_id: str, state: RunState, pull_sign: str = "#") -> str:
-    """Where a run is and what comes next, in a sentence or two (Markdown).
+    """Return where a run is and what comes next, in a sentence or two (Markdown).
 
     `pull_sign` stands before the number of a pull request.
     """
@@ -35,7 +35,7 @@ def status(run_id: str, state: RunState, pull_sign: str = "#") -> str:
 
 
 def explanation(run_id: str, entries: Sequence[Entry], pull_sign: str = "#") -> str:
-    """What a run tried, step by step, why it ended and what it cost (Markdown)."""
+    """Return what a run tried, step by step, why it ended and what it cost (Markdown)."""
     state = fold(entries)
     steps = list(_steps(entries))
     left = len(steps) - _MAX_STEPS
@@ -61,7 +61,7 @@ def explanation(run_id: str, entries: Sequence[Entry], pull_sign: str = "#") -> 
 
 
 def _steps(entries: Iterable[Entry]) -> Iterable[str]:
-    """A line for each thing that changed the course of the run."""
+    """Return a line for each thing that changed the course of the run."""
     began: dict[str, str] = {}
     rounds = 0
     for entry in entries:

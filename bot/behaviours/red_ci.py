@@ -1,5 +1,6 @@
-"""Red CI: which failed jobs a repair is worth, which are left alone and why, and what a model is shown of
-their logs."""
+"""Decide which failed CI jobs are repaired, which are left alone and why, and what a model sees of their
+logs.
+"""
 
 import re
 from collections.abc import Sequence
@@ -49,8 +50,9 @@ class Left(Frozen):
 
 
 class Result(Frozen):
-    """The CI of one commit: jobs still `running`, those that failed and a repair may mend, and those `left`
-    alone."""
+    """The CI of one commit: jobs still `running`, failed jobs that a repair may fix, and those `left`
+    alone.
+    """
 
     running: tuple[str, ...] = ()
     failed: tuple[CiJob, ...] = ()

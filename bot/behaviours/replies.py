@@ -67,14 +67,14 @@ def enough(pull: int) -> CommandReply:
 
 
 def unknown(command: CommentCommand) -> str:
-    """A sentence on a command that does not exist."""
+    """Return a sentence on a command that does not exist."""
     near = nearest(command.name)
     meant = f" Did you mean `{PREFIX} {near}`?" if near else ""
     return f"I do not know the command {code(command.name, 50)}.{meant} {_HELP}"
 
 
 def forbidden(name: CommandName, login: str, rules: Rules) -> str:
-    """A sentence on a command that somebody may not give."""
+    """Return a sentence on a command that somebody may not give."""
     return (
         f"Sorry, {inline(login, 100)}: `{PREFIX} {name}` is for {inline(needed(name, rules), 300)} in this "
         "repository."
@@ -82,7 +82,7 @@ def forbidden(name: CommandName, login: str, rules: Rules) -> str:
 
 
 def elsewhere(name: CommandName, kind: Literal["issue", "pull"]) -> str:
-    """A sentence on a command that is given at the wrong place; empty at the right one."""
+    """Return a sentence on a command that is given at the wrong place; empty at the right one."""
     where = COMMANDS[name].where
     return "" if where in ("both", _WHERE[kind]) else f"`{PREFIX} {name}` is for {where} only. {_HELP}"
 
@@ -105,7 +105,7 @@ def wrong_kind() -> str:
 
 
 def nothing_begun(reason: str) -> str:
-    """A sentence on a run that is not begun."""
+    """Return a sentence that says why no run is started."""
     return f"I do not start a run: {inline(reason)}."
 
 
@@ -114,7 +114,7 @@ def steered(control: Control, *, done: bool) -> str:
 
 
 def adjusted(turns: int | None, model: str) -> str:
-    """A sentence on a run that goes on with another budget or model."""
+    """Return a sentence on a run that continues with another budget or model."""
     what = f"may take {turns} turns in all" if turns is not None else f"is written by {code(model, 100)}"
     return (
         f"From its next round on, this run {what}. If it has ended, `{PREFIX} retry implement` continues it."
@@ -122,7 +122,7 @@ def adjusted(turns: int | None, model: str) -> str:
 
 
 def help_text(kind: Literal["issue", "pull"]) -> str:
-    """The commands that are heard on an issue or a pull request, as a table."""
+    """Return the commands that can be given on an issue or a pull request, as a table."""
     rows = [
         f"| `{PREFIX} {name}{f' {each.argument}' if each.argument else ''}` | {each.does} |"
         for name, each in COMMANDS.items()

@@ -19,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def queue_names(given: str) -> list[str]:
-    """The names in a list of queues. Raises `typer.BadParameter` for one that there is not."""
+    """Return the names in a list of queues. Raises `typer.BadParameter` for one that there is not."""
     names = [name.strip() for name in given.split(",") if name.strip()]
     unknown = set(names) - set(QUEUE_NAMES)
     if unknown or not names:

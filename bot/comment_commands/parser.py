@@ -111,7 +111,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _found(comment: str, login: str) -> list[tuple[int, CommentCommand]]:
-    """The commands of a comment, each with the number of its line."""
+    """Return the commands of a comment, each with the number of its line."""
     lines = _lines(comment)
     text = "\n".join(lines)
     mention = _mention(login)

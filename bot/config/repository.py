@@ -41,7 +41,7 @@ class RepoConfig(RunSettings):
 
 
 def config_schema() -> dict[str, Any]:
-    """The JSON Schema of `.scenarist.yml`, which editors use for completion and checks."""
+    """Return the JSON Schema of `.scenarist.yml`, which editors use for completion and checks."""
     found = RepoConfig.model_json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -282,12 +282,12 @@ class Settings(BaseSettings):
 
     @property
     def registry_hosts(self) -> list[str]:
-        """The hosts in `registries`."""
+        """Return the hosts in `registries`."""
         return [each.strip() for each in self.registries.split(",") if each.strip()]
 
     @property
     def passed_variables(self) -> dict[str, str]:
-        """The variables in `pass_env`, by name."""
+        """Return the variables in `pass_env`, by name."""
         pairs = (each.partition("=") for each in self.pass_env.split(",") if each.strip())
         return {name.strip(): value.strip() for name, _, value in pairs}
 
@@ -314,7 +314,7 @@ class Settings(BaseSettings):
 
     @property
     def command_limits(self) -> CommandLimits:
-        """The limits of the commands that runs execute."""
+        """Return the limits of the commands that runs execute."""
         return CommandLimits(
             wall_s=self.command_seconds, suite_s=self.suite_seconds, memory_mb=self.command_memory_mb
         )
@@ -329,7 +329,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL of the database."""
+        """Return the SQLAlchemy URL of the database."""
         return self.database_url or f"sqlite:///{self.state_dir.resolve() / 'scenarist.db'}"
 
 

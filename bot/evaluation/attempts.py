@@ -42,7 +42,7 @@ class HiddenResult(Frozen):
 
     @property
     def green(self) -> bool:
-        """Whether there were tests and all of them passed."""
+        """Return whether there were tests and all of them passed."""
         return bool(self.passed) and not self.failed and not self.problem
 
 
@@ -96,12 +96,12 @@ class TaskAttempt(Frozen):
 
     @property
     def proven(self) -> bool:
-        """Whether the run ended with a change that the gate calls proven."""
+        """Return whether the run ended with a change that the gate calls proven."""
         return self.status == "done" and self.gate in ("green", "warning")
 
     @property
     def outcome(self) -> TaskOutcome:
-        """What came of the attempt, in one word."""
+        """Return what came of the attempt, in one word."""
         if self.infra:
             return "infra"
         passes = self.hidden is not None and self.hidden.green
@@ -113,7 +113,7 @@ class TaskAttempt(Frozen):
 
     @property
     def right(self) -> bool:
-        """Whether the attempt ended as it should."""
+        """Return whether the attempt ended as it should."""
         return self.outcome in RIGHT
 
 
@@ -138,7 +138,7 @@ class EvalResults:
 
     @property
     def about(self) -> About:
-        """What the results are about. Raises `ResultInvalid`."""
+        """Return what the results are about. Raises `ResultInvalid`."""
         try:
             return About.model_validate_json((self.folder / _ABOUT).read_bytes())
         except (OSError, ValidationError):

@@ -12,13 +12,14 @@ class Backlog(Protocol):
     """What a backlog import needs beyond `Forge`; not every adapter has it."""
 
     def marked_issues(self, repo: Repo, prefix: str) -> dict[str, int]:
-        """What stands behind `prefix` in a ``<!-- … -->`` of an issue's text -> the number of the first such
-        issue, open or closed."""
+        """Return what stands behind `prefix` in a ``<!-- … -->`` of an issue's text -> the number of the
+        first such issue, open or closed.
+        """
         ...
 
     def create_issue(self, repo: Repo, title: str, body: str, labels: Sequence[str]) -> Issue: ...
 
 
 def marks(body: str, prefix: str) -> list[str]:
-    """What stands behind `prefix` in the HTML comments of a text."""
+    """Return what follows `prefix` in the HTML comments of a text."""
     return re.findall(rf"<!-- {re.escape(prefix)}([\w.-]+) -->", body)

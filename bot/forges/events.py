@@ -88,7 +88,8 @@ class PullEnd(Frozen):
 
 class Reverts(Frozen):
     """What new commits say that they revert: commits by their hashes (7 to 64 digits), pull requests by
-    their numbers."""
+    number.
+    """
 
     commits: tuple[str, ...] = ()
     pulls: tuple[int, ...] = ()
@@ -152,8 +153,10 @@ class CiFinished(Frozen):
 
 
 class BaseMoved(Frozen):
-    """Somebody, called `by`, pushed to `branch`, which is none of the bot's; `commit` is its newest commit
-    now, and `reverts` what the new commits revert."""
+    """Somebody, called `by`, pushed to `branch`, which is not the bot's.
+
+    `commit` is its newest commit now, and `reverts` what the new commits revert.
+    """
 
     repo: Repo
     branch: str
@@ -163,7 +166,7 @@ class BaseMoved(Frozen):
 
 
 class AccessLost(Frozen):
-    """The bot may do nothing more in `repos`, or in all of an installation."""
+    """The bot has no access any more to `repos`, or to a whole installation."""
 
     repos: tuple[str, ...] = ()
     installation: int = 0
@@ -181,7 +184,7 @@ class Installed(Frozen):
 
 
 class Ignored(Frozen):
-    """Nothing for us, and why (one of few fixed sentences, for logs and metrics)."""
+    """An event that nothing follows from, and why (one of a few fixed sentences, for logs and metrics)."""
 
     reason: str
 

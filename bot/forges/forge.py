@@ -177,27 +177,27 @@ class Forge(Protocol):
     capabilities: Capabilities
 
     def permission(self, repo: Repo, account: Account) -> Permission:
-        """The account's present right on `repo`, asked at the moment of use."""
+        """Return the account's present right on `repo`, asked at the moment of use."""
         ...
 
     def in_team(self, repo: Repo, account: Account, team: str) -> bool:
-        """Whether the account belongs to `team`: a team's slug on GitHub, a group's path on GitLab."""
+        """Return whether the account belongs to `team`: a team's slug on GitHub, a group's path on GitLab."""
         ...
 
     def issue(self, repo: Repo, number: int) -> Issue: ...
 
     def comments(self, repo: Repo, number: int, *, on: TargetKind = "issue") -> list[Comment]:
-        """All comments of an issue or pull request, oldest first."""
+        """Return all comments of an issue or pull request, oldest first."""
         ...
 
     def default_branch(self, repo: Repo) -> str: ...
 
     def read_file(self, repo: Repo, path: str) -> str | None:
-        """The text of a file on the default branch; None where there is none."""
+        """Return the text of a file on the default branch; None where there is none."""
         ...
 
     def git_access(self, repo: Repo, *, write: bool) -> GitAccess:
-        """A remote URL and a freshly minted credential for `repo` alone, read-only unless `write`."""
+        """Return a remote URL and a freshly minted credential for `repo` alone, read-only unless `write`."""
         ...
 
     def upsert_comment(
@@ -216,7 +216,9 @@ class Forge(Protocol):
     def pull(self, repo: Repo, number: int) -> Pull: ...
 
     def pull_commits(self, repo: Repo, number: int) -> list[PullCommit]:
-        """The commits of a pull request that its base does not have, oldest first, also after its merge."""
+        """Return the commits of a pull request that its base does not have, oldest first, also after its
+        merge.
+        """
         ...
 
     def ensure_pull(
@@ -241,11 +243,13 @@ class Forge(Protocol):
     def review(self, repo: Repo, pull: int, review: int) -> Review: ...
 
     def review_comments(self, repo: Repo, pull: int) -> list[ReviewComment]:
-        """All review comments of a pull request, oldest first, replies among them."""
+        """Return all review comments of a pull request, oldest first, replies among them."""
         ...
 
     def reply_in_thread(self, repo: Repo, pull: int, thread: int, marker: str, body: str) -> int:
-        """Answer in the thread, once per `marker` (which `body` must contain); returns the comment's id."""
+        """Answer in the thread, once per `marker` (which `body` must contain); returns the
+        comment's id.
+        """
         ...
 
     def resolve_thread(self, repo: Repo, pull: int, thread: int) -> bool:
@@ -270,11 +274,11 @@ class Forge(Protocol):
         ...
 
     def is_ours(self, repo: Repo, account: Account) -> bool:
-        """Whether the account is the bot itself, by id."""
+        """Return whether the account is the bot itself, by id."""
         ...
 
     def login(self, repo: Repo) -> str:
-        """The login of the bot's own account, by which people mention it."""
+        """Return the login of the bot's own account, by which people mention it."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a commit or a pull request says that it reverts, in the words of git, GitHub and GitLab."""
+"""Find what a commit or a pull request says that it reverts, in the words of git, GitHub and GitLab."""
 
 import re
 from collections.abc import Iterable

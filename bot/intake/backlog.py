@@ -52,7 +52,7 @@ class BacklogFile(Frozen):
 
 
 def read_backlog(text: str, name: str) -> list[BacklogStory]:
-    """The stories of a file's text, first things first. Raises `BacklogInvalid`."""
+    """Return the stories of a file's text, by priority. Raises `BacklogInvalid`."""
     stories = read_yaml(text, name, BacklogFile, BacklogInvalid).stories
     ids = [story.id for story in stories]
     if twice := next((each for each in ids if ids.count(each) > 1), None):
@@ -66,12 +66,12 @@ def read_backlog(text: str, name: str) -> list[BacklogStory]:
 
 
 def marker(story: BacklogStory) -> str:
-    """What an issue is known by."""
+    """Return the marker by which a story's issue is found again."""
     return f"<!-- scenarist:backlog:{story.id} -->"
 
 
 def issue_body(story: BacklogStory) -> str:
-    """The story as the text of an issue, which `gherkin.issue.story` reads back."""
+    """Return the story as the text of an issue, which `gherkin.issue.story` reads back."""
     parts = [marker(story)]
     parts += [part.strip() for part in (story.narrative, story.text) if part.strip()]
     for heading, items in (

@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 class Done(Frozen):
-    """What came of a comment's commands: a note for its delivery, and the run that one of them began.
+    """The result of a comment's commands: a note for its delivery, and the run that one of them started.
 
-    `closed` says that the delivery is closed already, together with the run's beginning.
+    `closed` says that the delivery was closed together with the start of the run.
     """
 
     outcome: str = ""
@@ -32,7 +32,7 @@ class Done(Frozen):
 
 
 class _CommandEffect(Frozen):
-    """What came of one command; `text` is the answer, empty where its effect is a comment of its own."""
+    """The result of one command; `text` is the answer, empty if its effect is a comment itself."""
 
     outcome: str = ""
     text: str = ""

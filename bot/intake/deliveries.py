@@ -57,7 +57,7 @@ class Deliveries:
         return added
 
     def get(self, delivery_id: str) -> Delivery | None:
-        """The delivery, if it is still to be handled."""
+        """Return the delivery, if it is still to be handled."""
         columns = deliveries.c
         query = sa.select(deliveries).where(columns.id == delivery_id, columns.state == "stored")
         with reading(self.engine) as db:

@@ -310,7 +310,7 @@ class IntakeHandler:
         self._deliveries.delay(delivery.id, reason, min(2.0 * 2**delivery.attempts, _MAX_DELAY_S))
 
     def _is_idle_talk(self, event: Commented, forge: str) -> bool:
-        """Whether no run would hear a comment: then nothing is asked of the forge."""
+        """Return whether no run would hear a comment: then nothing is asked of the forge."""
         target = target_of(forge, event.repo.full_name, event.kind, event.number)
         newest = next(iter(self._store.list_runs(1, target=target)), None)
         return newest is None or newest.status not in ("active", "paused", "needs_info")

@@ -30,7 +30,7 @@ def _continued(request: RunRequested, store: Store) -> WorkOrder:
 
 
 def _revision(request: RunRequested, store: Store) -> WorkOrder:
-    """The order of a revision with the text of the issue as the pull request's first run got it."""
+    """Return the order of a revision with the text of the issue as the pull request's first run got it."""
     order, pull = request.order, request.order.pull or 0
     issue = target_of(request.forge, request.repo, "issue", order.number)
     made = next((row for row in store.list_runs(target=issue) if _has_published(row, store, pull)), None)

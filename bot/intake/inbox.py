@@ -48,7 +48,7 @@ class Inbox:
 
     @property
     def is_working(self) -> bool:
-        """Whether the threads that store deliveries and send wake-ups are alive."""
+        """Return whether the threads that store deliveries and send wake-ups are alive."""
         return all(thread.is_alive() for thread in self._threads)
 
     async def put(self, delivery: Delivery) -> bool:

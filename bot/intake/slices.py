@@ -10,7 +10,9 @@ from runners.policy.plaintext import defuse, one_line
 
 
 def make_issues(decision: AcceptSplit, slices: tuple[Slice, ...], forge: Forge) -> str:
-    """What came of it. May be repeated: issues and comment are found again. Raises the forge's errors."""
+    """Return what came of it. May be repeated: issues and comment are found again. Raises the forge's
+    errors.
+    """
     if not isinstance(forge, Backlog):
         return "this forge cannot make issues"
     stories = [_story(decision.number, number, each) for number, each in enumerate(slices, start=1)]

@@ -37,24 +37,24 @@ class Steering:
         self._controlled = controlled
 
     def newest(self, target: str) -> RunRow | None:
-        """The newest run on `target`."""
+        """Return the newest run on `target`."""
         return next(iter(self._store.list_runs(1, target=target)), None)
 
     def waiting(self, target: str) -> str | None:
-        """The run on `target` whose scenarios wait for an approval."""
+        """Return the run on `target` whose scenarios wait for an approval."""
         newest = self.newest(target)
         waits = newest is not None and fold(self._store.entries(newest.id)).waits_for_approval
         return newest.id if newest is not None and waits else None
 
     def is_approved_now(self, target: str) -> bool:
-        """Whether the scenarios of the newest run on `target` are approved and it goes on."""
+        """Return whether the scenarios of the newest run on `target` are approved and it goes on."""
         newest = self.newest(target)
         if newest is None or newest.status != "active":
             return False
         return bool(fold(self._store.entries(newest.id)).approved_by)
 
     def has_too_many(self, target: str) -> bool:
-        """Whether a pull request was revised so often that something must be wrong."""
+        """Return whether a pull request was revised so often that something must be wrong."""
         since = self._store.clock() - _HOUR_S
         rows = self._store.list_runs(_MAX_AN_HOUR, target=target)
         return len(rows) == _MAX_AN_HOUR and all(row.created_at > since for row in rows)
@@ -124,7 +124,7 @@ class Steering:
         return Effect(done=True, outcome=f"adjusted: {newest.id}")
 
     def proposed(self, decision: AcceptSplit) -> tuple[Slice, ...]:
-        """The stories that the newest run proposed to split its issue into; empty if it did not."""
+        """Return the stories that the newest run proposed to split its issue into; empty if it did not."""
         newest = self.newest(decision.target)
         if newest is None or newest.status != "needs_info":
             return ()

@@ -57,7 +57,7 @@ class Launcher(Protocol):
 
     @property
     def most(self) -> int:
-        """How many launches may exist at once that have not ended."""
+        """Return how many launches may exist at once that have not ended."""
         ...
 
     def launch(self, run: WaitingRun) -> None:

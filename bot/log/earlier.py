@@ -37,7 +37,7 @@ def earlier_run(run_id: str, state: RunState, told: Sequence[Instructed], featur
 
 
 def _asked(order: WorkOrder) -> str:
-    """What a revision was asked for: the review and the first remark of each thread."""
+    """Return what a revision was asked for: the review and the first remark of each thread."""
     if order.kind == "implement":
         return ""
     if order.failed_jobs:

@@ -153,7 +153,9 @@ class RunState(Frozen):
 
     @property
     def settings(self) -> RunSettings:
-        """The repository's settings with what was changed for this run; defaults before it is prepared."""
+        """Return the repository's settings with what was changed for this run; defaults before it is
+        prepared.
+        """
         settings = self.prepared.settings if self.prepared else RunSettings()
         if self.turns is None:
             return settings
@@ -162,18 +164,20 @@ class RunState(Frozen):
 
     @property
     def opens_draft(self) -> bool:
-        """Whether the proven change is opened as a draft."""
+        """Return whether the proven change is opened as a draft."""
         warned = self.verdict is not None and self.verdict.status == "warning"
         return self.settings.draft == "always" or (self.settings.draft == "warnings" and warned)
 
     @property
     def waits_for_approval(self) -> bool:
-        """Whether the run waits until a person approves its scenarios, or at an operator's human node."""
+        """Return whether the run waits until a person approves its scenarios, or at an operator's human
+        node.
+        """
         return self.status == "paused" and self.asking
 
     @property
     def waits_at_node(self) -> str:
-        """The operator's human node at which the run waits for an approval; empty if it does not."""
+        """Return the operator's human node at which the run waits for an approval; empty if it does not."""
         return self.finished[-1].node if self.waits_for_approval and self.finished else ""
 
 
@@ -215,7 +219,9 @@ def _apply(state: RunState, event: Event) -> dict[str, object]:
 
 
 def _in_lane(state: RunState, event: Event, number: int) -> dict[str, object]:
-    """What an event of a candidate made side by side changes: its own state, and what the run has used."""
+    """Return what an event of a candidate made side by side changes: its own state, and what the run has
+    used.
+    """
     lane = state.lanes.get(number, RunState())
     alone = event.model_copy(update={"candidate": 0})
     lane = lane.model_copy(update=_applied(lane, alone))

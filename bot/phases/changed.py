@@ -27,7 +27,8 @@ _MODES = {"120000": "a link", "160000": "a submodule"}
 
 
 def unexpected_files(git_dir: Path, base: str, head: str, features: str) -> list[tuple[str, str]]:
-    """(path, what is special about it) of the files between two commits that reviewers should be told of.
+    """Return (path, what is special about it) of the files between two commits that reviewers should be told
+    of.
 
     `features` is the folder of the repository's features. Links, submodules and files that become executable
     are among them whatever they are called.

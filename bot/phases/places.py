@@ -15,7 +15,7 @@ class Places:
 
     @property
     def far(self) -> bool:
-        """Whether runs may be done on machines that lack the bot's mirrors."""
+        """Return whether runs may be done on machines that lack the bot's mirrors."""
         return {self._usual, *self._others} != {"celery"}
 
     def of(self, settings: RunSettings) -> Runner:

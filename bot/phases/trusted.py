@@ -318,8 +318,9 @@ class Trusted:
         return commit
 
     def _target(self, repo: Repo, forge: Forge, prepared: Prepared) -> str:
-        """The branch to merge into: the one the run began from, or the default one where that is gone by
-        now."""
+        """Return the branch to merge into: the one the run began from, or the default one where that is
+        gone by now.
+        """
         access = forge.git_access(repo, write=False)
         if remote_heads(access.url, access.header, prepared.base_branch):
             return prepared.base_branch
@@ -342,7 +343,7 @@ class Trusted:
 
 
 def _is_our_work(mirror: Mirror, access: GitAccess, prepared: Prepared, now: str, commit: str) -> bool:
-    """Whether the branch, which is at `now`, holds the same files as `commit` on the same parent."""
+    """Return whether the branch, which is at `now`, holds the same files as `commit` on the same parent."""
     mirror.fetch(access.url, access.header, [prepared.branch])
     tree, other = (
         git("rev-parse", f"{each}^{{tree}}", f"{each}^1", git_dir=mirror.path) for each in (now, commit)

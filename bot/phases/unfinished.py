@@ -29,7 +29,7 @@ _PATCH_ONLY: frozenset[ProblemCode] = frozenset(
 
 
 def unfinished_commit(mirror: Mirror, run_id: str, state: RunState, claimed: ClaimedRun) -> str:
-    """The commit of the work that was not published, as it would be pushed; empty where there is none.
+    """Return the commit of the work that was not published, as it would be pushed; empty where there is none.
 
     Work whose phase broke is in its last checkpoint, which becomes a commit here.
     """
@@ -67,8 +67,9 @@ def unfinished_commit(mirror: Mirror, run_id: str, state: RunState, claimed: Cla
 
 
 def why_not_pushed(mirror: Mirror, state: RunState, commit: str) -> str:
-    """Why unproven work may only be shown as a patch, as the end of "because …"; empty if it may be
-    pushed."""
+    """Return why unproven work may only be shown as a patch, as the end of "because …"; empty if it may be
+    pushed.
+    """
     requested, spec, prepared = state.requested, state.spec, state.prepared
     if requested is None or spec is None or prepared is None:
         raise ValueError("there is no work before there are scenarios")
@@ -97,7 +98,7 @@ def why_not_pushed(mirror: Mirror, state: RunState, commit: str) -> str:
 
 
 def has_secret(mirror: Mirror, state: RunState, commit: str) -> bool:
-    """Whether a new line of the work holds what looks like a secret: then it is shown to nobody."""
+    """Return whether a new line of the work holds what looks like a secret: then it is shown to nobody."""
     if state.prepared is None:
         return False
     found = diff_problems(mirror.path, state.prepared.base, commit, state.prepared.settings.diff)

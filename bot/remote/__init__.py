@@ -1,3 +1,4 @@
-"""Work on a run from a machine that reaches neither the database nor the broker, but the web app alone.
+"""Work on a run from a machine that reaches only the web app, and neither the database nor the broker.
 
-`store.py` is what the driver works with there, `server.py` what answers it, `tokens.py` what lets it in."""
+`store.py` is what the driver uses there, `server.py` answers it, and `tokens.py` decides who is let in.
+"""

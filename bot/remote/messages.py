@@ -30,7 +30,7 @@ class ClaimRequest(RemoteMessage):
 
 
 class ClaimAnswer(RemoteMessage):
-    """The claim, if there is one, the token for all that is done under it, and the log's last number."""
+    """The claim, if there is one, the token for all work under it, and the number of the log's last entry."""
 
     claim: RunClaim | None
     token: str = ""

@@ -1,7 +1,7 @@
-"""Answers launches that reach the web app alone. They may work on their own run, as far as a runner may.
+"""Answer launches that reach only the web app. They may work on their own run, as far as a runner may.
 
 A launch can write what a runner finds and how its phase ended. It cannot write what people or the trusted
-phases say, and the phase that follows must be the one that the workflow names.
+phases say, and the next phase must be the one that the workflow names.
 """
 
 import logging
@@ -204,7 +204,7 @@ class RemoteServer:
 
 
 def _held(token: RunToken) -> RunClaim:
-    """The claim that a token stands for; the store looks at the run and its fence alone."""
+    """Return the claim that a token stands for; the store checks only the run and its fence."""
     return RunClaim(run_id=token.launch.run_id, phase="implement", fence=token.fence, attempts=1)
 
 
@@ -224,7 +224,7 @@ def _check_events(new: Sequence[Event]) -> None:
 
 
 def _may_follow(claimed: Phase, asked: messages.FinishRequest) -> bool:
-    """Whether the phase `claimed` may end with these events, and be followed by what is asked.
+    """Return whether the phase `claimed` may end with these events and be followed by the requested phase.
 
     A companion that failed ends the claimed phase with it.
     """

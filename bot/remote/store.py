@@ -1,7 +1,7 @@
-"""The run of a launch, over HTTP: what a driver works with where there is no database.
+"""The run of a launch, over HTTP: what a driver uses if there is no database.
 
-An answer that does not come is asked for again for a while. A write whose answer was lost is looked for in
-the log before it is sent again, so that nothing is stored twice.
+A request without an answer is repeated for a while. If the answer to a write was lost, the write is looked
+for in the log before it is sent again, so that nothing is stored twice.
 """
 
 import time
@@ -58,8 +58,8 @@ class RemoteRefused(ScenaristError):
 class RemoteStore:
     """One run, as the web app at `url` shows it to the holder of `token`.
 
-    Each method does what `Store`'s does. Where the web app does not answer, they raise `OperationalError`, as
-    a database does that is away. All may raise `TokenRefused` and `RemoteRefused`.
+    Each method does what `Store`'s does. If the web app does not answer, they raise `OperationalError`, like
+    a database that is away. All may raise `TokenRefused` and `RemoteRefused`.
     """
 
     def __init__(self, url: str, token: str) -> None:
@@ -192,5 +192,7 @@ def _refusal(answer: httpx.Response) -> ScenaristError:
 
 
 def _away(name: str, error: Exception) -> OperationalError:
-    """The error of a database that is away: the driver gives the run back, and another launch does it."""
+    """Return the error of a database that is away: the driver gives the run back, and another launch does
+    it.
+    """
     return OperationalError(f"POST {PREFIX}{name}", None, error)

@@ -1,8 +1,8 @@
 """Tokens that let a process elsewhere work on one run.
 
-A launch token is given to a launch. It is exchanged once, when the launch claims its run, for a claim token.
-Nothing of them is stored: a token holds the fence that the run has while the token is good for something, and
-the claim moves the fence. A token is signed with HMAC-SHA256 (RFC 2104).
+A launch gets a launch token. When it claims its run, it exchanges this token, once, for a claim token. No
+token is stored: each contains the fence that the run must have for the token to be valid, and the claim
+changes the fence. A token is signed with HMAC-SHA256 (RFC 2104).
 """
 
 import base64
@@ -39,9 +39,9 @@ class SecretTooShort(ScenaristError):
 
 
 class RunToken(Frozen):
-    """What a token says: whose it is, and which `fence` the run must have.
+    """The content of a token: whose it is, and which `fence` the run must have.
 
-    It is good `until` then, in seconds since the epoch.
+    It is valid `until` then, in seconds since the epoch.
     """
 
     kind: Literal["launch", "claim"]

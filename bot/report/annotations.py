@@ -11,7 +11,9 @@ _MAX_MESSAGE = 2000
 
 
 def annotations(verdict: Verdict) -> tuple[Annotation, ...]:
-    """A note for each scenario and each failing test, as far as they stand in files of the repository."""
+    """Return a note for each scenario and each failing test, as far as they stand in files of the
+    repository.
+    """
     notes = [
         Annotation(
             path=proof.path,
@@ -40,8 +42,9 @@ def annotations(verdict: Verdict) -> tuple[Annotation, ...]:
 
 
 def _is_in_repository(path: str) -> bool:
-    """Whether a path can be one of the commit: not the runner's own, and not that of scenarios beside the
-    change."""
+    """Return whether a path can be one of the commit: not the runner's own, and not that of scenarios
+    beside the change.
+    """
     place = PurePosixPath(path)
     return (
         bool(path)

@@ -31,12 +31,12 @@ MAX_BLOCK = 6000
 
 
 def inline(text: str, limit: int = 300) -> str:
-    """`text` on one line, as it reads: no character of it formats anything."""
+    """Return `text` on one line, as it reads: no character of it formats anything."""
     return _guarded(_escaped(one_line(text, limit)))
 
 
 def code(text: str, limit: int = 300) -> str:
-    """`text` on one line, as inline code. It can stand in a table's cell too."""
+    """Return `text` on one line, as inline code. It can stand in a table's cell too."""
     flat = _without_closing(one_line(text, limit))
     if not flat:
         return ""
@@ -45,12 +45,12 @@ def code(text: str, limit: int = 300) -> str:
 
 
 def html_text(text: str, limit: int = 300) -> str:
-    """`text` on one line, for a place where forges read HTML and not Markdown: a `<summary>`."""
+    """Return `text` on one line, for a place where forges read HTML and not Markdown: a `<summary>`."""
     return html.escape(_without_closing(one_line(text, limit)), quote=False)
 
 
 def sentence(text: str, limit: int = 300) -> str:
-    """`text` on one line like `inline`, but with its inline code intact."""
+    """Return `text` on one line like `inline`, but with its inline code intact."""
     flat = " ".join(without_controls(text).split())
     return _with_code(flat if len(flat) <= limit else flat[: limit - 1] + "…")
 
@@ -86,7 +86,9 @@ def prose(text: str, limit: int = 4000) -> str:
 
 
 def block(text: str, language: str = "text", limit: int = MAX_BLOCK) -> str:
-    """`text` as a code block that it cannot end early; its middle is left out beyond `limit` characters."""
+    """Return `text` as a code block that it cannot end early; its middle is left out beyond `limit`
+    characters.
+    """
     clean = without_controls(text.replace("\r\n", "\n"))
     if len(clean) > limit:
         half = limit // 2
@@ -114,17 +116,17 @@ def single_spaced(text: str) -> str:
 
 
 def _without_closing(text: str) -> str:
-    """`text` that reads the same, whose words close no issue."""
+    """Return `text` that reads the same, whose words close no issue."""
     return _CLOSING.sub(rf"\1{_JOINER}", text)
 
 
 def _escaped(text: str) -> str:
-    """One line of defused text in which no character formats anything."""
+    """Return one line of defused text in which no character formats anything."""
     return _SPECIAL.sub(lambda found: _ENTITIES.get(found.group(), "\\" + found.group()), text)
 
 
 def _guarded(line: str) -> str:
-    """`line` so that its beginning is no quick action, underline of a heading or item of a list."""
+    """Return `line` so that its beginning is no quick action, underline of a heading or item of a list."""
     start = _START.match(line)
     if start is None:
         return line
@@ -132,7 +134,7 @@ def _guarded(line: str) -> str:
 
 
 def _with_code(line: str) -> str:
-    """One line with its inline code intact."""
+    """Return one line with its inline code intact."""
     parts: list[str] = []
     end = 0
     for found in _CODE.finditer(line):

@@ -23,7 +23,7 @@ _MAX_BOXES = 20
 def filled_form(
     template: str, form: Mapping[str, str], verdict: Verdict, changed: Sequence[str], issue: int, limit: int
 ) -> list[tuple[str, str]]:
-    """(heading, Markdown) of each section of `template`.
+    """Return (heading, Markdown) of each section of `template`.
 
     `form` is what the model wrote, by heading; `changed` are the files of the change; `issue` is the number
     of its issue (0: none). Boxes are ticked only for what the verdict or the change itself shows. `limit` is
@@ -56,7 +56,7 @@ def _from_facts(heading: str, issue: int) -> str:
 
 
 def _holds(box: str, verdict: Verdict, changed: Sequence[str]) -> bool:
-    """Whether the change shows that what a box of a checklist says is so."""
+    """Return whether the change shows that what a box of a checklist says is so."""
     if re.search(r"\b(?:I|my|we|manual|manually|local|locally|reviewed|read|agree)\b", box):
         return False
     if _LOG.search(box):

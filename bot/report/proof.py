@@ -88,14 +88,14 @@ def proof_rows(verdict: Verdict, width: int) -> list[Row]:
 
 
 def _line(proof: ScenarioProof, bite: Bite | None) -> str:
-    """Everything that is known about a scenario, in one line."""
+    """Return everything that is known about a scenario, in one line."""
     parts = [f"{_COLOURS[proof.base]} → {_COLOURS[proof.head]}", proof.findings.line]
     parts.append(f"mutants {bite.killed}/{bite.tried}" if bite is not None and bite.tried else "")
     return " · ".join(filter(None, parts))
 
 
 def experiments_text(verdict: Verdict) -> str:
-    """What the small print below the scenarios means; empty when there is none."""
+    """Return what the small print below the scenarios means; empty when there is none."""
     if not any(proof.findings.line for proof in verdict.scenarios):
         return ""
     return (
@@ -107,7 +107,7 @@ def experiments_text(verdict: Verdict) -> str:
 
 
 def untried_text(verdict: Verdict, detail: Detail) -> list[str]:
-    """The scenarios with which no experiment was possible, each with the reason in a sentence."""
+    """Return the scenarios with which no experiment was possible, each with the reason in a sentence."""
     return [
         f"{inline(proof.name, detail.width)}: {sentence(each, 2 * detail.width)}"
         for proof in verdict.scenarios
@@ -132,7 +132,7 @@ def _test_row(proof: ScenarioProof, width: int) -> Row:
 
 
 def counts(found: Counts) -> str:
-    """The results of a suite, in words."""
+    """Return the results of a suite, in words."""
     parts = [f"{found.passed} passed"]
     if found.failed:
         parts.append(f"{found.failed} failed")
@@ -142,7 +142,7 @@ def counts(found: Counts) -> str:
 
 
 def proven_text(verdict: Verdict) -> str:
-    """What was proven, as a clause."""
+    """Return what was proven, as a clause."""
     if verdict.kind == "chore":
         return "only documentation was changed"
     proven = sum(proof.proven for proof in verdict.scenarios)
@@ -155,7 +155,7 @@ def proven_text(verdict: Verdict) -> str:
 
 
 def mutation_text(state: RunState, verdict: Verdict) -> str:
-    """How many faults in the changed lines were noticed, or why none was tried.
+    """Return how many faults in the changed lines were noticed, or why none was tried.
 
     Empty for a change without code.
     """
@@ -177,7 +177,7 @@ def mutation_text(state: RunState, verdict: Verdict) -> str:
 
 
 def attempts_text(state: RunState) -> list[str]:
-    """A sentence on what the model tried that it may not; empty if it tried nothing of the kind."""
+    """Return a sentence on what the model tried that it may not; empty if it tried nothing of the kind."""
     if not state.attempts:
         return []
     named = "; ".join(f"{what} ({count}×)" for what, count in sorted(state.attempts.items()))
@@ -190,7 +190,7 @@ def attempts_text(state: RunState) -> list[str]:
 def warnings(
     state: RunState, verdict: Verdict, around: Surroundings, detail: Detail, pull_sign: str = "#"
 ) -> list[str]:
-    """What a reviewer has to look at, most important first: sentences in Markdown.
+    """Return what a reviewer has to look at, most important first: sentences in Markdown.
 
     `pull_sign` stands before the numbers of pull requests.
     """
@@ -263,14 +263,16 @@ def warnings(
 
 
 def _lacks_examples(state: RunState, verdict: Verdict) -> bool:
-    """Whether the repository wants held-out examples, and none were run for a change that adds behaviour."""
+    """Return whether the repository wants held-out examples, and none were run for a change that adds
+    behaviour.
+    """
     wanted = state.prepared is not None and state.prepared.settings.held_out > 0
     ran = any(each.outcome != "unmatched" for each in verdict.held_out)
     return wanted and verdict.kind in ("feature", "bug") and bool(verdict.scenarios) and not ran
 
 
 def remark_place(path: str, line: int) -> str:
-    """Where a remark belongs, in front of its text."""
+    """Return where a remark belongs, in front of its text."""
     return f"{code(f'{path}:{line}' if line else path)}: " if path else ""
 
 
@@ -303,7 +305,7 @@ def _paths(paths: Iterable[str], detail: Detail) -> str:
 
 
 def _listed(items: Iterable[str]) -> str:
-    """The first items in a row, and how many more there are."""
+    """Return the first items in a row, and how many more there are."""
     every = list(items)
     more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
     return ", ".join(every[:_SHOWN]) + more

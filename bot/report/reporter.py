@@ -108,14 +108,14 @@ class Reporter:
         return other
 
     def run_url(self, run_id: str) -> str:
-        """The run's page, or what stands for it; nothing when there is none."""
+        """Return the run's page, or what stands for it; nothing when there is none."""
         return f"{self._public_url}/runs/{run_id}" if self._public_url else self._page
 
     def status_marker(self, run_id: str) -> str:
         return f"<!-- scenarist:status:{run_id} -->"
 
     def status_text(self, run_id: str, state: RunState, feature: str = "", patch: str = "") -> str:
-        """The status comment.
+        """Return the status comment.
 
         `feature` is the text of the scenarios, `patch` the diff of work that was not published.
         """
@@ -157,7 +157,8 @@ class Reporter:
         )
 
     def question(self, run_id: str, state: RunState, feature: str = "") -> Question | None:
-        """The comment of its own that asks for an answer or an approval; None when nothing is asked now.
+        """Return the comment of its own that asks for an answer or an approval; None when nothing is asked
+        now.
 
         A change of the status comment notifies nobody, so what needs a person is a new comment that mentions
         who asked for the run.
@@ -189,7 +190,7 @@ class Reporter:
     def pull_text(
         self, run_id: str, state: RunState, feature: str = "", around: Surroundings = _NOTHING_KNOWN
     ) -> tuple[str, str]:
-        """(title, body) of the pull request.
+        """Return (title, body) of the pull request.
 
         `around` is what the trusted side found at the moment of publishing.
         """
@@ -253,7 +254,7 @@ class Reporter:
         return title, body
 
     def onboarding_text(self, run_id: str, state: RunState) -> tuple[str, str]:
-        """(title, body) of the pull request that proposes a configuration."""
+        """Return (title, body) of the pull request that proposes a configuration."""
         survey = state.survey
         if survey is None:
             raise ValueError("it comes after the survey")
@@ -271,7 +272,7 @@ class Reporter:
     def unfinished_text(
         self, run_id: str, state: RunState, commit: str, log: Sequence[str] = ()
     ) -> tuple[str, str]:
-        """(title, body) of the draft pull request that holds work which was not proven.
+        """Return (title, body) of the draft pull request that holds work which was not proven.
 
         `commit` is that work, `log` the subjects of the newest commits below it.
         """
@@ -305,7 +306,7 @@ class Reporter:
         return title, body
 
     def check_text(self, run_id: str, verdict: Verdict) -> tuple[str, str]:
-        """(title, summary) of the check run."""
+        """Return (title, summary) of the check run."""
         proven = sum(proof.proven for proof in verdict.scenarios)
         title = f"{proven} of {plural(len(verdict.scenarios), 'scenario')} proven"
         if verdict.kind in ("chore", "refactoring"):
@@ -330,7 +331,8 @@ class Reporter:
         quote: str = "",
         scenarios: Sequence[str] = (),
     ) -> tuple[str, str]:
-        """(marker, text) of the answer to a remark of a review; `quote` is the remark, where it is no thread.
+        """Return (marker, text) of the answer to a remark of a review; `quote` is the remark, where it is no
+        thread.
 
         With `declined`, what the remark asks was not done. `scenarios` are those that it became.
         """
@@ -353,7 +355,7 @@ class Reporter:
         }
 
     def _fitted(self, template: str, values: Callable[[Detail], dict[str, Any]]) -> str:
-        """The template with as much detail as fits into a body."""
+        """Return the template with as much detail as fits into a body."""
         text = ""
         for detail in _DETAILS:
             text = single_spaced(self._env.get_template(template).render(detail=detail, **values(detail)))
@@ -363,7 +365,7 @@ class Reporter:
 
 
 def spent_text(state: RunState) -> str:
-    """What the run has used, in a line."""
+    """Return what the run has used, in a line."""
     spent = state.spent
     models = f" with {', '.join(inline(name, 60) for name in state.models[:5])}" if state.models else ""
     cost = f"{spent.cost:.2f} US dollars, " if spent.cost else ""
@@ -375,7 +377,7 @@ def spent_text(state: RunState) -> str:
 
 
 def _account(state: RunState) -> list[tuple[str, str]]:
-    """What the models say that they did, run by run: (heading, summary), the change itself first."""
+    """Return what the models say that they did, run by run: (heading, summary), the change itself first."""
     requested = state.requested
     if requested is None:
         return []
@@ -392,7 +394,7 @@ def _account(state: RunState) -> list[tuple[str, str]]:
 
 
 def _lessons(state: RunState) -> list[str]:
-    """What the work adds to the repository's memory and removes from it, as lines of a diff."""
+    """Return what the work adds to the repository's memory and removes from it, as lines of a diff."""
     if state.committed is None:
         return []
     removed = [f"-- {' '.join(each.split())[: 2 * MAX_LESSON]}" for each in state.committed.outdated]
@@ -400,7 +402,9 @@ def _lessons(state: RunState) -> list[str]:
 
 
 def _demands(state: RunState) -> list[ReviewDemand]:
-    """What reviews asked for beyond the scenarios before them, oldest first, as far as scenarios say so."""
+    """Return what reviews asked for beyond the scenarios before them, oldest first, as far as scenarios
+    say so.
+    """
     if state.requested is None or state.spec is None:
         return []
     earlier = [each for run in state.requested.order.earlier if run.published for each in run.demands]
@@ -413,7 +417,7 @@ def _demands(state: RunState) -> list[ReviewDemand]:
 
 
 def _approved_earlier(order: WorkOrder) -> str:
-    """Who approved the scenarios that a revision goes on with."""
+    """Return who approved the scenarios that a revision goes on with."""
     if order.kind == "implement":
         return ""
     approved = [each.approved_by for each in order.earlier if each.published and each.approved_by]
@@ -425,5 +429,5 @@ def _distinct(problems: Iterable[Problem]) -> list[str]:
 
 
 def _once(texts: Iterable[str]) -> list[str]:
-    """Each text once, in their order."""
+    """Return each text once, in their order."""
     return list(dict.fromkeys(texts))

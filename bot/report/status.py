@@ -82,7 +82,7 @@ class Ending:
 
 
 def headline(state: RunState, pull_sign: str = "#") -> str:
-    """The first sentence, without its subject, the bot's name (Markdown).
+    """Return the first sentence, without its subject, the bot's name (Markdown).
 
     `pull_sign` stands before the number of a pull request.
     """
@@ -109,7 +109,7 @@ def headline(state: RunState, pull_sign: str = "#") -> str:
 
 
 def _round(state: RunState) -> str:
-    """Which candidate and which round of it the run is at; empty at the beginning."""
+    """Return which candidate and which round of it the run is at; empty at the beginning."""
     if state.candidate is not None:
         begun = state.candidate
         return f" (candidate {begun.number}, by {inline(begun.runtime, 100)})"
@@ -122,7 +122,7 @@ def _round(state: RunState) -> str:
 
 
 def became_text(state: RunState) -> str:
-    """What became of the pull request on the forge, in a sentence; empty as long as it is open."""
+    """Return what became of the pull request on the forge, in a sentence; empty as long as it is open."""
     ended = state.ended_pull
     if ended is None or ended.became == "open":
         return ""
@@ -140,7 +140,7 @@ def became_text(state: RunState) -> str:
 
 
 def next_text(state: RunState) -> str:
-    """What comes next, in a sentence; empty if the text about the run's end says it."""
+    """Return what comes next, in a sentence; empty if the text about the run's end says it."""
     if state.status != "active" or not state.times or is_stopping(state):
         return ""
     return f"Next, {_NEXT[_at(state).phase]}."
@@ -152,7 +152,7 @@ def is_stopping(state: RunState) -> bool:
 
 
 def _at(state: RunState) -> PhaseTime:
-    """Where the run is: the newest phase that is on, but for what is done beside another one."""
+    """Return where the run is: the newest phase that is on, but for what is done beside another one."""
     own = [each for each in state.times if each.phase not in COMPANIONS]
     return next(
         (each for each in reversed(own) if not each.ended),
@@ -161,7 +161,7 @@ def _at(state: RunState) -> PhaseTime:
 
 
 def steps(state: RunState, pull_sign: str = "#") -> list[StatusRow]:
-    """The steps of the run, with the results of those that have ended."""
+    """Return the steps of the run, with the results of those that have ended."""
     onboards = state.requested is not None and state.requested.order.kind == "onboard"
     left_out = set(_STEPS) - ONBOARDING - {"prepare"} if onboards else ONBOARDING
     names = [name for name in get_args(Phase) if name not in ("conclude", "node") and name not in left_out]
@@ -171,7 +171,7 @@ def steps(state: RunState, pull_sign: str = "#") -> list[StatusRow]:
 def ending(
     state: RunState, *, comments: bool, label: str, on_page: bool = False, pull_sign: str = "#"
 ) -> Ending | None:
-    """What people need of a run that ended without a pull request; None for any other.
+    """Return what people need of a run that ended without a pull request; None for any other.
 
     `on_page` says that it stands on the page of the run and not in a comment.
     """
@@ -186,13 +186,13 @@ def ending(
 
 
 def why_ended(state: RunState) -> tuple[str, str]:
-    """(what happened, why) of a run that is ending without a result. The reason is not escaped yet."""
+    """Return (what happened, why) of a run that is ending without a result. The reason is not escaped yet."""
     ended = next((each.outcome for each in reversed(state.finished) if each.phase != "conclude"), "")
     return _ENDINGS.get(ended, _ENDINGS["failed"]), _found(state)[0]
 
 
 def unfinished_next(state: RunState, *, comments: bool, label: str) -> str:
-    """What people can do with the draft of work that was not proven, in sentences (Markdown)."""
+    """Return what people can do with the draft of work that was not proven, in sentences (Markdown)."""
     number = state.requested.order.number if state.requested else 0
     again = (
         f"remove the label `{label}` from the issue and set it again: a new run then begins on a new branch"
@@ -211,7 +211,7 @@ def unfinished_next(state: RunState, *, comments: bool, label: str) -> str:
 
 
 def work_text(run_id: str, state: RunState, pull_sign: str = "#") -> str:
-    """Where the work of a run that ended without a result is, in sentences (Markdown)."""
+    """Return where the work of a run that ended without a result is, in sentences (Markdown)."""
     left = state.left
     if left is None:
         kept = state.committed is not None
@@ -225,7 +225,7 @@ def work_text(run_id: str, state: RunState, pull_sign: str = "#") -> str:
 
 
 def how_to_answer(state: RunState, *, comments: bool, label: str) -> str:
-    """How somebody answers the run's question, in a sentence (Markdown)."""
+    """Return how somebody answers the run's question, in a sentence (Markdown)."""
     revises = state.requested is not None and state.requested.order.kind == "revise"
     if not comments and revises:
         return "Write the answer into a new review of the pull request."
@@ -237,12 +237,12 @@ def how_to_answer(state: RunState, *, comments: bool, label: str) -> str:
 
 
 def mention(login: str) -> str:
-    """`login` so that the forge notifies them, if it is the name of a person."""
+    """Return `login` so that the forge notifies them, if it is the name of a person."""
     return f"@{login}" if _LOGIN.fullmatch(login) else inline(login, 100)
 
 
 def clock(at: str) -> str:
-    """An ISO 8601 time as people read it, in UTC."""
+    """Return an ISO 8601 time as people read it, in UTC."""
     return f"{datetime.fromisoformat(at):%H:%M} UTC" if at else ""
 
 
@@ -251,7 +251,7 @@ def _rounds(state: RunState) -> int:
 
 
 def _standing(state: RunState, name: Phase, pull_sign: str) -> tuple[str, str]:
-    """(mark, note) of a phase."""
+    """Return (mark, note) of a phase."""
     times = [each for each in state.times if each.phase == name]
     ended = [each for each in state.finished if each.phase == name]
     beside = name in COMPANIONS
@@ -307,14 +307,16 @@ def _result(state: RunState, name: Phase, pull_sign: str) -> str:
 
 
 def baseline_text(baseline: BaselineReached) -> str:
-    """The results of the suites without the change, in a line (Markdown)."""
+    """Return the results of the suites without the change, in a line (Markdown)."""
     seconds = f"environment in {baseline.environment_s:.0f} s"
     suites = [f"{inline(each.name)}: {_suite_text(each)}" for each in baseline.suites]
     return "; ".join([*(suites or ["no tests"]), seconds])
 
 
 def setup_text(baseline: BaselineReached) -> str:
-    """The commands of the set-up that a model found, as YAML for `.scenarist.yml`; empty if it found none."""
+    """Return the commands of the set-up that a model found, as YAML for `.scenarist.yml`; empty if it
+    found none.
+    """
     if not baseline.setup:
         return ""
     return yaml.safe_dump({"setup": list(baseline.setup)}, sort_keys=False, width=1000, allow_unicode=True)
@@ -341,7 +343,7 @@ def _took(time: PhaseTime) -> str:
 
 
 def plural(number: int, word: str) -> str:
-    """`number` and `word`, in the plural unless it is one."""
+    """Return `number` and `word`, in the plural unless it is one."""
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
@@ -353,7 +355,7 @@ def _tried(state: RunState) -> str:
 
 
 def _found(state: RunState) -> tuple[str, str]:
-    """(what was found, the next step that goes with the error's code)."""
+    """Return (what was found, the next step that goes with the error's code)."""
     errors: list[type[ScenaristError]] = [ScenaristError, *all_errors()]
     advice = next((each.next_step for each in errors if each.code == state.code), "")
     found = state.reason
@@ -395,13 +397,13 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str, pull_sign
 
 
 def _ended_in(state: RunState) -> str:
-    """The phase in which a run ended, as a retry names it; empty if it has ended in none."""
+    """Return the phase in which a run ended, as a retry names it; empty if it has ended in none."""
     phase = next((each.phase for each in reversed(state.finished) if each.phase != "conclude"), "")
     return next((host for host, other in BESIDE.items() if other == phase), phase)
 
 
 def _with_more(state: RunState, again: str, *, comments: bool) -> str:
-    """What people can do when a bound of the run's budget is reached, in sentences (Markdown)."""
+    """Return what people can do when a bound of the run's budget is reached, in sentences (Markdown)."""
     budget, phase = state.settings.budget, _ended_in(state)
     if comments and state.spent.turns >= budget.turns and 2 * budget.turns <= MAX_TURNS:
         retry = "implement" if phase in ("", "verify") else phase

@@ -43,7 +43,7 @@ def follow(
 
 
 def describe(entry: Entry) -> list[str]:
-    """An entry in one or more lines of rich's markup."""
+    """Return an entry in one or more lines of rich's markup."""
     event = entry.event
     match event:
         case PhaseStarted():

@@ -25,7 +25,7 @@ class PhaseSpan(Frozen):
 
     @property
     def end(self) -> float:
-        """How many seconds after the first phase it ended."""
+        """Return how many seconds after the first phase it ended."""
         return self.after + self.seconds
 
 

@@ -27,7 +27,7 @@ class Draining:
 
     @property
     def urgent(self) -> bool:
-        """Whether the current turns must be stopped, because most of the grace time is used."""
+        """Return whether the current turns must be stopped, because most of the grace time is used."""
         try:
             since = self._path.stat().st_mtime
         except FileNotFoundError:

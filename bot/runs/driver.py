@@ -355,7 +355,7 @@ class Driver:
         return following
 
     def _entered(self, target: str | None) -> tuple[Phase | None, list[Event]]:
-        """The phase in which `target` is done, and what the log says first if it is an operator's node."""
+        """Return the phase in which `target` is done, and the events that record an operator's node."""
         if target is not None and self._graph.is_node(target):
             return NODE, [NodeEntered(node=target)]
         return next((phase for phase in self._graph.phases if phase == target), None), []

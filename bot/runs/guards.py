@@ -22,7 +22,7 @@ class Range(Frozen):
 
 
 class Guard(Frozen):
-    """What must hold, all of it; texts are globs, and one of several must match."""
+    """Conditions that must all hold. Texts are globs; of several, one must match."""
 
     repository: Texts | None = Field(default=None, description="The full name of the repository.")
     requested_by: Texts | None = Field(default=None, description="Who asked for the run, by login.")

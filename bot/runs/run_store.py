@@ -1,4 +1,4 @@
-"""What a driver needs to know and write of the runs it works on. The store is one, and so is a remote one."""
+"""What a driver needs to know and write about runs. Both the store and the remote store offer it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol

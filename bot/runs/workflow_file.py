@@ -61,14 +61,14 @@ class Human(_Placed):
 
 
 class Branch(Frozen):
-    """Where a run goes that `when` holds for."""
+    """Where a run goes if `when` holds for it."""
 
     when: Guard
     to: str
 
 
 class Conditional(Frozen):
-    """A way that follows from the run's state; the first branch that holds is taken."""
+    """A choice that depends on the run's state: the first branch that holds is taken."""
 
     kind: Literal["conditional"]
     before: Place | None = Field(default=None, description="As for other nodes.")
@@ -178,7 +178,7 @@ def _known(target: str) -> str:
 
 
 def _runner_node(name: str, node: PlacedCommand | PlacedAgent | PlacedParallel, folder: Path) -> RunnerNode:
-    """The node as runners know it; of an agent with the text of its prompt. Raises `ValueError`."""
+    """Return the node as runners know it, an agent with the text of its prompt. Raises `ValueError`."""
     given: dict[str, Any] = node.model_dump(exclude={"before", "to"})
     if isinstance(node, PlacedAgent):
         try:

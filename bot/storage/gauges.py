@@ -15,11 +15,11 @@ Activity = Literal["queued", "working", "delayed", "paused"]
 
 
 class Gauges(Frozen):
-    """The tables at one moment; ages are in seconds, 0 where nothing waits.
+    """The tables at one moment; ages are in seconds, 0 if nothing waits.
 
-    `open_runs` counts the runs that have not ended. `oldest_due` is by the next phase of a run: for how long
-    the oldest run that could continue has had no worker. `expired` counts the runs whose worker let the
-    lease run out; `behind` those whose status comment does not show all of their log.
+    `open_runs` counts the runs that have not ended. `oldest_due` says, by the next phase of a run, for how
+    long the oldest run that could continue has had no worker. `expired` counts the runs whose worker let the
+    lease expire, and `behind` those whose status comment does not show the whole log.
     """
 
     open_runs: Mapping[tuple[Phase, Activity], int]

@@ -29,7 +29,9 @@ class Launch(Frozen):
 
     @property
     def name(self) -> str:
-        """The launch's name, by which it is found again: a DNS label of at most 63 characters (RFC 1123)."""
+        """Return the launch's name, by which it is found again: a DNS label of at most 63 characters (RFC
+        1123).
+        """
         return f"scenarist-run-{self.run_id.lower()}-{self.fence}"
 
 
@@ -54,7 +56,7 @@ class WaitingRun(Frozen):
 
 
 class Launches:
-    """What dispatchers read and write.
+    """Reads and writes of dispatchers.
 
     `clock` gives seconds since the epoch, `allowances` limit how much may be worked on at once.
     """

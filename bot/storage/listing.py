@@ -1,4 +1,4 @@
-"""Queries of the web pages: lists of runs, and what they wait for."""
+"""Queries for the web pages: lists of runs, and what they wait for."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -32,8 +32,8 @@ class RunFilter(Frozen):
 class RunLine(Frozen):
     """A run in a listing. Times are seconds since the epoch; `cost` is in US dollars.
 
-    `standing` says what it waits for. `since` is the moment from which it stands like that: for a run that is
-    worked on the start of its phase, for a queued one the moment it was due.
+    `standing` says what it waits for, and `since` when that began: for a run with a worker the start of its
+    phase, for a queued one the moment from which it was due.
     """
 
     id: str
@@ -67,7 +67,7 @@ def last_entries(engine: sa.Engine, run_ids: Sequence[str]) -> dict[str, int]:
 
 
 def place(engine: sa.Engine, run_id: str) -> tuple[str, str] | None:
-    """(forge, repository) of a run, or None for an unknown one."""
+    """Return (forge, repository) of a run, or None for an unknown one."""
     query = sa.select(runs.c.forge, runs.c.repo).where(runs.c.id == run_id)
     with reading(engine) as db:
         row = db.execute(query).one_or_none()
@@ -75,7 +75,7 @@ def place(engine: sa.Engine, run_id: str) -> tuple[str, str] | None:
 
 
 def places(engine: sa.Engine) -> list[tuple[str, str]]:
-    """(forge, repository) of all repositories with runs, in alphabetical order."""
+    """Return (forge, repository) of all repositories with runs, in alphabetical order."""
     query = sa.select(runs.c.forge, runs.c.repo).distinct().order_by(runs.c.repo, runs.c.forge)
     with reading(engine) as db:
         return [(row.forge, row.repo) for row in db.execute(query)]
@@ -84,7 +84,7 @@ def places(engine: sa.Engine) -> list[tuple[str, str]]:
 def find_runs(
     engine: sa.Engine, chosen: RunFilter, visible: Visible, now: float, limit: int = 50
 ) -> list[RunLine]:
-    """The newest runs that `chosen` describes and somebody with `visible` repositories may see."""
+    """Return the newest runs that `chosen` describes and somebody with `visible` repositories may see."""
     query = sa.select(runs).where(*seen(visible)).order_by(runs.c.id.desc()).limit(limit)
     if chosen.repo:
         query = query.where(runs.c.repo == chosen.repo)
@@ -100,7 +100,7 @@ def find_runs(
 
 
 def open_runs(engine: sa.Engine, visible: Visible, now: float, limit: int = 200) -> list[RunLine]:
-    """The runs that have not ended, those that are due the longest first."""
+    """Return the runs that have not ended, those that are due the longest first."""
     where = (runs.c.status.in_(_OPEN), *seen(visible))
     return _lines(engine, sa.select(runs).where(*where).order_by(runs.c.due_at).limit(limit), now)
 

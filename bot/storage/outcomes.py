@@ -1,4 +1,4 @@
-"""Queries of the web pages: what became of the pull requests of each repository, and which model did what."""
+"""Queries for the web pages: how the pull requests of each repository ended, and which model did what."""
 
 from collections.abc import Iterable
 
@@ -16,11 +16,11 @@ _MOST_PULLS = 100
 
 
 class RepositoryLine(Frozen):
-    """What became of a repository's runs and pull requests.
+    """The results of a repository's runs and pull requests.
 
-    `ended` and `done` count runs, `waiting` to `reverted` pull requests: those that nobody has merged or
-    closed yet, merged as they were, merged after edits, closed, merged and later reverted. `to_pull` is the
-    median of seconds from request to pull request; `cost` of all runs is in US dollars.
+    `ended` and `done` count runs, `waiting` to `reverted` pull requests: still open, merged as they were,
+    merged after edits, closed, merged and later reverted. `to_pull` is the median of seconds from request to
+    pull request; `cost` of all runs is in US dollars.
     """
 
     forge: str
@@ -40,16 +40,16 @@ class RepositoryLine(Frozen):
 
     @property
     def kept(self) -> int:
-        """The pull requests that were merged and not reverted."""
+        """Return the pull requests that were merged and not reverted."""
         return self.merged + self.edited
 
 
 class PullLine(Frozen):
     """A pull request of the bot, and the runs that worked on it.
 
-    `run_id` is the newest of `runs` runs, `proven` whether its work was. `became` is empty as long as the
-    pull request is open. `to_pull` is in seconds from request to pull request. `models` are those that wrote
-    the code.
+    `run_id` is the newest of `runs` runs, and `proven` says whether its work was proven. `became` is empty
+    while the pull request is open. `to_pull` is in seconds from request to pull request. `models` are those
+    that wrote the code.
     """
 
     number: int

@@ -47,7 +47,7 @@ class PublishedRun(Frozen):
 
 
 class KnownPull(Frozen):
-    """A pull request of the bot: its newest run, the commits that runs put on it, what became of it last."""
+    """A pull request of the bot: its newest run, the commits of runs on it, and how it ended."""
 
     run_id: str
     commits: tuple[str, ...]

@@ -28,7 +28,8 @@ _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "h
 
 
 class WebApp:
-    """The ASGI app. Webhooks go past the framework, since they are most of the load; the rest is Starlette's.
+    """The ASGI app. Webhooks bypass the framework, because they are most of the load; Starlette does the
+    rest.
 
     `ring(ids)` is called with the ids of stored deliveries, `controlled(run_id)` after somebody has pressed a
     button of a run. `receivers` are the forges' by name; one without a secret answers 404.

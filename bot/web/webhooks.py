@@ -108,7 +108,7 @@ class Webhooks:
         return 202, _STORED if new else _KNOWN
 
     async def _receive(self, headers: Mapping[bytes, bytes], receive: Any) -> bytes | None:
-        """The whole body, or None when it is too large; never holds more than the limit."""
+        """Return the whole body, or None when it is too large; never holds more than the limit."""
         try:
             announced = int(headers.get(b"content-length", b"0"))
         except ValueError:

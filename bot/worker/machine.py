@@ -80,7 +80,7 @@ def environment(settings: Settings, broker_url: str) -> dict[str, str]:
 
 
 def operator_token(file: Path) -> str:
-    """The token in `file`, which is made where it is missing and which only this account can read."""
+    """Return the token in `file`, which is made where it is missing and which only this account can read."""
     with contextlib.suppress(FileExistsError):
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(handle, "w") as made:  # noqa: PTH123 - a descriptor

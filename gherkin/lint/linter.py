@@ -53,7 +53,9 @@ def lint(
 
 
 def findings_in_words(text: str, findings: Sequence[Finding]) -> tuple[str, ...]:
-    """The findings on a feature file's `text`, a line each, with the scenario and the line; none twice."""
+    """Return the findings on a feature file's `text`, a line each, with the scenario and the line; none
+    twice.
+    """
     try:
         scenarios = sorted((each.line, each.name) for each in scenarios_of(read(text)))
     except NotGherkin:

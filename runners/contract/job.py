@@ -296,7 +296,7 @@ class Job:
 
 
 def scenarios_folder(job: Job) -> str:
-    """Where the run's feature lies, with its steps in a folder below."""
+    """Return where the run's feature lies, with its steps in a folder below."""
     return SHADOW if job.spec.shadow else job.settings.features_folder
 
 

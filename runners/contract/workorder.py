@@ -155,7 +155,7 @@ class WorkOrder(Frozen):
 
     @property
     def reference(self) -> str:
-        """The issue, as commit messages name it; where it is unknown, the pull request.
+        """Return the issue, as commit messages name it; where it is unknown, the pull request.
 
         All forges write issues in this way, but not all of them pull requests.
         """

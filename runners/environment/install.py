@@ -221,8 +221,11 @@ class Installer:
             raise EnvironmentBroken(told)
 
     def _editable(self, flags: str, what: str) -> CommandResult:
-        """`--refresh`: a build that uv remembers leaves nothing in a new checkout, where its files have to
-        be."""
+        """Return the words that install a package editable.
+
+        They include `--refresh`, because a build that uv remembers leaves no files in a new checkout, which
+        needs them.
+        """
         names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSION")
         version = " ".join(f"{name}={shlex.quote(self._version)}" for name in names) if self._version else ""
         words = f"uv pip install --quiet --refresh {flags}--python {_PYTHON} --editable {shlex.quote(what)}"

@@ -154,7 +154,9 @@ class Environments:
 
     @staticmethod
     def _compiled(planned: Plan, mirror: Mirror, base: str) -> str:
-        """What stands for the commit where its environment holds something that was compiled from it."""
+        """Return what stands for the commit where its environment holds something that was compiled from
+        it.
+        """
         folders = [each.folder or "." for each in planned.packages if each.compiled]
         if not folders:
             return ""
@@ -233,7 +235,7 @@ class Environments:
         settings: Mapping[str, str],
         proxy: Path,
     ) -> Sandbox:
-        """The set-up sandbox: it reaches the proxy, and may write the environment."""
+        """Return the set-up sandbox: it reaches the proxy, and may write the environment."""
         sandbox = Sandbox(
             tree.root,
             read_only={**(python.mounts if python else {}), _SCRIPTS: _SCRIPTS_HERE, _PROXY: proxy},
@@ -260,7 +262,7 @@ class Environments:
     def _offline(
         self, tree: Worktree, python: Interpreter | None, env: Path, more: Mapping[str, str]
     ) -> Sandbox:
-        """A sandbox as tests have it, to see whether they can be collected."""
+        """Return a sandbox as tests have it, to see whether they can be collected."""
         inside = str(env) if self._unsafe else INSIDE
         return Sandbox(
             tree.root,
@@ -283,7 +285,7 @@ def _search(venv: str) -> str:
 
 
 def _variables(env: Path, inside: str, python: Interpreter | None) -> dict[str, str]:
-    """What commands are told of the folder `env`, which they find at `inside`."""
+    """Return what commands are told of the folder `env`, which they find at `inside`."""
     found: dict[str, str] = {}
     if (env / "go").exists():
         found |= {"GOMODCACHE": f"{inside}/go", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
@@ -304,7 +306,7 @@ def own_modules(sources: Sources) -> frozenset[str]:
 
 
 def _not_in_checkout(modules: Sequence[Submodule], files: Sequence[Pointer]) -> list[str]:
-    """What a checkout of the commit lacks, one sentence each: submodules, and files of Git LFS."""
+    """Return what a checkout of the commit lacks, one sentence each: submodules, and files of Git LFS."""
     notes = []
     if modules:
         notes.append(
@@ -341,7 +343,7 @@ def _with_refused(error: EnvironmentBroken, proxy: Proxy) -> EnvironmentBroken:
 
 
 def _read(done: Path) -> Made | None:
-    """What is known of an environment that was made to its end; None if there is none."""
+    """Return what is known of an environment that was made to its end; None if there is none."""
     try:
         return Made.model_validate_json(done.read_text())
     except (OSError, ValidationError):

@@ -89,7 +89,7 @@ def operator_settings() -> dict[str, str]:
 
 
 def _pip_settings() -> dict[str, str]:
-    """The section `global` of pip's files, https://pip.pypa.io/en/stable/topics/configuration/."""
+    """Return the section `global` of pip's files, https://pip.pypa.io/en/stable/topics/configuration/."""
     home = Path.home()
     own = os.environ.get("PIP_CONFIG_FILE", "")
     places = [
@@ -106,8 +106,9 @@ def _pip_settings() -> dict[str, str]:
 
 
 def _uv_index(*, default: bool) -> str:
-    """The indexes in uv's files, https://docs.astral.sh/uv/concepts/configuration-files/: the default one, or
-    the others."""
+    """Return the indexes in uv's files, https://docs.astral.sh/uv/concepts/configuration-files/: the
+    default one, or the others.
+    """
     found: list[str] = []
     for place in (Path("/etc/uv/uv.toml"), Path.home() / ".config/uv/uv.toml"):
         try:
@@ -167,7 +168,7 @@ class Proxy(ServedInThread):
         path.chmod(0o666)  # the sandbox's user may be another one
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """A connection to a registry, through the machine's own proxy where it has one.
+        """Return a connection to a registry, through the machine's own proxy where it has one.
 
         Raises `PermissionError` or `OSError`.
         """
@@ -224,7 +225,7 @@ def _upstream(host: str, port: int) -> str:
 
 
 def _through(upstream: str, host: str, port: int) -> socket.socket:
-    """A tunnel through another proxy."""
+    """Return a tunnel through another proxy."""
     parts = urlsplit(upstream if "://" in upstream else f"http://{upstream}")
     connection = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=_CONNECT_S)
     head = f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n"

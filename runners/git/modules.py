@@ -39,7 +39,7 @@ class Submodule(Frozen):
 
 
 def modules_of(mirror: Mirror, commit: str) -> list[Submodule]:
-    """The submodules of a commit."""
+    """Return the submodules of a commit."""
     links = [entry for entry in tree_entries(mirror.path, commit) if entry.mode == "160000"]
     if not links:
         return []
@@ -62,7 +62,7 @@ def modules_of(mirror: Mirror, commit: str) -> list[Submodule]:
 
 
 def address(module: Submodule, parent: str) -> str:
-    """Where a submodule of the repository at `parent` is fetched from; empty: nowhere.
+    """Return where a submodule of the repository at `parent` is fetched from; empty: nowhere.
 
     Only from the same server: another address may be any machine that this one reaches. A repository on this
     machine (`parent` is a path) has only those beside it.
@@ -126,7 +126,7 @@ def _fetch(mirror: Mirror, module: Submodule, url: str, header: str) -> None:
 
 
 def is_fetched(mirror: Mirror, module: Submodule) -> bool:
-    """Whether the files of a submodule are here."""
+    """Return whether the files of a submodule are here."""
     place = mirror.path / _FOLDER
     if not (place / "HEAD").is_file():
         return False

@@ -20,7 +20,7 @@ class NotJson(ValueError):
 
 
 def read_json(reply: Reply) -> dict[str, Any]:
-    """The JSON object that a reply holds: bare, in a fence, or behind other words. Raises `NotJson`.
+    """Return the JSON object that a reply holds: bare, in a fence, or behind other words. Raises `NotJson`.
 
     Line ends inside of strings are read, though JSON forbids them: constrained decoding lets them through.
     """
@@ -51,7 +51,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _embedded(text: str) -> dict[str, Any] | None:
-    """The largest object that begins somewhere in the text."""
+    """Return the largest object that begins somewhere in the text."""
     decoder = json.JSONDecoder(strict=False)
     best: tuple[int, dict[str, Any]] | None = None
     at, starts = text.find("{"), 0
@@ -72,7 +72,7 @@ def _kind(value: object) -> str:
 
 
 def form_of(schema: Mapping[str, Any]) -> str:
-    """The form of an answer by `schema`, as a prompt shows it: JSON with a word on each value."""
+    """Return the form of an answer by `schema`, as a prompt shows it: JSON with a word on each value."""
     if "anyOf" in schema:
         return " or ".join(
             "null" if each.get("type") == "null" else form_of(each) for each in schema["anyOf"]

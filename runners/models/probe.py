@@ -59,7 +59,8 @@ class Profile(Frozen):
 
 
 def probe(model: ChatModel, deployment: str, context_length: int) -> Profile:
-    """Ask `model` for a call by each protocol until one comes, two calls at once, and JSON by a schema.
+    """Ask `model` for a call by each protocol until one comes, two calls at once, and JSON by a
+    schema.
 
     `deployment` names what is asked, and `context_length` is in tokens (0: unknown). Raises
     `ModelUnavailable`.

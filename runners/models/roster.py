@@ -45,7 +45,7 @@ class Engine:
 
     @property
     def native(self) -> ChatModel:
-        """The model without the wrapper that writes tools as XML."""
+        """Return the model without the wrapper that writes tools as XML."""
         return self.model.plain if isinstance(self.model, XmlTools) else self.model
 
 
@@ -181,7 +181,7 @@ class Roster:
 
 
 def _model_of(spec: RuntimeSpec) -> tuple[str, str, str]:
-    """What makes two runtimes the same model; a replay is one model for each recording."""
+    """Return what makes two runtimes the same model; a replay is one model for each recording."""
     return spec.provider, spec.url or str(spec.recording or ""), spec.model
 
 

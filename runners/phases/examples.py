@@ -75,8 +75,8 @@ def failed_examples(events: Sequence[RunnerEvent]) -> list[HeldOut]:
 def _asked(
     job: Job, services: Services, feature: Feature, most: int, known: str = "", paid: Sequence[Reply] = ()
 ) -> bytes:
-    """Ask the analyst for at most `most` examples of each scenario, and once more if the answer cannot be
-    used.
+    """Ask the analyst for at most `most` examples of each scenario, and once more if the answer cannot
+    be used.
 
     `paid` are replies that an interrupted run has got already. Returns a feature file, empty without
     examples.

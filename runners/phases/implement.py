@@ -131,7 +131,7 @@ def _work(
     work: str,
     rules: RulesAhead,
 ) -> tuple[Ended, Sequence[RunnerEvent]]:
-    """The loop, with one model after the other as far as the driver's escalation goes, or with a pair.
+    """Run the loop, with one model after the other as far as the driver's escalation goes, or with a pair.
 
     `work` is the last commit of it. Returns its end, and the events that it logged.
     """

@@ -190,7 +190,8 @@ def _draft(
     background: RepositoryFacts,
     check: Callable[[Feature], list[Finding]],
 ) -> _Attempt:
-    """Ask the model for scenarios until they parse and the linter finds no error, at most `_DRAFTS` times.
+    """Ask the model for scenarios until they parse and the linter finds no error, at most `_DRAFTS`
+    times.
 
     The linter's remarks go back to the model once. The last draft that parses is used with its errors, and
     its readers are told of them.

@@ -48,7 +48,8 @@ _PATH = re.compile(r"(?<![\w/.-])\.?[\w-][\w./-]*")
 
 
 def outside(feature: Feature, protected: Sequence[str], opened: Sequence[str], repo: str) -> list[str]:
-    """What a feature asks for that is no part of the product of `repo`, in words; nothing where all is.
+    """Return what a feature asks for that is no part of the product of `repo`, in words; nothing where all
+    is.
 
     `protected` are globs of files that no change may touch but those in `opened`.
     """
@@ -69,7 +70,7 @@ def outside(feature: Feature, protected: Sequence[str], opened: Sequence[str], r
 
 
 def question(found: Sequence[str]) -> str:
-    """What people are asked about scenarios that reach outside."""
+    """Return what people are asked about scenarios that reach outside."""
     return (
         f"These scenarios are about what is no part of the repository's product: {', '.join(found)}. "
         "Look whether the issue is what it says it is. Approve them only if you want exactly that; files "

@@ -41,7 +41,9 @@ class Group:
 
     @property
     def words(self) -> list[str]:
-        """The words to put before a command, so that it starts in a shell that joins the groups first."""
+        """Return the words to put before a command, so that it starts in a shell that joins the groups
+        first.
+        """
         if not self._paths:
             return []
         joins = "".join(f'echo 0 > "${number}" && ' for number in range(len(self._paths)))

@@ -71,7 +71,7 @@ class Capture:
 
     @property
     def total(self) -> int:
-        """The number of bytes that were added, kept or not."""
+        """Return the number of bytes that were added, kept or not."""
         return len(self._head) + len(self._tail) + self.lost
 
     def add(self, data: bytes) -> None:

@@ -97,7 +97,7 @@ class DiskWatch(Watch):
 
 
 def _devices_of_host() -> set[int]:
-    """The file systems of this process's own folders of these names."""
+    """Return the file systems of this process's own folders of these names."""
     found = set()
     for name in _PRIVATE:
         with contextlib.suppress(OSError):

@@ -27,7 +27,9 @@ class Findings(Frozen):
 
     @property
     def line(self) -> str:
-        """One line for people, such as ``flips 3/3 · sabotage 2/2``; empty when nothing could be tried."""
+        """Return one line for people, such as ``flips 3/3 · sabotage 2/2``; empty when nothing could be
+        tried.
+        """
         parts = [("flips", self.flips), ("sabotage", self.sabotage), ("held-out", self.held_out)]
         return " · ".join(f"{name} {tally}" for name, tally in parts if tally.tried)
 

@@ -305,7 +305,7 @@ class _Looking:
 
 
 def _test_names(name: str) -> list[str]:
-    """A function that is asked for by name; `module` and the like are common words."""
+    """Return the name of a function by which people ask for it; `module` and the like are common words."""
     own = name.rpartition(".")[2]
     return [own] if own.startswith("test") else []
 

@@ -75,7 +75,7 @@ def check_models(settings: Settings) -> list[RuntimeCheck]:
 
 
 def table(checked: Sequence[RuntimeCheck]) -> str:
-    """The results as aligned text, with one line on each that cannot be worked with."""
+    """Return the results as aligned text, with one line on each that cannot be worked with."""
     head = ("runtime", "model", "roles", "context", "tools", "parallel", "schema", "thinking", "seconds")
     rows = [head, *(_row(each) for each in checked)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(head))]

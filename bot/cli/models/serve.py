@@ -72,7 +72,7 @@ def serving(
     context: int = 0,
     more: Sequence[str] = (),
 ) -> Serving:
-    """How to serve `model`, a folder or a name on Hugging Face's hub.
+    """Return how to serve `model`, a folder or a name on Hugging Face's hub.
 
     `context` is in tokens; with 0 vLLM takes as much of the model's own as fits into memory. `more` are
     further flags, which come last, so that they win.
@@ -116,14 +116,16 @@ def _vllm_template(name: str) -> Path | None:
 
 
 def _is_converted(model: str, family: ModelFamily) -> bool:
-    """Whether it is a Mistral model in Hugging Face's format, without the files that Mistral's flags need."""
+    """Return whether it is a Mistral model in Hugging Face's format, without the files that Mistral's
+    flags need.
+    """
     folders = _folders(model)
     own = any((folder / "params.json").exists() for folder in folders)
     return "--config-format" in family.flags and bool(folders) and not own
 
 
 def chat_template(model: str) -> str | None:
-    """The chat template of a model in a folder or in the hub's cache; None if it is in neither."""
+    """Return the chat template of a model in a folder or in the hub's cache; None if it is in neither."""
     for folder in _folders(model):
         for name in ("chat_template.jinja", "chat_template.json", "tokenizer_config.json"):
             try:
@@ -152,7 +154,7 @@ def _folders(model: str) -> list[Path]:
 
 
 def gpus() -> list[int]:
-    """The memory of each NVIDIA GPU of this machine, in MB."""
+    """Return the memory of each NVIDIA GPU of this machine, in MB."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
@@ -162,7 +164,8 @@ def gpus() -> list[int]:
 
 
 def cards_needed(cards: Sequence[int], weights_mb: int) -> int:
-    """How many GPUs to split a model over: the smallest power of two whose memory holds it with a cache.
+    """Return how many GPUs to split a model over: the smallest power of two whose memory holds it with a
+    cache.
 
     It is the largest power of two if the size is not known (0), or if even that is too small.
     """
@@ -176,7 +179,7 @@ def cards_needed(cards: Sequence[int], weights_mb: int) -> int:
 
 
 def _weights_mb(model: str) -> int:
-    """The size of a model's weights on this machine, 0 if they are not here."""
+    """Return the size of a model's weights on this machine, 0 if they are not here."""
     for folder in _folders(model):
         for kind in ("*.safetensors", "*.bin", "*.gguf"):
             size = sum(path.stat().st_size for path in folder.glob(kind))

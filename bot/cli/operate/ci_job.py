@@ -125,7 +125,7 @@ def _github(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJ
 
 
 def _gitlab(settings: Settings, environ: MutableMapping[str, str]) -> CurrentCiJob:
-    """A job that a webhook triggered; the payload of the webhook is its event.
+    """Return a job that a webhook triggered; the payload of the webhook is its event.
 
     https://docs.gitlab.com/ci/triggers/#use-a-webhook
     """
@@ -162,6 +162,6 @@ def _read(settings: Settings, forge: str, event: str, path: str) -> ForgeEvent |
 
 
 def _of_job(settings: Settings, folder: str, own: Mapping[str, object]) -> Settings:
-    """The job's own addresses and token; its state lies in `folder`."""
+    """Return the job's own addresses and token; its state lies in `folder`."""
     state = {"state_dir": Path(folder), "database_url": "", "public_url": ""}
     return settings.model_copy(update={**own, **state})

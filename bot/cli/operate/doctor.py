@@ -319,6 +319,6 @@ def _public_url(settings: Settings) -> CheckResult:
 
 
 def finding_text(finding: CheckResult) -> str:
-    """One or two lines for a terminal."""
+    """Return one or two lines for a terminal."""
     line = f"{_MARKS[finding.state]} {finding.name}: {finding.said}"
     return f"{line}\n  {finding.todo}" if finding.todo else line

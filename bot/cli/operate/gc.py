@@ -103,7 +103,7 @@ def _deliveries(store: Store, before: float, *, dry_run: bool) -> Removed:
 
 
 def _needed_mirrors(settings: Settings, store: Store) -> set[Path]:
-    """Those of open runs: what they began from may be nowhere else any more."""
+    """Return the mirrors of open runs, whose commits may exist nowhere else."""
     workspaces = Workspaces(settings.state_dir)
     query = sa.select(runs.c.forge, runs.c.repo).where(runs.c.status.in_(_OPEN)).distinct()
     with reading(store.engine) as db:

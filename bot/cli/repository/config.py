@@ -43,7 +43,7 @@ def schema() -> None:
 
 
 def problems_in(path: Path) -> list[str]:
-    """What is wrong with the settings at `path`, a sentence each; none if they can be used.
+    """Return what is wrong with the settings at `path`, a sentence each; none if they can be used.
 
     Raises `ConfigInvalid` where there is no such file.
     """

@@ -42,7 +42,7 @@ def domain(
 
 
 def draft(repo: Path, settings: Settings | None) -> Domain:
-    """The draft from the files in `repo`; with `settings` completed by the analyst's model.
+    """Return the draft from the files in `repo`; with `settings` completed by the analyst's model.
 
     Raises `LanguageUnusable` and the models' errors.
     """

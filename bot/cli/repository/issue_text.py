@@ -38,7 +38,7 @@ class IssueText:
 
 
 def read_issue(source: str, settings: Settings) -> IssueText:
-    """The issue at `source`: a file, ``-`` for standard input, or an address on GitHub or GitLab.
+    """Return the issue at `source`: a file, ``-`` for standard input, or an address on GitHub or GitLab.
 
     Comments are not read. A token of the settings is sent to its own server alone. Raises `IssueUnreadable`.
     """

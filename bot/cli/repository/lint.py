@@ -67,8 +67,9 @@ def lint_files(paths: Sequence[Path], max_scenarios: int) -> dict[str, list[Find
 
 
 def _definitions(feature: Path) -> list[StepDefinition]:
-    """The step definitions that behave would load for a feature file: those of the nearest `steps` folder
-    above it."""
+    """Return the step definitions that behave would load for a feature file: those of the nearest `steps`
+    folder above it.
+    """
     for folder in feature.resolve().parents:
         steps = folder / "steps"
         if steps.is_dir():
@@ -83,7 +84,9 @@ def _definitions(feature: Path) -> list[StepDefinition]:
 
 
 def _language(feature: Path) -> str | None:
-    """The language that behave is configured to read, in the nearest folder above that configures it."""
+    """Return the language that behave is configured to read, in the nearest folder above that configures
+    it.
+    """
     for folder in feature.resolve().parents:
         there = [folder / name for name in CONFIG_FILES if (folder / name).is_file()]
         texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in there}
@@ -104,7 +107,7 @@ def _domain(feature: Path) -> Domain:
 
 
 def lint_text(found: dict[str, list[Finding]], *, as_json: bool) -> str:
-    """The findings as lines that editors understand (FILE:LINE: level code: message), or as JSON."""
+    """Return the findings as lines that editors understand (FILE:LINE: level code: message), or as JSON."""
     if as_json:
         rows = [{"file": path, **each.model_dump()} for path, findings in found.items() for each in findings]
         return json.dumps(rows, indent=2, ensure_ascii=False)

@@ -39,5 +39,5 @@ def begin_onboarding(settings: Settings, forge: str, repo: str) -> str | None:
 
 
 def onboarding_text(run_id: str | None) -> str:
-    """What `begin_onboarding` did, in words."""
+    """Return what `begin_onboarding` did, in words."""
     return f"run {run_id}" if run_id else "A run is looking at the repository already."

@@ -61,7 +61,7 @@ def spec(
 
 
 def specify_issue(issue: str, repo: Path, base: str, number: int, settings: Settings) -> Specified:
-    """The scenarios for an issue; nothing in the repository is touched.
+    """Return the scenarios for an issue; nothing in the repository is touched.
 
     `.scenarist.yml`, the step definitions and the domain language are read from `base`. Raises
     `IssueUnreadable`, `GitFailed`, `ConfigInvalid` and the models' errors.

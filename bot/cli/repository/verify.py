@@ -131,7 +131,7 @@ def _check(examples: str, content: bytes, feature: str) -> None:
 
 
 def verdict_text(verdict: Verdict, *, as_json: bool) -> str:
-    """The verdict for people, or as one JSON object.
+    """Return the verdict for people, or as one JSON object.
 
     Nothing in it moves a terminal or commands a job's runner.
     """

@@ -83,7 +83,7 @@ def log_line(entry: Entry) -> str:
 
 
 def _commands(entries: Sequence[Entry]) -> list[tuple[int, Evidence]]:
-    """(number of the verdict, command) of all that the verifier ran, in their order."""
+    """Return (number of the verdict, command) of all that the verifier ran, in their order."""
     verdicts = [entry.event.verdict for entry in entries if isinstance(entry.event, VerdictReached)]
     return [(number, each) for number, verdict in enumerate(verdicts, 1) for each in verdict.evidence]
 

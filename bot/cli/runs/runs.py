@@ -64,7 +64,7 @@ def _table(found: Sequence[RunLine], now: float) -> Table:
 
 
 def age(seconds: float) -> str:
-    """A length of time in its largest unit: ``5 min``."""
+    """Return a length of time in its largest unit: ``5 min``."""
     for name, length in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{int(seconds // length)} {name}"

@@ -89,7 +89,7 @@ def gitlab(
 
 
 def _lines(done: dict[str, Any]) -> list[str]:
-    """What was done for one project, for a terminal."""
+    """Return what was done for one project, for a terminal."""
     made = ", ".join(done["labels_made"]) or "none"
     hook = "made" if done["webhook_new"] else "brought up to date"
     lines = [

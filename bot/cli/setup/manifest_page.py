@@ -63,17 +63,17 @@ class ManifestPage(ServedInThread):
 
     @property
     def url(self) -> str:
-        """The address of the form."""
+        """Return the address of the form."""
         return f"{self.root}{self._path}"
 
     @property
     def redirect_url(self) -> str:
-        """Where GitHub sends the browser."""
+        """Return where GitHub sends the browser."""
         return f"{self.url}/made"
 
     @property
     def state(self) -> str:
-        """The value that GitHub gives back with the code."""
+        """Return the value that GitHub gives back with the code."""
         return self._state
 
     def show(self, target: str, manifest: Mapping[str, Any]) -> None:
@@ -97,7 +97,7 @@ class ManifestPage(ServedInThread):
         return found
 
     def wait_for_delivery(self, secret: str, seconds: float) -> bool:
-        """Whether a delivery that is signed with `secret` has arrived, or arrives within `seconds`."""
+        """Return whether a delivery that is signed with `secret` has arrived, or arrives within `seconds`."""
         until = time.monotonic() + seconds
         with self._arrived:
             while not any(

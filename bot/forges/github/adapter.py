@@ -20,7 +20,7 @@ from bot.forges.github.reactions import Reactions
 
 
 def github_forge(settings: Settings) -> "GitHubForge":
-    """The adapter for the configured App, or for a job's own token. Raises `SettingsInvalid`."""
+    """Return the adapter for the configured App, or for a job's own token. Raises `SettingsInvalid`."""
     token = settings.github_token.get_secret_value()
     tokens: Tokens = JobToken(settings.github_api_url, token) if token else app_of(settings)
     return GitHubForge(settings.github_api_url, tokens, settings.github_git_url)

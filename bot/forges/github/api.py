@@ -1,7 +1,7 @@
-"""What all requests to GitHub's REST API share: a token for one repository, paging, making a thing once.
+"""Shared parts of all requests to GitHub's REST API: a token for one repository, paging, making a thing once.
 
-githubkit's typed responses refuse what other server versions send, so answers are read with small models
-of our own over `.json()`. https://docs.github.com/en/rest
+githubkit's typed responses refuse answers of other server versions, so answers are read with small models of
+our own over `.json()`. https://docs.github.com/en/rest
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,19 +23,20 @@ _VIEWER = "query { viewer { login } }"
 
 
 class Tokens(Protocol):
-    """Where an adapter's tokens come from. All of it raises the forge's errors."""
+    """The source of an adapter's tokens. All methods raise the forge's errors."""
 
     def token(self, repo: Repo, permissions: Mapping[str, str], *, fresh: bool = False) -> str:
-        """A token for `repo` with at least `permissions`; with `fresh` one that was not given before, if
-        there is one."""
+        """Return a token for `repo` with at least `permissions`; with `fresh` one that was not given
+        before, if there is one.
+        """
         ...
 
     def name(self, repo: Repo) -> str:
-        """The repository's full name by now; to be asked after a token."""
+        """Return the repository's full name by now; to be asked after a token."""
         ...
 
     def login(self) -> str:
-        """The account that the tokens act as."""
+        """Return the account that the tokens act as."""
         ...
 
 
@@ -54,7 +55,9 @@ class JobToken:
         return repo.full_name
 
     def login(self) -> str:
-        """The account of the token; a server that does not say it is taken to have given a job's own."""
+        """Return the account of the token; a server that does not say it is taken to have given a job's
+        own.
+        """
         if not self._login:
             with github_client(self._api_url, TokenAuthStrategy(self._value)) as github, forge_errors():
                 try:
@@ -120,7 +123,7 @@ class GitHubApi:
 
 
 def pages(get: Callable[[int], list[Any]]) -> list[Any]:
-    """All items of a list; `get` returns a page, counted from 1."""
+    """Return all items of a list; `get` returns a page, counted from 1."""
     found: list[Any] = []
     for page in range(1, _MAX_PAGES + 1):
         items = get(page)

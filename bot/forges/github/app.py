@@ -71,7 +71,9 @@ class AppTokens:
         self._slug = ""
 
     def token(self, repo: Repo, permissions: Mapping[str, str], *, fresh: bool = False) -> str:
-        """A token for `repo` alone with just `permissions`; with `fresh` one that was not given before."""
+        """Return a token for `repo` alone with just `permissions`; with `fresh` one that was not given
+        before.
+        """
         key = (repo.full_name, repo.installation, *sorted(permissions.items()))
         until, token = self._minted.get(key, (0.0, ""))
         if time.monotonic() < until and not fresh:
@@ -89,8 +91,9 @@ class AppTokens:
         return token
 
     def name(self, repo: Repo) -> str:
-        """The repository's full name as far as it is known: another one, when it was renamed since the run
-        began."""
+        """Return the repository's full name as far as it is known: another one, when it was renamed since
+        the run began.
+        """
         return self._names.get(repo.full_name, repo.full_name)
 
     def _mint(self, installation: int, full_name: str, permissions: Mapping[str, str]) -> str:
@@ -99,7 +102,7 @@ class AppTokens:
         return str(answer["token"])
 
     def _renamed(self, installation: int, repo: Repo) -> bool:
-        """Whether the repository has another name than it was known by, which is kept then.
+        """Return whether the repository has another name than it was known by, which is kept then.
 
         Asked with a token that can read nothing but metadata.
         """
@@ -114,19 +117,19 @@ class AppTokens:
         return self._names[repo.full_name] != before
 
     def login(self) -> str:
-        """The login of the App's own account."""
+        """Return the login of the App's own account."""
         if not self._slug:
             self._slug = str(self.card()["slug"])
         return f"{self._slug}[bot]"
 
     def card(self) -> dict[str, Any]:
-        """What GitHub says of the App."""
+        """Return GitHub's description of the App."""
         with forge_errors():
             app: Any = self._github.rest.apps.get_authenticated().json()
         return dict(app)
 
     def installations(self) -> list[AppInstallation]:
-        """Where the App is installed."""
+        """Return where the App is installed."""
         with forge_errors():
             found = list(self._github.rest.paginate(self._github.rest.apps.list_installations, per_page=100))
         return [
@@ -138,13 +141,13 @@ class AppTokens:
         ]
 
     def hook(self) -> dict[str, Any]:
-        """The URL and the content type of the App's webhook, as GitHub has them."""
+        """Return the URL and the content type of the App's webhook, as GitHub has them."""
         with forge_errors():
             hook: Any = self._github.rest.apps.get_webhook_config_for_app().json()
         return dict(hook)
 
     def last_delivery(self) -> DeliveryAttempt | None:
-        """GitHub's newest attempt to deliver something to the App; None if there was none."""
+        """Return GitHub's newest attempt to deliver something to the App; None if there was none."""
         with forge_errors():
             found: Any = self._github.rest.apps.list_webhook_deliveries(per_page=1).json()
         return DeliveryAttempt(event=found[0]["event"], status=found[0]["status"]) if found else None
@@ -154,10 +157,7 @@ class AppTokens:
         return int(self._github.rest.apps.get_repo_installation(owner, name).json()["id"])
 
     def ask_again(self, most: int = 100) -> int:
-        """Ask GitHub to deliver anew what it could not deliver, as far as it still knows; returns how many.
-
-        One that was tried five times is left alone: it is refused for a reason.
-        """
+        """Ask GitHub to send again the deliveries that failed and that it still has; returns how many."""
         tried: dict[str, list[Any]] = {}
         with forge_errors():
             cursor = ""

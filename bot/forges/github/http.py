@@ -1,4 +1,4 @@
-"""Requests to GitHub: which are repeated, and its errors as the forge's own."""
+"""Requests to GitHub: which of them are repeated, and its errors translated to the forge's own."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -34,7 +34,7 @@ class RateBudget:
             return  # not every server counts
 
     def scarce_for(self, installation: int) -> float:
-        """Seconds until there are more, where less than a tenth is left; else 0."""
+        """Return the seconds until there are more requests, if less than a tenth is left; otherwise 0."""
         share, until = self._left.get(installation, (1.0, 0.0))
         return max(0.0, until - time.time()) if share < _RESERVE else 0.0
 
@@ -42,7 +42,7 @@ class RateBudget:
 def github_client(
     api_url: str, auth: Any, note: Callable[[Mapping[str, str]], None] = lambda _headers: None
 ) -> GitHub[Any]:
-    """A client of the API; `note` gets the headers of each answer."""
+    """Return a client of the API; `note` gets the headers of each answer."""
     return GitHub(
         auth,
         base_url=api_url,
@@ -100,7 +100,7 @@ def _retry(error: GitHubException, attempt: int) -> RetryOption:
 
 @contextmanager
 def forge_errors() -> Iterator[None]:
-    """githubkit's errors as the forge's own, without tokens, bodies or traces."""
+    """Translate githubkit's errors to the forge's own, without tokens, bodies or traces."""
     try:
         yield
     except RateLimitExceeded as error:

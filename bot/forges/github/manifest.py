@@ -45,7 +45,7 @@ class NewApp(Frozen):
 
     @property
     def install_url(self) -> str:
-        """Where people install the App on repositories."""
+        """Return where people install the App on repositories."""
         return f"{self.page}/installations/new"
 
 

@@ -27,7 +27,7 @@ mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) 
 
 
 class Reactions(GitHubApi):
-    """The part of the adapter that shows what became of something said."""
+    """The part of the adapter that shows the result of a comment: reactions, labels, resolved threads."""
 
     def resolve_thread(self, repo: Repo, pull: int, thread: int) -> bool:
         # Nothing but resolving a thread asks for contents, which it needs all the same:
@@ -86,7 +86,7 @@ class Reactions(GitHubApi):
 
 
 def _thread(github: GitHub[Any], owner: str, name: str, pull: int, first: int) -> dict[str, Any] | None:
-    """The review thread that begins with comment `first`: its GraphQL `id`, and `isResolved`."""
+    """Return the review thread that begins with comment `first`: its GraphQL `id`, and `isResolved`."""
     after = None
     while True:
         asked = {"owner": owner, "name": name, "pull": pull, "after": after}

@@ -34,8 +34,9 @@ class Token(Frozen):
 
     @property
     def missing(self) -> list[str]:
-        """The scopes that it lacks; `api` includes the right to read and write repositories over the API, but
-        not over git."""
+        """Return the scopes that it lacks; `api` includes the right to read and write repositories over
+        the API, but not over git.
+        """
         return [scope for scope in SCOPES if scope not in self.scopes]
 
     def days_left(self, today: date) -> int | None:

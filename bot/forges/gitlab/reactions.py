@@ -9,7 +9,7 @@ from bot.forges.gitlab.client import GitlabError, forge_errors, said
 
 
 class Reactions(GitLabApi):
-    """The part of the adapter that shows what became of something said."""
+    """The part of the adapter that shows the result of a comment: reactions, labels, resolved threads."""
 
     def resolve_thread(self, repo: Repo, pull: int, thread: int) -> bool:
         try:

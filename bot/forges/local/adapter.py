@@ -197,7 +197,7 @@ class LocalForge(People):
         self._put_labels(repo, number, on, [each for each in labels if each != label])
 
     def labels(self, repo: Repo, number: int, *, on: TargetKind) -> list[str]:
-        """The labels of an issue or pull request."""
+        """Return the labels of an issue or pull request."""
         if on == "issue":
             return list(self.issue(repo, number).labels)
         found = self._all(repo.full_name, "pull labels", number=number)

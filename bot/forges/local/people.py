@@ -1,4 +1,4 @@
-"""What people do on the local forge. It sends a delivery, signed as GitHub signs it."""
+"""The actions of people on the local forge. Each sends a delivery, signed as GitHub signs it."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ from runners.git.command import git
 
 
 class People(Things):
-    """The acts of people; `send` posts a delivery (headers, body)."""
+    """The actions of people; `send` posts a delivery (headers, body)."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Where the local forge keeps what is on it: a table of JSON values, and a bare repository for each name."""
+"""The storage of the local forge: a table of JSON values, and a bare repository for each name."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Things:
         self._root = root
 
     def path(self, repo: str) -> Path:
-        """Where the bare repository lies."""
+        """Return where the bare repository lies."""
         return self._root / f"{repo}.git"
 
     def issue(self, repo: Repo, number: int) -> Issue:

@@ -29,23 +29,20 @@ class Forges:
         self._app: AppTokens | None = None
 
     def __call__(self, name: str) -> Forge:
-        """The adapter of `name`. Raises `ForgeNotConfigured`."""
+        """Return the adapter of `name`. Raises `ForgeNotConfigured`."""
         if name not in self._built:
             self._built[name] = self._build(name)
         return self._built[name]
 
     def backlog(self, name: str) -> Backlog:
-        """The adapter of `name`, for making issues. Raises `ForgeNotConfigured`."""
+        """Return the adapter of `name`, for making issues. Raises `ForgeNotConfigured`."""
         found = self(name)
         if not isinstance(found, Backlog):
             raise ForgeNotConfigured(f"No issues can be made on {name}.")
         return found
 
     def ask_again(self) -> int:
-        """Ask the forges for events that they could not deliver; how many there were.
-
-        Raises the forges' errors.
-        """
+        """Ask the forges for events that they could not deliver; returns how many there were."""
         if not self._settings.github_app_id:
             return 0
         if self._app is None:

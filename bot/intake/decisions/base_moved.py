@@ -1,5 +1,7 @@
-"""A branch was pushed to -> the pull requests that are brought up to date with it. Asks the forge and the
-store; writes nothing."""
+"""Decide which pull requests are brought up to date after a push to a branch.
+
+Asks the forge and the store; writes nothing.
+"""
 
 from bot.behaviours.target import target_of
 from bot.forges.events import BaseMoved

@@ -110,7 +110,7 @@ def as_comment(event: ReviewSubmitted | ReviewCommented) -> Commented:
 def decide_comment(
     event: Commented, forge: Forge, delivery_id: str, commands: Sequence[CommentCommand]
 ) -> tuple[Commanded, ...] | InstructRun | Ignored:
-    """What follows from a comment whose commands are `commands`, in their order.
+    """Return what follows from a comment whose commands are `commands`, in their order.
 
     Raises the forge's errors.
     """
@@ -134,7 +134,7 @@ def decide_comment(
 def _then(
     command: CommentCommand, event: Commented, forge: Forge, delivery_id: str, permission: str
 ) -> Then | None:
-    """What follows from one command; None where a stranger gives one that does not exist."""
+    """Return what follows from one command; None if a stranger gives one that does not exist."""
     if command.known is not None:
         forbidden = _forbidden(command.known, event, forge, permission)
         return forbidden or _commanded(command, command.known, event, forge, delivery_id)
@@ -167,7 +167,7 @@ def _forbidden(name: CommandName, event: Commented, forge: Forge, permission: st
 
 
 def _rules(repo: Repo, forge: Forge) -> Rules:
-    """Who may give which command, from the default branch; a file that cannot be read changes nothing."""
+    """Return who may give which command, from the default branch; an unreadable file leaves the defaults."""
     try:
         return parse_config(forge.read_file(repo, FILE) or "").may
     except ConfigInvalid:
@@ -175,7 +175,9 @@ def _rules(repo: Repo, forge: Forge) -> Rules:
 
 
 def _said(event: Commented, forge: Forge, delivery_id: str) -> InstructRun:
-    """A comment without a command: a word to the run, or the answer to its question."""
+    """Return what follows from a comment without a command: a message to the run, or the answer to its
+    question.
+    """
     told = Instructed(comment=event.comment, by=event.sender.login, text=event.body)
     otherwise = (
         implement(as_labelled(event), forge, delivery_id, answers=True, by_label=False)

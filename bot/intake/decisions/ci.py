@@ -1,4 +1,4 @@
-"""The end of a CI job -> what follows. Asks the forge and the store; writes nothing."""
+"""Decide what follows from the end of a CI job. Asks the forge and the store; writes nothing."""
 
 from collections.abc import Sequence
 

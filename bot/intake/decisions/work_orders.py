@@ -317,7 +317,7 @@ def _threads(
     repo: Repo,
     forge: Forge,
 ) -> tuple[OrderThread, ...]:
-    """The asked threads, each with what we and people with rights had said in it by then."""
+    """Return the asked threads, each with what we and people with rights had said in it by then."""
     threads = []
     for root in sorted(asked):
         said = [
@@ -345,7 +345,7 @@ def _threads(
 
 
 def _trusted(forge: Forge, repo: Repo) -> Callable[[Account], bool]:
-    """Whether an account may put text into a work order; each account is asked for once."""
+    """Return whether an account may put text into a work order; each account is asked for once."""
     known: dict[int, bool] = {}
 
     def trusted(account: Account) -> bool:
@@ -357,7 +357,7 @@ def _trusted(forge: Forge, repo: Repo) -> Callable[[Account], bool]:
 
 
 def _stood_at(comment: ReviewComment, at: str) -> bool:
-    """Whether the comment's present text is the one it had at `at` (ISO 8601; empty: now)."""
+    """Return whether the comment's present text is the text that it had at `at` (ISO 8601; empty: now)."""
     changed = comment.updated_at or comment.created_at
     if not at or not changed:
         return True

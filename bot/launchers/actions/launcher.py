@@ -124,7 +124,7 @@ class ActionsLauncher:
         return contextlib.nullcontext()
 
     def _listed(self, repo: Repo) -> list[Mapping[str, Any]]:
-        """The newest jobs of the workflow in a repository, newest first."""
+        """Return the newest jobs of the workflow in a repository, newest first."""
         with self._api(repo) as (github, owner, name):
             found: Any = github.rest.actions.list_workflow_runs(
                 owner, name, self._workflow, event="workflow_dispatch", per_page=_PAGE

@@ -31,12 +31,12 @@ class FileDiff(NamedTuple):
 
 
 def is_diff(text: str) -> bool:
-    """Whether `text` has a hunk of a unified diff in it."""
+    """Return whether `text` has a hunk of a unified diff in it."""
     return _HUNK.search(text) is not None
 
 
 def diff_lines(text: str) -> list[Line]:
-    """The lines of a diff. Text before its first hunk and behind its last one stays as it is."""
+    """Return the lines of a diff. Text before its first hunk and behind its last one stays as it is."""
     found: list[Line] = []
     old = new = 0  # lines that are still to come in the hunk
     for line in text.split("\n"):
@@ -60,19 +60,19 @@ def diff_lines(text: str) -> list[Line]:
 
 
 def plain_lines(text: str) -> list[Line]:
-    """The lines of a text that is no diff."""
+    """Return the lines of a text that is no diff."""
     return [Line("same", line) for line in text.split("\n")]
 
 
 def replaced_lines(old: str, new: str) -> list[Line]:
-    """A passage that was replaced, as the lines of a diff."""
+    """Return a passage that was replaced, as the lines of a diff."""
     gone = [Line("removed", f"-{line}") for line in old.split("\n")] if old else []
     came = [Line("added", f"+{line}") for line in new.split("\n")] if new else []
     return gone + came
 
 
 def file_diffs(text: str) -> list[FileDiff]:
-    """The files of what ``git diff`` printed, in its order."""
+    """Return the files of what ``git diff`` printed, in its order."""
     files: list[FileDiff] = []
     path = ""
     lines: list[Line] = []

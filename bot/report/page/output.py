@@ -18,7 +18,7 @@ class Output(NamedTuple):
 
 
 def cut(lines: Sequence[Line]) -> Output:
-    """At most `FIRST` and `LAST` lines of `lines`. Lines of over 2,000 characters are cut too."""
+    """Return at most `FIRST` and `LAST` lines of `lines`. Lines of over 2,000 characters are cut too."""
     short = [
         line if len(line.text) <= _WIDTH else Line(line.kind, f"{line.text[:_WIDTH]}…") for line in lines
     ]
@@ -29,5 +29,5 @@ def cut(lines: Sequence[Line]) -> Output:
 
 
 def whole(lines: Sequence[Line]) -> Output:
-    """All of `lines`."""
+    """Return all of `lines`."""
     return Output(tuple(lines))

@@ -52,7 +52,7 @@ class RunPage(Frozen):
 def run_page(
     run_id: str, entries: Sequence[Entry], *, feature: str = "", diff: str = "", label: str = ""
 ) -> RunPage:
-    """The page of a run, from its log, its feature's text and the diff of its work.
+    """Return the page of a run, from its log, its feature's text and the diff of its work.
 
     `label` is what starts a run. `entries` must not be empty.
     """
@@ -84,7 +84,8 @@ def run_page(
 
 
 def ended_in(state: RunState) -> Phase | None:
-    """The phase from which a run that ended can be tried again: the last one that ended, but for its report.
+    """Return the phase from which a run that ended can be tried again: the last one that ended, but for its
+    report.
 
     After a red verdict it is the writing of the code. None where nothing was begun.
     """
@@ -96,7 +97,7 @@ def ended_in(state: RunState) -> Phase | None:
 
 
 def now_text(state: RunState, entries: Sequence[Entry]) -> str:
-    """What an active run is doing at this moment, in a sentence; empty for any other."""
+    """Return what an active run is doing at this moment, in a sentence; empty for any other."""
     if state.status != "active" or not state.times:
         return ""
     if state.delayed is not None:
@@ -117,7 +118,7 @@ def now_text(state: RunState, entries: Sequence[Entry]) -> str:
 
 
 def _shown_files(state: RunState, diff: str) -> tuple[tuple[FileDiff, ...], bool]:
-    """The diff by file, up to a number of lines; nothing where the change adds a secret."""
+    """Return the diff by file, up to a number of lines; nothing where the change adds a secret."""
     found = state.verdict is not None and any(each.code == "secret-added" for each in state.verdict.problems)
     if found or looks_secret(diff):
         return (), False

@@ -37,7 +37,7 @@ class PhaseRow(Frozen):
 
 
 def strip(state: RunState) -> list[PhaseRow]:
-    """All phases but `conclude`, in their order."""
+    """Return all phases but `conclude`, in their order."""
     return [_step(state, phase) for phase in get_args(Phase) if phase in _NAMES]
 
 
@@ -65,7 +65,7 @@ def _step(state: RunState, phase: Phase) -> PhaseRow:
 
 
 def name_of(phase: Phase) -> str:
-    """A phase as the page calls it."""
+    """Return a phase as the page calls it."""
     return _NAMES.get(phase, phase.capitalize())
 
 
@@ -76,7 +76,7 @@ def _seconds(time: PhaseTime) -> float:
 
 
 def took(seconds: float) -> str:
-    """A duration as people read it; empty below a tenth of a second."""
+    """Return a duration as people read it; empty below a tenth of a second."""
     if seconds < 0.1:
         return ""
     if seconds < 10:

@@ -32,7 +32,7 @@ class Card(Frozen):
 
 
 def cards(state: RunState, entries: Iterable[Entry], feature: str) -> list[Card]:
-    """A card for each scenario of the specification; `feature` is its text, as far as it is known."""
+    """Return a card for each scenario of the specification; `feature` is its text, as far as it is known."""
     steps = _steps(feature)
     proofs = {proof.name: proof for proof in state.verdict.scenarios} if state.verdict else {}
     tried = tried_outcomes(entries)
@@ -41,7 +41,8 @@ def cards(state: RunState, entries: Iterable[Entry], feature: str) -> list[Card]
 
 
 def tried_outcomes(entries: Iterable[Entry]) -> dict[str, str] | None:
-    """The scenarios that failed when the model last ran behave, as a set of names mapped to ``failed``.
+    """Return the scenarios that failed when the model last ran behave, as a set of names mapped to
+    ``failed``.
 
     None when it has not run behave since the specification was written.
     """

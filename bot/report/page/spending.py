@@ -31,7 +31,7 @@ class PhaseSpending(Frozen):
 
 
 def bars(entries: Iterable[Entry]) -> list[Bar]:
-    """The newest replies, oldest first; the highest bar has the height `HEIGHT`."""
+    """Return the newest replies, oldest first; the highest bar has the height `HEIGHT`."""
     replies = [each.event for each in entries if isinstance(each.event, ModelReplied)][-_BARS:]
     totals = [each.reply.usage.prompt_tokens + each.reply.usage.completion_tokens for each in replies]
     most = max([1, *totals])
@@ -50,7 +50,7 @@ def _bar(event: ModelReplied, total: int, scale: float) -> Bar:
 
 
 def by_work(entries: Sequence[Entry]) -> list[PhaseSpending]:
-    """What was used for each kind of work and model, in the order of their first replies."""
+    """Return what was used for each kind of work and model, in the order of their first replies."""
     sums: dict[tuple[str, str], PhaseSpending] = {}
     for entry in entries:
         event = entry.event

@@ -73,7 +73,7 @@ class Item(Frozen):
 
 
 def item(entry: Entry, *, full: bool = False) -> Item | None:
-    """How the page shows an entry of the log; None for one that other parts of the page show.
+    """Return how the page shows an entry of the log; None for one that other parts of the page show.
 
     With `full` its output is not cut.
     """
@@ -271,7 +271,7 @@ def _arguments(text: str) -> dict[str, Any]:
 
 
 def _summary(arguments: dict[str, Any]) -> str:
-    """The arguments that say what a call is about, on one line."""
+    """Return the arguments that say what a call is about, on one line."""
     for name in ("path", "command", "pattern", "query", "url", "paths", "summary", "question", "arguments"):
         if arguments.get(name):
             flat = " ".join(_clean(str(arguments[name])).split())
@@ -280,7 +280,7 @@ def _summary(arguments: dict[str, Any]) -> str:
 
 
 def _asked(arguments: dict[str, Any]) -> list[Line]:
-    """What a call would change, as lines of a diff, where it is a change."""
+    """Return what a call would change, as lines of a diff, where it is a change."""
     if isinstance(arguments.get("patch"), str):
         return diff_lines(_clean(arguments["patch"]))
     old, new = arguments.get("old"), arguments.get("new")

@@ -1,4 +1,4 @@
-"""Reading of requests: forms, and addresses within this app."""
+"""Read requests: forms, and addresses within this app."""
 
 from urllib.parse import parse_qs
 
@@ -8,7 +8,9 @@ _MAX_FORM = 100_000
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """The fields of an URL-encoded form of at most 100,000 bytes, the last value of each; else nothing."""
+    """Return the fields of a URL-encoded form of at most 100,000 bytes, the last value of each; otherwise
+    nothing.
+    """
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
@@ -24,6 +26,8 @@ async def form_of(request: Request) -> dict[str, str]:
 
 
 def own_path(given: str) -> str:
-    """`given` if it is the path of a page of this app, or else ``/``: nothing leads to another site."""
+    """Return `given` if it is the path of a page of this app, otherwise ``/``, so that nothing leads to
+    another site.
+    """
     plain = given.startswith("/") and not given.startswith(("//", "/\\")) and given.isprintable()
     return given if plain and "\\" not in given else "/"

@@ -1,3 +1,4 @@
-"""Who asks for a page, and what they may see and do: sessions, failed attempts, rights on the forge.
+"""Who requests a page, and what they may see and do: sessions, failed attempts, rights on the forge.
 
-Nothing here makes a page."""
+Nothing here makes a page.
+"""

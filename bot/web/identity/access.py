@@ -1,4 +1,4 @@
-"""Who may see which runs, and who may control them: what the forge says of the person now."""
+"""Decide who may see and control which runs, by the person's present rights on the forge."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,10 +15,10 @@ _MOST_KEPT = 5000
 
 
 class ForgePeople(Protocol):
-    """What a forge lets a person do, asked with the person's own token."""
+    """A person's rights on a forge, requested with the person's own token."""
 
     async def permission(self, token: str, repo: str) -> Permission:
-        """The person's right on `repo`. Raises `ForgeUnavailable`."""
+        """Return the person's right on `repo`. Raises `ForgeUnavailable`."""
         ...
 
     async def comment(self, token: str, repo: str, number: int, text: str) -> None:
@@ -27,7 +27,7 @@ class ForgePeople(Protocol):
 
 
 class Access:
-    """Answers for a minute from what the forge said last. `people` are the forges by name."""
+    """Decides by the forge's answers, which are kept for a minute. `people` are the forges by name."""
 
     def __init__(
         self, mode: PagesMode, people: Mapping[str, ForgePeople], clock: Callable[[], float] = time.monotonic
@@ -38,19 +38,23 @@ class Access:
         self._kept: dict[tuple[str, str, str], tuple[float, Permission]] = {}
 
     async def may_read(self, viewer: Viewer | None, forge: str, repo: str, *, by_link: bool = False) -> bool:
-        """Whether somebody may see the runs of a repository; with `by_link` one run whose id they have."""
+        """Return whether somebody may see the runs of a repository; with `by_link` one run whose id they
+        have.
+        """
         if self.mode == "public" or (self.mode == "link" and by_link):
             return True
         return viewer is not None and await self._has(viewer, forge, repo, "read")
 
     async def may_control(self, viewer: Viewer | None, forge: str, repo: str) -> bool:
-        """Whether somebody may control the runs of a repository: who may write to it, and operators."""
+        """Return whether somebody may control the runs of a repository: people with write access, and
+        operators.
+        """
         return viewer is not None and await self._has(viewer, forge, repo, "write")
 
     async def visible(
         self, viewer: Viewer | None, places: Iterable[tuple[str, str]]
     ) -> list[tuple[str, str]] | None:
-        """Those of `places` (forge, repository) that somebody may see; None: all."""
+        """Return those of `places` (forge, repository) that somebody may see; None: all."""
         if self.mode == "public" or (viewer is not None and viewer.is_operator):
             return None
         return [each for each in places if await self.may_read(viewer, *each)]

@@ -1,4 +1,4 @@
-"""How often somebody may try a token."""
+"""Limit how often somebody may try a token."""
 
 import time
 from collections import deque
@@ -17,7 +17,7 @@ class Attempts:
         self._failed: deque[tuple[float, str]] = deque()
 
     def are_used_up(self, address: str) -> bool:
-        """Whether `address` has to wait."""
+        """Return whether `address` has to wait."""
         while self._failed and self._failed[0][0] < self._clock() - self._seconds:
             self._failed.popleft()
         own = sum(each == address for _, each in self._failed)

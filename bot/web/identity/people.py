@@ -1,4 +1,4 @@
-"""What GitHub and GitLab let a person do, asked with the token that they gave for it.
+"""A person's rights on GitHub and GitLab, requested with the token that the person gave for this.
 
 The web process has no credential of its own on a forge.
 """
@@ -23,7 +23,7 @@ class _Http:
         self._api = api_url.rstrip("/")
 
     async def _ask(self, method: str, path: str, token: str, body: Any = None) -> httpx.Response:
-        """The forge's answer. Raises `ForgeUnavailable`."""
+        """Return the forge's answer. Raises `ForgeUnavailable`."""
         headers = {
             "authorization": f"Bearer {token}",
             "accept": "application/json",
@@ -49,7 +49,9 @@ class GitHubPeople(_Http):
     """GitHub. https://docs.github.com/en/rest/repos/repos#get-a-repository"""
 
     async def permission(self, token: str, repo: str) -> Permission:
-        """The person's right on `repo`; ``none`` where the App's installation does not show it to them."""
+        """Return the person's right on `repo`; ``none`` where the App's installation does not show it to
+        them.
+        """
         answer = await self._ask("GET", f"/repos/{quote(repo)}", token)
         if answer.status_code != 200:
             return "none"
@@ -62,7 +64,7 @@ class GitHubPeople(_Http):
         return next((right for name, right in rights if may.get(name)), "read")
 
     async def login(self, token: str) -> str:
-        """The person's name. Raises `ForgeDenied`."""
+        """Return the person's name. Raises `ForgeDenied`."""
         return _login(await self._ask("GET", "/user", token), "login")
 
     async def comment(self, token: str, repo: str, number: int, text: str) -> None:
@@ -77,7 +79,7 @@ class GitLabPeople(_Http):
         super().__init__(f"{url.rstrip('/')}/api/v4")
 
     async def permission(self, token: str, repo: str) -> Permission:
-        """The person's right on the project `repo`."""
+        """Return the person's right on the project `repo`."""
         answer = await self._ask("GET", f"/projects/{quote(repo, safe='')}", token)
         if answer.status_code != 200:
             return "none"
@@ -86,7 +88,7 @@ class GitLabPeople(_Http):
         return next((permission for least, permission in _LEVELS if level >= least), "read")
 
     async def login(self, token: str) -> str:
-        """The person's name. Raises `ForgeDenied`."""
+        """Return the person's name. Raises `ForgeDenied`."""
         return _login(await self._ask("GET", "/user", token), "username")
 
     async def comment(self, token: str, repo: str, number: int, text: str) -> None:

@@ -26,7 +26,7 @@ T = TypeVar("T", bound=Frozen)
 class Viewer(Frozen):
     """Somebody who is signed in: an operator (`forge` is empty), or a person of a forge.
 
-    `token` is what the forge gave to act for this person. `csrf` stands in each form of theirs.
+    `token` is what the forge gave to act for this person. `csrf` is in each of their forms.
     """
 
     name: str
@@ -42,7 +42,8 @@ class Viewer(Frozen):
 class Seals:
     """Makes cookies that only this bot can read and nobody can alter.
 
-    `secret` is random for this process where it is empty. When `control_token` changes, all sessions end.
+    An empty `secret` is replaced by a random one of this process. When `control_token` changes, all sessions
+    end.
     """
 
     def __init__(self, secret: str, control_token: str = "") -> None:
@@ -51,11 +52,11 @@ class Seals:
         self._fernet = Fernet(base64.urlsafe_b64encode(digest))
 
     def seal(self, value: Frozen) -> str:
-        """`value` as a cookie's text."""
+        """Return `value` as the text of a cookie."""
         return self._fernet.encrypt(value.model_dump_json().encode()).decode()
 
     def open(self, kind: type[T], text: str, seconds: int) -> T | None:
-        """What was sealed at most `seconds` ago; None for anything else."""
+        """Return a value that was sealed at most `seconds` ago; None for anything else."""
         try:
             return kind.model_validate_json(self._fernet.decrypt(text.encode(), ttl=seconds))
         except (InvalidToken, ValidationError, ValueError):
@@ -77,13 +78,13 @@ def set_cookie(response: Response, name: str, text: str, seconds: int, *, secure
 
 
 def viewer_of(seals: Seals, request: Request) -> Viewer | None:
-    """Who sends a request, by its cookie."""
+    """Return who sent a request, by its cookie."""
     text = request.cookies.get(COOKIE, "")
     return seals.open(Viewer, text, SESSION_S) if text else None
 
 
 def is_same_origin(request: Request) -> bool:
-    """Whether a browser says that a page of this app sent the request, or no browser sent it.
+    """Return whether a browser says that a page of this app sent the request, or no browser sent it.
 
     https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
     """
@@ -95,5 +96,5 @@ def is_same_origin(request: Request) -> bool:
 
 
 def is_own_form(viewer: Viewer, request: Request, given: str) -> bool:
-    """Whether a form was made by this app for this session: its CSRF token is the session's."""
+    """Return whether this app made a form for this session: the form has the session's CSRF token."""
     return is_same_origin(request) and bool(viewer.csrf) and hmac.compare_digest(given, viewer.csrf)

@@ -26,10 +26,10 @@ _MOST_TEXT = 20_000
 
 
 class Controls:
-    """Answers `POST /runs/ID/CONTROL`: forms of those who are signed in, and requests with the bearer token.
+    """Answers `POST /runs/ID/CONTROL`: forms of people who are signed in, and requests with the bearer token.
 
-    `people` are the forges by name, on which an answer is posted in the name of who wrote it.
-    `controlled(run_id)` wakes the workers after the course of a run was changed.
+    `people` are the forges by name; an answer is posted there in the name of its author. `controlled(run_id)`
+    wakes the workers after a run was changed.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Controls:
         self._controlled = controlled
 
     def routes(self) -> list[Route]:
-        """The routes of the controls."""
+        """Return the routes of the controls."""
         return [Route("/runs/{run_id}/{control}", self._control, methods=["POST"])]
 
     async def _control(self, request: Request) -> Response:
@@ -69,7 +69,7 @@ class Controls:
         return RedirectResponse(f"/runs/{run_id}", 303)
 
     async def _for_program(self, request: Request) -> Response:
-        """`POST /runs/ID/pause`, and resume, cancel, `retry?phase=implement`; the answer is JSON."""
+        """Answer `POST /runs/ID/pause`, and resume, cancel, `retry?phase=implement`, with JSON."""
         run_id, control = request.path_params["run_id"], request.path_params["control"]
         phase = request.query_params.get("phase")
         do = partial(self._steer, run_id, control, by=OPERATOR.name, where="over HTTP", phase=phase)
@@ -83,7 +83,7 @@ class Controls:
     async def _do(
         self, viewer: Viewer, where: tuple[str, str], run_id: str, control: str, form: Mapping[str, str]
     ) -> None:
-        """Raises `ControlRefused`, and the forge's errors."""
+        """Carry out a control. Raises `ControlRefused`, and the forge's errors."""
         text = form.get("text", "").strip()[:_MOST_TEXT]
         if control in CONTROLS:
             phase = form.get("phase")
@@ -109,7 +109,7 @@ class Controls:
         return fold(self._store.entries(run_id))
 
     def _approve(self, viewer: Viewer, run_id: str, text: str) -> None:
-        """Approve the scenarios that wait; with `text` send them back to be written as it says."""
+        """Approve the scenarios that wait; with `text`, have them written again as it says."""
         state = self._state(run_id)
         if not state.waits_for_approval:
             raise ControlRefused("No scenarios wait for an approval.")

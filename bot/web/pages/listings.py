@@ -1,4 +1,4 @@
-"""The pages that list: runs, what waits for whom, repositories."""
+"""The pages with lists: runs, what waits for whom, repositories."""
 
 from urllib.parse import urlencode
 
@@ -27,7 +27,7 @@ class Listings:
         self._label = label
 
     def routes(self) -> list[Route]:
-        """The routes of these pages."""
+        """Return the routes of these pages."""
         return [
             Route("/", self._index),
             Route("/runs", self._runs),
@@ -40,12 +40,12 @@ class Listings:
         return RedirectResponse("/runs", 303)
 
     async def _seen(self, request: Request) -> list[tuple[str, str]] | None:
-        """The repositories that the person who asks may see; None: all."""
+        """Return the repositories that the person who asks may see; None: all."""
         known = await run_in_threadpool(places, self._store.engine)
         return await self._site.access.visible(self._site.viewer(request), known)
 
     def _is_closed(self, request: Request) -> bool:
-        """Whether the person who asks must sign in first."""
+        """Return whether the person who asks must sign in first."""
         return self._site.access.mode != "public" and self._site.viewer(request) is None
 
     async def _runs(self, request: Request) -> Response:

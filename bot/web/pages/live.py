@@ -1,4 +1,4 @@
-"""Follows the logs of the runs that people look at: one query a second for all of them together."""
+"""Follow the logs of the runs that people look at, with one query a second for all of them together."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ V = TypeVar("V")
 
 
 class TooManyListeners(Exception):
-    """So many pages are followed already that this process takes no more."""
+    """This process already follows as many pages as it can."""
 
 
 @dataclass
@@ -42,9 +42,9 @@ class _Followed(Generic[V]):
 class Feed(Generic[V]):
     """The runs that are followed. It belongs to one event loop.
 
-    `show(run_id, entries)` is called once for each change of a run, in a thread. `seconds` lie between two
-    looks at the database; there are at most `most` listeners. A listener that hears nothing new for `idle`
-    seconds gets None, so that broken connections are noticed.
+    `show(run_id, entries)` is called once for each change of a run, in a thread. The database is queried
+    every `seconds`; there are at most `most` listeners. A listener that gets nothing new for `idle` seconds
+    gets None, so that broken connections are noticed.
     """
 
     def __init__(
@@ -66,17 +66,17 @@ class Feed(Generic[V]):
 
     @property
     def listeners(self) -> int:
-        """How many listen now."""
+        """Return how many listeners there are now."""
         return sum(each.listeners for each in self._runs.values())
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody more may listen."""
+        """Return whether there is no room for another listener."""
         return self.listeners >= self._most
 
     @contextlib.asynccontextmanager
     async def follow(self, run_id: str, after: int) -> AsyncIterator[AsyncIterator[View[V] | None]]:
-        """Views of a run whenever its log is longer than `after` entries, and longer than the last time.
+        """Yield views of a run whenever its log is longer than `after` entries and longer than the last time.
 
         Raises `TooManyListeners`.
         """

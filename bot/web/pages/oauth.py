@@ -32,7 +32,7 @@ _STATE_S = 600
 
 @dataclass(frozen=True)
 class Application:
-    """What a forge knows this bot as, and where people say yes to it."""
+    """How a forge knows this bot, and where people authorise it."""
 
     name: str
     client_id: str
@@ -44,7 +44,7 @@ class Application:
 
 
 class _PendingSignIn(Frozen):
-    """What has to be remembered while somebody is at the forge."""
+    """What is remembered while somebody is at the forge."""
 
     forge: str
     state: str
@@ -55,7 +55,7 @@ class _PendingSignIn(Frozen):
 class OAuth:
     """The pages `/sign-in/FORGE` and `/sign-in/FORGE/callback`.
 
-    `public_url` is where people reach the app; where it is empty, the request says it.
+    `public_url` is where people reach the app; if it is empty, the request's own address is used.
     """
 
     def __init__(self, site: Site, applications: Mapping[str, Application], public_url: str) -> None:
@@ -64,7 +64,7 @@ class OAuth:
         self._public_url = public_url.rstrip("/")
 
     def routes(self) -> list[Route]:
-        """The routes of these pages."""
+        """Return the routes of these pages."""
         return [
             Route("/sign-in/{forge}", self._begin),
             Route("/sign-in/{forge}/callback", self._callback),

@@ -1,4 +1,4 @@
-"""Templates -> HTML. Everything that is put into a template is escaped; strangers' text is never markup."""
+"""Render templates as HTML. Every value in a template is escaped; strangers' text is never markup."""
 
 import hashlib
 import re
@@ -33,17 +33,17 @@ def static_files() -> dict[str, tuple[bytes, str]]:
 
 
 def static_url(name: str) -> str:
-    """The address of a static file; it changes when the file does, so that browsers may keep it."""
+    """Return the address of a static file; it changes with the file, so that browsers may cache it."""
     return f"/static/{name}?v={static_files()[name][1]}"
 
 
 def ticks(text: str) -> Markup:
-    """`text` escaped, with what stands between backticks as code."""
+    """Return `text` escaped, with the parts between backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped one step before
 
 
 def utc(at: float) -> str:
-    """A moment (seconds since the epoch) as people read it, in UTC."""
+    """Return a moment (seconds since the epoch) as people read it, in UTC."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
 
@@ -62,11 +62,11 @@ class Renderer:
         self._env.globals.update(static=static_url)
 
     def page(self, template: str, **values: Any) -> str:
-        """A whole page."""
+        """Return a whole page."""
         return self._env.get_template(template).render(**values)
 
     def sections(self, page: RunPage) -> dict[str, Markup]:
-        """Each of `SECTIONS` -> its HTML."""
+        """Return each of `SECTIONS` -> its HTML."""
         macros = self._macros()
         return {name: getattr(macros, name)(page) for name in SECTIONS}
 
@@ -74,11 +74,11 @@ class Renderer:
         return self._env.get_template("sections.html.j2").module
 
     def controls(self, page: RunPage, viewer: Viewer) -> Markup:
-        """The buttons of a run for somebody who may press them."""
+        """Return the buttons of a run for somebody who may press them."""
         return Markup(self._macros().controls(page, viewer))  # noqa: S704 - the macro escapes
 
     def no_controls(self) -> Markup:
-        """What stands in the place of the buttons for all others."""
+        """Return what others see in the place of the buttons."""
         return Markup(self._macros().no_controls())  # noqa: S704 - the macro escapes
 
     def items(self, items: Iterable[Item], run_id: str) -> Markup:
@@ -86,11 +86,11 @@ class Renderer:
         return Markup("").join(self._parts().item(each, run_id) for each in items)
 
     def output(self, item: Item) -> Markup:
-        """The output of an entry, alone."""
+        """Return the output of an entry, alone."""
         return Markup(self._parts().output(item.output)) if item.output else Markup("")  # noqa: S704 - escaped
 
     def log(self, text: str) -> Markup:
-        """The log of a command, alone."""
+        """Return the log of a command, alone."""
         return Markup(self._parts().log(text))  # noqa: S704 - the macro escapes
 
     def _parts(self) -> Any:
@@ -98,7 +98,8 @@ class Renderer:
 
 
 def partial(target: str, swap: str, content: str) -> str:
-    """HTML that htmx puts into the element `target` (a selector) of a page in the way of `swap`.
+    """Return HTML that htmx puts into the element `target` (a selector) of a page, in the way that `swap`
+    names.
 
     https://htmx.org/docs/
     """

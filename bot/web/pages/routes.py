@@ -1,4 +1,4 @@
-"""What the pages are made of, from the operator's settings."""
+"""Make the routes of the pages from the operator's settings."""
 
 from collections.abc import Callable, Mapping
 
@@ -20,7 +20,7 @@ from bot.web.pages.site import Site
 
 
 def page_routes(store: Store, settings: Settings, controlled: Callable[[str], None]) -> list[Route]:
-    """The routes of all pages; `controlled(run_id)` is called after a button of a run was pressed."""
+    """Return the routes of all pages; `controlled(run_id)` is called after a button of a run was pressed."""
     found = applications(settings)
     people = {forge: each.people for forge, each in found.items()}
     control_token = settings.control_token.get_secret_value()
@@ -42,7 +42,7 @@ def page_routes(store: Store, settings: Settings, controlled: Callable[[str], No
 
 
 def applications(settings: Settings) -> Mapping[str, Application]:
-    """The forges by which people can sign in: those whose client id and secret are set."""
+    """Return the forges through which people can sign in: those whose client id and secret are set."""
     found: dict[str, Application] = {}
     if settings.github_client_id and settings.github_client_secret.get_secret_value():
         web = settings.github_web_url.rstrip("/") or github_web_url(settings.github_api_url)

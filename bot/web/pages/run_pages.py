@@ -37,7 +37,7 @@ class Shown:
 
 
 class RunPages:
-    """Answers what is read below `/runs/ID`. `label` is what starts a run."""
+    """Answers requests below `/runs/ID`. `label` is the label that starts a run."""
 
     def __init__(self, store: Store, site: Site, *, label: str, seconds: float = 1.0) -> None:
         self._store = store
@@ -47,7 +47,7 @@ class RunPages:
         self.feed: Feed[Shown] = Feed(store, self._shown, seconds=seconds)
 
     def routes(self) -> list[Route]:
-        """The routes of these pages."""
+        """Return the routes of these pages."""
         return [
             Route("/runs/{run_id}", self._run),
             Route("/runs/{run_id}/live", self._live),
@@ -80,7 +80,7 @@ class RunPages:
         )
 
     async def _denied(self, request: Request, run_id: str) -> Response | None:
-        """The answer to somebody who may not see the run; None for all others."""
+        """Return the answer to somebody who may not see the run; None for all others."""
         where = await run_in_threadpool(place, self._store.engine, run_id)
         viewer = self._site.viewer(request)
         try:
@@ -94,7 +94,7 @@ class RunPages:
         )
 
     async def _controls(self, viewer: Viewer | None, page: RunPage) -> Markup:
-        """The buttons for somebody; none for those who may not control the run."""
+        """Return the buttons for somebody; none for those who may not control the run."""
         requested = page.state.requested
         may = requested is not None and await self._site.access.may_control(
             viewer, requested.forge, requested.repo
@@ -117,7 +117,7 @@ class RunPages:
         return (self._store.artifact(run_id, name) or b"").decode(errors="replace")
 
     async def _live(self, request: Request) -> Response:
-        """Server-sent events: what changed since the entry that the client has seen last.
+        """Send what changed since the entry that the client has seen last, as server-sent events.
 
         https://html.spec.whatwg.org/multipage/server-sent-events.html
         """
@@ -165,7 +165,9 @@ class RunPages:
         sections: Mapping[str, Markup],
         sent: Mapping[str, Markup],
     ) -> str:
-        """The sections that changed since they were `sent`, and the new entries of the conversation."""
+        """Return the sections that changed since they were `sent`, and the new entries of the
+        conversation.
+        """
         parts = [
             partial(f"#{name}", "outerMorph", html)
             for name, html in sections.items()
@@ -177,7 +179,7 @@ class RunPages:
         return "".join(parts)
 
     async def _entry(self, request: Request) -> Response:
-        """One entry with all of its output: a page, or for htmx the output alone."""
+        """Return one entry with all of its output: a page, or for htmx the output alone."""
         run_id, seq = request.path_params["run_id"], request.path_params["seq"]
         denied = await self._denied(request, run_id)
         if denied is not None:
@@ -191,7 +193,7 @@ class RunPages:
         return self._site.page(request, "entry.html.j2", each=found, run_id=run_id)
 
     async def _log(self, request: Request) -> Response:
-        """The log of one of the verifier's commands: a page, or for htmx the log alone."""
+        """Return the log of one of the verifier's commands: a page, or for htmx the log alone."""
         run_id, digest = request.path_params["run_id"], request.path_params["sha256"]
         denied = await self._denied(request, run_id)
         if denied is not None:
@@ -208,11 +210,11 @@ class RunPages:
 
 
 def _number(text: str) -> int:
-    """The number of an entry in `text`; 0 for anything else."""
+    """Return the number of an entry in `text`; 0 for anything else."""
     return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 def _message(text: str, seq: int) -> str:
-    """A server-sent event without a name."""
+    """Return a server-sent event without a name."""
     data = "\n".join(f"data: {line}" for line in text.split("\n"))
     return f"id: {seq}\n{data}\n\n"

@@ -18,7 +18,7 @@ class SignIn:
         self._attempts = attempts or Attempts()
 
     def routes(self) -> list[Route]:
-        """The routes of these pages."""
+        """Return the routes of these pages."""
         return [
             Route("/sign-in", self._form),
             Route("/sign-in", self._token, methods=["POST"]),

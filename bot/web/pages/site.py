@@ -37,28 +37,28 @@ class Site:
 
     @property
     def has_operator(self) -> bool:
-        """Whether there is an operator's token."""
+        """Return whether there is an operator's token."""
         return bool(self._control_token)
 
     def is_control_token(self, given: str) -> bool:
-        """Whether `given` is the operator's token."""
+        """Return whether `given` is the operator's token."""
         return self.has_operator and hmac.compare_digest(given.encode(), self._control_token.encode())
 
     def bears_token(self, request: Request) -> bool:
-        """Whether a request bears the operator's token in its header."""
+        """Return whether a request bears the operator's token in its header."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and self.is_control_token(given)
 
     def viewer(self, request: Request) -> Viewer | None:
-        """Who asks: the bearer of the operator's token, or who is signed in."""
+        """Return who asks: the bearer of the operator's token, or who is signed in."""
         return OPERATOR if self.bears_token(request) else viewer_of(self.seals, request)
 
     def is_secure(self, request: Request) -> bool:
-        """Whether browsers reach this app over HTTPS, so that cookies may be kept to it."""
+        """Return whether browsers reach this app over HTTPS, so that cookies may be kept to it."""
         return self._secure or request.url.scheme == "https"
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        """A page, with what its frame needs."""
+        """Return a page, with what its frame needs."""
         frame = {
             "viewer": self.viewer(request),
             "path": request.url.path,
@@ -67,16 +67,16 @@ class Site:
         return HTMLResponse(self.render.page(template, **frame, **values), status)
 
     def message(self, request: Request, status: int, title: str, text: str, code: str = "") -> Response:
-        """A page that says one thing."""
+        """Return a page that says one thing."""
         return self.page(request, "message.html.j2", status, title=title, text=text, code=code)
 
     def missing(self, request: Request) -> Response:
-        """The answer for a run that does not exist, and for one that this person may not see."""
+        """Return the answer for a run that does not exist, and for one that this person may not see."""
         text = "The address is wrong, the run was removed, or you may not see its repository."
         return self.message(request, 404, "There is no such run", text)
 
     def denied(self, request: Request) -> Response:
-        """The answer to somebody who may not see a page: to sign in, or that there is nothing."""
+        """Return the answer to somebody who may not see a page: to sign in, or that there is nothing."""
         if self.viewer(request) is not None:
             return self.missing(request)
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):

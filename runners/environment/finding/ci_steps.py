@@ -52,7 +52,7 @@ def ci_steps(sources: Sources) -> tuple[list[Part], list[SetupCommand]]:
 
 
 def ci_variables(sources: Sources) -> dict[str, str]:
-    """The variables that the CI sets for its first job with tests, where they are literals.
+    """Return the variables that the CI sets for its first job with tests, where they are literals.
 
     Those for databases and for the CI's own tools are left out.
     """

@@ -52,7 +52,7 @@ class Interpreter(Frozen):
 
     @property
     def mounts(self) -> dict[str, Path]:
-        """The folders that a sandbox needs for it, by path inside; none for one below ``/usr``."""
+        """Return the folders that a sandbox needs for it, by path inside; none for one below ``/usr``."""
         real = str(Path(self.prefix).resolve())
         return {each: Path(each) for each in {self.prefix, real} if Path(each).parts[:2] != ("/", "usr")}
 

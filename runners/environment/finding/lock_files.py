@@ -13,7 +13,9 @@ LOCKS = "/env/locks"
 
 
 def lock_steps(sources: Sources) -> tuple[list[SetupCommand], list[Part]]:
-    """How the root's lock file is read: commands that write requirement files, and what these files are."""
+    """Return how the root's lock file is read: commands that write requirement files, and what these files
+    are.
+    """
     steps, parts = _locked(sources)
     declared = {part.source: part.words for part in project_parts(sources)} if parts else {}
 

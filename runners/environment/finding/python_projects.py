@@ -255,7 +255,7 @@ def _hatch_tests(envs: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _newest_of_matrix(env: Any) -> list[str]:
-    """What a matrix adds to an environment of Hatch for the last of its values.
+    """Return what a matrix adds to an environment of Hatch for the last of its values.
 
     https://hatch.pypa.io/latest/config/environment/advanced/#option-overrides
     """

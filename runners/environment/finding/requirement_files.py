@@ -54,7 +54,7 @@ def requirement_parts(sources: Sources, version: tuple[int, int]) -> tuple[list[
 
 
 def _rank(path: str) -> int:
-    """The place of a file among those for development: first the ones for tests alone."""
+    """Return the place of a file among those for development: first the ones for tests alone."""
     words = set(re.split(r"[-_/.]", _stem(path).lower()))
     return (
         2 if not words & {"test", "tests", "testing", "dev", "develop"} else 1 if words & {"ci", "dev"} else 0
@@ -110,7 +110,7 @@ _CONDA_NAMES = {"pytorch": "torch", "pytables": "tables", "psycopg2": "psycopg2-
 
 
 def conda_parts(sources: Sources) -> list[Part]:
-    """The packages in the root's environment files of conda, a part for each.
+    """Return the packages in the root's environment files of conda, a part for each.
 
     https://docs.conda.io/projects/conda/en/stable/user-guide/tasks/manage-environments.html
     """

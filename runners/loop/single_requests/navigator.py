@@ -34,8 +34,8 @@ def advise(
     so_far: Sequence[RunnerEvent],
     look_up: Callable[[Sequence[Message]], Sequence[Message]] = list,
 ) -> list[RunnerEvent]:
-    """Ask the navigator about the driver's conversation `work` and its `diff`; returns events that are not
-    logged yet.
+    """Ask the navigator about the driver's conversation `work` and its `diff`; returns events that are
+    not logged yet.
 
     Returns none if there is no navigator, or if it has advised as often as it may (`so_far` is the run's
     log). If the navigator cannot be reached, the event has a `problem`, and the work continues. `look_up`

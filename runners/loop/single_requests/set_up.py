@@ -37,7 +37,8 @@ def ask_for_setup(
     readiness: Readiness,
     attempt: Callable[[tuple[str, ...]], Readiness],
 ) -> tuple[tuple[str, ...], list[ModelReplied]]:
-    """Ask the model of the role `driver` for commands until the environment is ready, at most three times.
+    """Ask the model of the role `driver` for commands until the environment is ready, at most three
+    times.
 
     `attempt` makes an environment with these commands in the set-up sandbox, runs the base's suites in it and
     says whether it is ready; it may raise `EnvironmentBroken`. Returns the commands that worked (none if

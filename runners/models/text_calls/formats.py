@@ -25,7 +25,7 @@ _FAMILIES: tuple[tuple[CallFinder, tuple[str, ...]], ...] = (
 
 
 def calls_in(text: str, is_tool: Callable[[str], bool]) -> Iterator[FoundCall]:
-    """The calls of a text in the format of the first family that has any.
+    """Yield the calls of a text in the format of the first family that has any.
 
     `is_tool` says whether there is a tool of a name. Without a mark, only a call of such a tool counts.
     """
@@ -38,7 +38,7 @@ def calls_in(text: str, is_tool: Callable[[str], bool]) -> Iterator[FoundCall]:
 
 
 def _said(text: str, family: CallFinder, marks: tuple[str, ...]) -> Iterator[FoundCall]:
-    """The calls that are not thought, quoted or shown.
+    """Yield the calls that are not thought, quoted or shown.
 
     What is code in a text is looked at anew behind each call, whose arguments may hold anything.
     """

@@ -13,7 +13,7 @@ _SPACE = re.compile(r"\s*")
 
 
 def lenient(text: str, at: int = 0, dialect: Dialect = JSON) -> Lenient | None:
-    """A JSON object or list at `at`, or a string in its place; None if there is none."""
+    """Return a JSON object or list at `at`, or a string in its place; None if there is none."""
     space = _SPACE.match(text, at)
     place = space.end() if space else at
     if text[place : place + 1] not in ("{", "[", '"', "'"):
@@ -27,7 +27,7 @@ def lenient(text: str, at: int = 0, dialect: Dialect = JSON) -> Lenient | None:
 def objects(
     text: str, family: str, start: int, end: int, *, marked: bool = True, dialect: Dialect = JSON
 ) -> Iterator[FoundCall]:
-    """The calls in a run of JSON values with nothing but white space and commas between them."""
+    """Yield the calls in a run of JSON values with nothing but white space and commas between them."""
     at = 0
     count = 0
     while count < MAX_CALLS and (at := len(text) - len(text[at:].lstrip(" \t\r\n,;"))) < len(text):
@@ -45,7 +45,7 @@ def objects(
 def shaped(
     value: Any, family: str, start: int, end: int, *, sure: bool, whole: bool, marked: bool = True
 ) -> Iterator[FoundCall]:
-    """The calls in a JSON value: an object with a name and arguments, or a list of such objects."""
+    """Yield the calls in a JSON value: an object with a name and arguments, or a list of such objects."""
     if isinstance(value, list):
         for each in value[:MAX_CALLS]:
             yield from shaped(each, family, start, end, sure=sure, whole=whole, marked=marked)

@@ -76,13 +76,13 @@ def read(text: str, start: int = 0, dialect: Dialect = JSON) -> Lenient:
 
 
 def _skip(found: Lenient) -> str:
-    """The next character that is no white space; empty at the end."""
+    """Return the next character that is no white space; empty at the end."""
     found.end = _visible(found.text, found.end)
     return found.text[found.end : found.end + 1]
 
 
 def _visible(text: str, at: int) -> int:
-    """Where the next character is that is no white space, from `at` on."""
+    """Return where the next character is that is no white space, from `at` on."""
     visible = _VISIBLE.search(text, at)
     return visible.start() if visible else len(text)
 
@@ -163,7 +163,7 @@ def _array(found: Lenient) -> list[Any]:
 
 
 def _next(found: Lenient, close: str) -> str:
-    """The first character of the next element; empty behind the last one and where the text ends."""
+    """Return the first character of the next element; empty behind the last one and where the text ends."""
     while (mark := _skip(found)) == ",":
         found.end += 1
     if mark == close:
@@ -174,7 +174,7 @@ def _next(found: Lenient, close: str) -> str:
 
 
 def _raw_string(found: Lenient) -> str:
-    """A string between two of the dialect's quotes."""
+    """Return a string between two of the dialect's quotes."""
     start = found.end + len(found.dialect.quote)
     end = found.text.find(found.dialect.quote, start)
     if end < 0:

@@ -19,7 +19,7 @@ _REACT = re.compile(
 
 
 def react(text: str) -> Iterator[FoundCall]:
-    """`Action:` and `Action Input:`."""
+    """Yield `Action:` and `Action Input:`."""
     for block in _REACT.finditer(text):
         given = block["input"].strip()
         inner = lenient(given)
@@ -64,7 +64,7 @@ def bare(text: str, is_tool: Callable[[str], bool]) -> Iterator[FoundCall]:
 
 
 def begins(text: str, start: int) -> int:
-    """Where the first character from `start` on is that is no white space."""
+    """Return where the first character from `start` on is that is no white space."""
     found = _VISIBLE.search(text, start)
     return found.start() if found else len(text)
 
@@ -77,7 +77,9 @@ _LIST_END = re.compile(r"\s*+(?:\]\s*+)?(?:<\|eom_id\|>|<\|eot_id\|>)?\s*\Z")
 
 
 def pythonic(text: str, at: int) -> list[FoundCall] | None:
-    """`[name(key="value"), …]` to the end of the text (Llama 4, Gemma 3); None if there is something else."""
+    """Return `[name(key="value"), …]` to the end of the text (Llama 4, Gemma 3); None if there is
+    something else.
+    """
     found: list[FoundCall] = []
     start = at
     while (opened := _PYTHON_CALL.match(text, at)) is not None and len(found) < MAX_CALLS:

@@ -26,7 +26,7 @@ _EXAMPLE = re.compile(
 
 
 def masked(text: str, *, fences: bool) -> str:
-    """`text` of the same length, with what is thought, quoted or shown as code made blank."""
+    """Return `text` of the same length, with what is thought, quoted or shown as code made blank."""
     text = _without_thinking(text)
     if "</think>" in text:
         at = text.rindex("</think>") + len("</think>")
@@ -69,7 +69,7 @@ def _without_fences(text: str) -> str:
 
 
 def fences_of(text: str) -> Iterator[tuple[int, str, str, int]]:
-    """(start, info, content, end) of the code blocks; one that is not closed goes on to the end."""
+    """Yield (start, info, content, end) of the code blocks; one that is not closed goes on to the end."""
     at = 0
     while (opened := _FENCE.search(text, at)) is not None:
         fence = opened["fence"]
@@ -88,13 +88,14 @@ _SENTENCE_AFTER = re.compile(r"(?:</?[^<>\n]{1,60}>){0,5},?[ \t]{1,3}[a-zäöü]
 
 
 def is_in_a_sentence(text: str, start: int, end: int) -> bool:
-    """Whether words of the same sentence stand before and behind what is between `start` and `end`."""
+    """Return whether words of the same sentence stand before and behind what is between `start` and `end`."""
     before = text[max(0, start - 10) : start]
     return bool(_SENTENCE_BEFORE.search(before)) and bool(_SENTENCE_AFTER.match(text, end))
 
 
 def is_shown(text: str, start: int) -> bool:
-    """Whether what begins at `start` is announced as an example or quotation, or stands in quotation
-    marks."""
+    """Return whether what begins at `start` is announced as an example or quotation, or stands in
+    quotation marks.
+    """
     before = text[max(0, start - 200) : start]
     return bool(_EXAMPLE.search(before)) or before.rstrip(" ")[-1:] in ('"', "“", "'", "«")

@@ -45,7 +45,9 @@ _GLM_KEY = re.compile(r"<arg_key>\s*(?P<key>[^<]{1,100}?)\s*</arg_key>\s*<arg_va
 
 
 def tool_call_tags(text: str) -> Iterator[FoundCall]:
-    """`<tool_call>` with JSON (Hermes, Qwen), with XML (our own protocol), or with keys and values (GLM)."""
+    """Yield `<tool_call>` with JSON (Hermes, Qwen), with XML (our own protocol), or with keys and values
+    (GLM).
+    """
     for start, body, end, marked in islice(_blocks(text), MAX_CALLS):
         closed = marked or end < len(text)
         if "<function=" in body:
@@ -63,7 +65,7 @@ def tool_call_tags(text: str) -> Iterator[FoundCall]:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str, int, bool]]:
-    """Each `<tool_call>`: where it begins, what is in it, where it ends, and whether it is closed.
+    """Yield each `<tool_call>`: where it begins, what is in it, where it ends, and whether it is closed.
 
     A CDATA section hides tags. A block in the middle of a line counts only if no prose follows it there.
     """
@@ -110,7 +112,7 @@ _PARAMETER = re.compile(r"<parameter=(?P<key>[^>\n]{1,100})>")
 
 
 def function_tags(text: str) -> Iterator[FoundCall]:
-    """`<function=…><parameter=…>` (Qwen3-Coder), or JSON inside (Llama 3.1's own)."""
+    """Yield `<function=…><parameter=…>` (Qwen3-Coder), or JSON inside (Llama 3.1's own)."""
     for block in _FUNCTION.finditer(text):
         body = block["body"]
         if body.lstrip()[:1] == "{":
@@ -152,7 +154,9 @@ _M3_KEY = re.compile(rf"{_M3_TOKEN}<(?P<key>[A-Za-z_][\w.-]{{0,60}})>")
 
 
 def invoke_tags(text: str) -> Iterator[FoundCall]:
-    """`<invoke name="…">` with named parameters (MiniMax-M2, DeepSeek, Claude), or with tags (MiniMax-M3)."""
+    """Yield `<invoke name="…">` with named parameters (MiniMax-M2, DeepSeek, Claude), or with tags
+    (MiniMax-M3).
+    """
     for block in _INVOKE.finditer(text):
         body, family = block["body"], "invoke"
         start, end, closed = block.start(), block.end(), bool(block["close"])
@@ -177,7 +181,7 @@ def invoke_tags(text: str) -> Iterator[FoundCall]:
 
 
 def _element(text: str) -> str:
-    """A value of MiniMax-M3: text as it is, or JSON where there are elements inside."""
+    """Return a value of MiniMax-M3: text as it is, or JSON where there are elements inside."""
     return json.dumps(_nested(text, 0), ensure_ascii=False) if _M3 in text else text
 
 
@@ -204,7 +208,7 @@ def _every_pair(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _word(text: str) -> Any:
-    """A number, a truth value or null as what it is, anything else as text."""
+    """Return a number, a truth value or null as what it is, anything else as text."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -216,7 +220,7 @@ def _word(text: str) -> Any:
 
 
 def _pairs(body: str, opening: "re.Pattern[str]", closing: str) -> tuple[dict[str, str], bool, bool]:
-    """The keys of `opening` with the text up to `closing` (in which ``{}`` is the key).
+    """Return the keys of `opening` with the text up to `closing` (in which ``{}`` is the key).
 
     Also whether nothing else stood between them, as it does behind a value that holds its own closing tag,
     and whether all were closed. A value may stand in a CDATA section.

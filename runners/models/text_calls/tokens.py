@@ -33,7 +33,7 @@ _GEMMA_END = re.compile(r"\s*<tool_call\|>")
 
 
 def special_tokens(text: str) -> Iterator[FoundCall]:
-    """The calls that begin with a special token, whatever stands before it."""
+    """Yield the calls that begin with a special token, whatever stands before it."""
     at = 0
     for _ in range(MAX_CALLS):
         if (mark := _SPECIAL.search(text, at)) is None:
@@ -67,7 +67,9 @@ _ARROW = re.compile(r"\s*\{\s*\w{1,20}\s*=>")
 
 
 def bracket_tags(text: str) -> Iterator[FoundCall]:
-    """`[TOOL_CALL]` with JSON or with Perl's arrows: ``{tool => "x", args => {--key "value"}}`` (MiniMax)."""
+    """Yield `[TOOL_CALL]` with JSON or with Perl's arrows: ``{tool => "x", args => {--key "value"}}``
+    (MiniMax).
+    """
     for block in _BRACKETS.finditer(text):
         dialect = ARROWS if _ARROW.match(block["body"]) else JSON
         yield from objects(block["body"], "brackets", block.start(), block.end(), dialect=dialect)

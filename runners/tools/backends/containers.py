@@ -122,17 +122,17 @@ class Containers:
         return self._call("exec", self._own(name), *command)
 
     def names(self) -> list[str]:
-        """The names of the run's containers, also of those that have ended."""
+        """Return the names of the run's containers, also of those that have ended."""
         found = self._listed("ps", "--all", "--format", "{{.Names}}")
         return [name for name in found if name.startswith(f"scenarist-{self._run}-")]
 
     def overview(self) -> CommandResult:
-        """The run's containers with their images and states, one line each."""
+        """Return the run's containers with their images and states, one line each."""
         form = "{{.Names}}  {{.Image}}  {{.Status}}"
         return self._call("ps", "--all", "--filter", f"label={_LABEL}={self._run}", "--format", form)
 
     def logs(self, name: str) -> CommandResult:
-        """What one of the run's containers has printed. Raises `Refused`."""
+        """Return what one of the run's containers has printed. Raises `Refused`."""
         return self._call("logs", self._own(name))
 
     def stop(self, name: str) -> CommandResult:

@@ -63,7 +63,7 @@ class Databases:
         return self._run(name, statement, writes=True)
 
     def schema(self, name: str) -> Rows:
-        """The tables with their columns. Raises `Refused`."""
+        """Return the tables with their columns. Raises `Refused`."""
         if self._kind(name) == "sqlite":
             return self._run(
                 name, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY 1", writes=False
@@ -211,7 +211,7 @@ def table(rows: Rows) -> str:
 
 
 def shown(value: Any, items: Sequence[Any] = ()) -> str:
-    """A value of Redis as text."""
+    """Return a value of Redis as text."""
     if isinstance(value, bytes):
         return _cell(value.decode(errors="replace"))
     return "\n".join(shown(item) for item in items) if items else _cell(value)

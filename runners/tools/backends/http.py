@@ -40,7 +40,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the open internet, also where an IPv6 address hides an IPv4 one."""
+    """Return whether an address is one of the open internet, also where an IPv6 address hides an IPv4 one."""
     if isinstance(address, ipaddress.IPv6Address):
         hidden = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in _NAT64[0]:
@@ -62,13 +62,13 @@ def is_public(address: Address) -> bool:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host by the machine's own resolver. Raises `OSError`."""
+    """Return the addresses of a host by the machine's own resolver. Raises `OSError`."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(each[4][0]) for each in found]
 
 
 def host_of(url: str) -> str:
-    """The host of `url`, in lower case and ASCII.
+    """Return the host of `url`, in lower case and ASCII.
 
     Raises `Refused` for what is no plain http or https address.
     """
@@ -182,7 +182,7 @@ class HttpAccess:
             ) from None
 
     def _address(self, host: str, port: int, deadline: float) -> str:
-        """The one address that will be connected to; every one of the host's must be allowed."""
+        """Return the one address that will be connected to; every one of the host's must be allowed."""
         pool = ThreadPoolExecutor(1)
         try:
             left = max(0.0, deadline - time.monotonic())

@@ -54,7 +54,7 @@ class _BackgroundCommand:
             self.failure = error
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has ended, which is waited for that long."""
+        """Return whether it has ended, which is waited for that long."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -88,7 +88,7 @@ class BackgroundCommands:
         return number
 
     def poll(self, number: int, seconds: float = 0) -> tuple[str, CommandResult | None]:
-        """The output so far, and how it ended if it has; waits at most `seconds` for the end.
+        """Return the output so far, and how it ended if it has; waits at most `seconds` for the end.
 
         Raises `NoSuchCommand`, and `SandboxFailed` for one that could not be started.
         """

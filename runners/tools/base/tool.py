@@ -60,7 +60,7 @@ class ToolContext:
     resources: tuple[object, ...] = ()
 
     def resource(self, kind: type[R]) -> R:
-        """The resource of that class. Raises `Refused` when there is none on this machine."""
+        """Return the resource of that class. Raises `Refused` when there is none on this machine."""
         for each in self.resources:
             if isinstance(each, kind):
                 return each
@@ -89,7 +89,7 @@ class Tool(Generic[A]):
         return self.function(ctx, args)
 
     def refusal(self, policy: Policy, args: A) -> str | None:
-        """Why `policy` forbids this call, in a sentence; None if it does not. Raises `Refused`."""
+        """Return why `policy` forbids this call, in a sentence; None if it does not. Raises `Refused`."""
         return policy.refusal(self.capability, self.resource(args) if self.resource else None)
 
 

@@ -25,15 +25,15 @@ class Toolbox:
 
     @property
     def writing(self) -> frozenset[str]:
-        """Names of the tools that can change something."""
+        """Return names of the tools that can change something."""
         return frozenset(each.name for each in self._tools.values() if each.writes)
 
     def capability(self, name: str) -> str:
-        """What the policy must grant for the tool `name`; empty for one that is not there."""
+        """Return what the policy must grant for the tool `name`; empty for one that is not there."""
         return self._tools[name].capability if name in self._tools else ""
 
     def schemas(self) -> list[ToolSchema]:
-        """The tools as a model is told about them.
+        """Return the tools as a model is told about them.
 
         The same list gives the same text, so prompts can be cached.
         """
@@ -103,7 +103,9 @@ def _wanted(found: Tool[Any]) -> str:
 
 
 def _parameters(tool: Tool[Any]) -> dict[str, Any]:
-    """The JSON Schema of the arguments, without the titles pydantic adds: they only repeat the names."""
+    """Return the JSON Schema of the arguments, without the titles pydantic adds: they only repeat the
+    names.
+    """
     if tool.schema is not None:
         return dict(tool.schema)
     return _without_titles(tool.arguments.model_json_schema())

@@ -57,7 +57,7 @@ class FilePatch:
 
 
 def parse_patch(text: str) -> list[FilePatch]:
-    """The files of a unified diff. Raises `Refused` that says which line is wrong."""
+    """Return the files of a unified diff. Raises `Refused` that says which line is wrong."""
     lines = text.replace("\r\n", "\n").split("\n")
     patches: list[FilePatch] = []
     at = 0
@@ -107,7 +107,7 @@ def _named(line: str) -> str | None:
 
 
 def _hunk(header: re.Match[str], lines: list[str], start: int) -> tuple[Hunk, int]:
-    """The hunk whose lines begin at `start`, and the line after it."""
+    """Return the hunk whose lines begin at `start`, and the line after it."""
     olds, news = (int(header[name] or 1) if header[name] != "0" else 0 for name in ("olds", "news"))
     counted = _take(header, lines, start, olds, news)
     if counted is not None and _ends_at(lines, counted[1]):
@@ -118,7 +118,7 @@ def _hunk(header: re.Match[str], lines: list[str], start: int) -> tuple[Hunk, in
 def _take(
     header: re.Match[str], lines: list[str], start: int, olds: int, news: int
 ) -> tuple[Hunk, int] | None:
-    """As many lines as the header says; None if they are not there."""
+    """Return as many lines as the header says; None if they are not there."""
     hunk, at = Hunk(int(header["old"])), start
     while len(hunk.old) < olds or len(hunk.new) < news:
         if at >= len(lines) or not hunk.add(lines[at]):
@@ -131,7 +131,9 @@ def _take(
 
 
 def _take_all(header: re.Match[str], lines: list[str], start: int) -> tuple[Hunk, int]:
-    """The lines up to the next header, whatever the counts say; blank ones at the end stand for nothing."""
+    """Return the lines up to the next header, whatever the counts say; blank ones at the end stand for
+    nothing.
+    """
     hunk, at = Hunk(int(header["old"])), start
     end = start
     while end < len(lines) and not _starts_something(lines, end):
@@ -154,12 +156,12 @@ def _starts_something(lines: list[str], at: int) -> bool:
 
 
 def _ends_at(lines: list[str], at: int) -> bool:
-    """Whether a hunk may end before line `at`: what follows is no line of a hunk."""
+    """Return whether a hunk may end before line `at`: what follows is no line of a hunk."""
     return at >= len(lines) or not lines[at] or _starts_something(lines, at) or lines[at][0] not in " +-\\"
 
 
 def apply_hunks(text: str, hunks: list[Hunk], path: str) -> str:
-    """`text` (line ends LF) with all hunks applied.
+    """Return `text` (line ends LF) with all hunks applied.
 
     Raises `Refused` that names the hunk and shows the closest place.
     """
@@ -178,7 +180,7 @@ def apply_hunks(text: str, hunks: list[Hunk], path: str) -> str:
 
 
 def _place(lines: list[str], hunk: Hunk, shift: int, ends: bool, who: str) -> int:
-    """The index of the line where the hunk's old lines stand."""
+    """Return the index of the line where the hunk's old lines stand."""
     size = len(hunk.old)
     stated = hunk.line + shift - (1 if size else 0)
     if not size:

@@ -41,7 +41,7 @@ class EditChecks:
         self._limits: CommandLimits = sandbox.limits.model_copy(update={"wall_s": _SECONDS})
 
     def __call__(self, paths: Sequence[str]) -> str:
-        """What the commands found, as a part of the answer to the model.
+        """Return what the commands found, as a part of the answer to the model.
 
         Empty when there is nothing to say.
         """
@@ -66,7 +66,9 @@ class EditChecks:
         return f"`{command.replace('{path}', path)}` says:\n{said}" if said else ""
 
     def _said_before(self, command: str, path: str) -> Counter[str]:
-        """What the command says of the file as it was, at its place: checks depend on where a file lies."""
+        """Return what the command says of the file as it was, at its place: checks depend on where a file
+        lies.
+        """
         if (command, path) not in self._known:
             content = None if self._sandbox.unsafe else self._before(path)
             lines: list[str] = []
@@ -89,12 +91,13 @@ class EditChecks:
 
 
 def _without_numbers(line: str) -> str:
-    """A line of a check without its numbers: an edit moves what stands below it."""
+    """Return a line of a check without its numbers: an edit moves what stands below it."""
     return re.sub(r"\d+", "0", line)
 
 
 def detected(pyproject: str, *, own_file: bool = False) -> dict[str, str]:
-    """The check of a repository that configures one and names none: ruff, with the repository's own settings.
+    """Return the check of a repository that configures one and names none: ruff, with the repository's own
+    settings.
 
     They stand in `pyproject` (the text of pyproject.toml), or in a file of ruff's own where `own_file` is
     set.

@@ -57,7 +57,7 @@ def glob(ctx: ToolContext, args: Glob) -> ToolResult:
 
 
 def _anywhere(pattern: str) -> str:
-    """`pattern` relative to the workspace; one without ``/`` fits at any depth."""
+    """Return `pattern` relative to the workspace; one without ``/`` fits at any depth."""
     pattern = pattern.removeprefix(WORKSPACE + "/").removeprefix("./")
     if not pattern or pattern.startswith("/") or len(pattern) > 1000:
         raise Refused("Give a pattern relative to the workspace, such as `**/*.py`.")
@@ -65,7 +65,9 @@ def _anywhere(pattern: str) -> str:
 
 
 def _walk(root: Path, path: str, depth: int | None) -> Iterator[tuple[str, bool]]:
-    """(path relative to the workspace, is it a folder) of what lies below `path`; links are not followed."""
+    """Yield (path relative to the workspace, is it a folder) of what lies below `path`; links are not
+    followed.
+    """
     prefix = "" if path == "." else f"{path}/"
     visited = 0
     with open_folder(root, path) as (fd, _):

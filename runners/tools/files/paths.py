@@ -26,7 +26,7 @@ class Missing(Refused):
 
 
 def normalise(path: str) -> str:
-    """`path` as a model wrote it, relative to the workspace (``.`` is the workspace itself).
+    """Return `path` as a model wrote it, relative to the workspace (``.`` is the workspace itself).
 
     An absolute path below `/workspace` is taken as relative. Raises `Refused` for paths that lead outside,
     have a part named `.git`, or cannot be the name of a file.
@@ -71,7 +71,7 @@ def open_folder(root: Path, path: str) -> Iterator[tuple[int, str]]:
 
 
 def read_bytes(root: Path, path: str, limit: int) -> bytes:
-    """The first `limit` bytes of the file `path` (normalised). Raises `Refused`."""
+    """Return the first `limit` bytes of the file `path` (normalised). Raises `Refused`."""
     with open_file(root, path) as fd, os.fdopen(os.dup(fd), "rb") as file:
         return file.read(limit)
 
@@ -169,7 +169,7 @@ def make_folder_at(root: Path, path: str) -> None:
 
 
 def status_of(root: Path, path: str) -> tuple[os.stat_result, str | None]:
-    """What is at `path` (normalised), itself and not what a link points to, which comes second.
+    """Return what is at `path` (normalised), itself and not what a link points to, which comes second.
 
     Raises `Refused`.
     """
@@ -184,7 +184,7 @@ def status_of(root: Path, path: str) -> tuple[os.stat_result, str | None]:
 
 
 def _below(folder: int, name: str, real: str, path: str) -> list[str]:
-    """The files at or below `name`, by the paths where they really lie; none of them in `.git`."""
+    """Return the files at or below `name`, by the paths where they really lie; none of them in `.git`."""
     try:
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except OSError as error:
@@ -209,7 +209,7 @@ def _exists(folder: int, name: str) -> bool:
 
 
 def _mode_of(folder: int, name: str, path: str) -> int | None:
-    """The mode of the file that is there, None if there is none."""
+    """Return the mode of the file that is there, None if there is none."""
     try:
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except FileNotFoundError:

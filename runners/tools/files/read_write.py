@@ -45,7 +45,7 @@ def read_file(ctx: ToolContext, args: ReadFile) -> ToolResult:
 
 
 def _page(lines: list[str]) -> list[str]:
-    """As many of the lines as fit in one answer, at least one; very long ones shortened."""
+    """Return as many of the lines as fit in one answer, at least one; very long ones shortened."""
     page: list[str] = []
     size = 0
     for line in lines:
@@ -119,7 +119,7 @@ def append_file(ctx: ToolContext, args: AppendFile) -> ToolResult:
 
 
 def read_text(ctx: ToolContext, path: str) -> FileText:
-    """The text of the file `path` (normalised). Raises `Refused`."""
+    """Return the text of the file `path` (normalised). Raises `Refused`."""
     return decode(path, read_bytes(ctx.root, path, MAX_BYTES + 1))
 
 
@@ -145,7 +145,7 @@ def refuse_deleted(ctx: ToolContext, path: str) -> None:
 
 
 def changed(path: str, text: str, said: str) -> ToolResult:
-    """The answer to a change, with what is wrong with the syntax of the file as it is now."""
+    """Return the answer to a change, with what is wrong with the syntax of the file as it is now."""
     found = problem(path, text)
     if found is not None:
         said += f"\nBut its syntax is now broken: {found}. Fix this first."

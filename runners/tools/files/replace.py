@@ -21,7 +21,7 @@ class Replaced:
 
 
 def numbered(lines: list[str], first: int) -> str:
-    """Lines with their numbers, the first one being `first`."""
+    """Return lines with their numbers, the first one being `first`."""
     return "\n".join(f"{number:>5}\t{line}" for number, line in enumerate(lines, first))
 
 
@@ -82,7 +82,7 @@ def _loosely(text: str, old: str, new: str) -> Replaced | None:
 
 
 def _runs(lines: list[str], wanted: list[str]) -> list[int]:
-    """Where `wanted` stands among `lines`, at most a few places.
+    """Return where `wanted` stands among `lines`, at most a few places.
 
     By one search of text, which takes linear time.
     """
@@ -98,8 +98,9 @@ def _runs(lines: list[str], wanted: list[str]) -> list[int]:
 
 
 def _indented(news: list[str], olds: list[str], found: list[str]) -> list[str] | None:
-    """`news` with the indentation of `olds` turned into that of the lines `found`; None if there is no one
-    way."""
+    """Return `news` with the indentation of `olds` turned into that of the lines `found`; None if there is
+    no one way.
+    """
     turned: dict[str, str] = {}
     for old, line in zip(olds, found, strict=True):
         if old.strip() and turned.setdefault(_indent(old), _indent(line)) != _indent(line):
@@ -134,8 +135,9 @@ def _refuse_several(places: list[int]) -> None:
 
 
 def closest(text: str, old: str) -> str:
-    """The place that looks most like `old`, found by its longest run of equal lines or its most similar
-    line."""
+    """Return the place that looks most like `old`, found by its longest run of equal lines or its most
+    similar line.
+    """
     lines = text.split("\n")[:_COMPARED]
     stripped = [line.strip() for line in lines]
     wanted = [line.strip() for line in old.strip().split("\n")][:_WANTED]

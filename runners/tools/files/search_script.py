@@ -40,7 +40,9 @@ def main() -> None:
 
 
 def with_ripgrep(request: dict[str, Any]) -> list[str] | None:
-    """The lines found; None where there is no ripgrep or it refuses the pattern (look-around, for one)."""
+    """Return the lines found; None where there is no ripgrep or it refuses the pattern (look-around, for
+    one).
+    """
     program = shutil.which("rg")
     if program is None:
         return None

@@ -12,7 +12,7 @@ _MAX_CHARACTERS = 1_000_000
 
 
 def problem(path: str, text: str) -> str | None:
-    """What is wrong with the syntax of `text`, in one line.
+    """Return what is wrong with the syntax of `text`, in one line.
 
     None if nothing is or the kind of file is not known.
     """

@@ -22,19 +22,19 @@ class FileText:
 
     @property
     def crlf(self) -> bool:
-        """Whether every line ends in CRLF."""
+        """Return whether every line ends in CRLF."""
         return "\r\n" in self.text and self.text.count("\r\n") == self.text.count("\n")
 
     @property
     def notes(self) -> list[str]:
-        """What a reader should know of how it is stored, in a few words each."""
+        """Return what a reader should know of how it is stored, in a few words each."""
         found = ["line ends are CRLF"] if self.crlf else []
         found += ["line ends are mixed"] if not self.crlf and "\r\n" in self.text else []
         named = f"encoding is {self.encoding}" + (" (guessed)" if self.guessed else "")
         return [*found, named] if self.encoding != "utf-8" else found
 
     def encode(self, text: str) -> bytes:
-        """`text` as this file stores it. Raises `Refused` for characters it cannot hold."""
+        """Return `text` as this file stores it. Raises `Refused` for characters it cannot hold."""
         try:
             if self.encoding == "utf-16":
                 return codecs.BOM_UTF16_LE + text.encode("utf-16-le")
@@ -45,7 +45,7 @@ class FileText:
 
 
 def decode(path: str, data: bytes) -> FileText:
-    """The text in `data`, the bytes of the file `path`.
+    """Return the text in `data`, the bytes of the file `path`.
 
     Raises `Refused` for binary ones and for huge ones.
     """
@@ -75,7 +75,7 @@ def decode(path: str, data: bytes) -> FileText:
 
 
 def encode(text: str) -> bytes:
-    """`text` as UTF-8. Raises `Refused` for half a surrogate pair."""
+    """Return `text` as UTF-8. Raises `Refused` for half a surrogate pair."""
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -41,13 +41,13 @@ class ToolDefinition(Frozen):
 
     @property
     def sha256(self) -> str:
-        """The hash of name, description and schema, in hex; the order of keys does not matter."""
+        """Return the hash of name, description and schema, in hex; the order of keys does not matter."""
         text = json.dumps(self.model_dump(), sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def problem(self) -> str:
-        """Why no model may be shown this definition, in a clause; empty if one may."""
+        """Return why no model may be shown this definition, in a clause; empty if one may."""
         schema = json.dumps(self.parameters, ensure_ascii=False)
         if not _NAME.fullmatch(self.name):
             return "its name is not made of 1 to 38 letters, digits, `_` and `-`"

@@ -14,7 +14,9 @@ from runners.tools.mcp.session import MAX_BYTES, McpFailed, RpcMessage
 
 
 def may_be_private(address: Address) -> bool:
-    """Whether an address is public or private; link-local ones, where clouds keep credentials, are not."""
+    """Return whether an address is public or private; link-local ones, where clouds keep credentials, are
+    not.
+    """
     hidden = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return is_public(address) or (
         (address.is_private or address.is_loopback)

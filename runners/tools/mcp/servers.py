@@ -54,7 +54,9 @@ class McpCatalog:
 
     @property
     def secrets(self) -> list[str]:
-        """All values that the operator's file takes from elsewhere; of a header also its token alone."""
+        """Return all values that the operator's file takes from elsewhere; of a header also its token
+        alone.
+        """
         env = [value for found in self.env.values() for value in found.values()]
         headers = [value for found in self.headers.values() for value in found.values()]
         return [*env, *headers, *(value.rpartition(" ")[2] for value in headers)]

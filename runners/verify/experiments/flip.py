@@ -291,7 +291,7 @@ def _others(value: str, known: Sequence[str], *, wide: bool = True) -> list[str]
 
 
 def _turned(digits: str, most: int) -> str:
-    """One more, or one less from `most` on, with as many digits."""
+    """Return one more, or one less from `most` on, with as many digits."""
     number = int(digits)
     return str(number - 1 if number >= most else number + 1).zfill(len(digits))
 

@@ -384,12 +384,12 @@ class Trials:
 
 
 def _to_watch(subject: TriedScenario) -> list[int]:
-    """The numbers of the Then steps to run with other values on the context."""
+    """Return the numbers of the Then steps to run with other values on the context."""
     return subject.outcome_steps() if subject.dropped else subject.vague_steps()
 
 
 def _contexts(subject: TriedScenario, number: int) -> tuple[str, ...]:
-    """The changes of the context to try on a Then step."""
+    """Return the changes of the context to try on a Then step."""
     return CONTEXTS + (_HAVING if negated(subject.single.scenario.steps[number]) else ())
 
 
@@ -412,7 +412,7 @@ def _flipped(id_: str, flip: Flip, text: str) -> Trial:
 
 
 def _noticed(subject: TriedScenario) -> list[str]:
-    """The names of the groups whose breaking the scenario notices."""
+    """Return the names of the groups whose breaking the scenario notices."""
     return [name for name, red in subject.broken.items() if red]
 
 

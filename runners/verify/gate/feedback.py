@@ -25,10 +25,12 @@ def feedback(
     earlier: Sequence[Verdict] = (),
     diff: Callable[[str, str], str] = lambda _before, _now: "",
 ) -> str:
-    """What failed: each finding once, and at most `limit` failures; at most `MAX_FEEDBACK` characters in all.
+    """Return what failed: each finding once, at most `limit` failures, and at most `MAX_FEEDBACK` characters
+    in all.
 
-    `earlier` are the verdicts before on the same work, oldest first: what fails as it did is said to, and for
-    what passed in the last one there is what changed since, as `diff(commit, commit)` gives it.
+    `earlier` are the verdicts before on the same work, oldest first. Failures that are unchanged are marked
+    as such; for what passed in the last verdict, the text has what changed since then, as `diff(commit,
+    commit)` returns it.
     """
     failing = _failing(verdict)
     kinds = _alike(failing)

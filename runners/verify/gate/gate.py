@@ -206,7 +206,9 @@ class Gate:
         )
 
     def _once(self, suite: str, commit: str, run: Callable[[], SuiteRun]) -> SuiteRun:
-        """What a suite gives on a commit: the same for each commit with these very files."""
+        """Return the run of a suite on a commit; a kept run is used if the commit has exactly the same
+        files.
+        """
         if self._known is None:
             return run()
         tree = git("rev-parse", f"{commit}^{{tree}}", git_dir=self._mirror.path)
@@ -223,8 +225,10 @@ class Gate:
         return run
 
     def _again(self, claim: Claim, proof: Path, suite: SuiteRun) -> list[Problem]:
-        """The scenarios once more, with the others, and alone with the last one first: what passed once may
-        not fail then."""
+        """Run the scenarios once more: with the others, and alone in reverse order.
+
+        Returns a problem for each scenario that passed before and does not pass now.
+        """
         runs = [suite]
         if suite.seconds < _QUICK_S:
             again = self._fresh.behave(proof, [claim.feature], backwards=True)
@@ -247,7 +251,9 @@ class Gate:
         ]
 
     def _loosened(self) -> Loosened:
-        """What compares tests on code that gives other results back; its runs have a bound of their own."""
+        """Return the comparison of tests on code that returns other results; its runs have a time limit of
+        their own.
+        """
         features = self._suites.features
         return Loosened(
             self._mirror.path,
@@ -258,7 +264,7 @@ class Gate:
 
     @contextlib.contextmanager
     def _worktree(self, commit: str, name: str) -> Iterator[Path]:
-        """A checkout that is no part of the evidence, and is not restored between runs."""
+        """Make a checkout that is not part of the evidence, and is not restored between runs."""
         with self._workspaces.worktree(self._mirror, commit, self._run_id, name) as tree:
             yield tree.root
 
@@ -267,8 +273,8 @@ class Gate:
     ) -> tuple[tuple[ScenarioProof, ...], list[Problem]]:
         """Compare the change's own tests, in the repository's own style, on base and head.
 
-        They must be red on the base, where the repository has tests at all. Where the change edits test
-        modules of pytest alone, only these are run, on both sides.
+        They must be red on the base, if the repository has tests at all. If the change only edits test
+        modules of pytest, only these are run, on both sides.
         """
         git_dir = self._mirror.path
         paths = [
@@ -309,9 +315,9 @@ class Gate:
     def _silent(
         self, claim: Claim, proofs: Sequence[ScenarioProof], after: Mapping[str, SuiteRun]
     ) -> list[str]:
-        """The change's own tests, where they only notice that its code is there and not what it gives back.
+        """Return the change's own tests if they only notice that its code exists, and not what it returns.
 
-        Empty where one of them notices that, or fails on the base for another reason.
+        Empty if one of them notices what it returns, or fails on the base for another reason.
         """
         if not claim.experiments or not proofs or "pytest" not in after:
             return []
@@ -328,7 +334,7 @@ class Gate:
         return own if silent else []
 
     def _bench(self, claim: Claim, before: Mapping[str, SuiteRun], after: Mapping[str, SuiteRun]) -> Bench:
-        """What faults in the change are tried with."""
+        """Return what the faults in the change are tried with."""
         own = (
             [item for item in self._evidence if item.command.endswith(claim.feature)] if claim.feature else []
         )
@@ -407,8 +413,9 @@ class Gate:
         return found, [problem for proof in found if proof.revised for problem in judge(proof, claim.kind)]
 
     def _experiments(self, claim: Claim, seen: Look, proofs: Sequence[ScenarioProof]) -> Experimented | None:
-        """What the experiments show, where all scenarios pass and nothing else about the change is wrong at
-        sight."""
+        """Return the results of the experiments, if all scenarios pass and the rules have found nothing
+        else.
+        """
         if not claim.experiments or seen.problems or not proofs:
             return None
         if any(proof.head != "passed" for proof in proofs):
@@ -428,7 +435,9 @@ class Gate:
     def _experimented(
         self, claim: Claim, done: Experimented | None, proofs: tuple[ScenarioProof, ...]
     ) -> tuple[list[Problem], tuple[ScenarioProof, ...], tuple[HeldOut, ...]]:
-        """The problems that experiments found, the proofs with their findings, and the held-out examples."""
+        """Return the problems that experiments found, the proofs with their findings, and the held-out
+        examples.
+        """
         if done is None:
             return none_red(proofs), proofs, ()
         self._evidence += [self._logs.evidence(claim.head, run, _EXPERIMENTING) for run in done.runs]
@@ -436,5 +445,7 @@ class Gate:
 
 
 def _is_of(proof: ScenarioProof, test: str) -> bool:
-    """Whether a row of the change's own tests stands for this test; without a name it is a whole file."""
+    """Return whether a row of the change's own tests stands for this test; without a name it is a whole
+    file.
+    """
     return test == f"{proof.path}::{proof.name}" if proof.name else test.startswith(f"{proof.path}::")

@@ -192,7 +192,7 @@ def through(words: list[str], arguments: list[str]) -> int:
 
 
 def has_rules(arguments: list[str]) -> bool:
-    """Whether one of the feature files that behave was given begins a line with ``Rule:``."""
+    """Return whether one of the feature files that behave was given begins a line with ``Rule:``."""
     for place in filter(os.path.exists, arguments):
         inside = [os.path.join(folder, name) for folder, _, names in os.walk(place) for name in names]
         for path in [place] if os.path.isfile(place) else inside:

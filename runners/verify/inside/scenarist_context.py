@@ -102,7 +102,7 @@ class Watch:
             self.used = self.used or (held is not None and not self._belongs(held))
 
     def _belongs(self, held: Any) -> bool:
-        """Whether a global name of a step is one of the steps' own, or of something harmless."""
+        """Return whether a global name of a step is one of the steps' own, or of something harmless."""
         file, module = "", ""
         if isinstance(held, ModuleType):
             file, module = getattr(held, "__file__", None) or "", held.__name__

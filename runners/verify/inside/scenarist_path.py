@@ -77,7 +77,7 @@ def _set_aside(runner: set[str]) -> None:
 
 
 def _is_installed(module: ModuleType | None) -> bool:
-    """Whether a module is neither Python's own nor a module of the harness."""
+    """Return whether a module is neither Python's own nor a module of the harness."""
     folders = (getattr(module, "__file__", None) or "").split(os.sep)
     return "site-packages" in folders or "dist-packages" in folders
 

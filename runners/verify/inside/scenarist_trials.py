@@ -140,8 +140,9 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
 
 
 def awaiting(feature: Any, run: Any) -> Any:
-    """The function `run` of a step, which notes the coroutines that the step makes and never awaits, and the
-    files that it creates."""
+    """Return the function `run` of a step, changed so that it records coroutines that are never awaited,
+    and new files.
+    """
 
     def noted(*args: Any, **more: Any) -> Any:
         with scenarist_steps.unawaited() as names, scenarist_files.created() as paths:
@@ -154,14 +155,14 @@ def awaiting(feature: Any, run: Any) -> Any:
 
 
 def definition_of(step: Any) -> Any:
-    """The function that defines a step; None if there is none."""
+    """Return the function that defines a step; None if there is none."""
     with contextlib.suppress(Exception):  # matchers run code of the repository, which may raise any error
         return getattr(registry.find_match(step), "func", None)
     return None
 
 
 def change_of(how: str, step: Any) -> Any:
-    """How the context is changed for a step."""
+    """Return how the context is changed for a step."""
     return scenarist_context.change_of(how, step.name, definition_of(step))
 
 

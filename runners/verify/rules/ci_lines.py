@@ -47,7 +47,7 @@ def ci_lines(content: bytes) -> list[str]:
 
 
 def _scripts(data: Any) -> Iterator[str]:
-    """The texts below the keys of commands; a part that aliases repeat is looked at once."""
+    """Yield the texts below the keys of commands; a part that aliases repeat is looked at once."""
     seen: set[int] = set()
     pending: list[tuple[Any, bool]] = [(data, False)]
     while pending:

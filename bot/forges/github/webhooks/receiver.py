@@ -46,7 +46,8 @@ _GONE = {
 
 
 def signature_valid(secret: bytes, body: bytes, header: bytes | None) -> bool:
-    """Whether `header` (``X-Hub-Signature-256``) is the HMAC of the raw `body`; compared in constant time.
+    """Return whether `header` (``X-Hub-Signature-256``) is the HMAC of the raw `body`; compared in constant
+    time.
 
     https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
     """

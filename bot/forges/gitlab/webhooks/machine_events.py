@@ -22,7 +22,7 @@ def pushed(payload: Payload) -> ForgeEvent | Ignored:
 
 
 def pipeline_ended(payload: Payload) -> ForgeEvent | Ignored:
-    """A pipeline that ended; with source ``external`` it is that of our own commit status."""
+    """Return a pipeline that ended; with source ``external`` it is that of our own commit status."""
     pipeline, request = payload.object_attributes, payload.merge_request
     if pipeline.source == "external":
         return Ignored(reason="our own check")
