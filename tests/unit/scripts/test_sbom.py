@@ -1,9 +1,16 @@
 """The bill of materials of an image."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from scripts import sbom
 from scripts.sbom import bill, debian_packages, python_packages
 
 STATUS = """Package: git
@@ -37,3 +44,33 @@ def test_the_document_says_what_it_is_about() -> None:
     assert (text["bomFormat"], text["specVersion"]) == ("CycloneDX", "1.6")
     assert text["metadata"]["component"]["name"] == "scenarist-bot:1"
     assert [each["name"] for each in text["components"]] == ["git"]
+
+
+def schema_finds(text: str) -> str:
+    """What CycloneDX's own schema says against a bill; empty if it is valid."""
+    found = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    return "" if found is None else str(found.data)
+
+
+def test_the_bill_of_this_machine_is_valid_by_the_schema_of_cyclonedx() -> None:
+    done = subprocess.run(
+        [sys.executable, sbom.__file__, "scenarist-bot:1"], capture_output=True, text=True, check=True
+    )
+    assert schema_finds(done.stdout) == ""
+    parts = json.loads(done.stdout)["components"]
+    kinds = {str(each["purl"]).partition("/")[0] for each in parts}
+    assert kinds == {"pkg:deb", "pkg:pypi"} and len(parts) > 100
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"bomFormat": "SPDX"}, "CycloneDX"),
+        ({"components": [{"type": "library"}]}, "name"),
+        ({"components": [{"type": "books", "name": "a"}]}, "books"),
+    ],
+)
+def test_the_schema_finds_what_is_wrong(change: dict[str, object], said: str) -> None:
+    good = bill("a", [], datetime(2026, 1, 1, tzinfo=UTC))
+    assert schema_finds(json.dumps(good)) == ""
+    assert said in schema_finds(json.dumps({**good, **change}))
