@@ -117,15 +117,18 @@ class Driver:
         self._changed = changed
         self._sandboxed = sandboxed
 
-    def work(self, run_id: str, fence: int | None = None) -> None:
+    def work(self, run_id: str, fence: int | None = None) -> bool:
         """Do the run's phases, one after the other, as long as this worker has handlers for them.
 
         With `fence`, only as long as nobody else has claimed or controlled the run since it had this fence.
+        Returns whether it could claim the run.
         """
+        claimed = False
         while True:
             claim = self._claim(run_id, fence)
+            claimed = claimed or claim is not None
             if claim is None or not self._advance(claim):
-                return
+                return claimed
             if fence is not None:
                 fence = claim.fence
 

@@ -124,9 +124,12 @@ class Worker:
         for delivery_id in ids:
             self._intake.handle(delivery_id)
 
-    def advance(self, run_id: str, fence: int | None = None) -> None:
-        """Do the run's phases; with `fence`, as long as nobody else has worked on it since."""
-        self._driver.work(run_id, fence)
+    def advance(self, run_id: str, fence: int | None = None) -> bool:
+        """Do the run's phases; with `fence`, as long as nobody else has worked on it since.
+
+        Returns whether it could claim the run.
+        """
+        return self._driver.work(run_id, fence)
 
     def control(self, run_id: str, control: str, by: str, phase: str | None) -> None:
         """Pause, resume, cancel or retry a run as a message asks; refusals are only logged."""

@@ -59,11 +59,12 @@ def problems(manifest: Manifest, version: str) -> str | None:
 
 
 def pods(manifests: list[Manifest]) -> dict[str, tuple[dict[str, str], Manifest]]:
-    """Return labels and spec of the pods that Deployments and Jobs make, by the component."""
+    """Return labels and spec of the pods that Deployments, Jobs and ScaledJobs make, by the component."""
     found = {}
     for each in manifests:
-        if each["kind"] in ("Deployment", "Job"):
-            template = each["spec"]["template"]
+        if each["kind"] in ("Deployment", "Job", "ScaledJob"):
+            spec = each["spec"]
+            template = spec.get("jobTargetRef", spec)["template"]
             labels = template["metadata"]["labels"]
             found[labels["app.kubernetes.io/component"]] = (labels, template["spec"])
     return found

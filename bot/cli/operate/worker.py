@@ -33,6 +33,13 @@ def worker(
     fence: Annotated[
         int | None, typer.Option(min=0, help="With --once: only if the run still has this fence.")
     ] = None,
+    next_run: Annotated[
+        bool,
+        typer.Option("--next", help="Do the next `runs` phases of the run that is due longest, and exit."),
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="With --next: how long to wait for a run.")
+    ] = 0.0,
 ) -> None:
     """Run a Celery worker, or do the next phases of one run and exit.
 
@@ -40,8 +47,8 @@ def worker(
     """
     settings = load_settings()
     start_logging(settings)
-    if once:
-        _once(settings, once, fence)
+    if once or next_run:
+        _one_run(settings, once, fence, wait)
         return
     names = queue_names(queues)
     if "runs" in names:
@@ -67,14 +74,20 @@ def worker(
     celery.worker_main(arguments)
 
 
-def _once(settings: Settings, run_id: str, fence: int | None) -> None:
+def _one_run(settings: Settings, run_id: str, fence: int | None, wait_s: float) -> None:
+    """Do the next phases of this run, or without an id those of the run that is due longest."""
+    from bot.worker.next_run import work_next
     from bot.worker.once import work_once
 
     require_sandbox(settings)
     scratch = use_private_tmp(settings.state_dir)
     # Not earlier: temporary files of this process are in there to its end.
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-    work_once(settings, run_id, fence, Draining(scratch / "stopping", settings.stop_seconds))
+    draining = Draining(scratch / "stopping", settings.stop_seconds)
+    if run_id:
+        work_once(settings, run_id, fence, draining)
+    else:
+        work_next(settings, wait_s, draining)
 
 
 def _serve_metrics(settings: Settings, queues: Sequence[str], scratch: Path) -> None:

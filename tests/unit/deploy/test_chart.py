@@ -42,18 +42,30 @@ ACTIONS: dict[str, Any] = {
     "runner": {"kind": "actions"},
     "dispatcher": {"secrets": {"SCENARIST_RUNNER_SECRET": {"name": "web", "key": "runner"}}},
 }
+SCALED_JOBS: dict[str, Any] = {
+    "runner": {
+        "kind": "kubernetes",
+        "keda": {"enabled": True, "kind": "ScaledJob", "min": 2, "ageSeconds": 900},
+    }
+}
 VARIANTS = {
     "defaults": {},
     "everything": EVERYTHING,
     "open": {"networkPolicy": {"enabled": False}},
     "kubernetes": JOBS,
     "actions": ACTIONS,
+    "scaled jobs": SCALED_JOBS,
 }
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
     return rendered(VARIANTS[request.param])
+
+
+def as_job(scaled: Manifest) -> Manifest:
+    """The Job that KEDA makes from a ScaledJob."""
+    return {**scaled, "apiVersion": "batch/v1", "kind": "Job", "spec": scaled["spec"]["jobTargetRef"]}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +90,7 @@ def test_helm_finds_nothing_to_complain_about() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_manifest_is_valid(manifests: list[Manifest], version: str) -> None:
     known = [each for each in manifests if each["apiVersion"] not in FOREIGN]
+    known += [as_job(each) for each in manifests if each["kind"] == "ScaledJob"]
     assert len(known) > 8
     assert [found for each in known if (found := problems(each, version))] == []
 
@@ -297,12 +310,47 @@ def test_nothing_fixes_the_number_of_pods_that_something_else_scales() -> None:
     assert one(scaled, "HorizontalPodAutoscaler", "web")["spec"]["maxReplicas"] == 6
 
 
-def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(postgres_server: str) -> None:
-    [trigger] = one(rendered(EVERYTHING), "ScaledObject", "runner")["spec"]["triggers"]
-    assert trigger["metadata"]["targetQueryValue"] == "2"
+def test_keda_makes_jobs_in_place_of_the_dispatcher_some_of_which_wait_for_a_run() -> None:
+    manifests = rendered(SCALED_JOBS)
+    scaled = one(manifests, "ScaledJob", "runner")["spec"]
+    assert scaled["minReplicaCount"] == 2, "so many wait"
+    job = scaled["jobTargetRef"]
+    assert (job["backoffLimit"], job["activeDeadlineSeconds"]) == (0, 21600)
+    pod = job["template"]["spec"]
+    assert pod["restartPolicy"] == "Never" and pod["automountServiceAccountToken"] is False
+    container = pod["containers"][0]
+    assert container["args"] == ["worker", "--next", "--wait", "900"]
+    env = {each["name"]: each.get("value") for each in container["env"]}
+    assert env["SCENARIST_RUNNER"] == "kubernetes", "the worker takes runs that are done there"
+    assert not [each for each in container if each.endswith("Probe") or each == "ports"]
+    # No process of the bot has a right in the cluster, and runners reach no more than those of Celery.
+    assert not [each for each in manifests if each["kind"] in ("Role", "ServiceAccount", "ScaledObject")]
+    assert set(pods(manifests)) == {"web", "trusted", "broker", "migrations", "runner"}
+    workers = pods(rendered())["runner"][1]
+    assert {**pod, "containers": [], "restartPolicy": ""} == {
+        **workers,
+        "containers": [],
+        "restartPolicy": "",
+    }
+    refused = helm(
+        "template", "scenarist", str(CHART), values={"runner": {"keda": {**SCALED_JOBS["runner"]["keda"]}}}
+    )
+    assert refused.returncode != 0 and "needs runner.kind: kubernetes" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "runner", "each"),
+    [(EVERYTHING, "ScaledObject", "celery", "2"), (SCALED_JOBS, "ScaledJob", "kubernetes", "1")],
+)
+def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(
+    postgres_server: str, values: dict[str, Any], kind: str, runner: str, each: str
+) -> None:
+    [trigger] = one(rendered(values), kind, "runner")["spec"]["triggers"]
+    assert trigger["metadata"]["targetQueryValue"] == each
+    other = {"celery": "kubernetes", "kubernetes": "celery"}[runner]
     with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as admin:
-        admin.execute("CREATE DATABASE keda")
-    engine = connect(f"{postgres_server}/keda")
+        admin.execute(f"CREATE DATABASE keda_{runner}")
+    engine = connect(f"{postgres_server}/keda_{runner}")
     migrate(engine)
     now = time.time()
     rows: list[tuple[str, str, float, float | None]] = [
@@ -334,9 +382,9 @@ def test_keda_counts_runs_that_wait_and_runs_that_are_worked_on(postgres_server:
                     attempts=0,
                     reported_seq=0,
                     created_at=now,
-                    runner="kubernetes" if status == "elsewhere" else "celery",
+                    runner=other if status == "elsewhere" else runner,
                 )
             )
     engine.dispose()
-    with psycopg.connect(f"{postgres_server}/keda") as db:
+    with psycopg.connect(f"{postgres_server}/keda_{runner}") as db:
         assert db.execute(trigger["metadata"]["query"]).fetchone() == (4,)

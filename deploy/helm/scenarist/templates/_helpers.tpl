@@ -131,3 +131,69 @@ spec:
     matchLabels:
       {{- include "scenarist.selector" (list (index . 0) (index . 1)) | nindent 6 }}
 {{- end }}
+
+{{/* The pod of a runner: (list $ false), or (list $ true) for one that does a single run and leaves. */}}
+{{- define "scenarist.runnerPod" -}}
+{{- $root := index . 0 }}{{ $once := index . 1 }}{{ $runner := $root.Values.runner -}}
+{{ include "scenarist.pod" $root }}
+{{ include "scenarist.spread" (list $root "runner") }}
+hostUsers: {{ $runner.hostUsers }}
+{{- with $runner.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+# A worker that is told to stop stores its turn and gives its runs back.
+terminationGracePeriodSeconds: {{ $runner.terminationGracePeriodSeconds }}
+securityContext:
+  {{- include "scenarist.podSecurity" $root | nindent 2 }}
+containers:
+  - name: worker
+    image: {{ include "scenarist.image" (list $root $root.Values.image.runner) }}
+    imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+    {{- if $once }}
+    args: [worker, --next, --wait, "{{ int $runner.keda.ageSeconds }}"]
+    {{- else }}
+    args: [worker, --queues, runs, --concurrency, "{{ $runner.concurrency }}"]
+    ports:
+      - {name: metrics, containerPort: 9464}
+    {{- end }}
+    env:
+      {{- include "scenarist.env" (list $root $runner) | nindent 6 }}
+      {{- with $runner.registriesProxy }}
+      {{- if .url }}
+      - name: HTTPS_PROXY
+        value: {{ quote .url }}
+      - name: NO_PROXY
+        value: {{ quote .noProxy }}
+      {{- end }}
+      {{- end }}
+    {{- if not $once }}
+    {{- include "scenarist.probes" $root | nindent 4 }}
+    {{- end }}
+    securityContext:
+      {{- include "scenarist.containerSecurity" $root | nindent 6 }}
+      procMount: {{ $runner.procMount }}
+      seccompProfile: {{ toJson $runner.seccompProfile }}
+    resources: {{ toJson $runner.resources }}
+    volumeMounts:
+      - {name: state, mountPath: /var/lib/scenarist}
+      - {name: tmp, mountPath: /tmp}
+volumes:
+  - name: state
+    emptyDir: {sizeLimit: {{ $runner.stateSize }}}
+  - name: tmp
+    emptyDir: {sizeLimit: {{ $runner.tmpSize }}}
+nodeSelector: {{ toJson $runner.nodeSelector }}
+tolerations: {{ toJson $runner.tolerations }}
+{{- if $once }}
+restartPolicy: Never
+{{- end }}
+{{- end }}
+
+{{/* Whether KEDA makes the Jobs of runs, and so there is no dispatcher. */}}
+{{- define "scenarist.scaledJobs" -}}
+{{- $runner := .Values.runner -}}
+{{- if and $runner.keda.enabled (eq $runner.keda.kind "ScaledJob") -}}
+{{- if ne $runner.kind "kubernetes" }}{{ fail "runner.keda.kind: ScaledJob needs runner.kind: kubernetes" }}{{ end -}}
+true
+{{- end -}}
+{{- end }}
