@@ -7,11 +7,9 @@ from pathlib import Path
 from bot.config.limits import secret
 from bot.config.settings import Settings
 from gherkin.errors import ScenaristError
-from gherkin.yamlfile import Source, read_yaml
+from gherkin.yamlfile import read_yaml
 from runners.models.roster import Roster
 from runners.models.runtimes import ModelsConfig, RuntimeSpec
-from runners.tools.mcp.definitions import AcceptedTools, accepted_file, read_accepted
-from runners.tools.mcp.servers import McpCatalog
 
 _ANTHROPIC = "https://api.anthropic.com"
 
@@ -45,26 +43,6 @@ def load_models(settings: Settings) -> tuple[ModelsConfig, dict[str, str]]:
         for name, spec in config.runtimes.items()
     }
     return config, keys
-
-
-def load_mcp(settings: Settings) -> McpCatalog:
-    """Return the operator's MCP servers with their secrets, and what is accepted of them.
-
-    Raises `ModelsInvalid` or `AcceptedInvalid`.
-    """
-    if settings.models_file is None:
-        return McpCatalog()
-    servers = read_models(settings.models_file).mcp
-    values: dict[str, dict[str, dict[str, str]]] = {"env": {}, "headers": {}}
-    for kind, found in values.items():
-        for name, server in servers.items():
-            sources: Mapping[str, Source] = getattr(server, kind)
-            found[name] = {
-                key: secret(f"mcp.{name}.{kind}.{key}", source, ModelsInvalid)
-                for key, source in sources.items()
-            }
-    accepted = read_accepted(accepted_file(settings.models_file)) if servers else AcceptedTools()
-    return McpCatalog(servers, accepted, values["env"], values["headers"])
 
 
 def model_servers(settings: Settings, *, with_keys: bool) -> list[ModelServer]:

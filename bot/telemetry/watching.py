@@ -7,7 +7,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bot.config.settings import Settings
-from bot.storage.observers import observe
 from bot.telemetry.trace_id import tracing_is_on
 from runners.counted import listen
 
@@ -36,6 +35,7 @@ def shares_counts() -> bool:
 
 def count_runs(engine: sa.Engine, settings: Settings) -> None:
     """Count what this process appends to the logs of runs, and what `runners.counted` tells."""
+    from bot.storage.observers import observe
     from bot.telemetry import metrics
     from bot.telemetry.counting import EventCounter
 
@@ -48,6 +48,8 @@ def trace_runs(engine: sa.Engine) -> None:
     """Export the traces of runs where OpenTelemetry's variables ask for it."""
     if not tracing_is_on():
         return
+    from bot.storage.observers import observe
+
     try:
         from bot.telemetry.tracing import RunTracer
     except ImportError as error:

@@ -23,7 +23,6 @@ from bot.worker.processes import (
     is_ready,
     listen,
     processes,
-    scenarist,
     sigterm_interrupts,
     start_redis,
     url_of,
@@ -184,11 +183,12 @@ def start_all(
     web_env = {name: value for name, value in without_model.items() if name not in API_CREDENTIALS} | address
     without_forge = {name: value for name, value in env.items() if name not in CREDENTIALS}
     if isinstance(web, int):
-        group.start("web", scenarist("serve", "--port", str(web)), web_env)
+        group.start_command("web", ("serve", "--port", str(web)), web_env)
     else:
-        group.start("web", scenarist("serve", "--fd", str(web.fileno())), web_env, pass_fds=(web.fileno(),))
+        fd = web.fileno()
+        group.start_command("web", ("serve", "--fd", str(fd)), web_env, pass_fds=(fd,))
     for queue in ("intake", "publish"):
-        group.start(queue, scenarist("worker", "--queues", queue), without_model)
+        group.start_command(queue, ("worker", "--queues", queue), without_model)
     at_once = env.get("SCENARIST_RUNS_AT_ONCE", "1")
-    worker = scenarist("worker", "--queues", "runs", "--concurrency", at_once)
-    group.start("runs", worker, {**without_forge, **package_settings(), **(runner_env or {})})
+    worker = ("worker", "--queues", "runs", "--concurrency", at_once)
+    group.start_command("runs", worker, {**without_forge, **package_settings(), **(runner_env or {})})

@@ -17,8 +17,10 @@ from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from bot.worker.forked import ForkedProcess, ForkServer
 from gherkin.errors import ScenaristError
 
 # Variables that the bot's processes inherit; all others are passed explicitly.
@@ -114,10 +116,8 @@ def guarded(argv: Sequence[str]) -> list[str]:
 @dataclass
 class _Child:
     name: str
-    argv: list[str]
-    env: dict[str, str]
-    pass_fds: tuple[int, ...]
-    process: subprocess.Popen[bytes]
+    start: Callable[[], "subprocess.Popen[bytes] | ForkedProcess"]
+    process: "subprocess.Popen[bytes] | ForkedProcess"
     deaths: list[float] = field(default_factory=list)
 
     def kill_group(self) -> None:
@@ -139,9 +139,10 @@ class Processes:
     They end with the context, and also when this process is killed, because each group has a guard.
     """
 
-    def __init__(self, log_dir: Path, grace_s: float) -> None:
+    def __init__(self, log_dir: Path, grace_s: float, server: ForkServer) -> None:
         self._log_dir = log_dir
         self._grace_s = grace_s
+        self._server = server
         self._children: list[_Child] = []
 
     def start(
@@ -156,24 +157,40 @@ class Processes:
         Its environment is `env` and a few harmless variables. It inherits the file descriptors `pass_fds`
         (each at least 10).
         """
-        base = {key: os.environ[key] for key in _INHERITED if key in os.environ}
-        full = {**base, **(env or {})}
-        process = self._spawn(name, argv, full, pass_fds)
-        self._children.append(_Child(name, argv, full, pass_fds, process))
+        full = _inherited(env)
 
-    def _spawn(
-        self, name: str, argv: list[str], env: dict[str, str], pass_fds: tuple[int, ...]
-    ) -> "subprocess.Popen[bytes]":
-        with (self._log_dir / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                guarded(argv),
-                env=env,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=pass_fds,
-            )
+        def spawn() -> "subprocess.Popen[bytes]":
+            with self._log(name) as log:
+                return subprocess.Popen(
+                    guarded(argv),
+                    env=full,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=pass_fds,
+                )
+
+        self._children.append(_Child(name, spawn, spawn()))
+
+    def start_command(
+        self,
+        name: str,
+        args: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        pass_fds: tuple[int, ...] = (),
+    ) -> None:
+        """Start ``scenarist args…`` as `start` does, but forked from a process that has imported the bot."""
+        full = _inherited(env)
+
+        def fork() -> ForkedProcess:
+            with self._log(name) as log:
+                return self._server.start(args, full, log.fileno(), pass_fds)
+
+        self._children.append(_Child(name, fork, fork()))
+
+    def _log(self, name: str) -> BinaryIO:
+        return (self._log_dir / f"{name}.log").open("ab")
 
     def check(self) -> None:
         """Raise `ProcessDied` if a child process has ended."""
@@ -195,7 +212,7 @@ class Processes:
             if len(child.deaths) >= _MAX_DEATHS:
                 raise self._died(child)
             child.kill_group()
-            child.process = self._spawn(child.name, child.argv, child.env, child.pass_fds)
+            child.process = child.start()
             revived.append(child.name)
         return revived
 
@@ -239,14 +256,26 @@ class Processes:
 
 
 @contextlib.contextmanager
-def processes(log_dir: Path, grace_s: float = _GRACE_S) -> Iterator[Processes]:
-    """Make a set of child processes that end with the context."""
+def processes(
+    log_dir: Path, grace_s: float = _GRACE_S, server: ForkServer | None = None
+) -> Iterator[Processes]:
+    """Make a set of child processes that end with the context.
+
+    Without `server`, it has a fork server of its own, which ends with it.
+    """
     log_dir.mkdir(parents=True, exist_ok=True)
-    group = Processes(log_dir, grace_s)
+    own = ForkServer()
+    group = Processes(log_dir, grace_s, server or own)
     try:
         yield group
     finally:
         group.stop()
+        own.close()
+
+
+def _inherited(env: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the environment of a child: a few harmless variables of this process, and `env`."""
+    return {**{key: os.environ[key] for key in _INHERITED if key in os.environ}, **(env or {})}
 
 
 @contextlib.contextmanager

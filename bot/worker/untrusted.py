@@ -6,7 +6,8 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from bot.config.limits import database_urls, load_limits
-from bot.config.models import load_mcp, load_models
+from bot.config.mcp import load_mcp
+from bot.config.models import load_models
 from bot.config.settings import Settings
 from bot.log.events import Phase
 from bot.log.state import RunState

@@ -7,6 +7,7 @@ configuration can name. `ext::` and `file://` submodules fetch from places that 
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from git.cmd import Git
 from git.exc import GitCommandError
 
 from gherkin.errors import ScenaristError
+from runners.git.recent import Recent
 
 _HARDENED = (
     "core.hooksPath=/dev/null",
@@ -212,22 +214,48 @@ def newest_subjects(git_dir: Path, commit: str, most: int = 50) -> list[str]:
     return git("log", f"--max-count={most}", "--format=%s", commit, git_dir=git_dir).splitlines()
 
 
+# A commit that is named by its hash never changes, so what it holds is read once.
+_FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_LISTINGS, _BLOBS = Recent(8_000_000), Recent(8_000_000)
+
+
 def read_blob(git_dir: Path, commit: str, path: str) -> bytes | None:
     """Return the bytes of `path` in `commit`, or None if it is not a file there."""
     try:
-        kind = git("cat-file", "-t", f"{commit}:{path}", git_dir=git_dir)
-        if kind != "blob":
+        blob = _blob_at(_listing(git_dir, commit), path)
+        if blob is None:
             return None
-        out = git("cat-file", "blob", f"{commit}:{path}", git_dir=git_dir, strip=False)
+        read = partial(git, "cat-file", "blob", blob, git_dir=git_dir, strip=False)
+        out = _BLOBS.get((git_dir, blob), read)
     except GitFailed:
         return None
     return out.encode(errors="surrogateescape")
 
 
+def _blob_at(listed: str, path: str) -> str | None:
+    """Return the id of the file `path` in what `_listing` returned; None if there is none."""
+    at = listed.find(f"\t{path}\0")
+    while at >= 0:
+        meta = listed[listed.rfind("\0", 0, at) + 1 : at]
+        if "\t" not in meta:  # else `path` is only the end of another path, which holds a tab
+            _, kind, blob = meta.split()
+            return blob if kind == "blob" else None
+        at = listed.find(f"\t{path}\0", at + 1)
+    return None
+
+
+def _listing(git_dir: Path, commit: str) -> str:
+    """Return all files of `commit` as ``git ls-tree -r -z`` prints them."""
+
+    def read() -> str:
+        return git("ls-tree", "-r", "-z", commit, git_dir=git_dir, strip=False)
+
+    return _LISTINGS.get((git_dir, commit), read) if _FULL.fullmatch(commit) else read()
+
+
 def list_files(git_dir: Path, commit: str, under: str = "") -> list[str]:
     """Return all file paths of `commit`, or only those below the folder `under`."""
-    args: Sequence[str] = ("ls-tree", "-r", "-z", "--name-only", commit, *((under,) if under else ()))
-    return [path for path in git(*args, git_dir=git_dir).split("\0") if path]
+    return [entry.path for entry in tree_entries(git_dir, commit, *((under,) if under else ()))]
 
 
 class TreeEntry(NamedTuple):
@@ -239,13 +267,14 @@ class TreeEntry(NamedTuple):
 
 
 def tree_entries(git_dir: Path, commit: str, *paths: str) -> list[TreeEntry]:
-    """Return all files of `commit` at or below the given paths."""
-    out = git("ls-tree", "-r", "-z", commit, "--", *paths, git_dir=git_dir)
+    """Return all files of `commit`, or only those at or below the given paths."""
+    below = tuple(f"{path.rstrip('/')}/" for path in paths)
     found = []
-    for line in filter(None, out.split("\0")):
+    for line in filter(None, _listing(git_dir, commit).split("\0")):
         meta, _, path = line.partition("\t")
-        mode, _, blob = meta.split()
-        found.append(TreeEntry(mode, blob, path))
+        if not paths or f"{path}/".startswith(below):
+            mode, _, blob = meta.split()
+            found.append(TreeEntry(mode, blob, path))
     return found
 
 

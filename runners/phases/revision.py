@@ -175,7 +175,7 @@ def _with_suggestions(
     threads: list[int] = []
     for path, wanted in by_path.items():
         fresh = [each for each in wanted if _is_current(mirror, each, head)]
-        present = next(iter(tree_entries(mirror.path, head, f":(literal){path}")), None)
+        present = next(iter(tree_entries(mirror.path, head, path)), None)
         text = replaced(_text(mirror, head, path), fresh) if fresh and present is not None else None
         if text is not None and present is not None and present.mode.startswith("100"):
             entries.append(

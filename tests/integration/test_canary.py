@@ -1,5 +1,6 @@
 """Secrets planted in the operator's settings show up nowhere they do not belong."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -11,25 +12,42 @@ FORGE, MODEL, HOOK = "canary-forge-4f1d", "canary-model-9b2e", "canary-hook-77aa
 MARK = "no-secret-at-all-31c8"
 
 
-def environments(bot: BotUnderTest) -> dict[str, str]:
-    """Name of the child -> the environment of it and all it started."""
+def memories(bot: BotUnderTest) -> dict[str, str]:
+    """Name of the child -> the environment, and what is in memory, of it and of all it started."""
     found: dict[str, str] = {}
     for child in bot.group._children:
         group = child.process.pid
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 if int((entry / "stat").read_text().rpartition(")")[2].split()[2]) == group:
-                    text = (entry / "environ").read_bytes().decode(errors="replace")
-                    found[child.name] = found.get(child.name, "") + text
+                    held = (entry / "environ").read_bytes() + canaries_in(entry)
+                    found[child.name] = found.get(child.name, "") + held.decode(errors="replace")
             except (OSError, ValueError):
                 continue
+    return found
+
+
+def canaries_in(process: Path) -> bytes:
+    """Return the secrets in the writable memory of a process, by its folder in /proc."""
+    found = b""
+    with (process / "mem").open("rb", buffering=0) as memory:
+        for line in (process / "maps").read_text().splitlines():
+            span, access = line.split()[:2]
+            start, end = (int(each, 16) for each in span.split("-"))
+            if access.startswith("rw") and end < 1 << 63:
+                with contextlib.suppress(OSError):
+                    memory.seek(start)
+                    held = memory.read(end - start)
+                    found += b" ".join(
+                        name.encode() for name in (FORGE, MODEL, HOOK) if name.encode() in held
+                    )
     return found
 
 
 def test_secrets_stay_where_they_belong() -> None:
     secrets = {"github_token": FORGE, "model_api_key": MODEL, "github_webhook_secret": HOOK}
     with BotUnderTest(secrets) as bot:
-        seen = environments(bot)
+        seen = memories(bot)
         assert FORGE in seen["publish"] and FORGE in seen["intake"]
         assert FORGE not in seen["runs"] + seen["web"] + seen["redis"]
         assert HOOK in seen["web"] and HOOK not in seen["runs"] + seen["redis"]

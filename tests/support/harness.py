@@ -1,9 +1,11 @@
 """A whole bot under test: embedded Redis, the web app and one worker for each queue, each in a process of its
 own."""
 
+import atexit
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
@@ -18,6 +20,7 @@ from bot.log.state import RunState, fold
 from bot.storage.database import connect, migrate
 from bot.storage.store import Store
 from bot.tls import trusted
+from bot.worker.forked import ForkServer
 from bot.worker.machine import environment, start_all
 from bot.worker.processes import Processes, free_port, is_ready, processes, start_redis, wait_for
 from runners.git.command import git
@@ -91,6 +94,14 @@ def draft(name: str = "Doubling", *steps: tuple[str, str]) -> Reply:
     return Reply(text=json.dumps(feature), usage=TokenUsage(prompt_tokens=500, completion_tokens=80))
 
 
+@cache
+def fork_server() -> ForkServer:
+    """Return the fork server that all bots of this test process share."""
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
+
+
 class BotUnderTest:
     """A bot that runs within ``with``; its model is a scripted server whose turns tests set on `chat`."""
 
@@ -131,7 +142,9 @@ class BotUnderTest:
         self._stack.callback(self.store.engine.dispose)
         migrate(self.store.engine)
         # The state goes with the bot: nothing is gained by waiting until each process has ended properly.
-        self.group: Processes = self._stack.enter_context(processes(self.state_dir / "logs", grace_s=0))
+        self.group: Processes = self._stack.enter_context(
+            processes(self.state_dir / "logs", grace_s=0, server=fork_server())
+        )
         env = environment(self.settings, start_redis(self.group, self.state_dir / "redis"))
         start_all(self.group, env, self.port, self._runner_env)
         wait_for(self.is_up, self.group, "The web app")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.mcp.ask_servers import ComparedTool, McpServerUnknown, compare, tools_now
-from bot.config.models import load_mcp
+from bot.config.mcp import load_mcp
 from bot.config.settings import load_settings
 from runners.policy.plaintext import for_terminal, one_line
 from runners.tools.mcp.definitions import accepted_file, write_accepted

@@ -6,7 +6,7 @@ import typer
 
 from bot.cli.mcp.ask_servers import ComparedTool, McpUnreachable, compare, tools_now
 from bot.cli.options import AsJson
-from bot.config.models import load_mcp
+from bot.config.mcp import load_mcp
 from bot.config.settings import load_settings
 from runners.policy.plaintext import for_terminal, one_line
 
