@@ -2,7 +2,7 @@
 
 from bot.config.settings import Settings
 from gherkin.errors import ScenaristError
-from runners.sandbox.bubblewrap import available, remedy
+from runners.sandbox.availability import available, remedy
 
 _WITHOUT = "Or set SCENARIST_UNSAFE_NO_SANDBOX=1 to go without; each pull request then says so."
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runners.git.command import git
-from runners.sandbox.bubblewrap import Sandbox, available
+from runners.sandbox.availability import available
+from runners.sandbox.bubblewrap import Sandbox
 from runners.tools.files.paths import write_bytes
 
 

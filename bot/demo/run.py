@@ -38,7 +38,7 @@ from bot.worker.processes import (
 from gherkin.errors import ScenaristError
 from runners.git.command import git
 from runners.models.roster import RuntimeIncomplete
-from runners.sandbox.bubblewrap import available
+from runners.sandbox.availability import available
 from runners.sandbox.scratch import make_state_folder
 
 _HERE = Path(__file__).parent

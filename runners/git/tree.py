@@ -6,8 +6,9 @@ import stat
 from pathlib import Path
 
 from runners.git.command import GitFailed, git
+from runners.sandbox.availability import available
 from runners.sandbox.beneath import folders, set_mode
-from runners.sandbox.bubblewrap import WORKSPACE, available
+from runners.sandbox.bubblewrap import WORKSPACE
 from runners.sandbox.mounts import HIDDEN, confined
 from runners.sandbox.removal import remove_at
 

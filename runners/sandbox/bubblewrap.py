@@ -10,26 +10,22 @@ import json
 import os
 import posixpath
 import select
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from io import FileIO
 from pathlib import Path
 
 from gherkin.errors import ScenaristError
 from runners.sandbox import seccomp
+from runners.sandbox.availability import available, bwrap, bwrap_help
 from runners.sandbox.cgroups import Group, control_group
 from runners.sandbox.limits import CommandLimits, limit_process, prlimit_words
 from runners.sandbox.mounts import system_mounts, toolchain
 from runners.sandbox.process import Capture, CommandResult, Running, Streams
 from runners.sandbox.watch import DiskWatch, MemoryWatch
-
-__all__ = ["CommandResult", "Sandbox", "SandboxFailed", "SandboxMissing", "available"]
 
 WORKSPACE = "/workspace"
 HOME = "/home/agent"
@@ -173,7 +169,7 @@ class Sandbox:
                     return running.wait(limits.wall_s, kept, cancel, disk)
                 options = _Options(stack)
                 self._options(options, environment, directory, limits)
-                words = [*self.enter, _bwrap()]
+                words = [*self.enter, bwrap()]
                 watched = (kept, cancel, disk, memory)
                 return _run_bwrap(words, options, argv, limits, group, watched, streams)
             except OSError as error:
@@ -185,14 +181,14 @@ class Sandbox:
         self, args: "_Options", environment: Mapping[str, str], directory: str, limits: CommandLimits
     ) -> None:
         """Add the options of bwrap to `args`. bwrap mounts in the order of its options."""
-        sized = ("--size", str(limits.file_mb << 20)) if "--size" in _bwrap_help(_bwrap()) else ()
+        sized = ("--size", str(limits.file_mb << 20)) if "--size" in bwrap_help(bwrap()) else ()
         tmpfs = (*sized, "--perms")
         # Each namespace is named, because `--unshare-all` only tries to make the user namespace.
         args.add("--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-pid", "--unshare-ipc")
         args.add("--unshare-uts", "--hostname", "sandbox", "--unshare-cgroup-try")
         args.add("--die-with-parent", "--new-session")
         args.add(*(() if self.network or self.enter else ("--unshare-net",)))
-        args.add(*(("--disable-userns",) if "--disable-userns" in _bwrap_help(_bwrap()) else ()))
+        args.add(*(("--disable-userns",) if "--disable-userns" in bwrap_help(bwrap()) else ()))
         for name, value in environment.items():
             args.add("--setenv", name, value)
         # If root starts this worker, uid 1000 inside is the host's root, which may write to /proc/sys.
@@ -253,92 +249,6 @@ class Sandbox:
             args.add("--perms", "0555", "--tmpfs", f"{WORKSPACE}/.git", "--remount-ro", f"{WORKSPACE}/.git")
         elif git.exists():
             args.add_file(f"{WORKSPACE}/.git", "")
-
-
-# Paths of bwrap programs that have worked in this process; they are not tried again.
-_PROVEN: set[str] = set()
-
-
-def available() -> str | None:
-    """Try the sandbox on this machine; returns None if it works, else one clause that says why not."""
-    if not _bwrap():
-        return "bubblewrap (`bwrap`) is not installed"
-    if shutil.which("prlimit") is None:
-        return "`prlimit` of util-linux is not installed"
-    if _bwrap() in _PROVEN:
-        return None
-    args = ["--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "--proc", "/proc"]
-    tried = subprocess.run(
-        [_bwrap(), *args, "--", "true"],
-        env={"PATH": os.defpath},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        stdin=subprocess.DEVNULL,
-        timeout=30,
-        check=False,
-    )
-    if tried.returncode == 0:
-        _PROVEN.add(_bwrap())
-        return None
-    said = (tried.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-    return f"bubblewrap does not work on this machine ({said.rstrip('.')})"
-
-
-def remedy(root: Path = Path("/")) -> str:
-    """Return what the operator can do when `available` says that the sandbox does not work.
-
-    `root` is where this machine's file system is mounted; tests pass another folder.
-    """
-    if not _bwrap():
-        return "Install Debian's bubblewrap package."
-    if shutil.which("prlimit") is None:
-        return "Install Debian's util-linux package."
-    if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
-        return (
-            "Let the container make user namespaces: start it with `--security-opt seccomp=unconfined "
-            "--security-opt apparmor=unconfined --security-opt systempaths=unconfined`."
-        )
-    for name, bad, todo in _SWITCHES:
-        switch = root / "proc/sys" / name
-        if switch.exists() and switch.read_text(encoding="ascii", errors="replace").strip() == bad:
-            return todo
-    return (
-        "Allow unprivileged user namespaces on this machine; `bwrap --unshare-user --ro-bind / / true` "
-        "tries it."
-    )
-
-
-# Kernel settings below /proc/sys that can forbid namespaces to users: name, forbidding value, advice.
-_SWITCHES = (
-    (
-        "kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-        "Ubuntu's AppArmor keeps bubblewrap from making user namespaces: "
-        "`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`, or an AppArmor profile for bwrap.",
-    ),
-    (
-        "kernel/unprivileged_userns_clone",
-        "0",
-        "This kernel keeps users from making namespaces: `sudo sysctl -w "
-        "kernel.unprivileged_userns_clone=1`.",
-    ),
-    (
-        "user/max_user_namespaces",
-        "0",
-        "This machine allows no user namespaces: `sudo sysctl -w user.max_user_namespaces=10000`.",
-    ),
-)
-
-
-def _bwrap() -> str:
-    return shutil.which("bwrap") or ""
-
-
-@cache
-def _bwrap_help(bwrap: str) -> str:
-    """Return bwrap's help text: the options of Debian 12's version and of Ubuntu 22.04's differ."""
-    return subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:

@@ -11,8 +11,9 @@ from typing import Any
 from runners.git.command import TreeEntry, commit_on, git, store_blob
 from runners.git.workspaces import Workspaces
 from runners.policy.protected import PROTECTED
-from runners.sandbox.bubblewrap import CommandResult, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.limits import CommandLimits
+from runners.sandbox.process import CommandResult
 from runners.verify.claim import Claim, MutationSettings
 from runners.verify.gate.gate import Gate
 from runners.verify.look import look

@@ -35,7 +35,7 @@ from bot.telemetry.health import (
 )
 from gherkin.errors import ScenaristError
 from runners.models.roster import Roster
-from runners.sandbox.bubblewrap import available, remedy
+from runners.sandbox.availability import available, remedy
 from runners.sandbox.scratch import make_state_folder
 
 _MIN_GIT = (2, 30)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from runners.sandbox.bubblewrap import CommandResult
+from runners.sandbox.process import CommandResult
 from runners.verify.verdict import Counts, Failure, Outcome
 
 Fault = Literal["", "timed-out", "untrusted", "unusable"]

@@ -16,7 +16,8 @@ from typing import Any
 from gherkin.errors import Cancelled
 from runners.policy.globs import matches
 from runners.sandbox.beneath import file_paths
-from runners.sandbox.bubblewrap import CommandResult, Sandbox
+from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.process import CommandResult
 from runners.verify.suites.checkouts import Checkouts
 from runners.verify.suites.collector import Collector, Pipe
 from runners.verify.suites.foreign import (

@@ -15,7 +15,8 @@ import pytest
 
 from runners.sandbox import bubblewrap as sandbox
 from runners.sandbox import cgroups
-from runners.sandbox.bubblewrap import Sandbox, SandboxFailed, SandboxMissing, available, remedy
+from runners.sandbox.availability import available, remedy
+from runners.sandbox.bubblewrap import Sandbox, SandboxFailed, SandboxMissing
 from runners.sandbox.limits import CommandLimits
 from runners.sandbox.process import Capture, Running
 from tests.support.waiting import wait_until
