@@ -56,8 +56,8 @@ RULES: dict[LintCode, tuple[Level, str]] = {
     "unused-column": ("warning", "A column of the examples that no step uses."),
     "single-row-outline": ("warning", "An outline with one row is a scenario."),
     "avoided-term": ("warning", "A word that the repository's domain language replaces by another."),
-    "criterion-without-scenario": ("warning", "An acceptance criterion that no scenario speaks of."),
-    "scenario-without-criterion": ("warning", "A scenario that none of the acceptance criteria speaks of."),
+    "criterion-without-scenario": ("warning", "An acceptance criterion that no scenario covers."),
+    "scenario-without-criterion": ("warning", "A scenario that belongs to none of the acceptance criteria."),
 }
 
 

@@ -132,7 +132,7 @@ class RunSettings(Frozen):
         default="",
         pattern=r"^(python3? \S.* behave.*)?$",
         description="The command that runs behave if `python -m behave` is not enough, such as `python "
-        "manage.py behave`. Not set: found by itself if behave-django is a dependency.",
+        "manage.py behave`. Not set: found automatically if behave-django is a dependency.",
     )
     services: tuple[Literal["postgres", "redis"], ...] | None = Field(
         default=None,
@@ -174,7 +174,7 @@ class RunSettings(Frozen):
     ci: CiSettings = CiSettings()
     unfinished: Literal["draft", "patch"] = Field(
         default="draft",
-        description="What becomes of work that was not proven: a draft pull request, which starts the CI, "
+        description="Where work goes that was not proven: into a draft pull request, which starts the CI, "
         "or a patch. Work that touches what is protected or how tests are run is always a patch.",
     )
     auto_rebase: bool = Field(
