@@ -40,12 +40,15 @@ class Repo(Frozen):
 
 
 class Issue(Frozen):
+    """An issue. `known_as` is its number for other people, if it is another one than `number`; 0: none."""
+
     number: int
     title: str
     body: str
     author: Account
     labels: tuple[str, ...] = ()
     open: bool = True
+    known_as: int | None = None
 
 
 class Comment(Frozen):

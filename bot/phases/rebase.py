@@ -4,7 +4,7 @@ from bot.forges.forge import GitAccess, Pull
 from bot.log.events import Event, Prepared
 from bot.phases.carrying import carried
 from runners.contract.job import WORK, PhaseResult, RunSettings
-from runners.contract.workorder import ORDER_TRAILER, REFS_TRAILER, RUN_TRAILER, WorkOrder
+from runners.contract.workorder import RUN_TRAILER, WorkOrder
 from runners.git.messages import message
 from runners.git.outside import fetch_outside
 from runners.git.updating import is_up_to_date, merged, rebased
@@ -30,7 +30,7 @@ def prepare_rebase(
         return PhaseResult("gave_up", f"The branch has everything of `{pull.base}` already.")
     updated = rebased(mirror.path, head, target) if settings.rebase_by == "rebase" else None
     if updated is None:
-        trailers = {REFS_TRAILER: order.reference, ORDER_TRAILER: order.digest, RUN_TRAILER: run_id}
+        trailers = {**order.trailers, RUN_TRAILER: run_id}
         text = message(f"Merge {target[:12]} into the branch", "", trailers)
         updated = merged(mirror.path, head, target, text)
     fetch_outside(mirror, target, access.url, access.header)

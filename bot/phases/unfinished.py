@@ -9,7 +9,7 @@ from bot.log.state import RunState
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.workflow import FAILED
 from runners.contract.job import CHECKPOINT, WORK, RunSettings, claim_of
-from runners.contract.workorder import KIND_TRAILER, ORDER_TRAILER, REFS_TRAILER, RUN_TRAILER
+from runners.contract.workorder import KIND_TRAILER, RUN_TRAILER
 from runners.git.command import commit_on, git, newest_subjects, tree_entries
 from runners.git.messages import commit_subject, message
 from runners.git.workspaces import SHADOW, Mirror, work_ref
@@ -53,12 +53,11 @@ def unfinished_commit(mirror: Mirror, run_id: str, state: RunState, claimed: Cla
         parent = git("rev-parse", f"{spec.commit}^1", git_dir=git_dir) if beside else spec.commit
         log = newest_subjects(git_dir, prepared.base)
         trailers = {
-            REFS_TRAILER: order.reference,
-            ORDER_TRAILER: order.digest,
+            **order.trailers,
             RUN_TRAILER: run_id,
             **({KIND_TRAILER: spec.kind} if beside else {}),
         }
-        subject = commit_subject("Begin to implement", order.title, spec.kind, order.number, log)
+        subject = commit_subject("Begin to implement", order.title, spec.kind, order.cited, log)
         removed = [entry.path for entry in tree_entries(git_dir, tip, SHADOW)]
         text = message(subject, "This work is not finished.", trailers)
         commit = commit_on(git_dir, parent, text, tree=tip, removed=removed)

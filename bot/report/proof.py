@@ -292,8 +292,8 @@ def _of_tests(verdict: Verdict, detail: Detail) -> list[str]:
             f"new code**: {named}. "
             "Check that the issue asks for that."
         )
-    elif changed.paths:
-        named = _paths(changed.paths, detail)
+    elif edited := [path for path in changed.paths if path not in changed.grown]:
+        named = _paths(edited, detail)
         found.append(f"Existing tests were changed: {named}. Their old versions still pass.")
     if changed.added:
         found.append(f"Configuration of tests was added: {_paths(changed.added, detail)}.")

@@ -202,13 +202,13 @@ class Reporter:
         title = (
             shortened(order.title, 250)
             if revise
-            else habitual(order.title, verdict.kind, order.number, around.log, _MAX_TITLE)
+            else habitual(order.title, verdict.kind, order.cited, around.log, _MAX_TITLE)
         )
         body = self._fitted(
             "pull.md.j2",
             lambda detail: {
                 "marker": f"<!-- scenarist:pull:{run_id} -->",
-                "issue": order.number,
+                "issue": order.issue,
                 "revise": revise,
                 "verdict": verdict,
                 "rows": proof_rows(verdict, detail.width),
@@ -233,7 +233,7 @@ class Reporter:
                     state.committed.form if state.committed else {},
                     verdict,
                     around.changed,
-                    order.number,
+                    order.issue,
                     detail.text,
                 ),
                 "review": state.review if state.review and state.review.head == verdict.head_sha else None,
@@ -283,12 +283,12 @@ class Reporter:
         verdict = state.verdict if state.verdict and state.verdict.head_sha == commit else None
         ended, found = why_ended(state)
         room = _MAX_TITLE - len(_NOT_PROVEN)
-        title = _NOT_PROVEN + habitual(order.title, state.spec.kind, order.number, log, room)
+        title = _NOT_PROVEN + habitual(order.title, state.spec.kind, order.cited, log, room)
         body = self._fitted(
             "unfinished.md.j2",
             lambda detail: {
                 "marker": f"<!-- scenarist:pull:{run_id} -->",
-                "issue": order.number,
+                "issue": order.issue,
                 "ended": ended,
                 "found": found,
                 "commit": commit,

@@ -80,7 +80,8 @@ class LocalRuns:
     def begin(self, title: str, body: str, number: int) -> str:
         """Open the issue on the local forge and set the label; returns the run's id.
 
-        The issue gets the number `number`, unless that is 0 or taken. Raises `RunRefused` if no run started.
+        The issue gets the number `number`, unless that is 0 or taken. Commits and texts name `number`,
+        or none if it is 0. Raises `RunRefused` if no run started.
         """
         forge, path = self._forge, self._forge.path(self._repo)
         branch = (
@@ -94,7 +95,8 @@ class LocalRuns:
             fetch_refs(path, self._git_dir, [f"+{self._base}:refs/heads/{branch}"])
             take_large_files(path, wanted(pointers_of(path, self._base)), common_dir(self._git_dir))
             git("symbolic-ref", "HEAD", f"refs/heads/{branch}", git_dir=path)
-        self._issue = forge.open_issue(self._repo, self._person, title, body, number=number).number
+        issue = forge.open_issue(self._repo, self._person, title, body, number=number, known_as=number)
+        self._issue = issue.number
         forge.add_label(self._repo, self._issue, self._settings.trigger_label, self._person)
         return self._newest()
 

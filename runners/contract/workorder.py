@@ -103,6 +103,7 @@ class WorkOrder(Frozen):
     asked for the change. `earlier` are the runs before this one, oldest first. With `rebase` the branch is
     only brought up to date with its target. Nothing that is written after `requested_at` enters the run.
     `onboard` looks at a repository that is new to the bot, and belongs to no issue (`number` is 0).
+    `known_as` is the number by which other people know the issue, if it is another one; 0: none.
     """
 
     kind: Literal["implement", "revise", "onboard"]
@@ -120,6 +121,26 @@ class WorkOrder(Frozen):
     rebase: bool = False
     answers: bool = False
     earlier: tuple[EarlierRun, ...] = ()
+    known_as: int | None = None
+
+    @property
+    def issue(self) -> int:
+        """Return the number by which people know the issue; 0 if there is none."""
+        return self.number if self.known_as is None else self.known_as
+
+    @property
+    def cited(self) -> int:
+        """Return the number that commit messages name: the issue's, or else the pull request's; 0: none.
+
+        All forges write issues as ``#1``, but not all of them pull requests.
+        """
+        return self.issue or self.pull or 0
+
+    @property
+    def trailers(self) -> dict[str, str]:
+        """Return the trailers of each commit that is made for this order."""
+        refs = {REFS_TRAILER: f"#{self.cited}"} if self.cited else {}
+        return {**refs, ORDER_TRAILER: self.digest}
 
     @property
     def seen(self) -> "WorkOrder":
@@ -154,14 +175,6 @@ class WorkOrder(Frozen):
         return tuple(piece for text in texts for piece in visible(text)[1])
 
     @property
-    def reference(self) -> str:
-        """Return the issue, as commit messages name it; where it is unknown, the pull request.
-
-        All forges write issues in this way, but not all of them pull requests.
-        """
-        return f"#{self.number or self.pull or 0}"
-
-    @property
     def digest(self) -> str:
-        """Return ``sha256:`` and the hex digest of the canonical JSON form."""
-        return "sha256:" + hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Return ``sha256:`` and the hex digest of the canonical JSON form, without `known_as`."""
+        return "sha256:" + hashlib.sha256(self.model_dump_json(exclude={"known_as"}).encode()).hexdigest()

@@ -56,11 +56,11 @@ def commit_subject(verb: str, text: str, kind: Kind, number: int, log: Sequence[
     """Return the subject of a commit that does `verb` ("Implement") for the issue with the title `text`.
 
     It has the same prefix as the subjects in `log`. If they have none, its prefix is the verb and the issue's
-    `number`.
+    `number`, if it is not 0.
     """
     prefix = _prefix_of(log, kind, number)
     if not prefix:
-        start = f"{verb} #{number}: "
+        start = f"{verb} #{number}: " if number else f"{verb}: "
         return start + shortened(text, MAX_SUBJECT - len(start))
     said = "" if verb == "Implement" else f"{verb.lower()} "
     title = habitual(text, kind, number, log)[len(prefix) :]

@@ -18,7 +18,7 @@ from runners.contract.events import (
     VerdictReached,
 )
 from runners.contract.job import CHECKPOINT, DIFF, FEATURE, WORK, Job, PhaseResult, scenarios_folder
-from runners.contract.workorder import KIND_TRAILER, ORDER_TRAILER, REFS_TRAILER, RUN_TRAILER
+from runners.contract.workorder import KIND_TRAILER, RUN_TRAILER
 from runners.git.command import PLAIN, commit_on, git, newest_subjects, tree_entries
 from runners.git.messages import commit_subject, message
 from runners.git.workspaces import SHADOW, Worktree, work_ref
@@ -284,8 +284,8 @@ def _committed(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
         verb = "Repair"
     git_dir = tree.mirror.path
     log = newest_subjects(git_dir, job.base)
-    subject = commit_subject(verb, job.order.title, job.spec.kind, job.order.number, log)
-    trailers = {REFS_TRAILER: job.order.reference, ORDER_TRAILER: job.order.digest, RUN_TRAILER: job.run_id}
+    subject = commit_subject(verb, job.order.title, job.spec.kind, job.order.cited, log)
+    trailers = {**job.order.trailers, RUN_TRAILER: job.run_id}
     if job.spec.path and not job.spec.shadow:
         tree.commit(message(subject, summary, trailers))
         return tree.head, tree.bundle(job.base)

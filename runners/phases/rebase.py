@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from runners.contract.events import Committed, RunnerEvent, VerdictReached
 from runners.contract.job import Job, PhaseResult
-from runners.contract.workorder import ORDER_TRAILER, REFS_TRAILER, RUN_TRAILER
+from runners.contract.workorder import RUN_TRAILER
 from runners.git.command import GitFailed, commit_on, git, tree_entries
 from runners.git.messages import message
 from runners.git.workspaces import SHADOW, Mirror, Worktree, work_ref
@@ -53,8 +53,7 @@ def resolved(job: Job, tree: Worktree, summary: str) -> tuple[str, bytes]:
     begun = f"{job.spec.commit}^1" if beside else job.spec.commit
     parents = git("rev-parse", f"{begun}^1", f"{begun}^2", git_dir=git_dir).split()
     trailers = {
-        REFS_TRAILER: job.order.reference,
-        ORDER_TRAILER: job.order.digest,
+        **job.order.trailers,
         RUN_TRAILER: job.run_id,
     }
     text = message(f"Merge {job.base[:12]} and resolve its conflicts", summary, trailers)

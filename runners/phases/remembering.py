@@ -2,7 +2,7 @@
 
 from runners.contract.job import Job
 from runners.contract.memory import MEMORY, contradicted, new_lines, rewritten
-from runners.contract.workorder import REFS_TRAILER, RUN_TRAILER
+from runners.contract.workorder import RUN_TRAILER
 from runners.git.command import TreeEntry, commit_on, read_blob, store_blob, tree_entries
 from runners.git.messages import message
 from runners.git.workspaces import Mirror, work_ref
@@ -39,7 +39,7 @@ class Lessons:
         if entry is None or entry.mode != "100644":
             return commit, bundle
         text = rewritten(self._memory, self.added, self.removed)
-        trailers = {REFS_TRAILER: job.order.reference, RUN_TRAILER: job.run_id}
+        trailers = {**job.order.trailers, RUN_TRAILER: job.run_id}
         said = message("Remember what this work taught", "Delete what should not be remembered.", trailers)
         changed = TreeEntry("100644", store_blob(path, text.encode()), MEMORY)
         made = commit_on(path, commit, said, added=[changed])
@@ -47,12 +47,8 @@ class Lessons:
         return made, self._mirror.bundle_commit(made, work_ref(job.run_id), base=job.base)
 
 
-def _number(job: Job) -> int:
-    return (job.order.pull if job.order.kind == "revise" else job.order.number) or 0
-
-
 def _source(job: Job) -> str:
     """Return where a lesson comes from, as the file says it: the number, and who reviewed."""
     if job.order.kind == "revise":
-        return f"#{_number(job)}, review of {one_line(job.order.requested_by, 40)}"
-    return f"#{_number(job)}"
+        return f"#{job.order.pull}, review of {one_line(job.order.requested_by, 40)}"
+    return f"#{job.order.cited}" if job.order.cited else one_line(job.order.title, 40)

@@ -12,8 +12,6 @@ from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult
 from runners.contract.workorder import (
     FEATURE_TRAILER,
     KIND_TRAILER,
-    ORDER_TRAILER,
-    REFS_TRAILER,
     RUN_TRAILER,
 )
 from runners.git.command import (
@@ -149,10 +147,9 @@ def _with_feature(
         parent = git("rev-parse", f"{commit}^1", git_dir=mirror.path)
         return commit_on(mirror.path, parent, "The scenarios beside the change", tree=commit, added=[entry])
     trailers = {
-        REFS_TRAILER: job.order.reference,
+        **job.order.trailers,
         FEATURE_TRAILER: path,
         KIND_TRAILER: kind,
-        ORDER_TRAILER: job.order.digest,
     }
     text = message("Specify what a review asks for", "", trailers)
     return commit_on(mirror.path, commit, text, added=[entry])
@@ -184,8 +181,7 @@ def _with_suggestions(
             threads += [each.thread for each in fresh]
     if not entries:
         return head, ()
-    trailers = {REFS_TRAILER: job.order.reference, ORDER_TRAILER: job.order.digest}
-    text = message("Apply the suggestions of a review", "", trailers)
+    text = message("Apply the suggestions of a review", "", job.order.trailers)
     return commit_on(mirror.path, head, text, added=entries), tuple(sorted(threads))
 
 

@@ -26,8 +26,6 @@ from runners.contract.job import EXAMPLES, FEATURE, WORK, Job, PhaseResult
 from runners.contract.workorder import (
     FEATURE_TRAILER,
     KIND_TRAILER,
-    ORDER_TRAILER,
-    REFS_TRAILER,
 )
 from runners.git.command import (
     TreeEntry,
@@ -335,12 +333,11 @@ def _commit_spec(
         return PhaseResult("gave_up", f"{path} is already in the repository, word for word.")
     log = newest_subjects(mirror.path, job.base)
     trailers = {
-        REFS_TRAILER: job.order.reference,
+        **job.order.trailers,
         FEATURE_TRAILER: path,
         KIND_TRAILER: kind,
-        ORDER_TRAILER: job.order.digest,
     }
-    text = message(commit_subject("Specify", job.order.title, kind, job.order.number, log), "", trailers)
+    text = message(commit_subject("Specify", job.order.title, kind, job.order.cited, log), "", trailers)
     entry = TreeEntry("100644", store_blob(mirror.path, content), path)
     language = [] if beside else _grown(job, mirror, drafted.terms)
     commit = commit_on(mirror.path, job.base, text, added=[entry, *language])

@@ -95,11 +95,12 @@ class OracleChange(Frozen):
 class ChangedTests(Frozen):
     """Existing tests that the change edits, and the results of their old form.
 
-    `paths` are the edited files, `added` new files that configure tests. `failing` are tests that passed on
-    the base and whose old form fails on the head.
+    `paths` are the edited files, `grown` those of them that only gained tests, and `added` new files that
+    configure tests. `failing` are tests that passed on the base and whose old form fails on the head.
     """
 
     paths: tuple[str, ...]
+    grown: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     failing: tuple[Failure, ...] = ()
 

@@ -282,13 +282,13 @@ def test_edited_tests_are_run_as_they_were(bench: Workbench, how: Literal["repor
 
 
 def test_an_edit_that_hides_nothing_is_named_and_no_problem(bench: Workbench) -> None:
-    tests = (
-        "import calc\n\n\ndef test_add():\n    assert calc.add(1, 2) == 3\n\n\ndef test_more():\n    "
-        "assert calc.add(0, 0) == 0\n"
-    )
+    tests = BASE["test_calc.py"] + "\n\ndef test_more():\n    assert add(0, 0) == 0\n"
     verdict = bench.verdict({**WORK, "test_calc.py": tests}, changed_tests="fail")
+    changed = verdict.changed_tests
     assert verdict.green, verdict.problems
-    assert verdict.changed_tests is not None and verdict.changed_tests.failing == ()
+    assert (
+        changed is not None and changed.failing == () and changed.paths == changed.grown == ("test_calc.py",)
+    )
     assert bench.verdict(WORK).changed_tests is None
 
 

@@ -47,6 +47,10 @@ def branches(repo: Path) -> list[str]:
     return git("for-each-ref", "--format=%(refname:short)", "refs/heads", git_dir=repo / ".git").split()
 
 
+def messages(repo: Path, branch: str) -> str:
+    return git("log", "--format=%B", f"trunk..{branch}", git_dir=repo / ".git")
+
+
 def is_untouched(repo: Path) -> bool:
     return not git("status", "--porcelain", git_dir=repo / ".git", work_tree=repo)
 
@@ -60,11 +64,15 @@ def test_an_issue_becomes_a_branch(repo: Path) -> None:
         assert is_untouched(repo) and branches(repo) == ["agent/1-double-numbers", "trunk"]
         code = git("show", "agent/1-double-numbers:calc.py", git_dir=repo / ".git")
         assert code.endswith("return 2 * n")
-        again = run(repo, server.url, "--json", "--base", "trunk")
+        # Nobody gave the issue a number, so nothing names one that may belong to another issue.
+        assert "#1" not in messages(repo, "agent/1-double-numbers") and "Closes" not in done.stdout
+        again = run(repo, server.url, "--json", "--base", "trunk", "--number", "1")
     said = json.loads(again.stdout)
+    # The number 1 is taken here, but it is the one that the user knows.
     assert said["proven"] and said["branch"] == "agent/3-double-numbers", again.stderr
     assert said["commit"] == git("rev-parse", said["branch"], git_dir=repo / ".git")
-    assert "Doubling" in said["body"]
+    assert "Doubling" in said["body"] and "Closes #1\n" in said["body"]
+    assert "Refs: #1\n" in messages(repo, said["branch"])
 
 
 def test_a_branch_that_is_there_is_not_overwritten(repo: Path) -> None:

@@ -47,10 +47,13 @@ class People(Things):
                 return Account(id=number, login=login)
         raise ForgeMissing(f"{repo} has no member {login}.")
 
-    def open_issue(self, repo: str, author: str, title: str, body: str, *, number: int = 0) -> Issue:
+    def open_issue(
+        self, repo: str, author: str, title: str, body: str, *, number: int = 0, known_as: int | None = None
+    ) -> Issue:
         """Open an issue (numbers are shared with pull requests, as on GitHub).
 
-        It gets `number` where that is neither 0 nor taken, else the next one.
+        It gets `number` where that is neither 0 nor taken, else the next one. `known_as` is the number
+        by which other people know it (0: none), if it is another one.
         """
         taken = [found for kind in ("issue", "pull") for found, _, _ in self._all(repo, kind)]
         data = {
@@ -59,6 +62,7 @@ class People(Things):
             "author": self.account(repo, author).model_dump(),
             "labels": [],
             "open": True,
+            "known_as": known_as,
             "updated_at": now(),
         }
         number = self._put(repo, "issue", None if number in (0, *taken) else number, 0, data)

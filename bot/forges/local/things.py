@@ -29,7 +29,7 @@ class Things:
     def issue(self, repo: Repo, number: int) -> Issue:
         data = self._get(repo.full_name, "issue", number)
         fields = {name: data[name] for name in ("title", "body", "author", "labels", "open")}
-        return Issue.model_validate({"number": number, **fields})
+        return Issue.model_validate({"number": number, "known_as": data.get("known_as"), **fields})
 
     def pull(self, repo: Repo, number: int) -> Pull:
         data = self._get(repo.full_name, "pull", number)

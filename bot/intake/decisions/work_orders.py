@@ -172,6 +172,7 @@ def implement(
         requested_at=event.at,
         labels=present.labels,
         answers=answers,
+        known_as=present.known_as,
     )
     target = target_of(forge.kind, event.repo.full_name, "issue", event.number)
     return StartRun(

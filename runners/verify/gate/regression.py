@@ -14,6 +14,7 @@ from runners.verify.gate.extent import doubts, moved_on, near, near_among, part_
 from runners.verify.gate.judging import FAULT_CODES, regressions, unasked
 from runners.verify.gate.out_of_reach import out_of_reach
 from runners.verify.look import Look
+from runners.verify.rules.only_added import only_adds_tests
 from runners.verify.rules.weakening import asserted
 from runners.verify.suites.checkouts import Checkouts
 from runners.verify.suites.run import SuiteRun
@@ -217,8 +218,18 @@ class Regression:
                     if each.test in kept
                 ]
         return ChangedTests(
-            paths=tuple(self._seen.edited), added=tuple(self._seen.added), failing=tuple(failing)
+            paths=tuple(self._seen.edited),
+            grown=tuple(path for path in self._seen.edited if self._grew(path)),
+            added=tuple(self._seen.added),
+            failing=tuple(failing),
         )
+
+    def _grew(self, path: str) -> bool:
+        old, new = (
+            (read_blob(self._git_dir, commit, path) or b"").decode(errors="replace")
+            for commit in (self._claim.base, self._claim.head)
+        )
+        return only_adds_tests(path, old, new)
 
     def _unmerged(self, suite: str, after: SuiteRun, worse: list[Failure]) -> list[Failure]:
         """Return `worse` without the tests that were merged into other tests of the same file.
