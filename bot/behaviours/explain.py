@@ -87,11 +87,13 @@ def _steps(entries: Iterable[Entry]) -> Iterable[str]:
             case ModelSwitched():
                 yield f"- {inline(event.to, 100)} took over: {sentence(event.reason, _WIDTH)}"
             case CandidateBegun():
-                yield f"- candidate {event.number} by {inline(event.runtime, 100)}, because {event.reason}"
+                why = inline(event.reason)
+                yield f"- candidate {event.number} by {inline(event.runtime, 100)}, because {why}"
             case CandidateChosen():
-                yield f"- candidate {event.number} was taken, because {event.reason}"
+                yield f"- candidate {event.number} was taken, because {inline(event.reason)}"
             case Advised() if event.text:
-                yield f"- {inline(event.model, 100)} gave advice, because the work was {event.reason}"
+                why = inline(event.reason)
+                yield f"- {inline(event.model, 100)} gave advice, because the work was {why}"
             case Controlled() if event.by:
                 yield f"- {event.control} by {inline(event.by, 100)}"
             case _:

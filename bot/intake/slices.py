@@ -4,9 +4,9 @@ from bot.forges.backlog import Backlog
 from bot.forges.forge import Forge
 from bot.intake.backlog import BacklogStory, import_backlog
 from bot.intake.decisions.work_orders import AcceptSplit
-from bot.report.escape import inline
+from bot.report.escape import inline, value
 from gherkin.issue.slicing import Slice
-from runners.policy.plaintext import defuse, one_line
+from runners.policy.plaintext import one_line
 
 
 def make_issues(decision: AcceptSplit, slices: tuple[Slice, ...], forge: Forge) -> str:
@@ -15,7 +15,7 @@ def make_issues(decision: AcceptSplit, slices: tuple[Slice, ...], forge: Forge) 
     """
     if not isinstance(forge, Backlog):
         return "this forge cannot make issues"
-    stories = [_story(decision.number, number, each) for number, each in enumerate(slices, start=1)]
+    stories = [story_of(decision.number, number, each) for number, each in enumerate(slices, start=1)]
     made = [number for _, number, _ in import_backlog(forge, decision.repo, stories, (), dry_run=False)]
     marker = f"<!-- scenarist:split:{decision.number} -->"
     named = ", ".join(f"#{number}" for number in made)
@@ -28,11 +28,12 @@ def make_issues(decision: AcceptSplit, slices: tuple[Slice, ...], forge: Forge) 
     return f"split into {', '.join(map(str, made))}"
 
 
-def _story(issue: int, number: int, each: Slice) -> BacklogStory:
+def story_of(issue: int, number: int, each: Slice) -> BacklogStory:
+    """Return a proposed story, which a model wrote, as the `number`th part of an issue."""
     return BacklogStory(
         id=f"issue-{issue}-{number}",
         title=one_line(each.title, 250),
         text=f"Part of #{issue}.",
-        narrative=defuse(each.narrative),
-        acceptance_criteria=tuple(defuse(one) for one in each.acceptance_criteria),
+        narrative=value(each.narrative),
+        acceptance_criteria=tuple(value(one) for one in each.acceptance_criteria),
     )

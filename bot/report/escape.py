@@ -7,7 +7,7 @@ it. https://github.github.com/gfm/ and https://docs.gitlab.com/user/project/quic
 import html
 import re
 
-from runners.policy.plaintext import defuse, one_line, without_controls
+from runners.policy.plaintext import defuse, one_line, without_controls, without_keywords
 
 # Characters that Markdown or HTML acts on anywhere in a line.
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!|>~&<$-]")
@@ -17,13 +17,8 @@ _START = re.compile(r"[/=]|\d{1,9}(?=\.)")
 # A span of inline code: two runs of backticks of the same length.
 _CODE = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
 _ITEM = re.compile(r"(?P<indent>[ \t]*)(?P<mark>[-*+]|\d{1,2}[.)])[ \t]+(?P<text>\S.*)")
-# A keyword that closes the issue behind it, `GH-1` and Jira's `ABC-1` among them. GitLab also finds it in
-# code, where nothing else acts.
-# https://docs.gitlab.com/user/project/issues/managing_issues/#default-closing-pattern
-_CLOSING = re.compile(
-    r"\b(clos|fix|resolv|implement)(?=\w*:?\s+(?:issues?\s+)?(?:[\w./-]*#\d|[a-z]\w*-\d|https?://))",
-    re.IGNORECASE,
-)
+# What embeds, links or begins a block, where nothing is escaped.
+_INERT = re.compile(r"^(?=[^\w“\"'(])|^\d{1,9}(?=[.)])|<(?=[A-Za-z/!?])|!(?=\[)|\](?=[(:\[])|`(?=``)|~(?=~~)")
 _JOINER = "\u2060"  # WORD JOINER: no width
 
 # The most characters of a code block; beyond it the middle is left out.
@@ -37,7 +32,7 @@ def inline(text: str, limit: int = 300) -> str:
 
 def code(text: str, limit: int = 300) -> str:
     """Return `text` on one line, as inline code. It can stand in a table's cell too."""
-    flat = _without_closing(one_line(text, limit))
+    flat = one_line(text, limit)
     if not flat:
         return ""
     # A code span cannot hold these everywhere: a cell ends at a "|", and "\" and "`" change their meaning.
@@ -46,7 +41,7 @@ def code(text: str, limit: int = 300) -> str:
 
 def html_text(text: str, limit: int = 300) -> str:
     """Return `text` on one line, for a place where forges read HTML and not Markdown: a `<summary>`."""
-    return html.escape(_without_closing(one_line(text, limit)), quote=False)
+    return html.escape(one_line(text, limit), quote=False)
 
 
 def sentence(text: str, limit: int = 300) -> str:
@@ -85,6 +80,14 @@ def prose(text: str, limit: int = 4000) -> str:
     return "\n".join(out)
 
 
+def value(text: str, limit: int = 2000) -> str:
+    """Return `text` on one line, for a text that people and models copy from.
+
+    Nothing is escaped; what Markdown and HTML would act on is parted by characters without width.
+    """
+    return _INERT.sub(lambda found: found.group() + _JOINER, one_line(text, limit))
+
+
 def block(text: str, language: str = "text", limit: int = MAX_BLOCK) -> str:
     """Return `text` as a code block that it cannot end early; its middle is left out beyond `limit`
     characters.
@@ -94,7 +97,7 @@ def block(text: str, language: str = "text", limit: int = MAX_BLOCK) -> str:
         half = limit // 2
         clean = f"{clean[:half]}\n… {len(clean) - 2 * half:,} characters left out …\n{clean[-half:]}"
     # Not all versions of GitLab see that a line of a block with a longer fence is no quick action.
-    clean = re.sub(r"^(?=/\w)", _JOINER, _without_closing(clean), flags=re.MULTILINE)
+    clean = re.sub(r"^(?=/\w)", _JOINER, without_keywords(clean), flags=re.MULTILINE)
     longest = max((len(run) for run in re.findall(r"`+", clean)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{clean.rstrip()}\n{fence}"
@@ -113,11 +116,6 @@ def single_spaced(text: str) -> str:
             continue
         out.append(line)
     return "\n".join(out)
-
-
-def _without_closing(text: str) -> str:
-    """Return `text` that reads the same, whose words close no issue."""
-    return _CLOSING.sub(rf"\1{_JOINER}", text)
 
 
 def _escaped(text: str) -> str:

@@ -9,7 +9,22 @@ _CONTROL = re.compile(
 )
 # Mentions, references that link and close issues, and addresses (which close issues as well). Forges look
 # for them in the rendered text, so entities and backslashes do not disable them.
-_ACTIVE = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)|!(?=\d)|:(?=//)|\bw(?=ww\.)", re.IGNORECASE)
+_ACTIVE = re.compile(r"@(?=\w)|#(?=\d)|\bG[HL]-(?=\d)|!(?=\d)|:(?=//)|\bw(?=ww\.)", re.IGNORECASE)
+# A keyword that closes the issue behind it, `GH-1` and Jira's `ABC-1` among them. GitLab also finds it in
+# code, where nothing else acts.
+# https://docs.gitlab.com/user/project/issues/managing_issues/#default-closing-pattern
+_CLOSING = re.compile(
+    r"\b(?:clos|fix|resolv|implement)(?=\w*:?\s+(?:issues?\s+)?(?:[\w./-]*#\d|[a-z]\w*-\d|https?://))",
+    re.IGNORECASE,
+)
+# In a commit message, or in a title or text that becomes one, these keep the CI from running.
+# https://docs.github.com/actions/how-tos/manage-workflow-runs/skip-workflow-runs
+# https://docs.gitlab.com/ci/pipelines/#skip-a-pipeline
+_SKIPPING = re.compile(
+    r"\[(?=\s*(?:(?:skip|no)[ -]?(?:ci|actions)|(?:ci|actions)[ -]?skip)\s*\])"
+    r"|\*\*\*(?=NO_CI)|\bskip-checks(?=:)",
+    re.IGNORECASE,
+)
 _COMMAND = re.compile(r"^[^\S\n]*::|##\[", re.MULTILINE)
 _JOINER = "\u2060"  # WORD JOINER: no width, and no part of a name or number
 
@@ -41,9 +56,18 @@ def for_terminal(text: str) -> str:
     )
 
 
+def without_keywords(text: str) -> str:
+    """Return text that reads like `text`, whose words close no issue and keep no CI from running."""
+    for pattern in (_CLOSING, _SKIPPING):
+        text = pattern.sub(lambda found: found.group() + _JOINER, text)
+    return text
+
+
 def defuse(text: str) -> str:
-    """Return text that reads like `text` and mentions, links and closes nothing; no control characters."""
-    return _ACTIVE.sub(lambda found: found.group() + _JOINER, without_controls(text))
+    """Return text that reads like `text` and mentions, links, closes and skips nothing; no control
+    characters."""
+    clean = without_keywords(without_controls(text))
+    return _ACTIVE.sub(lambda found: found.group() + _JOINER, clean)
 
 
 def one_line(text: str, limit: int = 200) -> str:

@@ -103,8 +103,24 @@ _CLOSING = re.compile(
     r"(?:issues? +)?(?:[\w./-]*#\d+|https?://\S+/issues/\d+|[A-Z][A-Z0-9_]+-\d+)",
     re.IGNORECASE,
 )
+# https://docs.gitlab.com/ci/pipelines/#skip-a-pipeline
+# https://docs.github.com/actions/how-tos/manage-workflow-runs/skip-workflow-runs
+_SKIPPING = re.compile(
+    r"\[(?:skip[ -]ci|ci[ -]skip|no ci|skip actions|actions skip)\]|\*\*\*NO_CI\*\*\*|^skip-checks: *true",
+    re.IGNORECASE | re.MULTILINE,
+)
 _WORDS = st.sampled_from(
     [
+        *(
+            "[skip ci]",
+            "[ci skip]",
+            "[CI-Skip]",
+            "[no ci]",
+            "[actions skip]",
+            "***NO_CI***",
+            "skip-checks: true",
+        ),
+        *("GL-12", "[issue:12]", "Draft: ", "<img src=x>", "![x](https://e/x.png)", "[x]: /y", "~~~", "1. "),
         *("/close", "/approve", "/merge", "/label ~bug", "/assign @ada", "/unlabel", " /close", "\t/close"),
         *("Closes #3", "fixes group/calc#12", "Implements: issue #4", "Resolved ABC-12", "closing gh-3"),
         *("Fix https://gitlab.example/g/p/-/issues/4", "[[_TOC_]]", "::include{file=x}", "$`x`$"),
@@ -115,5 +131,6 @@ ON_GITLAB = st.lists(_WORDS, max_size=10).map("".join)
 
 
 def acted(text: str) -> list[str]:
-    """What GitLab alone would do with a text: quick actions at the start of a line, closing words."""
-    return [*_QUICK_ACTION.findall(text), *_CLOSING.findall(text)]
+    """What a forge would do because of a text besides showing it: quick actions at the start of a line,
+    closing words, and a CI that is not run."""
+    return [*_QUICK_ACTION.findall(text), *_CLOSING.findall(text), *_SKIPPING.findall(text)]

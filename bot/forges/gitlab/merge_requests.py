@@ -50,7 +50,7 @@ class MergeRequests(GitLabApi):
                 data = {
                     "source_branch": head,
                     "target_branch": base,
-                    "title": f"{payloads.DRAFT}{title}" if draft else title,
+                    "title": payloads.titled(title, draft=draft),
                     "description": body,
                     "remove_source_branch": True,
                 }
@@ -58,7 +58,7 @@ class MergeRequests(GitLabApi):
             else:
                 present = requests_.get(number)
                 was_draft = str(present.title).startswith(payloads.DRAFT)
-                wanted = {"title": f"{payloads.DRAFT}{title}" if was_draft else title, "description": body}
+                wanted = {"title": payloads.titled(title, draft=was_draft), "description": body}
                 if (present.title, present.description) != (wanted["title"], body):
                     requests_.update(number, wanted)
         return self.pull(repo, number)

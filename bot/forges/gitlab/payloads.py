@@ -1,11 +1,23 @@
 """GitLab's answers as neutral values."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from bot.forges.forge import Account, Comment, Issue, Pull, PullCommit, Repo, ReviewComment
 
 DRAFT = "Draft: "  # the title of a draft begins so; there is no other way to make one
+
+
+# https://docs.gitlab.com/user/project/merge_requests/drafts/
+_DRAFTED = re.compile(r"(?:\s*(?:draft:|\[draft\]|\(draft\)))+\s*", re.IGNORECASE)
+
+
+def titled(title: str, *, draft: bool) -> str:
+    """Return `title` as that of a merge request, which is a draft or not whatever `title` begins with."""
+    found = _DRAFTED.match(title)
+    plain = title[found.end() :] if found else title
+    return f"{DRAFT if draft else ''}{plain or 'Untitled'}"
 
 
 def account(user: Mapping[str, Any]) -> Account:

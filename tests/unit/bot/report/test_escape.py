@@ -19,7 +19,7 @@ J = "\u2060"  # keeps forges from acting on what follows a mark
         ("<img src=x>", "&lt;img src=x\\>"),
         ("![x](http://e/x.png)", f"\\!\\[x\\]\\(http:{J}//e/x.png\\)"),
         ("a | b", "a \\| b"),
-        ("Closes #4, o/r#4 and gh-5", f"Closes \\#{J}4, o/r\\#{J}4 and gh\\-{J}5"),
+        ("Closes #4, o/r#4 and gh-5", f"Clos{J}es \\#{J}4, o/r\\#{J}4 and gh\\-{J}5"),
         ("two\nlines", "two lines"),
         ("\x1b[31mred\x1b[0m", "\\[31mred\\[0m"),
         ("-->", "\\-\\-\\>"),
