@@ -189,6 +189,18 @@ class Settings(BaseSettings):
     runs_at_once: int = Field(
         default=1, ge=1, le=64, description="Runs that the `runs` worker of `scenarist up` works on at once."
     )
+    spare_memory_mb: int = Field(
+        default=0,
+        ge=0,
+        description="A `runs` worker begins no further run while less memory (MB) is available on its "
+        "machine; one run is always worked on. 0: memory is not looked at.",
+    )
+    most_load: float = Field(
+        default=0,
+        ge=0,
+        description="A `runs` worker begins no further run while the load of the last minute per processor "
+        "is higher; one run is always worked on. 0: the load is not looked at.",
+    )
     carry_base: bool = Field(
         default=False, description="Store the base commits as artifacts, for runners on other machines."
     )

@@ -33,6 +33,11 @@ def worker_identity() -> str:
     return f"{socket.gethostname()}:{pid}@{_place()}#{_started(pid)}"
 
 
+def is_here(name: str) -> bool:
+    """Return whether a worker with that identity works on this machine, in this boot and pid namespace."""
+    return name.rpartition("#")[0].rpartition("@")[2] == _place()
+
+
 def is_gone(name: str) -> bool:
     """Return whether the process with that identity ran on this machine and has ended.
 

@@ -182,6 +182,16 @@ class Leases:
             orphans = [row for row in db.execute(held) if is_gone(row.holder)]
         return [(row.id, row.phase) for row in orphans if self.take_away(row.id, row.fence)]
 
+    def holders(self) -> list[str]:
+        """Return the workers that work on phases that run repository code, one for each run."""
+        held = sa.select(runs.c.holder).where(
+            runs.c.status == "active",
+            runs.c.lease_until >= self.clock(),
+            runs.c.phase.in_(list(RUNNER_PHASES)),
+        )
+        with reading(self.engine) as db:
+            return list(db.execute(held).scalars())
+
     def take_away(self, run_id: str, fence: int) -> bool:
         """End the lease with the number `fence`, so that another worker can continue the run.
 

@@ -14,7 +14,7 @@ from bot.forges.registry.adapters import Forges
 from bot.forges.registry.receivers import receivers
 from bot.intake.deliveries import Deliveries
 from bot.intake.handler import IntakeHandler
-from bot.log.events import Phase, RunRequested
+from bot.log.events import RUNNER_PHASES, Phase, RunRequested
 from bot.phases.places import Places
 from bot.phases.trusted import Trusted
 from bot.report.poster import StatusPoster
@@ -22,7 +22,7 @@ from bot.report.reporter import Reporter
 from bot.runs.control import control_run
 from bot.runs.draining import Draining
 from bot.runs.driver import Driver, PhaseHandler
-from bot.runs.worker_identity import is_gone, worker_identity
+from bot.runs.worker_identity import is_gone, is_here, worker_identity
 from bot.runs.workflow import QUEUES, check
 from bot.runs.workflow_file import load_workflow
 from bot.storage.database import connect
@@ -31,6 +31,7 @@ from bot.storage.store import Store
 from bot.storage.usage import check_day
 from bot.telemetry.watching import count_runs, shares_counts, trace_runs
 from bot.worker.celery_app import WakeUps
+from bot.worker.room import lacking
 from bot.worker.waking import Waking
 from gherkin.errors import ScenaristError
 from runners.contract.operator_limits import Runner
@@ -75,6 +76,7 @@ class Worker:
         self._workspaces = Workspaces(settings.state_dir)
         self._workspaces.sweep()
         self._ask_at = 0.0
+        self._said_full = False
         self._silent_since: dict[tuple[str, int], float] = {}
         handlers: dict[Phase, PhaseHandler] = {}
         if "runs" in queues:
@@ -127,9 +129,25 @@ class Worker:
     def advance(self, run_id: str, fence: int | None = None) -> bool:
         """Do the run's phases; with `fence`, as long as nobody else has worked on it since.
 
-        Returns whether it could claim the run.
+        Returns whether it could claim the run. A run that this machine has no room for is left to others, or
+        to a later wake-up.
         """
+        if fence is None and self._is_full(run_id):
+            return False
         return self._driver.work(run_id, fence)
+
+    def _is_full(self, run_id: str) -> bool:
+        """Whether the run's next phase has to wait, because this machine works on another run already."""
+        if not (self._settings.spare_memory_mb or self._settings.most_load):
+            return False
+        found = self._store.status(run_id)
+        if found is None or found[1] not in RUNNER_PHASES or not any(map(is_here, self._store.holders())):
+            return False
+        missing = lacking(self._settings)
+        if missing and not self._said_full:
+            log.info("further runs wait: %s", missing)
+        self._said_full = bool(missing)
+        return bool(missing)
 
     def control(self, run_id: str, control: str, by: str, phase: str | None) -> None:
         """Pause, resume, cancel or retry a run as a message asks; refusals are only logged."""

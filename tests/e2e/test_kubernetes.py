@@ -1,11 +1,15 @@
 """From a label to a pull request with the phases in Kubernetes Jobs, over the stand-in's real sockets."""
 
+import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bot.forges.forge import Repo
 from bot.log.events import PhaseDelayed, PhaseStarted
+from bot.worker.processes import scenarist
 from tests.chaos.moments import assert_exactly_one
 from tests.support.harness import doubling, draft
 from tests.support.on_kubernetes import BotOnKubernetes
@@ -133,3 +137,16 @@ def test_a_cancelled_run_ends_its_job(bot: BotOnKubernetes) -> None:
     model.go_on.set()
     assert bot.finished(repo, "issue", number).status == "cancelled"
     assert bot.api.violations == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_waits_does_one_run_and_leaves(tmp_path: Path) -> None:
+    with BotOnKubernetes(dispatchers=0) as bot:
+        env = {**os.environ, **bot.env, "SCENARIST_STATE_DIR": str(tmp_path / "state")}
+        with subprocess.Popen(scenarist("worker", "--next", "--wait", "600"), env=env) as worker:
+            repo, number = begin(bot, "octo/next")
+            assert worker.wait(HANG_S) == 0
+        state = bot.finished(repo, "issue", number)
+        assert state.status == "done", (state.code, state.reason)
+        assert_exactly_one(bot, repo, number)
+        assert bot.cluster.made == [], "no Job was made for it"

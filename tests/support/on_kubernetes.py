@@ -16,7 +16,10 @@ from tests.support.harness import BotUnderTest
 
 
 class BotOnKubernetes(BotUnderTest):
-    """A bot with `dispatchers` dispatcher processes, named ``dispatch-0`` and so on in its group."""
+    """A bot with `dispatchers` dispatcher processes, named ``dispatch-0`` and so on in its group.
+
+    `env` is the environment of a process that has no credentials of a forge.
+    """
 
     def __init__(
         self, settings: Mapping[str, object] | None = None, port: int | None = None, dispatchers: int = 1
@@ -47,6 +50,7 @@ class BotOnKubernetes(BotUnderTest):
         }
         self.write_values()
         env["SCENARIST_DATABASE_URL"] = self.cluster.secrets["scenarist-database"]["url"]
+        self.env = env
         for number in range(self._dispatchers):
             self.group.start(f"dispatch-{number}", scenarist("dispatch"), env)
         return self
