@@ -76,8 +76,7 @@ def worker(
 
 def _one_run(settings: Settings, run_id: str, fence: int | None, wait_s: float) -> None:
     """Do the next phases of this run, or without an id those of the run that is due longest."""
-    from bot.worker.next_run import work_next
-    from bot.worker.once import work_once
+    from bot.worker.once import work_next, work_once
 
     require_sandbox(settings)
     scratch = use_private_tmp(settings.state_dir)

@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 from bot.config.settings import Settings
 from bot.log.events import RUNNER_PHASES
 from bot.storage.store import Store
-from bot.worker import next_run
+from bot.worker import once
 from bot.worker.machine import environment
-from bot.worker.next_run import take_next
+from bot.worker.once import take_next
 from bot.worker.processes import scenarist
 from tests.support.launches import prepared
 from tests.support.waiting import wait_until
@@ -50,7 +50,7 @@ def test_the_run_that_is_due_longest_is_taken_and_no_second_one(store: Store) ->
 
 
 def test_of_several_that_wait_one_gets_the_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(next_run, "_LOOK_S", 0.01)
+    monkeypatch.setattr(once, "_LOOK_S", 0.01)
     taken: list[str] = []
     ended: list[bool] = []
     stopping = threading.Event()
@@ -82,7 +82,7 @@ def test_one_that_lost_the_first_run_takes_the_next(store: Store) -> None:
 
 
 def test_a_database_that_is_away_is_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(next_run, "_LOOK_S", 0.01)
+    monkeypatch.setattr(once, "_LOOK_S", 0.01)
     run = prepared(store)
     taken: list[str] = []
     look, away = store.runs_to_launch, [True, True]
