@@ -8,7 +8,7 @@ from bot.log.state import RunState, fold
 from bot.report.escape import inline, sentence
 from bot.report.reporter import spent_text
 from bot.report.status import headline, next_text, plural
-from runners.contract.events import Advised, ModelSwitched, VerdictReached
+from runners.contract.events import Advised, ModelRouted, ModelSwitched, VerdictReached
 from runners.contract.team_events import CandidateBegun, CandidateChosen
 
 _MAX_STEPS = 40
@@ -84,6 +84,8 @@ def _steps(entries: Iterable[Entry]) -> Iterable[str]:
                 found = plural(len(event.verdict.problems), "finding")
                 result = "green" if event.verdict.green else f"red with {found}"
                 yield f"- verdict {rounds}: {result}, {proven} of {total} proven"
+            case ModelRouted():
+                yield f"- {inline(event.runtime, 100)} is the {event.role}: {sentence(event.reason, _WIDTH)}"
             case ModelSwitched():
                 yield f"- {inline(event.to, 100)} took over: {sentence(event.reason, _WIDTH)}"
             case CandidateBegun():

@@ -13,6 +13,7 @@ from bot.log.events import Entry, Event, Phase, Status
 from bot.storage.leases import RunClaim
 from gherkin.values import Frozen
 from runners.contract.events import Instructed
+from runners.contract.routing import RunResult
 
 # More would keep a run from ever being due again, and a database sorts NaN after every number.
 Seconds = Annotated[float, Field(ge=0, le=7 * 24 * 3600, allow_inf_nan=False)]
@@ -91,6 +92,12 @@ class InstructionsAnswer(RemoteMessage):
     """What people wrote for the run after it started."""
 
     instructions: tuple[Instructed, ...]
+
+
+class ResultsAnswer(RemoteMessage):
+    """What the newest runs came to with which models."""
+
+    results: tuple[RunResult, ...]
 
 
 class StoredAnswer(RemoteMessage):

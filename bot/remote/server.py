@@ -81,6 +81,7 @@ class RemoteServer:
             "finish": (messages.FinishRequest, self._finish),
             "entries": (messages.EntriesRequest, self._entries),
             "instructions": (messages.EmptyMessage, self._instructions),
+            "model-results": (messages.EmptyMessage, self._model_results),
             "artifact": (messages.ArtifactRequest, self._artifact),
         }
 
@@ -184,6 +185,12 @@ class RemoteServer:
     def _instructions(self, token: RunToken, _asked: messages.EmptyMessage, _body: BinaryIO) -> RemoteMessage:
         self._check_reader(token)
         return messages.InstructionsAnswer(instructions=tuple(self._store.instructions(token.launch.run_id)))
+
+    def _model_results(
+        self, token: RunToken, _asked: messages.EmptyMessage, _body: BinaryIO
+    ) -> RemoteMessage:
+        self._check_reader(token)
+        return messages.ResultsAnswer(results=tuple(self._store.model_results(token.launch.run_id)))
 
     def _artifact(self, token: RunToken, asked: messages.ArtifactRequest, _body: BinaryIO) -> Response:
         self._check_reader(token)

@@ -27,6 +27,7 @@ from bot.remote.messages import (
     LogRequest,
     ReleaseRequest,
     RemoteMessage,
+    ResultsAnswer,
     StoredAnswer,
     ValidAnswer,
     WriteRequest,
@@ -38,6 +39,7 @@ from bot.tls import trusted
 from gherkin.errors import ScenaristError
 from runners.contract.events import Instructed
 from runners.contract.operator_limits import Runner
+from runners.contract.routing import RunResult
 
 PREFIX = "/runner/"
 _REQUEST_S = 60.0
@@ -119,6 +121,9 @@ class RemoteStore:
 
     def instructions(self, run_id: str) -> list[Instructed]:
         return list(self._ask("instructions", EmptyMessage(), InstructionsAnswer).instructions)
+
+    def model_results(self, but: str = "") -> list[RunResult]:
+        return list(self._ask("model-results", EmptyMessage(), ResultsAnswer).results)
 
     def artifact(self, run_id: str, name: str) -> bytes | None:
         return self._artifact(ArtifactRequest(name=name))

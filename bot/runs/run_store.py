@@ -7,6 +7,7 @@ from bot.log.events import Entry, Event, Phase, Status
 from bot.storage.leases import RunClaim
 from runners.contract.events import Instructed
 from runners.contract.operator_limits import Runner
+from runners.contract.routing import RunResult
 
 
 class RunStore(Protocol):
@@ -49,6 +50,8 @@ class RunStore(Protocol):
     def entries(self, run_id: str, after: int = 0) -> list[Entry]: ...
 
     def instructions(self, run_id: str) -> list[Instructed]: ...
+
+    def model_results(self, but: str = "") -> list[RunResult]: ...
 
     def artifact(self, run_id: str, name: str) -> bytes | None: ...
 

@@ -1,5 +1,7 @@
-"""Queries for the web pages: how the pull requests of each repository ended, and which model did what."""
+"""What became of the pull requests of each repository and which model did what: for the web pages, and for
+`routing: measured`."""
 
+import json
 from collections.abc import Iterable
 
 import sqlalchemy as sa
@@ -7,12 +9,17 @@ import sqlalchemy as sa
 from bot.log.events import Published, WorkLeft
 from bot.storage.database import reading
 from bot.storage.listing import Visible, newest_events, seen
-from bot.storage.tables import model_use, runs
+from bot.storage.tables import events, model_use, runs
 from gherkin.values import Frozen
+from runners.contract.routing import ModelUse, RunResult
 
 _OPEN = ("active", "paused")
 _MERGED = ("merged", "edited")
 _MOST_PULLS = 100
+_MOST_RESULTS = 400
+# Other ends, such as a question or a failed server, say nothing about a model.
+_SUCCESS = {"done": True, "gave_up": False, "active": None, "paused": None}
+_TURNED_DOWN = ("closed", "reverted")
 
 
 class RepositoryLine(Frozen):
@@ -198,6 +205,48 @@ def models_of(engine: sa.Engine, forge: str, repo: str) -> list[ModelLine]:
             ModelLine.model_validate({**row._mapping, "tokens": int(row.tokens), "turns": int(row.turns)})
             for row in db.execute(query)
         ]
+
+
+def model_results(engine: sa.Engine, but: str = "") -> list[RunResult]:
+    """Return the newest runs of all repositories that were proven, gave up or are open.
+
+    The run `but` is left out. A proven run whose pull request was closed or reverted is no success.
+    """
+    chosen = (
+        sa.select(runs.c.id, runs.c.status, runs.c.became)
+        .where(runs.c.status.in_(list(_SUCCESS)), runs.c.id != but)
+        .order_by(runs.c.id.desc())
+        .limit(_MOST_RESULTS)
+    )
+    with reading(engine) as db:
+        rows = db.execute(chosen).all()
+        ids = [row.id for row in rows]
+        kinds = {
+            run: json.loads(data)["kind"] for run, (data, _) in newest_events(db, ids, "SpecWritten").items()
+        }
+        routed: dict[str, dict[str, str]] = {}
+        query = sa.select(events.c.run_id, events.c.data)
+        query = query.where(events.c.run_id.in_(ids), events.c.type == "ModelRouted").order_by(events.c.seq)
+        for row in db.execute(query):
+            event = json.loads(row.data)
+            routed.setdefault(row.run_id, {})[event["role"]] = event["runtime"]
+        uses: dict[str, list[ModelUse]] = {}
+        order = (model_use.c.run_id, model_use.c.work, model_use.c.model)
+        for each in db.execute(sa.select(model_use).where(model_use.c.run_id.in_(ids)).order_by(*order)):
+            uses.setdefault(each.run_id, []).append(
+                ModelUse(
+                    work=each.work, model=each.model, turns=each.turns, tokens=each.tokens, cost=each.cost
+                )
+            )
+    return [
+        RunResult(
+            kind=kinds.get(row.id, ""),
+            success=False if row.became in _TURNED_DOWN else _SUCCESS[row.status],
+            routed=routed.get(row.id, {}),
+            uses=tuple(uses.get(row.id, ())),
+        )
+        for row in rows
+    ]
 
 
 def _first_time(rows: Iterable[sa.Row[tuple[object, ...]]]) -> float | None:

@@ -19,11 +19,13 @@ from bot.log.events import (
     event_adapter,
 )
 from bot.storage.database import reading
+from bot.storage.outcomes import model_results
 from bot.storage.run_log import instructions
 from bot.storage.tables import artifacts, events, runs
 from gherkin.values import Frozen
 from runners.contract.events import Instructed
 from runners.contract.operator_limits import Runner
+from runners.contract.routing import RunResult
 
 
 class RunRow(Frozen):
@@ -59,6 +61,10 @@ class RunReads:
 
     engine: sa.Engine
     clock: Callable[[], float]
+
+    def model_results(self, but: str = "") -> list[RunResult]:
+        """Return what the newest runs came to with which models, without the run `but`."""
+        return model_results(self.engine, but)
 
     def published_by(self, forge: str, repo: str, commit: str) -> str | None:
         """Return the newest run that published `commit` (a commit id) on a repository, if one did."""

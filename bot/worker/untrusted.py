@@ -1,6 +1,7 @@
 """The handlers of the phases that run a model's commands and repository code."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -15,13 +16,15 @@ from bot.runs.claimed_run import ClaimedRun
 from bot.runs.driver import PhaseHandler
 from bot.runs.run_store import RunStore
 from bot.telemetry.logs import hide
-from runners.contract.events import RunnerEvent
+from runners.contract.events import ModelRouted, RunnerEvent, SpecWritten
 from runners.contract.job import Job, PhaseResult
 from runners.contract.nodes import RunnerNode
+from runners.contract.routing import choose
 from runners.environment.prepare import Environments
 from runners.git.workspaces import Workspaces
 from runners.loop.services import Services
 from runners.models.roster import Roster
+from runners.models.runtimes import ModelRole
 from runners.phases.baseline import baseline
 from runners.phases.nodes.run import run_node
 from runners.phases.onboarding.survey import survey
@@ -33,6 +36,12 @@ from runners.sandbox.limits import CommandLimits
 from runners.tools.backends.containers import sweep
 from runners.tools.backends.databases import Databases
 from runners.tools.backends.http import HttpAccess
+
+# When the model of a role is chosen: at the start of the first phase that needs it, with what is known then.
+_AT: Mapping[Phase, tuple[ModelRole, ...]] = {
+    "specify": ("analyst",),
+    "implement": ("driver", "navigator", "reviewer"),
+}
 
 
 def untrusted_handlers(
@@ -47,8 +56,8 @@ def untrusted_handlers(
     `open_runs` returns the runs whose containers are left alone; without it all containers are.
     `nodes` are those of the operator's workflow that runners do.
     """
-    models, keys = load_models(settings)
-    roster = Roster(models, settings.runtime, keys, settings.state_dir / "profiles")
+    listed, keys = load_models(settings)
+    roster = Roster(listed, settings.runtime, keys, settings.state_dir / "profiles")
     operator = load_limits(settings.limits_file)
     urls = database_urls(operator)
     passwords = [urlsplit(url).password for url in urls.values()]
@@ -60,7 +69,7 @@ def untrusted_handlers(
     if operator.container_engine and open_runs is not None:
         sweep(operator.container_engine, open_runs(), CommandLimits())
 
-    def handler(work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> PhaseHandler:
+    def handler(name: Phase, work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> PhaseHandler:
         def handle(run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[RunnerEvent]:
             if state.requested is None or state.prepared is None:
                 raise ValueError("runner phases come after prepare")
@@ -79,6 +88,9 @@ def untrusted_handlers(
                 node=state.node,
                 before="" if state.requested.order.rebase else state.prepared.head or "",
             )
+            models = roster.led_by(state.model) if state.model else roster
+            models, events = routed(models, name, run_id, store, claimed, job.events)
+            job = replace(job, events=tuple(events))
             limits = settings.command_limits
             unsafe = settings.unsafe_no_sandbox
             services = Services(
@@ -86,7 +98,7 @@ def untrusted_handlers(
                 operator=operator,
                 redactor=redact,
                 resources=resources,
-                models=roster.led_by(state.model) if state.model else roster,
+                models=models,
                 log=claimed.log,
                 artifact=claimed.artifact,
                 earlier=partial(store.artifact_of, state.requested.forge, state.requested.repo),
@@ -107,10 +119,38 @@ def untrusted_handlers(
         return handle
 
     return {
-        "specify": handler(specify),
-        "baseline": handler(baseline),
-        "implement": handler(implement_all),
-        "verify": handler(verify),
-        "survey": handler(survey),
-        "node": handler(partial(run_node, nodes=nodes)),
+        "specify": handler("specify", specify),
+        "baseline": handler("baseline", baseline),
+        "implement": handler("implement", implement_all),
+        "verify": handler("verify", verify),
+        "survey": handler("survey", survey),
+        "node": handler("node", partial(run_node, nodes=nodes)),
     }
+
+
+def routed(
+    roster: Roster,
+    phase: Phase,
+    run_id: str,
+    store: RunStore,
+    claimed: ClaimedRun,
+    events: Sequence[RunnerEvent],
+) -> tuple[Roster, Sequence[RunnerEvent]]:
+    """Return the roster with the models that `routing: measured` chose, and the events with new choices.
+
+    A choice is made once in a run, from what earlier runs came to, and is logged.
+    """
+    chosen = {event.role: event.runtime for event in events if isinstance(event, ModelRouted)}
+    due = [role for role in _AT.get(phase, ()) if role in roster.measured and role not in chosen]
+    if due:
+        specs = [event for event in events if isinstance(event, SpecWritten)]
+        kind = specs[-1].kind if specs else ""
+        results = store.model_results(run_id)
+        new = []
+        for role in due:
+            choice = choose(role, roster.agent(role), roster.runtimes, kind, results)
+            new.append(ModelRouted(role=role, runtime=choice.runtime, reason=choice.reason))
+        claimed.log(new)
+        chosen |= {event.role: event.runtime for event in new}
+        events = [*events, *new]
+    return roster.routed(chosen), events

@@ -21,6 +21,7 @@ from runners.contract.team_events import (
 )
 from runners.contract.workorder import ReviewDemand
 from runners.models.chat import Reply, ToolCall
+from runners.models.runtimes import ModelRole
 from runners.policy.quota import Usage
 from runners.verify.verdict import Counts, Verdict
 
@@ -179,6 +180,15 @@ class ModelSwitched(CandidateWork):
     reason: str
 
 
+class ModelRouted(Frozen):
+    """`runtime` has `role` in this run, by `routing: measured`; `reason` goes on from "because"."""
+
+    type: Literal["ModelRouted"] = "ModelRouted"
+    role: ModelRole
+    runtime: str
+    reason: str
+
+
 class Condensed(CandidateWork):
     """The conversation was shortened because the context was full: everything older than the newest `kept`
     messages.
@@ -306,6 +316,7 @@ RunnerEvent = (
     | Instructed
     | ModelReplied
     | ModelSwitched
+    | ModelRouted
     | Condensed
     | Advised
     | ToolCalled

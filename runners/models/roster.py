@@ -68,14 +68,44 @@ class Roster:
             known = ", ".join(self._config.runtimes)
             raise RuntimeUnknown(f"There is no runtime {one_line(runtime, 100)} here; there are: {known}.")
         driver = self.agent("driver").model_copy(
-            update={"runtime": runtime, "escalate": (), "candidates": ()}
+            update={"runtime": runtime, "escalate": (), "candidates": (), "routing": "listed"}
         )
-        agents = {**self._config.agents, "driver": driver}
-        led = Roster(
-            self._config.model_copy(update={"agents": agents}), self._mode, self._keys, self._profiles
-        )
-        led._engines = self._engines
-        return led
+        return self._with({**self._config.agents, "driver": driver})
+
+    @property
+    def measured(self) -> frozenset[ModelRole]:
+        """The roles whose model is chosen by routing."""
+        return frozenset(role for role, agent in self._config.agents.items() if agent.routing == "measured")
+
+    @property
+    def runtimes(self) -> Mapping[str, RuntimeSpec]:
+        """All runtimes by name."""
+        return self._config.runtimes
+
+    def routed(self, chosen: Mapping[ModelRole, str]) -> "Roster":
+        """Return the roster with these runtimes for roles that are routed.
+
+        A runtime that the models file does not have any more is left out. The others of the list make a
+        driver's further candidates where the file names none.
+        """
+        agents = dict(self._config.agents)
+        for role, runtime in chosen.items():
+            agent = agents.get(role)
+            if agent is None or agent.routing != "measured" or runtime not in self._config.runtimes:
+                continue
+            escalate, others = (
+                tuple(each for each in names if each != runtime)
+                for names in (agent.escalate, agent.candidates or (agent.runtime, *agent.among))
+            )
+            changed = {"runtime": runtime, "escalate": escalate, "candidates": others}
+            agents[role] = agent.model_copy(update=changed)
+        return self._with(agents)
+
+    def _with(self, agents: Mapping[ModelRole, AgentSpec]) -> "Roster":
+        config = self._config.model_copy(update={"agents": dict(agents)})
+        other = Roster(config, self._mode, self._keys, self._profiles)
+        other._engines = self._engines
+        return other
 
     def agent(self, role: ModelRole) -> AgentSpec:
         """Return the settings of `role`. Raises `RuntimeIncomplete`."""

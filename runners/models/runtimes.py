@@ -74,6 +74,23 @@ class AgentSpec(Frozen):
             "the navigator is asked (4 unless set)."
         ),
     )
+    routing: Literal["listed", "measured"] = Field(
+        default="listed",
+        description="`measured`: the runtime of a run is chosen among `runtime` and `among` by what earlier "
+        "runs came to ([routing](models.md#routing-by-results)).",
+    )
+    among: tuple[str, ...] = Field(
+        default=(), description="The runtimes that `routing: measured` chooses from, besides `runtime`."
+    )
+    least_runs: int = Field(
+        default=5, ge=1, le=100, description="In how many runs each of them is tried before results count."
+    )
+    most_cost: float | None = Field(
+        default=None,
+        gt=0,
+        description="The highest mean cost of the role's work in a run, in US dollars, at which a runtime is "
+        "chosen by results.",
+    )
     escalate: tuple[str, ...] = Field(
         default=(), description="Runtimes that take over from the first one, in this order."
     )
@@ -108,7 +125,9 @@ class ModelsConfig(Frozen):
     @model_validator(mode="after")
     def _known(self) -> "ModelsConfig":
         for role, agent in self.agents.items():
-            for name in (agent.runtime, *agent.escalate, *agent.candidates):
+            if (agent.routing == "measured") != bool(agent.among):
+                raise ValueError(f"agents.{role} needs both `routing: measured` and `among`, or neither")
+            for name in (agent.runtime, *agent.among, *agent.escalate, *agent.candidates):
                 if name not in self.runtimes:
                     raise ValueError(
                         f"agents.{role} names the runtime {name}, which is none of {', '.join(self.runtimes)}"

@@ -28,6 +28,7 @@ from runners.contract.events import (
     Condensed,
     Instructed,
     ModelReplied,
+    ModelRouted,
     ModelSwitched,
     NodeReported,
     PromptSent,
@@ -111,6 +112,8 @@ def _described(event: Event) -> dict[str, Any] | None:
         case PhaseFinished() if event.reason:
             said = f"{DOING[event.phase].capitalize()} {_ENDED.get(event.outcome, event.outcome)}"
             return _note(f"{said} ({event.code})" if event.code else said, event.reason)
+        case ModelRouted():
+            return _note(f"{event.runtime} is the {event.role}, by earlier results", event.reason)
         case ModelSwitched():
             return _note(f"{event.to} goes on as {event.role}", event.reason)
         case Condensed():
