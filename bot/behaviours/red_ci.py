@@ -156,7 +156,7 @@ def comment(pull: int, commit: str, left: Sequence[Left], stopped: str = "") -> 
     (Markdown)."""
     rows = [f"| {code(each.name, 100)} | {each.why} |" for each in left]
     table = ["", "| job | why it is left alone |", "|---|---|", *rows] if rows else []
-    first = stopped or "The CI failed, and I change nothing:"
+    first = stopped or "The CI failed, and I will not change anything:"
     return "\n".join([marker(pull, commit), f"**Scenarist**: {first}", *table, "", f"<sub>{commit}</sub>"])
 
 

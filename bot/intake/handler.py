@@ -294,7 +294,7 @@ class IntakeHandler:
         if run_id is not None:
             self._started(run_id)
             if other:
-                reason = "Another review came at once; one revision does what both ask."
+                reason = "Another review arrived at the same time; one revision does what both ask."
                 self._store.control(other, Controlled(control="cancel", by=order.requested_by, reason=reason))
                 self._controlled(other)
         return run_id

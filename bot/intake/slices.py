@@ -20,9 +20,8 @@ def make_issues(decision: AcceptSplit, slices: tuple[Slice, ...], forge: Forge) 
     marker = f"<!-- scenarist:split:{decision.number} -->"
     named = ", ".join(f"#{number}" for number in made)
     text = (
-        f"{marker}\nSplit as {inline(decision.by)} asked: {named}. Put the label on those that are to be "
-        "implemented; "
-        "the first ones first, where others build on them."
+        f"{marker}\nSplit as {inline(decision.by)} asked: {named}. Set the label on those that should be "
+        "implemented; begin with the first ones if others build on them."
     )
     forge.upsert_comment(decision.repo, decision.number, marker, text, None)
     return f"split into {', '.join(map(str, made))}"

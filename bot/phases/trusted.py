@@ -354,6 +354,6 @@ def _is_our_work(mirror: Mirror, access: GitAccess, prepared: Prepared, now: str
 def _not_wanted(found: Forbidden) -> str:
     return (
         "Nothing was begun, because this repository takes no changes made by unsupervised tools. "
-        f"`{found.path}` line {found.line} says: “{found.sentence}” Who may decide otherwise writes "
+        f"`{found.path}` line {found.line} says: “{found.sentence}” If you may decide otherwise, write "
         "`ai_policy: ignore` into `.scenarist.yml` on the default branch."
     )

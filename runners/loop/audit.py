@@ -79,6 +79,7 @@ def verify(entries: Sequence[ToolCalled], anchor: str | None = None) -> Broken |
         newest[entry.candidate] = entry.hash
     if anchor is not None and anchor != GENESIS and anchor not in {entry.hash for entry in entries}:
         return Broken(
-            entry=len(entries) + 1, reason="The trail is shorter than what was noted of it elsewhere."
+            entry=len(entries) + 1,
+            reason="The trail is shorter than before: it lacks the hash noted elsewhere.",
         )
     return None

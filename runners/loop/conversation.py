@@ -127,7 +127,7 @@ def _digest(messages: Sequence[Message], summary: str) -> str:
         lines = lines[1:]
     if summary:
         return "\n".join(
-            ["To save room, your own summary stands for the earlier part of the work.", summary, *lines]
+            ["To save room, your own summary replaces the earlier part of the work.", summary, *lines]
         )
     return (
         "To save room, this is all that is left of the earlier part of the work, newest last:\n"

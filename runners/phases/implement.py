@@ -98,7 +98,7 @@ def implement(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
                 return result
             return concluded(job, services, mirror, result)
         if left := unresolved(tree, job.conflicts):
-            return PhaseResult("gave_up", f"{left} The branch is as it was.")
+            return PhaseResult("gave_up", f"{left} The branch is unchanged.")
         if job.order.failed_jobs and not tree.diff(job.spec.commit):
             return PhaseResult("gave_up", f"The model found nothing to correct. {ended.text}")
         summary, form = answered(ended.text, background.template)

@@ -92,9 +92,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     except (StoryInvalid, FeatureInvalid) as error:
         if corrected:
             # What was there before goes on waiting.
-            return PhaseResult(
-                "approval", f"The scenarios as they were edited cannot be read: {error.message}"
-            )
+            return PhaseResult("approval", f"The edited scenarios cannot be read: {error.message}")
         return PhaseResult("needs_info", str(error))
     named = told_kind([*comments, *texts])
     kind = named or kind_of(seen.title, seen.body, seen.labels)
@@ -104,10 +102,8 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         return PhaseResult(
             "needs_info",
             "The issue does not say what should be different. Describe in a few sentences what somebody "
-            "does and what "
-            "they should see then, or write the scenarios yourself in a ```gherkin block: in a comment, or "
-            "in the issue, whose "
-            "label is then to be taken off and set again.",
+            "does and what they should see then, or write the scenarios yourself in a ```gherkin block. Do "
+            "so in a comment, or edit the issue, then remove its label and set it again.",
         )
     advice = coach(story)
     if story.scenarios is None and advice.score < job.settings.min_story_score:
@@ -139,7 +135,9 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     else:
         drafted = _draft(job, services, mirror, kind, background, check)
     if drafted.feature is None:
-        return PhaseResult("gave_up", f"No usable scenarios came of {_DRAFTS} attempts. {drafted.problem}")
+        return PhaseResult(
+            "gave_up", f"The model wrote no usable scenarios in {_DRAFTS} attempts. {drafted.problem}"
+        )
     source = "model" if story.scenarios is None else "issue"
     done = _commit_spec(job, services, mirror, drafted, source, "feature" if kind == "chore" else kind)
     if done.outcome != "done" or approved:
@@ -159,7 +157,7 @@ def _asking(advice: Advice) -> str:
     return (
         f"The issue leaves too much open to write scenarios from ({advice.score} of 100 points). "
         f"{reasons}\n\n{questions}\n\n"
-        f"A form that leaves little open:\n\n{advice.wording}\n\n"
+        f"A more precise form:\n\n{advice.wording}\n\n"
         "Answer in a comment, or edit the issue and set the label again."
     )
 

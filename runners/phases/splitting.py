@@ -31,12 +31,12 @@ def propose(
     reason = f"The issue is too large for one change that somebody can review ({why}).\n\n"
     if slices:
         reason += (
-            f"It could be done as these:\n\n{how}\n\nComment `/agent split` to have an issue made of "
+            f"It could be split into these:\n\n{how}\n\nComment `/agent split` to create an issue for "
             "each of them."
         )
     else:
-        reason += "Say which part is to be done first; the others are better as issues of their own."
-    reason += " Any other answer has it done as it stands, with what the answer says."
+        reason += "Say which part to do first; create separate issues for the others."
+    reason += " After any other answer it is done as it is, and the answer is taken into account."
     events = [SplitProposed(stories=tuple(slices))] if slices else []
     return PhaseResult("needs_info", reason, events=events)
 

@@ -61,7 +61,7 @@ def diff_problems(git_dir: Path, base: str, head: str, limits: DiffLimits) -> li
     if len(rows) > limits.files or lines > limits.lines:
         message = (
             f"The change touches {len(rows)} files and {lines} lines; at most {limits.files} and "
-            f"{limits.lines} are read with care."
+            f"{limits.lines} can be reviewed with care."
         )
         problems.append(
             Problem(code="diff-too-large", message=f"{message} Leave out what the task does not need.")
@@ -74,7 +74,7 @@ def diff_problems(git_dir: Path, base: str, head: str, limits: DiffLimits) -> li
     problems += [
         Problem(
             code="secret-added",
-            message=f"{path} has a new line with what looks like a real key or token. Take it out.",
+            message=f"{path} has a new line with what looks like a real key or token. Remove it.",
         )
         for path in secrets[:_MAX_SECRETS]
     ]

@@ -159,7 +159,7 @@ class _Looking:
             return
         for path, what in shadowing(self._before, self._after, self._features, self._claim.installed).items():
             if path in new:
-                message = f"{path} would be imported in the place of {what}. Give it another name."
+                message = f"{path} would be imported instead of {what}. Give it another name."
                 self._problem("module-shadowed", message)
 
     def _moved(self, changes: Sequence[Change]) -> dict[str, str]:
@@ -212,7 +212,7 @@ class _Looking:
 
     def _weakened(self, path: str, before: bytes, after: bytes) -> None:
         if self._claim.kind == "refactoring":
-            message = f"{path} is an existing test: a refactoring leaves those as they are. Restore it."
+            message = f"{path} is an existing test, which a refactoring must not change. Restore it."
             self._problem("test-changed", message)
             return
         for name, how in weakened(path, before.decode(errors="replace"), after.decode(errors="replace")):
@@ -221,7 +221,7 @@ class _Looking:
                 OracleChange(path=path, what=f"{name}: {how}"),
                 Problem(
                     code="test-weakened",
-                    message=f"{path}: {name} demands less than before ({how}). "
+                    message=f"{path}: {name} checks less than before ({how}). "
                     "Restore it, or add what it lacks.",
                 ),
             )
@@ -239,7 +239,7 @@ class _Looking:
         """
         old, new = (equal_to_all(each.decode(errors="replace")) for each in (before, after))
         for name in sorted(new - old):
-            message = f"{path}: {name} says that it equals everything. Compare what it stands for."
+            message = f"{path}: {name} is equal to everything. Compare its values instead."
             self._problem("equals-everything", message)
 
     def _aware(self, path: str, after: bytes) -> None:
@@ -257,7 +257,9 @@ class _Looking:
                 known.update(what for _, what in imports_of(text, old, self._judging_modules()))
         for line, what in asks:
             if what not in known and not _RUNNERS.search(self._claim.asked):
-                message = f"{path}:{line} asks whether a test runs ({what}). Make it behave alike everywhere."
+                message = (
+                    f"{path}:{line} asks whether a test runs ({what}). Make it behave the same everywhere."
+                )
                 self._problem("code-knows-tests", message)
         for line, what in imports:
             if what not in known:

@@ -165,7 +165,7 @@ def test_a_loosened_test_comes_through_without_experiments(bench: Workbench, nam
     recipe = LOOSENED[name]
     verdict = _verdict(bench, recipe, experiments=False)
     # A wider tolerance and the like are seen by a rule as well.
-    seen = {each.message for each in verdict.problems if "demands less than before" in each.message}
+    seen = {each.message for each in verdict.problems if "checks less than before" in each.message}
     assert seen == {each.message for each in verdict.problems}, verdict.problems
 
 

@@ -278,7 +278,7 @@ def test_edited_tests_are_run_as_they_were(bench: Workbench, how: Literal["repor
         "features/add.feature::Adding",
     }
     assert {problem.code for problem in verdict.problems} == ({"test-changed"} if how == "fail" else set())
-    assert how == "report" or "test_calc.py::test_add fails as it was before" in feedback(verdict)
+    assert how == "report" or "The old version of test_calc.py::test_add fails" in feedback(verdict)
 
 
 def test_an_edit_that_hides_nothing_is_named_and_no_problem(bench: Workbench) -> None:

@@ -137,7 +137,7 @@ def test_scenarios_corrected_in_the_bots_own_comment_are_taken_over_and_still_wa
     assert state.waits_for_approval and state.spec is not None and state.spec.scenarios == ("Doubling",)
 
     edited(better.replace("Then I get 8", "Then I get 8\n    Perhaps"))
-    wait_until(lambda: "as they were edited cannot be read" in bot.state(run).reason, "the word of it")
+    wait_until(lambda: "The edited scenarios cannot be read" in bot.state(run).reason, "the word of it")
     waits(bot, run)
 
     edited(better)

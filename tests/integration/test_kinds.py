@@ -63,7 +63,7 @@ def test_scenarios_stay_beside_the_change_where_behave_is_not_in_use(bot: BotUnd
     assert state.status == "done", state.reason
     assert state.spent.rounds == 2
     told = str(bot.chat.requests[asked:])
-    assert "the change brings none that fails without it" in told
+    assert "the change adds none that fails without it" in told
     assert "are not part of the change" in told
     assert state.prepared is not None and state.published is not None and state.verdict is not None
     assert _changed(bot, name, state.prepared.branch) == {"calc.py", "test_double.py"}

@@ -102,5 +102,5 @@ def as_feedback(remarks: Sequence[Remark]) -> str:
     for each in remarks:
         place = f"{each.path}:{each.line}: " if each.line else f"{each.path}: " if each.path else ""
         lines.append(f"- {place}{each.text}")
-    lines.append("Mend it, or say in your summary why it is not so. Then call `finish` again.")
+    lines.append("Correct it, or say in your summary why it is wrong. Then call `finish` again.")
     return "\n".join(lines)

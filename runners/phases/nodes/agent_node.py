@@ -155,13 +155,13 @@ def asked(
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             problem = f"its answer could not be read: {one_line(str(error))}"
-            again = f"Your answer does not count, {problem}. Answer again."
+            again = f"Your answer is not valid: {problem}. Answer again."
             messages.append(Message(role="user", text=again))
     return NodeReported(
         node=job.node,
         head=head,
         outcome="red",
-        text=f"The agent gave no answer that counts: {problem}.",
+        text=f"The agent gave no valid answer: {problem}.",
         model=model,
         seconds=round(time.monotonic() - started, 3),
     )

@@ -48,7 +48,7 @@ def run_node(job: Job, services: Services, nodes: Mapping[str, RunnerNode]) -> P
     if not red:
         return PhaseResult("done", events=events)
     text = "\n\n".join(map(as_feedback, red))
-    sent = PromptSent(reason="node", text=f"{text}\n\nMend it, then call `finish` again.")
+    sent = PromptSent(reason="node", text=f"{text}\n\nCorrect it, then call `finish` again.")
     return PhaseResult("red", cut_middle(text, _MAX_REASON), events=[*events, sent])
 
 
@@ -129,7 +129,9 @@ def as_feedback(report: NodeReported) -> str:
     """Return what a node found, for the model that made the change."""
     if report.exit_code is not None:
         return f"The check `{report.node}` ended with exit code {report.exit_code}:\n{report.text}"
-    lines = [f"The review `{report.node}` says that this must be mended, where it is right:"]
+    lines = [
+        f"The review `{report.node}` says that the following must be corrected. Correct what is justified:"
+    ]
     for each in report.findings:
         place = f"{each.path}:{each.line}: " if each.line else f"{each.path}: " if each.path else ""
         lines.append(f"- {place}{each.text}")

@@ -64,9 +64,7 @@ def seen(found: Found, suites: Sequence[BaseSuite]) -> list[str]:
         lines.append(f"Python {'.'.join(map(str, environment.python.version))}.")
     lines += [f"Note: {_one_line(note)}" for note in environment.notes]
     if found.setup:
-        lines.append(
-            "Note: the commands of `setup:` are from a model, which was asked since tests missed modules."
-        )
+        lines.append("Note: a model wrote the commands of `setup:`, because tests lacked modules.")
     if found.asked:
         lines.append(f"Note: {_one_line(found.asked)}")
     if found.readiness.ready and not any(suite.counts.total for suite in suites):

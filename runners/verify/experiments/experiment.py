@@ -116,8 +116,8 @@ def _blind(subject: TriedScenario, name: str) -> str:
         )
     if subject.idle is not None:
         return (
-            f"In “{name}”, {step(subject.idle)} asserts nothing: its assertions stand in a loop that runs "
-            "over nothing, or under a condition that is false. Assert first that there is something."
+            f"In “{name}”, {step(subject.idle)} asserts nothing: its assertions are in a loop that runs "
+            "over nothing, or under a condition that is false. First assert that there is something to check."
         )
     if subject.deaf is not None:
         return (
@@ -133,7 +133,7 @@ def _blind(subject: TriedScenario, name: str) -> str:
         return (
             f"“{name}” still passes when the code that the change adds or alters returns something else: "
             "no Then step looks at it. Compare the real outcome with an expected value that the step "
-            "names, and not with what the same code or the step itself works out."
+            "names, instead of a value that the same code or the step itself computes."
         )
     return ""
 

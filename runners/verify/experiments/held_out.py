@@ -48,7 +48,7 @@ def read_examples(
         single = _of(each, known)
         if single is None:
             problems.append(
-                f"“{each.scenario.name}” has not the steps of any scenario, so it is no example of one."
+                f"“{each.scenario.name}” does not have the steps of any scenario, so it is no example of one."
             )
             continue
         scenario = single.scenario.model_copy(update={"steps": each.scenario.steps})

@@ -157,7 +157,7 @@ class EditedTests:
                 code="test-weakened",
                 message=(
                     f"{test} still passes when the code returns something else; its old version did not. "
-                    "Restore what it demands."
+                    "Restore what it checked."
                 ),
             )
             for test in lost
@@ -208,5 +208,5 @@ def _lines(function: _Function) -> tuple[int, int]:
 
 
 def _fails(test: str, why: str) -> Problem:
-    message = f"{test} fails as it was before the change{why}. Restore it, and keep what it demands."
+    message = f"The old version of {test} fails{why}. Restore the test, and keep what it checks."
     return Problem(code="test-changed", message=message)

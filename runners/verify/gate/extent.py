@@ -28,7 +28,7 @@ def doubts(name: str, before: SuiteRun, after: SuiteRun, test_files: Sequence[st
     if not before.outcomes and not after.outcomes:
         if not test_files or before.broken:
             return []
-        message = f"{name} ran no test, though there are files of tests ({_listed(test_files)})."
+        message = f"{name} ran no test, although there are test files ({_listed(test_files)})."
         return [Doubt(code="no-test-ran", suite=name, message=message)]
     failing = sorted(
         test

@@ -111,7 +111,7 @@ def _since(
     if same:
         parts.append(
             f"Failed in exactly the same way last time: {_names(same)}. "
-            "What you did since has no bearing on it; look for another cause."
+            "Your changes since then had no effect on it; look for another cause."
         )
     elif not failing and [each.message for each in verdict.problems] == [
         each.message for each in last.problems

@@ -304,8 +304,8 @@ class Gate:
                     proofs += new_tests(before[name], then, now, paths)
         if named := self._silent(claim, proofs, after):
             message = (
-                "The change's own tests pass also when its code gives something else back, or is broken. "
-                f"Assert what it gives back: {', '.join(named[:3])}."
+                "The change's own tests also pass when its code returns something else, or is broken. "
+                f"Assert what it returns: {', '.join(named[:3])}."
             )
             return tuple(proofs), [Problem(code="no-new-test", message=message)]
         if not proofs and any(run.outcomes for name, run in before.items() if name != "behave"):

@@ -47,8 +47,8 @@ def tampered(replaced: Collection[str]) -> list[Problem]:
         return []
     named = ", ".join(sorted(replaced)[:3])
     message = (
-        f"The change replaces parts of the test runner, or tests ({named}): what these say means "
-        "nothing. Leave them alone."
+        f"The change replaces parts of the test runner, or tests ({named}), so their results mean "
+        "nothing. Do not replace them."
     )
     return [Problem(code="untrusted", message=message)]
 
@@ -116,7 +116,7 @@ def no_new_test(changed: Collection[str], pytest: SuiteRun | None, features: str
     It names the test files among those `changed` in which `pytest` finds no test.
     """
     message = (
-        "The repository has tests, and the change brings none that fails without it. Add one in their style."
+        "The repository has tests, but the change adds none that fails without it. Add one in their style."
     )
     found = {test.partition("::")[0] for test in pytest.outcomes} if pytest else set()
     empty = [

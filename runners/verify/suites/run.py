@@ -112,7 +112,7 @@ def judged(
         return Judged("timed-out", f"{name} did not end within {result.duration_s:.0f} s")
     if result.disk_full or result.memory_full:
         what = "memory" if result.memory_full else "disk space, or made more files,"
-        return Judged("unusable", f"{name} was stopped, since it took more {what} than it may")
+        return Judged("unusable", f"{name} was stopped, because it used more {what} than allowed")
     if problem:
         return Judged("untrusted", f"{name}'s results cannot be trusted: {problem}")
     if result.exit_code == 0 and failures:
