@@ -1,4 +1,4 @@
-"""JSON that a model was asked for: the form to answer in, as a prompt shows it, and how its answer is read.
+"""JSON answers of models: the form that a prompt shows, and how an answer is read.
 
 A server may be told to hold an answer to a schema and not do it, so neither side relies on that.
 """
@@ -16,7 +16,7 @@ _MOST_STARTS = 50
 
 
 class NotJson(ValueError):
-    """The answer holds no JSON object; the message tells the model what is wrong."""
+    """The answer contains no JSON object; the message tells the model what is wrong."""
 
 
 def read_json(reply: Reply) -> dict[str, Any]:

@@ -91,7 +91,9 @@ def test_examples_of_no_use_are_asked_for_once_more(bot: BotUnderTest) -> None:
     assert state.status == "done" and state.verdict is not None, state.reason
     assert [each.outcome for each in state.verdict.held_out] == ["passed"]
     told = [
-        str(each) for each in bot.chat.requests[asked:] if "does not have the steps of any scenario" in str(each)
+        str(each)
+        for each in bot.chat.requests[asked:]
+        if "does not have the steps of any scenario" in str(each)
     ]
     assert len(told) == 1
 

@@ -1,4 +1,6 @@
-"""The calls of a text, in the format of whichever family of models it has; what is only shown is none."""
+"""Find the calls in a text, in the format of whichever family of models it has; calls that are only shown
+do not count.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the readers of the formats give: a call as it stands in a text."""
+"""The result of the formats' readers: a call in a text."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ MAX_CALLS = 32
 class FoundCall:
     """A call in a text, from the character `start` up to the character `end`.
 
-    `arguments` is an object, or whatever stood in its place. `family` names the format. `sure` says that the
+    `arguments` is an object, or whatever was in its place. `family` names the format. `sure` says that the
     call can be read in one way only, `whole` that it was not cut off, `marked` that its format marks it as a
     call, and `textual` that the format's values are all text, whatever type the tool expects.
     """

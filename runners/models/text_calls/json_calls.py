@@ -1,4 +1,4 @@
-"""Calls as JSON: an object with a name and arguments, by whatever names models give these two."""
+"""Read calls that are JSON: an object with a name and arguments, by whatever names models give these two."""
 
 import re
 from collections.abc import Iterator

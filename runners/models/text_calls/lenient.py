@@ -1,4 +1,4 @@
-"""Reading JSON as models write it, and saying how much of it had to be guessed."""
+"""Read JSON as models write it, and say how much of it had to be guessed."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
 class NoJsonHere(ValueError):
-    """There is no JSON, not even damaged, at that place."""
+    """There is no JSON at that place, not even damaged JSON."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ ARROWS = Dialect(arrows=True)
 
 @dataclass
 class Lenient:
-    """What was read from `text` at `start`: the `value`, where it ends, and what had to be mended.
+    """The result of reading `text` at `start`: the `value`, where it ends, and what had to be repaired.
 
     `truncated` says that the text ended before the value did, `guessed` that another reading was possible.
     """

@@ -1,4 +1,4 @@
-"""Calls without any mark: the ReAct manner, bare JSON, blocks of code, Python's syntax."""
+"""Read calls without any mark: ReAct's form, bare JSON, blocks of code, Python's syntax."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def react(text: str) -> Iterator[FoundCall]:
 
 
 def bare(text: str, is_tool: Callable[[str], bool]) -> Iterator[FoundCall]:
-    """JSON without any mark: the last blocks of code, or the last thing of the text, on lines of its own."""
+    """Yield JSON without any mark: the last blocks of code, or the end of the text, on lines of its own."""
     visible = masked(text, fences=False)
     blocks = [each for each in fences_of(visible) if each[1] in _CALL_FENCES]
     if blocks and not visible[blocks[-1][3] :].strip():

@@ -1,4 +1,4 @@
-"""What of a model's reply is thought, quoted or shown, and so not said."""
+"""Find the parts of a model's reply that are thought, quoted or shown as examples, and so are no calls."""
 
 import re
 from collections.abc import Iterator

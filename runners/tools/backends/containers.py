@@ -1,9 +1,9 @@
-"""Containers for a model, through docker's or podman's command line: labelled with their run and removed
-with it.
+"""Containers for a model, through docker's or podman's command line. They have their run's label and are
+removed with it.
 
-Nothing is pulled and nothing has a network. A container gets the workspace, if asked for, and no other place
-of the host; no privileges, and bounds on memory, processes and time. The words of the command line are made
-here: of a model come only names that are checked and what stands behind the image's name.
+Nothing is pulled, and nothing has a network. A container gets only the workspace of the host, if that is
+asked for; no privileges; and limits on memory, processes and time. The words of the command line are made
+here; a model only gives names, which are checked, and the words after the image's name.
 """
 
 import contextlib
@@ -43,8 +43,9 @@ _PASSED = (
 class Containers:
     """The containers and images of one run.
 
-    `engine` is the command with its global options; `read_only` are files of the workspace (path inside -> on
-    the host) that a container must not change either. On entering and leaving, all of the run's are removed.
+    `engine` is the command with its global options. `read_only` are files of the workspace (path inside -> on
+    the host) that a container must not change. All of the run's containers are removed at the beginning and
+    at the end.
     """
 
     def __init__(
@@ -173,8 +174,9 @@ class Containers:
 
     @contextlib.contextmanager
     def _context(self, folder: str) -> Iterator[Path]:
-        """A copy of a folder of the workspace, made inside the sandbox: no link in it leads out while it is
-        copied."""
+        """Return a copy of a folder of the workspace, made inside the sandbox, so that no link in it leads
+        out meanwhile.
+        """
         with tempfile.TemporaryDirectory(prefix="scenarist-build-") as made:
             copy = Path(made) / "context"
             copy.mkdir(mode=0o777)
@@ -257,8 +259,9 @@ def _is_file(path: Path) -> bool:
 
 
 def _check_dockerfile(text: str) -> None:
-    """Refuse what would have the engine itself fetch something: ADD takes addresses, and a directive another
-    parser."""
+    """Refuse what would make the engine itself fetch something: ADD takes addresses, and a directive names
+    another parser.
+    """
     if re.search(r"^\s*#\s*(?:syntax|escape|check)\s*=", text, re.IGNORECASE | re.MULTILINE):
         raise Refused("Directives such as `# syntax=` are not allowed in a Dockerfile here. Remove them.")
     joined = re.sub(r"\\[ \t]*\r?\n", "", text)

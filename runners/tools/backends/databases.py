@@ -1,7 +1,7 @@
-"""Databases for a model: by names, whose connection URLs it never sees, within bounds.
+"""Databases for a model: it uses their names, never sees their connection URLs, and works within limits.
 
-Reading is read-only by the database's own means, and one statement at a time: a transaction that PostgreSQL
-opened as read-only cannot be made otherwise from within
+Reading is made read-only by the database itself, with one statement at a time: a transaction that PostgreSQL
+opened as read-only cannot be changed from within
 (https://www.postgresql.org/docs/current/sql-set-transaction.html).
 """
 
@@ -31,8 +31,9 @@ _PRAGMAS = ("table_info", "table_xinfo", "index_list", "index_info", "foreign_ke
 
 @dataclass(frozen=True)
 class Rows:
-    """What a statement gave: names of columns, rows as text, whether there were more, and how many were
-    changed."""
+    """The result of a statement: names of columns, rows as text, whether there were more, and how many
+    were changed.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -149,7 +150,7 @@ class Databases:
 
     @contextlib.contextmanager
     def redis(self, name: str) -> "Iterator[redis.Redis]":
-        """A connection to the Redis `name`. Raises `Refused`, also for what goes wrong in the block."""
+        """Connect to the Redis `name`. Raises `Refused`, also for errors in the block."""
         if self._kind(name) not in ("redis", "rediss"):
             raise Refused(f"`{name}` is no Redis. Use the tools for SQL.")
         import redis  # takes 0.1 s to import, which every command line of the bot would pay
@@ -200,7 +201,7 @@ def _first_lines(text: str) -> str:
 
 
 def table(rows: Rows) -> str:
-    """Rows as text: names, then values, separated by ``|``."""
+    """Return rows as text: names, then values, separated by ``|``."""
     lines = [
         " | ".join(rows.columns),
         *(" | ".join(cell.replace("\n", "\\n") for cell in row) for row in rows.rows),

@@ -1,7 +1,7 @@
-"""HTTP for a model: to hosts that are allowed, at public addresses only, within bounds.
+"""HTTP for a model: to allowed hosts, at public addresses only, within limits.
 
-A name is resolved once and the connection goes to the very address that was checked, so that a name server
-cannot answer otherwise in between. Proxies of the environment are not used.
+A name is resolved once, and the connection goes to exactly the address that was checked, so that a name
+server cannot give another answer in between. Proxies of the environment are not used.
 """
 
 import contextlib
@@ -96,8 +96,9 @@ def _split(url: str) -> tuple[SplitResult, str, int]:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer; `text` is cut where `truncated`, `address` is where it came from, names of headers are lower
-    case."""
+    """An answer. `text` is cut if `truncated` is set; `address` is where it came from; header names are in
+    lower case.
+    """
 
     status: int
     reason: str
@@ -112,8 +113,8 @@ class Response:
 class HttpAccess:
     """How requests are made.
 
-    `seconds` bounds a whole request with its redirects, `max_bytes` what is kept of an answer. `resolver`
-    gives the addresses of a host and `allowed` says which may be connected to.
+    `seconds` limits a whole request with its redirects, `max_bytes` how much of an answer is kept. `resolver`
+    returns the addresses of a host, and `allowed` says whether an address may be connected to.
     """
 
     seconds: float = 20.0
@@ -226,8 +227,9 @@ def _check_headers(headers: Mapping[str, str]) -> None:
 def _connection(
     scheme: str, host: str, port: int, address: str, tls: ssl.SSLContext | None, deadline: float
 ) -> Iterator[http.client.HTTPConnection]:
-    """A connection to `address`, for the name `host`; at `deadline` it is cut, however slowly something still
-    comes."""
+    """Connect to `address`, for the name `host`; the connection is cut at `deadline`, even if data still
+    arrives slowly.
+    """
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

@@ -1,5 +1,6 @@
-"""Commands that go on while others run: servers under test, in a private network that a phase's commands
-share."""
+"""Commands that run in the background: servers under test, in a private network that a phase's commands
+share.
+"""
 
 import contextlib
 import itertools
@@ -28,11 +29,11 @@ _HOLD = (
 
 
 class NoSuchCommand(Exception):
-    """There is no background command of that number."""
+    """There is no background command with that number."""
 
 
 class _BackgroundCommand:
-    """One command in a thread of its own, which lives as long as it does."""
+    """One command in a thread of its own, which lives as long as the command."""
 
     def __init__(self, sandbox: Sandbox, line: str, seconds: float) -> None:
         self.line = line
@@ -64,9 +65,9 @@ class _BackgroundCommand:
 
 
 class BackgroundCommands:
-    """The background commands of one phase; on leaving they are stopped.
+    """The background commands of one phase; they are stopped when the block ends.
 
-    With the first one, `sandbox` and all that is run in it later move into a network of their own: they reach
+    With the first one, `sandbox` and all later commands in it move into a network of their own: they reach
     each other on 127.0.0.1, and nothing else. `seconds` is how long one may run.
     """
 

@@ -1,7 +1,7 @@
-"""What every tool is made of: a typed function, its arguments and result, what it works on, and the box of
-them.
+"""The parts of every tool: a typed function, its arguments and result, and the toolbox.
 
-The families of tools are in the folders and files beside this one."""
+The families of tools are in the folders and files beside this one.
+"""
 
 from runners.policy.refused import Denied, Refused
 from runners.tools.base.tool import Arguments, Tool, ToolContext, ToolResult, tool

@@ -1,4 +1,4 @@
-"""What a tool is: a typed function with a description."""
+"""The definition of a tool: a typed function with a description."""
 
 import inspect
 import threading
@@ -20,9 +20,9 @@ from runners.sandbox.bubblewrap import Sandbox
 class ToolResult(Frozen):
     """The answer to one call.
 
-    `text` goes to the model, `data` to the log. `ok` is whether the call did what it was asked to do: for a
-    command or the tests, that they passed. `files_changed` are paths relative to the workspace. `denied` is
-    whether the policy refused it.
+    `text` goes to the model, `data` to the log. `ok` is whether the call did what it was asked to do; for a
+    command or the tests, whether they passed. `files_changed` are paths relative to the workspace. `denied`
+    is whether the policy refused it.
     """
 
     ok: bool
@@ -33,7 +33,7 @@ class ToolResult(Frozen):
 
 
 class Arguments(Frozen):
-    """Base of the arguments of a tool."""
+    """Base class of the arguments of a tool."""
 
 
 A = TypeVar("A", bound=Arguments)
@@ -42,11 +42,11 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What tools work on. `root` is the workspace on the host.
+    """What tools work on.
 
-    `known` is whether a file was at a path when the work began.
-    `resources` is what only some tools need and only some machines have: background commands, databases, a
-    container engine. A tool asks for one by its class.
+    `root` is the workspace on the host. `known` says whether there was a file at a path when the work began.
+    `resources` are what only some tools need and only some machines have: background commands, databases, a
+    container engine. A tool gets one by its class.
     """
 
     root: Path

@@ -1,4 +1,4 @@
-"""The box of tools that one phase hands to a model, and that calls them for it."""
+"""The tools that a phase offers to a model, and the calls of these tools."""
 
 import json
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ def _failed(text: str) -> ToolResult:
 
 
 def _clean(text: str) -> str:
-    """Without lone surrogates, which file names can hold and JSON over HTTP cannot."""
+    """Return text without lone surrogates, which file names can contain and JSON over HTTP cannot."""
     return text.encode(errors="replace").decode()
 
 

@@ -1,5 +1,4 @@
-"""What the repository's own formatter or linter says of a file that a model has just changed, and did not say
-before."""
+"""Run the repository's formatter or linter on a file that a model has just changed, and keep new findings."""
 
 import re
 import shlex
@@ -24,8 +23,9 @@ RUFF = "ruff check --quiet --no-cache --output-format concise {path}"
 class EditChecks:
     """Runs, for each changed file, the commands whose glob it matches, and keeps what is new.
 
-    `rules` maps globs to commands with ``{path}``. `before` gives the content that a file had before the work
-    began, None where there was none: what a command says of that too, other numbers aside, is not repeated.
+    `rules` maps globs to commands with ``{path}``. `before` returns the content of a file before the work
+    began (None: there was no file). Findings that a command also has for that content are not repeated, even
+    if their numbers differ.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
-"""Reading, writing, moving and removing files beneath the workspace, and nowhere else.
+"""Read, write, move and remove files in the workspace, and nowhere else.
 
-Commands may be moving things around in it meanwhile, so nothing is looked up twice: see
-`runners.sandbox.beneath`.
+Commands may be moving files in it meanwhile, so nothing is looked up twice: see `runners.sandbox.beneath`.
 """
 
 import contextlib
@@ -54,7 +53,7 @@ def _refuse_git(path: str) -> None:
 
 @contextlib.contextmanager
 def open_file(root: Path, path: str) -> Iterator[int]:
-    """A file descriptor to read the regular file `path` (normalised). Raises `Refused`."""
+    """Return a file descriptor to read the regular file `path` (normalised). Raises `Refused`."""
     with _opened(root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) as (fd, _):
         if stat.S_ISDIR(os.fstat(fd).st_mode):
             raise Refused(f"`{path}` is a folder. Use list_files.")
@@ -65,7 +64,7 @@ def open_file(root: Path, path: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def open_folder(root: Path, path: str) -> Iterator[tuple[int, str]]:
-    """A descriptor (O_PATH) of the folder `path`, and where it really lies. Raises `Refused`."""
+    """Return a descriptor (O_PATH) of the folder `path`, and its real path. Raises `Refused`."""
     with _opened(root, path, FOLDER) as found:
         yield found
 
@@ -77,11 +76,11 @@ def read_bytes(root: Path, path: str, limit: int) -> bytes:
 
 
 def write_bytes(root: Path, path: str, data: bytes, check: PathCheck) -> bool:
-    """Replace or create the file `path` (normalised) at once, its folders too; True if it is new.
+    """Replace or create the file `path` (normalised) in one step, with its folders; returns whether it is
+    new.
 
-    `check` gets the path where the file really lies, links in its folders followed, and raises `Refused` if
-    it must not be written. An existing file keeps its permissions. Raises `Refused`, for one where `path` is
-    a link.
+    `check` gets the file's real path, with links in its folders followed, and raises `Refused` if it must not
+    be written. An existing file keeps its permissions. Raises `Refused`, for example if `path` is a link.
     """
     folder, name = posixpath.split(path)
     if path == ".":
@@ -131,10 +130,9 @@ def remove(root: Path, path: str, check: PathCheck, *, recursive: bool) -> list[
 
 
 def move(root: Path, source: str, target: str, check: PathCheck) -> list[str]:
-    """Move the file or folder `source` to `target` (both normalised), which must not be there yet.
+    """Move the file or folder `source` to `target` (both normalised), which must not exist.
 
-    Returns the files that are gone and those that are new; `check` is called for each first. Raises
-    `Refused`.
+    Returns the removed and the new files; `check` is called for each first. Raises `Refused`.
     """
     if "." in (source, target) or f"{target}/".startswith(f"{source}/"):
         raise Refused("A folder cannot be moved into itself. Give another place.")

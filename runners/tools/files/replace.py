@@ -1,4 +1,4 @@
-"""Replacing one passage of a text, and saying clearly why when that cannot be done."""
+"""Replace one passage of a text, or say clearly why that is not possible."""
 
 import difflib
 from dataclasses import dataclass

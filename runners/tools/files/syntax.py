@@ -1,4 +1,4 @@
-"""Whether a file that was just written can be read by the program it is for."""
+"""Check whether a file that was just written can be read by the program it is for."""
 
 import ast
 import json

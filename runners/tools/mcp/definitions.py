@@ -1,7 +1,7 @@
-"""What a server says of its tools, and the file that holds what the operator accepted of that.
+"""The tools that a server describes, and the file with those that the operator accepted.
 
-A model is only ever shown accepted definitions. A server's own words reach a prompt no other way, so that a
-description cannot turn into instructions after somebody has read it.
+A model only sees accepted definitions. A server's descriptions reach a prompt in no other way, so they cannot
+turn into instructions after somebody has read them.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class AcceptedInvalid(ScenaristError):
 
 
 class ToolDefinition(Frozen):
-    """What a server says of one tool: its name, what it does, and the JSON Schema of its arguments."""
+    """A server's description of one tool: its name, what it does, and the JSON Schema of its arguments."""
 
     name: str
     description: str = ""

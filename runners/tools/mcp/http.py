@@ -28,9 +28,8 @@ def may_be_private(address: Address) -> bool:
 
 
 class HttpServer:
-    """Talks to the server at `url`, with the operator's own `headers`.
-
-    With `private` the address may be a private one.
+    """Talks to the server at `url`, with the operator's own `headers`. With `private`, its address may be
+    private.
     """
 
     def __init__(self, access: HttpAccess, url: str, headers: Mapping[str, str], *, private: bool) -> None:

@@ -1,7 +1,7 @@
-"""The MCP servers of one phase: what of them is offered to a model, and the calls.
+"""The MCP servers of one phase: which of their tools a model is offered, and the calls.
 
-A server is started by its first call. Its definitions are compared with the accepted ones then, and again
-whenever it says that they have changed; a tool that differs is refused.
+A server is started by its first call. Its definitions are compared with the accepted ones then, and whenever
+it reports a change; a tool that differs is refused.
 """
 
 import logging
@@ -41,7 +41,7 @@ _LIMITS = CommandLimits(
 
 @dataclass(frozen=True)
 class McpCatalog:
-    """The operator's MCP servers with their secrets, and what is accepted of them.
+    """The operator's MCP servers with their secrets, and which of their tools are accepted.
 
     `env` and `headers` are the values of those keys, by server.
     """

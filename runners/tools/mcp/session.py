@@ -1,8 +1,8 @@
-"""The protocol: JSON-RPC 2.0 messages over any transport, as far as a client needs it that only calls tools.
+"""The protocol: JSON-RPC 2.0 messages over any transport, for a client that only calls tools.
 
-https://modelcontextprotocol.io/specification/2025-11-25. It is a client of our own because both transports
-are: stdio runs in the sandbox, and HTTP goes through the guarded client. Nothing a server sends is trusted:
-sizes, counts and times are bounded here and in the transports.
+https://modelcontextprotocol.io/specification/2025-11-25. The client is our own because both transports are:
+stdio runs in the sandbox, and HTTP goes through the guarded client. Nothing that a server sends is trusted:
+sizes, counts and times are limited here and in the transports.
 """
 
 import itertools
@@ -26,7 +26,7 @@ RpcMessage = dict[str, Any]
 
 
 class McpFailed(Exception):
-    """A server did not do its part; the text is a clause that follows on its name."""
+    """A server failed; the text is a clause that follows its name."""
 
 
 class Transport(Protocol):
@@ -46,7 +46,7 @@ class Transport(Protocol):
 
 
 class ToolOutput(Frozen):
-    """What a tool gave: text, and whether the server says that the call failed."""
+    """A tool's output: text, and whether the server says that the call failed."""
 
     text: str
     failed: bool
@@ -122,7 +122,7 @@ class Session:
         raise McpFailed("ended without an answer")
 
     def _asked(self, got: RpcMessage, deadline: float) -> None:
-        """Answer what the server asks: only a ping. Requests to ask a person or a model are refused."""
+        """Answer a request of the server: only a ping. Requests to ask a person or a model are refused."""
         if got["method"] == "notifications/tools/list_changed":
             self.changed = True
         if "id" in got:

@@ -24,7 +24,7 @@ _STOP_S = 20.0
 
 
 class _Messages(Capture):
-    """Cuts the output of a server into messages; lines that are none are dropped.
+    """Splits the output of a server into messages; other lines are dropped.
 
     If more than `most` bytes arrive between two requests, `flooded` is set and `stop` is called.
     """
