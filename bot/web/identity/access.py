@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, Protocol
+from typing import Literal
 
 from bot.forges.forge import PERMISSIONS, Permission
+from bot.forges.sign_in import ForgePeople
 from bot.web.identity.session import Viewer
 
 # `members`: those who can see the repository on the forge. `link`: besides, a run's page for whoever has its
@@ -12,18 +13,6 @@ from bot.web.identity.session import Viewer
 PagesMode = Literal["members", "link", "public"]
 _KEPT_S = 60.0
 _MOST_KEPT = 5000
-
-
-class ForgePeople(Protocol):
-    """A person's rights on a forge, requested with the person's own token."""
-
-    async def permission(self, token: str, repo: str) -> Permission:
-        """Return the person's right on `repo`. Raises `ForgeUnavailable`."""
-        ...
-
-    async def comment(self, token: str, repo: str, number: int, text: str) -> None:
-        """Comment on an issue as the person. Raises the forge's errors."""
-        ...
 
 
 class Access:

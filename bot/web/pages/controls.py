@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from bot.forges.sign_in import ForgePeople
 from bot.log.events import Controlled
 from bot.log.state import RunState, fold
 from bot.runs.control import CONTROLS, ControlRefused, RunUnknown, control_run
@@ -16,7 +17,6 @@ from bot.storage.listing import place
 from bot.storage.store import Store
 from bot.web.http.refusals import error_body
 from bot.web.http.requests import form_of
-from bot.web.identity.access import ForgePeople
 from bot.web.identity.session import Viewer, is_own_form
 from bot.web.pages.site import OPERATOR, Site
 from gherkin.errors import ScenaristError

@@ -1,13 +1,8 @@
-"""Signing in with a forge: OAuth 2.0 with PKCE (RFC 6749, RFC 7636), spoken by Authlib.
-
-https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
-https://docs.gitlab.com/api/oauth2/#authorization-code-with-proof-key-for-code-exchange-pkce
-"""
+"""Signing in with a forge: OAuth 2.0 with PKCE (RFC 6749, RFC 7636), spoken by Authlib."""
 
 import hmac
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import httpx
 from authlib.common.errors import AuthlibBaseError
@@ -17,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from bot.forges.sign_in import Application
 from bot.web.http.requests import own_path
-from bot.web.identity.people import GitHubPeople, GitLabPeople
 from bot.web.identity.session import Viewer, set_cookie, sign_in
 from bot.web.pages.site import Site
 from gherkin.errors import ScenaristError, described
@@ -28,19 +23,6 @@ log = logging.getLogger(__name__)
 
 _COOKIE = "scenarist_sign_in"
 _STATE_S = 600
-
-
-@dataclass(frozen=True)
-class Application:
-    """How a forge knows this bot, and where people authorise it."""
-
-    name: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    authorize_url: str
-    token_url: str
-    scope: str
-    people: GitHubPeople | GitLabPeople
 
 
 class _PendingSignIn(Frozen):
