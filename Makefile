@@ -69,7 +69,7 @@ bench: setup ## Measure, beside peers, in one run
 	@sh scripts/bootstrap.sh bench
 	@$(PYTHON) -m bench $(ARGS)
 
-install-check: setup ## Install the wheel with pipx and uv in clean roots and do the tutorial there, as root and as a user (minutes); ARGS=checkout tries `make demo` in a clone, too; SUITES="bookworm noble" and TESTS="tests/unit" say where and what else
+install-check: setup ## Install the wheel with pipx and uv in clean roots and do the tutorial there, as root and as a user (minutes); ARGS="clone clone-user" runs `make demo` in clones instead, SUITES="bookworm noble" says where
 	@SUITES="$(SUITES)" TESTS="$(TESTS)" sh scripts/install_check.sh $(ARGS)
 
 site: setup ## Build the documents as a site into .cache/site; a broken link fails

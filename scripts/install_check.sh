@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds wheel and source distribution, checks that they hold every file of the packages, and installs them as users do:
-# with pipx as root and with `uv tool` as an ordinary user, in clean minimal roots. There the commands of the tutorial, which
-# begin with `scenarist demo`, are run in an empty folder. With the argument `checkout` the README's `make demo` is run in clones
-# as well, as root and as an ordinary user. TESTS="tests/unit" also runs `make test` on these tests in a clone, as root.
+# Builds wheel and source distribution, checks that they hold every file of the packages, and tries in clean minimal roots what
+# users do. The arguments say what: `pipx` and `uv` (both, if none is given) install the wheel with pipx as root and with `uv tool`
+# as an ordinary user, and run the tutorial's commands in an empty folder; `clone` and `clone-user` run the README's `make demo`
+# in a clone as root and as an ordinary user; `tests` runs `make test` there as root on TESTS, such as "tests/unit".
 # SUITES says which roots: Debian's suites, or noble for Ubuntu 24.04. ROOTS names a folder for them (SUITE/, made once with
 # debootstrap). Needs root and debootstrap; noble also needs the keyring of Ubuntu's archive (UBUNTU_KEYRING).
 set -eu
@@ -87,19 +87,19 @@ UV='
         grep \"All of it holds\" ~/tutorial.log
         tail -n 1 ~/tutorial.log | grep \"It can be used.\""
 '
-CHECKOUT_ROOT='
-    git clone --quiet /opt/dist/checkout.bundle /root/scenarist && cd /root/scenarist
+CLONE='
+    git -c advice.detachedHead=false clone --quiet /opt/dist/checkout.bundle /root/scenarist && cd /root/scenarist
     make demo >/tmp/demo.log 2>&1 || { tail -n 20 /tmp/demo.log; exit 1; }
     tail -n 1 /tmp/demo.log
 '
 TESTS_ROOT='
-    git clone --quiet /opt/dist/checkout.bundle /root/scenarist && cd /root/scenarist
+    git -c advice.detachedHead=false clone --quiet /opt/dist/checkout.bundle /root/scenarist && cd /root/scenarist
     make test ARGS="$(cat /opt/dist/tests)" >/tmp/test.log 2>&1 || { tail -n 60 /tmp/test.log; exit 1; }
     tail -n 1 /tmp/test.log
 '
 # An ordinary user cannot install packages: what `make demo` asks for is installed as it says, and then it has to go on.
-CHECKOUT_USER='
-    as_user git clone --quiet /opt/dist/checkout.bundle /home/somebody/scenarist && cd /home/somebody/scenarist
+CLONE_USER='
+    as_user git -c advice.detachedHead=false clone --quiet /opt/dist/checkout.bundle /home/somebody/scenarist && cd /home/somebody/scenarist
     for try in 1 2 3 4; do
         as_user make demo >/tmp/demo.log 2>&1 && break
         wanted=$(sed -n "s/.*install Debian.s packages* \([a-z0-9.-]*\)\..*/\1/p" /tmp/demo.log | tail -n 1)
@@ -122,18 +122,22 @@ check() {
 }
 
 [ "$(id -u)" -eq 0 ] && command -v debootstrap >/dev/null || { say "This needs root and Debian's package debootstrap." >&2; exit 2; }
+[ $# -gt 0 ] || set -- pipx uv
 build
 for suite in $SUITES; do
     make_root "$suite" || { say "$suite: its root could not be made (see $ROOTS/$suite.log)"; failed=1; continue; }
-    check "$suite" "wheel with pipx, as root" "$PIPX"
-    check "$suite" "wheel with uv tool, as an ordinary user" "$UV"
-    if [ "${1:-}" = checkout ]; then
-        check "$suite" "make demo in a clone, as root" "$CHECKOUT_ROOT"
-        check "$suite" "make demo in a clone, as an ordinary user" "$CHECKOUT_USER"
-    fi
-    if [ -n "${TESTS:-}" ]; then
-        printf '%s' "$TESTS" >"$dist/tests"
-        check "$suite" "make test in a clone, as root" "$TESTS_ROOT"
-    fi
+    for what in "$@"; do
+        case $what in
+        pipx) check "$suite" "wheel with pipx and the tutorial, as root" "$PIPX" ;;
+        uv) check "$suite" "wheel with uv tool and the tutorial, as an ordinary user" "$UV" ;;
+        clone) check "$suite" "make demo in a clone, as root" "$CLONE" ;;
+        clone-user) check "$suite" "make demo in a clone, as an ordinary user" "$CLONE_USER" ;;
+        tests)
+            printf '%s' "${TESTS:?says which tests}" >"$dist/tests"
+            check "$suite" "make test in a clone, as root" "$TESTS_ROOT"
+            ;;
+        *) say "There is no check $what." >&2; exit 2 ;;
+        esac
+    done
 done
 exit $failed

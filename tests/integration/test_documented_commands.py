@@ -18,7 +18,7 @@ _NEEDS_A_MODEL = "tests/integration/test_run_command.py::test_an_issue_becomes_a
 
 # A line of README -> the test that runs it, or why none does.
 ELSEWHERE = {
-    "make demo": "scripts/install_check.sh (`make install-check ARGS=checkout`), in clean roots",
+    "make demo": 'scripts/install_check.sh (`make install-check ARGS="clone clone-user"`), in clean roots',
     "make test": "it is the command that runs this test",
     'make demo ARGS="--runtime local --model-url http://gpu-host:8000/v1"': (
         "tests/integration/test_demo.py::test_a_wrong_option_is_one_clear_line; a real model is a machine of its own"
