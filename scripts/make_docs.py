@@ -197,6 +197,7 @@ def commands() -> str:
         "* An edit of a comment counts as a command only if it adds one.",
         "* A command in the text of a review or in a review thread is carried out, too, and answered where it "
         "stands. It is no remark: what the review says besides begins a revision.",
+        "* A mention of the bot where no run hears it is answered with the list of commands.",
         "* People with write access may give each of them; the bot asks the forge for their rights at that moment. The author of the issue may give `help` and `status`, too. `may` in [.scenarist.yml](config.md) says otherwise:",
         "",
         "```yaml",

@@ -81,6 +81,16 @@ def forbidden(name: CommandName, login: str, rules: Rules) -> str:
     )
 
 
+def label_refused(sender: int, login: str) -> CommandReply:
+    """Return the comment on an issue that somebody without write access has labelled."""
+    marker = f"<!-- scenarist:reply:label:{sender} -->"
+    text = (
+        f"Sorry, {inline(login, 100)}: a run starts only when somebody with write access in this repository "
+        "sets the label. They can take it off and set it again."
+    )
+    return CommandReply(marker=marker, text=f"{marker}\n{text}")
+
+
 def elsewhere(name: CommandName, kind: Literal["issue", "pull"]) -> str:
     """Return a sentence on a command that is given at the wrong place; empty at the right one."""
     where = COMMANDS[name].where

@@ -8,13 +8,14 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 from bot.behaviours import replies
 from bot.behaviours.onboarding import MOST, onboarding
 from bot.behaviours.target import target_of
-from bot.comment_commands.parser import added, apart, parse
+from bot.comment_commands.parser import CommentCommand, added, apart, mentions, parse
 from bot.forges.events import (
     BaseMoved,
     CiFinished,
     Commented,
     Ignored,
     Installed,
+    IssueLabelled,
     Reopened,
     Reverted,
     Reverts,
@@ -34,6 +35,7 @@ from bot.intake.decisions.work_orders import (
     CancelRuns,
     Decision,
     InstructRun,
+    LabelRefused,
     StartRun,
     decide,
 )
@@ -130,6 +132,10 @@ class IntakeHandler:
             )
             if isinstance(event, ReviewSubmitted | ReviewCommented):
                 return self._review(event, decision, delivery)
+            if isinstance(decision, LabelRefused) and isinstance(event, IssueLabelled):
+                self._forge(delivery.forge).upsert_comment(
+                    event.repo, event.number, decision.marker, decision.text, None, on="issue"
+                )
             if isinstance(event, Withdrawn) and event.end is not None:
                 self._outcomes.ended(event, event.end, self._forge(delivery.forge))
         except PayloadInvalid as error:
@@ -186,8 +192,11 @@ class IntakeHandler:
             # An edit says nothing new but for a command that it adds.
             commands = added(parse(event.before, login), commands)
         if not commands and (event.before or self._is_idle_talk(event, delivery.forge)):
-            self._deliveries.close(delivery.id, "no run to tell")
-            return None
+            if event.before or not mentions(event.body, login):
+                self._deliveries.close(delivery.id, "no run to tell")
+                return None
+            # Who mentions the bot where no run hears it gets the list of commands.
+            commands = (CommentCommand(name="help"),)
         forge = self._forge(delivery.forge)
         decision = decide_comment(event, forge, delivery.id, commands)
         if isinstance(decision, Ignored):

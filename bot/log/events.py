@@ -223,6 +223,13 @@ class WorkLeft(Frozen):
     reason: str = ""
 
 
+class Superseded(Frozen):
+    """After this run had ended without a result, another one (`run`) began on the same target."""
+
+    type: Literal["Superseded"] = "Superseded"
+    run: str
+
+
 class RunEnded(Frozen):
     # Older versions also stored a reason and a code, which were always empty.
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -247,6 +254,7 @@ Event = Annotated[
     | Published
     | PullEnded
     | WorkLeft
+    | Superseded
     | RunEnded,
     Field(discriminator="type"),
 ]

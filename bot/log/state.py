@@ -24,6 +24,7 @@ from bot.log.events import (
     RunRequested,
     Status,
     StatusPosted,
+    Superseded,
     WorkLeft,
 )
 from gherkin.values import Frozen
@@ -138,6 +139,8 @@ class RunState(Frozen):
     asked: tuple[str, ...] = ()
     published: Published | None = None
     ended_pull: PullEnded | None = None
+    # The run that began on the same target after this one had ended without a result.
+    superseded_by: str = ""
     left: WorkLeft | None = None
     status: Status = "active"
     reason: str = ""
@@ -331,6 +334,8 @@ def _applied(state: RunState, event: Event) -> dict[str, object]:
             # If this end made no draft, the draft of an earlier one stays.
             known = state.left is not None and event.pull is None
             return {} if known else {"left": event}
+        case Superseded():
+            return {"superseded_by": event.run}
         case RunEnded():
             return {"status": event.status}
         case _:
@@ -405,6 +410,7 @@ def _controlled(state: RunState, event: Controlled) -> dict[str, object]:
                 "asking": False,
             }
         case "retry":
-            return {"status": "active", "phase": event.phase, "reason": "", "code": "", "delayed": None}
+            again = {"status": "active", "phase": event.phase, "reason": "", "code": ""}
+            return {**again, "delayed": None, "superseded_by": ""}
         case "cancel":
             return {"status": "active", "reason": event.reason, "code": ""}

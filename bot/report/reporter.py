@@ -139,6 +139,7 @@ class Reporter:
                 "approval": state.waits_for_approval,
                 "node": state.waits_at_node,
                 "question": state.status == "needs_info",
+                "superseded": bool(state.superseded_by),
                 "ending": ended,
                 "reason": state.reason,
                 "problems": _distinct(state.verdict.problems) if failing and state.verdict else [],
@@ -165,6 +166,8 @@ class Reporter:
         """
         requested = state.requested
         if requested is None or not (state.waits_for_approval or state.status == "needs_info"):
+            return None
+        if state.superseded_by:
             return None
         what = "approval" if state.waits_for_approval else "answer"
         key = f"{what}-{len(state.finished)}"

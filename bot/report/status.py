@@ -58,6 +58,7 @@ _ENDINGS: Mapping[str, str] = {
     "paused": "is paused",
     "cancelled": "was cancelled",
 }
+_SUPERSEDED: Mapping[str, str] = {**_ENDINGS, "needs_info": "asked a question"}
 # Errors that people of the repository cannot do anything about.
 _OPERATORS = re.compile(r"SCN-(?:0000|1103|300\d|3101|3102|400\d|60\d\d|61\d\d|70(?!02)\d\d)")
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -97,6 +98,8 @@ def headline(state: RunState, pull_sign: str = "#") -> str:
     if state.waits_for_approval:
         what = "the run needs" if state.waits_at_node else "the scenarios need"
         return f"is waiting for an answer: {what} an approval."
+    if state.superseded_by:
+        return f"{_SUPERSEDED.get(state.status, 'has finished')}; a newer run has begun."
     if state.status != "active":
         return f"{_ENDINGS.get(state.status, 'has finished')}."
     if is_stopping(state):
@@ -178,7 +181,9 @@ def ending(
     if state.status not in ("needs_info", "gave_up", "failed"):
         return None
     found, advice = _found(state)
-    todo = _todo(state, advice, comments=comments, label=label, pull_sign=pull_sign)
+    todo = "Nothing here: the newer run knows what this one asked, was told and found."
+    if not state.superseded_by:
+        todo = _todo(state, advice, comments=comments, label=label, pull_sign=pull_sign)
     if on_page:
         kind = "pull request" if state.requested and state.requested.order.kind == "revise" else "issue"
         todo = todo.replace("Answer here:", f"Answer on the {kind}:").replace("patch below", "change below")
@@ -267,7 +272,7 @@ def _standing(state: RunState, name: Phase, pull_sign: str) -> tuple[str, str]:
     outcome = ended[-1].outcome
     last = _is_last(state, name)
     if last and (outcome == "needs_info" or (outcome == APPROVAL and not state.approved_by)):
-        return "✋", "waiting for an answer"
+        return "✋", "a question was asked" if state.superseded_by else "waiting for an answer"
     if outcome == "red":
         return "↩️", f"sent back with {_problems(state)}"
     if outcome == "critique":

@@ -123,9 +123,14 @@ def _lines(engine: sa.Engine, query: sa.Select[Any], now: float) -> list[RunLine
             for run_id, (data, _at) in newest_events(db, paused, "PhaseFinished").items()
         }
         starts = {run_id: at for run_id, (_data, at) in newest_events(db, held, "PhaseStarted").items()}
+        asking = {row.target for row in rows if row.status == "needs_info"}
+        last = sa.select(sa.func.max(runs.c.id)).where(runs.c.target.in_(asking)).group_by(runs.c.target)
+        newest = set(db.scalars(last)) if asking else set()
     found = []
     for row in rows:
         standing = _standing(row, now, ends.get(row.id, ""))
+        if standing == "answer" and row.id not in newest:
+            standing = "ended"  # a newer run on the same target has taken the answer
         since = row.due_at if standing in ("queued", "held up") else row.created_at
         if row.id in starts:
             since = datetime.fromisoformat(starts[row.id]).timestamp()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from bot.log.events import Entry, Event, Prepared, Published, PullEnded, WorkLeft
+from bot.log.events import Entry, Event, Prepared, Published, PullEnded, Superseded, WorkLeft
 from bot.storage.database import insert
 from bot.storage.observers import appended, is_observed
 from bot.storage.tables import artifacts, events, model_use, runs
@@ -76,6 +76,14 @@ def append(db: sa.Connection, run_id: str, new: Sequence[Event], now: float) -> 
     if is_observed(db):
         entries = [Entry(seq=seq, at=at, event=event) for seq, event in enumerate(new, start=first)]
         appended(db, run_id, (place[0], place[1], place[2]), entries)
+
+
+def supersede(db: sa.Connection, run_id: str, target: str, now: float) -> None:
+    """Append `Superseded` to the run before `run_id` on `target`, if that one ended without a result."""
+    before = sa.select(runs.c.id, runs.c.status).where(runs.c.target == target, runs.c.id < run_id)
+    last = db.execute(before.order_by(runs.c.id.desc()).limit(1)).one_or_none()
+    if last is not None and last.status in ("needs_info", "gave_up", "failed"):
+        append(db, last.id, [Superseded(run=run_id)], now)
 
 
 def _ended(db: sa.Connection, run_id: str, event: PullEnded) -> None:

@@ -12,7 +12,7 @@ from bot.storage.database import add_row, connect
 from bot.storage.launches import Launches
 from bot.storage.leases import Leases
 from bot.storage.reports import Reports
-from bot.storage.run_log import append, instructions
+from bot.storage.run_log import append, instructions, supersede
 from bot.storage.run_reads import RunReads
 from bot.storage.tables import deliveries, runs
 from runners.contract.events import Instructed
@@ -110,6 +110,7 @@ class Store(Leases, Launches, RunReads):
             created = add_row(db, runs, row)
             if created:
                 append(db, run_id, [request], self.clock())
+                supersede(db, run_id, target, self.clock())
             if delivery_id is not None:
                 outcome = f"run {run_id}" if created else "already requested"
                 db.execute(

@@ -13,6 +13,7 @@ from gherkin.values import Frozen
 _OUTCOME = re.compile(
     r"\b(should|shall|must|needs? to|has to|expect(?:ed|s)?|instead(?: of)?|becomes?|returns?|shows?"
     r"|displays?|prints?|raises?|rejects?|refuses?|accepts?|allows?|costs?|contains?"
+    r"|gets|downloads|opens|closes|appears|sends|saves|writes|lists|links"
     r"|is (?:not )?(?:sent|saved|stored|shown|charged|free|allowed|refused|rejected)"
     r"|when|wenn|soll(?:te|en)?|muss|statt)\b",
     re.IGNORECASE,
@@ -35,7 +36,14 @@ _VAGUE = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n")
 _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+# Titles often begin with one of these, and then name what somebody wants *to* do.
+_IMPERATIVE = re.compile(
+    r"(add|allow|change|create|export|fix|handle|implement|import|improve|let|make|move|remove|rename|replace"
+    r"|return|show|sort|support|update|use)\b",
+    re.IGNORECASE,
+)
 _MAX_QUESTIONS = 5
+_MIN_ANSWER_WORDS = 5
 
 
 class StoryAspect(Frozen):
@@ -71,6 +79,18 @@ def coach(story: Story) -> Advice:
     )
     questions = tuple(_questions(story, text, parts))[:_MAX_QUESTIONS]
     return Advice(parts=parts, questions=questions, wording=_wording(story))
+
+
+def says_enough(answer: str) -> bool:
+    """Return whether an answer to these questions has a whole sentence that is not only vague.
+
+    Who has answered is not asked by points again.
+    """
+    sentences = _SENTENCE_END.split(_CODE_BLOCK.sub(" 1 ", answer))
+    return any(
+        len(each.split()) >= _MIN_ANSWER_WORDS and (not _VAGUE.search(each) or bool(_CONCRETE.search(each)))
+        for each in sentences
+    )
 
 
 def _testable(story: Story, text: str) -> StoryAspect:
@@ -153,4 +173,5 @@ def _wording(story: Story) -> str:
 
 def _as_wish(title: str) -> str:
     words = title.strip().rstrip(".!?")
-    return words[:1].lower() + words[1:] if words[1:2].islower() else words
+    wish = words[:1].lower() + words[1:] if words[1:2].islower() else words
+    return f"to {wish}" if _IMPERATIVE.match(wish) else wish

@@ -10,7 +10,7 @@ from gherkin.domain.language import Domain, DomainInvalid, Term, extended
 from gherkin.feature.behave_config import CONFIG_FILES, configured_language
 from gherkin.feature.draft import FEATURE_SCHEMA, from_draft
 from gherkin.feature.model import Feature, FeatureInvalid, render, scenario_names
-from gherkin.issue.coach import Advice, coach
+from gherkin.issue.coach import Advice, coach, says_enough
 from gherkin.issue.hidden import visible
 from gherkin.issue.kinds import Kind, kind_of, told_kind
 from gherkin.issue.story import StoryInvalid, is_empty, story_from_issue
@@ -102,11 +102,11 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         return PhaseResult(
             "needs_info",
             "The issue does not say what should be different. Describe in a few sentences what somebody "
-            "does and what they should see then, or write the scenarios yourself in a ```gherkin block. Do "
-            "so in a comment, or edit the issue, then remove its label and set it again.",
+            "does and what they should see then, or write the scenarios yourself in a ```gherkin block.",
         )
     advice = coach(story)
-    if story.scenarios is None and advice.score < job.settings.min_story_score:
+    answered = seen.answers and bool(seen.comments) and says_enough(seen.comments[-1].body)
+    if story.scenarios is None and not answered and advice.score < job.settings.min_story_score:
         return PhaseResult("needs_info", _asking(advice))
     background = background_of(job, mirror)
     if why := too_large(job, story):
@@ -157,8 +157,7 @@ def _asking(advice: Advice) -> str:
     return (
         f"The issue leaves too much open to write scenarios from ({advice.score} of 100 points). "
         f"{reasons}\n\n{questions}\n\n"
-        f"A more precise form:\n\n{advice.wording}\n\n"
-        "Answer in a comment, or edit the issue and set the label again."
+        f"A more precise form:\n\n{advice.wording}"
     )
 
 

@@ -10,6 +10,7 @@ from bot.forges.forge import Repo
 from runners.models.chat import Reply
 from tests.standins.chat_server import call
 from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("specify")  # one bot for all
 
@@ -101,9 +102,12 @@ def test_an_issue_that_leaves_all_open_gets_questions_and_an_answer_begins_a_run
     assert status.partition("\n")[2].startswith("@ada, I need an answer") and "of 100 points" in status
     assert "What exactly does “better” mean here" in status and "When …, then …" in status
     assert bot.state(bot.runs_on(repo, "issue", number)[0]).spent.turns == 0, "no model was asked"
-    bot.forge.add_comment(repo.full_name, number, "ada", "Doubling 4 should give 8.")
+    bot.forge.add_comment(repo.full_name, number, "ada", "Whoever doubles four expects eight.")
     bot.idle()
-    assert bot.finished(repo, "issue", number).status == "done"
+    assert bot.finished(repo, "issue", number).status == "done", "who has answered is not asked again"
+    first = bot.runs_on(repo, "issue", number)[1]
+    wait_until(lambda: bot.store.reports.is_current(first), "the first run's comment")
+    assert "asked a question; a newer run has begun." in bot.forge.comments(repo, number)[0].body
 
 
 def test_a_repository_that_wants_no_unsupervised_tools_gets_one_comment(bot: BotUnderTest) -> None:

@@ -28,7 +28,7 @@ class Inbox:
         self.store = Store(engine, self.clock)
         self.deliveries = Deliveries(engine, self.clock)
         self.forge = LocalForge(engine, folder / "forge", send=self._stored)
-        self.forge.create_repo(REPO, {"ada": "admin"})
+        self.forge.create_repo(REPO, {"ada": "admin", "tri": "read"})
         self.ids: list[str] = []
         self.started: list[str] = []
         self.controlled: list[str] = []

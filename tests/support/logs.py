@@ -19,6 +19,7 @@ from bot.log.events import (
     RunEnded,
     RunRequested,
     StatusPosted,
+    Superseded,
     WorkLeft,
 )
 from gherkin.issue.slicing import Slice
@@ -358,6 +359,10 @@ STATES: dict[str, list[Event]] = {
         started("publish"),
     ],
     "published": PUBLISHED,
+    "answered": [
+        *ended(IMPLEMENTING, "implement", "needs_info", "Does a voucher count before or after the limit?"),
+        Superseded(run="01J00000000000000000000009"),
+    ],
     "merged": [*PUBLISHED, PullEnded(pull=13, became="merged", by="wim", commit="f" * 40)],
     "merged after edits": [
         *PUBLISHED,

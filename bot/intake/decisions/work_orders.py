@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from bot.behaviours import replies
 from bot.behaviours.target import target_of
 from bot.comment_commands.parser import apart
 from bot.forges.events import (
@@ -97,6 +98,13 @@ class AcceptSplit(Frozen):
     by: str
 
 
+class LabelRefused(Ignored):
+    """A label of somebody who may not start runs; `marker` and `text` are the comment that says so, once."""
+
+    marker: str
+    text: str
+
+
 Decision = AnswerScenarios | StartRun | CancelRuns | CancelAll | Ignored
 
 
@@ -129,7 +137,11 @@ def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
     if event.sender.bot or is_a_bots(written):
         return Ignored(reason="another bot")
     if forge.permission(event.repo, event.sender) not in MAY_TRIGGER:
-        return Ignored(reason="the sender has no write access")
+        reason = "the sender has no write access"
+        if not isinstance(event, IssueLabelled):
+            return Ignored(reason=reason)
+        said = replies.label_refused(event.sender.id, event.sender.login)
+        return LabelRefused(reason=reason, marker=said.marker, text=said.text)
     if isinstance(event, IssueLabelled):
         return implement(event, forge, delivery_id)
     if isinstance(event, CommentEdited):

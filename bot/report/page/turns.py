@@ -15,6 +15,7 @@ from bot.log.events import (
     PullEnded,
     RunEnded,
     RunRequested,
+    Superseded,
     WorkLeft,
 )
 from bot.report.page.diff import Line, diff_lines, is_diff, plain_lines, replaced_lines
@@ -185,6 +186,8 @@ def _milestone(event: Event) -> dict[str, Any] | None:
         case Adjusted():
             limits = [f"{event.turns} turns" if event.turns else "", event.model]
             return _note(f"{event.by} changed the run: {', '.join(each for each in limits if each)}")
+        case Superseded():
+            return _note(f"A newer run began: {event.run}")
         case RunEnded():
             return _note(f"The run ended: {event.status.replace('_', ' ')}")
         case _:

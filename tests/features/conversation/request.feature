@@ -13,6 +13,7 @@ Feature: An issue becomes a pull request
     Given an issue of the conversation
     When a reader sets the label "agent:implement"
     Then there is no run for it
+    And the bot says why, once
 
   Scenario: A question and its answer
     Given an issue of the conversation without a text

@@ -325,6 +325,13 @@ def refuses(context: Any) -> None:
     assert len(said) == 1 and "Sorry, tri" in said[0], said
 
 
+@then("the bot says why, once")
+def says_why(context: Any) -> None:
+    context.bot.idle()
+    said = [each.body for each in talk(context).said("issue", context.issue)]
+    assert len(said) == 1 and "Sorry, tri: a run starts only when" in said[0], said
+
+
 @then("a new commit is on the pull request")
 def new_commit(context: Any) -> None:
     state = talk(context).end("pull", context.pull)

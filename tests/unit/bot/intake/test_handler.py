@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.behaviours.onboarding import MOST
-from bot.forges.forge import Forge, ForgeUnavailable
+from bot.forges.forge import Forge, ForgeUnavailable, Repo
 from bot.intake.deliveries import Delivery
 from bot.log.events import Controlled
 from bot.storage.store import new_id
@@ -102,6 +102,35 @@ def test_a_comment_where_no_run_would_hear_it_asks_nothing_of_the_forge(inbox: I
     inbox.forge.add_comment(REPO, number, "ada", "/agent cancel")
     inbox.handler(untouched).handle(inbox.ids[-1])
     assert inbox.row(inbox.ids[-1]).state != "handled", "a command is looked at"
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "answer"),
+    [
+        ("@scenarist please help", "ada", "`/agent status`"),
+        ("Hello @scenarist!", "tri", "Sorry, tri"),
+        ("Hello scenarist!", "ada", None),
+        ("> @scenarist please help", "ada", None),
+    ],
+)
+def test_a_mention_where_no_run_hears_it_gets_the_commands(
+    inbox: Inbox, text: str, who: str, answer: str | None
+) -> None:
+    number = inbox.forge.open_issue(REPO, "ada", "Add a thing", "Please").number
+    inbox.forge.add_comment(REPO, number, who, text)
+    inbox.handler().handle(inbox.ids[-1])
+    said = [each.body for each in inbox.forge.comments(Repo(full_name=REPO), number)[1:]]
+    assert [answer in each for each in said] == [True] if answer else said == []
+
+
+def test_a_label_of_somebody_without_rights_is_answered_once(inbox: Inbox) -> None:
+    number = inbox.forge.open_issue(REPO, "ada", "Add a thing", "Please").number
+    for _ in range(2):
+        inbox.forge.add_label(REPO, number, "agent:implement", "tri")
+        inbox.handler().handle(inbox.ids[-1])
+        inbox.forge.remove_label(REPO, number, "agent:implement", "ada")
+    (said,) = inbox.forge.comments(Repo(full_name=REPO), number)
+    assert "Sorry, tri: a run starts only when" in said.body and inbox.started == []
 
 
 def installed(inbox: Inbox, event: str = "installation", action: str = "created", count: int = 2) -> str:

@@ -62,7 +62,9 @@ def test_a_status_is_a_sentence_and_a_table_of_steps(name: str) -> None:
     assert [row[0] for row in rows[1:]] == STEPS and all(len(row) == 3 for row in rows)
     assert gfm.headings(text) == []
     first = next(token for token in gfm.tokens(text) if token.type == "inline")
-    assert re.match(r"Scenarist (?:is|has|was|gave up|could not|opened)", gfm.shown(first)), first.content
+    assert re.match(r"Scenarist (?:is|has|was|asked|gave up|could not|opened)", gfm.shown(first)), (
+        first.content
+    )
     assert "  " not in gfm.shown(first) and "None" not in text
 
 
@@ -87,6 +89,11 @@ def test_a_status_is_a_sentence_and_a_table_of_steps(name: str) -> None:
             ["Write the scenarios", "✋", "waiting for an answer"],
         ),
         ("asks", "is waiting for an answer", ["Write the code", "✋", "waiting for an answer"]),
+        (
+            "answered",
+            "asked a question; a newer run has begun.",
+            ["Write the code", "✋", "a question was asked"],
+        ),
         ("paused", "is paused", ["Write the code", "⏸️", "stopped here"]),
         ("cancelled", "The label was taken off by ada", ["Write the code", "⏹️", "cancelled here"]),
         ("gave up", "gave up", ["Write the code", "❌", "ended here"]),
@@ -124,6 +131,10 @@ def test_a_run_that_asks_says_what_was_tried_and_where_the_work_is() -> None:
         "Answer here:",
     ):
         assert words.count(part) == 1
+
+
+def test_a_run_whose_question_was_answered_asks_no_more() -> None:
+    assert "Answer here" in status("asks") and "Answer here" not in status("answered")
 
 
 def test_what_was_found_is_a_list() -> None:

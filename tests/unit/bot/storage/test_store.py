@@ -1,6 +1,7 @@
 """The store's promises, on SQLite and PostgreSQL alike."""
 
 import threading
+from typing import Literal
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from bot.log.state import fold
 from bot.runs.workflow import QUEUES
 from bot.storage.database import connect, migrate
 from bot.storage.leases import LeaseLost, RunClaim
+from bot.storage.listing import RunFilter, find_runs
 from bot.storage.run_log import ArtifactTooLarge
 from bot.storage.store import Store, new_id
 from bot.storage.tables import metadata
@@ -64,6 +66,32 @@ def test_an_exclusive_target_has_one_active_run(store: Store) -> None:
     held = claim(store, run_id)
     store.finish_phase(held, [RunEnded(status="done")], {}, phase="conclude", status="done")
     assert start(store, "c", exclusive=True) is not None
+
+
+@pytest.mark.parametrize(("status", "is_over"), [("needs_info", True), ("gave_up", True), ("done", False)])
+def test_a_run_without_a_result_knows_the_one_after_it(
+    store: Store, status: Literal["needs_info", "gave_up", "done"], is_over: bool
+) -> None:
+    first = start(store, "a")
+    assert first is not None
+    store.finish_phase(claim(store, first), [RunEnded(status=status)], {}, phase="conclude", status=status)
+    elsewhere, second = start(store, "b", "elsewhere"), start(store, "c")
+    assert elsewhere is not None and second is not None
+    state = fold(store.entries(first))
+    assert (state.status, state.superseded_by) == (status, second if is_over else "")
+    lines = {each.id: each.standing for each in find_runs(store.engine, RunFilter(), None, 0)}
+    assert lines[first] == "ended"
+
+
+def test_a_question_waits_until_a_newer_run_has_begun(store: Store) -> None:
+    first = start(store, "a")
+    assert first is not None
+    ended = RunEnded(status="needs_info")
+    store.finish_phase(claim(store, first), [ended], {}, phase="conclude", status="needs_info")
+    (line,) = find_runs(store.engine, RunFilter(), None, 0)
+    assert line.standing == "answer"
+    assert store.control(first, Controlled(control="retry", by="ada", phase="specify"))
+    assert fold(store.entries(first)).superseded_by == ""
 
 
 def test_requesting_a_run_closes_its_delivery(store: Store, inbox: Deliveries) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gherkin.issue.coach import coach
+from gherkin.issue.coach import coach, says_enough
 from gherkin.issue.story import story_from_issue
 
 ENOUGH = [
@@ -11,6 +11,7 @@ ENOUGH = [
     ("Crash on empty cart", "`checkout([])` raises IndexError. Expected: an empty receipt."),
     ("Sort books", "As a customer I want books sorted by price so that I find cheap ones."),
     ("Vouchers", "## Acceptance criteria\n- A voucher is taken off once\n- An unknown voucher is refused"),
+    ("Add CSV export", "The report page gets a link that downloads all rows: header first, then the orders."),
     ("Rabatt", "Ab 50 Euro soll die Lieferung nichts kosten."),
 ]
 NOT_ENOUGH = [
@@ -50,6 +51,21 @@ def test_answers_in_comments_count_as_the_issue_does() -> None:
     assert asked.score < 35 <= answered.score and len(answered.questions) < len(asked.questions)
 
 
+@pytest.mark.parametrize(
+    ("answer", "is_enough"),
+    [
+        ("The first column is the customer's name. OK?", True),
+        ("It should be faster: 2 seconds instead of 10.", True),
+        ("Please decide it yourself, I trust you.", True),
+        ("It should be nicer and somehow more modern.", False),
+        ("Yes.", False),
+        ("", False),
+    ],
+)
+def test_a_whole_sentence_that_is_not_only_vague_is_an_answer(answer: str, is_enough: bool) -> None:
+    assert says_enough(answer) is is_enough
+
+
 def test_each_vague_word_is_asked_for() -> None:
     advice = coach(story_from_issue(1, "Search", "Search should be fast and user-friendly."))
     assert [each for each in advice.questions if "“fast”" in each] and [
@@ -75,6 +91,7 @@ def test_the_wording_keeps_what_is_there() -> None:
         wording.startswith("As a customer I want vouchers so that I save.")
         and "- A voucher is taken off" in wording
     )
+    assert "I want to add CSV export, so" in coach(story_from_issue(1, "Add CSV export", "")).wording
     assert "I want vouchers for all, so" in coach(story_from_issue(1, "Vouchers for all.", "")).wording
 
 

@@ -11,7 +11,7 @@ from bot.forges.forge import Account, Repo
 from bot.forges.github.webhooks.receiver import PayloadInvalid, parse, signature_valid
 from bot.forges.local.adapter import LocalForge
 from bot.forges.local.things import BOT
-from bot.intake.decisions.work_orders import StartRun, decide
+from bot.intake.decisions.work_orders import LabelRefused, StartRun, decide
 from bot.storage.database import connect, migrate
 
 REPO = "octo/shop"
@@ -72,7 +72,8 @@ def test_a_label_that_was_taken_off_in_the_meantime_starts_nothing(forge: LocalF
 def test_somebody_without_write_access_starts_nothing(forge: LocalForge) -> None:
     issue = forge.open_issue(REPO, "ada", "Add a thing", "Please")
     decision = decide(labelled(forge, issue.number, "tri"), forge, "d1")
-    assert decision == Ignored(reason="the sender has no write access")
+    assert isinstance(decision, LabelRefused) and decision.reason == "the sender has no write access"
+    assert decision.marker in decision.text and "Sorry, tri: a run starts only when" in decision.text
 
 
 def test_a_name_that_ends_like_a_bots_counts_for_nothing(forge: LocalForge) -> None:
@@ -80,7 +81,7 @@ def test_a_name_that_ends_like_a_bots_counts_for_nothing(forge: LocalForge) -> N
     event = labelled(forge, issue.number).model_copy(
         update={"sender": Account(id=77, login="scenarist[bot]")}
     )
-    assert decide(event, forge, "d1") == Ignored(reason="the sender has no write access")
+    assert isinstance(decide(event, forge, "d1"), LabelRefused)
     ours = event.model_copy(update={"sender": BOT})
     assert decide(ours, forge, "d1") == Ignored(reason="our own doing")
 
