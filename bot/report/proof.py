@@ -198,9 +198,9 @@ def warnings(
     if state.only_pod:
         found.append(
             "**The commands of this run had no sandbox but their Kubernetes pod.** The repository's code "
-            "and the model's commands could read the worker's files and environment, such as the model's "
-            "key and the database's address, reach the pod's network, and change results. Review the "
-            "change itself, and do not rely on the proof alone."
+            "and the model's commands ran as the worker's user: they could read and change its files, reach "
+            "the pod's network, and change results. Review the change itself, and do not rely on the proof "
+            "alone."
         )
     elif not state.sandboxed:
         found.append("**The commands of this run were not sandboxed** (`--unsafe-no-sandbox`).")

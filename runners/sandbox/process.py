@@ -100,6 +100,15 @@ def _adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
+def hide_from_same_user() -> None:
+    """Keep other processes of this user from reading this process's environment and memory.
+
+    It is for a worker whose commands have no sandbox. Processes with CAP_SYS_PTRACE can still read both, and
+    a started command is readable again. PR_SET_DUMPABLE, prctl(2); ptrace(2) says what it protects.
+    """
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+
+
 class Running:
     """A started command, as a context manager that kills its whole process group when the block ends.
 

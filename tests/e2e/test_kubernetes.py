@@ -140,13 +140,20 @@ def test_a_cancelled_run_ends_its_job(bot: BotOnKubernetes) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_waits_does_one_run_and_leaves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "pod"])
+def test_a_worker_that_waits_does_one_run_and_leaves(tmp_path: Path, sandbox: str) -> None:
+    words = scenarist("worker", "--next", "--wait", "600")
     with BotOnKubernetes(dispatchers=0) as bot:
         env = {**os.environ, **bot.env, "SCENARIST_STATE_DIR": str(tmp_path / "state")}
-        with subprocess.Popen(scenarist("worker", "--next", "--wait", "600"), env=env) as worker:
+        if sandbox == "pod":
+            env["SCENARIST_UNSAFE_NO_SANDBOX"] = "true"
+            if os.geteuid() == 0:  # as in a pod
+                words = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *words]
+        with subprocess.Popen(words, env=env) as worker:
             repo, number = begin(bot, "octo/next")
             assert worker.wait(HANG_S) == 0
         state = bot.finished(repo, "issue", number)
         assert state.status == "done", (state.code, state.reason)
+        assert state.only_pod == (sandbox == "pod")
         assert_exactly_one(bot, repo, number)
         assert bot.cluster.made == [], "no Job was made for it"

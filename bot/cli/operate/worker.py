@@ -20,6 +20,7 @@ from bot.storage.database import connect
 from bot.telemetry.logs import start_logging
 from bot.telemetry.watching import share_counts
 from bot.worker.celery_app import make_celery, register_tasks
+from runners.sandbox.process import hide_from_same_user
 from runners.sandbox.scratch import use_private_tmp
 
 
@@ -79,6 +80,8 @@ def _one_run(settings: Settings, run_id: str, fence: int | None, wait_s: float) 
     from bot.worker.once import work_next, work_once
 
     require_sandbox(settings)
+    if settings.unsafe_no_sandbox:
+        hide_from_same_user()
     scratch = use_private_tmp(settings.state_dir)
     # Not earlier: temporary files of this process are in there to its end.
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
