@@ -26,8 +26,8 @@ from bot.log.state import RunState, fold
 from bot.runs.beside import Beside, ended
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.draining import Draining
-from bot.runs.heartbeat import beating
 from bot.runs.host_trouble import HostTrouble, host_trouble
+from bot.runs.lease_keeping import kept_lease
 from bot.runs.run_store import RunStore
 from bot.runs.workflow import FAILED, NODE, Graph, built_in, end_status, ends_well_known, goes_on
 from bot.storage.leases import LeaseLost, RunClaim
@@ -47,10 +47,7 @@ _MAX_DELAYS = 12
 _MAX_DELAY_S = 300.0
 # GitHub resets its rate limits every hour.
 _LONGEST_WAIT_S = 3700.0
-_LOOK_S = 1.0
 _RECONNECT_S = 0.5
-# A phase that lost its lease has this time to stop its commands and requests, and to remove its files.
-_LEAVE_S = 120.0
 
 
 class PhaseNeverEnded(ScenaristError):
@@ -168,7 +165,7 @@ class Driver:
         run_id = claim.run_id
         claimed = ClaimedRun(self._store, claim, self._draining)
         try:
-            with self._heartbeat(claim, claimed.lost):
+            with self._kept_lease(claim, claimed.lost):
                 following = self._do(claim, claimed)
         except (OperationalError, InterfaceError) as error:
             log.warning("run %s: the database cannot be reached: %s", run_id, described(error))
@@ -183,6 +180,16 @@ class Driver:
             return False
         self._changed(run_id, following)
         return True
+
+    def _kept_lease(self, claim: RunClaim, lost: Callable[[], None]) -> AbstractContextManager[None]:
+        return kept_lease(
+            self._store,
+            claim,
+            self._lease_seconds,
+            lost=lost,
+            draining=self._draining,
+            abandon=self._abandon,
+        )
 
     def _release_when_reachable(self, claim: RunClaim) -> None:
         """Release the claim as soon as the database can be reached again, or give up when the lease ends.
@@ -384,36 +391,6 @@ class Driver:
         delayed = PhaseDelayed(phase=claim.phase, code=error.code, reason=error.message, seconds=seconds)
         self._store.finish_phase(claim, [delayed], {}, phase=claim.phase, delay=seconds)
         return claim.phase
-
-    def _heartbeat(self, claim: RunClaim, lost: Callable[[], None]) -> AbstractContextManager[None]:
-        """Keep the lease while the phase works; call `lost` within about a second after it is lost."""
-        extended = time.monotonic()
-        lost_at: float | None = None
-
-        def beat() -> bool:
-            nonlocal extended, lost_at
-            if lost_at is not None:
-                if self._abandon is not None and time.monotonic() - lost_at > _LEAVE_S:
-                    log.error("run %s: the %s phase cannot be stopped", claim.run_id, claim.phase)
-                    self._abandon()
-                    return False
-                return True
-            try:
-                if not self._store.is_current(claim) or (
-                    self._draining is not None and self._draining.urgent
-                ):
-                    raise LeaseLost(claim.run_id)
-                if time.monotonic() - extended > self._lease_seconds / 3:
-                    self._store.extend(claim, self._lease_seconds)
-                    extended = time.monotonic()
-            except LeaseLost:
-                lost_at = time.monotonic()
-                lost()
-            except Exception:
-                log.exception("run %s: the heartbeat failed", claim.run_id)
-            return True
-
-        return beating(beat, _LOOK_S, f"heartbeat-{claim.run_id}")
 
 
 def _delays(entries: Sequence[Entry], code: str = "") -> int:

@@ -71,23 +71,7 @@ def untrusted_handlers(
 
     def handler(name: Phase, work: Callable[[Job, Services], PhaseResult[RunnerEvent]]) -> PhaseHandler:
         def handle(run_id: str, state: RunState, claimed: ClaimedRun) -> PhaseResult[RunnerEvent]:
-            if state.requested is None or state.prepared is None:
-                raise ValueError("runner phases come after prepare")
-            job = Job(
-                run_id=run_id,
-                forge=state.requested.forge,
-                repo=state.requested.repo,
-                order=state.requested.order,
-                base=state.prepared.base,
-                settings=state.settings,
-                events=tuple(
-                    entry.event for entry in claimed.entries if isinstance(entry.event, RunnerEvent)
-                ),
-                spent=state.spent,
-                conflicts=state.prepared.conflicts,
-                node=state.node,
-                before="" if state.requested.order.rebase else state.prepared.head or "",
-            )
+            job = _job(run_id, state, claimed)
             models = roster.led_by(state.model) if state.model else roster
             models, events = routed(models, name, run_id, store, claimed, job.events)
             job = replace(job, events=tuple(events))
@@ -101,7 +85,7 @@ def untrusted_handlers(
                 models=models,
                 log=claimed.log,
                 artifact=claimed.artifact,
-                earlier=partial(store.artifact_of, state.requested.forge, state.requested.repo),
+                earlier=partial(store.artifact_of, job.forge, job.repo),
                 limits=limits,
                 environments=Environments(
                     workspaces,
@@ -154,3 +138,22 @@ def routed(
         chosen |= {event.role: event.runtime for event in new}
         events = [*events, *new]
     return roster.routed(chosen), events
+
+
+def _job(run_id: str, state: RunState, claimed: ClaimedRun) -> Job:
+    """Return what the phase is given of its run. Raises `ValueError` before `prepare` has ended."""
+    if state.requested is None or state.prepared is None:
+        raise ValueError("runner phases come after prepare")
+    return Job(
+        run_id=run_id,
+        forge=state.requested.forge,
+        repo=state.requested.repo,
+        order=state.requested.order,
+        base=state.prepared.base,
+        settings=state.settings,
+        events=tuple(entry.event for entry in claimed.entries if isinstance(entry.event, RunnerEvent)),
+        spent=state.spent,
+        conflicts=state.prepared.conflicts,
+        node=state.node,
+        before="" if state.requested.order.rebase else state.prepared.head or "",
+    )

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from gherkin.domain.language import Domain, DomainInvalid, Term, extended
 from gherkin.feature.behave_config import CONFIG_FILES, configured_language
@@ -13,7 +13,7 @@ from gherkin.feature.model import Feature, FeatureInvalid, render, scenario_name
 from gherkin.issue.coach import Advice, coach, says_enough
 from gherkin.issue.hidden import visible
 from gherkin.issue.kinds import Kind, kind_of, told_kind
-from gherkin.issue.story import StoryInvalid, is_empty, story_from_issue
+from gherkin.issue.story import Story, StoryInvalid, is_empty, story_from_issue
 from gherkin.lint.findings import Finding, LintCode
 from gherkin.lint.linter import findings_in_words
 from runners.contract.events import (
@@ -72,30 +72,12 @@ _FOR_PEOPLE: frozenset[LintCode] = frozenset(["criterion-without-scenario", "sce
 def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     """Write, check and commit the feature file; a revision takes over that of its branch."""
     mirror = mirror_of(job, services)
-    seen = job.order.seen
     if job.order.kind == "revise":
         return adopt(job, services, mirror)
-    told = [event for event in job.events if isinstance(event, Instructed)]
-    # A correction holds until somebody says something else.
-    current = [each for each in told if not each.corrects or each is told[-1]]
-    texts = [visible(each.text)[0] for each in current]
-    corrected = bool(told) and told[-1].corrects
-    try:
-        comments = [comment.body for comment in seen.comments]
-        story = story_from_issue(seen.number, seen.title, seen.body, [*comments, *texts])
-        # Scenarios that came after the run was asked for come from somebody who may approve them.
-        approved = (
-            bool(texts)
-            and not corrected
-            and story_from_issue(job.order.number, job.order.title, "", texts).scenarios is not None
-        )
-    except (StoryInvalid, FeatureInvalid) as error:
-        if corrected:
-            # What was there before goes on waiting.
-            return PhaseResult("approval", f"The edited scenarios cannot be read: {error.message}")
-        return PhaseResult("needs_info", str(error))
-    named = told_kind([*comments, *texts])
-    kind = named or kind_of(seen.title, seen.body, seen.labels)
+    wanted = _wanted(job)
+    if isinstance(wanted, PhaseResult):
+        return wanted
+    story, kind = wanted.story, wanted.kind
     if kind == "chore" and story.scenarios is None:
         return _chore(job, mirror)
     if is_empty(story):
@@ -105,6 +87,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             "does and what they should see then, or write the scenarios yourself in a ```gherkin block.",
         )
     advice = coach(story)
+    seen = job.order.seen
     answered = seen.answers and bool(seen.comments) and says_enough(seen.comments[-1].body)
     if story.scenarios is None and not answered and advice.score < job.settings.min_story_score:
         return PhaseResult("needs_info", _asking(advice))
@@ -129,7 +112,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
             "different, or add a scenario that fails today.",
         )
     if story.scenarios is not None:
-        # What people wrote is taken as it is; the linter's word stands beside it.
+        # People's scenarios are used unchanged; the linter's findings are shown beside them.
         findings = findings_in_words(render(story.scenarios), check(story.scenarios))
         drafted = _Attempt(story.scenarios, findings=findings)
     else:
@@ -140,7 +123,7 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
         )
     source = "model" if story.scenarios is None else "issue"
     done = _commit_spec(job, services, mirror, drafted, source, "feature" if kind == "chore" else kind)
-    if done.outcome != "done" or approved:
+    if done.outcome != "done" or wanted.approved:
         return done
     settings = job.settings
     protected = (*PROTECTED, *settings.protected)
@@ -148,6 +131,40 @@ def specify(job: Job, services: Services) -> PhaseResult[RunnerEvent]:
     if found:
         return replace(done, outcome="approval", reason=question(found))
     return replace(done, outcome="approval") if settings.approval == "required" else done
+
+
+class _Wanted(NamedTuple):
+    """What is asked for; `approved` says that somebody who may approve them wrote its scenarios."""
+
+    story: Story
+    kind: Kind
+    approved: bool
+
+
+def _wanted(job: Job) -> _Wanted | PhaseResult[RunnerEvent]:
+    """Return what the issue and the comments ask for, or the end of the phase if that cannot be read."""
+    seen = job.order.seen
+    told = [event for event in job.events if isinstance(event, Instructed)]
+    # A correction holds until somebody says something else.
+    current = [each for each in told if not each.corrects or each is told[-1]]
+    texts = [visible(each.text)[0] for each in current]
+    corrected = bool(told) and told[-1].corrects
+    comments = [comment.body for comment in seen.comments]
+    try:
+        story = story_from_issue(seen.number, seen.title, seen.body, [*comments, *texts])
+        # Scenarios that came after the run was asked for come from somebody who may approve them.
+        approved = (
+            bool(texts)
+            and not corrected
+            and story_from_issue(job.order.number, job.order.title, "", texts).scenarios is not None
+        )
+    except (StoryInvalid, FeatureInvalid) as error:
+        if corrected:
+            # The scenarios from before the edit still wait.
+            return PhaseResult("approval", f"The edited scenarios cannot be read: {error.message}")
+        return PhaseResult("needs_info", str(error))
+    named = told_kind([*comments, *texts])
+    return _Wanted(story, named or kind_of(seen.title, seen.body, seen.labels), approved)
 
 
 def _asking(advice: Advice) -> str:
@@ -265,7 +282,7 @@ def _sent_back(feature: Feature, found: Sequence[Finding]) -> str:
     return (
         "The linter found this in the scenarios:\n"
         + "\n".join(lines)
-        + "\nCorrect what it is right about, change nothing else, and answer with the whole object again."
+        + "\nCorrect what is justified, change nothing else, and answer with the whole object again."
     )
 
 

@@ -46,7 +46,7 @@ def test_what_the_linter_finds_goes_back_to_the_model(bot: BotUnderTest) -> None
     repo, number = begin(bot, "vague")
     state = bot.finished(repo, "issue", number)
     assert state.status == "done" and state.spec is not None
-    assert len(asked) == 1 and "can not be checked" in asked[0] and "answer again" in asked[0]
+    assert len(asked) == 1 and "can not be checked" in asked[0] and "object again" in asked[0]
     assert state.spec.questions[0] == "What of <b>fractions</b>?" and len(state.spec.questions) == 2
     assert state.spec.findings == ()
     assert state.published is not None

@@ -340,8 +340,8 @@ def test_another_error_of_the_system_is_a_defect(store: Store, make: Make, clock
 def test_a_phase_that_cannot_be_stopped_ends_its_process(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.runs.driver._LOOK_S", 0.01)
-    monkeypatch.setattr("bot.runs.driver._LEAVE_S", 0.05)
+    monkeypatch.setattr("bot.runs.lease_keeping._LOOK_S", 0.01)
+    monkeypatch.setattr("bot.runs.lease_keeping._LEAVE_S", 0.05)
     run_id = start(store, "one") or ""
     abandoned = threading.Event()
 
