@@ -16,6 +16,9 @@ _COMMAND = re.compile(
 )
 _NEEDS_A_MODEL = "tests/integration/test_run_command.py::test_an_issue_becomes_a_branch"
 
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+_NAME = re.compile(r"[a-z-]+(?: [a-z-]+)*")
+
 # A line of README -> the test that runs it, or why none does.
 ELSEWHERE = {
     "make demo": 'scripts/install_check.sh (`make install-check ARGS="clone clone-user"`), in clean roots',
@@ -45,6 +48,36 @@ def test_each_command_of_the_readme_is_run_somewhere() -> None:
         file, _, name = where.partition(" ")[0].partition(";")[0].partition("::")
         if "/" in file:
             assert f"def {name}" in (ROOT / file).read_text() if name else (ROOT / file).exists(), where
+
+
+def known_commands() -> dict[str, set[str]]:
+    """Return the options of each command, by its name without ``scenarist``."""
+    sections = re.split(r"^## `scenarist ", (ROOT / "docs" / "cli.md").read_text(), flags=re.MULTILINE)[1:]
+    found = [(_NAME.match(each), set(_OPTION.findall(each))) for each in sections]
+    return {name[0]: options | {"--help"} for name, options in found if name is not None}
+
+
+def is_known(shown: str, known: dict[str, set[str]]) -> bool:
+    """Return whether the command `shown`, without ``scenarist``, and its options exist."""
+    words = shown.split()
+    if not words[0].islower() or words[0].startswith("-"):
+        return True  # a placeholder, or an option of `scenarist` itself
+    name = next((each for each in (" ".join(words[:2]), words[0]) if each in known), None)
+    if name is None:
+        return any(each.startswith(f"{words[0]} ") for each in known)
+    return set(_OPTION.findall(shown.split(" -- ")[0])) <= known[name]
+
+
+def test_every_command_in_the_documents_exists_with_its_options() -> None:
+    shown: list[str] = []
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        text = page.read_text()
+        shown += re.findall(r"`scenarist ([^`]+)`", text)
+        shown += re.findall(r"^(?: {4})?(?:\.venv/bin/)?scenarist (\S[^#\n]*)", text, re.MULTILINE)
+    known = known_commands()
+    assert len(shown) > 100 and [each for each in shown if not is_known(each, known)] == []
+    assert is_known("models check", known)
+    assert not is_known("shop", known) and not is_known("runs --limits 3", known)
 
 
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
