@@ -1,4 +1,4 @@
-"""The `scenarist` command: the list of its commands, and what becomes of errors."""
+"""The `scenarist` command: the list of its commands, and how errors become exit statuses."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A command group whose commands are imported when they are called: `--help` stays quick."""
+"""A group whose commands are imported only when they are called, so that `--help` is quick."""
 
 import gc
 from collections.abc import Mapping

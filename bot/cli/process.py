@@ -1,4 +1,4 @@
-"""What commands that work for a while need first: a working sandbox."""
+"""Check for a working sandbox before a command starts longer work."""
 
 from bot.config.settings import Settings
 from gherkin.errors import ScenaristError

@@ -1,3 +1,4 @@
-"""`scenarist eval`: tasks with hidden tests, tried with anybody's models.
+"""`scenarist eval`: try anybody's models on tasks with hidden tests.
 
-An attempt is a `scenarist run`; the tests that judge it are run afterwards, on the tree that came of it."""
+An attempt is a `scenarist run`; the hidden tests are run afterwards, on the resulting files.
+"""

@@ -1,4 +1,4 @@
-"""One attempt at a task: what came of it, and the file that keeps all of them."""
+"""One attempt at a task with its result, and the file that stores all attempts."""
 
 import os
 from collections.abc import Iterable
@@ -31,9 +31,9 @@ class ResultInvalid(ScenaristError):
 
 
 class HiddenResult(Frozen):
-    """What the hidden tests said of a tree: the ids of those that passed and of those that did not.
+    """The results of the hidden tests: the ids of those that passed and of those that did not.
 
-    `problem` says why they could not be run to their end.
+    `problem` says why they could not be run to the end.
     """
 
     passed: tuple[str, ...] = ()
@@ -69,9 +69,9 @@ class TaskAttempt(Frozen):
     """One run on one task. `seed` counts a task's attempts from 1.
 
     `status` is the run's end, `gate` the state of its last verdict. `refused` says how the model refused the
-    task. `hidden` is None where nothing was judged: a task that cannot be done, or a run without work.
-    `patch` is the diff from the base to the result. `wall_s` is in seconds, `cost` in US dollars. `infra` is
-    why the attempt says nothing about the models: the machine, a server or a registry failed.
+    task. `hidden` is None if nothing was judged: the task cannot be done, or the run left no work. `patch` is
+    the diff from the base to the result. `wall_s` is in seconds, `cost` in US dollars. `infra` says why the
+    attempt shows nothing about the models: the machine, a server or a registry failed.
     """
 
     task: str
@@ -118,9 +118,9 @@ class TaskAttempt(Frozen):
 
 
 class About(Frozen):
-    """What a folder of results is about: the set, the models and the settings that all attempts share.
+    """The subject of a folder of results: the set, the models and the settings that all attempts share.
 
-    `tasks` maps the id of each task to a hash of what the set says of it.
+    `tasks` maps the id of each task to a hash of its definition in the set.
     """
 
     set_name: str

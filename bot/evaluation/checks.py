@@ -15,7 +15,7 @@ from runners.sandbox.limits import CommandLimits
 
 
 class TaskCheck(Frozen):
-    """What a check of a task found; `problem` is empty for a good one, `note` says what was seen."""
+    """The result of checking a task; `problem` is empty for a good one, `note` says what was found."""
 
     task: str
     note: str = ""

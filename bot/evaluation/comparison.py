@@ -1,4 +1,4 @@
-"""One page of HTML that compares several results: it loads nothing, so it can be kept and sent."""
+"""Make one HTML page that compares several results: it loads nothing, so it can be kept and sent."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

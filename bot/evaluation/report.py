@@ -1,4 +1,4 @@
-"""Attempts -> what a report says: counts, rates, what was spent, and pass^k."""
+"""Compute a report from attempts: counts, rates, spending, and pass^k."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,10 @@ from runners.verify.findings import Tally
 
 
 class Summary(Frozen):
-    """What attempts came to. All counts are of attempts; `infra` ones are in no other count.
+    """The totals of some attempts. All counts are of attempts; `infra` ones are in no other count.
 
     `possible` and `impossible` are how many attempts were at tasks that can and cannot be done. `green` is
-    how many changes the gate called proven. `tokens`, `cost` (US dollars) are sums, `wall_s` (seconds) and
+    how many changes the gate called proven. `tokens` and `cost` (US dollars) are sums, `wall_s` (seconds) and
     `turns` medians. `passes` maps k to pass^k: the chance that k attempts at a task are all right.
     """
 

@@ -1,4 +1,4 @@
-"""The repository of a task: one commit, without the history that holds the change to come."""
+"""Make the repository of a task: one commit, without the history that contains the later change."""
 
 import fcntl
 import shutil

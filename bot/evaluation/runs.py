@@ -50,7 +50,7 @@ class RunFailed(ScenaristError):
 
 
 class RunEnd(NamedTuple):
-    """What `scenarist run` says at its end: the run's id, its commit on a branch, and the patch file."""
+    """The output of `scenarist run` at its end: the run's id, its commit on a branch, and the patch file."""
 
     run: str
     commit: str

@@ -49,7 +49,7 @@ class RowTree(Frozen):
 
 
 class Tree(Frozen):
-    """Where files come from: exactly one of the sources, and which of its files are taken."""
+    """The source of files: exactly one of these fields, and which of the files are taken."""
 
     texts: dict[str, str] | None = Field(default=None, description="Files by path, with their text.")
     folder: str = Field(default="", description="A folder beside the set.")

@@ -1,8 +1,8 @@
-"""The dispatcher: launches the runs that wait for it, stops what nobody needs, and records failures.
+"""The dispatcher launches the runs that wait for it, stops launches that nobody needs, and records failures.
 
-It keeps nothing: what is to be done follows from the database and from what the launcher lists. So it may be
-killed at any moment, and several may work side by side. The names of launches and the fence of each run keep
-them from doing anything twice.
+It stores nothing: what it has to do follows from the database and from what the launcher lists. So it may be
+killed at any time, and several can run side by side. The names of launches and the fence of each run prevent
+that anything is done twice.
 """
 
 import logging

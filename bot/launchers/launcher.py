@@ -1,7 +1,7 @@
-"""What every launcher can do. A new one is a folder beside this file, and a line in `registry/launchers.py`.
+"""The protocol of launchers. A new one is a folder beside this file, and a line in `registry/launchers.py`.
 
-A launch ends by itself when it has done the phases of its run that run repository code. The database says
-what came of them, so a launcher reports only launches that cannot end in this way.
+A launch ends by itself when it has done the phases of its run that run repository code. The database has
+their results, so a launcher reports only launches that cannot end in this way.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,9 @@ class LaunchFailure:
 
 @dataclass(frozen=True)
 class Launched:
-    """A launch that exists. `ended` says that it does nothing any more; `failure`, why it cannot go on."""
+    """A launch that exists. `ended` says that it does nothing any more; `failure` says why it cannot
+    continue.
+    """
 
     launch: Launch
     ended: bool = False

@@ -84,7 +84,7 @@ class Prepared(Frozen):
 
 
 class NodeEntered(Frozen):
-    """The run goes on with the operator's `node`, in the phase ``node``."""
+    """The run continues with the operator's `node`, in the phase ``node``."""
 
     type: Literal["NodeEntered"] = "NodeEntered"
     node: str
@@ -196,10 +196,10 @@ class Published(Frozen):
 
 
 class PullEnded(Frozen):
-    """What became of the run's pull request on the forge; `by` is the login of who did it.
+    """How the run's pull request ended on the forge; `by` is the login of the person who ended it.
 
     ``edited`` means merged after `edits` commits of others, ``open`` that it was opened again. `commit` is
-    what the base branch got by the merge, or what reverts that.
+    the merge's commit on the base branch, or the one that reverts it.
     """
 
     type: Literal["PullEnded"] = "PullEnded"

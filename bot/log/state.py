@@ -69,7 +69,7 @@ class PhaseTime(Frozen):
 
 
 class Candidate(Frozen):
-    """A finished candidate with what the run's state was at its end."""
+    """A finished candidate, with the run's state at its end."""
 
     ended: CandidateEnded
     committed: Committed | None = None
@@ -80,8 +80,10 @@ class Candidate(Frozen):
 
 
 class CritiqueRound(Frozen):
-    """The critique of a proven change, what the run's state was before the author revised it, and which of
-    both stands (None: not decided, or not revised)."""
+    """The critique of a proven change, with the run's state before the author revised it.
+
+    It also says which of the two changes was taken (None: not decided, or not revised).
+    """
 
     critiqued: Critiqued
     committed: Committed | None = None

@@ -1,4 +1,4 @@
-"""What MCP servers say of their tools now, compared with what the operator accepted."""
+"""Compare the tools that MCP servers have now with those that the operator accepted."""
 
 import tempfile
 import threading
@@ -32,7 +32,9 @@ class McpServerUnknown(ScenaristError):
 
 @dataclass(frozen=True)
 class ComparedTool:
-    """One tool of a server: as it is now (for one that is gone: as it was accepted), and what follows."""
+    """One tool of a server, as it is now (or as it was accepted, if it is gone), and what follows from
+    that.
+    """
 
     definition: ToolDefinition
     state: State

@@ -1,4 +1,4 @@
-"""What `scenarist mcp serve` offers: runs, their state, their verdicts, and starting one."""
+"""The tools of `scenarist mcp serve`: list runs, read their state and verdicts, and start one."""
 
 import getpass
 import time
@@ -30,7 +30,9 @@ class NotStarted(ScenaristError):
 
 
 class RunTools:
-    """The tools, for the account that runs the command: it has the database and the forge's credentials."""
+    """The tools, with the rights of the account that runs the command: the database and the forge's
+    credentials.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -18,7 +18,7 @@ _NO_CALL = f"no call of `{PROBE}` came"
 
 @dataclass(frozen=True)
 class RuntimeCheck:
-    """What came of asking one runtime; `problem` is empty when it can be worked with."""
+    """The result of asking one runtime; `problem` is empty if the runtime can be used."""
 
     runtime: str
     provider: str

@@ -228,7 +228,7 @@ def _until_healthy(process: "subprocess.Popen[bytes]", url: str) -> None:
 
 
 def throughput(url: str) -> str:
-    """Tokens a second for one request, and for several at once, in words. Raises `ServeFailed`."""
+    """Return the tokens a second for one request and for several at once, in words. Raises `ServeFailed`."""
     try:
         model = httpx.get(f"{url}/v1/models", timeout=20).json()["data"][0]["id"]
         ask = {

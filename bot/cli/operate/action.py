@@ -1,6 +1,6 @@
-"""`scenarist action`: one event's whole run in this process, as a job of GitHub Actions or GitLab CI.
+"""`scenarist action`: do one event's whole run in this process, as a job of GitHub Actions or GitLab CI.
 
-The same phases as everywhere, without server and broker; the log lives in a SQLite file of the job.
+The phases are the same as everywhere, without server and broker. The log is in a SQLite file of the job.
 """
 
 import os

@@ -36,10 +36,10 @@ class NotInAction(ScenaristError):
 
 @dataclass(frozen=True)
 class CurrentCiJob:
-    """One job: the forge it belongs to, what it is to answer, and an id that no other job has.
+    """One job: the forge that it belongs to, what it has to answer, and an id that no other job has.
 
-    `summary` is the file that people read its result in, if there is one, `url` the page with the job's log,
-    and `outputs` the file that takes what later steps or jobs can use.
+    `summary` is the file in which people read its result, if there is one; `url` is the page with the job's
+    log, and `outputs` the file for values that later steps or jobs can use.
     """
 
     forge: str

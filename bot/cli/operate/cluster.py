@@ -1,4 +1,4 @@
-"""What `scenarist doctor` checks of the Kubernetes cluster that runs are done in."""
+"""The checks of `scenarist doctor` on the Kubernetes cluster in which runs are done."""
 
 from bot.config.settings import Settings
 from bot.launchers.kubernetes.api import Api, own_namespace

@@ -112,7 +112,7 @@ def _needed_mirrors(settings: Settings, store: Store) -> set[Path]:
 
 @dataclass(frozen=True)
 class _CacheEntry:
-    """A mirror or an environment, the name of its repository's mirror, and when it was used last."""
+    """A mirror or an environment, the name of its repository's mirror, and when it was last used."""
 
     kind: str
     path: Path

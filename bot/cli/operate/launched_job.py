@@ -24,7 +24,7 @@ _CREDENTIALS = ("GITHUB_TOKEN", "SCENARIST_GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN
 
 @dataclass(frozen=True)
 class LaunchedJob:
-    """What the bot gave the job: which launch this is, the web app's address, and the token."""
+    """The values that the bot gave to the job: the launch, the web app's address, and the token."""
 
     launch: Launch
     url: str

@@ -1,4 +1,4 @@
-"""What `scenarist doctor` checks of runs that are done in jobs of GitHub Actions."""
+"""The checks of `scenarist doctor` for runs that are done in jobs of GitHub Actions."""
 
 from bot.config.settings import Settings
 from bot.forges.github.app import app_of

@@ -131,7 +131,7 @@ def _phase(settings: Settings, git_dir: Path, base: str, folder: Path) -> tuple[
 
 
 def _tell_why_unasked(found: Found, *, asks: bool, configured: bool) -> None:
-    """Say what came of asking a model that did not help, or why none was asked."""
+    """Say how a model answered that did not help, or why none was asked."""
     said = found.asked
     if configured:
         said = "No model was asked: the repository's own `setup:` is used as it is."

@@ -30,7 +30,7 @@ class IssueUnreadable(ScenaristError):
 
 @dataclass(frozen=True)
 class IssueText:
-    """What an issue says; `number` is 0 where it has none."""
+    """The text of an issue; `number` is 0 if it has none."""
 
     title: str
     body: str

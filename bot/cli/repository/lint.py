@@ -41,9 +41,9 @@ def lint(
 
 
 def lint_files(paths: Sequence[Path], max_scenarios: int) -> dict[str, list[Finding]]:
-    """Findings by file.
+    """Return the findings by file. Folders are searched for feature files.
 
-    Folders are searched for feature files. Raises `FeatureUnreadable` or `DomainInvalid`.
+    Raises `FeatureUnreadable` or `DomainInvalid`.
     """
     files = [
         each for path in paths for each in (sorted(path.rglob("*.feature")) if path.is_dir() else [path])

@@ -67,7 +67,7 @@ def run(
 
 
 def _converse(here: LocalRuns, run_id: str, console: Console, *, approve: bool) -> tuple[str, RunState]:
-    """Work until nothing more can be done without a person who is not there."""
+    """Work until nothing more can be done without a person who is absent."""
     asks = sys.stdin.isatty()
     while True:
         state = here.work(run_id, console)

@@ -31,7 +31,7 @@ from runners.sandbox.limits import CommandLimits
 
 @dataclass(frozen=True)
 class Specified:
-    """A feature's text with what is said about it; without a text `reason` says why."""
+    """A feature's text with what is said about it; without a text, `reason` says why there is none."""
 
     feature: str
     reason: str = ""
@@ -103,4 +103,4 @@ def specify_issue(issue: str, repo: Path, base: str, number: int, settings: Sett
 
 
 def _forget(events: Sequence[RunnerEvent], artifacts: object = None) -> None:
-    """There is no run whose log it could be."""
+    """Drop events, because there is no run with a log."""

@@ -1,8 +1,7 @@
-"""Launches runs as jobs of GitHub Actions, in the repository of the run.
+"""Launch runs as jobs of GitHub Actions, in the repository of the run.
 
-The job gets the address of the web app and a token with which it can work on this run alone; its own token of
-GitHub needs no permission at all. A job is found again by its name, which is the launch's.
-
+The job gets the address of the web app and a token that lets it work on this run alone; its own token of
+GitHub needs no permission. A job is found again by its name, which is the launch's.
 https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
 https://docs.github.com/en/rest/actions/workflow-runs
 """

@@ -1,7 +1,7 @@
-"""Why a Job cannot do its phases, read from its status and from its pod's.
+"""Find out why a Job cannot do its phases, from its status and its pod's.
 
 The reasons are those of Kubernetes: https://kubernetes.io/docs/concepts/workloads/controllers/job/ for Jobs,
-https://kubernetes.io/docs/concepts/workloads/pods/disruptions/ for pods that had to go.
+https://kubernetes.io/docs/concepts/workloads/pods/disruptions/ for evicted pods.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Launches runs in Kubernetes Jobs."""
+"""Launch runs as Kubernetes Jobs."""
 
 import logging
 import time

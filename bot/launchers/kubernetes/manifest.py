@@ -1,4 +1,4 @@
-"""The manifest of the Job for one launch, and what of it is read back.
+"""Make the manifest of the Job for one launch, and read back what identifies it.
 
 The fields are those of https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/job-v1/.
 """
