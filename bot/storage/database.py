@@ -93,6 +93,31 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield plain.execution_options(isolation_level="AUTOCOMMIT")
 
 
+@contextmanager
+def writing_ahead(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Begin a transaction whose commit does not wait for the disk.
+
+    It survives a crash of this process. A power cut can undo it until the next transaction is committed,
+    which makes it durable as well: both databases write their logs in order.
+    https://www.sqlite.org/pragma.html#pragma_synchronous
+    https://www.postgresql.org/docs/current/wal-async-commit.html
+    """
+    with engine.connect() as db:
+        if engine.dialect.name != "sqlite":
+            with db.begin():
+                db.execute(sa.text("SET LOCAL synchronous_commit TO OFF"))
+                yield db
+            return
+        raw = db.connection.cursor()  # no transaction has begun yet, in which SQLite refuses the change
+        raw.execute("PRAGMA synchronous=NORMAL")
+        try:
+            with db.begin():
+                yield db
+        finally:
+            raw.execute("PRAGMA synchronous=FULL")
+            raw.close()
+
+
 def insert(db: sa.Connection, table: sa.Table) -> Any:
     """Return an INSERT with ON CONFLICT, which both databases support and the SQL standard does not."""
     dialect = postgresql if db.dialect.name == "postgresql" else sqlite

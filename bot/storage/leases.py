@@ -6,12 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.log.events import RUNNER_PHASES, Event, Phase, Status
-from bot.storage.database import passed, reading
+from bot.storage.database import passed, reading, writing_ahead
 from bot.storage.run_log import append, put
 from bot.storage.tables import runs
 from bot.storage.usage import COUNTED_PHASES, count_alone, too_many_at_once
 from gherkin.errors import ScenaristError
 from gherkin.values import Frozen
+from runners.contract.events import ModelReplied
 from runners.contract.operator_limits import Allowances, Runner
 
 
@@ -137,8 +138,13 @@ class Leases:
             return bool(db.execute(statement).rowcount)
 
     def log(self, claim: RunClaim, new: Sequence[Event], blobs: Mapping[str, bytes] | None = None) -> None:
-        """Append events and store artifacts in one transaction, under the claim. Raises `LeaseLost`."""
-        with self.engine.begin() as db:
+        """Append events and store artifacts in one transaction, under the claim. Raises `LeaseLost`.
+
+        Replies of a model do not wait for the disk: what is made of them is stored next, and makes them
+        durable. If the power fails before, the model is asked again.
+        """
+        ahead = not blobs and all(isinstance(event, ModelReplied) for event in new)
+        with writing_ahead(self.engine) if ahead else self.engine.begin() as db:
             self._write(db, claim)
             append(db, claim.run_id, new, self.clock())
             put(db, claim.run_id, blobs or {})
