@@ -44,7 +44,7 @@ from bot.intake.history import with_history
 from bot.intake.outcomes import Outcomes
 from bot.intake.steering import Effect, Steering
 from bot.intake.together import joined
-from bot.log.events import Controlled, RunRequested
+from bot.log.events import JOINED, Controlled, RunRequested
 from bot.log.state import fold
 from bot.storage.store import Store
 from gherkin.errors import ScenaristError, described
@@ -303,8 +303,8 @@ class IntakeHandler:
         if run_id is not None:
             self._started(run_id)
             if other:
-                reason = "Another review arrived at the same time; one revision does what both ask."
-                self._store.control(other, Controlled(control="cancel", by=order.requested_by, reason=reason))
+                cancel = Controlled(control="cancel", by=order.requested_by, reason=JOINED)
+                self._store.control(other, cancel)
                 self._controlled(other)
         return run_id
 

@@ -1,11 +1,15 @@
 """What a run tells the next one for the same issue or pull request."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from bot.log.state import RunState
 from runners.contract.events import Instructed
 from runners.contract.workorder import EarlierRun, OrderComment, WorkOrder
 
+# What began a revision that no review asked for.
+_REPAIR = "A repair, because the CI failed"
+_UPDATE = "To bring the branch up to date with its target"
 _MAX_TEXT = 4000  # characters
 _MAX_FOUND = 10
 
@@ -36,14 +40,23 @@ def earlier_run(run_id: str, state: RunState, told: Sequence[Instructed], featur
     )
 
 
+def what_for(run: EarlierRun) -> Literal["issue", "review", "repair", "update"]:
+    """Return what a run was for: an issue, a review, a repair of the CI or an update of the branch."""
+    if run.kind == "implement":
+        return "issue"
+    if run.request.startswith(_REPAIR):
+        return "repair"
+    return "update" if run.request.startswith(_UPDATE) else "review"
+
+
 def _asked(order: WorkOrder) -> str:
     """Return what a revision was asked for: the review and the first remark of each thread."""
     if order.kind == "implement":
         return ""
     if order.failed_jobs:
-        return f"A repair, because the CI failed: {', '.join(job.name for job in order.failed_jobs)}."
+        return f"{_REPAIR}: {', '.join(job.name for job in order.failed_jobs)}."
     if order.rebase:
-        return "To bring the branch up to date with its target."
+        return f"{_UPDATE}."
     remarks = [thread.comments[0].body for thread in order.threads if thread.comments]
     return "\n\n".join(each.strip()[:_MAX_TEXT] for each in (order.review_body, *remarks) if each.strip())
 

@@ -31,6 +31,8 @@ Became = Literal["open", "merged", "edited", "closed", "reverted"]
 Control = Literal["pause", "resume", "cancel", "retry", "respecify"]
 # A run whose phase ends with this outcome is paused until somebody approves its scenarios.
 APPROVAL = "approval"
+# The reason of a revision's end whose work the next revision does, too.
+JOINED = "Another review arrived at the same time; one revision does what both ask."
 # phase -> its companion, which the same worker does at the same time under the same claim. The run continues
 # when both have ended well. A companion that has ended well is not repeated, and a companion that is still
 # working is stopped when the first phase ends the run.

@@ -73,7 +73,7 @@ def why_not_pushed(mirror: Mirror, state: RunState, commit: str) -> str:
     if requested is None or spec is None or prepared is None:
         raise ValueError("there is no work before there are scenarios")
     if requested.order.kind == "revise":
-        return "the branch of a pull request gets no work that is not proven"
+        return "unproven work is not pushed to the branch of a pull request"
     if prepared.settings.unfinished == "patch":
         return "`.scenarist.yml` sets `unfinished: patch`"
     if has_secret(mirror, state, commit):

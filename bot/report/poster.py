@@ -136,6 +136,10 @@ class StatusPoster:
         requested = state.requested
         if requested is None or requested.order.kind == "onboard":
             return  # there is no issue to comment on
+        if requested.order.kind == "revise" and state.status_comment is None and not state.times:
+            # The reaction shows that a review was heard. If another review follows at once, its run takes
+            # this one's work over, and two comments would be noise.
+            return
         forge = self._forge(requested.forge)
         repo = Repo(full_name=requested.repo, installation=requested.installation)
         number = requested.order.pull or requested.order.number

@@ -8,6 +8,8 @@ from typing import Any
 import jinja2
 
 from bot.forges.forge import Capabilities
+from bot.log.earlier import what_for
+from bot.log.events import JOINED
 from bot.log.state import RunState
 from bot.report.candidates import candidate_rows
 from bot.report.escape import block, code, html_text, inline, prose, sentence, single_spaced
@@ -25,11 +27,13 @@ from bot.report.proof import (
 )
 from bot.report.record import record_comment
 from bot.report.status import (
+    about_text,
     baseline_text,
     ending,
     headline,
     how_to_answer,
     is_stopping,
+    label_again,
     mention,
     next_text,
     plural,
@@ -141,6 +145,8 @@ class Reporter:
                 "question": state.status == "needs_info",
                 "superseded": bool(state.superseded_by),
                 "ending": ended,
+                "about": about_text(requested.order) if state.status != "done" else "",
+                "joined": state.reason == JOINED,
                 "reason": state.reason,
                 "problems": _distinct(state.verdict.problems) if failing and state.verdict else [],
                 "summary": state.committed.summary if ended and state.committed else "",
@@ -183,6 +189,7 @@ class Reporter:
                 "revise": requested.order.kind == "revise",
                 "reason": state.reason,
                 "feature": feature,
+                "again": label_again(state, self._label),
                 "how": how_to_answer(state, comments=self._comments, label=self._label),
                 "comments": self._comments,
                 "label": self._label,
@@ -385,13 +392,17 @@ def _account(state: RunState) -> list[tuple[str, str]]:
     if requested is None:
         return []
     order = requested.order
-    runs = [(each.kind, each.by, each.summary) for each in order.earlier if each.published]
+    runs = [(what_for(each), each.by, each.summary) for each in order.earlier if each.published]
     if order.kind == "implement":
         runs = []
     own = state.committed.summary if state.committed else ""
+    this = "issue" if order.kind == "implement" else "repair" if order.failed_jobs else "review"
+    if order.rebase:
+        this = "update"
+    headings = {"issue": "The change", "repair": "The repair of the CI", "update": "The update of the branch"}
     told = [
-        ("The change" if kind == "implement" else f"The revision that {inline(by, 100)} asked for", summary)
-        for kind, by, summary in (*runs, (order.kind, order.requested_by, own))
+        (headings.get(what) or f"The revision that {inline(by, 100)} asked for", summary)
+        for what, by, summary in (*runs, (this, order.requested_by, own))
     ]
     return [(heading, summary) for heading, summary in told if summary]
 

@@ -11,11 +11,12 @@ import yaml
 
 from bot.log.events import APPROVAL, BESIDE, COMPANIONS, ONBOARDING, Phase
 from bot.log.state import PhaseTime, RunState
-from bot.report.escape import inline, sentence
+from bot.report.escape import code, inline, sentence
 from bot.report.proof import proven_text
 from gherkin.errors import ScenaristError, all_errors
 from runners.contract.budget import MAX_TURNS
 from runners.contract.events import BaselineReached, BaseSuite
+from runners.contract.workorder import WorkOrder
 
 DOING: Mapping[Phase, str] = {
     "prepare": "fetching the repository",
@@ -51,6 +52,9 @@ _NEXT: Mapping[Phase, str] = {
     "conclude": "this comment says what came of it",
     "node": "the run goes on if the check finds nothing to fix",
 }
+_NEXT_OF_REVISION = (
+    "the pull request is updated if everything holds; otherwise the findings go back to the model"
+)
 _ENDINGS: Mapping[str, str] = {
     "needs_info": "is waiting for an answer",
     "gave_up": "gave up",
@@ -88,13 +92,10 @@ def headline(state: RunState, pull_sign: str = "#") -> str:
     `pull_sign` stands before the number of a pull request.
     """
     if state.published is not None and state.status == "done":
-        revised = state.requested is not None and state.requested.order.kind == "revise"
         proven = f": {proven_text(state.verdict)}" if state.verdict else ""
-        draft = " as a draft" if state.opens_draft and not revised else ""
+        draft = " as a draft" if state.opens_draft and _did(state) == "opened" else ""
         became = f" {became_text(state)}" if state.ended_pull else ""
-        return (
-            f"{'revised' if revised else 'opened'} {pull_sign}{state.published.pull}{draft}{proven}.{became}"
-        )
+        return f"{_did(state)} {pull_sign}{state.published.pull}{draft}{proven}.{became}"
     if state.waits_for_approval:
         what = "the run needs" if state.waits_at_node else "the scenarios need"
         return f"is waiting for an answer: {what} an approval."
@@ -107,8 +108,33 @@ def headline(state: RunState, pull_sign: str = "#") -> str:
     if not state.times:
         return "has queued this."
     at = _at(state)
-    doing = f"{DOING[at.phase]} {inline(state.node, 60)}" if at.phase == "node" else DOING[at.phase]
+    doing = _doing(state, at.phase) + (f" {inline(state.node, 60)}" if at.phase == "node" else "")
     return f"is {doing}{_round(state)}, since {clock(at.started)}."
+
+
+def _doing(state: RunState, phase: Phase) -> str:
+    revises = state.requested is not None and state.requested.order.kind == "revise"
+    return "updating the pull request" if revises and phase == "publish" else DOING[phase]
+
+
+def _did(state: RunState) -> str:
+    """What a run that has published did with the pull request, in words in front of its number."""
+    order = state.requested.order if state.requested else None
+    if order is None or order.kind != "revise":
+        return "opened"
+    if order.rebase:
+        return "brought the newest commits of the base into"
+    return "repaired" if order.failed_jobs else "revised"
+
+
+def about_text(order: WorkOrder) -> str:
+    """What a revision is for that no review asked for, in a sentence (Markdown); empty for other runs."""
+    if order.rebase:
+        return "The task is to bring the branch up to date with its base."
+    if order.failed_jobs:
+        jobs = ", ".join(code(job.name, 100) for job in order.failed_jobs)
+        return f"The task is to repair the CI: {jobs} failed."
+    return ""
 
 
 def _round(state: RunState) -> str:
@@ -146,7 +172,10 @@ def next_text(state: RunState) -> str:
     """Return what comes next, in a sentence; empty if the text about the run's end says it."""
     if state.status != "active" or not state.times or is_stopping(state):
         return ""
-    return f"Next, {_NEXT[_at(state).phase]}."
+    phase = _at(state).phase
+    if phase == "verify" and state.requested is not None and state.requested.order.kind == "revise":
+        return f"Next, {_NEXT_OF_REVISION}."
+    return f"Next, {_NEXT[phase]}."
 
 
 def is_stopping(state: RunState) -> bool:
@@ -167,8 +196,10 @@ def steps(state: RunState, pull_sign: str = "#") -> list[StatusRow]:
     """Return the steps of the run, with the results of those that have ended."""
     onboards = state.requested is not None and state.requested.order.kind == "onboard"
     left_out = set(_STEPS) - ONBOARDING - {"prepare"} if onboards else ONBOARDING
+    revises = state.requested is not None and state.requested.order.kind == "revise"
+    called = {**_STEPS, "publish": "Update the pull request"} if revises else _STEPS
     names = [name for name in get_args(Phase) if name not in ("conclude", "node") and name not in left_out]
-    return [StatusRow(_STEPS[name], *_standing(state, name, pull_sign)) for name in names]
+    return [StatusRow(called[name], *_standing(state, name, pull_sign)) for name in names]
 
 
 def ending(
@@ -199,9 +230,7 @@ def why_ended(state: RunState) -> tuple[str, str]:
 def unfinished_next(state: RunState, *, comments: bool, label: str) -> str:
     """Return what people can do with the draft of work that was not proven, in sentences (Markdown)."""
     number = state.requested.order.number if state.requested else 0
-    again = (
-        f"remove the label `{label}` from the issue and set it again: a new run then begins on a new branch"
-    )
+    again = f"{label_again(state, label)} on the issue: a new run then begins on a new branch"
     phase = next((each.phase for each in reversed(state.finished) if each.phase != "conclude"), "implement")
     retry = "implement" if phase == "verify" else phase
     go_on = (
@@ -235,10 +264,16 @@ def how_to_answer(state: RunState, *, comments: bool, label: str) -> str:
     if not comments and revises:
         return "Write the answer into a new review of the pull request."
     if not comments:
-        return f"Write the answer into the issue, then remove the label `{label}` and set it again."
+        return f"Write the answer into the issue, then {label_again(state, label)}."
     if revises:
         return "Answer here: a plain comment is enough. A new revision then begins with your answer."
     return "Answer here: a plain comment is enough. A new run then begins with your answer."
+
+
+def label_again(state: RunState, label: str) -> str:
+    """Return how somebody asks for a new run with a label, which the run may have taken off (Markdown)."""
+    taken_off = state.prepared is not None and state.settings.labels.pick_up == "remove"
+    return f"set the label `{label}` again" if taken_off else f"remove the label `{label}` and set it again"
 
 
 def mention(login: str) -> str:
@@ -378,7 +413,7 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str, pull_sign
     if state.status == "needs_info":
         return how_to_answer(state, comments=comments, label=label)
     revises = state.requested is not None and state.requested.order.kind == "revise"
-    again = _ASK_AGAIN if revises else f"remove the label `{label}` and set it again"
+    again = _ASK_AGAIN if revises else label_again(state, label)
     if state.status == "failed":
         broken = _ended_in(state)
         retry = f"comment `/agent retry {broken}`" if comments and broken else again
@@ -392,6 +427,9 @@ def _todo(state: RunState, advice: str, *, comments: bool, label: str, pull_sign
     used_up = state.spent.over(state.settings.budget)
     if used_up is not None:
         return _with_more(state, again, comments=comments)
+    if state.requested is not None and state.requested.order.rebase:
+        retry = ", or comment `/agent rebase` to have it tried again" if comments else ""
+        return f"Bring the branch up to date by hand{retry}."
     if revises:
         return "Say in a new review, or in a comment that begins with `/agent revise`, what to do instead."
     if comments and (state.committed is not None or state.left is not None):

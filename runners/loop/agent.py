@@ -317,7 +317,8 @@ class Agent:
                 self._refused = self._refused + 1 if refusal else 0
                 if refusal:
                     stuck = Ended(
-                        reason="stuck", text=f"The model called `finish` {_REFUSALS} times. {refusal}"
+                        reason="stuck",
+                        text=f"The model called `finish` {_REFUSALS} times too early. {refusal}",
                     )
                     ended = stuck if self._refused == _REFUSALS else None
                     result = ToolResult(ok=False, text=refusal)

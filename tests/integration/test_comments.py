@@ -175,7 +175,7 @@ def test_a_pull_request_is_revised_as_a_comment_says(bot: BotUnderTest) -> None:
     for text in (
         "```diff",
         "+    return n - n",
-        "the branch of a pull request gets no work that is not proven",
+        "unproven work is not pushed to the branch of a pull request",
     ):
         assert text in said, said
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.forges.forge import Repo, TargetKind
 from bot.forges.local.adapter import LocalForge
-from bot.log.events import PhaseFinished, PhaseStarted, RunEnded, RunRequested
+from bot.log.events import JOINED, Controlled, PhaseFinished, PhaseStarted, RunEnded, RunRequested
 from bot.log.state import RunState, fold
 from bot.report.poster import StatusPoster
 from bot.report.reporter import Reporter
@@ -151,3 +151,27 @@ def test_a_question_is_asked_once_however_often_the_status_is_posted(
     assert "is waiting for an answer" in status and "@ada, I need an answer" in question
     assert fold(sqlite_store.entries(run_id)).asked == ("answer-1",)
     assert forge.edits == 3, "the status twice, the question once"
+
+
+def test_a_revision_is_shown_when_it_begins_and_not_where_another_one_takes_over(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    forge = CountingForge(sqlite_store.engine, tmp_path / "forge")
+    asked = request("k")
+    revises = asked.model_copy(
+        update={"order": asked.order.model_copy(update={"kind": "revise", "pull": 1, "review_body": "x"})}
+    )
+    poster = StatusPoster(sqlite_store, lambda _name: forge, Reporter())
+    first, second = (
+        sqlite_store.request_run(revises.model_copy(update={"key": key}), target="t", exclusive=False)
+        for key in ("a", "b")
+    )
+    assert first is not None and second is not None
+    poster.post(first)
+    sqlite_store.control(first, Controlled(control="cancel", by="ada", reason=JOINED))
+    poster.post(first)
+    assert forge.edits == 0 and sqlite_store.reports.is_current(first)
+    sqlite_store.note(second, PhaseStarted(phase="prepare", worker="w"))
+    poster.post(second)
+    (shown,) = [comment.body for comment in forge.comments(Repo(full_name=REPO), 1)]
+    assert "is fetching the repository" in shown and sqlite_store.reports.is_current(second)

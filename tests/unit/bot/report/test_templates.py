@@ -15,7 +15,7 @@ from bot.report.proof import Surroundings, mutation_text
 from bot.report.reporter import Reporter
 from gherkin.issue.hidden import visible
 from runners.contract.events import Committed, Remark, Reviewed, SpecWritten, VerdictReached
-from runners.contract.workorder import ReviewDemand
+from runners.contract.workorder import EarlierRun, FailedJob, ReviewDemand
 from runners.verify.findings import Bite, Findings, HeldOut, Tally
 from runners.verify.verdict import (
     ChangedTests,
@@ -514,6 +514,52 @@ def test_a_forge_refers_to_pull_requests_by_its_own_sign() -> None:
     assert "opened #13:" in status("published")
 
 
+@pytest.mark.parametrize(
+    ("what", "task", "did"),
+    [
+        ({"failed_jobs": (FailedJob(name="typ|es", log="x"),)}, "repair the CI: typ|es failed", "repaired"),
+        ({"rebase": True}, "bring the branch up to date", "brought the newest commits of the base into"),
+        ({}, "", "revised"),
+    ],
+)
+def test_a_revision_says_what_it_is_for_and_what_it_did(what: dict[str, Any], task: str, did: str) -> None:
+    def shown(name: str) -> str:
+        state = state_of(logs.STATES[name])
+        order = logs.ORDER.model_copy(update={"kind": "revise", "pull": 13, **what})
+        assert state.requested is not None
+        requested = state.requested.model_copy(update={"order": order})
+        return gfm.words(REPORTER.status_text(RUN, state.model_copy(update={"requested": requested})))
+
+    ended, done, verifying = shown("gave up"), shown("published"), shown("verifying")
+    assert ("The task is to" in ended) is bool(task) and task in ended
+    assert f"Scenarist {did} #13: all scenarios" in done and "The task is" not in done
+    assert "Next, the pull request is updated" in verifying and "Update the pull request" in verifying
+    assert "Open the pull request" not in ended + done + verifying
+    assert ("comment /agent rebase" in ended) is ("rebase" in what)
+
+
+def test_a_repair_is_not_said_to_be_asked_for() -> None:
+    state = state_of(logs.STATES["published"])
+    assert state.requested is not None
+    asked = [
+        "A repair, because the CI failed: types.",
+        "To bring the branch up to date with its target.",
+        "No.",
+    ]
+    earlier = tuple(
+        EarlierRun(id=str(at), kind="revise", by="wim", request=each, summary=f"S{at}", published=True)
+        for at, each in enumerate(asked)
+    )
+    order = logs.ORDER.model_copy(update={"kind": "revise", "pull": 13, "earlier": earlier})
+    told = state.model_copy(update={"requested": state.requested.model_copy(update={"order": order})})
+    text = REPORTER.pull_text(RUN, told)[1]
+    starts = re.findall(r"^\*\*(.+), in the words of the model", text, re.MULTILINE)
+    assert starts == [
+        *("The repair of the CI", "The update of the branch"),
+        *("The revision that wim asked for", "The revision that ada asked for"),
+    ]
+
+
 def test_a_run_that_has_used_its_turns_is_told_how_it_goes_on() -> None:
     state = state_of(logs.STATES["gave up"])
     limit = state.settings.budget.turns
@@ -524,7 +570,19 @@ def test_a_run_that_has_used_its_turns_is_told_how_it_goes_on() -> None:
     assert "Raise the limit under `budget` in `.scenarist.yml`" in REPORTER.status_text(RUN, dear)
     job = Reporter(comments=False).status_text(RUN, used)
     assert "/agent" not in job and "Raise the limit" in job
-    assert "Say more in the issue" in REPORTER.status_text(RUN, state)
+    assert "Say more in the issue, then set the label" in REPORTER.status_text(RUN, state)
+
+
+def test_who_sets_the_label_again_is_told_to_remove_it_only_where_it_is_still_on() -> None:
+    state = state_of(logs.STATES["gave up"])
+    assert state.prepared is not None
+    labels = state.settings.labels.model_copy(update={"pick_up": "keep"})
+    kept = state.prepared.model_copy(
+        update={"settings": state.settings.model_copy(update={"labels": labels})}
+    )
+    text = REPORTER.status_text(RUN, state.model_copy(update={"prepared": kept}))
+    assert "remove the label `agent:implement` and set it again" in text
+    assert "remove the label" not in REPORTER.status_text(RUN, state)
 
 
 def test_a_thread_is_answered_within_its_limit() -> None:

@@ -17,7 +17,7 @@ def page(state: str, diff: str = "") -> RunPage:
     ("state", "phase", "todo"),
     [
         ("failed", "prepare", "`/agent retry prepare`"),
-        ("gave up", "implement", "Say more in the issue, then remove the label `go` and set it again."),
+        ("gave up", "implement", "Say more in the issue, then set the label `go` again."),
         ("never green", "implement", "finish it by hand with the change below."),
         ("asks", "implement", "Answer on the issue: a plain comment is enough."),
     ],
