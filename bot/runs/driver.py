@@ -29,7 +29,8 @@ from bot.runs.draining import Draining
 from bot.runs.host_trouble import HostTrouble, host_trouble
 from bot.runs.lease_keeping import kept_lease
 from bot.runs.run_store import RunStore
-from bot.runs.workflow import FAILED, NODE, Graph, built_in, end_status, ends_well_known, goes_on
+from bot.runs.workflow import FAILED, NODE, Graph, built_in, end_status, goes_on, through
+from bot.runs.workflow import following as next_of
 from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.run_log import ArtifactTooLarge
 from gherkin.errors import Cancelled, ScenaristError, described
@@ -315,25 +316,21 @@ class Driver:
         `phase` is the phase whose result this is, if it is the companion's. `waited_s` is how long the
         claimed phase waited for its companion.
         """
-        node = state.node if state is not None and claim.phase == NODE else ""
         # Only a phase that broke has no state here, and after that nothing of the graph matters.
-        target = self._graph.follow(node or claim.phase, outcome, state or RunState())
-        if target == "conclude" and not ends_well_known(outcome):
-            outcome = "gave_up"
-        new: list[Event] = [
-            *result.events,
-            PhaseFinished(
-                phase=phase or claim.phase,
-                outcome=outcome,
-                # What a node found is the reason of the run's end only if it goes nowhere else.
-                reason=result.reason if not node or target == "conclude" else "",
-                code=code,
-                waited_s=waited_s,
-                node=node,
-            ),
-        ]
+        before = state or RunState()
+        node = before.node if claim.phase == NODE else ""
+        ended = PhaseFinished(
+            phase=phase or claim.phase,
+            outcome=outcome,
+            reason=result.reason,
+            code=code,
+            waited_s=waited_s,
+            node=node,
+        )
+        target, said = next_of(self._graph, node or claim.phase, before, result.events, ended)
+        new: list[Event] = [*result.events, *said]
         if target is not None and target in self._graph.asks:
-            self._ask(claim, target, new, result.artifacts, state or RunState())
+            self._ask(claim, target, new, result.artifacts, before)
             return None
         following, entered = self._entered(target)
         new += entered
@@ -346,22 +343,20 @@ class Driver:
             return following
         known = state or RunState()
         last = fold(self._store.entries(claim.run_id, after=known.seq), known)
-        before = [step for step in last.finished if step.phase != "conclude"]
-        concluding = claim.phase == "conclude" and before
-        ended = RunEnded(status=end_status(before[-1].outcome if concluding else outcome))
-        self._store.finish_phase(
-            claim, [*new, ended], result.artifacts, phase=claim.phase, status=ended.status
-        )
+        steps = [step for step in last.finished if step.phase != "conclude"]
+        concluding = claim.phase == "conclude" and steps
+        over = RunEnded(status=end_status(steps[-1].outcome if concluding else outcome))
+        self._store.finish_phase(claim, [*new, over], result.artifacts, phase=claim.phase, status=over.status)
         return None
 
     def _checked_first(self, claim: RunClaim, first: str, state: RunState) -> Phase | None:
         """Do the operator's nodes before a publish that somebody asked to retry."""
-        target = self._graph.passed(first, state)
+        target, said = through(self._graph, self._graph.passed(first, state), state)
         if target is not None and target in self._graph.asks:
-            self._ask(claim, target, [], {}, state)
+            self._ask(claim, target, [*said], {}, state)
             return None
         following, entered = self._entered(target)
-        self._store.finish_phase(claim, entered, {}, phase=following or claim.phase)
+        self._store.finish_phase(claim, [*said, *entered], {}, phase=following or claim.phase)
         return following
 
     def _entered(self, target: str | None) -> tuple[Phase | None, list[Event]]:

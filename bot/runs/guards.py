@@ -36,6 +36,20 @@ class Guard(Frozen):
     tokens: Range | None = Field(default=None, description="Prompt and completion tokens.")
     cost: Range | None = Field(default=None, description="US dollars.")
 
+    def __str__(self) -> str:
+        """Return what must hold in words: ``verdict green, cost under 2``."""
+        parts = []
+        for name in type(self).model_fields:
+            wanted = getattr(self, name)
+            if wanted is None:
+                continue
+            if isinstance(wanted, Range):
+                said = " and ".join(f"{key} {value:g}" for key, value in wanted if value is not None)
+            else:
+                said = wanted if isinstance(wanted, str) else " or ".join(wanted)
+            parts.append(f"{name.replace('_', ' ')} {said}")
+        return ", ".join(parts)
+
     def holds(self, state: RunState) -> bool:
         """Return whether the run is in a state that this guard names."""
         order = state.requested.order if state.requested else None

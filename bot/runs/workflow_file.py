@@ -1,5 +1,7 @@
-"""Read the operator's workflow file, named by ``SCENARIST_WORKFLOW_FILE``: nodes between a run's phases."""
+"""Read the operator's workflow file, named by ``SCENARIST_WORKFLOW_FILE``: nodes between a run's phases, and
+other ways between them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +16,13 @@ from runners.contract.nodes import AgentNode, CommandNode, ParallelNode, RunnerN
 
 _MAX_PROMPT = 20_000
 Place = Literal["specify", "implement", "verify", "publish"]
+Rewired = Literal["specify", "implement", "verify"]
+# The outcomes of phases that may lead elsewhere. Work that gave up goes on only after a node.
+_REWIRED: Mapping[Rewired, tuple[str, ...]] = {
+    "specify": ("done",),
+    "implement": ("done", "gave_up"),
+    "verify": ("done", "red", "gave_up"),
+}
 
 
 class WorkflowInvalid(ScenaristError):
@@ -60,6 +69,20 @@ class Human(_Placed):
     ask: str = Field(min_length=1, max_length=2000, description="What people are asked, as Markdown.")
 
 
+class GateNode(_Placed):
+    """Lets a run pass if a guard holds."""
+
+    kind: Literal["gate"]
+    require: Guard = Field(description="What must hold of the run, all of it.")
+
+
+class EndNode(Frozen):
+    """Ends the run; its work is kept as a draft or patch."""
+
+    kind: Literal["end"]
+    say: str = Field(min_length=1, max_length=1000, description="Why the run ends, for people.")
+
+
 class Branch(Frozen):
     """Where a run goes if `when` holds for it."""
 
@@ -79,7 +102,8 @@ class Conditional(Frozen):
 
 
 Node = Annotated[
-    PlacedCommand | PlacedAgent | PlacedParallel | Human | Conditional, Field(discriminator="kind")
+    PlacedCommand | PlacedAgent | PlacedParallel | Human | Conditional | GateNode | EndNode,
+    Field(discriminator="kind"),
 ]
 
 
@@ -88,6 +112,9 @@ class WorkflowFile(Frozen):
 
     nodes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Node] = Field(
         default={}, description="The operator's nodes by name."
+    )
+    phases: dict[Rewired, dict[str, Route | str]] = Field(
+        default={}, description="Other ways between phases: phase, then outcome, then where it leads."
     )
     most_steps: int = Field(
         default=500, ge=10, le=5000, description="Phases and nodes of a run at most, all tries together."
@@ -121,8 +148,10 @@ def graph_of(given: WorkflowFile, folder: Path) -> Graph:
     ways: dict[str, tuple[tuple[Guard, str], ...]] = {}
     following: dict[str, str] = {}
     first: dict[str, str] = {}
+    gates: dict[str, Guard] = {}
+    ends: dict[str, str] = {}
     for place in ("specify", "implement", "verify", "publish"):
-        chain = [name for name, node in given.nodes.items() if node.before == place]
+        chain = [name for name, node in given.nodes.items() if getattr(node, "before", None) == place]
         if chain:
             following |= zip(chain, [*chain[1:], place], strict=True)
             first[place] = chain[0]
@@ -143,8 +172,13 @@ def graph_of(given: WorkflowFile, folder: Path) -> Graph:
                 raise GraphUnsound(f"{name} needs `else` or `before`.")
             edges[name, "done"] = Link(to=_known(target))
             continue
+        if isinstance(node, EndNode):
+            ends[name] = node.say
+            continue
         if isinstance(node, Human):
             asks[name] = node.ask
+        elif isinstance(node, GateNode):
+            gates[name] = node.require
         else:
             runner[name] = _runner_node(name, node, folder)
         outcomes = ("done",) if isinstance(node, Human) else ("done", "red")
@@ -154,10 +188,35 @@ def graph_of(given: WorkflowFile, folder: Path) -> Graph:
         if isinstance(node, PlacedAgent | PlacedCommand) and branch_of and not node.before and not node.to:
             continue  # it has no way of its own
         for outcome in outcomes:
-            edges[name, outcome] = _link(name, outcome, node.to.get(outcome), following)
-    return graph.extended(
-        edges, runner=runner, asks=asks, ways=ways, first=first, most_steps=given.most_steps
-    )
+            route = node.to.get(outcome)
+            if isinstance(node, GateNode) and outcome == "red" and route is None:
+                route = "end"  # no driver can change what a run has cost
+            edges[name, outcome] = _link(name, outcome, route, following)
+    edges |= _rewired(given, edges)
+    more = {"runner": runner, "asks": asks, "ways": ways, "first": first, "gates": gates, "ends": ends}
+    return graph.extended(edges, **more, most_steps=given.most_steps)
+
+
+def _rewired(given: WorkflowFile, edges: Mapping[tuple[str, str], Link]) -> dict[tuple[str, str], Link]:
+    """The edges of phases that the file leads elsewhere. Raises `GraphUnsound`."""
+    found: dict[tuple[str, str], Link] = {}
+    for phase, ways in given.phases.items():
+        for outcome, route in ways.items():
+            if outcome not in _REWIRED[phase]:
+                known = ", ".join(_REWIRED[phase])
+                raise GraphUnsound(
+                    f"{phase} has no outcome {outcome} that can lead elsewhere; it has {known}."
+                )
+            link = _link(phase, outcome, route, {})
+            targets = {*link.targets}
+            if outcome == "gave_up" and not targets <= {*given.nodes, "conclude"}:
+                raise GraphUnsound(f"{phase}: gave_up can lead to nodes and `end` only.")
+            if outcome == "done" and "conclude" in targets:
+                raise GraphUnsound(f"{phase}: done cannot lead to `end`; lead it to a node of the kind end.")
+            found[phase, outcome] = link.model_copy(update={"bounded": edges[phase, outcome].bounded})
+            if (phase, outcome) == ("specify", "done"):
+                found[phase, "approval"] = found[phase, outcome]
+    return found
 
 
 def _link(name: str, outcome: str, route: Route | str | None, following: dict[str, str]) -> Link:

@@ -66,9 +66,58 @@ def test_a_node_sends_work_back_as_often_as_it_may(tmp_path: Path) -> None:
     assert graph.follow("licences", "red", state.model_copy(update={"finished": (once,)})) == "conclude"
 
 
+def test_a_gate_an_end_and_other_ways_between_phases(tmp_path: Path) -> None:
+    graph = load(
+        tmp_path,
+        """
+nodes:
+  cheap: {kind: gate, require: {cost: {under: 1}}, before: publish}
+  ask_first: {kind: human, ask: "It gave up. Once more?", to: {done: implement}}
+  enough: {kind: end, say: "That is too much for one change."}
+  size: {kind: conditional, branches: [{when: {scenarios: {over: 9}}, to: enough}], else: implement}
+phases:
+  specify: {done: size}
+  implement: {gave_up: {to: ask_first, at_most: 2, else: end}}
+""",
+    )
+    state = RunState()
+    assert (
+        graph.follow("verify", "done", state) == "cheap" and graph.follow("cheap", "red", state) == "conclude"
+    )
+    assert graph.follow("specify", "done", state) == graph.follow("specify", "approval", state) == "implement"
+    spec = logs.SPEC.model_copy(update={"scenarios": ("s",) * 10})
+    assert graph.follow("specify", "done", state, RunState(spec=spec)) == "enough", (
+        "guards see what was written"
+    )
+    assert graph.follow("implement", "gave_up", state) == "ask_first"
+    twice = (PhaseFinished(phase="implement", outcome="gave_up"),) * 2
+    assert graph.follow("implement", "gave_up", RunState(finished=twice)) == "conclude"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("phases: {verify: {red: publish}}", "publish without verify and its outcome done"),
+        ("phases: {implement: {done: {to: publish, at_most: 1, else: verify}}}", "publish without verify"),
+        ("phases: {implement: {done: publish}}", "cannot be reached: verify"),
+        ("phases: {specify: {done: verify}}", "implement"),
+        ("phases: {verify: {gave_up: implement}}", "verify: gave_up can lead to nodes"),
+        ("phases: {implement: {done: end}}", "implement: done cannot lead to `end`"),
+        (
+            "phases: {verify: {respecify: implement}}",
+            "verify has no outcome respecify that can lead elsewhere",
+        ),
+        (
+            "nodes:\n  a: {kind: human, ask: x, to: {done: implement}}\nphases: {implement: {gave_up: a}}",
+            "cycle without a limit: a, implement",
+        ),
+        (
+            "nodes:\n  a: {kind: human, ask: x, before: publish}\n"
+            "  b: {kind: gate, require: {verdict: green}, before: publish}",
+            "a leads to b: nothing is checked while a person is asked",
+        ),
+        ("nodes:\n  a: {kind: end, say: x}", "cannot be reached: a"),
+        ("nodes:\n  a: {kind: gate, require: {verdict: green}}", "a does not say where `done` leads"),
         ("nodes:\n  a: {kind: command, run: x}", "a does not say where `done` leads"),
         ("nodes:\n  a: {kind: command, run: x, to: {done: publish}}", "cannot be reached: a"),
         ("nodes:\n  a: {kind: command, run: x, before: publish, to: {done: b}}", "a leads to b, which is no"),
