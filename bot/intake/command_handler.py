@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from bot.behaviours import explain, replies
 from bot.behaviours.replies import CommandReply
-from bot.forges.events import Commented
+from bot.forges.events import Commented, IssueLabelled
 from bot.forges.forge import Forge, Repo
 from bot.intake.decisions.by_comment import AdjustRun, Commanded, CommandRefused, Tell
 from bot.intake.decisions.work_orders import AcceptSplit, AnswerScenarios, InstructRun, StartRun, SteerRuns
@@ -208,6 +208,14 @@ def acknowledge(forge: Forge, event: Commented) -> None:
         forge.react(event.repo, event.number, comment, on=event.kind, in_thread=event.place == "thread")
     except ScenaristError as error:
         log.info("a comment could not be acknowledged: %s", error.message)
+
+
+def acknowledge_label(forge: Forge, event: IssueLabelled) -> None:
+    """Show on the issue that its label is seen, before the run has a comment."""
+    try:
+        forge.react(event.repo, event.number, None, on="issue")
+    except ScenaristError as error:
+        log.info("a label could not be acknowledged: %s", error.message)
 
 
 def acknowledge_remarks(forge: Forge, repo: Repo, pull: int, remarks: Sequence[int]) -> None:

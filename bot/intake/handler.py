@@ -25,7 +25,7 @@ from bot.forges.events import (
 )
 from bot.forges.forge import Forge, ForgeUnavailable, Repo
 from bot.forges.receiver import PayloadInvalid, Receiver
-from bot.intake.command_handler import CommandHandler, acknowledge, acknowledge_remarks
+from bot.intake.command_handler import CommandHandler, acknowledge, acknowledge_label, acknowledge_remarks
 from bot.intake.decisions.base_moved import decide_base_moved
 from bot.intake.decisions.by_comment import as_comment, decide_comment
 from bot.intake.decisions.ci import CiPassed, LeaveAlone, decide_ci
@@ -163,6 +163,8 @@ class IntakeHandler:
         if isinstance(decision, AnswerScenarios):
             self._noted(self._steering.answer(decision), delivery_id)
             return None
+        if isinstance(event, IssueLabelled):
+            acknowledge_label(self._forge(delivery.forge), event)
         return self._start(decision, delivery_id)
 
     def _onboard(self, event: Installed, forge: str) -> str:

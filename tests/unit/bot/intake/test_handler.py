@@ -123,6 +123,16 @@ def test_a_mention_where_no_run_hears_it_gets_the_commands(
     assert [answer in each for each in said] == [True] if answer else said == []
 
 
+def test_a_label_is_acknowledged_where_it_starts_a_run(inbox: Inbox) -> None:
+    number = inbox.forge.open_issue(REPO, "ada", "Add a thing", "Please").number
+    for who in ("tri", "ada"):
+        inbox.forge.add_label(REPO, number, "agent:implement", who)
+        inbox.handler().handle(inbox.ids[-1])
+        assert len(list(inbox.forge._all(REPO, "reaction to issue"))) == (who == "ada")
+        inbox.forge.remove_label(REPO, number, "agent:implement", "ada")
+    assert len(inbox.started) == 1
+
+
 def test_a_label_of_somebody_without_rights_is_answered_once(inbox: Inbox) -> None:
     number = inbox.forge.open_issue(REPO, "ada", "Add a thing", "Please").number
     for _ in range(2):
