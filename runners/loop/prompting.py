@@ -131,7 +131,8 @@ def examples_prompt(
     mark = fence(run_id)
     env = _environment(mark)
     system = env.get_template("examples.md.j2").render(fence=mark, most=most)
-    task = f"# {one_line(order.title)}\n## Issue\n{_block(mark, order.body or '(no text)', _MAX_BLOCK)}"
+    task = f"# The task\n## Title\n{_block(mark, one_line(order.title), _MAX_BLOCK)}"
+    task += f"\n## Issue\n{_block(mark, order.body or '(no text)', _MAX_BLOCK)}"
     task += f"\n## Scenarios\n{_block(mark, feature, _MAX_BLOCK)}"
     if known:
         task += f"\n## Examples that there are already; write others\n{_block(mark, known, _MAX_BLOCK)}"

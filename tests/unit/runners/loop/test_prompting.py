@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gherkin.feature.draft import FEATURE_SCHEMA
+from gherkin.feature.draft import EXAMPLES_SCHEMA, FEATURE_SCHEMA
 from gherkin.feature.revising import REMARKS_SCHEMA
 from runners.contract.workorder import (
     EarlierRun,
@@ -23,13 +23,16 @@ from runners.loop.prompting import (
     checklist,
     critique_prompt,
     domain_prompt,
+    examples_prompt,
     fence,
     implement_prompt,
     instruction,
     navigate_prompt,
+    node_prompt,
     pair_prompt,
     remarks_prompt,
     review_prompt,
+    set_up_prompt,
     specify_prompt,
     split_prompt,
     summary_prompt,
@@ -185,6 +188,21 @@ PROMPTS = {
     "navigate": navigate_prompt(
         RUN, ORDER, BACKGROUND, why="It is red.", diff="+one", feature=FEATURE, record="assistant:\nHm."
     ),
+    "examples": with_form(
+        examples_prompt(RUN, ORDER, feature=FEATURE, most=2, known=FEATURE), EXAMPLES_SCHEMA
+    ),
+    "node": node_prompt(
+        RUN, ORDER, BACKGROUND, instructions="Look for secrets.", diff="+one\n-two\n", feature=FEATURE
+    ),
+    "set_up": set_up_prompt(RUN, [("setup.py", "setup(name='shop')")], "No module named pytest."),
+    "implement_memory": implement_prompt(
+        RUN,
+        ORDER,
+        BACKGROUND.model_copy(update={"memory": "* Prices are decimals.", "failing": "pytest: test_old"}),
+        feature_path="features/issue_7.feature",
+        feature=FEATURE,
+        steps_folder="features/steps",
+    ),
     "split": split_prompt(RUN, ORDER, BACKGROUND),
     "summary": summary_prompt("secret", "assistant:\nI read calc.py."),
     "domain": domain_prompt("secret", "terms:\n- term: basket\n", "### README.md\nA shop."),
@@ -211,6 +229,13 @@ def test_delimiters_differ_between_runs_and_cannot_be_forged() -> None:
     text = specify_prompt(RUN, forged, BACKGROUND, max_scenarios=8)[1].text
     inside = text.split("## Issue\n")[1].split("## Comment")[0]
     assert inside.count(f"{fence(RUN)} end") == 1, "only the real end of the block is one"
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_no_title_stands_outside_of_the_delimiters(name: str) -> None:
+    for message in PROMPTS[name]:
+        outside = re.sub(r"^(=====[0-9a-f]{24})\n.*?^\1 end$", "", message.text, flags=re.M | re.S)
+        assert ORDER.title not in outside
 
 
 @pytest.mark.parametrize("name", PROMPTS)
