@@ -77,7 +77,7 @@ def test_it_says_what_is_missing_and_writes_nothing(repo: Path) -> None:
     )
     done = init(repo)
     assert done.returncode != 0
-    assert "No model was asked for set-up commands, since none is configured" in done.stderr
+    assert "No model was asked for set-up commands, because none is configured" in done.stderr
     assert "`not_there`" in done.stderr and "deps/requirements.in" in done.stderr
     assert not (repo / ".scenarist.yml").exists()
 

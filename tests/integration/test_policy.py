@@ -125,7 +125,9 @@ def test_grants_limits_and_the_audit_trail(bot: BotUnderTest) -> None:
     assert shown.returncode == 0 and shown.stdout.count("\n") == sum(map(len, called.values()))
     assert "[denied; 0.00 s]" in shown.stdout and f"changed {WORKFLOW}" in shown.stdout
     held = scenarist(bot, "audit", "--verify", run)
-    assert held.returncode == 0 and held.stdout.endswith(f"the trail holds. Its newest entry is {newest}.\n")
+    assert held.returncode == 0 and held.stdout.endswith(
+        f"the trail is intact. Its newest entry is {newest}.\n"
+    )
 
     with bot.store.engine.begin() as db:
         rows = db.execute(sa.select(events.c.seq, events.c.data).where(events.c.run_id == run)).all()

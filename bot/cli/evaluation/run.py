@@ -84,7 +84,7 @@ def run(
         with sigterm_interrupts():
             attempts = harness.run(lambda each: console.print(_line(each), markup=False))
     except KeyboardInterrupt:
-        console.print("Interrupted. The same command goes on where it stopped.")
+        console.print("Interrupted. Run the same command again to continue.")
         raise typer.Exit(_INTERRUPTED) from None
     print_report(report(harness.results.about, attempts), console)
     raise typer.Exit(1 if any(each.infra for each in attempts) else 0)

@@ -41,7 +41,7 @@ def accept(
         typer.echo("There is nothing to accept.")
         return
     typer.echo("\n\n".join(_shown(each) for each in chosen))
-    if not yes and not typer.confirm("Is that what models shall be told?"):
+    if not yes and not typer.confirm("Show these definitions to models?"):
         raise typer.Exit(1)
     taken = {each.definition.name for each in chosen}
     kept = [each for each in catalog.accepted.servers.get(server, ()) if each.name not in taken]

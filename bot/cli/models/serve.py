@@ -250,5 +250,5 @@ def throughput(url: str) -> str:
                 made = sum(pool.map(tokens, range(many)))
                 speeds.append(made / (time.monotonic() - started))
     except (httpx.HTTPError, LookupError, ValueError) as error:
-        raise ServeFailed(f"The server is up and answers no request ({type(error).__name__}).") from None
+        raise ServeFailed(f"The server is up but answers no request ({type(error).__name__}).") from None
     return f"{speeds[0]:.0f} tokens/s for one request, {speeds[1]:.0f} tokens/s for {_SIDE_BY_SIDE} at once"

@@ -67,7 +67,7 @@ def run_action(settings: Settings, environ: MutableMapping[str, str]) -> int:
     decision = event if isinstance(event, Ignored) else decide(event, forges(job.forge), job.id)
     if not isinstance(decision, StartRun):
         # A job cannot cancel another one, nor talk to it: whoever starts jobs has to see to that.
-        reason = getattr(decision, "reason", "comments reach the runs of a server alone")
+        reason = getattr(decision, "reason", "only runs of a server receive comments")
         job.say(f"Scenarist had nothing to do: {reason}.\n")
         return 0
     return _run(job, store, forges, decision)

@@ -232,7 +232,7 @@ def _github(settings: Settings) -> CheckResult:
             return CheckResult("GitHub", "ok", "No App is set: GitHub is not used.")
         return CheckResult("GitHub", "warning", "No App is set.", "`scenarist setup github` makes one.")
     if not settings.github_webhook_secret.get_secret_value():
-        todo = "Set SCENARIST_GITHUB_WEBHOOK_SECRET on the web app: without it no webhook is taken."
+        todo = "Set SCENARIST_GITHUB_WEBHOOK_SECRET on the web app: without it no webhook is accepted."
         return CheckResult("GitHub", "failed", "The webhook secret is not set.", todo)
     app = app_of(settings)
     card, hook = app.card(), app.hook()
@@ -250,7 +250,7 @@ def _github(settings: Settings) -> CheckResult:
         todo = "Grant Actions: read on the App's page, so that repairs of a failed CI see its logs."
         return CheckResult("GitHub", "warning", "The App may not read the logs of Actions.", todo)
     if unheard:
-        todo = "Subscribe to them on the App's page: what they tell is not heard otherwise."
+        todo = "Subscribe to them on the App's page: otherwise the bot does not receive them."
         return CheckResult("GitHub", "warning", f"The App is not subscribed to: {', '.join(unheard)}.", todo)
     if hook.get("content_type") != "json":
         todo = "Set the content type of the App's webhook to application/json."
@@ -263,7 +263,7 @@ def _github(settings: Settings) -> CheckResult:
         )
     last = app.last_delivery()
     if last is not None and last.failed:
-        todo = f"Look at the proxy before the web app; the App's page lists the deliveries ({address})."
+        todo = f"Check the proxy in front of the web app; the App's page lists the deliveries ({address})."
         return CheckResult("GitHub", "warning", f"The newest delivery failed: {last.status}.", todo)
     return CheckResult("GitHub", "ok", f"The App {card.get('slug')} has its permissions and events.")
 
@@ -305,7 +305,7 @@ def _public_url(settings: Settings) -> CheckResult:
             "public URL",
             "warning",
             said,
-            "Start `scenarist serve` or `scenarist up`; look at the proxy before it.",
+            "Start `scenarist serve` or `scenarist up`; check the proxy in front of it.",
         )
     if not answer.is_success:
         said = f"{settings.public_url}/healthz answers {answer.status_code}."
@@ -313,7 +313,7 @@ def _public_url(settings: Settings) -> CheckResult:
             "public URL",
             "warning",
             said,
-            "Something else answers there: look at the proxy before the web app.",
+            "Something else answers there: check the proxy in front of the web app.",
         )
     return CheckResult("public URL", "ok", f"{settings.public_url} answers.")
 

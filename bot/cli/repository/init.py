@@ -137,7 +137,7 @@ def _tell_why_unasked(found: Found, *, asks: bool, configured: bool) -> None:
         said = "No model was asked: the repository's own `setup:` is used as it is."
     elif not asks:
         said = (
-            "No model was asked for set-up commands, since none is configured: SCENARIST_MODELS_FILE or "
-            "SCENARIST_MODEL_URL names one."
+            "No model was asked for set-up commands, because none is configured. Set SCENARIST_MODELS_FILE "
+            "or SCENARIST_MODEL_URL."
         )
     typer.echo(said, err=True)

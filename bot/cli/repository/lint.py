@@ -49,7 +49,7 @@ def lint_files(paths: Sequence[Path], max_scenarios: int) -> dict[str, list[Find
         each for path in paths for each in (sorted(path.rglob("*.feature")) if path.is_dir() else [path])
     ]
     if not files:
-        raise FeatureUnreadable("There is no feature file in what was given.")
+        raise FeatureUnreadable("The given paths contain no feature file.")
     found = {}
     for path in files:
         try:

@@ -61,7 +61,7 @@ def run(
             run_id = known or here.begin(text.title, text.body, wanted)
             run_id, state = _converse(here, run_id, console, approve=approve)
     except KeyboardInterrupt:
-        console.print("Cancelled; the repository is as it was.")
+        console.print("Cancelled; the repository is unchanged.")
         raise typer.Exit(_INTERRUPTED) from None
     raise typer.Exit(_conclude(here, run_id, state, console, as_json=as_json))
 

@@ -88,7 +88,7 @@ def check_audit(entries: Sequence[Entry]) -> str:
             raise AuditBroken(
                 f"The audit trail breaks at tool call {broken.entry} of {len(calls)}. {broken.reason}"
             )
-    return f"{len(calls)} tool calls, and the trail holds. Its newest entry is {head(calls)}."
+    return f"{len(calls)} tool calls, and the trail is intact. Its newest entry is {head(calls)}."
 
 
 def on_one_line(text: str) -> str:

@@ -132,7 +132,7 @@ def _address(given: str) -> str:
         own = host == "localhost" or host.endswith(".localhost")
     if own:
         raise SettingsInvalid(
-            f"GitHub cannot reach {host}: SCENARIST_PUBLIC_URL or --url is the address for the world."
+            f"GitHub cannot reach {host}. Give another address with SCENARIST_PUBLIC_URL or --url."
         )
     return given.rstrip("/")
 

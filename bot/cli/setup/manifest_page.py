@@ -113,7 +113,7 @@ class ManifestPage(ServedInThread):
         """Answer the browser that GitHub sent back: status, title and text."""
         given = {name: values[0] for name, values in parse_qs(query).items()}
         if not hmac.compare_digest(given.get("state", "").encode(), self._state.encode()):
-            return 400, "This is not the answer that was waited for", _paragraph("Begin again at the form.")
+            return 400, "This is not the expected answer", _paragraph("Begin again at the form.")
         code = given.get("code", "")
         with self._lock:
             if self._taken or not code:
@@ -123,7 +123,7 @@ class ManifestPage(ServedInThread):
             app = self._accept(code)
         except (ScenaristError, OSError) as error:
             self._result.put(error)
-            return 502, "The App could not be taken over", _paragraph(str(error))
+            return 502, "The App could not be set up", _paragraph(str(error))
         self._result.put(app)
         link = f'<p><a href="{escape(app.install_url)}">Install it on your repositories</a></p>'
         return 200, f"The App {app.slug} is there", link + _paragraph("Then go on in the terminal.")

@@ -121,7 +121,7 @@ def decide(event: Act, forge: Forge, delivery_id: str) -> Decision:
     Raises the forge's errors.
     """
     if isinstance(event, Commented):
-        return Ignored(reason="comments reach runs of the App alone")
+        return Ignored(reason="only runs of a server receive comments")
     if isinstance(event, AccessLost):
         return CancelAll(repos=event.repos, installation=event.installation, by=event.by, reason=event.reason)
     if isinstance(event, Withdrawn):
