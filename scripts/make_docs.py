@@ -195,6 +195,8 @@ def commands() -> str:
         "and answered in one comment. What follows a command up to the next one, code blocks included, belongs "
         "to it. Quotes, code blocks and HTML comments are no commands.",
         "* An edit of a comment counts as a command only if it adds one.",
+        "* `@scenarist cancel` is a command, `@scenarist cancel the second scenario, please` is a sentence: behind a "
+        "mention, a command without an argument has to be all that its line says. After `/agent` it does not.",
         "* A command in the text of a review or in a review thread is carried out, too, and answered where it "
         "stands. It is no remark: what the review says besides begins a revision.",
         "* A mention of the bot where no run hears it is answered with the list of commands.",

@@ -86,8 +86,8 @@ def parse(comment: str, login: str = "") -> tuple[CommentCommand, ...]:
     """Return the commands of a comment, in their order.
 
     A command begins a line with ``/agent NAME``, or with a mention of the bot (`login`) and the name of a
-    command that exists. Quotes, code blocks and HTML comments are no commands. What follows up to the next
-    one is the argument, code blocks included.
+    command that exists, unless further words make it a sentence. Quotes, code blocks and HTML comments are no
+    commands. What follows up to the next one is the argument, code blocks included.
     """
     return tuple(command for _, command in _found(comment, login))
 
@@ -121,7 +121,7 @@ def _found(comment: str, login: str) -> list[tuple[int, CommentCommand]]:
         match = _SLASH.match(line)
         if match is None and mention is not None:
             match = mention.match(line)
-            if match is not None and match["name"].lower() not in COMMAND_NAMES:
+            if match is not None and not _is_meant(match["name"].lower(), match["rest"]):
                 match = None
         if match is not None:
             # The prefix alone asks for help.
@@ -162,6 +162,21 @@ def nearest(name: str) -> CommandName | None:
 
 
 _SLASH = re.compile(rf" {{0,3}}{PREFIX}(?:[ \t]+(?P<name>[A-Za-z]+)\b(?P<rest>.*)|[ \t]*)$")
+
+
+# Commands that need words behind them. Behind the others, words that are not among these make a sentence.
+_TAKE_TEXT = ("revise", "retry", "budget", "model", "kind")
+_POLITE = re.compile(r"(?:[\s.!,]|\b(?:please|now|this|it|thanks|thank you)\b)*", re.IGNORECASE)
+
+
+def _is_meant(name: str, rest: str) -> bool:
+    """Return whether `name` and the `rest` of its line, behind a mention, are a command and no sentence.
+
+    A single word that is nearly a command counts as one, so that its author is asked what they meant.
+    """
+    if name in COMMAND_NAMES:
+        return name in _TAKE_TEXT or _POLITE.fullmatch(rest) is not None
+    return not rest.strip() and nearest(name) is not None
 
 
 def _names(login: str) -> str:

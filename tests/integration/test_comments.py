@@ -12,7 +12,7 @@ from bot.storage.tables import deliveries
 from runners.contract.events import Instructed, PromptSent
 from runners.models.chat import Reply
 from tests.standins.chat_server import call
-from tests.support.harness import BotUnderTest, doubling, draft, says
+from tests.support.harness import CALC, BotUnderTest, doubling, draft, says
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("comments")  # one bot for all
@@ -24,8 +24,11 @@ def bot() -> Iterator[BotUnderTest]:
         yield made
 
 
-def begin(bot: BotUnderTest, name: str, body: str = "4 becomes 8, please.") -> tuple[Repo, int]:
-    repo = bot.make_repo(f"octo/{name}")
+def begin(
+    bot: BotUnderTest, name: str, body: str = "4 becomes 8, please.", *, more: str = ""
+) -> tuple[Repo, int]:
+    """An issue with its label, in a new repository; `more` are lines of its `.scenarist.yml`."""
+    repo = bot.make_repo(f"octo/{name}", {**CALC, ".scenarist.yml": CALC[".scenarist.yml"] + more})
     number = bot.forge.open_issue(repo.full_name, "tri", "Double numbers", body).number
     bot.forge.add_label(repo.full_name, number, "agent:implement", "ada")
     return repo, number
@@ -131,13 +134,14 @@ def test_a_run_is_steered_by_comments(bot: BotUnderTest) -> None:
     assert bot.state(run).status == "done" and outcomes(bot)[-1] == "cancel: nothing to do"
 
 
-def test_a_run_that_gave_up_is_retried_by_a_comment(bot: BotUnderTest) -> None:
-    bot.script([draft()], [says(call("give_up", reason="I cannot."))])
-    repo, number = begin(bot, "retried")
+def test_a_run_that_has_used_its_turns_continues_as_its_comment_says(bot: BotUnderTest) -> None:
+    bot.script([draft()], doubling())
+    repo, number = begin(bot, "retried", more="budget: {turns: 3}\n")
     assert bot.finished(repo, "issue", number).status == "gave_up"
-    # The conversation goes on behind the reply that gave up.
-    bot.script([draft()], [says(), *doubling()])
-    bot.forge.add_comment(repo.full_name, number, "ada", "/agent retry implement")
+    (said,) = (each.body for each in bot.forge.comments(repo, number))
+    assert "these two lines: `/agent budget 6` and `/agent retry implement`." in said
+    # The conversation goes on behind the last reply.
+    bot.forge.add_comment(repo.full_name, number, "ada", "/agent budget 6\n/agent retry implement")
     wait_until(lambda: bot.finished(repo, "issue", number).status == "done", "its end")
     assert len(bot.runs_on(repo, "issue", number)) == 1
 
