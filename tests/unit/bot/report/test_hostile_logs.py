@@ -32,7 +32,7 @@ EVIL = [
         "<!-- x",
     ),
 ]
-STATES = ["sent back", "a candidate is taken", "reviewed", "a pair", "at a node", "critiqued", "published"]
+STATES = ["sent back", "a candidate is taken", "a pair", "at a node", "critiqued"]
 
 
 def replaced(value: Any, name: str, text: str) -> Any:
