@@ -23,7 +23,9 @@ from runners.models.runtimes import Mode
 from runners.sandbox.limits import CommandLimits
 
 # Variables that other modules read.
-OTHER_VARIABLES = {"SCENARIST_DEBUG", "SCENARIST_QUEUES"}
+# The token of a launch that works through the web app.
+RUN_TOKEN = "SCENARIST_RUN_TOKEN"  # noqa: S105 - a variable's name
+OTHER_VARIABLES = {"SCENARIST_DEBUG", "SCENARIST_QUEUES", RUN_TOKEN}
 
 
 _SECRET = re.compile(r"^SCENARIST_|TOKEN|SECRET|PASSW|PRIVATE|CREDENTIAL|(^|_)(API_?)?KEY(_|$)", re.I)

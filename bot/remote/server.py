@@ -132,9 +132,12 @@ class RemoteServer:
         phases = RUNNER_PHASES.intersection(asked.phases)
         seconds = min(asked.seconds, _LONGEST_LEASE_S)
         launch = token.launch
-        claim = self._store.claim(
-            launch.run_id, phases, seconds, launch.name, runner="actions", fence=token.fence
-        )
+        place = self._store.runner(launch.run_id)
+        claim = None
+        if place is not None and place != "celery":
+            claim = self._store.claim(
+                launch.run_id, phases, seconds, launch.name, runner=place, fence=token.fence
+            )
         if claim is None:
             return messages.ClaimAnswer(claim=None)
         until = self._store.clock() + _CLAIM_S

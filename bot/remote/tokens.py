@@ -58,6 +58,10 @@ class Signer:
             raise SecretTooShort("SCENARIST_RUNNER_SECRET has fewer than 32 characters.")
         self._secret = secret.encode()
 
+    def launch_token(self, launch: Launch, now: float) -> str:
+        """Return the token of a launch that begins at `now`, in seconds since the epoch."""
+        return self.sign(RunToken(kind="launch", launch=launch, fence=launch.fence, until=now + LAUNCH_S))
+
     def sign(self, token: RunToken) -> str:
         """Return the token as text without spaces."""
         said = base64.urlsafe_b64encode(token.model_dump_json().encode()).decode()

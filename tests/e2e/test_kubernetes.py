@@ -157,3 +157,20 @@ def test_a_worker_that_waits_does_one_run_and_leaves(tmp_path: Path, sandbox: st
         assert state.only_pod == (sandbox == "pod")
         assert_exactly_one(bot, repo, number)
         assert bot.cluster.made == [], "no Job was made for it"
+
+
+@pytest.mark.slow
+def test_pods_that_reach_the_web_app_alone_do_a_run() -> None:
+    with BotOnKubernetes(through_web=True) as bot:
+        repo, number = begin(bot, "octo/web")
+        state = bot.finished(repo, "issue", number)
+        assert state.status == "done", (state.code, state.reason)
+        assert_exactly_one(bot, repo, number)
+        (made,) = bot.cluster.made
+        (run,) = bot.runs_on(repo, "issue", number)
+        events = [entry.event for entry in bot.store.entries(run)]
+        started = [each for each in events if isinstance(each, PhaseStarted) and each.worker == made]
+        assert {(each.phase, each.runner) for each in started} == {
+            (phase, "kubernetes") for phase in ("specify", "baseline", "implement", "verify")
+        }
+        assert bot.api.violations == []

@@ -14,23 +14,33 @@ from tests.standins.kubernetes_api import KubernetesApi
 from tests.standins.kubernetes_cluster import Cluster
 from tests.support.harness import BotUnderTest
 
+RUNNER_SECRET = "a-secret-of-thirty-two-characters"
+
 
 class BotOnKubernetes(BotUnderTest):
     """A bot with `dispatchers` dispatcher processes, named ``dispatch-0`` and so on in its group.
 
-    `env` is the environment of a process that has no credentials of a forge.
+    With `through_web` pods reach neither the database nor the broker. `env` is the environment of a process that has no credentials of a forge.
     """
 
     def __init__(
-        self, settings: Mapping[str, object] | None = None, port: int | None = None, dispatchers: int = 1
+        self,
+        settings: Mapping[str, object] | None = None,
+        port: int | None = None,
+        dispatchers: int = 1,
+        *,
+        through_web: bool = False,
     ) -> None:
+        self._through_web = through_web
         self._outer = ExitStack()
         self._folder = Path(self._outer.enter_context(TemporaryDirectory(prefix="scn-values-")))
         self._dispatchers = dispatchers
         self.cluster = Cluster()
         self.api = KubernetesApi(self.cluster, self._folder)
         file = self._folder / "kubernetes.yaml"
-        own = {"runner": "kubernetes", "kubernetes_file": file, "stop_seconds": 5.0}
+        own: dict[str, object] = {"runner": "kubernetes", "kubernetes_file": file, "stop_seconds": 5.0}
+        if through_web:
+            own["runner_secret"] = RUNNER_SECRET
         super().__init__({**own, **(settings or {})}, port)
 
     def __enter__(self) -> "BotOnKubernetes":
@@ -48,6 +58,12 @@ class BotOnKubernetes(BotUnderTest):
             "secrets": {"SCENARIST_DATABASE_URL": {"name": "scenarist-database", "key": "url"}},
             "grace_seconds": 8,
         }
+        if self._through_web:
+            # Pods know neither the database nor the broker, nor what signs their tokens.
+            hidden = ("SCENARIST_BROKER_URL", "SCENARIST_RUNNER_SECRET", "SCENARIST_KUBERNETES_FILE")
+            self.cluster.config_maps["scenarist-runner"] = {k: v for k, v in env.items() if k not in hidden}
+            env["SCENARIST_RUNNER_SECRET"] = RUNNER_SECRET
+            self.values |= {"secrets": {}, "web_url": f"http://127.0.0.1:{self.port}"}
         self.write_values()
         env["SCENARIST_DATABASE_URL"] = self.cluster.secrets["scenarist-database"]["url"]
         self.env = env

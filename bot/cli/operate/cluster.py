@@ -5,6 +5,7 @@ from bot.launchers.kubernetes.api import Api, own_namespace
 from bot.launchers.kubernetes.manifest import job_manifest, selector
 from bot.launchers.kubernetes.values import JobValues, load_values
 from bot.launchers.launcher import LaunchRefused
+from bot.remote.tokens import Signer
 from bot.storage.launches import Launch, WaitingRun
 from bot.telemetry.health import CheckResult
 
@@ -20,12 +21,14 @@ _NO_RUN = WaitingRun(launch=Launch(run_id="0" * 26, fence=0), forge="local", rep
 def check_cluster(settings: Settings) -> CheckResult:
     """Check the values file, the API server, the dispatcher's rights, and whether a Job would be accepted.
 
-    Changes nothing. Raises `ValuesInvalid` and `LauncherUnavailable`.
+    Changes nothing. Raises `ValuesInvalid`, `SecretTooShort` and `LauncherUnavailable`.
     """
     if settings.kubernetes_file is None:
         said = "SCENARIST_KUBERNETES_FILE is not set, so this machine launches no runs."
         return CheckResult(NAME, "warning", said, "Set it where `scenarist dispatch` works.")
     values = load_values(settings.kubernetes_file)
+    if values.web_url:
+        Signer(settings.runner_secret.get_secret_value())
     api = Api(values, selector(values))
     missing = [
         f"{verb} {resource}{f' ({why})' if why else ''}"

@@ -70,7 +70,7 @@ def run_launched(settings: Settings, job: LaunchedJob, environ: MutableMapping[s
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     try:
-        work_remotely(settings, job.launch, job.url, job.token, draining)
+        work_remotely(settings, job.launch, job.url, job.token, draining, "actions")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return 0

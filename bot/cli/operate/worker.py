@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 from collections.abc import Sequence
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -14,9 +15,10 @@ from celery.signals import worker_process_init
 from bot.cli.options import ALL_QUEUES, Queues, queue_names
 from bot.cli.process import require_sandbox
 from bot.config.limits import database_urls, load_limits
-from bot.config.settings import Settings, load_settings
+from bot.config.settings import RUN_TOKEN, Settings, load_settings
 from bot.runs.draining import Draining
 from bot.storage.database import connect
+from bot.storage.launches import Launch
 from bot.telemetry.logs import start_logging
 from bot.telemetry.watching import share_counts
 from bot.worker.celery_app import make_celery, register_tasks
@@ -34,6 +36,14 @@ def worker(
     fence: Annotated[
         int | None, typer.Option(min=0, help="With --once: only if the run still has this fence.")
     ] = None,
+    web: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="With --once and --fence: work through the web app there, with the token in "
+            "SCENARIST_RUN_TOKEN, and without database and broker.",
+        ),
+    ] = "",
     next_run: Annotated[
         bool,
         typer.Option("--next", help="Do the next `runs` phases of the run that is due longest, and exit."),
@@ -49,7 +59,7 @@ def worker(
     settings = load_settings()
     start_logging(settings)
     if once or next_run:
-        _one_run(settings, once, fence, wait)
+        _one_run(settings, once, fence, web, wait)
         return
     names = queue_names(queues)
     if "runs" in names:
@@ -75,10 +85,11 @@ def worker(
     celery.worker_main(arguments)
 
 
-def _one_run(settings: Settings, run_id: str, fence: int | None, wait_s: float) -> None:
+def _one_run(settings: Settings, run_id: str, fence: int | None, web: str, wait_s: float) -> None:
     """Do the next phases of this run, or without an id those of the run that is due longest."""
-    from bot.worker.once import work_next, work_once
-
+    if web and (not run_id or fence is None):
+        raise typer.BadParameter("it needs --once and --fence", param_hint="--web")
+    token = os.environ.pop(RUN_TOKEN, "")
     require_sandbox(settings)
     if settings.unsafe_no_sandbox:
         hide_from_same_user()
@@ -86,6 +97,14 @@ def _one_run(settings: Settings, run_id: str, fence: int | None, wait_s: float) 
     # Not earlier: temporary files of this process are in there to its end.
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     draining = Draining(scratch / "stopping", settings.stop_seconds)
+    if web and fence is not None:
+        from bot.worker.remote import work_remotely
+
+        signal.signal(signal.SIGTERM, lambda _number, _frame: draining.begin())
+        work_remotely(settings, Launch(run_id=run_id, fence=fence), web, token, draining, "kubernetes")
+        return
+    from bot.worker.once import work_next, work_once
+
     if run_id:
         work_once(settings, run_id, fence, draining)
     else:

@@ -19,7 +19,7 @@ from bot.forges.forge import ForgeUnavailable, Repo
 from bot.forges.github.app import AppTokens, app_of
 from bot.forges.github.http import FreshToken, forge_errors, github_client
 from bot.launchers.launcher import Launched, LauncherUnavailable, LaunchFailure, LaunchRefused
-from bot.remote.tokens import LAUNCH_S, RunToken, Signer
+from bot.remote.tokens import Signer
 from bot.storage.launches import Launch, WaitingRun, launch_named
 from bot.storage.store import Store
 from gherkin.errors import ScenaristError
@@ -76,9 +76,8 @@ class ActionsLauncher:
             raise NotOnGitHub(f"{run.repo} is on {run.forge}.")
         request = self._store.requested(run.launch.run_id)
         repo = Repo(full_name=run.repo, installation=request.installation if request else 0)
-        until = self._store.clock() + LAUNCH_S
-        token = RunToken(kind="launch", launch=run.launch, fence=run.launch.fence, until=until)
-        inputs = {"launch": run.launch.name, "url": self._public_url, "token": self._signer.sign(token)}
+        token = self._signer.launch_token(run.launch, self._store.clock())
+        inputs = {"launch": run.launch.name, "url": self._public_url, "token": token}
         with self._api(repo) as (github, owner, name):
             found: Any = github.rest.repos.get(owner, name).json()
             github.rest.actions.create_workflow_dispatch(

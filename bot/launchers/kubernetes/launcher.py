@@ -24,14 +24,16 @@ class KubernetesLauncher:
 
     runner: Runner = "kubernetes"
 
-    def __init__(self, values: JobValues) -> None:
+    def __init__(self, values: JobValues, token_of: Callable[[Launch], str] = lambda _launch: "") -> None:
+        """`token_of` makes the tokens for the web app, where pods work through it."""
         self._values = values
+        self._token_of = token_of
         self._api = Api(values, selector(values))
         self.most = values.jobs_at_once
 
     def launch(self, run: WaitingRun) -> None:
         """Make the Job of a run; see `Launcher`."""
-        if not self._api.create_job(job_manifest(self._values, run)):
+        if not self._api.create_job(job_manifest(self._values, run, self._token_of(run.launch))):
             log.info("the Job %s is there already", run.launch.name)
 
     def launched(self) -> Sequence[Launched]:

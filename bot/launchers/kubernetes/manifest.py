@@ -33,8 +33,8 @@ def launch_of(job: Manifest) -> Launch | None:
     return Launch(run_id=run, fence=int(fence)) if run and fence.isdecimal() else None
 
 
-def job_manifest(values: JobValues, run: WaitingRun) -> Manifest:
-    """Return the manifest of the Job that does the next phases of `run`."""
+def job_manifest(values: JobValues, run: WaitingRun, token: str = "") -> Manifest:
+    """Return the manifest of the Job that does the next phases of `run`; `token` is for the web app."""
     launch = run.launch
     labels = {**values.labels, **selector(values), _RUN: launch.run_id, _FENCE: str(launch.fence)}
     about = {**values.annotations, "scenarist-repository": f"{run.forge}:{run.repo}"}
@@ -66,12 +66,15 @@ def job_manifest(values: JobValues, run: WaitingRun) -> Manifest:
                     },
                 ]
             },
-            "template": {"metadata": {"labels": labels, "annotations": about}, "spec": _pod(values, launch)},
+            "template": {
+                "metadata": {"labels": labels, "annotations": about},
+                "spec": _pod(values, launch, token),
+            },
         },
     }
 
 
-def _pod(values: JobValues, launch: Launch) -> Manifest:
+def _pod(values: JobValues, launch: Launch, token: str) -> Manifest:
     pod: Manifest = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -85,7 +88,7 @@ def _pod(values: JobValues, launch: Launch) -> Manifest:
             "fsGroup": values.user,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(values, launch)],
+        "containers": [_container(values, launch, token)],
         "volumes": [
             {"name": "state", "emptyDir": {"sizeLimit": values.state_size}},
             {"name": "tmp", "emptyDir": {"sizeLimit": values.tmp_size}},
@@ -101,7 +104,7 @@ def _pod(values: JobValues, launch: Launch) -> Manifest:
     return {**pod, **{name: value for name, value in optional.items() if value}}
 
 
-def _container(values: JobValues, launch: Launch) -> Manifest:
+def _container(values: JobValues, launch: Launch, token: str) -> Manifest:
     limits = dict(values.limits)
     if values.gpu.count:
         limits[values.gpu.resource] = str(values.gpu.count)
@@ -114,13 +117,14 @@ def _container(values: JobValues, launch: Launch) -> Manifest:
     if values.sandbox == "bubblewrap" and not values.host_users:
         # bubblewrap mounts a /proc of its own, which the kernel refuses where parts of /proc are hidden.
         security["procMount"] = "Unmasked"
+    web = ["--web", values.web_url] if values.web_url else []
     return {
         "name": CONTAINER,
         "image": values.image,
         "imagePullPolicy": values.image_pull_policy,
         "command": ["scenarist"],
-        "args": ["worker", "--once", launch.run_id, "--fence", str(launch.fence)],
-        "env": _environment(values),
+        "args": ["worker", "--once", launch.run_id, "--fence", str(launch.fence), *web],
+        "env": _environment(values, token),
         "envFrom": [{"configMapRef": {"name": name}} for name in values.config_maps],
         "resources": {"requests": values.requests, "limits": limits},
         "securityContext": security,
@@ -132,8 +136,10 @@ def _container(values: JobValues, launch: Launch) -> Manifest:
     }
 
 
-def _environment(values: JobValues) -> list[Manifest]:
+def _environment(values: JobValues, token: str) -> list[Manifest]:
     own = {"SCENARIST_STATE_DIR": STATE}
+    if values.web_url:
+        own["SCENARIST_RUN_TOKEN"] = token
     if values.sandbox == "pod":
         own["SCENARIST_UNSAFE_NO_SANDBOX"] = "true"
     plain = [{"name": name, "value": value} for name, value in {**values.env, **own}.items()]

@@ -71,6 +71,12 @@ class JobValues(Frozen):
         default="",
         description="Where Jobs are made. Empty: the dispatcher's own, whose Secrets Jobs could then mount.",
     )
+    web_url: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="The web app's address in the cluster. With it pods work through the web app and need "
+        "neither the database nor the broker; web app and dispatcher need the same SCENARIST_RUNNER_SECRET.",
+    )
     deployment: str = Field(
         default="scenarist",
         pattern=r"^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from bot.config.limits import LimitsInvalid, load_limits
 from bot.config.settings import Settings
 from bot.launchers.launcher import Launcher
+from bot.remote.tokens import Signer
 from bot.storage.store import Store
 from gherkin.errors import ScenaristError
 from runners.contract.operator_limits import Runner
@@ -20,11 +21,15 @@ class NothingToDispatch(ScenaristError):
     )
 
 
-def _kubernetes(settings: Settings, _store: Store) -> Launcher:
+def _kubernetes(settings: Settings, store: Store) -> Launcher:
     from bot.launchers.kubernetes.launcher import KubernetesLauncher
     from bot.launchers.kubernetes.values import load_values
 
-    return KubernetesLauncher(load_values(settings.kubernetes_file))
+    values = load_values(settings.kubernetes_file)
+    if not values.web_url:
+        return KubernetesLauncher(values)
+    signer = Signer(settings.runner_secret.get_secret_value())
+    return KubernetesLauncher(values, lambda launch: signer.launch_token(launch, store.clock()))
 
 
 def _actions(settings: Settings, store: Store) -> Launcher:

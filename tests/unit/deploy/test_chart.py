@@ -42,6 +42,12 @@ ACTIONS: dict[str, Any] = {
     "runner": {"kind": "actions"},
     "dispatcher": {"secrets": {"SCENARIST_RUNNER_SECRET": {"name": "web", "key": "runner"}}},
 }
+RUNNER_SECRET = {"SCENARIST_RUNNER_SECRET": {"name": "web", "key": "runner"}}
+THROUGH_WEB: dict[str, Any] = {
+    "runner": {"kind": "kubernetes", "throughWeb": True},
+    "web": {"secrets": RUNNER_SECRET},
+    "dispatcher": {"secrets": RUNNER_SECRET},
+}
 SCALED_JOBS: dict[str, Any] = {
     "runner": {
         "kind": "kubernetes",
@@ -55,6 +61,7 @@ VARIANTS = {
     "kubernetes": JOBS,
     "actions": ACTIONS,
     "scaled jobs": SCALED_JOBS,
+    "through web": THROUGH_WEB,
 }
 
 
@@ -281,6 +288,23 @@ def test_the_namespace_of_runs_has_the_name_that_the_operator_gives() -> None:
     jobs = {**JOBS, "dispatcher": {"jobs": {"namespace": "bot"}}}
     refused = helm("template", "scenarist", str(CHART), values=jobs)
     assert refused.returncode != 0 and "/dispatcher/jobs" in refused.stderr
+
+
+def test_runs_that_work_through_the_web_app_reach_no_database_and_have_no_password_of_it() -> None:
+    found = rendered(THROUGH_WEB, "--namespace", "bot")
+    jobs = values_of_jobs(found)
+    assert jobs.web_url == "http://scenarist-web.bot.svc:80"
+    assert jobs.secrets == {} and "SCENARIST_BROKER_URL" not in jobs.env
+    egress = one(found, "NetworkPolicy", "run")["spec"]["egress"]
+    assert sorted(port["port"] for rule in egress for port in rule["ports"]) == [53, 53, 3128, 8000, 8080]
+    [to_web] = [peer for rule in egress for peer in rule["to"] if "'web'" in str(peer)]
+    assert to_web["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "bot"}}
+    web = one(found, "NetworkPolicy", "web")["spec"]["ingress"]
+    assert "bot-runs" in str([rule["from"] for rule in web if rule["ports"][0]["port"] == 8080])
+    assert "bot-runs" not in str(one(found, "NetworkPolicy", "broker"))
+    without = {**THROUGH_WEB, "dispatcher": {"secrets": {}}}
+    refused = helm("template", "scenarist", str(CHART), values=without)
+    assert refused.returncode != 0 and "needs SCENARIST_RUNNER_SECRET" in refused.stderr
 
 
 def test_runs_reach_the_broker_from_their_own_namespace() -> None:

@@ -23,6 +23,7 @@ from bot.storage.leases import LeaseLost, RunClaim
 from bot.storage.store import Store
 from runners.contract.events import Instructed, PromptSent
 from runners.contract.job import PhaseResult
+from runners.contract.operator_limits import Runner
 from tests.support.launches import prepared
 from tests.support.web_app import Running
 
@@ -95,6 +96,14 @@ def test_a_driver_does_its_phases_over_http_as_it_does_with_a_database(
     assert store.status(run_id) == ("active", "publish")
     assert store.artifact(run_id, "verify.bin") == bytes(range(256))
     assert run_id in web.controlled, "the workers of the next phase are woken"
+
+
+def test_a_launch_claims_a_run_that_is_done_where_launches_work(store: Store, web: Running) -> None:
+    places: tuple[Runner, ...] = ("kubernetes", "celery")
+    for place in places:
+        run_id = prepared(store, place, runner=place)
+        claim = RemoteStore(web.url, token(store, run_id)).claim(run_id, RUNNER_PHASES, 30)
+        assert (claim is not None) == (place == "kubernetes")
 
 
 def test_a_token_is_good_for_one_claim(store: Store, web: Running, run_id: str) -> None:

@@ -113,3 +113,15 @@ def test_a_wrong_values_file_is_refused_with_its_key(text: str, said: str, tmp_p
 def test_no_values_file_is_refused() -> None:
     with pytest.raises(ValuesInvalid, match="SCENARIST_KUBERNETES_FILE is not set"):
         load_values(None)
+
+
+def test_a_pod_that_works_through_the_web_app_gets_a_token_and_no_other_secret() -> None:
+    values = JobValues(image="runner", web_url="http://scenarist-web.bot.svc")
+    made = job_manifest(values, RUN, "the-token")
+    check_job(made)
+    held = made["spec"]["template"]["spec"]["containers"][0]
+    assert held["args"][-2:] == ["--web", "http://scenarist-web.bot.svc"]
+    assert {"name": "SCENARIST_RUN_TOKEN", "value": "the-token"} in held["env"]
+    assert not [each for each in held["env"] if "valueFrom" in each]
+    without = container()
+    assert "--web" not in without["args"] and "SCENARIST_RUN_TOKEN" not in str(without["env"])
