@@ -3,10 +3,11 @@
 import base64
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from runners.git.command import git
 from tests.standins.serving import LoopbackServer, QuietHandler
 
 # (repository, token, writing) -> HTTP status: 200 lets it through.
@@ -117,3 +118,14 @@ def _token(header: str) -> str:
         return base64.b64decode(value).decode().partition(":")[2]
     except ValueError:
         return ""
+
+
+def make_bare(bare: Path, tree: Path, files: Mapping[str, str]) -> None:
+    """Make the bare repository `bare` with one commit of `files` on ``main``, written by way of `tree`."""
+    bare.mkdir(parents=True)
+    git("init", "--quiet", "--bare", "--initial-branch=main", str(bare), git_dir=bare)
+    for path, text in files.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(text)
+    git("add", "--all", git_dir=bare, work_tree=tree)
+    git("commit", "--quiet", "--message", "Begin", git_dir=bare, work_tree=tree)

@@ -29,7 +29,7 @@ import jwt
 from bot.tls import trusted
 from runners.git.command import git, read_blob
 from tests.standins.emulator import make_key
-from tests.standins.git_http import GitServer
+from tests.standins.git_http import GitServer, make_bare
 from tests.standins.github_apps import REGISTER, Apps
 from tests.standins.github_issues import Issues
 from tests.standins.github_jobs import Jobs
@@ -125,14 +125,7 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, Workflows, LoopbackServer):
         return self.root
 
     def __enter__(self) -> Self:
-        self.bare.mkdir(parents=True)
-        git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare), git_dir=self.bare)
-        tree = self._folder / "tree"
-        for path, text in self._files.items():
-            (tree / path).parent.mkdir(parents=True, exist_ok=True)
-            (tree / path).write_text(text)
-        git("add", "--all", git_dir=self.bare, work_tree=tree)
-        git("commit", "--quiet", "--message", "Begin", git_dir=self.bare, work_tree=tree)
+        make_bare(self.bare, self._folder / "tree", self._files)
         self.git.__enter__()
         return super().__enter__()
 

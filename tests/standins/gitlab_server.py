@@ -23,7 +23,7 @@ import httpx
 
 from bot.tls import trusted
 from runners.git.command import git, read_blob
-from tests.standins.git_http import GitServer
+from tests.standins.git_http import GitServer, make_bare
 from tests.standins.gitlab_pipelines import PROJECT, Pipelines
 from tests.standins.merging import commits_of, git_merge
 from tests.standins.serving import LoopbackServer, QuietHandler
@@ -146,14 +146,7 @@ class GitLabServer(Pipelines, LoopbackServer):
         ]
 
     def __enter__(self) -> Self:
-        self.bare.mkdir(parents=True)
-        git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare), git_dir=self.bare)
-        tree = self._folder / "tree"
-        for path, text in self._files.items():
-            (tree / path).parent.mkdir(parents=True, exist_ok=True)
-            (tree / path).write_text(text)
-        git("add", "--all", git_dir=self.bare, work_tree=tree)
-        git("commit", "--quiet", "--message", "Begin", git_dir=self.bare, work_tree=tree)
+        make_bare(self.bare, self._folder / "tree", self._files)
         return super().__enter__()
 
     def __exit__(
