@@ -180,8 +180,9 @@ class Settings(BaseSettings):
     )
     runner_secret: SecretStr = Field(
         default=SecretStr(""),
-        description="Signs the tokens of runs that are done in jobs of GitHub Actions; at least 32 "
-        "characters, the same for the web app and the dispatcher (see [actions.md](actions.md)).",
+        description="Signs the tokens of runs that work through the web app: in jobs of GitHub Actions, or "
+        "in Kubernetes Jobs with `web_url`; at least 32 characters, the same for the web app and the "
+        "dispatcher (see [actions.md](actions.md)).",
     )
     actions_workflow: str = Field(
         default="scenarist.yml",

@@ -176,14 +176,15 @@ def test_each_variable_is_a_setting(manifests: list[Manifest]) -> None:
 
 
 def test_each_process_is_probed_where_it_listens(defaults: list[Manifest]) -> None:
-    for name in ("web", "trusted", "runner"):
-        container = pods(defaults)[name][1]["containers"][0]
+    found = {**pods(rendered(JOBS)), **pods(defaults)}
+    for name in ("web", "trusted", "runner", "dispatcher"):
+        container = found[name][1]["containers"][0]
         ports = {each["name"]: each["containerPort"] for each in container["ports"]}
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             assert container[probe]["httpGet"]["port"] in ports
         address = next(each for each in container["env"] if each["name"] == "SCENARIST_METRICS_ADDRESS")
         assert address["value"] == f"0.0.0.0:{ports['metrics']}"
-        if name != "web":
+        if "--queues" in container["args"]:
             assert queue_names(container["args"][container["args"].index("--queues") + 1])
 
 
