@@ -14,6 +14,7 @@ from runners.environment.finding.lock_files import LOCKS
 from runners.environment.finding.parts import Package, Part, SetupCommand
 from runners.environment.finding.plan import Plan
 from runners.environment.finding.python_projects import normal
+from runners.environment.finding.test_names import TESTS_IN
 from runners.environment.finding.test_runners import (
     LIST_NOX,
     READ_TOX,
@@ -37,7 +38,10 @@ _NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)")
 _NO_PACKAGE = re.compile(
     r"Multiple top-level (packages|modules) discovered|Unable to determine which files to ship"
 )
-COLLECT = "python -m pytest --collect-only -q --continue-on-collection-errors -o cache_dir=/tmp/pytest-cache"
+COLLECT = (
+    f'cd "${{{TESTS_IN}:-.}}" && python -m pytest --collect-only -q --continue-on-collection-errors '
+    "-o cache_dir=/tmp/pytest-cache"
+)
 # pytest rewrites its plugins' asserts when it loads them, and keeps the result where it may write: here, and
 # not in later sandboxes.
 _PRIME = (

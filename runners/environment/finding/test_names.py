@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 
 from runners.environment.finding.sources import Sources, join, parent, table
 
+# The variable that names the folder in which pytest is started.
+TESTS_IN = "SCENARIST_TESTS_IN"
 # https://docs.pytest.org/en/stable/reference/reference.html#confval-python_files
 _COLLECTED = re.compile(r"(^|.*/)(test_[^/]*|[^/]*_test)\.py")
 _OTHER = re.compile(r"(^|.*/)(tests?|[^/]+_tests|[Tt]ests?[A-Z][^/]*|[^/]*[a-z0-9]Tests?)\.py")
@@ -61,25 +63,10 @@ def pytest_variables(sources: Sources) -> dict[str, str]:
     if other_test_modules(sources):
         options.append(_OPTION)
     if folder := python_folder(sources):
-        found["PYTHONPATH"] = folder
-        if settings := _settings_in(sources, folder):
-            options.append(f"-c {settings} --rootdir=.")
+        found |= {"PYTHONPATH": folder, TESTS_IN: folder}
     elif _same_names(sources):
         options.append("--import-mode=importlib")
     return {**found, "PYTEST_ADDOPTS": " ".join(options)} if options else found
-
-
-def _settings_in(sources: Sources, folder: str) -> str:
-    """Return the path of the file in `folder` that configures pytest; empty if none does."""
-    for name in ("pytest.ini", ".pytest.ini"):
-        if join(folder, name) in sources:
-            return join(folder, name)
-    if table(sources.toml(join(folder, "pyproject.toml")), "tool", "pytest"):
-        return join(folder, "pyproject.toml")
-    for name, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
-        if sources.ini(join(folder, name)).has_section(section):
-            return join(folder, name)
-    return ""
 
 
 def _same_names(sources: Sources) -> bool:

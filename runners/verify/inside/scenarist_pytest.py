@@ -31,6 +31,7 @@ scenarist_path.load(
 import pytest  # noqa: E402
 
 _report: Any = None
+_root = os.getcwd()
 _RANK = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 _seen: dict[str, dict[str, Any]] = {}
 # Options that make pytest leave tests out, and their neutral values. They stop pytest after failures or
@@ -113,7 +114,7 @@ def _removed(path: str) -> bool:
 def _crash(report: Any) -> tuple[str, int | None]:
     crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
     if crash is not None:
-        return os.path.relpath(crash.path), crash.lineno
+        return os.path.relpath(crash.path, _root), crash.lineno
     return str(report.fspath or ""), None
 
 
@@ -154,7 +155,7 @@ def plugins(manager: Any) -> list[str]:
         is_module = type(plugin).__name__ == "module"
         package = str(plugin.__name__ if is_module else type(plugin).__module__)
         file = str(getattr(sys.modules.get(package), "__file__", None) or package)
-        path = os.path.relpath(file) if os.path.isabs(file) else package
+        path = os.path.relpath(file, _root) if os.path.isabs(file) else package
         if os.path.basename(path) != "conftest.py" and not package.startswith(("_pytest", "__main__")):
             found.add(f"the plugin {package.partition('.')[0] if path.startswith('..') else path}")
     return sorted(found)
@@ -171,6 +172,21 @@ def _watch() -> Callable[[], list[str]]:
 _look: Callable[[], list[str]] = list
 
 
+def _begin_in(folder: str, words: list[str]) -> list[str]:
+    """Change to a folder of the checkout; returns pytest's arguments for there.
+
+    The ids of tests begin at the root of the checkout as before.
+    """
+    if not os.path.isdir(folder):
+        return words
+    there = [
+        os.path.relpath(word, folder) if os.path.exists(word.partition("::")[0]) else word for word in words
+    ]
+    os.chdir(folder)
+    sys.path.insert(0, os.getcwd())
+    return [f"--rootdir={_root}", *there]
+
+
 def main() -> int:
     global _report, _look, _switch
     # The report is opened and greeted before any conftest.py and any test is loaded.
@@ -179,6 +195,8 @@ def main() -> int:
     words = sys.argv[2:]
     if words[:1] == ["--switch"]:
         _switch, words = (words[1], words[2]), words[3:]
+    if folder := os.environ.get("SCENARIST_TESTS_IN", ""):
+        words = _begin_in(folder, words)
     sys.argv[:] = ["pytest", *words]
     return int(pytest.main(words, plugins=[sys.modules["__main__"]]))
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from runners.environment.finding.sources import Sources
-from runners.environment.finding.test_names import other_test_modules, pytest_variables
+from runners.environment.finding.test_names import TESTS_IN, other_test_modules, pytest_variables
 from runners.environment.prepare import Environments
+from runners.sandbox.bubblewrap import Sandbox
 from runners.sandbox.limits import CommandLimits
 from runners.verify.suites.suites import Suites
 from tests.support.waiting import HANG_S
@@ -49,12 +50,12 @@ PYTEST = "[tool.pytest.ini_options]\n"
         pytest.param({"src/pkg.py": "", "setup.py": ""}, {"PYTHONPATH": "src"}, id="src layout"),
         pytest.param(
             {**FULL_STACK, "backend/requirements.txt": ""},
-            {"PYTHONPATH": "backend"},
+            {"PYTHONPATH": "backend", TESTS_IN: "backend"},
             id="backend and frontend",
         ),
         pytest.param(
             {**FULL_STACK, "backend/pyproject.toml": PYTEST},
-            {"PYTHONPATH": "backend", "PYTEST_ADDOPTS": "-c backend/pyproject.toml --rootdir=."},
+            {"PYTHONPATH": "backend", TESTS_IN: "backend"},
             id="with pytest's configuration there",
         ),
         pytest.param(
@@ -97,3 +98,27 @@ def test_they_are_run_and_so_is_what_a_change_adds(tmp_path: Path) -> None:
         run = suites.pytest(tree.root)
     assert set(run.outcomes) == {"pkg/tests.py::PkgTestCase::test_it", "tests/test_new.py::test_new"}
     assert run.counts.passed == 2 and not run.broken
+
+
+def test_tests_in_a_subfolder_are_run_there_and_named_from_the_root(tmp_path: Path) -> None:
+    files = {
+        "backend/pyproject.toml": PYTEST + "addopts = '--strict-markers'\nmarkers = ['slow: x']\n",
+        "backend/app/main.py": "def double(n):\n    return 2 * n\n",
+        "backend/tests/test_main.py": "import pytest\nfrom app.main import double\n\n\n@pytest.mark.slow\n"
+        "def test_double():\n    assert open('pyproject.toml') and double(2) == 4\n",
+        "backend/tests/test_red.py": "def test_red():\n    assert False\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    variables = pytest_variables(Sources.of_files(files))
+    limits = CommandLimits(wall_s=HANG_S)
+    suites = Suites(
+        lambda root, ro, rw: Sandbox(root, read_only=ro, writable=rw, env=variables, limits=limits),
+        features="features",
+    )
+    run = suites.pytest(tmp_path)
+    (red,) = run.failures
+    assert (red.test, red.path) == ("backend/tests/test_red.py::test_red", "backend/tests/test_red.py")
+    assert run.outcomes == {"backend/tests/test_main.py::test_double": "passed", red.test: "failed"}
+    assert suites.pytest(tmp_path, ["backend/tests/test_main.py"]).counts.total == 1
