@@ -40,6 +40,13 @@ class PartialClone(HistoryMissing):
     )
 
 
+class NoSuchCommit(GitFailed):
+    """A repository on this machine does not have a commit that somebody named."""
+
+    code = "SCN-3108"
+    next_step = "Name a commit, branch or tag that exists. A new repository needs its first commit."
+
+
 def git_dir_of(repo: Path) -> Path:
     """Return the git directory of a working tree, linked worktree, submodule or bare repository.
 
@@ -62,8 +69,8 @@ def git_dir_of(repo: Path) -> Path:
 def commit_of(git_dir: Path, name: str) -> str:
     """Return the id of the commit that `name` (a branch, a tag, ``HEAD~1``, an id) means in a repository.
 
-    Raises `HistoryMissing` if the clone is shallow and lacks the commit, and `GitFailed` if the repository
-    has no such commit.
+    Raises `HistoryMissing` if the clone is shallow and lacks the commit, and `NoSuchCommit` if the
+    repository does not have it.
     """
     try:
         return git("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}", git_dir=git_dir)
@@ -72,7 +79,7 @@ def commit_of(git_dir: Path, name: str) -> str:
             raise HistoryMissing(
                 f"This clone is shallow: it has only the newest commits, and {name} is not one of them."
             ) from None
-        raise GitFailed(f"{git_dir} has no commit {name}.") from None
+        raise NoSuchCommit(f"{git_dir} has no commit {name}.") from None
 
 
 def is_shallow(git_dir: Path) -> bool:

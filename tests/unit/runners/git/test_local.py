@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from runners.git.command import GitFailed, _cause_in
-from runners.git.local import HistoryMissing, NotARepository, PartialClone, bring, commit_of, git_dir_of
+from runners.git.local import (
+    HistoryMissing,
+    NoSuchCommit,
+    NotARepository,
+    PartialClone,
+    bring,
+    commit_of,
+    git_dir_of,
+)
 from runners.git.versions import version_of
 from runners.git.workspaces import Mirror, Workspaces
 
@@ -167,3 +175,11 @@ def test_the_version_follows_from_the_newest_tag(repo: Path, tag: str, after: in
     for _ in range(after):
         run("commit", "-qm", "x", "--allow-empty", cwd=repo)
     assert version_of(repo / ".git", "HEAD", "Version: 7.8\n") == version
+
+
+def test_a_repository_without_a_commit_says_what_it_needs(tmp_path: Path) -> None:
+    run("init", "--quiet", "new", cwd=tmp_path)
+    git_dir = git_dir_of(tmp_path / "new")
+    with pytest.raises(NoSuchCommit, match="has no commit HEAD") as caught:
+        commit_of(git_dir, "HEAD")
+    assert "first commit" in caught.value.next_step
