@@ -23,7 +23,14 @@ from runners.environment.finding.test_runners import (
     nox_session,
     tox_environment,
 )
-from runners.environment.missing import LOOK_FOR_FIXTURES, MissingModules, missing_from, plugins_for_fixtures
+from runners.environment.missing import (
+    LOOK_FOR_FIXTURES,
+    OLD_SETUPTOOLS,
+    MissingModules,
+    missing_from,
+    plugins_for_fixtures,
+    well_known,
+)
 from runners.sandbox.process import CommandResult
 
 INSIDE = "/env"
@@ -216,6 +223,8 @@ class Installer:
             result = self._editable(flags, place)
             for extra in package.extras if result.exit_code == 0 else ():
                 self._optional(Part(source=f"extra `{extra}`", words=("--editable", f"{place}[{extra}]")))
+        if result.exit_code != 0 and (names := well_known(missing_from(result.output).modules)):
+            result = self._with_build_requirements(names, flags, place)
         if result.exit_code == 0:
             return
         told = f"The package in {package.folder or 'the root'} cannot be installed: {cause(result)}."
@@ -223,6 +232,19 @@ class Installer:
             self.notes.append(told)
         else:
             raise EnvironmentBroken(told)
+
+    def _with_build_requirements(self, names: Sequence[str], flags: str, place: str) -> CommandResult:
+        """Install a package whose setup.py imports what no file says that its build needs.
+
+        First with an older setuptools, then without a build environment of its own.
+        """
+        old = f"{INSIDE}/build-constraint.txt"
+        self._run(f"echo {shlex.quote(OLD_SETUPTOOLS)} > {old}")
+        result = self._editable(f"{flags}--build-constraint {old} ", place)
+        if result.exit_code == 0:
+            return result
+        self._pip([OLD_SETUPTOOLS, "wheel", *names])
+        return self._editable(f"{flags}--no-build-isolation ", place)
 
     def _editable(self, flags: str, what: str) -> CommandResult:
         """Return the words that install a package editable.
@@ -275,6 +297,9 @@ class Installer:
                 missing = self.missing()
             else:
                 del self.notes[before:]  # it was an attempt and nothing that the tests are known to need
+        if names := well_known(missing.modules):
+            self._optional(Part(source="What the tests import", words=tuple(names)))
+            missing = self.missing()
         if missing.own and plan.later_packages:
             for package in plan.later_packages:
                 self._package(package)

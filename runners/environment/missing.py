@@ -1,6 +1,7 @@
 """Find in the output of test runs the modules and plugins that are not installed."""
 
 import re
+from collections.abc import Iterable
 
 from gherkin.values import Frozen
 
@@ -69,6 +70,34 @@ _SETTINGS = {
     "mock_use_standalone_module": "pytest-mock",
     "doctest_plus": "pytest-doctestplus",
 }
+
+
+# Later ones have no pkg_resources: https://setuptools.pypa.io/en/latest/history.html
+OLD_SETUPTOOLS = "setuptools<82"
+# Packages of well-known modules that have another name, or that projects take for granted. No other package
+# is guessed from the name of a module: anybody can publish one.
+_PACKAGES = {
+    "pkg_resources": OLD_SETUPTOOLS,
+    "distutils": OLD_SETUPTOOLS,
+    "mock": "mock",
+    "hypothesis": "hypothesis",
+    "parameterized": "parameterized",
+    "yaml": "pyyaml",
+    "dateutil": "python-dateutil",
+    "PIL": "pillow",
+    "bs4": "beautifulsoup4",
+    "sklearn": "scikit-learn",
+    "numpy": "numpy",
+    "Cython": "cython",
+    "six": "six",
+    "toml": "toml",
+    "pytz": "pytz",
+}
+
+
+def well_known(modules: Iterable[str]) -> list[str]:
+    """The packages of those modules that are well known, as requirements."""
+    return sorted({_PACKAGES[name] for each in modules if (name := each.split(".")[0]) in _PACKAGES})
 
 
 # Finds the signatures and definitions in test files that name one of these fixtures.

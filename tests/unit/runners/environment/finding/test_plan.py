@@ -562,6 +562,25 @@ def test_plugins_that_pytest_misses_one_after_another_are_all_installed() -> Non
     assert note.startswith("pytest-trio, which pytest needs, was left out"), "it is tried once"
 
 
+def test_an_old_setup_py_gets_what_it_imports() -> None:
+    lines: list[str] = []
+
+    def run(line: str) -> CommandResult:
+        lines.append(line)
+        lacking = "--editable" in line and "--no-build-isolation" not in line
+        return CommandResult(exit_code=int(lacking), output="ModuleNotFoundError: No module named 'numpy'")
+
+    def offline(line: str) -> CommandResult:
+        said = "No module named 'pkg_resources'\nModuleNotFoundError: No module named 'unheard_of'"
+        return CommandResult(exit_code=1, output=f"ModuleNotFoundError: {said}")
+
+    Installer(planned({"setup.py": "import numpy\n"}), run, offline, "").install()
+    assert any("--build-constraint" in line for line in lines)
+    assert any("wheel numpy" in line and "setuptools<82" in line for line in lines)
+    assert any("'setuptools<82' -c" in line for line in lines), "the tests import pkg_resources"
+    assert not any("unheard" in line for line in lines), "no package is guessed"
+
+
 def test_the_ci_sets_variables_for_tests() -> None:
     workflow = """
 env: {FORCE_COLOR: 1, MODE: ci}
