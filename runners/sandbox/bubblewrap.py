@@ -242,13 +242,17 @@ class Sandbox:
                 raise SandboxFailed(f"Nothing can be mounted at {inside}, because it leads through a link.")
 
     def _hide_git(self, args: "_Options") -> None:
-        """Cover `.git` with an empty read-only mount, which commands can neither rename nor remove."""
+        """Cover `.git` with an empty mount, which commands can neither rename nor remove.
+
+        A file is covered with /dev/null: git then goes on as if there were no `.git`. An empty file would
+        make even commands fail that need no repository (`git config --list`).
+        """
         self._refuse_links(f"{WORKSPACE}/.git")
         git = self.workspace / ".git"
         if git.is_dir():
             args.add("--perms", "0555", "--tmpfs", f"{WORKSPACE}/.git", "--remount-ro", f"{WORKSPACE}/.git")
         elif git.exists():
-            args.add_file(f"{WORKSPACE}/.git", "")
+            args.add("--dev-bind", "/dev/null", f"{WORKSPACE}/.git", "--remount-ro", f"{WORKSPACE}/.git")
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:

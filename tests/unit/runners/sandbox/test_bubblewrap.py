@@ -150,6 +150,16 @@ def test_the_git_link_can_be_neither_read_nor_replaced(workspace: Path, kind: st
     assert bash(open_box, replacing).exit_code == 0 and (workspace / "old").exists()
 
 
+def test_git_looks_on_as_if_there_were_no_repository(workspace: Path) -> None:
+    (workspace / ".git").write_text("gitdir: /nowhere\n")
+    mode = Path("/dev/null").stat().st_mode
+    for allowed in ("git config --list", "git init -q sub"):
+        assert bash(Sandbox(workspace), allowed).exit_code == 0, allowed
+    assert "not a git repository" in bash(Sandbox(workspace), "git status").output
+    assert bash(Sandbox(workspace), "chmod 600 .git").exit_code != 0
+    assert Path("/dev/null").stat().st_mode == mode
+
+
 def test_a_git_link_that_is_a_symbolic_link_is_refused(workspace: Path) -> None:
     (workspace / ".git").symlink_to("/etc")
     with pytest.raises(SandboxFailed, match="link"):
