@@ -253,6 +253,12 @@ def _listing(git_dir: Path, commit: str) -> str:
     return _LISTINGS.get((git_dir, commit), read) if _FULL.fullmatch(commit) else read()
 
 
+def tree_of(git_dir: Path, commit: str) -> str:
+    """Return the id of the tree of `commit`. Raises `GitFailed`."""
+    read = partial(git, "rev-parse", f"{commit}^{{tree}}", git_dir=git_dir)
+    return _LISTINGS.get((git_dir, commit, "tree"), read) if _FULL.fullmatch(commit) else read()
+
+
 def list_files(git_dir: Path, commit: str, under: str = "") -> list[str]:
     """Return all file paths of `commit`, or only those below the folder `under`."""
     return [entry.path for entry in tree_entries(git_dir, commit, *((under,) if under else ()))]

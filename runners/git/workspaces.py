@@ -338,7 +338,8 @@ class Workspaces:
     def _remove(mirror: Mirror, root: Path, ref: str) -> None:
         remove_tree(root)
         with mirror.lock():
-            mirror.forget(lambda tree: tree == root, [ref])
+            # Nothing packs the references of a mirror, so each is a file.
+            mirror.forget(lambda tree: tree == root, [ref] if (mirror.path / ref).exists() else [])
 
     def sweep(self) -> list[str]:
         """Remove what killed processes left behind; returns the names of the removed work folders."""

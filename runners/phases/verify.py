@@ -8,7 +8,7 @@ from gherkin.feature.model import parse
 from runners.contract.events import PromptSent, Reviewed, RunnerEvent, VerdictReached
 from runners.contract.job import EXAMPLES, FEATURE, FIRST_WORK, WORK, Job, PhaseResult, log_name
 from runners.contract.team_events import RevisionJudged
-from runners.git.command import PLAIN, git
+from runners.git.command import PLAIN, git, tree_of
 from runners.git.workspaces import Mirror
 from runners.loop.services import Services
 from runners.loop.single_requests.review import as_feedback, review
@@ -59,7 +59,7 @@ def _verified(job: Job, services: Services, mirror: Mirror) -> PhaseResult[Runne
     known = known_of(job, services, environment)
     before = baseline_of(job, services)
     if before is not None and before.surroundings == surroundings_of(job, services, environment):
-        tree = git("rev-parse", f"{job.base}^{{tree}}", git_dir=mirror.path)
+        tree = tree_of(mirror.path, job.base)
         known.learn(tree, before.runs)
     claim = claim_on(
         job,

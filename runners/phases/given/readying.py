@@ -15,7 +15,7 @@ from runners.environment.finding.sources import Sources
 from runners.environment.install import EnvironmentBroken
 from runners.environment.made import Environment
 from runners.environment.readiness import Readiness, judge
-from runners.git.command import git
+from runners.git.command import tree_of
 from runners.loop.services import Services
 from runners.loop.single_requests.set_up import ask_for_setup
 from runners.models.chat import ModelRefusedRequest, ModelUnavailable
@@ -98,7 +98,7 @@ def base_runs(job: Job, services: Services, environment: Environment) -> dict[st
     mirror = mirror_of(job, services)
     suites = suites_of(job, services, sandboxes_of(job, services, environment)).all()
     known = known_of(job, services, environment)
-    tree = git("rev-parse", f"{job.base}^{{tree}}", git_dir=mirror.path)
+    tree = tree_of(mirror.path, job.base)
     at_once = min(len(os.sched_getaffinity(0)), len(suites))
 
     def of_suite(number: int) -> SuiteRun:

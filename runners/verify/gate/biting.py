@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from gherkin.feature.model import FeatureInvalid, parse
-from runners.git.command import PLAIN, git, list_files, read_blob
+from runners.git.command import PLAIN, git, list_files, read_blob, tree_of
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines
 from runners.verify.experiments.flip import known_values, words
@@ -128,7 +128,7 @@ def bite(bench: Bench, candidates: Sequence[Mutant], roots: Sequence[Path]) -> B
     """
     claim = bench.claim
     # With the scenarios outside of the change, their checkout is the one that has everything.
-    seed = git("rev-parse", f"{claim.head}^{{tree}}", git_dir=bench.git_dir)
+    seed = tree_of(bench.git_dir, claim.head)
     settings = claim.mutation.model_copy(update={"seconds": bench.seconds})
     changed = {mutant.path for mutant in candidates}
     noticing = partial(_notices, bench, _reaching(bench, roots[0], changed))

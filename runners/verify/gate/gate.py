@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runners.git.command import changed_files, commit_on, git, read_blob, tree_entries
+from runners.git.command import changed_files, commit_on, read_blob, tree_entries, tree_of
 from runners.git.workspaces import Mirror, Workspaces
 from runners.policy.redact import Redactor
 from runners.verify.claim import Claim
@@ -211,7 +211,7 @@ class Gate:
         """
         if self._known is None:
             return run()
-        tree = git("rev-parse", f"{commit}^{{tree}}", git_dir=self._mirror.path)
+        tree = tree_of(self._mirror.path, commit)
         return self._known.once(suite, tree, run)
 
     def _note(self, commit: str, run: SuiteRun, purpose: str) -> SuiteRun:

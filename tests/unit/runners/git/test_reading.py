@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runners.git import command
-from runners.git.command import GitFailed, git, list_files, read_blob, tree_entries
+from runners.git.command import GitFailed, git, list_files, read_blob, tree_entries, tree_of
 from runners.git.recent import Recent
 from tests.support.harness import clone_of
 
@@ -56,10 +56,11 @@ def test_a_named_commit_is_read_once_and_a_name_each_time(
     for _ in range(3):
         assert read_blob(repository, commit, "sub/b.txt") == b" two\n"
         assert list_files(repository, commit, "sub") == ["sub/b.txt", "sub/deep/c.txt"]
-    assert asked == ["ls-tree", "cat-file"]
+        assert tree_of(repository, commit) == tree_of(repository, "HEAD")
+    assert asked == ["ls-tree", "cat-file", *["rev-parse"] * 4]
     list_files(repository, "HEAD")
     list_files(repository, "HEAD")
-    assert asked[2:] == ["ls-tree", "ls-tree"]
+    assert asked[6:] == ["ls-tree", "ls-tree"]
 
 
 def test_only_what_was_used_last_is_kept() -> None:
