@@ -15,6 +15,11 @@ _HELP = f"`{PREFIX} help` lists all commands."
 BEGUN = "A run begins. Its status comment says how far it is."
 AT_WORK = f"A run is already active here; `{PREFIX} status` says how far it is."
 APPROVED = "Approved. Next, the code is written."
+WAITS = f"The run waits for an approval: `{PREFIX} approve` lets it continue."
+KIND_LATE = (
+    f"The scenarios of this run are written already, so its kind stays. `{PREFIX} cancel` ends the run; then "
+    f"write `{PREFIX} implement` and `{PREFIX} kind` with the kind on two lines of one comment."
+)
 KIND = "The run treats the issue as that kind."
 NO_RUN = "There is no run here that this command could apply to."
 NO_SPLIT = "I have not proposed to split this issue."

@@ -121,9 +121,10 @@ class CommandHandler:
             return _CommandEffect(outcome=make_issues(then, stories, forge))
         if isinstance(then, SteerRuns):
             effect = self._steering.steer(then, cause)
-            return _CommandEffect(
-                outcome=effect.outcome, text=replies.steered(then.control, done=effect.done)
-            )
+            text = replies.steered(then.control, done=effect.done)
+            if then.control == "resume" and not effect.done and self._steering.waiting(then.target):
+                text = replies.WAITS
+            return _CommandEffect(outcome=effect.outcome, text=text)
         if isinstance(then, AdjustRun):
             effect = self._steering.adjust(then, cause)
             text = replies.adjusted(then.turns, then.model) if effect.done else replies.NO_RUN
@@ -164,6 +165,9 @@ class CommandHandler:
         newest = self._steering.newest(then.target)
         if newest is not None and newest.status == "needs_info" and then.otherwise is not None:
             return self._begin(then.otherwise, delivery_id, begun)
+        is_open = newest is not None and newest.status in ("active", "paused")
+        if newest is not None and is_open and fold(self._store.entries(newest.id)).spec is not None:
+            return _CommandEffect(outcome="the scenarios are written", text=replies.KIND_LATE)
         effect = self._steering.tell(then)
         return _CommandEffect(outcome=effect.outcome, text=replies.KIND if effect.done else replies.NO_RUN)
 

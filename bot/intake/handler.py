@@ -27,7 +27,7 @@ from bot.forges.forge import Forge, ForgeUnavailable, Repo
 from bot.forges.receiver import PayloadInvalid, Receiver
 from bot.intake.command_handler import CommandHandler, acknowledge, acknowledge_label, acknowledge_remarks
 from bot.intake.decisions.base_moved import decide_base_moved
-from bot.intake.decisions.by_comment import as_comment, decide_comment
+from bot.intake.decisions.by_comment import as_comment, decide_comment, may_approve
 from bot.intake.decisions.ci import CiPassed, LeaveAlone, decide_ci
 from bot.intake.decisions.work_orders import (
     AnswerScenarios,
@@ -130,6 +130,8 @@ class IntakeHandler:
                 if isinstance(event, Ignored)
                 else decide(event, self._forge(delivery.forge), delivery.id)
             )
+            if isinstance(event, IssueLabelled) and isinstance(decision, StartRun):
+                decision = self._with_approval(event, decision, delivery)
             if isinstance(event, ReviewSubmitted | ReviewCommented):
                 return self._review(event, decision, delivery)
             if isinstance(decision, LabelRefused) and isinstance(event, IssueLabelled):
@@ -212,6 +214,14 @@ class IntakeHandler:
             self._deliveries.close(delivery.id, done.outcome)
         return done.run_id
 
+    def _with_approval(self, event: IssueLabelled, decision: StartRun, delivery: Delivery) -> StartRun:
+        """Note whether a label may approve the scenarios that wait, if any do. Raises the forge's errors."""
+        if not self._steering.waiting(decision.target):
+            return decision
+        forge = self._forge(delivery.forge)
+        approves = may_approve(event, forge, forge.permission(event.repo, event.sender))
+        return decision.model_copy(update={"approves": approves})
+
     def _review(
         self, event: ReviewSubmitted | ReviewCommented, decision: Decision, delivery: Delivery
     ) -> str | None:
@@ -285,6 +295,7 @@ class IntakeHandler:
         if (
             order.kind == "implement"
             and not decision.request.approval
+            and decision.approves
             and self._steering.waiting(decision.target)
         ):
             # The label that asks for the code, set while scenarios wait, approves them.

@@ -67,6 +67,10 @@ class Steering:
         newest = self.newest(decision.target)
         if decision.control == "retry":
             found = [newest.id] if newest is not None else []
+        elif decision.control == "resume":
+            # Scenarios that wait are approved by those who may do that.
+            waits = self.waiting(decision.target)
+            found = [run_id for run_id in found if run_id != waits]
         event = Controlled(
             control=decision.control,
             by=decision.by,

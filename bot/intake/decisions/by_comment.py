@@ -11,8 +11,8 @@ from bot.behaviours.target import target_of
 from bot.comment_commands.parser import CommandName, CommentCommand
 from bot.comment_commands.rights import Rules, is_allowed
 from bot.config.repository import FILE, ConfigInvalid, parse_config
-from bot.forges.events import Commented, Ignored, ReviewCommented, ReviewSubmitted
-from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, Repo
+from bot.forges.events import Commented, Ignored, IssueLabelled, ReviewCommented, ReviewSubmitted
+from bot.forges.forge import Forge, ForgeDenied, ForgeMissing, Repo, TargetKind
 from bot.intake.decisions.work_orders import (
     MAY_TRIGGER,
     AcceptSplit,
@@ -137,15 +137,29 @@ def _then(
     """Return what follows from one command; None if a stranger gives one that does not exist."""
     if command.known is not None:
         forbidden = _forbidden(command.known, event, forge, permission)
-        return forbidden or _commanded(command, command.known, event, forge, delivery_id)
+        then = forbidden or _commanded(command, command.known, event, forge, delivery_id)
+        if isinstance(then, StartRun) and command.known == "implement":
+            return then.model_copy(update={"approves": may_approve(event, forge, permission)})
+        return then
     if permission not in MAY_TRIGGER:
         return None
     return CommandRefused(reason="a command that is not known", text=replies.unknown(command))
 
 
-def _forbidden(name: CommandName, event: Commented, forge: Forge, permission: str) -> CommandRefused | None:
-    rules = _rules(event.repo, forge)
+def may_approve(event: IssueLabelled | Commented, forge: Forge, permission: str) -> bool:
+    """Return whether the sender of an event may approve scenarios. Raises the forge's errors."""
+    kind = "issue" if isinstance(event, IssueLabelled) else event.kind
+    return _may("approve", event, kind, forge, permission, _rules(event.repo, forge))
 
+
+def _may(
+    name: CommandName,
+    event: IssueLabelled | Commented,
+    kind: TargetKind,
+    forge: Forge,
+    permission: str,
+    rules: Rules,
+) -> bool:
     def in_team(team: str) -> bool:
         try:
             return forge.in_team(event.repo, event.sender, team)
@@ -153,9 +167,14 @@ def _forbidden(name: CommandName, event: Commented, forge: Forge, permission: st
             return False  # who cannot be looked up has no right
 
     def is_author() -> bool:
-        return event.kind == "issue" and forge.issue(event.repo, event.number).author.id == event.sender.id
+        return kind == "issue" and forge.issue(event.repo, event.number).author.id == event.sender.id
 
-    if is_allowed(name, rules, permission=permission, is_author=is_author, in_team=in_team):
+    return is_allowed(name, rules, permission=permission, is_author=is_author, in_team=in_team)
+
+
+def _forbidden(name: CommandName, event: Commented, forge: Forge, permission: str) -> CommandRefused | None:
+    rules = _rules(event.repo, forge)
+    if _may(name, event, event.kind, forge, permission, rules):
         return None
     return CommandRefused(
         reason="the sender has no write access"

@@ -34,11 +34,15 @@ _SAME_MOMENT = timedelta(seconds=5)
 
 
 class StartRun(Frozen):
-    """Begin a run. Its request's key is granted once; runs with one `target` never overlap."""
+    """Begin a run. Its request's key is granted once; runs with one `target` never overlap.
+
+    `approves` says whether who asks for it may also approve scenarios that wait on `target`.
+    """
 
     request: RunRequested
     target: str
     exclusive: bool
+    approves: bool = True
 
 
 class CancelRuns(Frozen):

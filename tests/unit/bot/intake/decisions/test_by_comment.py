@@ -7,8 +7,9 @@ import pytest
 
 from bot.forges.forge import Account, Repo
 from bot.intake.deliveries import Deliveries
-from bot.log.events import Adjusted, Controlled, PhaseFinished, RunEnded
+from bot.log.events import APPROVAL, Adjusted, Controlled, PhaseFinished, RunEnded
 from bot.log.state import RunState, fold
+from runners.contract.events import SpecWritten
 from runners.contract.workorder import WorkOrder
 from runners.git.command import git
 from tests.support.inbox import REPO, Inbox
@@ -431,3 +432,46 @@ def test_a_strangers_command_in_a_review_is_refused(talk: Talk) -> None:
     assert hear_all(talk, known) == [] and talk.state(run).status == "active"
     (refusal,) = talk.replies(pull)
     assert refusal.startswith("Sorry, tri") and talk.state(run).finished == ()
+
+
+def waits(talk: Talk, run: str) -> None:
+    """Let a run's scenarios wait for an approval."""
+    claim = talk.store.claim(run, ["prepare"], 60)
+    assert claim is not None
+    spec = SpecWritten(path="f", sha256="0", source="model", scenarios=("S",), commit="c")
+    asks = PhaseFinished(phase="specify", outcome=APPROVAL, reason="The scenarios wait.")
+    pauses = Controlled(control="pause", by="", reason="The scenarios wait.")
+    talk.store.finish_phase(claim, [spec, asks, pauses], {}, phase="implement", status="paused")
+    assert talk.state(run).waits_for_approval
+
+
+def test_scenarios_are_approved_by_those_who_may_and_by_nothing_else(talk: Talk) -> None:
+    talk.configure("may: {approve: [maintain]}\n")
+    run = talk.label()
+    assert run is not None
+    waits(talk, run)
+    talk.say("wim", "/agent approve")
+    assert "people with maintain access" in talk.replies()[-1]
+    talk.say("wim", "/agent resume")
+    assert "waits for an approval: `/agent approve`" in talk.replies()[-1]
+    talk.say("wim", "/agent implement")
+    assert "already active" in talk.replies()[-1]
+    talk.forge.remove_label("octo/talk", talk.number, "agent:implement", "wim")
+    talk.forge.add_label("octo/talk", talk.number, "agent:implement", "wim")
+    talk.handler().handle(talk.ids[-1])
+    assert talk.state(run).waits_for_approval
+    talk.say("mia", "/agent resume")
+    assert talk.state(run).waits_for_approval, "that is another command"
+    talk.say("mia", "/agent implement")
+    assert talk.state(run).approved_by == "mia"
+
+
+def test_a_kind_comes_too_late_for_scenarios_that_are_written(talk: Talk) -> None:
+    run = talk.label()
+    assert run is not None
+    talk.say("wim", "/agent kind bug")
+    assert talk.replies()[-1] == "The run treats the issue as that kind."
+    spec = SpecWritten(path="f", sha256="0", source="model", scenarios=("S",), commit="c")
+    talk.store.note(run, spec)
+    talk.say("wim", "/agent kind bug")
+    assert "written already" in talk.replies()[-1]
