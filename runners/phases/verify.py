@@ -103,7 +103,7 @@ def _verified(job: Job, services: Services, mirror: Mirror) -> PhaseResult[Runne
         sent = PromptSent(reason="verdict", text=text)
         return PhaseResult("red", events=[reached, sent], artifacts=artifacts)
     if verdict.bite and verdict.bite.survivors and not last and not _told(job, "survivors"):
-        sent = PromptSent(reason="survivors", text=about_survivors(verdict.bite))
+        sent = PromptSent(reason="survivors", text=about_survivors(verdict))
         return PhaseResult("red", events=[reached, sent], artifacts=artifacts)
     passed = _passed(job, services, mirror, head, [reached], last=last)
     return replace(passed, artifacts={**passed.artifacts, **artifacts})

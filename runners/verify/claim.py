@@ -30,8 +30,9 @@ class MutationSettings(Frozen):
         default=30,
         ge=0,
         le=100,
-        description="The percentage of the faults that must be noticed for the verdict to be green, if at "
-        "least three could be tried (with 100: any number); 0: none.",
+        description="The percentage of the faults that must be noticed, if at least three could be tried "
+        "(with 100: any number); 0: none. With fewer, the model is shown the places once, and the verdict "
+        "has a warning. Faults in lines that no test runs count only if they are half of all.",
     )
 
 

@@ -50,17 +50,29 @@ class HeldOut(Frozen):
 class Bite(Frozen):
     """How many faults were tried and noticed; `survivors` describes the others.
 
-    `untried` is how many more were chosen but not tried, because there was no time.
+    `unreached` is how many of the survivors are in lines that no scenario and no test runs; it is counted
+    only if too few faults were noticed. `untried` is how many more were chosen but not tried, because there
+    was no time.
     """
 
     tried: int
     killed: int
     survivors: tuple[str, ...] = ()
+    unreached: int = 0
     untried: int = 0
 
     @property
     def percent(self) -> int:
         return 100 * self.killed // self.tried if self.tried else 100
+
+    @property
+    def reached(self) -> int:
+        """How many of the faults that were tried are in lines that a scenario or test runs."""
+        return self.tried - self.unreached
+
+    @property
+    def percent_of_reached(self) -> int:
+        return 100 * self.killed // self.reached if self.reached else 100
 
 
 class Crossed(Frozen):

@@ -168,25 +168,34 @@ class Problem(Frozen):
 
 
 class Doubt(Frozen):
-    """Why the runs of one `suite` show less than they seem to; nobody is to blame, and reviewers have to
-    weigh it.
+    """Why a green verdict shows less than it seems to; reviewers have to weigh it.
+
+    It is about the runs of one `suite`, or about the proof of the change (then `suite` is empty).
     """
 
-    code: Literal["suite-timed-out", "no-test-ran", "nothing-passes", "many-fail"]
-    suite: str
+    code: Literal[
+        "suite-timed-out",
+        "no-test-ran",
+        "nothing-passes",
+        "many-fail",
+        "tests-do-not-bite",
+        "untested-code",
+        "not-tried",
+    ]
+    suite: str = ""
     message: str
 
 
 class Verdict(Frozen):
     """The verifier's result for one head commit. It is green if `problems` is empty.
 
-    `doubts` make a green verdict a warning: most of a suite could not run, on either side. `unrunnable` says
-    which tests could not run because they need something outside of the sandbox. `dependency_files` are the
-    changed files that declare dependencies, and `oracle` the changes of tests and their configuration that
-    the work order asks for by name. `held_out` are the further examples that were tried. If the scenarios are
-    not part of the change (`shadow`), `tests` are its own tests that prove it. `bite` is how many faults in
-    the change were noticed. `before_sha` is the pull request before the revision, if its review asked for
-    further scenarios.
+    `doubts` make a green verdict a warning: most of a suite could not run, on either side, or most of the
+    change is not tested. `unrunnable` says which tests could not run because they need something outside of
+    the sandbox. `dependency_files` are the changed files that declare dependencies, and `oracle` the changes
+    of tests and their configuration that the work order asks for by name. `held_out` are the further examples
+    that were tried. If the scenarios are not part of the change (`shadow`), `tests` are its own tests that
+    prove it. `bite` is how many faults in the change were noticed. `before_sha` is the pull request before
+    the revision, if its review asked for further scenarios.
     """
 
     base_sha: str
@@ -214,7 +223,7 @@ class Verdict(Frozen):
 
     @property
     def status(self) -> Literal["green", "warning", "red"]:
-        """Return red if there are problems, a warning if most of a suite could not run, else green."""
+        """Return red if there are problems, a warning if there are doubts, else green."""
         if self.problems:
             return "red"
         return "warning" if self.doubts else "green"

@@ -300,3 +300,23 @@ def test_a_refactoring_is_tried_with_other_values_too(bench: Workbench) -> None:
     verdict = bench.verdict(tidier, spec=spec, kind="refactoring")
     assert verdict.green, verdict.problems
     assert verdict.scenarios[0].findings.line == "flips 1/1"
+
+
+def test_code_that_reads_its_own_feature_file_is_found(bench: Workbench) -> None:
+    reads = (
+        "\n\ndef double(n):\n    from pathlib import Path\n\n"
+        f"    return int(Path('{FEATURE}').read_text().split()[-1])\n"
+    )
+    verdict = bench.verdict({**WORK, "calc.py": BASE["calc.py"] + reads})
+    assert codes(verdict) == {"scenario-blind"}
+    assert "the code or the steps read that file" in verdict.problems[0].message
+    assert bench.verdict({**WORK, "calc.py": BASE["calc.py"] + reads}, experiments=False).green
+
+
+def test_a_scenario_that_passes_nowhere_else_is_a_warning(bench: Workbench) -> None:
+    knows = (
+        "\n\ndef double(n):\n    import __main__\n\n"
+        "    return 2 * n if 'scenarist_behave' in __main__.__file__ else None\n"
+    )
+    verdict = bench.verdict({**WORK, "calc.py": BASE["calc.py"] + knows})
+    assert (verdict.status, [each.code for each in verdict.doubts]) == ("warning", ["not-tried"])

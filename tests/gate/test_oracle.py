@@ -397,17 +397,27 @@ def test_a_test_that_fails_anyway_notices_no_fault(bench: Workbench) -> None:
 
 
 @pytest.mark.usefixtures("no_hurry")
-def test_faults_that_nobody_notices_are_named_and_may_fail_the_verdict(bench: Workbench) -> None:
+def test_faults_in_lines_that_run_and_that_nobody_notices_are_named_in_a_warning(bench: Workbench) -> None:
     lazy = {**WORK, "calc.py": WORK["calc.py"] + "\n\ndef triple(n):\n    return 3 * n\n"}
+    runs_it = "from calc import triple\n\n\ndef test_triple():\n    triple(1)\n"
     settings = MutationSettings(mutants=20, floor=90)
-    verdict = bench.verdict(lazy, mutation=settings)
+    verdict = bench.verdict({**lazy, "test_triple.py": runs_it}, mutation=settings)
     assert verdict.bite is not None
-    assert (verdict.bite.tried, verdict.bite.killed) == (6, 3)
+    assert (verdict.bite.tried, verdict.bite.killed, verdict.bite.unreached) == (6, 3, 0)
     assert all("calc.py:10:" in survivor for survivor in verdict.bite.survivors)
-    assert codes(verdict) == {"tests-do-not-bite"}
-    assert Workbench.verdict(
-        bench, {**lazy, "notes.md": "x"}, mutation=settings.model_copy(update={"floor": 50})
-    ).green
+    assert [doubt.code for doubt in verdict.doubts] == ["tests-do-not-bite"]
+    assert verdict.status == "warning", verdict.problems
+
+
+@pytest.mark.usefixtures("no_hurry")
+def test_faults_in_lines_that_nothing_runs_are_a_warning_if_they_are_half_of_all(bench: Workbench) -> None:
+    lazy = {**WORK, "calc.py": WORK["calc.py"] + "\n\ndef triple(n):\n    return 3 * n\n"}
+    verdict = bench.verdict(lazy, mutation=MutationSettings(mutants=20, floor=90))
+    assert verdict.bite is not None
+    assert (verdict.bite.tried, verdict.bite.killed, verdict.bite.unreached) == (6, 3, 3)
+    assert verdict.status == "warning", verdict.problems
+    assert [doubt.code for doubt in verdict.doubts] == ["untested-code"]
+    assert all("no scenario or test runs this line" in each for each in verdict.bite.survivors)
 
 
 def test_scenarios_that_lean_on_the_one_before_are_flaky(bench: Workbench) -> None:

@@ -151,10 +151,15 @@ def test_survivors_of_mutation_are_shown_once_and_lose_no_proven_work(bot: BotUn
         ],
     )
     asked = len(bot.chat.requests)
-    # All faults are tried, and nothing follows from their share.
-    number = _begin(bot, "octo/survives", "mutation: {mutants: 20, floor: 0}\n")
+    # All faults are tried, and the branch that nothing tries leaves too few that are noticed.
+    number = _begin(bot, "octo/survives", "mutation: {mutants: 20, floor: 90}\n")
     state = bot.finished(Repo(full_name="octo/survives"), "issue", number)
     assert state.status == "done", state.reason
     assert [each.outcome for each in state.finished if each.phase == "verify"] == ["red", "done"]
     assert state.spent.rounds == 1, "the same head is not verified twice"
-    assert "Add a test that notices each" in str(bot.chat.requests[asked:])
+    asked_for = str(bot.chat.requests[asked:])
+    assert "Add a test that notices each" in asked_for and "will only be a draft" in asked_for
+    assert state.verdict is not None and state.verdict.status == "warning"
+    assert state.published is not None
+    pull = bot.forge.pull(Repo(full_name="octo/survives"), state.published.pull)
+    assert pull.draft and "[not proven]" not in pull.title

@@ -10,24 +10,32 @@ from gherkin.feature.model import FeatureInvalid, parse
 from runners.git.command import read_blob
 from runners.verify.claim import Claim
 from runners.verify.experiments.held_out import Example, read_examples
+from runners.verify.experiments.sabotage import FaultSite
 from runners.verify.experiments.scenarios import Single, singles
 from runners.verify.experiments.subject import TriedScenario, subjects
 from runners.verify.experiments.trials import Lab, Trials
 from runners.verify.findings import Findings, HeldOut, Tally
-from runners.verify.suites.run import SuiteRun
-from runners.verify.verdict import Problem, ScenarioProof
+from runners.verify.suites.run import NotedCall, SuiteRun
+from runners.verify.verdict import Doubt, Problem, ScenarioProof
 
 
 @dataclass(frozen=True)
 class Experimented:
-    """The results of the experiments: proofs with findings, held-out examples with outcomes, problems, and
-    runs.
+    """The results of the experiments: proofs with findings, held-out examples with outcomes, problems and
+    doubts, and runs.
+
+    `calls` are the calls of the change's functions in the scenarios as they are, `others` those with other
+    values before the first Then steps, and `sites` the places in the code that they name.
     """
 
     proofs: tuple[ScenarioProof, ...]
     held_out: tuple[HeldOut, ...] = ()
     problems: tuple[Problem, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     runs: tuple[SuiteRun, ...] = ()
+    calls: tuple[NotedCall, ...] = ()
+    others: tuple[NotedCall, ...] = ()
+    sites: tuple[FaultSite, ...] = ()
 
 
 def experiment(lab: Lab, proofs: Sequence[ScenarioProof]) -> Experimented:
@@ -48,7 +56,28 @@ def experiment(lab: Lab, proofs: Sequence[ScenarioProof]) -> Experimented:
         trials = Trials(lab, tried, examples, Path(folder))
         held_out = trials.run()
     done = _shown(proofs, tried, held_out, claim)
-    return replace(done, runs=tuple(trials.runs))
+    return replace(
+        done,
+        problems=(*done.problems, *_knowing(trials.knowing, trials.sites)),
+        runs=tuple(trials.runs),
+        calls=tuple(trials.calls),
+        others=tuple(trials.other_calls),
+        sites=trials.sites,
+    )
+
+
+def _knowing(calls: Sequence[tuple[str, ...]], sites: Sequence[FaultSite]) -> list[Problem]:
+    places = {site.number: f"{site.path}:{site.line}: " for site in sites}
+    return [
+        Problem(
+            code="code-knows-tests",
+            message=(
+                f"{places.get(place, '')}`{call}` gives `{result}` in the scenarios, and `{other}` where "
+                "no test runs. Make it behave the same everywhere."
+            ),
+        )
+        for place, call, result, other in calls[:1]
+    ]
 
 
 def _with(proof: ScenarioProof, findings: Findings, *, held: bool = False) -> ScenarioProof:
@@ -63,8 +92,15 @@ def _shown(
 ) -> Experimented:
     shown = list(proofs)
     problems: list[Problem] = []
+    doubts: list[Doubt] = []
     for subject in subjects:
         name = proofs[subject.number].name
+        if subject.fails_there:
+            message = (
+                f"“{name}” passes by itself, and not in the process that tries variants of it, so no "
+                "experiment shows what it looks at. It, or the code, may depend on how it is run."
+            )
+            doubts.append(Doubt(code="not-tried", message=message))
         findings = subject.findings()
         mine = [
             each
@@ -90,7 +126,7 @@ def _shown(
             )
             problems.append(Problem(code="scenario-unrelated", message=message))
     problems += [_failed(each, claim) for each in held_out if each.outcome == "failed"]
-    return Experimented(tuple(shown), tuple(held_out), tuple(problems))
+    return Experimented(tuple(shown), tuple(held_out), tuple(problems), tuple(doubts))
 
 
 def _blind(subject: TriedScenario, name: str) -> str:
@@ -99,6 +135,11 @@ def _blind(subject: TriedScenario, name: str) -> str:
     def step(number: int) -> str:
         return f"“{subject.single.scenario.steps[number].text}”"
 
+    if subject.reads_itself:
+        return (
+            f"“{name}” passes only if its own text is in the feature file: the code or the steps read that "
+            "file. Leave it to behave, and work the outcome out from what the steps give."
+        )
     if subject.blind is not None:
         return (
             f"“{name}” still passes when {step(subject.blind.step)} expects something else "

@@ -87,7 +87,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class _Value:
+class NamedValue:
     """A value in the text of a step, with its position and kind."""
 
     start: int
@@ -116,7 +116,7 @@ def input_flips(single: Single) -> list[Flip]:
     for number, step in enumerate(scenario.steps):
         if step.kind == "then":
             break
-        for value in _values(step.text):
+        for value in values(step.text):
             for other in _others(value.text, ()) if _WHOLE_NUMBER.fullmatch(value.text) else ():
                 steps = (
                     *scenario.steps[:number],
@@ -130,7 +130,7 @@ def input_flips(single: Single) -> list[Flip]:
 
 def words(step: Step) -> list[str]:
     """Return the values that a step names in its text, in order."""
-    return [value.text for value in _values(step.text) if value.text]
+    return [value.text for value in values(step.text) if value.text]
 
 
 def negated(step: Step) -> bool:
@@ -168,7 +168,7 @@ def _of_step(single: Single, number: int, step: Step, known: Sequence[str]) -> I
         return Flip(number, files[0], what, value in known, more=tuple(files[1:]), sides=tuple(found))
 
     found = False
-    for value in _values(step.text):
+    for value in values(step.text):
         found = True
         others = _others(value.text, known, wide=not exact)
         word = value.text if not _WHOLE_NUMBER.fullmatch(value.text) else ""
@@ -198,7 +198,7 @@ def _what(value: str, other: str) -> str:
     return f"“{value[:60]}” → “{other[:60]}”"
 
 
-def _with_value(step: Step, value: _Value, other: str) -> Step:
+def _with_value(step: Step, value: NamedValue, other: str) -> Step:
     text = step.text[: value.start] + other + step.text[value.end :]
     return step.model_copy(update={"text": text})
 
@@ -207,22 +207,22 @@ def known_values(single: Single) -> list[str]:
     """Return the values that the steps before the first Then name, in order."""
     found: list[str] = []
     for step in single.given():
-        found += [value.text for value in _values(step.text)]
+        found += [value.text for value in values(step.text)]
         found += [cell for row in (step.table.rows if step.table else ()) for cell in row if cell]
     return list(dict.fromkeys(found))
 
 
-def _values(text: str) -> list[_Value]:
+def values(text: str) -> list[NamedValue]:
     """Return the quoted words and numbers in the order of the text."""
-    found: list[_Value] = []
+    found: list[NamedValue] = []
     taken: list[tuple[int, int]] = []
     for match in _QUOTED.finditer(text):
         group = next(number for number in range(1, 6) if match.group(number) is not None)
         taken.append(match.span())
-        found.append(_Value(match.start(group), match.end(group), match.group(group)))
+        found.append(NamedValue(match.start(group), match.end(group), match.group(group)))
     for match in _NUMBER.finditer(text):
         if not any(start <= match.start() < end for start, end in taken):
-            found.append(_Value(match.start(), match.end(), match.group()))
+            found.append(NamedValue(match.start(), match.end(), match.group()))
     return sorted(found, key=lambda value: value.start)
 
 

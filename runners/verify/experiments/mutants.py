@@ -9,7 +9,8 @@ import contextlib
 import queue
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from gherkin.values import Frozen
 from runners.sandbox.beneath import put_file, read_file
 from runners.verify.claim import MutationSettings
+from runners.verify.experiments.sabotage import add_helper
 from runners.verify.findings import Bite
 
 _COMPARE: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
@@ -39,6 +41,18 @@ _ARITHMETIC: Mapping[type[ast.operator], type[ast.operator]] = {
     ast.FloorDiv: ast.Mult,
     ast.Mod: ast.Mult,
 }
+# The links that mark which lines ran, in the checkout; the name ends with a number.
+MARKS = ".scenarist-ran-"
+_REACHED = "_scenarist_reached"
+_PROBE = f"""
+def {_REACHED}(number):
+    import os
+    try:
+        os.symlink("-", @ + str(number))
+    except OSError:
+        pass
+"""
+_UNREACHED = "no scenario or test runs this line"
 
 
 class Mutant(Frozen):
@@ -58,8 +72,8 @@ def mutants(path: str, source: str, lines: set[int]) -> list[Mutant]:
         return []
     return [
         Mutant(path=path, line=line, what=what, number=number)
-        for number, (line, what, _) in enumerate(sites)
-        if line in lines
+        for number, (node, what, _) in enumerate(sites)
+        if (line := getattr(node, "lineno", 0)) in lines
     ]
 
 
@@ -70,8 +84,45 @@ def mutated(source: str, mutant: Mutant) -> str:
     return ast.unparse(tree) + "\n"
 
 
-def _sites(tree: ast.Module) -> Iterator[tuple[int, str, Callable[[], None]]]:
-    """Yield (line, what would be changed, a function that changes it).
+def probed(source: str, faults: Sequence[tuple[int, Mutant]], marks: str) -> str:
+    """The source, in which the statement of each mutant first makes a link: `marks` followed by the number
+    that stands beside the mutant."""
+    tree = ast.parse(source)
+    sites = list(_sites(tree))
+    places = {
+        id(node): (block, statement)
+        for block in _blocks(tree)
+        for statement in block
+        for node in _own_nodes(statement)
+    }
+    for number, mutant in faults:
+        block, statement = places[id(sites[mutant.number][0])]
+        probe = ast.parse(f"{_REACHED}({number})").body
+        block[block.index(statement) : block.index(statement)] = probe
+    add_helper(tree, _PROBE, marks)
+    return ast.unparse(tree) + "\n"
+
+
+def _blocks(tree: ast.Module) -> Iterator[list[ast.stmt]]:
+    for node in ast.walk(tree):
+        for _, block in ast.iter_fields(node):
+            if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
+                yield block
+
+
+def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
+    """A statement and its parts, without the statements inside it."""
+    yield statement
+    pending: list[ast.AST] = [statement]
+    while pending:
+        for child in ast.iter_child_nodes(pending.pop()):
+            if not isinstance(child, ast.stmt):
+                yield child
+                pending.append(child)
+
+
+def _sites(tree: ast.Module) -> Iterator[tuple[ast.AST, str, Callable[[], None]]]:
+    """(the node, what would be changed, a function that changes it).
 
     Decorators are left out, because their arguments seldom have an effect that tests can see.
     """
@@ -85,7 +136,7 @@ def _sites(tree: ast.Module) -> Iterator[tuple[int, str, Callable[[], None]]]:
         if id(node) in declared:
             continue
         for how, change in _changes(node):
-            yield getattr(node, "lineno", 0), f"{_shown(node)}: {how}", change
+            yield node, f"{_shown(node)}: {how}", change
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -140,12 +191,15 @@ def try_mutants(
     settings: MutationSettings,
     seed: str,
     notices: Callable[[Path, float], bool | None],
+    reached: Callable[[Sequence[Mutant]], Collection[Mutant]],
 ) -> Bite | None:
     """Put `settings.mutants` of the candidates into the checkouts `roots`, one in each at a time.
 
     Returns None if there is none. `notices(root, seconds)` runs the tests on a checkout within this time and
     says whether they noticed the fault (None: there was not enough time). `seed` decides which ones are
     tried. The checkouts are restored before this returns. No fault is begun after `settings.seconds`.
+    `reached(mutants)` returns those in lines that the tests run; it is called with the survivors if less than
+    `settings.floor` percent were noticed.
     """
     chosen = list(candidates)
     random.Random(seed).shuffle(chosen)  # noqa: S311 - a choice that can be repeated
@@ -166,19 +220,37 @@ def try_mutants(
 
     with ThreadPoolExecutor(max_workers=len(roots)) as pool:
         list(pool.map(work, roots))
-    survivors = [
-        f"{mutant.path}:{mutant.line}: {mutant.what}"
-        for number, mutant in enumerate(chosen)
-        if noticed.get(number) is False
-    ]
     if not chosen:
         return None
-    return Bite(
-        tried=len(noticed),
-        killed=sum(noticed.values()),
-        survivors=tuple(survivors),
-        untried=len(chosen) - len(noticed),
-    )
+    missed = [mutant for number, mutant in enumerate(chosen) if noticed.get(number) is False]
+    bite = Bite(tried=len(noticed), killed=sum(noticed.values()), untried=len(chosen) - len(noticed))
+    unreached = {*missed}.difference(reached(missed)) if bite.percent < settings.floor else set()
+    survivors = [
+        f"{each.path}:{each.line}: {each.what}" + (f" ({_UNREACHED})" if each in unreached else "")
+        for each in missed
+    ]
+    return bite.model_copy(update={"survivors": tuple(survivors), "unreached": len(unreached)})
+
+
+def reached_among(root: Path, missed: Sequence[Mutant], marks: str, run: Callable[[], object]) -> set[Mutant]:
+    """Those of the mutants whose lines `run()` runs in the checkout `root`, which is as it was afterwards.
+
+    `marks` is where code in the checkout finds ``root / MARKS``.
+    """
+    by_path: dict[str, list[tuple[int, Mutant]]] = defaultdict(list)
+    for number, mutant in enumerate(missed):
+        by_path[mutant.path].append((number, mutant))
+    sources = {path: read_file(root, path) for path in by_path}
+    try:
+        for path, source in sources.items():
+            if source is not None:
+                put_file(root, path, probed(source.decode(), by_path[path], marks).encode())
+        run()
+        return {each for number, each in enumerate(missed) if (root / f"{MARKS}{number}").is_symlink()}
+    finally:
+        for path, source in sources.items():
+            with contextlib.suppress(OSError):  # what ran has put a link in its way: nothing goes through it
+                put_file(root, path, source)
 
 
 def _try_one(root: Path, mutant: Mutant, notices: Callable[[], bool | None]) -> bool | None:

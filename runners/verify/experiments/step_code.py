@@ -123,6 +123,59 @@ def functions(source: str) -> set[str]:
         return set()
 
 
+def stored(source: str) -> tuple[set[str], set[str]]:
+    """The names under which a source puts on behave's context what is not known before, and those under which
+    it puts a constant.
+
+    The first are those of all attributes that it uses, except in Then steps, and every word that it does not
+    only ask for.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return set(), set()
+    apart: set[int] = set()
+    constants: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="getattr" | "hasattr"), args=[_, name, *_]):
+                apart.add(id(name))
+            case ast.Compare(left=name, ops=[ast.In() | ast.NotIn()]):
+                apart.add(id(name))
+            case ast.Assign(targets=[ast.Attribute(attr=attribute) as target], value=value):
+                if _is_constant(value):
+                    constants.add(attribute)
+                    apart.add(id(target))
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if _is_then(node):
+                loads = (each for each in ast.walk(node) if isinstance(each, ast.Attribute))
+                apart.update(id(each) for each in loads if isinstance(each.ctx, ast.Load))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=attribute) if id(node) not in apart:
+                found.add(attribute)
+            case ast.Constant(value=str(word)) if id(node) not in apart:
+                found.add(word)
+    return found, constants
+
+
+def _is_constant(value: ast.expr) -> bool:
+    match value:
+        case ast.Constant():
+            return True
+        case ast.List(elts=[]) | ast.Tuple(elts=[]) | ast.Dict(keys=[]):
+            return True
+        case ast.Call(func=ast.Name(id="list" | "dict" | "set" | "tuple"), args=[], keywords=[]):
+            return True
+    return False
+
+
+def _is_then(function: _Function) -> bool:
+    return any(
+        last_name(each.func) == "then" for each in function.decorator_list if isinstance(each, ast.Call)
+    )
+
+
 def asserting_coroutines(source: str) -> set[str]:
     """Return the names of the coroutines in a source that assert something."""
     try:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from gherkin.feature.model import Step
@@ -65,6 +66,10 @@ class TriedScenario:
     unawaited: str = ""
     unrelated: bool = False
     held: bool = False
+    # Whether it passes only if its own text is in its feature file; and whether it fails among the variants
+    # for another reason, so that nothing could be tried on it.
+    reads_itself: bool = False
+    fails_there: bool = False
     # Whether a Then step noticed that the code came out otherwise, and whether it did and none noticed.
     looks: bool = False
     careless: bool = False
@@ -214,9 +219,23 @@ def is_empty(found: Mapping[str, Tried], contexts: Sequence[str]) -> bool:
     """
     if not all(how in found and not found[how].used and not found[how].denied for how in contexts):
         return False
+    if any(found[how].missing for how in contexts):
+        return False
     green = [how for how in contexts if found[how].red is False]
     asserts = bool(found["own"].asserted)
     return len(green) == len(contexts) or (asserts and set(_SAME_KIND) <= set(green))
+
+
+def looks_for_nothing(found: Mapping[str, Tried], contexts: Sequence[str], names: AbstractSet[str]) -> bool:
+    """Return whether a step uses nothing but the context, and looks there only for what is never there or
+    always the same.
+
+    `names` are those under which anything puts a value on the context that is not known before.
+    """
+    if not all(how in found and not found[how].used for how in contexts):
+        return False
+    own = found["own"]
+    return bool(own.asked) and own.red is False and not any(found[how].asked & names for how in contexts)
 
 
 def is_deaf(found: Mapping[str, Tried]) -> bool:

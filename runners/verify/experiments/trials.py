@@ -12,6 +12,7 @@ from runners.git.command import read_blob
 from runners.sandbox.beneath import put_file, read_file
 from runners.verify.claim import Claim
 from runners.verify.experiments import sabotage, step_code
+from runners.verify.experiments.answers import other_inputs
 from runners.verify.experiments.flip import Flip, negated
 from runners.verify.experiments.held_out import Example
 from runners.verify.experiments.product import ProductFiles
@@ -22,11 +23,12 @@ from runners.verify.experiments.subject import (
     TriedScenario,
     is_deaf,
     is_empty,
+    looks_for_nothing,
 )
 from runners.verify.experiments.trial import Trial
 from runners.verify.findings import HeldOut
 from runners.verify.rules.purposes import is_judge, is_product
-from runners.verify.suites.run import SuiteRun, Tried
+from runners.verify.suites.run import NotedCall, SuiteRun, Tried
 from runners.verify.suites.suites import Suites
 
 # Places that are broken one at a time; more are broken in so many groups.
@@ -34,6 +36,9 @@ _GROUPS = 4
 _MAX_TRIALS = 300
 # What a step that says what is not so sees besides: that it is so, for some values that it may mean.
 _HAVING = tuple(f"having {number}" for number in range(4))
+# What behave itself puts on the context, and a step may look at.
+BEHAVES_NAMES = ("failed", "captured", "stdout_capture", "stderr_capture", "log_capture", "runner", "step")
+_OTHER_FEATURE = "Feature: Another one\n\n  Scenario: Of no use\n    Given nothing\n"
 # So many words of a step's definition take the place of a word in its text.
 _CONSTANTS = 3
 
@@ -70,9 +75,18 @@ class Trials:
         self._examples = examples
         self._folder = folder
         self.runs: list[SuiteRun] = []
+        self.calls: list[NotedCall] = []
+        self.other_calls: list[NotedCall] = []
+        # Calls that give another result where no test runs.
+        self.knowing: list[tuple[str, ...]] = []
+        self.sites: tuple[FaultSite, ...] = ()
         self._switch = lab.suites.switch_path(folder)
         # Coroutines of the step files that assert something.
         self._coroutines: set[str] = set()
+        # The names under which steps and hooks put on behave's context what is not known before, and those
+        # under which they put a constant.
+        self._names: set[str] = {*BEHAVES_NAMES}
+        self._constants: set[str] = set()
         claim = lab.claim
 
         def aside(path: str) -> bool:
@@ -88,29 +102,43 @@ class Trials:
         lab = self._lab
         sources = self._files.instrumented(self._switch)
         sites = [site for each in sources.values() for site in each.sites]
+        self.sites = tuple(sites)
         groups = _grouped(sites)
         with lab.checkout(lab.commit, "trials") as root:
             for path, each in sources.items():
                 _write(root, path, each.source)
             self._watch_steps(root)
+            # The variants run in its place: what is in it must not matter.
+            feature = read_file(root, lab.claim.feature)
+            _write(root, lab.claim.feature, _OTHER_FEATURE)
             first = self._run(root, list(self._first(groups)))
             self._note_first(first, groups)
-            second = self._run(root, list(self._second(groups)))
+            self._note_readers(root, feature)
+            known = [_held_out(each, first.get(f"h{number}")) for number, each in enumerate(self._examples)]
+            alone = all(each.outcome == "unmatched" for each in known)
+            second = self._run(root, [*self._second(groups), *self._inputs(others=alone)])
+            self._note_inputs(second)
             second |= self._run(root, list(self._more_sides(second)))
             self._note_second(second, groups)
             self._note_third(self._run(root, list(self._third())))
         if any(subject.unrelated for subject in self._subjects):
             self._rest(sources)
         self._everything()
-        return [_held_out(each, first.get(f"h{number}")) for number, each in enumerate(self._examples)]
+        return known
 
     def _watch_steps(self, root: Path) -> None:
-        """Instrument the step files so that they count their assertions."""
+        """Instrument the step files so that they count assertions, and note what they put on the context."""
         paths = self._files.step_files(*self._step_folders())
         sources = [(read_file(root, path) or b"").decode(errors="replace") for path in paths]
         own = {name for source in sources for name in step_code.functions(source)}
         self._coroutines = {name for source in sources for name in step_code.asserting_coroutines(source)}
         _each(root, paths, lambda source: step_code.watched(source, self._switch, own))
+        folders = (f"{PurePosixPath(self._lab.claim.feature).parent}/", f"{self._lab.features}/")
+        beside = self._files.step_files(*folders)
+        for path in beside:
+            names, constants = step_code.stored((read_file(root, path) or b"").decode(errors="replace"))
+            self._names |= names
+            self._constants |= constants
 
     def _step_folders(self) -> list[str]:
         lab = self._lab
@@ -126,6 +154,7 @@ class Trials:
         wanted = json.dumps([asdict(trial) for trial in trials[:_MAX_TRIALS]]).encode()
         run, tried = lab.suites.trials(root, lab.claim.feature, wanted, self._folder)
         self.runs.append(run)
+        self._names.update(*(each.names - self._constants for each in tried.values()))
         return tried
 
     def _first(self, groups: Sequence[Sequence[FaultSite]]) -> Iterator[Trial]:
@@ -146,6 +175,18 @@ class Trials:
                 if subject.related:
                     switch = sabotage.state(sabotage.RAISES, group)
                     yield Trial(f"s{subject.number}.{number}", render(subject.single.feature), switch)
+
+    def _note_readers(self, root: Path, feature: bytes | None) -> None:
+        """Find the scenarios that pass only if their own text is in the feature file."""
+        suspects = [each for each in self._subjects if not each.control]
+        if not suspects or feature is None:
+            return
+        put_file(root, self._lab.claim.feature, feature)
+        trials = [Trial(f"c{each.number}", render(each.single.feature)) for each in suspects]
+        tried = self._run(root, trials)
+        for subject in suspects:
+            red = _red(tried.get(f"c{subject.number}"))
+            subject.reads_itself, subject.fails_there = red is False, red is True
 
     def _note_first(self, tried: _Outcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
         for subject in self._subjects:
@@ -208,6 +249,23 @@ class Trials:
                 for name in _noticed(subject):
                     switch = sabotage.state(sabotage.NOTHING, groups[int(name)])
                     yield Trial(f"w{subject.number}.{name}", text, switch, without=without)
+
+    def _inputs(self, *, others: bool) -> Iterator[Trial]:
+        """Each scenario as it is, and with `others` before its Then steps, while calls are noted."""
+        switch = sabotage.state(sabotage.CALLS)
+        for subject in self._subjects:
+            if subject.control and subject.related and self.sites:
+                yield Trial(f"a{subject.number}", render(subject.single.feature), switch)
+                for number, text in enumerate(other_inputs(subject.single) if others else ()):
+                    yield Trial(f"o{subject.number}.{number}", text, switch)
+
+    def _note_inputs(self, tried: _Outcomes) -> None:
+        for id_, each in tried.items():
+            self.knowing += each.knowing
+            if id_.startswith("a"):
+                self.calls += each.calls
+            elif id_.startswith("o"):
+                self.other_calls += each.calls
 
     def _more_sides(self, tried: _Outcomes) -> Iterator[Trial]:
         """Return the other values of each side whose first value was not noticed."""
@@ -297,6 +355,8 @@ class Trials:
     def _note_third(self, tried: _Outcomes) -> None:
         for subject in self._subjects:
             empty: list[int] = []
+            # They say nothing, which does no harm beside a step that does.
+            idle: list[int] = []
             for number in _to_watch(subject):
                 found = {
                     how: each
@@ -305,11 +365,18 @@ class Trials:
                 }
                 if is_empty(found, _contexts(subject, number)):
                     empty.append(number)
+                elif looks_for_nothing(found, _contexts(subject, number), self._names):
+                    idle.append(number)
                 if number in subject.vague_steps():
                     if subject.empty is None and number in empty:
                         subject.empty = number
                     if subject.deaf is None and is_deaf(found):
                         subject.deaf = number
+            if idle and sorted([*empty, *idle]) == subject.outcome_steps():
+                subject.empty = idle[0] if subject.empty is None else subject.empty
+            for number in idle if subject.empty is None else ():
+                text = subject.single.scenario.steps[number].text
+                subject.untried.append(f"“{text[:80]}” looks only for what no step ever stores, or changes.")
             if subject.dropped and empty == subject.outcome_steps():
                 subject.careless = True
             for number in subject.outcome_steps():

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,20 @@ from gherkin.feature.model import FeatureInvalid, parse
 from runners.git.command import PLAIN, git, list_files, read_blob, tree_of
 from runners.verify.claim import Claim
 from runners.verify.diff import added_lines
+from runners.verify.experiments.answers import known_answers, literals_of, only_for
+from runners.verify.experiments.experiment import Experimented
 from runners.verify.experiments.flip import known_values, words
-from runners.verify.experiments.mutants import Mutant, mutants, try_mutants, try_source
-from runners.verify.experiments.reach import reaching
+from runners.verify.experiments.mutants import (
+    MARKS,
+    Mutant,
+    mutants,
+    reached_among,
+    try_mutants,
+    try_source,
+)
 from runners.verify.experiments.scenarios import singles
 from runners.verify.findings import Bite
+from runners.verify.gate.reach import reaching
 from runners.verify.rules.purposes import is_product
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
@@ -70,31 +79,46 @@ def faults(git_dir: Path, claim: Claim, features: str) -> list[Mutant]:
     ]
 
 
-def only_examples(bench: Bench, root: Path) -> list[Problem]:
+def only_examples(bench: Bench, root: Path, done: Experimented | None) -> list[Problem]:
     """Return the functions of the change that only know the values of its scenarios, in the checkout `root`.
 
-    They compare an argument with such a value and return what a scenario expects, and neither scenarios nor
-    tests notice if they raise an error for every other value.
+    They compare an argument with such a value and return what a scenario expects, or returned the same for
+    every other value when the scenarios were tried (`done`). Neither scenarios nor tests notice if they raise
+    an error for every other value.
     """
     claim, git_dir = bench.claim, bench.git_dir
     given, expected = _values(bench)
     lines = added_lines(git("diff", *PLAIN, "--unified=0", claim.base, claim.head, git_dir=git_dir))
-    problems = []
-    for path, numbers in sorted(lines.items()):
-        if not path.endswith(".py") or not is_product(path, bench.suites.features):
+    lines = {path: each for path, each in lines.items() if is_product(path, bench.suites.features)}
+    sources = {
+        path: (read_blob(git_dir, claim.head, path) or b"").decode(errors="replace") for path in sorted(lines)
+    }
+    # (path, line, name, what it knows, the source in which it knows nothing else)
+    suspects = [
+        (path, answer.line, answer.name, answer.compares, answer.broken)
+        for path, source in sources.items()
+        if path.endswith(".py")
+        for answer in literal_answers(source, lines[path], given, expected)
+    ]
+    if done is not None:
+        literals = {word for path in sources for word in literals_of(path, sources[path], lines[path])}
+        sites = {site.number: site for site in done.sites}
+        for known in known_answers(done.calls, done.others, given, expected, literals):
+            site = sites[known.place]
+            broken = only_for(sources.get(site.path, ""), site.line, known.seen)
+            suspects.append((site.path, site.line, site.name, f"{site.name}{known.example}", broken))
+    problems: dict[tuple[str, str], Problem] = {}
+    for path, line, name, compares, broken in suspects:
+        noticing = partial(_notices, bench, _reaching(bench, root, {path}), root, bench.seconds)
+        if not broken or (path, name) in problems or try_source(root, path, broken, noticing) is not False:
             continue
-        source = (read_blob(git_dir, claim.head, path) or b"").decode(errors="replace")
-        for answer in literal_answers(source, numbers, given, expected):
-            noticing = partial(_notices, bench, _reaching(bench, root, {path}), root, bench.seconds)
-            if try_source(root, path, answer.broken, noticing) is not False:
-                continue
-            message = (
-                f"{path}:{answer.line}: `{answer.name}` only knows a scenario's own example "
-                f"(`{answer.compares}`), and neither scenarios nor tests give it any other value. Implement "
-                "the behaviour for all values; if it is meant so, add a test with another value."
-            )
-            problems.append(Problem(code="only-the-example", message=message))
-    return problems
+        message = (
+            f"{path}:{line}: `{name}` only knows a scenario's own example (`{compares}`), and neither "
+            "scenarios nor tests give it any other value. Implement the behaviour for all values; if it is "
+            "meant so, add a test with another value."
+        )
+        problems[path, name] = Problem(code="only-the-example", message=message)
+    return [*problems.values()]
 
 
 def _values(bench: Bench) -> tuple[set[str], set[str]]:
@@ -132,7 +156,15 @@ def bite(bench: Bench, candidates: Sequence[Mutant], roots: Sequence[Path]) -> B
     settings = claim.mutation.model_copy(update={"seconds": bench.seconds})
     changed = {mutant.path for mutant in candidates}
     noticing = partial(_notices, bench, _reaching(bench, roots[0], changed))
-    return try_mutants(roots, candidates, settings, seed, noticing)
+
+    def reached(missed: Sequence[Mutant]) -> Collection[Mutant]:
+        # Where something fails only now, or the time is up, nothing is known: then all count as reached.
+        came: list[bool | None] = []
+        marks = bench.suites.path_in(roots[0], MARKS)
+        found = reached_among(roots[0], missed, marks, lambda: came.append(noticing(roots[0], bench.seconds)))
+        return found if came == [False] else missed
+
+    return try_mutants(roots, candidates, settings, seed, noticing, reached)
 
 
 def _reaching(bench: Bench, root: Path, changed: set[str]) -> list[str]:

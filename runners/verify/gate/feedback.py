@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runners.policy.plaintext import cut_middle
-from runners.verify.findings import Bite
 from runners.verify.suites.run import describe_failure
 from runners.verify.verdict import Failure, Problem, Verdict
 
@@ -49,14 +48,17 @@ def feedback(
     return cut_middle("\n\n".join(parts), MAX_FEEDBACK - 100)
 
 
-def about_survivors(bite: Bite) -> str:
+def about_survivors(verdict: Verdict) -> str:
     """Return the text on small faults in a proven change that no test noticed; a model is told once."""
-    places = "\n".join(f"- {survivor}" for survivor in bite.survivors)
+    survivors = verdict.bite.survivors if verdict.bite else ()
+    places = "\n".join(f"- {survivor}" for survivor in survivors)
+    few = any(doubt.code in ("tests-do-not-bite", "untested-code") for doubt in verdict.doubts)
     return (
         "The verification passed. These small faults, put into your change one at a time, were noticed by "
         "no scenario and no "
         f"test:\n{places}\nAdd a test that notices each, where that makes sense, and call `finish` again. "
         "If none does, call `finish` without a change."
+        + (" So few faults were noticed that the pull request will only be a draft otherwise." if few else "")
     )
 
 

@@ -162,16 +162,17 @@ class Gate:
                 run = self._note(claim.head, self._fresh.command(head, line), "the repository's own command")
                 if run.broken:
                     problems.append(Problem(code="command-failed", message=run.broken))
-            found, proofs, held_out = self._experimented(claim, experiments.result(), proofs)
+            tried = experiments.result()
+            found, proofs, held_out = self._experimented(claim, tried, proofs)
             problems += found
             bitten = None
             if not problems:
                 bench = self._bench(claim, before, after)
                 if claim.experiments and all(each.outcome == "unmatched" for each in held_out):
                     self._checkouts.begin(proof)
-                    problems += only_examples(bench, proof)
+                    problems += only_examples(bench, proof, tried)
                 bitten = self._bite(bench, proof)
-                problems += floor(claim, bitten)
+                self._doubts += floor(claim, bitten)
         return self._verdict(
             claim,
             problems,
@@ -441,6 +442,7 @@ class Gate:
         if done is None:
             return none_red(proofs), proofs, ()
         self._evidence += [self._logs.evidence(claim.head, run, _EXPERIMENTING) for run in done.runs]
+        self._doubts += done.doubts
         return [*done.problems, *none_red(done.proofs)], done.proofs, done.held_out
 
 

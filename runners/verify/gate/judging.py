@@ -9,7 +9,7 @@ from runners.verify.findings import Bite
 from runners.verify.rules.asked import asked_for
 from runners.verify.rules.purposes import purpose_of
 from runners.verify.suites.run import Fault, SuiteRun
-from runners.verify.verdict import RED, Failure, Outcome, Problem, ScenarioProof
+from runners.verify.verdict import RED, Doubt, Failure, Outcome, Problem, ScenarioProof
 
 _FEW_MUTANTS = 3
 # The code of the problem for each fault of a run that has one of its own.
@@ -53,18 +53,31 @@ def tampered(replaced: Collection[str]) -> list[Problem]:
     return [Problem(code="untrusted", message=message)]
 
 
-def floor(claim: Claim, bite: Bite | None) -> list[Problem]:
-    """Return a problem if fewer faults were noticed than the repository demands. Fewer than three tried
-    ones say too little.
+def floor(claim: Claim, bite: Bite | None) -> list[Doubt]:
+    """Return a doubt if fewer faults were noticed than the repository demands.
+
+    It is no problem: scenarios may prove a change although one example cannot notice each fault in it. Faults
+    in lines that no scenario and no test runs say nothing about the tests, and count only if they are half of
+    all. Fewer than three tried ones say too little.
     """
-    few = bite is not None and bite.tried < _FEW_MUTANTS and claim.mutation.floor < 100
-    if bite is None or few or bite.percent >= claim.mutation.floor:
+    wanted = claim.mutation.floor
+    least = 1 if wanted == 100 else _FEW_MUTANTS
+    if bite is None or bite.tried < least or bite.percent >= wanted:
+        return []
+    places = f"Test these places: {'; '.join(bite.survivors)}."
+    if bite.reached >= least and bite.percent_of_reached < wanted:
+        message = (
+            f"Of {bite.reached} small faults put into lines of the change that run in its scenarios and "
+            f"tests, these noticed {bite.killed}. {places}"
+        )
+        return [Doubt(code="tests-do-not-bite", message=message)]
+    if 2 * bite.unreached < bite.tried:
         return []
     message = (
-        f"Of {bite.tried} small faults put into the change, its scenarios and tests noticed {bite.killed}. "
-        f"Test these places: {'; '.join(bite.survivors)}."
+        f"Of {bite.tried} small faults put into the change, {bite.unreached} are in lines that no scenario "
+        f"and no test runs. {places}"
     )
-    return [Problem(code="tests-do-not-bite", message=message)]
+    return [Doubt(code="untested-code", message=message)]
 
 
 def new_tests(

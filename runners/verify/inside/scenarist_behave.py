@@ -112,6 +112,13 @@ def write(record: dict[str, Any]) -> None:
     _written += "name" in record
 
 
+# A record that is about no scenario.
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("path", "name", "step", "step_status", "message"), ""),
+    **{"status": "passed", "line": 0, "steps": 1},
+}
+
+
 def describe(scenario: Any) -> dict[str, Any]:
     steps = list(scenario.all_steps)
     bad = next((s for s in steps if s.status.name not in ("passed", "untested", "skipped")), None)

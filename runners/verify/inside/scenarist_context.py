@@ -118,15 +118,22 @@ class Watch:
         return os.path.relpath(file or os.sep).startswith(self._folders)
 
 
+def names(context: Any) -> set[str]:
+    """The names that steps and hooks have put on the context."""
+    every = (name for frame in context._stack for name in list(frame))
+    return {name for name in every if not name.startswith(("_", "@")) and name not in _BEHAVE}
+
+
 @contextlib.contextmanager
-def other_values(context: Any, change: Change) -> Iterator[list[str]]:
+def other_values(context: Any, change: Change) -> Iterator[tuple[list[str], set[str]]]:
     """Replace each value that steps have put on the context by `change(value, place)` until the end.
 
-    Yields a list of the names that are asked for meanwhile and are not there.
+    Yields the names that are asked for meanwhile and are not there, and all that are asked for.
     """
     missing: list[str] = []
+    every: set[str] = set()
     kind = type(context)
-    ask = kind.__dict__.get("__getattr__")
+    ask, holds = kind.__dict__.get("__getattr__"), kind.__contains__
     kept = [
         (frame, name, frame[name])
         for frame in context._stack
@@ -136,18 +143,27 @@ def other_values(context: Any, change: Change) -> Iterator[list[str]]:
 
     def asked(self: Any, name: str) -> Any:
         missing.append(name)
+        every.add(name)
         if ask is None:
             raise AttributeError(name)
         found = ask(self, name)
         missing.pop()
         return found
 
+    def held(self: Any, name: str) -> bool:
+        every.add(name)
+        if holds(self, name):
+            return True
+        missing.append(name)
+        return False
+
     for place, (frame, name, value) in enumerate(kept):
         frame[name] = change(value, place)
-    kind.__getattr__ = asked
+    kind.__getattr__, kind.__contains__ = asked, held
     try:
-        yield missing
+        yield missing, every
     finally:
+        kind.__contains__ = holds
         if ask is None:
             del kind.__getattr__
         else:

@@ -30,12 +30,18 @@ import scenarist_compares  # noqa: E402
 import scenarist_context  # noqa: E402
 import scenarist_files  # noqa: E402
 import scenarist_processes  # noqa: E402
+import scenarist_replay  # noqa: E402
 import scenarist_steps  # noqa: E402
 from behave.formatter.base import Formatter  # noqa: E402
 from behave.parser import parse_feature  # noqa: E402
 from behave.step_registry import registry  # noqa: E402
 
+# So many names of attributes, and so many characters of calls, are told of a variant.
+_MOST_NAMES, _MOST_CALLS = 50, 30_000
+
 _trials: "list[dict[str, Any]]" = []
+# The calls of the code under test in the scenarios as they are.
+_calls: "list[Any]" = []
 _switch = ""
 _feature = ""
 
@@ -63,10 +69,15 @@ class TrialFormatter(Formatter):  # type: ignore[misc]
             record["kind"] = bad.step_type if bad else ""
             record["denied"] = isinstance(getattr(bad, "exception", None), AssertionError)
             record["marks"] = marks()
+            record["calls"] = calls()
+            _calls.extend(record["calls"] if self.current.own_values else ())
             record["counted"] = getattr(self.current, "counted", {})
             record["unawaited"] = getattr(self.current, "unawaited", [])
             record["ranges"] = getattr(self.current, "ranges", [])
             record["created"] = getattr(self.current, "created", [])
+            record["missing"] = sorted(getattr(self.current, "missing", ()))[:_MOST_NAMES]
+            record["asked"] = sorted(getattr(self.current, "asked", ()))[:_MOST_NAMES]
+            record["names"] = sorted(getattr(self.current, "names", ()))[:_MOST_NAMES]
             reports.write(record)
 
 
@@ -77,6 +88,7 @@ def variants(_locations: Any, language: Any = None) -> "list[Any]":
         feature = parse_feature(trial["text"], language, _feature)
         scenario = next(iter(feature.walk_scenarios()))
         feature.trial = trial["id"]
+        feature.own_values = trial["id"].startswith("a")
         step = scenario.steps[trial["step"]] if trial.get("step") is not None else None
         if trial.get("argument") is not None and not changed(step, trial["argument"]):
             continue
@@ -94,6 +106,9 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
     """
     alone = step is not None and trial.get("argument") is None and not trial.get("value")
     run = feature.run
+    feature.names = set()
+    for each in next(iter(feature.walk_scenarios())).steps:
+        each.run = naming(feature, each.run)
     if not step and not trial["switch"]:
         feature.unawaited, feature.ranges, feature.created = [], [], []
         for number, each in enumerate(next(iter(feature.walk_scenarios())).steps):
@@ -130,13 +145,25 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
                     return done
                 if trial.get("context"):
                     change = change_of(trial["context"], step)
-                    return watched(change, step_run, runner, *args, **more)
+                    return watched(feature, change, step_run, runner, *args, **more)
                 return step_run(runner, *args, **more)
             finally:
                 turn("")
                 feature.counted = scenarist_steps.counted()
 
         step.run = switched
+
+
+def naming(feature: Any, run: Any) -> Any:
+    """The function `run` of a step, which notes the names that are on the context afterwards."""
+
+    def noted(runner: Any, *args: Any, **more: Any) -> Any:
+        try:
+            return run(runner, *args, **more)
+        finally:
+            feature.names |= scenarist_context.names(runner.context)
+
+    return noted
 
 
 def awaiting(feature: Any, run: Any) -> Any:
@@ -166,17 +193,19 @@ def change_of(how: str, step: Any) -> Any:
     return scenarist_context.change_of(how, step.name, definition_of(step))
 
 
-def watched(change: Any, run: Any, runner: Any, *args: Any, **more: Any) -> Any:
-    """Run a step with other values on the context; note whether it used anything but its own files."""
+def watched(feature: Any, change: Any, run: Any, runner: Any, *args: Any, **more: Any) -> Any:
+    """Run a step with other values on the context; note whether it used anything but its own files, and what
+    it looked for that is not there."""
     folder = os.path.dirname(_feature)
     watch = scenarist_context.Watch((folder + os.sep, "tests" + os.sep))
-    with scenarist_context.other_values(runner.context, change) as missing:
+    with scenarist_context.other_values(runner.context, change) as (missing, asked):
         sys.setprofile(watch)
         try:
             return run(runner, *args, **more)
         finally:
             sys.setprofile(None)
-            mark("used" if watch.used or missing else "")
+            mark("used" if watch.used else "")
+            feature.missing, feature.asked = set(missing), asked
 
 
 def changed(step: Any, number: int) -> bool:
@@ -231,6 +260,27 @@ def marks() -> "list[str]":
     return found
 
 
+def calls() -> "list[Any]":
+    """Remove the file of calls beside the switch, and return what stands in it."""
+    path, found = f"{_switch}-calls", []
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+        for line in file.read(_MOST_CALLS).splitlines():
+            found.append(json.loads(line))
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+    return found
+
+
+def globals_of(file: str) -> "dict[str, Any]":
+    """The global names of a step file."""
+    for steps in registry.steps.values():
+        for each in steps:
+            code = getattr(each.func, "__code__", None)
+            if code is not None and code.co_filename == file:
+                return dict(each.func.__globals__)
+    return {"__name__": "steps"}
+
+
 def stop(_signal: int, _frame: Any) -> None:
     raise TookTooLong
 
@@ -251,6 +301,9 @@ def main() -> int:
     look, compare = reports.parts, reports.replaced
     before = look("behave", "scenarist_behave")
     code = run(["-f", "scenarist_trials:TrialFormatter", "-o", "/dev/null", *sys.argv[1:]])
+    if _calls:
+        known = scenarist_replay.knowing(_calls, os.path.dirname(_feature), globals_of)
+        reports.write({**reports.NOTHING, "name": "knowing", "knowing": known})
     reports.write({"end": reports._written, "replaced": compare(before, look("behave", "scenarist_behave"))})
     return int(code or 0)
 

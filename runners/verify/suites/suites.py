@@ -16,7 +16,7 @@ from typing import Any
 from gherkin.errors import Cancelled
 from runners.policy.globs import matches
 from runners.sandbox.beneath import file_paths
-from runners.sandbox.bubblewrap import Sandbox
+from runners.sandbox.bubblewrap import WORKSPACE, Sandbox
 from runners.sandbox.process import CommandResult
 from runners.verify.suites.checkouts import Checkouts
 from runners.verify.suites.collector import Collector, Pipe
@@ -29,7 +29,17 @@ from runners.verify.suites.foreign import (
     Unreadable,
     read_results,
 )
-from runners.verify.suites.run import Judged, SuiteRun, Tried, judged, suite_run, tail, test_run, unique
+from runners.verify.suites.run import (
+    Judged,
+    NotedCall,
+    SuiteRun,
+    Tried,
+    judged,
+    suite_run,
+    tail,
+    test_run,
+    unique,
+)
 from runners.verify.verdict import Failure, Outcome
 
 _INSIDE = Path(__file__).parents[1] / "inside"
@@ -43,6 +53,8 @@ _TIMES, _MINUTE_S, _AT_LEAST_TIMES = 4, 60.0, 1.5
 _PYTEST_CACHE = "/tmp/pytest-cache"  # noqa: S108 - inside the sandbox
 
 # The fields of a record of each harness, with their types.
+# The parts of a call that gives another result where no test runs.
+_KNOWING = 4
 _SCENARIO: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("path", "name", "status", "step", "step_status", "message"), (str,)),
     **dict.fromkeys(("line", "steps"), (int,)),
@@ -210,6 +222,10 @@ class Suites:
         shown = [*command, "(last scenario first)"] if backwards else command
         run = suite_run(shown, result, outcomes, failures, lines, found)
         return run.beside(replaced=tuple(other), texts=texts)
+
+    def path_in(self, root: Path, path: str) -> str:
+        """Return where code that runs in the checkout `root` finds the file `path` of it."""
+        return self._make_sandbox(root, {}, {}).path(f"{WORKSPACE}/{path}")
 
     def switch_path(self, folder: Path) -> str:
         """Return the path of the experiments' switch for instrumented code; on the host it is in `folder`."""
@@ -385,8 +401,10 @@ def _bytes_of(path: Path) -> bytes:
 def _tried(entry: dict[str, Any]) -> Tried:
     marks = entry.get("marks") or ()
     counted = entry.get("counted") or {}
+    # A step that says that it is not written yet is skipped, too: its definition was found.
+    outcome: Outcome = "skipped" if "pending" in str(entry["step_status"]) else _behave_outcome(entry)
     return Tried(
-        _behave_outcome(entry),
+        outcome,
         str(entry.get("kind") or ""),
         altered="altered" in marks,
         kept="kept" in marks,
@@ -400,7 +418,27 @@ def _tried(entry: dict[str, Any]) -> Tried:
         unawaited=tuple(map(str, entry.get("unawaited") or ())),
         created=tuple(map(str, entry.get("created") or ())),
         ranges=tuple(each for each in entry.get("ranges") or () if isinstance(each, int)),
+        asked=frozenset(map(str, entry.get("asked") or ())),
+        missing=frozenset(map(str, entry.get("missing") or ())),
+        names=frozenset(map(str, entry.get("names") or ())),
+        calls=_calls(entry.get("calls") or ()),
+        knowing=tuple(tuple(map(str, each)) for each in entry.get("knowing") or () if len(each) == _KNOWING),
     )
+
+
+def _calls(lines: Sequence[object]) -> tuple[NotedCall, ...]:
+    """The calls in what the harness read: a function's beginning, and later its result, name one frame."""
+    found: list[NotedCall] = []
+    running: dict[int, int] = {}
+    for line in lines:
+        match line:
+            case [int(frame), str(place), [*given], *_] if place:
+                running[frame] = len(found)
+                found.append(NotedCall(place, tuple(map(str, given)), None))
+            case [int(frame), "", _, str(result), *_] if frame in running and result != "None":
+                number = running.pop(frame)
+                found[number] = found[number]._replace(result=result)
+    return tuple(found)
 
 
 def _behave_outcome(entry: dict[str, Any]) -> Outcome:

@@ -1,6 +1,6 @@
 """Lazy Then steps that compare a part of the outcome, the wrong thing or nothing; honest ones near each."""
 
-from tests.gate.recipes.lazy import LAZY, WHEN, lazy, spec, steps, then
+from tests.gate.recipes.lazy import LAZY, TOLD_NUMBER, WHEN, lazy, spec, steps, then
 from tests.gate.recipes.outcomes import exact
 from tests.gate.recipes.proofs import PROOFS, honest
 from tests.gate.recipes.table import DOUBLE
@@ -247,4 +247,34 @@ for _name, _scenario, _body, _add in (
         ),
         calc=BASE["calc.py"]
         + "\n\ndef letters(text):\n    return {each: text.count(each) for each in text}\n",
+    )
+
+for _name, _body in {
+    "by getattr": "assert getattr(context, 'error', None) is None",
+    "by hasattr": "assert not hasattr(context, 'error')",
+    "by in": "assert 'error' not in context",
+}.items():
+    for _what, _when, _add in (
+        ("never there", WHEN, lazy),
+        (
+            "there after an error",
+            '@when("I double {n:d}")\ndef doubling(context, n):\n    try:\n        calc.double(n)\n'
+            "    except ValueError as error:\n        context.error = error\n\n\n",
+            honest,
+        ),
+    ):
+        _add(
+            f"no error, {_name}: {_what}",
+            spec("When I double 4", "Then no error is shown"),
+            steps(_when, then("no error is shown", _body)),
+        )
+for _name, _hides in {
+    "skips itself": "context.scenario.skip()\n    return",
+    "is pending": "from behave.api.pending_step import PendingStepError\n    raise PendingStepError",
+}.items():
+    lazy(
+        f"an exact value: a scenario that {_name} when it is wrong",
+        TOLD_NUMBER,
+        steps(WHEN, then("the result is {n:d}", f"if context.result != n:\n    {_hides}", "n")),
+        "scenario-blind step-asserts-nothing",
     )

@@ -95,3 +95,17 @@ def test_coroutines_and_functions_are_found() -> None:
 def test_what_is_no_python_is_said() -> None:
     with pytest.raises(SyntaxError):
         step_code.watched("def :", "/switch")
+
+
+def test_what_a_step_file_may_put_on_the_context_is_all_that_it_does_not_only_ask_for() -> None:
+    source = (
+        "context.one = given()\nsetattr(context, 'two', 2)\nfor context.three in [3]:\n    pass\n"
+        "getattr(context, 'four', None)\nhasattr(context, 'five')\n'six' in context\n"
+        "context.errors = []\ncontext.eight = 8\ncontext.log = []\ncontext.log.append(0)\n\n\n"
+        "@then('it is so')\ndef step(context):\n    assert not context.errors and context.seven\n"
+    )
+    names, constants = step_code.stored(source)
+    assert names >= {"one", "two", "three", "log"}
+    assert not names & {"four", "five", "six", "seven", "errors", "eight"}
+    assert constants >= {"errors", "eight"}
+    assert step_code.stored("def (") == (set(), set())

@@ -1,6 +1,10 @@
-"""What counts as a new test of a change, one run of a suite beside the other."""
+"""What counts as a new test of a change, and what follows from faults that nobody noticed."""
 
-from runners.verify.gate.judging import new_tests
+import pytest
+
+from runners.verify.claim import Claim, MutationSettings
+from runners.verify.findings import Bite
+from runners.verify.gate.judging import floor, new_tests
 from runners.verify.suites.run import SuiteRun
 from runners.verify.verdict import Failure, Outcome
 
@@ -50,3 +54,32 @@ def test_tests_of_tools_that_do_not_name_files_count_when_the_base_lacks_them() 
     before, after = run(["shop/cart::adds"]), run(["shop/cart::adds", "shop/cart::pays"])
     then = SuiteRun(command="go", broken="the package does not build")
     assert [(each.path, each.tests) for each in new_tests(before, then, after, [FILE])] == [("shop/cart", 1)]
+
+
+def claim(wanted: int) -> Claim:
+    return Claim("base", "head", "", "", mutation=MutationSettings(floor=wanted))
+
+
+@pytest.mark.parametrize(
+    ("bite", "doubts"),
+    [
+        (Bite(tried=5, killed=2), []),
+        (Bite(tried=5, killed=1), ["tests-do-not-bite"]),
+        (Bite(tried=2, killed=0), []),
+        # An untested branch beside tested code.
+        (Bite(tried=5, killed=1, unreached=2), []),
+        # Most of the change is not tested.
+        (Bite(tried=5, killed=1, unreached=3), ["untested-code"]),
+        (Bite(tried=3, killed=0, unreached=3), ["untested-code"]),
+        (Bite(tried=3, killed=0, unreached=2), ["untested-code"]),
+        # What runs is not looked at, whatever else there is.
+        (Bite(tried=8, killed=0, unreached=5), ["tests-do-not-bite"]),
+    ],
+)
+def test_only_faults_in_lines_that_run_count_against_the_tests(bite: Bite, doubts: list[str]) -> None:
+    assert [each.code for each in floor(claim(30), bite)] == doubts
+
+
+def test_a_demand_for_all_faults_counts_from_the_first() -> None:
+    assert floor(claim(100), Bite(tried=1, killed=0))
+    assert floor(claim(100), Bite(tried=1, killed=1)) == []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.verify.experiments.reach import reaching
+from runners.verify.gate.reach import reaching
 
 FILES = {
     "src/shop/__init__.py": "",
