@@ -17,6 +17,7 @@ from bot.launchers.dispatcher import Dispatcher
 from bot.runs.driver import Driver
 from tests.support.harness import BotUnderTest
 from tests.support.on_github import Both
+from tests.support.waiting import polled
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "ci" / "scenarist.github-actions.yml"
@@ -92,10 +93,7 @@ class SelfHosted:
 
     def _work(self) -> None:
         github = self._both[0]
-        while not self._stopping.wait(0.05):
-            job = github.take_job()
-            if job is None:
-                continue
+        for job in polled(github.take_job, self._stopping):
             with begin(self._both, job, self._folder / f"job-{job['id']}") as process:
                 said, _ = process.communicate(timeout=300)
             github.end_workflow(job, "failure" if process.returncode else "success")

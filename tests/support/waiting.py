@@ -1,7 +1,8 @@
 """Wait for an event, or be slow on purpose. No other module of the tests sleeps."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,6 +25,16 @@ def wait_until(ready: Callable[[], T | None], what: str, seconds: float = HANG_S
             raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
         time.sleep(pause)
         pause = min(0.1, 1.2 * pause)
+
+
+def polled(look: Callable[[], T | None], stopping: threading.Event) -> Iterator[T]:
+    """Call `look` repeatedly and yield what it returns, except None, until `stopping` is set."""
+    while not stopping.is_set():
+        found = look()
+        if found is None:
+            time.sleep(0.05)
+        else:
+            yield found
 
 
 def dawdle(seconds: float) -> None:
