@@ -136,7 +136,9 @@ def test_nobody_without_rights_starts_anything(both: Both) -> None:
         number = github.open_issue(sender, "Double numbers", "Do it.")
         github.label(number, "agent:implement", sender)
         bot.idle()
-        assert own_comments(github, number) == []
+        (said,) = own_comments(github, number)
+        assert f"Sorry, {sender}: a run starts only when" in said
+        assert bot.store.list_runs(target=f"github:octo/calc:issue:{number}") == []
     assert {delivery["status"] for delivery in github.deliveries} == {202}
 
 

@@ -122,11 +122,13 @@ def test_a_label_that_is_set_when_the_issue_is_opened_counts(both: Both) -> None
 
 def test_nobody_without_rights_starts_anything(both: Both) -> None:
     gitlab, bot = both
-    for sender in ("tri", "eve", "project_7_bot_ab12"):
+    for sender, told in (("tri", 1), ("eve", 1), ("project_7_bot_ab12", 0)):
         number = gitlab.open_issue("ada", "Double numbers", "Do it.")
         gitlab.label(number, "agent:implement", sender)
         bot.idle()
-        assert own_notes(gitlab, "issues", number) == []
+        said = own_notes(gitlab, "issues", number)
+        assert [f"Sorry, {sender}: a run starts only when" in each for each in said] == [True] * told
+        assert bot.store.list_runs(target=f"gitlab:octo/calc:issue:{number}") == []
 
 
 @pytest.mark.parametrize(
