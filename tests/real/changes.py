@@ -138,5 +138,6 @@ def wrong(project: Project, folder: Path) -> None:
         raise ValueError(f"{project.breaks} is not a function.")
     first = node.body[0]
     lines = text.splitlines(keepends=True)
-    lines.insert(first.lineno - 1, f'{" " * first.col_offset}raise RuntimeError("broken on purpose")\n')
+    indent = lines[first.lineno - 1][: first.col_offset]  # of tabs, in some projects
+    lines.insert(first.lineno - 1, f'{indent}raise RuntimeError("broken on purpose")\n')
     path.write_text("".join(lines))
