@@ -134,10 +134,10 @@ def _key(name: str, value: object, about: str, example: object) -> list[str]:
 def _result(suite: BaseSuite) -> str:
     if suite.problem:
         return f"could not be run ({_one_line(suite.problem).rstrip('.')})"
-    counts = suite.counts
+    counts, noun = suite.counts, "scenarios" if suite.name == "behave" else "tests"
     if not counts.total:
-        return "no tests"
+        return f"no {noun}"
     return (
-        f"{counts.total} tests, {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped in "
+        f"{counts.total} {noun}, {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped in "
         f"{suite.seconds:.0f} s"
     )
