@@ -8,7 +8,7 @@ class Part(Frozen):
 
     `source` is the file (and group) that names it, for people. `words` are arguments of ``uv pip install``.
     If a part without `needed` cannot be installed, it is left out and named. `unlocked` are the words without
-    the exact versions of a lock file, if there is one.
+    the exact versions of a lock file, or without what requirement files take from git.
     """
 
     source: str

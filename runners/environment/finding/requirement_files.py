@@ -46,11 +46,29 @@ def requirement_parts(sources: Sources, version: tuple[int, int]) -> tuple[list[
     wanted: list[Part] = []
     others: list[Part] = []
     for path in _candidates(sources):
-        included(sources, path)
-        part = Part(source=path, words=("-r", path), needed=path == "requirements.txt")
+        files = included(sources, path)
+        part = Part(
+            source=path,
+            words=("-r", path),
+            needed=path == "requirements.txt",
+            unlocked=_of_registries(sources, files),
+        )
         (wanted if _is_for_tests(path, version) else others).append(part)
     # If the files do not fit together, the first ones are installed as they are.
     return sorted(wanted, key=lambda part: (not part.needed, _rank(part.source))), others
+
+
+def _of_registries(sources: Sources, files: Iterable[str]) -> tuple[str, ...]:
+    """The requirements in files of which some come from git or a URL, without these; else nothing.
+
+    The set-up reaches package registries alone.
+    """
+    lines = [line.split(" #")[0].strip() for path in files for line in sources.text(path).splitlines()]
+    wanted = [line for line in lines if line and not line.startswith(("#", "-", "."))]
+    if any("--hash" in line or line.endswith("\\") for line in lines):
+        return ()
+    kept = tuple(line for line in wanted if "://" not in line)
+    return kept if any("://" in line for line in lines) else ()
 
 
 def _rank(path: str) -> int:

@@ -581,6 +581,16 @@ def test_an_old_setup_py_gets_what_it_imports() -> None:
     assert not any("unheard" in line for line in lines), "no package is guessed"
 
 
+def test_files_with_packages_from_git_can_be_installed_without_them() -> None:
+    files = {
+        "requirements.txt": "-r dev.txt\nroman  # numbers\n",
+        "dev.txt": "pytest\ngit+https://example.org/x\n-e git+https://example.org/y#egg=y\n",
+        "requirements-more.txt": "six\n",
+    }
+    found = {part.source: part.unlocked for part in planned(files).parts}
+    assert found == {"requirements.txt": ("roman", "pytest"), "requirements-more.txt": ()}
+
+
 def test_the_ci_sets_variables_for_tests() -> None:
     workflow = """
 env: {FORCE_COLOR: 1, MODE: ci}
