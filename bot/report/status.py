@@ -118,7 +118,7 @@ def _doing(state: RunState, phase: Phase) -> str:
 
 
 def _did(state: RunState) -> str:
-    """What a run that has published did with the pull request, in words in front of its number."""
+    """Return what a run that has published did with the pull request, in words in front of its number."""
     order = state.requested.order if state.requested else None
     if order is None or order.kind != "revise":
         return "opened"
@@ -128,7 +128,9 @@ def _did(state: RunState) -> str:
 
 
 def about_text(order: WorkOrder) -> str:
-    """What a revision is for that no review asked for, in a sentence (Markdown); empty for other runs."""
+    """Return what a revision is for that no review asked for, in a sentence (Markdown); empty for other
+    runs.
+    """
     if order.rebase:
         return "The task is to bring the branch up to date with its base."
     if order.failed_jobs:

@@ -151,7 +151,7 @@ class Graph:
 
     @property
     def own(self) -> frozenset[str]:
-        """The names of all nodes of the operator's."""
+        """Return the names of all nodes of the operator's."""
         return frozenset({*self.runner, *self.asks, *self.ways, *self.gates, *self.ends})
 
     def follow(self, at: str, outcome: str, state: RunState, after: RunState | None = None) -> str | None:

@@ -198,7 +198,7 @@ def graph_of(given: WorkflowFile, folder: Path) -> Graph:
 
 
 def _rewired(given: WorkflowFile, edges: Mapping[tuple[str, str], Link]) -> dict[tuple[str, str], Link]:
-    """The edges of phases that the file leads elsewhere. Raises `GraphUnsound`."""
+    """Return the edges of phases that the file leads elsewhere. Raises `GraphUnsound`."""
     found: dict[tuple[str, str], Link] = {}
     for phase, ways in given.phases.items():
         for outcome, route in ways.items():

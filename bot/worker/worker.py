@@ -137,7 +137,9 @@ class Worker:
         return self._driver.work(run_id, fence)
 
     def _is_full(self, run_id: str) -> bool:
-        """Whether the run's next phase has to wait, because this machine works on another run already."""
+        """Return whether the run's next phase has to wait, because this machine works on another run
+        already.
+        """
         if not (self._settings.spare_memory_mb or self._settings.most_load):
             return False
         found = self._store.status(run_id)

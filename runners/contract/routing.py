@@ -103,7 +103,7 @@ def choose(
 
 
 def _is_of(result: RunResult, role: ModelRole, runtime: str, runtimes: Mapping[str, RuntimeSpec]) -> bool:
-    """Whether a run had this runtime in the role: as routed, or by the model with the most turns."""
+    """Return whether a run had this runtime in the role: as routed, or by the model with the most turns."""
     if role in result.routed:
         return result.routed[role] == runtime
     uses = [each for each in result.uses if each.work in WORK[role]]

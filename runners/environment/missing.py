@@ -96,7 +96,7 @@ _PACKAGES = {
 
 
 def well_known(modules: Iterable[str]) -> list[str]:
-    """The packages of those modules that are well known, as requirements."""
+    """Return the packages of those modules that are well known, as requirements."""
     return sorted({_PACKAGES[name] for each in modules if (name := each.split(".")[0]) in _PACKAGES})
 
 

@@ -74,12 +74,12 @@ class Roster:
 
     @property
     def measured(self) -> frozenset[ModelRole]:
-        """The roles whose model is chosen by routing."""
+        """Return the roles whose model is chosen by routing."""
         return frozenset(role for role, agent in self._config.agents.items() if agent.routing == "measured")
 
     @property
     def runtimes(self) -> Mapping[str, RuntimeSpec]:
-        """All runtimes by name."""
+        """Return all runtimes by name."""
         return self._config.runtimes
 
     def routed(self, chosen: Mapping[ModelRole, str]) -> "Roster":

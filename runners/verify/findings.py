@@ -67,7 +67,7 @@ class Bite(Frozen):
 
     @property
     def reached(self) -> int:
-        """How many of the faults that were tried are in lines that a scenario or test runs."""
+        """Return how many of the faults that were tried are in lines that a scenario or test runs."""
         return self.tried - self.unreached
 
     @property

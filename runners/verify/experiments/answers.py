@@ -52,10 +52,10 @@ class KnownAnswers:
 
 
 def other_inputs(single: Single) -> list[str]:
-    """The scenario as whole feature files, each with other values before its first Then step.
+    """Return the scenario as whole feature files, each with other values before its first Then step.
 
-    A value that stands there more than once is the same everywhere. There are other words only where there
-    is no number.
+    A value that stands there more than once is the same everywhere. There are other words only where there is
+    no number.
     """
     scenario = single.scenario
     first = next((place for place, step in enumerate(scenario.steps) if step.kind == "then"), 0)
@@ -103,7 +103,7 @@ def known_answers(
     expected: Collection[str],
     literals: Collection[str],
 ) -> list[KnownAnswers]:
-    """The functions that only know what the scenarios name.
+    """Return the functions that only know what the scenarios name.
 
     `own` are the calls in the scenarios as they are, `others` those with other values before their first Then
     step. `given` and `expected` are the values that the scenarios name before and in their Then steps,
@@ -138,12 +138,12 @@ def known_answers(
 
 
 def _is_object(arguments: Sequence[str]) -> bool:
-    """Whether an argument is written with an address in memory, so that no two are alike."""
+    """Return whether an argument is written with an address in memory, so that no two are alike."""
     return not arguments or any(" at 0x" in each for each in arguments)
 
 
 def _plain(result: str) -> str:
-    """A result as a step names it."""
+    """Return a result as a step names it."""
     try:
         value = ast.literal_eval(result)
     except (ValueError, SyntaxError):
@@ -152,7 +152,7 @@ def _plain(result: str) -> str:
 
 
 def literals_of(path: str, source: str, lines: Collection[int]) -> set[str]:
-    """The numbers and texts in `lines` (from 1) of a file, as steps name them.
+    """Return the numbers and texts in `lines` (from 1) of a file, as steps name them.
 
     In Python without docstrings and without what errors say.
     """
@@ -179,13 +179,14 @@ def _literals(tree: ast.Module, lines: Collection[int]) -> Iterator[str]:
 
 
 def _messages(node: ast.AST) -> Iterator[ast.AST]:
-    """What an error says."""
+    """Yield what an error says."""
     if isinstance(node, ast.Raise):
         yield from ast.walk(node)
 
 
 def only_for(source: str, line: int, seen: Collection[Sequence[str]]) -> str:
-    """The source, in which the function around `line` raises an error for all arguments but those `seen`.
+    """Return the source, in which the function around `line` raises an error for all arguments but those
+    `seen`.
 
     Empty where there is no such function.
     """

@@ -85,8 +85,9 @@ def mutated(source: str, mutant: Mutant) -> str:
 
 
 def probed(source: str, faults: Sequence[tuple[int, Mutant]], marks: str) -> str:
-    """The source, in which the statement of each mutant first makes a link: `marks` followed by the number
-    that stands beside the mutant."""
+    """Return the source, in which the statement of each mutant first makes a link: `marks` followed by the
+    number that stands beside the mutant.
+    """
     tree = ast.parse(source)
     sites = list(_sites(tree))
     places = {
@@ -111,7 +112,7 @@ def _blocks(tree: ast.Module) -> Iterator[list[ast.stmt]]:
 
 
 def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
-    """A statement and its parts, without the statements inside it."""
+    """Yield a statement and its parts, without the statements inside it."""
     yield statement
     pending: list[ast.AST] = [statement]
     while pending:
@@ -122,7 +123,7 @@ def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
 
 
 def _sites(tree: ast.Module) -> Iterator[tuple[ast.AST, str, Callable[[], None]]]:
-    """(the node, what would be changed, a function that changes it).
+    """Yield (the node, what would be changed, a function that changes it).
 
     Decorators are left out, because their arguments seldom have an effect that tests can see.
     """
@@ -233,7 +234,8 @@ def try_mutants(
 
 
 def reached_among(root: Path, missed: Sequence[Mutant], marks: str, run: Callable[[], object]) -> set[Mutant]:
-    """Those of the mutants whose lines `run()` runs in the checkout `root`, which is as it was afterwards.
+    """Return those of the mutants whose lines `run()` runs in the checkout `root`, which is as it was
+    afterwards.
 
     `marks` is where code in the checkout finds ``root / MARKS``.
     """

@@ -330,7 +330,9 @@ class _Placer:
 
 
 def _calls_back(function: _Function) -> Iterator[ast.Call]:
-    """The calls of what the function was given, or has got from somewhere: of names that are its own."""
+    """Yield the calls of what the function was given, or has got from somewhere: of names that are its
+    own.
+    """
     nodes = list(ast.walk(function))
     own = {node.arg for node in nodes if isinstance(node, ast.arg)}
     own |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

@@ -124,8 +124,8 @@ def functions(source: str) -> set[str]:
 
 
 def stored(source: str) -> tuple[set[str], set[str]]:
-    """The names under which a source puts on behave's context what is not known before, and those under which
-    it puts a constant.
+    """Return the names under which a source puts on behave's context what is not known before, and those
+    under which it puts a constant.
 
     The first are those of all attributes that it uses, except in Then steps, and every word that it does not
     only ask for.

@@ -251,7 +251,7 @@ class Trials:
                     yield Trial(f"w{subject.number}.{name}", text, switch, without=without)
 
     def _inputs(self, *, others: bool) -> Iterator[Trial]:
-        """Each scenario as it is, and with `others` before its Then steps, while calls are noted."""
+        """Yield each scenario as it is, and with `others` before its Then steps, while calls are noted."""
         switch = sabotage.state(sabotage.CALLS)
         for subject in self._subjects:
             if subject.control and subject.related and self.sites:

@@ -119,7 +119,7 @@ class Watch:
 
 
 def names(context: Any) -> set[str]:
-    """The names that steps and hooks have put on the context."""
+    """Return the names that steps and hooks have put on the context."""
     every = (name for frame in context._stack for name in list(frame))
     return {name for name in every if not name.startswith(("_", "@")) and name not in _BEHAVE}
 

@@ -30,8 +30,8 @@ def knowing(
     folder: str,
     names_in: Callable[[str], dict[str, Any]],
 ) -> list[list[str]]:
-    """The calls among `lines` that give another result where no test runs: the place of the function, the
-    call, its result, and the other result.
+    """Return the calls among `lines` that give another result where no test runs: the place of the function,
+    the call, its result, and the other result.
 
     `folder` is that of the features; `names_in(file)` are the global names of a step file. Calls with
     arguments other than plain values are left out, and so are functions that give another result each time,
@@ -75,7 +75,7 @@ def _calls(lines: Sequence[Any]) -> Iterator[tuple[str, str, list[str], str, str
 
 
 def _caller(name: str, file: str, names: dict[str, Any]) -> Any:
-    """A function of this name and file that calls another one."""
+    """Return a function of this name and file that calls another one."""
     held = dict(names)
     code = f"def {name if name.isidentifier() else 'run'}(function, given):\n    return function(*given)\n"
     exec(compile(code, file, "exec"), held)  # noqa: S102 - the code stands above
@@ -122,7 +122,7 @@ def _untested(function: Any, given: list[Any], folder: str) -> str:
 
 
 def _outcome(call: Any, function: Any, given: list[Any]) -> str:
-    """The result as Python writes it, or the kind of the error."""
+    """Return the result as Python writes it, or the kind of the error."""
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
         return repr(call(function, given))[:200]

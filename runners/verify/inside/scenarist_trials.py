@@ -155,7 +155,7 @@ def bound(feature: Any, trial: "dict[str, Any]", step: Any) -> None:
 
 
 def naming(feature: Any, run: Any) -> Any:
-    """The function `run` of a step, which notes the names that are on the context afterwards."""
+    """Return the function `run` of a step, which notes the names that are on the context afterwards."""
 
     def noted(runner: Any, *args: Any, **more: Any) -> Any:
         try:
@@ -272,7 +272,7 @@ def calls() -> "list[Any]":
 
 
 def globals_of(file: str) -> "dict[str, Any]":
-    """The global names of a step file."""
+    """Return the global names of a step file."""
     for steps in registry.steps.values():
         for each in steps:
             code = getattr(each.func, "__code__", None)

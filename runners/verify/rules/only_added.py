@@ -27,7 +27,9 @@ def only_adds_tests(path: str, before: str, after: str) -> bool:
 
 
 def _grew(old: Sequence[ast.stmt], new: Sequence[ast.stmt], known: set[str]) -> bool:
-    """Whether the statements `old` stand in `new` in their order, with nothing but additions between."""
+    """Return whether the statements `old` stand in `new` in their order, with nothing but additions
+    between.
+    """
     rest = iter(new)
     for was in old:
         for now in rest:
@@ -75,7 +77,7 @@ def _bound(node: _Import) -> list[str]:
 
 
 def _names(tree: ast.Module) -> set[str]:
-    """Every name that the file defines or uses."""
+    """Return every name that the file defines or uses."""
     return set(_every_name(tree))
 
 

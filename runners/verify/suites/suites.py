@@ -427,7 +427,9 @@ def _tried(entry: dict[str, Any]) -> Tried:
 
 
 def _calls(lines: Sequence[object]) -> tuple[NotedCall, ...]:
-    """The calls in what the harness read: a function's beginning, and later its result, name one frame."""
+    """Return the calls in what the harness read: a function's beginning, and later its result, name one
+    frame.
+    """
     found: list[NotedCall] = []
     running: dict[int, int] = {}
     for line in lines:
