@@ -148,8 +148,10 @@ class EditedTests:
 
     def _notice_less(self, loosened: Loosened, before: SuiteRun, after: SuiteRun) -> list[Problem]:
         """Return tests that pass on code which returns something else, and whose old form did not."""
-        claim = self._claim
-        lost = loosened.tests(claim.base, claim.head, self._files(after), before, after)
+        claim, files = self._claim, self._files(after)
+        if not files:
+            return []
+        lost = loosened.tests(claim.base, claim.head, files, before, after)
         for commit, run in loosened.runs:
             self._note(commit, run.beside(replaced=()), "edited tests on code with other results")
         return [
@@ -167,7 +169,8 @@ class EditedTests:
     def _files(self, after: SuiteRun) -> list[str]:
         """Return the edited files with tests of pytest; for an edited helper, the files that name it."""
         collected = sorted({test.partition("::")[0] for test in after.outcomes})
-        python = [path for path in self._changed.paths if path.endswith(".py")]
+        edited = [path for path in self._changed.paths if path not in self._changed.grown]
+        python = [path for path in edited if path.endswith(".py")]
         found = [path for path in collected if path in python]
         helpers = [PurePosixPath(path).stem for path in python if path not in collected]
         if not helpers:

@@ -197,6 +197,10 @@ class Regression:
         """Run existing tests that the change edits, in their old form, on the head; None if there is none."""
         if not self._seen.edited and not self._seen.added:
             return None
+        grown = tuple(path for path in self._seen.edited if self._grew(path))
+        if not self._seen.added and len(grown) == len(self._seen.edited):
+            # They ran as they were, beside the new ones.
+            return ChangedTests(paths=grown, grown=grown)
         git_dir = self._git_dir
         were = tree_entries(git_dir, self._claim.base, *self._seen.edited) if self._seen.edited else []
         commit = commit_on(
@@ -219,7 +223,7 @@ class Regression:
                 ]
         return ChangedTests(
             paths=tuple(self._seen.edited),
-            grown=tuple(path for path in self._seen.edited if self._grew(path)),
+            grown=grown,
             added=tuple(self._seen.added),
             failing=tuple(failing),
         )

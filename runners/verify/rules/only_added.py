@@ -21,9 +21,14 @@ def only_adds_tests(path: str, before: str, after: str) -> bool:
         return False
     try:
         old, new = ast.parse(before), ast.parse(after)
-        return _grew(old.body, new.body, _names(old))
+        return _tests(new) > _tests(old) and _grew(old.body, new.body, _names(old))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
+
+
+def _tests(tree: ast.Module) -> int:
+    functions = (node for node in ast.walk(tree) if isinstance(node, _Function))
+    return sum(node.name.startswith("test") for node in functions)
 
 
 def _grew(old: Sequence[ast.stmt], new: Sequence[ast.stmt], known: set[str]) -> bool:

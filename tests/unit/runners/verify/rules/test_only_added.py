@@ -27,6 +27,16 @@ if __name__ == "__main__":
 """
 NEW_TEST = "def test_two():\n    assert total([1, 1]) == 2\n\n\n"
 MORE = "    def test_full(self):\n        self.assertEqual(total([1]), 1)\n\n\ndef test_one"
+NEW_CLASS = """\
+class DeliveryTest(unittest.TestCase):
+    def setUp(self):
+        self.cart = Cart()
+
+    def test_delivery(self):
+        self.assertEqual(total(self.cart), 0)
+
+
+"""
 MAIN = "if __name__"
 
 
@@ -37,11 +47,9 @@ MAIN = "if __name__"
         OLD.replace(MAIN, NEW_TEST + MAIN),
         OLD.replace("def test_one", MORE),
         OLD.replace("    Cart,\n", "    Cart,\n    delivery,\n").replace(MAIN, NEW_TEST + MAIN),
-        OLD.replace("CART =", "from cart.costs import delivery\n\nCART ="),
-        OLD.replace(
-            MAIN, "class DeliveryTest(unittest.TestCase):\n    def setUp(self):\n        pass\n\n\n" + MAIN
-        ),
-        OLD.replace("import unittest\n", "# Tests of carts.\nimport unittest\n"),
+        OLD.replace("CART =", "from cart.costs import delivery\n\nCART =") + "\n\n" + NEW_TEST,
+        OLD.replace(MAIN, NEW_CLASS + MAIN),
+        "# Tests of carts.\n" + OLD + "\n\n" + NEW_TEST,
     ],
     ids=["at the end", "before main", "in a class", "with a name", "with an import", "a class", "a comment"],
 )
@@ -87,7 +95,11 @@ def test_added_tests(changed: str) -> None:
     ],
 )
 def test_other_changes(changed: str) -> None:
-    assert not only_adds_tests("tests/test_cart.py", OLD, changed)
+    assert not only_adds_tests("tests/test_cart.py", OLD, f"{changed}\n\n{NEW_TEST}")
+
+
+def test_a_helper_without_tests() -> None:
+    assert not only_adds_tests("tests/helpers.py", "", "def total(_):\n    return 1\n")
 
 
 def test_other_languages_are_not_read() -> None:
