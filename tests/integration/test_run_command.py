@@ -148,7 +148,7 @@ def test_an_interrupted_run_is_cancelled(repo: Path) -> None:
         (("--issue", "/nowhere.md"), "SCN-7013"),
         (("--issue", "https://example.org/x"), "SCN-7013"),
         (("--repo", "/"), "SCN-3105"),
-        (("--base", "nowhere"), "SCN-3101"),
+        (("--base", "nowhere"), "SCN-3108"),
         ((), "SCN-4001"),
     ],
 )

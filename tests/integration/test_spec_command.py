@@ -52,7 +52,7 @@ def test_an_issue_that_says_too_little_gets_questions(repo: Path) -> None:
 def test_what_cannot_be_read_is_said_with_a_code(repo: Path) -> None:
     for text, more, code, said in (
         ("", (), "SCN-7013", "is empty"),
-        ("Title\n\nx should be 3", ("--base", "nowhere"), "SCN-3101", "nowhere"),
+        ("Title\n\nx should be 3", ("--base", "nowhere"), "SCN-3108", "nowhere"),
     ):
         done = spec(repo, text, "http://127.0.0.1:1/v1", *more)
         assert done.returncode == 2 and code in done.stderr and said in done.stderr, done.stderr
