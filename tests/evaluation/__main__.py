@@ -3,7 +3,8 @@ ones.
 
     python -m tests.evaluation [FOLDER]
 
-It needs a package registry and no model. The exit status is 1 if an end differs.
+It needs a package registry and no model. The exit status is 1 if an end differs, and also where the registry
+cannot be reached; the reason is printed then.
 """
 
 import json
@@ -37,8 +38,12 @@ def main(folder: Path) -> int:
     done = subprocess.run([sys.executable, "-m", "bot", "eval", *words, *more], check=False)
     if done.returncode not in (0, 1):
         return done.returncode
-    found = {each.task: each.outcome for each in EvalResults(folder / "results").attempts()}
-    wrong = {name: found.get(name) for name, each in SCRIPTS.items() if found.get(name) != each.outcome}
+    attempts = EvalResults(folder / "results").attempts()
+    for each in attempts:
+        if each.infra:
+            print(f"{each.task} could not be tried: {each.infra}", file=sys.stderr)
+    found = {each.task: each.outcome for each in attempts}
+    wrong = {name: found.get(name) for name, script in SCRIPTS.items() if found.get(name) != script.outcome}
     for name, outcome in wrong.items():
         print(f"{name}: {outcome}, and not {SCRIPTS[name].outcome}", file=sys.stderr)
     return 1 if wrong else 0
