@@ -14,11 +14,11 @@ from runners.verify import look
 from runners.verify.claim import Claim
 from runners.verify.gate import gate
 from runners.verify.verdict import Verdict
-from tests.gate.recipes.answers import LAZY, PROOFS
 from tests.gate.recipes.edited import KEPT, LOOSENED
 from tests.gate.recipes.honest import HONEST_RULES, HONEST_RUNS
 from tests.gate.recipes.rules import RULES
 from tests.gate.recipes.runs import RUNS
+from tests.gate.recipes.styles import LAZY, PROOFS
 from tests.gate.recipes.table import STRONG, Recipe
 from tests.support.workbench import FEATURE, SPEC, WORK, Link, Workbench, codes
 
@@ -44,8 +44,6 @@ _LAZY = {
     "an exact value: at most",
     "over nothing: a loop",
     "answers: a table with a default",
-    "code that knows, by a call: captured output",
-    "no error, by getattr: never there",
 }
 # Without rules and experiments all of them come through in the same way.
 _LAZY_CONTROLS = {
@@ -55,11 +53,7 @@ _LAZY_CONTROLS = {
     "code that knows: behave in sys.modules",
 }
 _PROOFS = {"crash fix, direct", "determinism", "notified within 5 seconds", "table", "a context manager"}
-_PROOFS |= {
-    "code that asks for its caller's module",
-    "answers: a cap",
-    "no error, by in: there after an error",
-}
+_PROOFS |= {"answers: a cap"}
 _PROOFS |= {"a word for a state", "what is not so: another name", "a loop: every number is right"}
 
 # Of edited tests one for each way to find them out, and what comes nearest to one.

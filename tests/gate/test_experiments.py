@@ -313,6 +313,7 @@ def test_code_that_reads_its_own_feature_file_is_found(bench: Workbench) -> None
     assert bench.verdict({**WORK, "calc.py": BASE["calc.py"] + reads}, experiments=False).green
 
 
+@pytest.mark.slow
 def test_a_scenario_that_passes_nowhere_else_is_a_warning(bench: Workbench) -> None:
     knows = (
         "\n\ndef double(n):\n    import __main__\n\n"
