@@ -58,7 +58,8 @@ inside() {
         cp -L /etc/resolv.conf etc/resolv.conf && mkdir -p usr/local/share/ca && cp -L /etc/ssl/certs/ca-certificates.crt etc/ssl/certs/
         pivot_root . old && umount -l /old && rmdir /old
         exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-            SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh -eu -c "$script"'
+            SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+            NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt sh -eu -c "$script"'
 }
 
 PREPARE='
