@@ -56,7 +56,8 @@ def test_behave_is_not_stopped_by_its_configuration_either(bench: Workbench) -> 
         ),
     }
     start = {**BASE, **more}
-    assert bench.verdict(WORK, base=start).green
+    verdict = bench.verdict(WORK, base=start)
+    assert verdict.green, verdict.problems
     worse = {**WORK, "calc.py": WORK["calc.py"].replace("a + b", "a + a")}
     assert "features/add.feature::Adding" in bench.verdict(worse, base=start).problems[0].message
 

@@ -185,8 +185,9 @@ class Trials:
         trials = [Trial(f"c{each.number}", render(each.single.feature)) for each in suspects]
         tried = self._run(root, trials)
         for subject in suspects:
-            red = _red(tried.get(f"c{subject.number}"))
-            subject.reads_itself, subject.fails_there = red is False, red is True
+            own = tried.get(f"c{subject.number}")
+            subject.reads_itself = own is not None and own.outcome == "passed"
+            subject.fails_there = own is not None and own.red is True
 
     def _note_first(self, tried: _Outcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
         for subject in self._subjects:

@@ -57,8 +57,7 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
     def __init__(self, stream_opener: Any, config: Any) -> None:
         super().__init__(stream_opener, config)
         self.current: Any = None
-        # behave reads these settings before each scenario.
-        config.stop = config.dry_run = False
+        run_every_scenario(config)
 
     def feature(self, feature: Any) -> None:
         self.current = feature
@@ -74,6 +73,14 @@ class ReportFormatter(Formatter):  # type: ignore[misc]
         watch_hooks(sys._getframe(1).f_locals)
         for scenario in sorted(self.current.walk_scenarios(), key=lambda each: each.line):
             write(describe(scenario))
+
+
+def run_every_scenario(config: Any) -> None:
+    """Switch off the settings with which behave runs no scenario, or none after a failure.
+
+    behave reads them before each scenario, after it has made its formatters.
+    """
+    config.stop = config.dry_run = False
 
 
 def watch_hooks(caller: dict[str, Any]) -> None:

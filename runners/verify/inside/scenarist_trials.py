@@ -57,6 +57,7 @@ class TrialFormatter(Formatter):  # type: ignore[misc]
     def __init__(self, stream_opener: Any, config: Any) -> None:
         super().__init__(stream_opener, config)
         self.current: Any = None
+        reports.run_every_scenario(config)
 
     def feature(self, feature: Any) -> None:
         self.current = feature
