@@ -146,6 +146,7 @@ ProblemCode = Literal[
     "scenario-flaky",
     "no-new-test",
     "not-a-chore",
+    # Only in verdicts of earlier versions, whose logs are still read; it is a doubt now.
     "tests-do-not-bite",
     "command-failed",
     "timed-out",

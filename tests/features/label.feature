@@ -32,7 +32,7 @@ Feature: From a label to a pull request
     Scenario: Somebody without write access sets the label
       Given an issue "Double numbers" that asks for doubling
       When a reader labels the issue
-      Then nothing happens
+      Then no run begins, and the bot says why in one comment
 
     Scenario: Another label is set
       Given an issue "Double numbers" that asks for doubling

@@ -46,13 +46,13 @@ def place(tmp_path: Path) -> Path:
     hidden = {"files": [{"texts": {"test_hidden.py": HIDDEN}}]}
     tasks = [
         {"id": "right", **task, "hidden": hidden},
-        # Its scenario is green, and its code knows no other number.
+        # Its scenario is green, and its code is right for this number only.
         {"id": "lazy", **task, "hidden": hidden},
         {"id": "contradiction", **task, "impossible": "A test wants another number than the issue."},
     ]
     (tmp_path / "set.yml").write_text(yaml.safe_dump({"name": "own", "tasks": tasks}))
     (tmp_path / "recordings").mkdir()
-    for name, body in (("right", "return 2 * n"), ("lazy", "return 8")):
+    for name, body in (("right", "return 2 * n"), ("lazy", "return n + 4")):
         # A model that is asked to look over its work says once more that it is done.
         turns = doubling(body)
         recording(tmp_path / "recordings" / f"{name}.jsonl", [draft()], [*turns, turns[-1]])

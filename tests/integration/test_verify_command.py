@@ -55,7 +55,7 @@ def verify(repo: Path, *args: str) -> "subprocess.CompletedProcess[str]":
 def test_a_proven_change(repo: Path) -> None:
     done = verify(repo, "--base", "base", "--head", "good", "--feature", FEATURE)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 of 1 scenarios proven" in done.stdout
+    assert "1 of 1 scenario proven" in done.stdout
     status = git("status", "--porcelain", git_dir=repo / ".git", work_tree=repo)
     assert status == "", "nothing in the repository is touched"
     assert git("for-each-ref", "refs/scenarist", git_dir=repo / ".git") == ""
@@ -74,7 +74,7 @@ def test_a_change_that_does_not_do_it(repo: Path) -> None:
     [
         (("--base", "nowhere", "--feature", FEATURE), "SCN-7008"),
         (("--base", "base", "--feature", "features/none.feature"), "SCN-7008"),
-        (("--base", "--output=x", "--feature", FEATURE), "Usage"),
+        (("--base", "--output=x", "--feature", FEATURE), "SCN-7008"),
     ],
 )
 def test_what_cannot_be_found_is_named(repo: Path, args: tuple[str, ...], says: str) -> None:

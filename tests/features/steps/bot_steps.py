@@ -188,6 +188,14 @@ def nothing(context: Any) -> None:
     assert context.bot.forge.comments(context.repo, context.issue) == []
 
 
+@then("no run begins, and the bot says why in one comment")
+def refused(context: Any) -> None:
+    context.bot.idle()
+    assert context.bot.runs_on(context.repo, "issue", context.issue) == []
+    (said,) = context.bot.forge.comments(context.repo, context.issue)
+    assert "a run starts only when" in said.body, said.body
+
+
 @then("there is one run and one pull request")
 def one_run(context: Any) -> None:
     context.bot.idle()

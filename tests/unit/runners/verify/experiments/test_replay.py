@@ -60,6 +60,10 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
     made = ModuleType("shop_of_test_replay")
     exec(SOURCE, made.__dict__)  # noqa: S102 - the test's own source
     monkeypatch.setitem(sys.modules, made.__name__, made)
+    # behave is started from a file; not all processes of pytest are.
+    started = ModuleType("__main__")
+    started.__file__ = str(INSIDE / "scenarist_trials.py")
+    monkeypatch.setitem(sys.modules, "__main__", started)
     yield made
     sys.modules.pop("scenarist_replay", None)
 
