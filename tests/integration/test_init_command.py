@@ -92,6 +92,6 @@ def test_a_configured_model_is_asked_for_set_up_commands_and_those_that_work_are
         assert server.requests == []
         done = init(repo, SCENARIST_MODEL_URL=server.url)
     assert done.returncode == 0, done.stderr
-    assert "a model wrote the commands of `setup:`" in done.stderr
+    assert "a model wrote the set-up commands" in done.stderr
     text = (repo / ".scenarist.yml").read_text()
     assert yaml.safe_load(text) == {"version": 1, "setup": commands}

@@ -64,11 +64,11 @@ def seen(found: Found, suites: Sequence[BaseSuite]) -> list[str]:
         lines.append(f"Python {'.'.join(map(str, environment.python.version))}.")
     lines += [f"Note: {_one_line(note)}" for note in environment.notes]
     if found.setup:
-        lines.append("Note: a model wrote the commands of `setup:`, because tests lacked modules.")
+        lines.append("Note: a model wrote the set-up commands, because tests lacked modules.")
     if found.asked:
         lines.append(f"Note: {_one_line(found.asked)}")
     if found.readiness.ready and not any(suite.counts.total for suite in suites):
-        lines.append("Note: no test was found. Say in `tests:` how they are run, if there are some.")
+        lines.append("Note: no test was found. Say how they are run (the key “tests”), if there are some.")
     for suite in suites:
         lines.append(f"{suite.name}: {_result(suite)}.")
         lines += [f"  fails already: {_one_line(test)}" for test in suite.failing[:_SHOWN_FAILURES]]
