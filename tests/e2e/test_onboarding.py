@@ -101,4 +101,4 @@ def test_the_pull_request_proposes_the_set_up_that_a_model_found() -> None:
         pull = bot.forge.pull(repo, state.published.pull)
         text = git("show", f"{pull.head}:.scenarist.yml", git_dir=bot.forge.path(repo.full_name))
     assert list(parse_config(text).setup) == commands
-    assert "a model wrote the set-up commands" in pull.body
+    assert "because tests lacked modules." in pull.body
