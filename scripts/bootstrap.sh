@@ -128,6 +128,12 @@ chromium() {
         say "set-up: going on without Chromium." >&2
 }
 
+# One test fetches files with it; where it cannot be had, the test says so.
+large_files() {
+    command -v git-lfs >/dev/null 2>&1 && return
+    (apt_install "A test needs Git LFS: install Debian's package git-lfs." git-lfs) || say "set-up: going on without Git LFS." >&2
+}
+
 # Packages that tests or benches run against, from npm's registry, once. Without them the tests that need them fail at once.
 npm() { .venv/bin/python -m tests.standins.npm "$1" || say "set-up: going on without it." >&2; }
 
@@ -147,6 +153,6 @@ environment
 sandbox
 redis
 case ${1:-} in
-tests) postgres; containers; chromium; npm tests ;;
+tests) postgres; containers; chromium; large_files; npm tests ;;
 bench) load_generator; npm bench ;;
 esac

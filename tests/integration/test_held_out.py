@@ -2,6 +2,7 @@
 in time."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,7 +69,8 @@ def test_code_that_knows_its_example_is_sent_back_without_the_values(bot: BotUnd
     requests = [str(each) for each in bot.chat.requests[asked:]]
     driver = [text for text in requests if "write_file" in text]
     assert any("does not hold for a further example" in text for text in driver)
-    assert not any(value in text for text in driver for value in ("731", "1462", "650", "1300"))
+    # Random marks and hashes may hold these digits, but not as a word.
+    assert not any(re.search(r"\b(731|1462|650|1300)\b", text) for text in driver)
     assert state.published is not None
     body = bot.forge.pull(Repo(full_name="octo/knows"), state.published.pull).body
     assert "2 held-out examples passed" in body
