@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runners.git.command import list_files, read_blob
 from runners.sandbox.beneath import put_file, read_file
-from runners.verify.experiments import sabotage
+from runners.verify.instrumentation import sabotage
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites
 

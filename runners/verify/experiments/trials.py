@@ -11,12 +11,9 @@ from gherkin.feature.model import render
 from runners.git.command import read_blob
 from runners.sandbox.beneath import put_file, read_file
 from runners.verify.claim import Claim
-from runners.verify.experiments import sabotage, step_code
 from runners.verify.experiments.answers import other_inputs
 from runners.verify.experiments.flip import Flip, negated
 from runners.verify.experiments.held_out import Example
-from runners.verify.experiments.product import ProductFiles
-from runners.verify.experiments.sabotage import FaultSite, Instrumented
 from runners.verify.experiments.subject import (
     CONTEXTS,
     PROCESSES,
@@ -27,6 +24,9 @@ from runners.verify.experiments.subject import (
 )
 from runners.verify.experiments.trial import Trial
 from runners.verify.findings import HeldOut
+from runners.verify.instrumentation import sabotage, step_code
+from runners.verify.instrumentation.product import ProductFiles
+from runners.verify.instrumentation.sabotage import FaultSite, Instrumented
 from runners.verify.rules.purposes import is_judge, is_product
 from runners.verify.suites.run import NotedCall, SuiteRun, Tried
 from runners.verify.suites.suites import Suites

@@ -15,7 +15,10 @@ from runners.verify.diff import added_lines
 from runners.verify.experiments.answers import known_answers, literals_of, only_for
 from runners.verify.experiments.experiment import Experimented
 from runners.verify.experiments.flip import known_values, words
-from runners.verify.experiments.mutants import (
+from runners.verify.experiments.scenarios import singles
+from runners.verify.findings import Bite
+from runners.verify.gate.reach import reaching
+from runners.verify.instrumentation.mutants import (
     MARKS,
     Mutant,
     mutants,
@@ -23,9 +26,6 @@ from runners.verify.experiments.mutants import (
     try_mutants,
     try_source,
 )
-from runners.verify.experiments.scenarios import singles
-from runners.verify.findings import Bite
-from runners.verify.gate.reach import reaching
 from runners.verify.rules.purposes import is_product
 from runners.verify.suites.run import SuiteRun
 from runners.verify.suites.suites import Suites

@@ -15,7 +15,6 @@ from runners.verify.claim import Claim
 from runners.verify.diff import dependency_files, diff_problems
 from runners.verify.experiments.experiment import Experimented, experiment
 from runners.verify.experiments.loosened import Loosened
-from runners.verify.experiments.product import only_functions
 from runners.verify.experiments.trials import Lab
 from runners.verify.findings import Bite, HeldOut
 from runners.verify.gate.approved import unlike
@@ -34,6 +33,7 @@ from runners.verify.gate.judging import (
 from runners.verify.gate.kept_logs import KeptLogs
 from runners.verify.gate.laying import beside, laid_on
 from runners.verify.gate.regression import Regression
+from runners.verify.instrumentation.product import only_functions
 from runners.verify.look import Look, adds_modules, look
 from runners.verify.rules.purposes import is_judge, is_product
 from runners.verify.suites.checkouts import Checkouts

@@ -18,8 +18,8 @@ from pathlib import Path
 from gherkin.values import Frozen
 from runners.sandbox.beneath import put_file, read_file
 from runners.verify.claim import MutationSettings
-from runners.verify.experiments.sabotage import add_helper
 from runners.verify.findings import Bite
+from runners.verify.instrumentation.sabotage import add_helper
 
 _COMPARE: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,

@@ -5,8 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from runners.git.command import changed_files, list_files, read_blob
 from runners.verify.claim import Claim
-from runners.verify.experiments import sabotage
-from runners.verify.experiments.sabotage import Instrumented
+from runners.verify.instrumentation import sabotage
+from runners.verify.instrumentation.sabotage import Instrumented
 from runners.verify.rules.purposes import is_judge, is_product
 
 _MAX_PRODUCT = 500

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runners.verify.experiments import step_code
-from runners.verify.experiments.sabotage import INVERTED
+from runners.verify.instrumentation import step_code
+from runners.verify.instrumentation.sabotage import INVERTED
 
 
 @pytest.fixture

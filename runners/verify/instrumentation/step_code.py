@@ -8,7 +8,7 @@ import ast
 from collections.abc import Collection, Iterator
 
 from gherkin.feature.steps import last_name
-from runners.verify.experiments.sabotage import INVERTED, add_helper, parsed
+from runners.verify.instrumentation.sabotage import INVERTED, add_helper, parsed
 
 _JUDGED, _NOW, _LOOP, _GUARD, _ENTERED, _IDLE, _BEGUN = (
     f"_scenarist_{name}" for name in ("judged", "now", "loop", "guard", "entered", "idle", "begun")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runners.verify.claim import MutationSettings
-from runners.verify.experiments.mutants import MARKS, mutants, reached_among, try_mutants
+from runners.verify.instrumentation.mutants import MARKS, mutants, reached_among, try_mutants
 from tests.support.waiting import HANG_S
 
 SOURCE = "def double(n):\n    return 2 * n\n\n\ndef limit(n):\n    return n > 10\n"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runners.verify.experiments import sabotage
-from runners.verify.experiments.sabotage import NOTHING, OTHER, RAISES, Instrumented, state
+from runners.verify.instrumentation import sabotage
+from runners.verify.instrumentation.sabotage import NOTHING, OTHER, RAISES, Instrumented, state
 
 BEFORE = "def half(n):\n    return n / 2\n"
 
