@@ -119,7 +119,7 @@ def _told(redis: "Redis") -> set[str]:
     import base64
 
     ids: set[str] = set()
-    for message in redis.lrange("intake", 0, -1):  # type: ignore[union-attr]
+    for message in redis.lrange("intake", 0, -1):
         body = json.loads(base64.b64decode(json.loads(message)["body"]))
         ids.update(body[0][0])
     return ids

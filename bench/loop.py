@@ -17,7 +17,7 @@ def run(console: Console) -> None:
     with BotUnderTest() as bot:
         for name, make in (("read", _reading), ("write", _writing)):
             turns: list[Reply] = [make(number) for number in range(_TURNS)]
-            bot.script([draft()], [*turns, says(call("give_up", reason="The bench is over."))])  # type: ignore[list-item]
+            bot.script([draft()], [*turns, says(call("give_up", reason="The bench is over."))])
             repo = bot.make_repo(f"octo/{name}")
             number = bot.forge.open_issue(
                 repo.full_name, "ada", "Double numbers", "Doubling 4 should give 8."

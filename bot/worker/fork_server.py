@@ -141,7 +141,7 @@ def _become(request: _ForkRequest) -> list[str]:
     _guard(lifeline)
     for fd in (lifeline, output, *inherited):
         os.close(fd)
-    with open(told, "rb") as file:  # noqa: PTH123 - a descriptor
+    with os.fdopen(told, "rb") as file:
         order = json.load(file)
     os.environ.clear()
     os.environ.update(order["env"])

@@ -208,7 +208,11 @@ def run(
             kills.append((victim, arrived))
         for _ in range(moments):
             delay = choose.uniform(0, usual)
-            kills.append((choose.choice(chosen), lambda _task, delay=delay: dawdle(delay)))  # type: ignore[misc]
+
+            def passed(_task: Task, delay: float = delay) -> None:
+                dawdle(delay)
+
+            kills.append((choose.choice(chosen), passed))
         tried = 0
         for victim, when in kills:
             if time.monotonic() > until:

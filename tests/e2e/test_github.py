@@ -96,7 +96,7 @@ def test_label_pull_request_review_revision(both: Both) -> None:
         ]
         return says(call("finish", summary="Renames the number.", answers=answers))
 
-    bot.script([], [look, write, answer])  # type: ignore[list-item]
+    bot.script([], [look, write, answer])
     first = pull["sha"]
     remarks = [
         ("calc.py", 5, "Call it value."),
@@ -201,7 +201,7 @@ def test_a_branch_that_somebody_else_moved_is_left_alone(both: Both) -> None:
         return says(call("finish", summary="Renamed."))
 
     code = CALC["calc.py"] + "\n\ndef double(value):\n    return 2 * value\n"
-    bot.script([], [says(call("write_file", path="calc.py", content=code)), meanwhile])  # type: ignore[list-item]
+    bot.script([], [says(call("write_file", path="calc.py", content=code)), meanwhile])
     github.review(pull, "wim", "Call it value.", [])
     state = end(bot, "pull", pull)
     assert (state.status, state.code) == ("failed", "SCN-1101"), state.reason

@@ -96,7 +96,7 @@ def test_label_merge_request_thread_revision(both: Both) -> None:
         answers = [{"thread": thread, "answer": "It is `value` now."}]
         return says(call("finish", summary="Renamed.", answers=answers))
 
-    bot.script([], [answer])  # type: ignore[list-item]
+    bot.script([], [answer])
     text = "```suggestion:-0+1\ndef double(value):\n    return 2 * value\n```"
     gitlab.comment_on_line(iid, "wim", "calc.py", 5, f"Call it value.\n\n{text}")
     state = end(bot, "pull", iid)

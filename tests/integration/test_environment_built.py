@@ -23,7 +23,7 @@ def bench(tmp_path: Path) -> Workbench:
 
 def prepared(bench: Workbench, commit: str, **more: object) -> Environment:
     made = Environments(bench.workspaces, LIMITS, unsafe=False)
-    return made.prepare(bench.mirror, commit, (), **more)  # type: ignore[arg-type]
+    return made.prepare(bench.mirror, commit, (), **more)
 
 
 def suites(environment: Environment, behave: str = "") -> Suites:

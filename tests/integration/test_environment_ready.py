@@ -52,7 +52,7 @@ def made(bench: Workbench, *commands: str) -> tuple[Job, Scripted]:
     limits = CommandLimits(wall_s=120)
     services = Scripted(
         workspaces=bench.workspaces,
-        models=None,  # type: ignore[arg-type]
+        models=None,
         log=lambda *_: None,
         artifact=lambda _: None,
         limits=limits,

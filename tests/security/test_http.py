@@ -233,7 +233,7 @@ def nothing(client: socket.socket, request: str) -> None:
 
 @pytest.mark.parametrize("answer", [drip, drip_body, nothing])
 def test_attack_answer_slowly(tmp_path: Path, answer: object) -> None:
-    with serving({"/": answer, "/good": page("x")}) as (port, _):  # type: ignore[dict-item]
+    with serving({"/": answer, "/good": page("x")}) as (port, _):
         ctx = web_context(tmp_path, access(seconds=1.0))
         got = call(ctx, "http_get", url=f"http://x.test:{port}/")
         assert ("xxxx" if answer is drip_body else "did not answer within 1 s") in got.text
@@ -245,7 +245,7 @@ def test_attack_answer_slowly(tmp_path: Path, answer: object) -> None:
     [(endless, "the answer is cut here"), (headers_without_end, "could not be reached")],
 )
 def test_attack_answer_without_end(tmp_path: Path, answer: object, says: str) -> None:
-    with serving({"/": answer}) as (port, _):  # type: ignore[dict-item]
+    with serving({"/": answer}) as (port, _):
         got = call(web_context(tmp_path, access()), "http_get", url=f"http://x.test:{port}/")
         assert says in got.text
         assert len(got.text) < 17_000

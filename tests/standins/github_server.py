@@ -465,7 +465,7 @@ class GitHubServer(Apps, Issues, Pulls, Jobs, Workflows, LoopbackServer):
 
         key = serialization.load_pem_private_key(self.private_key.encode(), None).public_key()
         try:
-            claims = jwt.decode(token, key, algorithms=["RS256"], leeway=60)  # type: ignore[arg-type]
+            claims = jwt.decode(token, key, algorithms=["RS256"], leeway=60)
         except jwt.PyJWTError:
             raise Refusal(401, "A JSON web token could not be decoded") from None
         if claims["exp"] - claims["iat"] > 660 or str(claims["iss"]) != str(APP_ID):

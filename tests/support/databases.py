@@ -85,4 +85,4 @@ def redis_server(folder: Path) -> Iterator[str]:
 def database_context(folder: Path, urls: dict[str, str], *allow: str, **more: float) -> ToolContext:
     """Return a context with the databases `urls`; all may be read and written unless `allow` is given."""
     policy = Policy(role="full", repository=Grants(allow=allow or ("database.*",)))
-    return context(folder, policy=policy, resources=(Databases(urls, **more),))  # type: ignore[arg-type]
+    return context(folder, policy=policy, resources=(Databases(urls, **more),))

@@ -33,7 +33,7 @@ class Inbox:
         self.started: list[str] = []
         self.controlled: list[str] = []
 
-    def _stored(self, headers: "dict[str, str]", body: bytes) -> None:  # type: ignore[misc]
+    def _stored(self, headers: "dict[str, str]", body: bytes) -> None:
         made = Delivery(
             id=new_id(),
             forge="local",

@@ -45,7 +45,7 @@ class PostgresServer:
             check=True,
             capture_output=True,
             cwd="/",
-            **self._user,  # type: ignore[call-overload]
+            **self._user,
         )
         self.start()
         return self
@@ -64,7 +64,7 @@ class PostgresServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            **self._user,  # type: ignore[call-overload]
+            **self._user,
         )
         wait_until(self._answers, "PostgreSQL")
 

@@ -70,7 +70,7 @@ def access(names: dict[str, list[str]] | None = None, *, guarded: bool = False, 
     given: dict[str, object] = {"resolver": resolver, "seconds": 5.0, **more}
     if not guarded:
         given["allowed"] = lambda address: True
-    return HttpAccess(**given)  # type: ignore[arg-type]
+    return HttpAccess(**given)
 
 
 def web_context(tmp_path: Path, web: HttpAccess, *allow: str) -> ToolContext:

@@ -29,7 +29,7 @@ def sleeps(tree: ast.AST) -> Iterator[int]:
     """Waiting for the clock instead of the event; ``asyncio.sleep(0)`` only lets other tasks run."""
     for node in ast.walk(tree):
         if called(node) in ("time.sleep", "sleep", "asyncio.sleep") and not ast.unparse(node).endswith("(0)"):
-            yield node.lineno  # type: ignore[attr-defined]
+            yield node.lineno
 
 
 def reads_clock(node: ast.AST) -> bool:

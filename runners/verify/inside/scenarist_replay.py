@@ -75,13 +75,12 @@ def _calls(lines: Sequence[Any]) -> Iterator[tuple[str, str, list[str], str, str
 
 
 def _caller(name: str, file: str, names: dict[str, Any]) -> Any:
-    """Return a function of this name and file that calls another one."""
-    held = dict(names)
-    code = f"def {name if name.isidentifier() else 'run'}(function, given):\n    return function(*given)\n"
-    exec(compile(code, file, "exec"), held)  # noqa: S102 - the code stands above
-    return next(
-        each for each in held.values() if getattr(each, "__code__", None) and each not in names.values()
-    )
+    """Return a function of this name and file, with these global names, that calls another one."""
+
+    def call(function: Any, given: list[Any]) -> Any:
+        return function(*given)
+
+    return FunctionType(call.__code__.replace(co_name=name, co_filename=file), dict(names))
 
 
 def _tested(call: Any, function: Any, given: list[Any]) -> str:

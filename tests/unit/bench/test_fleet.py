@@ -49,7 +49,7 @@ def test_a_shared_server_is_an_m_m_1_queue_with_processor_sharing() -> None:
     outcome = simulate(jobs, runners=10_000, capacity=1.0)
     took = sum(job.took for job in outcome.jobs) / len(jobs)
     assert took == pytest.approx(1 / (1 - load), rel=0.1)
-    assert outcome.server_s == pytest.approx(sum(job.stages[0].work for job in jobs))  # type: ignore[union-attr]
+    assert outcome.server_s == pytest.approx(sum(job.stages[0].work for job in jobs))
 
 
 def test_stages_are_done_one_after_the_other_and_share_the_server() -> None:

@@ -34,7 +34,7 @@ def test_installed_packages_of_debian_are_parts_and_removed_ones_are_not() -> No
 
 def test_each_distribution_is_one_part_with_its_licence() -> None:
     found = {str(each["name"]): each for each in python_packages(list(distributions()))}
-    assert found["pydantic-settings"]["purl"].startswith("pkg:pypi/pydantic-settings@")  # type: ignore[attr-defined]
+    assert found["pydantic-settings"]["purl"].startswith("pkg:pypi/pydantic-settings@")
     assert found["pytest"]["licenses"] == [{"expression": "MIT"}]
 
 

@@ -22,7 +22,7 @@ _STATES = st.sampled_from(["running", "passed", "failed", "skipped"])
 
 
 def job(number: int, name: str, state: JobState = "failed", **more: bool) -> CiJob:
-    return CiJob(id=number, name=name, state=state, **more)  # type: ignore[arg-type]
+    return CiJob(id=number, name=name, state=state, **more)
 
 
 def test_a_failure_that_is_new_is_repaired() -> None:

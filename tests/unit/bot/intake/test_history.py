@@ -32,13 +32,13 @@ def run(
 ) -> str:
     """A run that has ended; `events` are its log behind the request."""
     kind, number = ("pull", order.pull) if order.pull else ("issue", order.number)
-    target = target_of("github", REQUESTED.repo, kind, number)  # type: ignore[arg-type]
+    target = target_of("github", REQUESTED.repo, kind, number)
     run_id = sqlite_store.request_run(asked(order, str(len(events)) + status), target=target, exclusive=False)
     assert run_id is not None
     claim = sqlite_store.claim(run_id, ["prepare"], 60)
     assert claim is not None
     blobs = {FEATURE: feature} if feature else {}
-    sqlite_store.finish_phase(claim, events, blobs, phase="prepare", status=status)  # type: ignore[arg-type]
+    sqlite_store.finish_phase(claim, events, blobs, phase="prepare", status=status)
     return run_id
 
 

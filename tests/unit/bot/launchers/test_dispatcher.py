@@ -204,7 +204,7 @@ def test_a_defect_does_not_end_the_dispatcher(store: Store, clock: Clock, launch
             raise broken.pop()
         return listed()
 
-    launcher.launched = launched  # type: ignore[method-assign]
+    launcher.launched = launched
     thread = threading.Thread(target=dispatcher(store, launcher).run, args=(stopping, 0.01))
     thread.start()
     wait_until(lambda: launcher.asked, "a launch")

@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 from bot.log.events import (
     RUNNER_PHASES,
     Controlled,
+    Event,
     PhaseDelayed,
     PhaseFinished,
     PhaseStarted,
@@ -72,7 +73,7 @@ def test_a_driver_does_its_phases_over_http_as_it_does_with_a_database(
 ) -> None:
     done: list[str] = []
 
-    def work(name: str) -> PhaseResult:  # type: ignore[type-arg]
+    def work(name: str) -> PhaseResult[Event]:
         done.append(name)
         return PhaseResult("done", artifacts={f"{name}.bin": bytes(range(256))})
 
@@ -196,7 +197,7 @@ def test_a_launch_cannot_say_what_people_and_trusted_phases_say(
     claim = claimed(remote, run_id)
     before = types(store, run_id)
     with pytest.raises(RemoteRefused):
-        remote.log(claim, [event])  # type: ignore[list-item]
+        remote.log(claim, [event])
     assert types(store, run_id) == before
     remote.log(claim, [PromptSent(reason="nudge", text="Go on.")])  # the positive control
     assert types(store, run_id) == [*before, "PromptSent"]
@@ -219,7 +220,7 @@ def test_a_phase_ends_as_the_workflow_says(
     claim = claimed(remote, run_id)
     end = PhaseFinished(phase="specify", outcome=outcome)
     with pytest.raises(RemoteRefused):
-        remote.finish_phase(claim, [end], {}, phase=following, status=status)  # type: ignore[arg-type]
+        remote.finish_phase(claim, [end], {}, phase=following, status=status)
     assert store.status(run_id) == ("active", "specify")
     good = PhaseFinished(phase="specify", outcome="done")
     remote.finish_phase(claim, [good], {}, phase="implement")
@@ -246,7 +247,7 @@ def test_a_write_whose_answer_was_lost_is_not_stored_twice(
     send, lost = remote._client.post, [True]
 
     def post(*words: object, **more: object) -> httpx.Response:
-        answer = send(*words, **more)  # type: ignore[arg-type]
+        answer = send(*words, **more)
         if lost and str(words[0]).endswith("/log"):
             lost.clear()
             raise httpx.ReadError("the answer is lost")

@@ -34,7 +34,7 @@ def make(store: Store, clock: Clock) -> Make:
         every: dict[Phase, PhaseHandler] = dict.fromkeys(
             PHASES, lambda _run, _state, _claimed: PhaseResult("done")
         )
-        every.update(handlers)  # type: ignore[arg-type]
+        every.update(handlers)
         return Driver(store, every, worker="w", lease_seconds=30, changed=lambda run, following: None)
 
     return make

@@ -31,11 +31,11 @@ Make = Callable[..., Driver]
 @pytest.fixture
 def make(store: Store, clock: Clock) -> Make:
     def make(draining: Draining | None = None, **handlers: PhaseHandler) -> Driver:
-        def done(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+        def done(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult[Event]:
             return PhaseResult("done")
 
         every: dict[Phase, PhaseHandler] = dict.fromkeys(PHASES, done)
-        every.update(handlers)  # type: ignore[arg-type]
+        every.update(handlers)
         return Driver(
             store, every, worker="w", lease_seconds=30, changed=lambda run, following: None, draining=draining
         )
@@ -46,7 +46,7 @@ def make(store: Store, clock: Clock) -> Make:
 def test_a_run_that_was_begun_comes_before_those_that_wait(store: Store, clock: Clock) -> None:
     done: list[str] = []
 
-    def handler(run_id: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def handler(run_id: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult[Event]:
         done.append(run_id)
         return PhaseResult("red" if len(done) == 4 else "done")
 
@@ -75,7 +75,7 @@ def test_the_log_is_read_whole_once_a_phase(
         whole.extend([run_id] if not after else [])
         return read(run_id, after, *more)
 
-    def handler(run_id: str, _state: RunState, claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def handler(run_id: str, _state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
         given.append([entry.event.type for entry in claimed.entries])
         return PhaseResult("done")
 
@@ -94,7 +94,7 @@ def test_the_log_is_read_whole_once_a_phase(
 def raising(error: Exception, times: int = 10**9) -> PhaseHandler:
     left = [times]
 
-    def handler(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def handler(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult[Event]:
         if left[0] > 0:
             left[0] -= 1
             raise error
@@ -119,7 +119,7 @@ def test_an_honest_end_is_concluded(
 ) -> None:
     run_id = start(store)
     assert run_id is not None
-    handler: PhaseHandler = lambda _run, _state, _claimed: PhaseResult(outcome, "because")  # type: ignore[arg-type]  # noqa: E731
+    handler: PhaseHandler = lambda _run, _state, _claimed: PhaseResult(outcome, "because")  # noqa: E731
     state = drive(store, make(specify=handler), clock, run_id)
     assert (state.status, state.reason) == (status, "because")
     phases = [step.phase for step in state.finished if step.phase != "baseline"]
@@ -195,7 +195,7 @@ def test_work_that_is_too_large_ends_the_run_with_its_own_code(
     run_id = start(store)
     assert run_id is not None
 
-    def large(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def large(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult[Event]:
         return PhaseResult("done", artifacts={"work.bundle": b"0" * 1001})
 
     state = drive(store, make(implement=large), clock, run_id)
@@ -210,7 +210,7 @@ def test_a_worker_that_stops_gives_its_run_back_unharmed(
     draining = Draining(tmp_path / "stopping", 30)
     begun: list[str] = []
 
-    def prepare(_run: str, _state: RunState, claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def prepare(_run: str, _state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
         begun.append("prepare")
         draining.begin()
         claimed.log([Controlled(control="resume", by="")])
@@ -225,7 +225,9 @@ def test_a_worker_that_stops_gives_its_run_back_unharmed(
     for _ in range(8):  # more often than a phase may take its worker down
         other = Draining(tmp_path / f"stopping-{_}", 30)
 
-        def again(_run: str, _state: RunState, claimed: ClaimedRun, other: Draining = other) -> PhaseResult:  # type: ignore[type-arg]
+        def again(
+            _run: str, _state: RunState, claimed: ClaimedRun, other: Draining = other
+        ) -> PhaseResult[Event]:
             other.begin()
             claimed.log([])
             return PhaseResult("done")
@@ -345,7 +347,7 @@ def test_a_phase_that_cannot_be_stopped_ends_its_process(
     run_id = start(store, "one") or ""
     abandoned = threading.Event()
 
-    def deaf(_run: str, _state: RunState, claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def deaf(_run: str, _state: RunState, claimed: ClaimedRun) -> PhaseResult[Event]:
         (fence,) = {row.fence for row in silent_runs(store.engine, clock.now, -1)}
         assert store.take_away(run_id, fence)
         assert claimed.cancel.wait(60) and abandoned.wait(60), "it is told to stop, and goes on"

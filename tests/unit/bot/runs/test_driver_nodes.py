@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.log.events import Controlled, NodeEntered, Phase, PhaseFinished
+from bot.log.events import Controlled, Event, NodeEntered, Phase, PhaseFinished
 from bot.log.state import RunState, fold
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.driver import Driver, PhaseHandler
@@ -37,14 +37,14 @@ class Worked:
         store.clock = self.clock
         (folder / "workflow.yml").write_text(workflow)
 
-        def done(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+        def done(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult[Event]:
             found = Verdict(base_sha="0", head_sha="1")
             verdict = VerdictReached(verdict=found)
             return PhaseResult("done", events=[verdict] if _state.phase == "verify" else [])
 
-        def checked(_run: str, state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+        def checked(_run: str, state: RunState, _claimed: ClaimedRun) -> PhaseResult[Event]:
             assert state.node == "check"
-            return PhaseResult(self._outcomes.pop(0), "It is not right.")  # type: ignore[arg-type]
+            return PhaseResult(self._outcomes.pop(0), "It is not right.")
 
         handlers: dict[Phase, PhaseHandler] = {**dict.fromkeys(PHASES, done), "node": checked}
         graph = load_workflow(folder / "workflow.yml")

@@ -150,7 +150,7 @@ class Machine(RuleBasedStateMachine):
         """Whether a write under the claim went through, as it must just when the claim is the newest."""
         good = self._is_good(claim)
         try:
-            write(claim)  # type: ignore[operator]
+            write(claim)
         except LeaseLost:
             assert not good
             return False

@@ -10,6 +10,7 @@ import pytest
 from structlog.contextvars import bound_contextvars
 
 from bot.config.settings import Settings, secret_variables
+from bot.log.events import Event
 from bot.log.state import RunState
 from bot.runs.claimed_run import ClaimedRun
 from bot.runs.driver import Driver
@@ -92,7 +93,7 @@ def test_a_phase_and_its_companion_are_named_in_what_they_log(log_to: Start, tmp
     store = Store(engine)
     run_id = start(store, "one") or ""
 
-    def talks(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult:  # type: ignore[type-arg]
+    def talks(_run: str, _state: RunState, _claimed: ClaimedRun) -> PhaseResult[Event]:
         log.warning("working")
         return PhaseResult("done")
 

@@ -44,7 +44,7 @@ def test_a_run_that_makes_no_progress_goes_to_another_worker(
     run_id = start(store, "one") or ""
     held = store.claim(run_id, ["prepare"], 3600, worker_identity())
     assert held is not None
-    worker = Worker(settings, woken, ["intake"], Draining(tmp_path / "stopping", 30))  # type: ignore[arg-type]
+    worker = Worker(settings, woken, ["intake"], Draining(tmp_path / "stopping", 30))
     with caplog.at_level(logging.ERROR):
         worker.reap()
         assert woken.runs == [] and store.is_current(held), "it may have been claimed at this moment"

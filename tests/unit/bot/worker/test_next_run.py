@@ -5,6 +5,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -87,11 +88,11 @@ def test_a_database_that_is_away_is_waited_for(store: Store, monkeypatch: pytest
     taken: list[str] = []
     look, away = store.runs_to_launch, [True, True]
 
-    def runs_to_launch(*words: object) -> object:
+    def runs_to_launch(*words: Any) -> object:
         if away:
             away.pop()
             raise OperationalError("SELECT", None, Exception("away"))
-        return look(*words)  # type: ignore[arg-type]
+        return look(*words)
 
     monkeypatch.setattr(store, "runs_to_launch", runs_to_launch)
     assert take_next(store, "kubernetes", claiming(store, taken), 300, threading.Event())

@@ -54,7 +54,7 @@ def test_one_that_is_in_time_works_under_its_name(settings: Settings, store: Sto
     # The commits of the run are nowhere, so its first phase fails; what counts is who began it.
     work_once(settings, run_id, launch.fence, Draining(tmp_path / "stopping", 5))
     started = [entry.event for entry in store.entries(run_id) if entry.event.type == "PhaseStarted"]
-    assert {(each.worker, each.runner) for each in started} == {(launch.name, "kubernetes")}  # type: ignore[union-attr]
+    assert {(each.worker, each.runner) for each in started} == {(launch.name, "kubernetes")}
 
 
 def test_one_that_is_told_to_stop_begins_nothing(settings: Settings, store: Store, tmp_path: Path) -> None:

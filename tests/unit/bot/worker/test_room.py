@@ -57,7 +57,7 @@ def test_a_full_machine_works_on_one_run_and_takes_no_second_one(
     def worker(**limits: float) -> Callable[..., bool]:
         given = {"state_dir": tmp_path, "database_url": str(sqlite_store.engine.url), **limits}
         draining = Draining(tmp_path / "stopping", 5)
-        return Worker(Settings.model_validate(given), WakeUps(None), ["runs"], draining).advance  # type: ignore[arg-type]
+        return Worker(Settings.model_validate(given), WakeUps(None), ["runs"], draining).advance
 
     full, roomy, unlimited = worker(most_load=1.0), worker(most_load=2.0), worker()
     first, second = (prepared(sqlite_store, key, runner="celery") for key in "12")

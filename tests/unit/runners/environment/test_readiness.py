@@ -18,7 +18,7 @@ MISSING = "E   ModuleNotFoundError: No module named 'not_there.sub'"
 
 def run(outcomes: Mapping[str, Outcome], messages: Mapping[str, str], **more: str) -> SuiteRun:
     failures = tuple(Failure(test=test, message=text) for test, text in messages.items())
-    return SuiteRun(command="x", outcomes=dict(outcomes), failures=failures, **more)  # type: ignore[arg-type]
+    return SuiteRun(command="x", outcomes=dict(outcomes), failures=failures, **more)
 
 
 SOURCES = Sources.of_files(FILES)

@@ -1,6 +1,7 @@
 """Files of a commit are read once, and exactly as git has them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,9 +47,9 @@ def test_a_named_commit_is_read_once_and_a_name_each_time(
 ) -> None:
     asked: list[str] = []
 
-    def noted(*args: str, **more: object) -> str:
+    def noted(*args: str, **more: Any) -> str:
         asked.append(args[0])
-        return git(*args, **more)  # type: ignore[arg-type]
+        return git(*args, **more)
 
     commit = git("rev-parse", "HEAD", git_dir=repository)
     assert read_blob(repository, "0" * 40, "a.txt") is None
@@ -68,7 +69,11 @@ def test_only_what_was_used_last_is_kept() -> None:
     read: list[str] = []
 
     def get(key: str, text: str) -> str:
-        return recent.get(key, lambda: read.append(key) or text)  # type: ignore[func-returns-value]
+        def reading() -> str:
+            read.append(key)
+            return text
+
+        return recent.get(key, reading)
 
     for key, text in (("a", "aa"), ("b", "bb"), ("a", "aa"), ("c", "cc"), ("a", "aa"), ("b", "bb")):
         assert get(key, text) == text

@@ -406,6 +406,6 @@ def test_a_file_that_comes_and_goes_does_not_stop_the_snapshot(
                 raise failed[0]
             return add_all(*args)
 
-        tree.git = vanishing  # type: ignore[method-assign]
+        tree.git = vanishing
         (tree.root / "b.txt").write_text("two")
         assert read_blob(mirror.path, tree.snapshot(commit), "b.txt") == b"two" and failed

@@ -31,7 +31,7 @@ def outcome(case: dict[str, Any]) -> tuple[Any, Any]:
     """(what came, what was expected), both in the corpus's terms."""
     reply = Reply(
         text=case["reply"]["text"], tool_calls=[ToolCall(**c) for c in case["reply"].get("tool_calls", [])]
-    )  # type: ignore[arg-type]
+    )
     got = rescue(reply, TOOLS, BOX.writing, 0)
     if got.correction:
         return {"correction": True}, case["expect"]

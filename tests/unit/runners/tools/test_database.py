@@ -60,7 +60,7 @@ def test_answers_are_bounded(ctx: ToolContext) -> None:
 
 def test_a_statement_that_takes_too_long(ctx: ToolContext, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
-    urls = ctx.resources[0].urls  # type: ignore[attr-defined]
+    urls = ctx.resources[0].urls
     slow = database_context(tmp_path / "b", urls, seconds=0.3)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT count(*) FROM n"
     says = "took too long" if urls["books"].startswith("sqlite") else "timeout"
@@ -74,7 +74,7 @@ def test_names_and_grants(ctx: ToolContext, tmp_path: Path) -> None:
         **ctx.resources[0].urls,
         "gone": "postgresql://u:hunter2-x@127.0.0.1:1/x",
         "none": "sqlite:////no/such.db",
-    }  # type: ignore[attr-defined]
+    }
     reader = database_context(
         tmp_path / "b", urls, "database.read:books", "database.read:gone", "database.read:none"
     )

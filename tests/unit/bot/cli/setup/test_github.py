@@ -175,7 +175,7 @@ def test_a_delivery_that_failed_is_repeated(github: GitHubServer, operator: Oper
             github._webhook_url = f"{behind}/webhooks/github"
             return status
 
-        github.deliver = later  # type: ignore[method-assign]
+        github.deliver = later
 
     operator.before = mend
     done = operator.set_up()

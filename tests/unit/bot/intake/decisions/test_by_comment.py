@@ -325,9 +325,7 @@ def test_other_bots_and_other_scenarists_are_not_heard(talk: Talk) -> None:
     assert run is not None
     talk.say("wim", "<!-- scenarist:status:01ABC -->\n/agent cancel")
     assert talk.outcome == "another bot" and talk.state(run).status == "active"
-    talk.forge.account = (  # type: ignore[method-assign]
-        lambda repo, login: Account(id=1003, login=login, bot=True)
-    )
+    talk.forge.account = lambda repo, login: Account(id=1003, login=login, bot=True)
     talk.forge._deliver(
         "octo/talk",
         "issue_comment",

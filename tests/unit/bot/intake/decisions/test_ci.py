@@ -79,9 +79,7 @@ class OwnPull(Inbox):
 
     def job(self, name: str, state: str, log: str = "", commit: str = "") -> str:
         """Let a job end, and handle what the bot hears of it; returns what came of it."""
-        return self.heard(
-            lambda: self.forge.end_job(REPO, self.pull, name, state, log, commit=commit)  # type: ignore[arg-type]
-        )
+        return self.heard(lambda: self.forge.end_job(REPO, self.pull, name, state, log, commit=commit))
 
     def heard(self, act: Callable[[], None]) -> str:
         """Do something that the bot hears of, and let it; returns what came of it."""
@@ -110,7 +108,7 @@ def test_a_failed_job_starts_one_repair_with_its_log(place: OwnPull) -> None:
     assert "still running" in place.job("test", "failed", "2026-11-28T02:12:05Z AssertionError: 1 != 2")
     place.job("lint", "passed")
     (run,) = place.started
-    order = place.store.entries(run)[0].event.order  # type: ignore[union-attr]
+    order = place.store.entries(run)[0].event.order
     assert (order.kind, order.pull, order.body, order.requested_by) == (
         "revise",
         place.pull,
@@ -190,7 +188,7 @@ def pushed_to_main(place: OwnPull) -> str:
 @pytest.mark.parametrize("place", [RunSettings(auto_rebase=True)], indirect=True)
 def test_a_push_to_the_target_starts_a_rebase_where_the_repository_wants_it(place: OwnPull) -> None:
     assert pushed_to_main(place).startswith("runs ")
-    order = place.store.requested(place.started[0]).order  # type: ignore[union-attr]
+    order = place.store.requested(place.started[0]).order
     assert (order.rebase, order.pull, order.number, order.body) == (True, place.pull, 1, "4 becomes 8.")
     assert pushed_to_main(place) == "nothing to bring up to date", "a run is at work"
     place.push("repaired")

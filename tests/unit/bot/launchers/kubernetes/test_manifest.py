@@ -30,12 +30,12 @@ ALL: dict[str, Any] = {
 
 
 def container(**values: Any) -> dict[str, Any]:
-    return pod(**values)["containers"][0]  # type: ignore[no-any-return]
+    return pod(**values)["containers"][0]
 
 
 def pod(**values: Any) -> dict[str, Any]:
     given = JobValues.model_validate({"image": "runner", **values})
-    return job_manifest(given, RUN)["spec"]["template"]["spec"]  # type: ignore[no-any-return]
+    return job_manifest(given, RUN)["spec"]["template"]["spec"]
 
 
 @pytest.mark.parametrize("version", ["1.33.0", "1.37.0"])

@@ -23,7 +23,7 @@ MACHINE = tuple(
 
 
 def planned(files: dict[str, str], **more: object) -> Plan:
-    return plan(Sources.of_files({**CODE, **files}), MACHINE, **more)  # type: ignore[arg-type]
+    return plan(Sources.of_files({**CODE, **files}), MACHINE, **more)
 
 
 def words(files: dict[str, str]) -> set[str]:

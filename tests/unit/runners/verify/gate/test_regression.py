@@ -68,8 +68,8 @@ def regression(tmp_path: Path, suites: Suites) -> tuple[Regression, Path, Path]:
         Claim(base=first, head=second, feature="", feature_sha256=""),
         Look(),
         bench.mirror.path,
-        suites,  # type: ignore[arg-type]
-        Checkouts(tmp_path),  # type: ignore[arg-type]
+        suites,
+        Checkouts(tmp_path),
         lambda _commit, run, _purpose: run,
         lambda _name, _commit, run: run(),
     )
