@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bench.fleet.simulation import Alone, Shared, Stage
 from bot.log.events import Entry, RunEnded
 from bot.log.state import fold
-from bot.report.timeline import spans
+from bot.report.page.timeline import spans
 from bot.storage.store import open_store
 from runners.contract.events import ModelReplied
 

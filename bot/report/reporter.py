@@ -14,6 +14,7 @@ from bot.log.state import RunState
 from bot.report.candidates import candidate_rows
 from bot.report.escape import block, code, html_text, inline, prose, sentence, single_spaced
 from bot.report.form import filled_form
+from bot.report.next_step import ending, how_to_answer, label_again, unfinished_next, why_ended, work_text
 from bot.report.proof import (
     Detail,
     Surroundings,
@@ -29,19 +30,13 @@ from bot.report.record import record_comment
 from bot.report.status import (
     about_text,
     baseline_text,
-    ending,
     headline,
-    how_to_answer,
     is_stopping,
-    label_again,
     mention,
     next_text,
     plural,
     setup_text,
     steps,
-    unfinished_next,
-    why_ended,
-    work_text,
 )
 from runners.contract.memory import MAX_LESSON
 from runners.contract.workorder import ReviewDemand, WorkOrder

@@ -10,7 +10,7 @@ from bot.cli.options import RunId
 from bot.cli.runs.audit import entries_of, on_one_line
 from bot.config.settings import load_settings
 from bot.log.events import Entry
-from bot.report.times import times
+from bot.report.page.times import times
 from bot.storage.store import open_store
 from gherkin.errors import ScenaristError
 from runners.contract.events import VerdictReached

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from bot.log.events import BESIDE, Entry, Phase
 from bot.log.state import RunState, fold
+from bot.report.next_step import ending
 from bot.report.page.diff import FileDiff, file_diffs
 from bot.report.page.phases import PhaseRow, strip
 from bot.report.page.scenarios import Card, cards
 from bot.report.page.spending import Bar, PhaseSpending, bars, by_work
+from bot.report.page.timeline import PhaseSpan, critical_path, spans
 from bot.report.page.turns import Item, item
-from bot.report.status import clock, ending, headline, next_text
-from bot.report.timeline import PhaseSpan, critical_path, spans
+from bot.report.status import clock, headline, next_text
 from gherkin.values import Frozen
 from runners.contract.events import ModelReplied, ToolCalled, VerdictReached
 from runners.policy.redact import looks_secret

@@ -1,7 +1,7 @@
 """Where the time of a run went."""
 
 from bot.log.events import Entry, Event, PhaseFinished, PhaseStarted
-from bot.report.times import times
+from bot.report.page.times import times
 from runners.contract.events import BaselineReached, BaseSuite, VerdictReached
 from runners.verify.verdict import Counts, Evidence, Verdict
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.log.events import Entry
 from bot.log.state import fold
-from bot.report.timeline import PhaseSpan, critical_path, spans
+from bot.report.page.timeline import PhaseSpan, critical_path, spans
 from runners.contract.events import BaselineReached, ModelReplied, ToolCalled, VerdictReached
 from runners.verify.verdict import Evidence
 
