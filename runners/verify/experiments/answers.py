@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gherkin.feature.model import Step, Table, render
 from runners.verify.experiments.flip import values
 from runners.verify.experiments.scenarios import Single
-from runners.verify.suites.run import NotedCall
+from runners.verify.suites.records import NotedCall
 
 # With so many other arguments it is no accident that the answer is the same.
 _LEAST = 4

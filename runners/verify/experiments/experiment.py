@@ -10,12 +10,14 @@ from gherkin.feature.model import FeatureInvalid, parse
 from runners.git.command import read_blob
 from runners.verify.claim import Claim
 from runners.verify.experiments.held_out import Example, read_examples
+from runners.verify.experiments.lab import Lab
 from runners.verify.experiments.scenarios import Single, singles
 from runners.verify.experiments.subject import TriedScenario, subjects
-from runners.verify.experiments.trials import Lab, Trials
+from runners.verify.experiments.trials import Trials
 from runners.verify.findings import Findings, HeldOut, Tally
 from runners.verify.instrumentation.sabotage import FaultSite
-from runners.verify.suites.run import NotedCall, SuiteRun
+from runners.verify.suites.records import NotedCall
+from runners.verify.suites.run import SuiteRun
 from runners.verify.verdict import Doubt, Problem, ScenarioProof
 
 

@@ -9,7 +9,7 @@ from gherkin.feature.model import Step
 from runners.verify.experiments.flip import Flip, flips, input_flips, negated, tolerant, words
 from runners.verify.experiments.scenarios import Single
 from runners.verify.findings import Findings, Tally
-from runners.verify.suites.run import Tried
+from runners.verify.suites.records import Tried
 from runners.verify.verdict import ScenarioProof
 
 # Steps that compare one outcome of the code with another one: for them no value is wrong by itself.

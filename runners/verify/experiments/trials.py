@@ -1,19 +1,16 @@
 """Run the trials of scenarios, in few processes."""
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 from gherkin.feature.model import render
-from runners.git.command import read_blob
 from runners.sandbox.beneath import put_file, read_file
-from runners.verify.claim import Claim
 from runners.verify.experiments.answers import other_inputs
 from runners.verify.experiments.flip import Flip, negated
 from runners.verify.experiments.held_out import Example
+from runners.verify.experiments.lab import Lab, TrialOutcomes, change_each, red_of, write
 from runners.verify.experiments.subject import (
     CONTEXTS,
     PROCESSES,
@@ -22,14 +19,15 @@ from runners.verify.experiments.subject import (
     is_empty,
     looks_for_nothing,
 )
+from runners.verify.experiments.taken_away import without_the_product, without_the_rest
 from runners.verify.experiments.trial import Trial
 from runners.verify.findings import HeldOut
 from runners.verify.instrumentation import sabotage, step_code
 from runners.verify.instrumentation.product import ProductFiles
-from runners.verify.instrumentation.sabotage import FaultSite, Instrumented
+from runners.verify.instrumentation.sabotage import FaultSite
 from runners.verify.rules.purposes import is_judge, is_product
-from runners.verify.suites.run import NotedCall, SuiteRun, Tried
-from runners.verify.suites.suites import Suites
+from runners.verify.suites.records import NotedCall, Tried
+from runners.verify.suites.run import SuiteRun
 
 # Places that are broken one at a time; more are broken in so many groups.
 _GROUPS = 4
@@ -41,24 +39,6 @@ BEHAVES_NAMES = ("failed", "captured", "stdout_capture", "stderr_capture", "log_
 _OTHER_FEATURE = "Feature: Another one\n\n  Scenario: Of no use\n    Given nothing\n"
 # So many words of a step's definition take the place of a word in its text.
 _CONSTANTS = 3
-
-_Outcomes = dict[str, Tried]
-
-
-@dataclass(frozen=True)
-class Lab:
-    """What experiments need.
-
-    `checkout(commit, name)` makes a fresh worktree. `commit` is the head with its scenarios, `features` the
-    folder of the repository's features.
-    """
-
-    git_dir: Path
-    claim: Claim
-    commit: str
-    features: str
-    suites: Suites
-    checkout: Callable[[str, str], AbstractContextManager[Path]]
 
 
 class Trials:
@@ -106,11 +86,11 @@ class Trials:
         groups = _grouped(sites)
         with lab.checkout(lab.commit, "trials") as root:
             for path, each in sources.items():
-                _write(root, path, each.source)
+                write(root, path, each.source)
             self._watch_steps(root)
             # The variants run in its place: what is in it must not matter.
             feature = read_file(root, lab.claim.feature)
-            _write(root, lab.claim.feature, _OTHER_FEATURE)
+            write(root, lab.claim.feature, _OTHER_FEATURE)
             first = self._run(root, list(self._first(groups)))
             self._note_first(first, groups)
             self._note_readers(root, feature)
@@ -122,8 +102,8 @@ class Trials:
             self._note_second(second, groups)
             self._note_third(self._run(root, list(self._third())))
         if any(subject.unrelated for subject in self._subjects):
-            self._rest(sources)
-        self._everything()
+            without_the_rest(lab, self._files, self._subjects, sources, self._run)
+        without_the_product(lab, self._files, self._subjects, self._switch, self._run)
         return known
 
     def _watch_steps(self, root: Path) -> None:
@@ -132,7 +112,7 @@ class Trials:
         sources = [(read_file(root, path) or b"").decode(errors="replace") for path in paths]
         own = {name for source in sources for name in step_code.functions(source)}
         self._coroutines = {name for source in sources for name in step_code.asserting_coroutines(source)}
-        _each(root, paths, lambda source: step_code.watched(source, self._switch, own))
+        change_each(root, paths, lambda source: step_code.watched(source, self._switch, own))
         folders = (f"{PurePosixPath(self._lab.claim.feature).parent}/", f"{self._lab.features}/")
         beside = self._files.step_files(*folders)
         for path in beside:
@@ -144,7 +124,7 @@ class Trials:
         lab = self._lab
         return [f"{PurePosixPath(lab.claim.feature).parent}/steps/", f"{lab.features}/steps/"]
 
-    def _run(self, root: Path, trials: Sequence[Trial]) -> _Outcomes:
+    def _run(self, root: Path, trials: Sequence[Trial]) -> TrialOutcomes:
         """Return the outcomes of the trials by their ids; those that were not run, or not in time, are
         missing.
         """
@@ -189,7 +169,7 @@ class Trials:
             subject.reads_itself = own is not None and own.outcome == "passed"
             subject.fails_there = own is not None and own.red is True
 
-    def _note_first(self, tried: _Outcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
+    def _note_first(self, tried: TrialOutcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
         for subject in self._subjects:
             control = tried.get(f"c{subject.number}")
             subject.control = control is not None and control.outcome == "passed"
@@ -201,7 +181,7 @@ class Trials:
             subject.ranges = frozenset(control.ranges if control else ())
             subject.created = control.created if control else ()
             for place in range(len(subject.flips)):
-                red = _red(tried.get(f"f{subject.number}.{place}"))
+                red = red_of(tried.get(f"f{subject.number}.{place}"))
                 if red is not None:
                     subject.noticed[place] = red
             for number in range(len(groups)):
@@ -260,7 +240,7 @@ class Trials:
                 for number, text in enumerate(other_inputs(subject.single) if others else ()):
                     yield Trial(f"o{subject.number}.{number}", text, switch)
 
-    def _note_inputs(self, tried: _Outcomes) -> None:
+    def _note_inputs(self, tried: TrialOutcomes) -> None:
         for id_, each in tried.items():
             self.knowing += each.knowing
             if id_.startswith("a"):
@@ -268,18 +248,18 @@ class Trials:
             elif id_.startswith("o"):
                 self.other_calls += each.calls
 
-    def _more_sides(self, tried: _Outcomes) -> Iterator[Trial]:
+    def _more_sides(self, tried: TrialOutcomes) -> Iterator[Trial]:
         """Return the other values of each side whose first value was not noticed."""
         for subject in self._subjects:
             for place in subject.noticed:
                 flip = subject.flips[place]
                 for side, each in enumerate(flip.sides):
                     id_ = f"d{subject.number}.{place}.{side}"
-                    if _red(tried.get(f"{id_}.0")) is False:
+                    if red_of(tried.get(f"{id_}.0")) is False:
                         for number, text in enumerate(each.texts[1:], 1):
                             yield _flipped(f"{id_}.{number}", flip, text)
 
-    def _note_second(self, tried: _Outcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
+    def _note_second(self, tried: TrialOutcomes, groups: Sequence[Sequence[FaultSite]]) -> None:
         for subject in self._subjects:
             self._note_flips(subject, tried)
             subject.judge_flips()
@@ -288,7 +268,7 @@ class Trials:
                     ids = [
                         f"s{subject.number}.{number}.{what}" for what in (sabotage.NOTHING, sabotage.RAISES)
                     ]
-                    found = [_red(tried.get(id_)) for id_ in ids]
+                    found = [red_of(tried.get(id_)) for id_ in ids]
                     subject.broken[str(number)] = any(found)
                     if None in found and not any(found):
                         del subject.broken[str(number)]
@@ -302,13 +282,13 @@ class Trials:
                     "The change has no code that could be broken to see whether it notices."
                 )
 
-    def _note_flips(self, subject: TriedScenario, tried: _Outcomes) -> None:
+    def _note_flips(self, subject: TriedScenario, tried: TrialOutcomes) -> None:
         for place, red in list(subject.noticed.items()):
             flip, own = subject.flips[place], f"{subject.number}.{place}"
-            again = [_red(tried.get(f"f{own}.{number}")) for number in range(1 + len(flip.more))]
-            again += [_red(tried.get(f"k{own}.{number}")) for number in range(_CONSTANTS)]
+            again = [red_of(tried.get(f"f{own}.{number}")) for number in range(1 + len(flip.more))]
+            again += [red_of(tried.get(f"k{own}.{number}")) for number in range(_CONSTANTS)]
             sides = [
-                [_red(tried.get(f"d{own}.{side}.{number}")) for number in range(len(each.texts))]
+                [red_of(tried.get(f"d{own}.{side}.{number}")) for number in range(len(each.texts))]
                 for side, each in enumerate(flip.sides)
             ]
             if not red and flip.counts and not any(again[: len(flip.more)]) and not any(map(any, sides)):
@@ -334,7 +314,7 @@ class Trials:
             if flip.inverted and not red:
                 step = tried.get(f"f{own}.0")
                 subject.note_inverted(flip.step, step)
-        known = [_red(tried.get(f"i{subject.number}.{number}")) for number in range(len(subject.inputs))]
+        known = [red_of(tried.get(f"i{subject.number}.{number}")) for number in range(len(subject.inputs))]
         subject.note_inputs(known)
 
     def _third(self) -> Iterator[Trial]:
@@ -353,7 +333,7 @@ class Trials:
                     id_ = f"t{subject.number}.{number}.{what.split()[0]}"
                     yield Trial(id_, text, what, step=number, without=subject.created)
 
-    def _note_third(self, tried: _Outcomes) -> None:
+    def _note_third(self, tried: TrialOutcomes) -> None:
         for subject in self._subjects:
             empty: list[int] = []
             # They say nothing, which does no harm beside a step that does.
@@ -381,74 +361,10 @@ class Trials:
             if subject.dropped and empty == subject.outcome_steps():
                 subject.careless = True
             for number in subject.outcome_steps():
-                calls = _red(tried.get(f"t{subject.number}.{number}.{sabotage.RAISES}"))
-                asserts = _red(tried.get(f"t{subject.number}.{number}.{sabotage.INVERTED}"))
+                calls = red_of(tried.get(f"t{subject.number}.{number}.{sabotage.RAISES}"))
+                asserts = red_of(tried.get(f"t{subject.number}.{number}.{sabotage.INVERTED}"))
                 if calls and not asserts:
                     subject.careless = False
-
-    def _rest(self, sources: dict[str, Instrumented]) -> None:
-        """Remove also what has no site: data, templates, values outside of functions."""
-        lab = self._lab
-        others = self._files.others()
-        partly = [path for path, each in sources.items() if each.rest]
-        suspects = [subject for subject in self._subjects if subject.unrelated]
-        if not others and not partly and not self._files.unread:
-            return
-        outcomes: _Outcomes = {}
-        if not self._files.unread:
-            with lab.checkout(lab.commit, "trials-rest") as root:
-                for path, each in sources.items():
-                    source = (
-                        sabotage.blanked(self._files.before(path), self._files.after(path))
-                        if each.rest
-                        else ""
-                    )
-                    _write(root, path, source or each.source)
-                for path in others:
-                    _restore(root, path, read_blob(lab.git_dir, lab.claim.base, path))
-                outcomes = self._run(
-                    root, [Trial(f"r{each.number}", render(each.single.feature)) for each in suspects]
-                )
-        for subject in suspects:
-            red = _red(outcomes.get(f"r{subject.number}"))
-            if red is not False:
-                subject.unrelated = False
-                subject.broken["rest"] = bool(red)
-                if red is None:
-                    del subject.broken["rest"]
-                    subject.untried.append(
-                        "What the change does outside of functions could not be taken away."
-                    )
-
-    def _everything(self) -> None:
-        """Find out whether a scenario that does not need the change uses the product at all."""
-        lab = self._lab
-        suspects = [
-            subject
-            for subject in self._subjects
-            if subject.control and (not subject.related or (subject.unrelated and not subject.loads))
-        ]
-        paths = self._files.whole()
-        if not suspects or not paths:
-            return
-        with lab.checkout(lab.commit, "trials-all") as root:
-            _each(root, paths, lambda source: sabotage.all_broken(source, self._switch))
-            trials = [Trial(f"c{each.number}", render(each.single.feature)) for each in suspects]
-            trials += [
-                Trial(f"e{each.number}.{what}", render(each.single.feature), sabotage.state(what))
-                for each in suspects
-                for what in (sabotage.RAISES, sabotage.NOTHING)
-            ]
-            outcomes = self._run(root, trials)
-        for subject in suspects:
-            ids = [f"e{subject.number}.{what}" for what in (sabotage.RAISES, sabotage.NOTHING)]
-            red = [_red(outcomes.get(id_)) for id_ in ids]
-            control = _red(outcomes.get(f"c{subject.number}")) is False
-            uses_none = control and red == [False, False]
-            subject.unrelated = uses_none
-            subject.held = subject.related and not uses_none
-            if uses_none:
-                subject.broken = {"all": False}
 
 
 def _to_watch(subject: TriedScenario) -> list[int]:
@@ -484,39 +400,8 @@ def _noticed(subject: TriedScenario) -> list[str]:
     return [name for name, red in subject.broken.items() if red]
 
 
-def _red(tried: Tried | None) -> bool | None:
-    return None if tried is None else tried.red
-
-
 def _held_out(example: Example, tried: Tried | None) -> HeldOut:
     came = {"passed": "passed", "failed": "failed", "error": "failed"}.get(
         tried.outcome if tried else "", "unmatched"
     )
     return HeldOut(scenario=example.scenario, behaviour=example.behaviour, text=example.steps, outcome=came)
-
-
-def _write(root: Path, path: str, text: str) -> None:
-    """Change a file of the checkout; one that is not there, or that a link leads to, stays as it is."""
-    if read_file(root, path) is not None:
-        put_file(root, path, text.encode())
-
-
-def _restore(root: Path, path: str, content: bytes | None) -> None:
-    """Put a file back to `content`; None: it was not there.
-
-    Not where the change has put a link in its way.
-    """
-    with contextlib.suppress(OSError):
-        put_file(root, path, content)
-
-
-def _each(root: Path, paths: Sequence[str], change: Callable[[str], str]) -> None:
-    """Change files of the checkout that can be read as Python."""
-    for path in paths:
-        source = read_file(root, path)
-        if source is None:
-            continue
-        try:
-            _write(root, path, change(source.decode()))
-        except (SyntaxError, UnicodeDecodeError):
-            continue

@@ -14,8 +14,8 @@ from runners.policy.redact import Redactor
 from runners.verify.claim import Claim
 from runners.verify.diff import dependency_files, diff_problems
 from runners.verify.experiments.experiment import Experimented, experiment
+from runners.verify.experiments.lab import Lab
 from runners.verify.experiments.loosened import Loosened
-from runners.verify.experiments.trials import Lab
 from runners.verify.findings import Bite, HeldOut
 from runners.verify.gate.approved import unlike
 from runners.verify.gate.biting import Bench, at_once, bite, faults, only_examples

@@ -50,68 +50,6 @@ class SuiteRun:
         return replace(self, **more)
 
 
-class NotedCall(NamedTuple):
-    """One call of an instrumented function: the number of its place, its arguments and its result as Python
-    writes them.
-
-    The result is None where the function gave nothing back, or raised an error.
-    """
-
-    place: str
-    arguments: tuple[str, ...]
-    result: str | None
-
-
-class Tried(NamedTuple):
-    """The outcome of one variant of a scenario.
-
-    `kind` is that of the step that failed (``given``, ``when``, ``then``; empty: none); `denied`: an
-    assertion failed there. `altered`, `kept` and `dropped`: instrumented code returned another value than its
-    own, a value for which no other one is known, or another value that its caller does not use.
-
-    The rest is about a step that was watched. `used`: it used anything but its own files and behave's
-    context; `ran`: it started a process or tests. `asserted` and `idle` are how often it asserted, and how
-    often it ran over nothing; `judged`: it may fail in other ways. `unawaited` are the names of coroutines
-    that Then steps made and did not await. `ranges` are the numbers of the Then steps whose code compares by
-    order, by a distance or by a remainder; `created` are the files that Then steps created. `asked` are the
-    names that the watched step looked for on the context, `missing` those of them that are not there, and
-    `names` those that are there after any step.
-
-    `calls` are those of instrumented functions, if they were noted. `knowing` are the calls that give another
-    result where no test runs: the place of the function, the call, its result, and the other one.
-    """
-
-    outcome: Outcome
-    kind: str = ""
-    altered: bool = False
-    kept: bool = False
-    dropped: bool = False
-    used: bool = False
-    ran: bool = False
-    denied: bool = False
-    asserted: int = 0
-    idle: int = 0
-    judged: bool = False
-    unawaited: tuple[str, ...] = ()
-    ranges: tuple[int, ...] = ()
-    created: tuple[str, ...] = ()
-    asked: frozenset[str] = frozenset()
-    missing: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
-    calls: tuple[NotedCall, ...] = ()
-    knowing: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def red(self) -> bool | None:
-        """Return whether the scenario noticed the variant; None if it could not be tried.
-
-        A scenario that skips itself then hides what it should notice.
-        """
-        if self.outcome in ("undefined", "missing"):
-            return None
-        return self.outcome not in ("passed", "skipped")
-
-
 class Judged(NamedTuple):
     """What is wrong with a whole run; the fields are those of `SuiteRun`."""
 

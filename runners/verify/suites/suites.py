@@ -29,11 +29,10 @@ from runners.verify.suites.foreign import (
     Unreadable,
     read_results,
 )
+from runners.verify.suites.records import Tried, behave_outcome, tried_of
 from runners.verify.suites.run import (
     Judged,
-    NotedCall,
     SuiteRun,
-    Tried,
     judged,
     suite_run,
     tail,
@@ -53,8 +52,6 @@ _TIMES, _MINUTE_S, _AT_LEAST_TIMES = 4, 60.0, 1.5
 _PYTEST_CACHE = "/tmp/pytest-cache"  # noqa: S108 - inside the sandbox
 
 # The fields of a record of each harness, with their types.
-# The parts of a call that gives another result where no test runs.
-_KNOWING = 4
 _SCENARIO: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("path", "name", "status", "step", "step_status", "message"), (str,)),
     **dict.fromkeys(("line", "steps"), (int,)),
@@ -62,20 +59,6 @@ _SCENARIO: Mapping[str, tuple[type, ...]] = {
 _TEST: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("test", "outcome", "path", "message"), (str,)),
     "line": (int, type(None)),
-}
-
-_BEHAVE: dict[str, Outcome] = {
-    "passed": "passed",
-    "xfailed": "passed",
-    "failed": "failed",
-    "xpassed": "failed",
-    "skipped": "skipped",
-    "untested": "skipped",
-    "undefined": "undefined",
-    "untested_undefined": "undefined",
-    "pending": "undefined",
-    "untested_pending": "undefined",
-    "pending_warn": "undefined",
 }
 
 
@@ -207,7 +190,7 @@ class Suites:
         texts: dict[str, tuple[str, ...]] = {}
         for entry in entries:
             name = unique(f"{entry['path']}::{entry['name']}", outcomes, numbers)
-            outcome = _behave_outcome(entry)
+            outcome = behave_outcome(entry)
             outcomes[name] = outcome
             lines[name] = entry["line"]
             texts[name] = tuple(map(str, entry.get("texts") or ()))
@@ -258,7 +241,9 @@ class Suites:
             found = Judged("untrusted", f"the results of the variants cannot be trusted: {problem}")
         command = ["python", "-m", "behave", feature, f"({len(entries)} variants)"]
         run = suite_run(command, result, {}, [], {}, found)
-        return run, {} if found.fault == "untrusted" else {entry["name"]: _tried(entry) for entry in entries}
+        return run, {} if found.fault == "untrusted" else {
+            entry["name"]: tried_of(entry) for entry in entries
+        }
 
     def pytest(self, root: Path, paths: Sequence[str] = ()) -> SuiteRun:
         """Run the given tests, or all that pytest collects. If it collects nothing, the run is empty."""
@@ -396,56 +381,3 @@ def _bytes_of(path: Path) -> bytes:
             return file.read(_MAX_REPORT) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
     except OSError:
         return b""
-
-
-def _tried(entry: dict[str, Any]) -> Tried:
-    marks = entry.get("marks") or ()
-    counted = entry.get("counted") or {}
-    # A step that says that it is not written yet is skipped, too: its definition was found.
-    outcome: Outcome = "skipped" if "pending" in str(entry["step_status"]) else _behave_outcome(entry)
-    return Tried(
-        outcome,
-        str(entry.get("kind") or ""),
-        altered="altered" in marks,
-        kept="kept" in marks,
-        dropped="dropped" in marks,
-        used="used" in marks,
-        ran="ran" in marks,
-        denied=bool(entry.get("denied")),
-        asserted=int(counted.get("asserted") or 0),
-        idle=int(counted.get("idle") or 0),
-        judged=bool(counted.get("judged")),
-        unawaited=tuple(map(str, entry.get("unawaited") or ())),
-        created=tuple(map(str, entry.get("created") or ())),
-        ranges=tuple(each for each in entry.get("ranges") or () if isinstance(each, int)),
-        asked=frozenset(map(str, entry.get("asked") or ())),
-        missing=frozenset(map(str, entry.get("missing") or ())),
-        names=frozenset(map(str, entry.get("names") or ())),
-        calls=_calls(entry.get("calls") or ()),
-        knowing=tuple(tuple(map(str, each)) for each in entry.get("knowing") or () if len(each) == _KNOWING),
-    )
-
-
-def _calls(lines: Sequence[object]) -> tuple[NotedCall, ...]:
-    """Return the calls in what the harness read: a function's beginning, and later its result, name one
-    frame.
-    """
-    found: list[NotedCall] = []
-    running: dict[int, int] = {}
-    for line in lines:
-        match line:
-            case [int(frame), str(place), [*given], *_] if place:
-                running[frame] = len(found)
-                found.append(NotedCall(place, tuple(map(str, given)), None))
-            case [int(frame), "", _, str(result), *_] if frame in running and result != "None":
-                number = running.pop(frame)
-                found[number] = found[number]._replace(result=result)
-    return tuple(found)
-
-
-def _behave_outcome(entry: dict[str, Any]) -> Outcome:
-    if entry["steps"] == 0:
-        return "undefined"
-    if entry["step_status"] in ("undefined", "pending"):
-        return "undefined"
-    return _BEHAVE.get(entry["status"], "error")

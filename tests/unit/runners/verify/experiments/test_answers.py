@@ -7,7 +7,7 @@ import pytest
 from gherkin.feature.model import parse
 from runners.verify.experiments.answers import known_answers, literals_of, only_for, other_inputs
 from runners.verify.experiments.scenarios import singles
-from runners.verify.suites.run import NotedCall
+from runners.verify.suites.records import NotedCall
 
 FEATURE = """\
 Feature: Orders
