@@ -10,7 +10,7 @@ from runners.contract.operator_limits import OperatorLimits
 from runners.environment.prepare import Environments
 from runners.git.workspaces import Workspaces
 from runners.loop.asking import ask
-from runners.models.chat import Message
+from runners.models.chat import Message, ToolSchema
 from runners.models.roster import Roster
 from runners.models.runtimes import ModelRole
 from runners.policy.redact import Redactor
@@ -55,6 +55,7 @@ class Services:
         phase: ModelPhase,
         messages: Sequence[Message],
         *,
+        tools: Sequence[ToolSchema] = (),
         schema: dict[str, Any] | None = None,
         max_tokens: int = 0,
     ) -> ModelReplied:
@@ -63,6 +64,7 @@ class Services:
             self.models.engine(role),
             phase,
             messages,
+            tools=tools,
             schema=schema,
             max_tokens=max_tokens,
             cancel=self.cancel,

@@ -9,7 +9,6 @@ from runners.contract.events import RunnerEvent, ToolCalled
 from runners.contract.job import Job
 from runners.git.model_git import TreeGit
 from runners.git.workspaces import Mirror
-from runners.loop.asking import ask
 from runners.loop.audit import GENESIS, Trail
 from runners.loop.calls import Caller
 from runners.loop.conversation import as_message
@@ -83,14 +82,7 @@ def _rounds(
     for _ in range(ROUNDS if tools else 0):
         if spent.over(job.settings.budget) or caller.over:
             break
-        replied = ask(
-            services.models.engine(role),
-            "lookup",
-            asking,
-            tools=tools,
-            cancel=services.cancel,
-            redactor=services.redactor,
-        )
+        replied = services.ask(role, "lookup", asking, tools=tools)
         log([replied])
         spent = spent.after(replied.reply.usage, replied.seconds, replied.cost)
         calls = replied.reply.tool_calls[:_CALLS]
